@@ -1,0 +1,74 @@
+"""Segment images into a few meaningful areas with Gaussian mixtures; no training data.
+
+>>> import numpy as np, segment
+>>> result = segment.segment_image(np.kron([[0, 80], [160, 240]], np.ones((8, 8), int)).astype(np.uint8), k=4)
+>>> result.label_image[::8, ::8].tolist()
+[[1, 2], [3, 4]]
+
+The public names are loaded on first use, so importing the package is fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segment.config import SegmentConfig
+    from segment.errors import DependencyError, ImageError, OutputError, SegmentError, SettingsError
+    from segment.image import Image
+    from segment.loader import load_image
+    from segment.mixture.estimator import GaussianMixture
+    from segment.mixture.fitting import MixtureFit, fit_mixture
+    from segment.mixture.model import MixtureModel
+    from segment.pipeline import segment_image
+    from segment.segmentation import Segmentation
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DependencyError": "segment.errors",
+    "GaussianMixture": "segment.mixture.estimator",
+    "Image": "segment.image",
+    "ImageError": "segment.errors",
+    "MixtureFit": "segment.mixture.fitting",
+    "MixtureModel": "segment.mixture.model",
+    "OutputError": "segment.errors",
+    "SegmentConfig": "segment.config",
+    "SegmentError": "segment.errors",
+    "Segmentation": "segment.segmentation",
+    "SettingsError": "segment.errors",
+    "fit_mixture": "segment.mixture.fitting",
+    "load_image": "segment.loader",
+    "segment_image": "segment.pipeline",
+}
+
+__all__ = [
+    "DependencyError",
+    "GaussianMixture",
+    "Image",
+    "ImageError",
+    "MixtureFit",
+    "MixtureModel",
+    "OutputError",
+    "SegmentConfig",
+    "SegmentError",
+    "Segmentation",
+    "SettingsError",
+    "__version__",
+    "fit_mixture",
+    "load_image",
+    "segment_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segment' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

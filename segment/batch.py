@@ -1,0 +1,201 @@
+"""Many images: which ones, where their results go, and one image's failure kept from the rest."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from segment.config import SegmentConfig
+from segment.errors import ImageError, SegmentError, SettingsError, shown
+from segment.writer import refuse_existing, result_names
+
+__all__ = ["Job", "Outcome", "find_images", "plan", "run_job"]
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".pfm"}
+)
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".mpo"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to segment.
+
+    Attributes
+    ----------
+    source : Path
+    folder : Path
+        Where its results go.
+    stem : str
+        What their names begin with.
+    """
+
+    source: Path
+    folder: Path
+    stem: str
+
+    @property
+    def picture_suffix(self) -> str:
+        """Format of the picture: that of the input for JPEG, else PNG."""
+        return ".jpg" if self.source.suffix.lower() in _JPEG else ".png"
+
+    def results(self, config: SegmentConfig) -> list[Path]:
+        """The files that it will write."""
+        names = result_names(self.stem, save=config.save, suffix=self.picture_suffix)
+        return [self.folder / name for name in names.values()]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: written files, or an error.
+
+    Attributes
+    ----------
+    job : Job
+    paths : tuple of Path
+        Files written; empty where the job failed.
+    rows : tuple of (label, colour, share, mean)
+        The class table: int, (r, g, b), 0..1, and the mean of each channel.
+    changed : float
+        Share of the labelled pixels that the clean-up changed.
+    warnings : tuple of str
+    error : str
+        Why it failed; empty where it did not.
+    """
+
+    job: Job
+    paths: tuple[Path, ...] = ()
+    rows: tuple[tuple[int, tuple[int, int, int], float, tuple[float, ...]], ...] = ()
+    changed: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
+    """The image files in a folder, sorted by name, told by their suffix.
+
+    Parameters
+    ----------
+    folder : Path
+    recursive : bool
+        Whether to look into its folders too. Symbolic links to folders are not followed.
+    leave_out : Path, optional
+        A folder not to look into: that of the results.
+
+    Raises
+    ------
+    ImageError
+        If the folder is not one, cannot be read, or holds no image.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{shown(folder)}: not a folder. Give single images to 'segment run'.")
+    found = sorted(_walk(folder, recursive, leave_out.absolute() if leave_out else None), key=os.fsencode)
+    if not found:
+        hint = "" if recursive else " Give -r to look into its folders too."
+        raise ImageError(f"{shown(folder)}: no image in this folder.{hint}")
+    return found
+
+
+def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: Path | None = None) -> list[Job]:
+    """Decide where every image's results go, before any work starts.
+
+    Inputs that differ in their suffix only (``a.jpg`` and ``a.png``) keep it in their results' names
+    (``a.jpg_labels.png``).
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        The same path given twice counts once.
+    output : Path
+        Folder for the results.
+    config : SegmentConfig
+    root : Path, optional
+        Folder whose structure is kept below `output`.
+
+    Raises
+    ------
+    SettingsError
+        If two inputs would share a result, or a result would replace an input.
+    """
+    distinct = list(dict.fromkeys(sources))
+    folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
+    alike = Counter(_key(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
+    jobs = [
+        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name)
+        for folder, source in zip(folders, distinct, strict=True)
+    ]
+    inputs = {_key(source.absolute()) for source in distinct}
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for path in job.results(config):
+            other = owners.setdefault(_key(path), job.source)
+            if other != job.source:
+                raise SettingsError(
+                    f"{shown(job.source)}: would share its results with {shown(other)}. "
+                    "Rename one, or segment them into different folders with -o."
+                )
+            if _key(path.absolute()) in inputs:
+                raise SettingsError(
+                    f"{shown(path)}: is an input, and a result of {shown(job.source)} would replace it. "
+                    "Give another folder with -o."
+                )
+    return jobs
+
+
+def run_job(
+    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+) -> Outcome:
+    """Segment one image and write the results.
+
+    A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
+    """
+    from segment.pipeline import segment_image
+
+    try:
+        if not config.overwrite:
+            for path in job.results(config):
+                refuse_existing(path)
+        result = segment_image(job.source, config, tell=tell)
+        tell("writing")
+        paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    except Exception as error:
+        if debug:
+            raise
+        return Outcome(job, error=_explained(error, job))
+    rows = tuple(
+        (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
+        for row, colour in zip(result.classes, result.colours, strict=True)
+    )
+    return Outcome(job, tuple(paths), rows, result.changed, result.warnings)
+
+
+def _explained(error: Exception, job: Job) -> str:
+    """One line for a failure, expected or not, that names the image."""
+    if isinstance(error, SegmentError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"{shown(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
+    return f"{shown(job.source)}: {type(error).__name__}: {error}. This is a fault of segment; --debug shows where."
+
+
+def _walk(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Path]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise ImageError(f"{shown(folder)}: the folder cannot be read; {error.strerror}.") from error
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            if recursive and path.absolute() != leave_out:
+                yield from _walk(path, recursive, leave_out)
+        elif path.suffix.lower() in SUFFIXES and not entry.name.startswith("._") and entry.is_file():
+            yield path
+
+
+def _key(path: Path) -> str:
+    """The same for paths that a file system might take for one."""
+    return str(path).casefold()

@@ -1,0 +1,120 @@
+"""The ``segment`` program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segment import __version__
+from segment.batch import Job, Outcome, find_images, plan, run_job
+from segment.cli.options import StagedCommand, config_from, setting_options
+from segment.cli.terminal import Status, report_outcome, say, summary
+from segment.config import SegmentConfig
+from segment.errors import SegmentError
+
+__all__ = ["main"]
+
+_OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder for the results.",
+)
+_DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="segment")
+def cli() -> None:
+    """Segment images into a few meaningful areas: Gaussian mixtures, no training data."""
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@setting_options
+@_OUTPUT
+@_DEBUG
+def run(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+    """Segment images.
+
+    For each INPUT two files are written: STEM_segmented.png (.jpg for JPEG), the original and its segments side by
+    side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
+
+    Example: segment run landscape.jpg -k 4
+    """
+    config = config_from(given)
+    jobs = plan(inputs, output, config)
+    if given["k"] is None:
+        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, bar=False, debug=debug)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
+@setting_options
+@_OUTPUT
+@_DEBUG
+def batch(folder: Path, recursive: bool, output: Path, debug: bool, **given: Any) -> int:
+    """Segment every image of FOLDER, keeping its structure below the folder for the results.
+
+    An image that fails is reported and does not stop the rest.
+
+    Example: segment batch photographs -r -k 4 -o results
+    """
+    config = config_from(given)
+    jobs = plan(find_images(folder, recursive=recursive, leave_out=output), output, config, root=folder)
+    if given["k"] is None:
+        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, bar=True, debug=debug)
+
+
+def _work(jobs: list[Job], config: SegmentConfig, *, bar: bool, debug: bool) -> int:
+    """Do the jobs one after the other; 0 if all went well, else 1."""
+    outcomes: list[Outcome] = []
+    with Status(len(jobs), bar=bar) as status:
+        for job in jobs:
+            outcome = run_job(job, config, tell=partial(status.show, job.source), debug=debug)
+            outcomes.append(outcome)
+            status.advance()
+            report_outcome(outcome, table=not bar)
+    if len(jobs) > 1:
+        summary(outcomes)
+    return int(any(outcome.error for outcome in outcomes))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit: 0 all done, 1 an image or the run failed, 2 wrong usage, 130 interrupted."""
+    # The engine's matrices are small: more BLAS threads cost time and memory, and gain nothing.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SegmentError as error:
+        if "--debug" in arguments:
+            raise
+        say(f"Error: {error}")
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted.")
+        code = 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # nobody reads: nothing to flush at exit
+        code = 1
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        say(f"Error: {type(error).__name__}: {error}. This is a fault of segment; --debug shows where.")
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,74 @@
+"""Click options made from the settings, grouped by stage in ``--help``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from segment.config import GROUPS, SegmentConfig, Setting, settings
+
+__all__ = ["StagedCommand", "config_from", "setting_options"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class StagedOption(click.Option):
+    """An option that knows which stage it belongs to."""
+
+    def __init__(self, *args: Any, group: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+class StagedCommand(click.Command):
+    """A command whose help lists the options stage by stage."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of each stage under its heading, those of no stage last."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        for group in (*GROUPS, ""):
+            rows = [option.get_help_record(ctx) for option in options if getattr(option, "group", "") == group]
+            shown_rows = [row for row in rows if row]
+            if shown_rows:
+                with formatter.section(group or "Other"):
+                    formatter.write_dl(shown_rows, col_max=28)
+
+
+def setting_options(function: Function) -> Function:
+    """Give a command an option for every setting."""
+    for setting in reversed(settings()):
+        function = _option(setting)(function)
+    return function
+
+
+def config_from(given: dict[str, Any]) -> SegmentConfig:
+    """The configuration of the options that were given."""
+    return SegmentConfig.of(**{name: value for name, value in given.items() if value is not None})
+
+
+def _option(setting: Setting) -> Callable[[Function], Function]:
+    names = (setting.option, setting.name)
+    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None}
+    if setting.type is bool:
+        return click.option(*names, is_flag=True, help=setting.help, **common)
+    words = ",".join(setting.default) if setting.type is tuple else _number(setting.default)
+    text = f"{setting.help} [default: {words}]"
+    if setting.choices and setting.type is str:
+        return click.option(*names, type=click.Choice(setting.choices), help=text, **common)
+    if setting.type is tuple:
+        return click.option(*names, metavar=",".join(setting.choices), help=text, **common)
+    kind = int if setting.type is int else float
+    return click.option(*names, type=kind, metavar=_range(setting), help=text, **common)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _range(setting: Setting) -> str:
+    if math.isinf(setting.high):
+        return f">={setting.low:g}"
+    return f"{setting.low:g}..{setting.high:.10g}"

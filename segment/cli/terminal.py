@@ -1,0 +1,105 @@
+"""What a person sees: progress and warnings on stderr, files and tables on stdout."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import click
+
+from segment.batch import Outcome
+from segment.errors import shown
+
+__all__ = ["Status", "report_outcome", "say", "summary"]
+
+_BAR = 24  # characters
+
+
+class Status:
+    """A line on the terminal that says what is being done and disappears. Silent where stderr is no terminal."""
+
+    def __init__(self, total: int, *, bar: bool) -> None:
+        self._total = total
+        self._done = 0
+        self._bar = bar
+        self._visible = sys.stderr.isatty()
+
+    def __enter__(self) -> Status:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def show(self, source: Path, stage: str) -> None:
+        """Say which image is at which stage."""
+        if not self._visible:
+            return
+        words = f"{shown(source.name)}: {stage}"
+        if self._bar:
+            filled = _BAR * self._done // self._total
+            words = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}  {words}"
+        width = shutil.get_terminal_size().columns
+        click.echo("\r\x1b[K" + words[: width - 1], err=True, nl=False)
+
+    def advance(self) -> None:
+        """One image is done."""
+        self._done += 1
+        self.clear()
+
+    def clear(self) -> None:
+        if self._visible:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def say(words: str) -> None:
+    """A line on stderr."""
+    click.echo(words, err=True)
+
+
+def report_outcome(outcome: Outcome, *, table: bool) -> None:
+    """Files written and the class table on stdout, warnings and errors on stderr."""
+    for warning in outcome.warnings:
+        say(f"Warning: {shown(outcome.job.source)}: {warning}.")
+    if outcome.error:
+        say(f"Error: {outcome.error}")
+    for path in outcome.paths:
+        click.echo(shown(path))
+    if table and outcome.paths:
+        click.echo(_table(outcome))
+
+
+def summary(outcomes: Sequence[Outcome]) -> None:
+    """One line: how many images went well and how many did not."""
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    warned = sum(bool(outcome.warnings) for outcome in outcomes)
+    words = f"{len(outcomes) - failed} of {len(outcomes)} images segmented"
+    if warned:
+        words += f", {warned} with a warning"
+    if failed:
+        words += f", {failed} failed"
+    say(words + ".")
+
+
+def _table(outcome: Outcome) -> str:
+    lines = ["  class  colour      share  mean colour"]
+    for label, colour, share, mean in outcome.rows:
+        swatch = click.style("   ", bg=colour) if sys.stdout.isatty() else ""
+        lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}")
+    lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
+    return "\n".join(lines)
+
+
+def _hex(colour: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(part):02x}" for part in colour)
+
+
+def _mean(mean: tuple[float, ...]) -> str:
+    """The mean colour in the image's own values, with its hexadecimal name where these are 8-bit RGB."""
+    if not mean:
+        return "-"
+    return " ".join(f"{part:.4g}" for part in mean)

@@ -1,0 +1,124 @@
+"""The distinct colours of an image, and the way back from them to its pixels.
+
+A photograph of 12 megapixels has some hundred thousand distinct colours, and whatever is a function of a pixel's colour
+needs computing only once for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.image import Image
+
+__all__ = ["ColourIndex"]
+
+_DEEP = 65535  # float pixels are read as this many steps between black and white
+_BLOCK = 2**18  # pixels handled at once
+
+
+class ColourIndex:
+    """The valid pixels of an image by colour.
+
+    Grey images and 8-bit colour have a table with a place for every possible colour; the distinct colours of the whole
+    image are found once. 16-bit and float colour is handled in blocks of pixels, so memory stays flat.
+
+    Parameters
+    ----------
+    image : Image
+
+    Attributes
+    ----------
+    n_channels : int
+        1 or 3.
+    black, white : float
+        The scale of the colours given out: that of the image, or 0 and 65535 for float pixels.
+    is_tabled : bool
+        Whether :meth:`parts` has one part, with every colour in it once.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._shape = image.pixels.shape[:2]
+        self._valid = image.valid
+        self._all_valid = bool(image.valid.all())
+        self.n_channels = 1 if image.is_grey else 3
+        self.black, self.white = image.black, image.white
+        pixels = image.pixels
+        if pixels.dtype.kind == "f":
+            scaled = (pixels - np.float32(image.black)) * np.float32(_DEEP / (image.white - image.black))
+            pixels = np.clip(np.rint(scaled), 0, _DEEP).astype(np.uint16)
+            self.black, self.white = 0.0, float(_DEEP)
+        self._pixels = pixels.reshape(-1, self.n_channels)
+        self._bits = 8 * pixels.dtype.itemsize
+        self.is_tabled = self._bits * self.n_channels <= 24
+        self._table = _count(self._codes(slice(None))) if self.is_tabled else None
+
+    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
+        if self._table is not None:
+            yield self._colours(self._table[0]), self._table[1]
+            return
+        for rows in self._blocks():
+            codes, counts = _count(self._codes(rows))
+            if codes.size:
+                yield self._colours(codes), counts
+
+    def spread(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        """The value that a function has for every pixel's colour.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colours, (m, n_channels) integers, and returns an array of shape (m,) or (m, k).
+
+        Returns
+        -------
+        ndarray of shape (H, W) or (H, W, k), of the function's dtype
+            0 where the pixel is not valid.
+        """
+        first = function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype))
+        out = np.zeros((len(self._pixels), *first.shape[1:]), dtype=first.dtype)
+        if self._table is not None:
+            codes = self._table[0]
+            table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
+            table[codes] = function(self._colours(codes)) if codes.size else 0
+            for rows in self._blocks():
+                np.take(table, self._encode(self._pixels[rows]), axis=0, out=out[rows], mode="clip")
+        else:
+            for rows in self._blocks():
+                codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
+                out[rows] = function(self._colours(codes))[place.reshape(-1)]
+        if not self._all_valid:
+            out[~self._valid.reshape(-1)] = 0
+        return out.reshape(*self._shape, *first.shape[1:])
+
+    def _blocks(self) -> Iterator[slice]:
+        return (slice(start, start + _BLOCK) for start in range(0, len(self._pixels), _BLOCK))
+
+    def _codes(self, rows: slice) -> NDArray[Any]:
+        """One number for the colour of each valid pixel."""
+        pixels = self._pixels[rows]
+        return self._encode(pixels if self._all_valid else pixels[self._valid.reshape(-1)[rows]])
+
+    def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """One number for each colour (n, n_channels), the first channel in its lowest bits."""
+        dtype = np.uint32 if self.is_tabled else np.uint64
+        codes: NDArray[Any] = pixels[:, 0].astype(dtype)
+        for channel in range(1, self.n_channels):
+            codes |= pixels[:, channel].astype(dtype) << dtype(channel * self._bits)
+        return codes
+
+    def _colours(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The colours (n, n_channels) of such numbers."""
+        shifts = np.arange(self.n_channels, dtype=codes.dtype) * codes.dtype.type(self._bits)
+        return np.asarray((codes[:, None] >> shifts).astype(self._pixels.dtype))
+
+
+def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
+    codes.sort()
+    starts = np.flatnonzero(np.concatenate([codes[:1] == codes[:1], codes[1:] != codes[:-1]]))
+    return codes[starts], np.diff(np.append(starts, codes.size))

@@ -1,0 +1,1 @@
+"""Gaussian mixtures on weighted cells: the engine. Arrays only; nothing here knows what an image is."""

@@ -1,0 +1,178 @@
+"""Weighted cells: what a mixture is fitted to.
+
+A cell stands for many observations at once: their total weight, their mean and their scatter, which is the covariance
+of the observations inside the cell around its mean. Distinct values with their counts are cells without loss; coarser
+cells keep the first two moments exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segment.errors import SettingsError
+
+__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "unpack"]
+
+Floats = NDArray[np.float64]
+
+_LARGEST_TABLE = 2**20  # bins that are counted in a table; a larger grid is sorted instead
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Weights, means and scatters of n cells in d dimensions.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n,), float64, > 0
+        How many observations each cell stands for.
+    means : ndarray of shape (n, d), float64
+    scatters : ndarray of shape (n, d * (d + 1) / 2), float64
+        Covariance inside each cell, packed as by :func:`pack`. Zero for exact values.
+    """
+
+    weights: Floats
+    means: Floats
+    scatters: Floats
+
+    @property
+    def n_features(self) -> int:
+        return int(self.means.shape[1])
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.weights.sum())
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, rows: slice | NDArray[np.generic]) -> Cells:
+        return Cells(self.weights[rows], self.means[rows], self.scatters[rows])
+
+    def second_moment(self) -> Floats:
+        """Mean of x x' over all observations, (d, d), scatter included."""
+        shares = self.weights / self.weights.sum()
+        return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(shares @ self.scatters))
+
+    def centre(self) -> Floats:
+        """Mean of all observations, (d,)."""
+        return np.asarray(self.weights @ self.means / self.weights.sum())
+
+    def rescaled(self, shift: Floats, scale: Floats) -> Cells:
+        """The same cells in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
+        rows, columns = np.triu_indices(self.n_features)
+        return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
+
+
+def pack(matrices: ArrayLike) -> Floats:
+    """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
+    full = np.asarray(matrices, dtype=np.float64)
+    rows, columns = np.triu_indices(full.shape[-1])
+    return np.asarray(full[..., rows, columns])
+
+
+def unpack(triangles: Floats) -> Floats:
+    """Symmetric matrices (..., d, d) from their packed upper triangles: the inverse of :func:`pack`."""
+    d = math.isqrt(2 * triangles.shape[-1])
+    rows, columns = np.triu_indices(d)
+    full = np.empty((*triangles.shape[:-1], d, d))
+    full[..., rows, columns] = triangles
+    full[..., columns, rows] = triangles
+    return full
+
+
+def points(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
+    """One cell for each row of X (n, d), in its order, with the given weights (n,) or weight 1 and no scatter."""
+    rows = np.asarray(X, dtype=np.float64)
+    if rows.ndim != 2 or rows.size == 0:
+        raise SettingsError(f"X: an array of shape (n, d) with n and d at least 1; got shape {rows.shape}.")
+    weights = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (len(rows),) or (weights < 0).any():
+        raise SettingsError(
+            f"sample_weight: one non-negative weight for each of {len(rows)} rows; got {weights.shape}."
+        )
+    d = rows.shape[1]
+    return Cells(weights, rows, np.broadcast_to(0.0, (len(rows), d * (d + 1) // 2)))
+
+
+def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
+    """One cell for each distinct row of X, in sorted order.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+    sample_weight : array_like of shape (n,), >= 0, optional
+        Weight of each row, 1 by default. Rows of weight 0 are left out.
+    """
+    cells = points(X, sample_weight)
+    used = cells.weights > 0
+    if not used.any():
+        raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
+    rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
+    order = np.lexsort(rows.T[::-1])
+    rows, weights = rows[order], weights[order]
+    starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+    return points(rows[starts], np.add.reduceat(weights, starts))
+
+
+def merge(*parts: Cells) -> Cells:
+    """The cells of several sources side by side. Nothing is lost: EM on the result is EM on all sources at once."""
+    return Cells(
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.scatters for part in parts]),
+    )
+
+
+def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
+    """Fewer, larger cells: those of one box of a regular grid become one, with their exact joint mean and scatter.
+
+    EM on the result ascends a lower bound of the likelihood of the finer cells (Verbeek, Nunnink & Vlassis 2006,
+    Data Mining and Knowledge Discovery 13, 291-307).
+
+    Parameters
+    ----------
+    cells : Cells
+    n_bins : int, >= 1
+        Boxes along the widest feature; the boxes are cubes in units of each feature's range. Raising it keeps more
+        detail and more cells.
+    """
+    low = cells.means.min(axis=0)
+    span = np.ptp(cells.means, axis=0)
+    bins = np.minimum((cells.means - low) * (n_bins / np.where(span > 0, span, 1.0)), n_bins - 1).astype(np.int64)
+    group, n_groups = _group(bins, n_bins)
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64, copy=False)
+
+    weights = total(cells.weights)
+    filled = weights > 0
+    weights = weights[filled]
+    means = np.stack([total(cells.weights * x)[filled] / weights for x in cells.means.T], axis=1)
+    box = (np.cumsum(filled) - 1)[group]
+    offsets = cells.means - means[box]
+    rows, columns = np.triu_indices(cells.n_features)
+    scatters = np.stack(
+        [
+            total(cells.weights * (offsets[:, i] * offsets[:, j] + within))[filled] / weights
+            for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
+        ],
+        axis=1,
+    )
+    return Cells(weights, means, scatters)
+
+
+def _group(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:
+    """A group number for each row of bins, equal rows alike, in lexicographic order, and how many there may be."""
+    n_features = bins.shape[1]
+    if n_bins**n_features <= _LARGEST_TABLE:
+        codes = np.zeros(len(bins), dtype=np.int64)
+        for column in bins.T:
+            codes = codes * n_bins + column
+        return codes, n_bins**n_features
+    kept, group = np.unique(bins, axis=0, return_inverse=True)
+    return group.reshape(-1), len(kept)

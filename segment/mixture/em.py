@@ -1,0 +1,216 @@
+"""Expectation-Maximisation for Gaussian mixtures on weighted cells, as the textbook has it.
+
+The log density of a Gaussian is linear in the moments 1, x and x x' of an observation. So the E-step is one matrix
+product of the components' natural parameters with the cells' moments, the M-step's sums are another, of the
+responsibilities with the same moments, and a cell's scatter S enters both by standing in the moment x x' + S.
+(Dempster, Laird & Rubin 1977; for cells with scatter Verbeek, Nunnink & Vlassis 2006.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.cells import Cells, unpack
+from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
+
+__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "pooled_covariance"]
+
+Floats = NDArray[np.float64]
+
+# Covariances have no eigenvalue below this share of the data's own variance: less cannot be told from rounding.
+_FLOOR = 1e-10
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is believed of the covariances before any cell is seen.
+
+    Every covariance C leans on one target T: the log posterior is the log likelihood plus, for each component,
+    ``strength / 2 * (log det(inv(C) T) - tr(inv(C) T) + d)``, which is -strength times the Kullback-Leibler divergence
+    of N(0, T) from N(0, C), and an inverse Wishart density up to a constant.
+
+    Attributes
+    ----------
+    target : ndarray of shape (d, d), float64
+        Positive definite.
+    strength : float, >= 0
+        Weight of the target, in observations a component. 0 is maximum likelihood.
+    ridge : ndarray of shape (d,), float64, >= 0
+        Added to the diagonal of every covariance after each M-step, in squared data units: scikit-learn's `reg_covar`.
+        It is no part of the objective, which can fall a little where the ridge matters.
+    """
+
+    target: Floats
+    strength: float
+    ridge: Floats
+
+    def rescaled(self, scale: Floats) -> Prior:
+        """The same prior in coordinates divided by `scale`, of shape (d,)."""
+        return Prior(self.target / (scale[:, None] * scale), self.strength, self.ridge / scale**2)
+
+    def log_density(self, model: MixtureModel) -> float:
+        """Log density of the model's covariances, up to a constant; at most 0 for full covariances."""
+        if self.strength == 0:
+            return 0.0
+        ratios = np.linalg.solve(model.covariances, np.broadcast_to(self.target, model.covariances.shape))
+        excess = np.linalg.slogdet(ratios)[1] - np.trace(ratios, axis1=1, axis2=2) + model.n_features
+        return float(self.strength / 2 * excess.sum())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted mixture and how it was reached.
+
+    Attributes
+    ----------
+    model : MixtureModel
+    objectives : ndarray of shape (n_iter + 1,), float64
+        Log posterior per unit weight before the first iteration and after each: log likelihood plus log prior. It
+        never falls.
+    log_likelihoods : ndarray of shape (n_iter + 1,), float64
+        Log likelihood per unit weight at the same moments; the same as `objectives` without a prior.
+    converged : bool
+        Whether the objective stood still within the tolerance before the iterations ran out.
+    """
+
+    model: MixtureModel
+    objectives: Floats
+    log_likelihoods: Floats
+    converged: bool
+
+    @property
+    def n_iter(self) -> int:
+        return len(self.objectives) - 1
+
+
+def expectation_maximization(
+    cells: Cells, start: MixtureModel, prior: Prior, *, tol: float = 1e-6, max_iter: int = 200
+) -> Fit:
+    """Improve a mixture until its log posterior stands still.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    start : MixtureModel
+        Where to begin. Its covariance type is kept.
+    prior : Prior
+    tol : float, >= 0
+        Stop when an iteration gains less than this in log posterior per unit weight (nats a pixel).
+    max_iter : int, >= 0
+        Stop after this many iterations in any case.
+    """
+    shift, scale = standard_coordinates(cells, start.covariance_type)
+    log_scale = float(np.log(scale).sum())
+    prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
+    weight = cells.total_weight
+    model, believed = start.rescaled(shift, scale), prior.rescaled(scale)
+    objectives: list[float] = []
+    log_likelihoods: list[float] = []
+    converged = False
+    while True:
+        statistics, log_likelihood = expectation(prepared, model)
+        log_likelihoods.append(log_likelihood / weight - log_scale)
+        objectives.append(log_likelihoods[-1] + believed.log_density(model) / weight)
+        converged = len(objectives) > 1 and abs(objectives[-1] - objectives[-2]) < tol
+        if converged or len(objectives) > max_iter:
+            break
+        model = maximization(statistics, model, believed)
+    return Fit(model.rescaled(-shift / scale, 1 / scale), np.array(objectives), np.array(log_likelihoods), converged)
+
+
+def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Floats, float]:
+    """The E-step, and the sums that the M-step needs.
+
+    Parameters
+    ----------
+    prepared : list of (weights, moments)
+        The cells in blocks: arrays of shape (b,) and (m, b), as :func:`segment.mixture.model.moments` makes them.
+    model : MixtureModel
+
+    Returns
+    -------
+    statistics : ndarray of shape (k, m), float64
+        The moments of all cells, summed with weight times responsibility. Column 0 is each component's weight.
+    log_likelihood : float
+        Sum of the weights times the cells' log densities.
+    """
+    parameters = natural_parameters(model)
+    statistics = np.zeros_like(parameters)
+    log_likelihood = 0.0
+    for weights, moment in prepared:
+        joint = parameters @ moment
+        top = joint.max(axis=0)
+        joint -= top
+        np.exp(joint, out=joint)
+        total = joint.sum(axis=0)
+        log_likelihood += float(weights @ (top + np.log(total)))
+        joint *= weights / total
+        statistics += joint @ moment.T
+    return statistics, log_likelihood
+
+
+def maximization(statistics: Floats, previous: MixtureModel, prior: Prior) -> MixtureModel:
+    """The M-step: the mixture of highest posterior given the sums of the E-step.
+
+    A component that holds no weight keeps the mean and covariance it had in `previous`.
+    """
+    k, d = previous.means.shape
+    counts = statistics[:, 0]
+    alive = counts > np.finfo(float).eps * counts.sum()
+    divisor = np.where(alive, counts, 1.0)[:, None]
+    means = np.where(alive[:, None], statistics[:, 1 : 1 + d] / divisor, previous.means)
+    within = unpack(statistics[:, 1 + d :] / divisor) - means[:, :, None] * means[:, None, :]
+    within = np.where(alive[:, None, None], within, previous.covariances)
+    mass = np.where(alive, counts, 0.0)[:, None, None]
+    if previous.covariance_type == "tied":
+        shrunk = ((mass * within).sum(axis=0) + k * prior.strength * prior.target) / (mass.sum() + k * prior.strength)
+        shrunk = np.broadcast_to(shrunk, (k, d, d))
+    else:
+        held = np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
+        shrunk = np.where(alive[:, None, None], (mass * within + prior.strength * prior.target) / held, within)
+    covariances = _constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
+    return MixtureModel(counts / counts.sum(), means, _floored(covariances), previous.covariance_type)
+
+
+def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
+    """Shift and scale, (d,) each, in which the cells have mean 0 and variances 1 and sums lose no digits.
+
+    Spherical covariances know one scale only: there it is the same for all features.
+    """
+    centre = cells.centre()
+    variances = np.diagonal(Cells(cells.weights, cells.means - centre, cells.scatters).second_moment())
+    if covariance_type == "spherical":
+        variances = np.full_like(variances, variances.mean())
+    scale = np.sqrt(np.where(variances > 0, variances, 1.0))
+    return centre, scale
+
+
+def pooled_covariance(cells: Cells, labels: NDArray[np.integer], centres: Floats) -> Floats:
+    """Covariance (d, d) of the cells around the centre (k, d) that each is assigned to, scatter included."""
+    return Cells(cells.weights, cells.means - centres[labels], cells.scatters).second_moment()
+
+
+def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    return cells.weights, moments(cells.rescaled(shift, scale))
+
+
+def _constrained(covariances: Floats, covariance_type: str) -> Floats:
+    """The covariances (k, d, d) with what their type does not allow taken out."""
+    d = covariances.shape[-1]
+    if covariance_type == "diag":
+        return covariances * np.eye(d)
+    if covariance_type == "spherical":
+        return np.asarray(np.trace(covariances, axis1=1, axis2=2)[:, None, None] / d * np.eye(d))
+    return covariances
+
+
+def _floored(covariances: Floats) -> Floats:
+    """The covariances with no eigenvalue below the floor: the M-step's maximiser under that bound."""
+    values, vectors = np.linalg.eigh(covariances)
+    if values.min() >= _FLOOR:
+        return covariances
+    return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))

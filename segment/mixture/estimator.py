@@ -1,0 +1,224 @@
+"""The mixture as a scikit-learn estimator: the same engine behind scikit-learn's door."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from segment.errors import SettingsError
+from segment.mixture.cells import distinct, points
+from segment.mixture.fitting import fit_mixture
+from segment.mixture.model import MixtureModel
+
+__all__ = ["GaussianMixture"]
+
+Floats = NDArray[np.float64]
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """Gaussian mixture fitted by Expectation-Maximisation on weighted samples.
+
+    Equal rows are counted once with their joint weight, so data with many duplicates, such as pixels, cost what their
+    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with three additions:
+    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, and restarts run on coarse cells.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    tol : float, default=1e-6
+        Least gain in log posterior per unit weight that an iteration must make.
+    reg_covar : float, default=1e-6
+        Added to the diagonal of the covariances.
+    max_iter : int, default=200
+    n_init : int, default=5
+    init_params : {"k-means++", "random"}, default="k-means++"
+        What random starts are made of.
+    weights_init : array_like of shape (n_components,), optional
+    means_init : array_like of shape (n_components, n_features), optional
+        Alone it gives the first clusters; with `precisions_init` it gives the first mixture.
+    precisions_init : array_like, optional
+        Of the shape that `covariances_` has. Goes with `means_init`; the weights are equal unless `weights_init` is
+        given.
+    shrinkage : float, default=0.0
+        Weight of the pooled within-cluster covariance in every component's, in mean component weights.
+    random_state : int, RandomState instance or None, default=None
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+    means_ : ndarray of shape (n_components, n_features)
+    covariances_, precisions_ : ndarray
+        (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical.
+    converged_ : bool
+    n_iter_ : int
+        Iterations of the last stage, on all samples.
+    lower_bound_ : float
+        Log posterior per unit weight of the fitted mixture: its log likelihood where there is no shrinkage.
+    lower_bounds_ : list of float
+        The same before and after every iteration of the last stage.
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segment import GaussianMixture
+    >>> X = np.array([[1.0], [1.2], [0.8], [9.0], [9.1], [8.9]])
+    >>> GaussianMixture(2, random_state=0).fit(X).means_.round(2).ravel().tolist()
+    [9.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 200,
+        n_init: int = 5,
+        init_params: str = "k-means++",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        shrinkage: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.shrinkage = shrinkage
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:  # noqa: ARG002
+        """Fit the mixture to X (n, d) with weights (n,); `y` is ignored."""
+        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
+        random_state = check_random_state(self.random_state)
+        cells = distinct(rows, weights)
+        if len(cells) < self.n_components:  # some components will share a row, as they do in scikit-learn
+            cells = points(rows, weights)
+        fit = fit_mixture(
+            cells,
+            self.n_components,
+            covariance_type=self.covariance_type,
+            init=self._init(rows.shape[1]),
+            n_init=self.n_init,
+            shrinkage=self.shrinkage,
+            reg_covar=self.reg_covar,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            seed=int(random_state.randint(np.iinfo(np.int32).max)),
+        )
+        if not fit.converged:
+            warnings.warn(
+                f"EM did not converge in {self.max_iter} iterations. Raise max_iter or tol, or check the data.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self._model = fit.model
+        self.weights_ = fit.model.weights
+        self.means_ = fit.model.means
+        self.covariances_ = _shaped(fit.model.covariances, self.covariance_type)
+        self.precisions_ = _shaped(np.asarray(np.linalg.inv(fit.model.covariances)), self.covariance_type)
+        self.converged_ = fit.converged
+        self.n_iter_ = max(1, fit.finish.n_iter)
+        self.lower_bounds_ = fit.finish.objectives.tolist()
+        self.lower_bound_ = self.lower_bounds_[-1]
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.intp]:
+        """The most probable component of each row of X (n, d): shape (n,)."""
+        return self._fitted().predict(self._rows(X))
+
+    def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
+        """Fit and give the most probable component of each row."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probability of each component for each row of X (n, d): shape (n, n_components)."""
+        return self._fitted().posteriors(self._rows(X))
+
+    def score_samples(self, X: ArrayLike) -> Floats:
+        """Log density at each row of X (n, d): shape (n,)."""
+        return self._fitted().score_samples(self._rows(X))
+
+    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
+        """Weighted mean of the log density over the rows of X."""
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return float(np.average(self.score_samples(X), weights=weights))
+
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion on X: -2 log likelihood + parameters x log n. Lower is better."""
+        n = self._size(X, sample_weight)
+        return -2 * n * self.score(X, sample_weight=sample_weight) + self._fitted().n_parameters * float(np.log(n))
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike's information criterion on X: -2 log likelihood + 2 x parameters. Lower is better."""
+        n = self._size(X, sample_weight)
+        return -2 * n * self.score(X, sample_weight=sample_weight) + 2 * self._fitted().n_parameters
+
+    def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.intp]]:
+        """Draw rows, (n_samples, d), and the component each comes from, (n_samples,), grouped by component."""
+        model = self._fitted()
+        random_state = check_random_state(self.random_state)
+        counts = random_state.multinomial(n_samples, model.weights)
+        drawn = [
+            random_state.multivariate_normal(mean, covariance, size=count)
+            for mean, covariance, count in zip(model.means, model.covariances, counts, strict=True)
+        ]
+        return np.concatenate(drawn), np.repeat(np.arange(model.n_components), counts)
+
+    def _fitted(self) -> MixtureModel:
+        check_is_fitted(self)
+        return self._model
+
+    def _rows(self, X: ArrayLike) -> Floats:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _size(X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+        return float(len(np.asarray(X)) if sample_weight is None else np.sum(sample_weight))
+
+    def _init(self, n_features: int) -> Any:
+        """Where to begin: a name, means, or a whole mixture."""
+        if self.weights_init is not None and self.precisions_init is None:
+            raise SettingsError("weights_init: goes with means_init and precisions_init. Give all three.")
+        if self.precisions_init is not None and self.means_init is None:
+            raise SettingsError("precisions_init: goes with means_init. Give both.")
+        if self.precisions_init is None:
+            return self.init_params if self.means_init is None else self.means_init
+        k = self.n_components
+        weights = np.full(k, 1 / k) if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
+        given = np.asarray(self.precisions_init, dtype=np.float64)
+        precisions = {
+            "full": lambda: given,
+            "tied": lambda: np.broadcast_to(given, (k, n_features, n_features)),
+            "diag": lambda: given[:, :, None] * np.eye(n_features),
+            "spherical": lambda: given[:, None, None] * np.eye(n_features),
+        }[self.covariance_type]()
+        means = np.asarray(self.means_init, dtype=np.float64)
+        return MixtureModel(weights, means, np.asarray(np.linalg.inv(precisions)), self.covariance_type)
+
+
+def _shaped(matrices: Floats, covariance_type: str) -> Floats:
+    """Matrices (k, d, d) in the shape that scikit-learn gives those of a covariance type."""
+    if covariance_type == "tied":
+        return np.asarray(matrices[0])
+    diagonals = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.asarray({"full": matrices, "diag": diagonals, "spherical": diagonals[:, 0]}[covariance_type])

@@ -1,0 +1,177 @@
+"""From cells to the best mixture: starts, restarts on coarse cells, and the exact finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segment.errors import SettingsError
+from segment.mixture.cells import Cells, coarsen
+from segment.mixture.em import (
+    Fit,
+    Prior,
+    expectation_maximization,
+    maximization,
+    pooled_covariance,
+    standard_coordinates,
+)
+from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
+from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
+
+__all__ = ["INITS", "MixtureFit", "fit_mixture"]
+
+Floats = NDArray[np.float64]
+
+INITS = ("k-means++", "random")
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """The best mixture found, and how it was found.
+
+    Attributes
+    ----------
+    model : MixtureModel
+    finish : Fit
+        The last stage, on all cells: its log likelihoods are exact.
+    restarts : ndarray of shape (n_init,), float64
+        Log posterior per unit weight that every start reached on the coarse cells.
+    prior : Prior
+    """
+
+    finish: Fit
+    restarts: Floats
+    prior: Prior
+
+    @property
+    def model(self) -> MixtureModel:
+        return self.finish.model
+
+    @property
+    def converged(self) -> bool:
+        return self.finish.converged
+
+
+def fit_mixture(
+    cells: Cells,
+    n_components: int,
+    *,
+    covariance_type: str = "full",
+    init: str | ArrayLike | MixtureModel = "k-means++",
+    n_init: int = 5,
+    shrinkage: float = 0.0,
+    reg_covar: float = 0.0,
+    tol: float = 1e-6,
+    max_iter: int = 200,
+    seed: int = 0,
+) -> MixtureFit:
+    """Fit a Gaussian mixture to cells.
+
+    Every start is improved on coarse cells, where an iteration costs next to nothing; the best of them is finished on
+    the cells themselves.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    n_components : int
+        From 1 to n; 0 where there are no cells, which gives a mixture of nothing.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Free matrices, one matrix for all, free variances, or one variance a component.
+    init : {"k-means++", "random"}, array_like of shape (k, d), or MixtureModel
+        Starts from k-means clusters or from random cells, from given means, or from a given mixture as it is.
+    n_init : int, >= 1
+        Number of starts where they are random. Raising it costs little and misses the best optimum less often.
+    shrinkage : float, >= 0
+        Weight of the pooled within-cluster covariance in every component's, as a multiple of the mean weight of a
+        component. 0 is maximum likelihood; raising it makes the components more alike.
+    reg_covar : float, >= 0
+        Added to the diagonal of the covariances, in squared data units. Cells with scatter do not need it.
+    tol : float, >= 0
+        Stop when an iteration gains less than this in log posterior per unit weight.
+    max_iter : int, >= 1
+        Most iterations of each stage.
+    seed : int, >= 0
+        The same seed gives the same result.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is out of its range or there are fewer cells than components.
+    """
+    if len(cells) == n_components == 0:
+        return _nothing(cells.n_features, covariance_type)
+    _check(cells, n_components, covariance_type, n_init, shrinkage, reg_covar)
+    coarse = coarsen(cells)
+    if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
+        coarse = cells
+    partitions = _partitions(coarse, n_components, init, n_init, np.random.default_rng(seed))
+    tightest = min(partitions, key=lambda partition: partition.inertia)
+    prior = Prior(
+        pooled_covariance(coarse, tightest.labels, tightest.centres),
+        shrinkage * cells.total_weight / n_components,
+        np.full(cells.n_features, float(reg_covar)),
+    )
+    if isinstance(init, MixtureModel):
+        starts = [init]
+    else:
+        starts = [_start(coarse, partition, covariance_type, prior) for partition in partitions]
+    fits = [expectation_maximization(coarse, start, prior, tol=tol, max_iter=max_iter) for start in starts]
+    best = max(fits, key=lambda fit: fit.objectives[-1])
+    finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)
+    return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), prior)
+
+
+def _nothing(d: int, covariance_type: str) -> MixtureFit:
+    """The fit to no cells."""
+    model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
+    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+
+
+def _check(
+    cells: Cells, n_components: int, covariance_type: str, n_init: int, shrinkage: float, reg_covar: float
+) -> None:
+    if not 1 <= n_components <= len(cells):
+        raise SettingsError(
+            f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
+        )
+    if covariance_type not in COVARIANCE_TYPES:
+        raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
+    if n_init < 1:
+        raise SettingsError(f"n_init: at least 1; got {n_init}.")
+    for name, value in (("shrinkage", shrinkage), ("reg_covar", reg_covar)):
+        if not (np.isfinite(value) and value >= 0):
+            raise SettingsError(f"{name}: zero or above; got {value}.")
+
+
+def _partitions(
+    cells: Cells, k: int, init: str | ArrayLike | MixtureModel, n_init: int, rng: np.random.Generator
+) -> list[Partition]:
+    """The clusters that the starts are made of."""
+    if isinstance(init, MixtureModel):
+        return [assign(cells, init.means)]
+    if isinstance(init, str):
+        if init == "k-means++":
+            return [k_means(cells, k_means_plus_plus(cells, k, rng)) for _ in range(n_init)]
+        if init == "random":
+            return [assign(cells, random_cells(cells, k, rng)) for _ in range(n_init)]
+        raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
+    means = np.asarray(init, dtype=np.float64)
+    if means.shape != (k, cells.n_features) or not np.isfinite(means).all():
+        raise SettingsError(f"init: finite means of shape ({k}, {cells.n_features}); got shape {means.shape}.")
+    return [assign(cells, means)]
+
+
+def _start(cells: Cells, partition: Partition, covariance_type: str, prior: Prior) -> MixtureModel:
+    """The mixture whose components are the clusters of a partition."""
+    k, d = partition.centres.shape
+    memberships = np.zeros((k, len(cells)))
+    memberships[partition.labels, np.arange(len(cells))] = cells.weights
+    shift, scale = standard_coordinates(cells, covariance_type)
+    believed = prior.rescaled(scale)
+    target = np.broadcast_to(believed.target, (k, d, d))
+    empty = MixtureModel(np.full(k, 1 / k), (partition.centres - shift) / scale, target, covariance_type)
+    start = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
+    return start.rescaled(-shift / scale, 1 / scale)

@@ -1,0 +1,92 @@
+"""Where EM begins: weighted k-means++ and k-means, random cells, or means that the caller gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.cells import Cells
+
+__all__ = ["Partition", "assign", "k_means", "k_means_plus_plus", "random_cells"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Cells divided among centres.
+
+    Attributes
+    ----------
+    centres : ndarray of shape (k, d), float64
+    labels : ndarray of shape (n,), int
+        The centre nearest to each cell.
+    inertia : float
+        Weighted sum of the squared distances between cells and their centres.
+    """
+
+    centres: Floats
+    labels: NDArray[np.intp]
+    inertia: float
+
+
+def assign(cells: Cells, centres: Floats) -> Partition:
+    """Give every cell to the nearest centre (k, d)."""
+    distances = _squared_distances(cells.means, centres)
+    labels = distances.argmin(axis=0)
+    return Partition(centres, labels, float(cells.weights @ distances.min(axis=0)))
+
+
+def k_means(cells: Cells, centres: Floats, *, max_iter: int = 50) -> Partition:
+    """Weighted k-means from the given centres (k, d): Lloyd's algorithm. A centre without cells stays where it is."""
+    partition = assign(cells, centres)
+    for _ in range(max_iter):
+        totals = np.bincount(partition.labels, weights=cells.weights, minlength=len(centres))
+        sums = np.stack(
+            [np.bincount(partition.labels, weights=cells.weights * x, minlength=len(centres)) for x in cells.means.T], 1
+        )
+        moved = np.where(totals[:, None] > 0, sums / np.where(totals > 0, totals, 1.0)[:, None], partition.centres)
+        following = assign(cells, moved)
+        if not following.inertia < partition.inertia:
+            break
+        partition = following
+    return partition
+
+
+def k_means_plus_plus(cells: Cells, n_clusters: int, rng: np.random.Generator) -> Floats:
+    """Centres (k, d) drawn from the cells, far from each other: greedy k-means++ with weights.
+
+    Each next centre is the best of 2 + log k candidates, drawn with probability proportional to a cell's weight times
+    its squared distance from the centres so far (Arthur & Vassilvitskii 2007; the greedy choice as in scikit-learn).
+    """
+    n_candidates = 2 + int(np.log(n_clusters))
+    first = _draw(cells.weights, 1, rng)
+    centres = cells.means[first]
+    nearest = _squared_distances(cells.means, centres)[0]
+    while len(centres) < n_clusters:
+        candidates = _draw(cells.weights * nearest, n_candidates, rng)
+        distances = np.minimum(_squared_distances(cells.means, cells.means[candidates]), nearest)
+        best = int((distances @ cells.weights).argmin())
+        centres = np.concatenate([centres, cells.means[candidates[best]][None]])
+        nearest = distances[best]
+    return centres
+
+
+def random_cells(cells: Cells, n_clusters: int, rng: np.random.Generator) -> Floats:
+    """Centres (k, d): different cells drawn by weight."""
+    chosen = rng.choice(len(cells), size=n_clusters, replace=False, p=cells.weights / cells.weights.sum())
+    return cells.means[chosen]
+
+
+def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices drawn with probability proportional to `masses`; by equal chance where all masses are zero."""
+    cumulative = np.cumsum(masses if masses.any() else np.ones_like(masses))
+    drawn = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
+    return np.asarray(np.minimum(drawn, len(masses) - 1))
+
+
+def _squared_distances(points: Floats, centres: Floats) -> Floats:
+    """Squared Euclidean distances, (k, n)."""
+    return np.stack([((points - centre) ** 2).sum(axis=1) for centre in centres])

@@ -1,0 +1,164 @@
+"""The mixture itself: its parameters, its densities and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segment.errors import SettingsError
+from segment.mixture.cells import Cells, pack, points
+
+__all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "moments", "natural_parameters"]
+
+Floats = NDArray[np.float64]
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+
+_NEVER = -1e300  # log weight of an empty component: infinity would upset the matrix products
+_BLOCK = 8192  # cells handled at once: their moments and log densities stay in the cache
+
+
+@dataclass(frozen=True)
+class MixtureModel:
+    """A mixture of k Gaussians in d dimensions.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (k,), float64, summing to 1
+    means : ndarray of shape (k, d), float64
+    covariances : ndarray of shape (k, d, d), float64
+        Always whole matrices, whatever the covariance type; tied ones are all alike.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        What the covariances were allowed to be.
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    covariance_type: str = "full"
+
+    def __post_init__(self) -> None:
+        k = len(self.weights)
+        d = self.means.shape[-1]
+        if self.means.shape != (k, d) or self.covariances.shape != (k, d, d):
+            raise SettingsError(
+                f"model: means are (k, d) and covariances (k, d, d) for k weights; got {self.means.shape} and "
+                f"{self.covariances.shape} for {k} weights."
+            )
+        if self.covariance_type not in COVARIANCE_TYPES:
+            raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {self.covariance_type!r}.")
+
+    @property
+    def n_components(self) -> int:
+        return len(self.weights)
+
+    @property
+    def n_features(self) -> int:
+        return int(self.means.shape[1])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters, as the information criteria count them."""
+        k, d = self.means.shape
+        covariance = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d, "spherical": k}
+        return int(covariance[self.covariance_type] + k * d + k - 1)
+
+    def reordered(self, order: ArrayLike) -> MixtureModel:
+        """The same mixture with its components in another order; `order` lists their present numbers."""
+        index = np.asarray(order, dtype=np.intp)
+        return MixtureModel(self.weights[index], self.means[index], self.covariances[index], self.covariance_type)
+
+    def rescaled(self, shift: Floats, scale: Floats) -> MixtureModel:
+        """The same mixture in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
+        return MixtureModel(
+            self.weights,
+            (self.means - shift) / scale,
+            self.covariances / (scale[:, None] * scale),
+            self.covariance_type,
+        )
+
+    def standard_coordinates(self) -> tuple[Floats, Floats]:
+        """Shift and scale, (d,) each, in which the mixture as a whole has mean 0 and variances 1."""
+        shift = self.weights @ self.means
+        between = self.weights @ (self.means - shift) ** 2
+        variance = self.weights @ np.diagonal(self.covariances, axis1=1, axis2=2) + between
+        return shift, np.sqrt(np.where(variance > 0, variance, 1.0))
+
+    def log_joint(self, X: ArrayLike | Cells) -> Floats:
+        """Log of weight times density of every component.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d), or Cells
+            The scatter S of a cell takes ``tr(inv(covariance) @ S) / 2`` off its log density.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float64
+        """
+        cells = X if isinstance(X, Cells) else points(X)
+        if cells.n_features != self.n_features:
+            raise SettingsError(f"X: the mixture has {self.n_features} features; got {cells.n_features}.")
+        shift, scale = self.standard_coordinates()
+        parameters = natural_parameters(self.rescaled(shift, scale))
+        parameters[:, 0] -= np.log(scale).sum()
+        joint = np.empty((len(cells), self.n_components))
+        for rows in blocks(len(cells)):
+            joint[rows] = (parameters @ moments(cells[rows].rescaled(shift, scale))).T
+        return joint
+
+    def score_samples(self, X: ArrayLike | Cells) -> Floats:
+        """Log density of the mixture at every row of X (n, d): shape (n,)."""
+        joint = self.log_joint(X)
+        top = joint.max(axis=1)
+        return np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(axis=1)))
+
+    def posteriors(self, X: ArrayLike | Cells) -> Floats:
+        """Probability of every component given each row of X (n, d): shape (n, k), rows summing to 1."""
+        joint = self.log_joint(X)
+        joint -= joint.max(axis=1, keepdims=True)
+        np.exp(joint, out=joint)
+        joint /= joint.sum(axis=1, keepdims=True)
+        return joint
+
+    def predict(self, X: ArrayLike | Cells) -> NDArray[np.intp]:
+        """Number 0..k-1 of the most probable component for each row of X (n, d): shape (n,)."""
+        return np.asarray(self.log_joint(X).argmax(axis=1))
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Slices that cut n cells into pieces whose moments and log densities stay in the processor's cache."""
+    return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
+
+
+def moments(cells: Cells) -> Floats:
+    """What a Gaussian's log density is linear in: 1, x and the packed x x' + S, as (1 + d + d (d + 1) / 2, n)."""
+    x = cells.means.T
+    rows, columns = np.triu_indices(cells.n_features)
+    stacked = np.empty((1 + len(x) + len(rows), len(cells)))
+    stacked[0] = 1.0
+    stacked[1 : 1 + len(x)] = x
+    np.multiply(x[rows], x[columns], out=stacked[1 + len(x) :])
+    stacked[1 + len(x) :] += cells.scatters.T
+    return stacked
+
+
+def natural_parameters(model: MixtureModel) -> Floats:
+    """The factors of :func:`moments` in the log of weight times density, as (k, 1 + d + d (d + 1) / 2).
+
+    With P the inverse of a component's covariance they are
+    ``log w - (d log 2 pi - log det P + m' P m) / 2``, ``P m`` and ``-P / 2``.
+    """
+    d = model.n_features
+    precisions = np.linalg.inv(model.covariances)
+    precisions = (precisions + np.swapaxes(precisions, 1, 2)) / 2
+    log_determinants = np.linalg.slogdet(model.covariances)[1]
+    linear = (precisions @ model.means[:, :, None])[:, :, 0]
+    weighty = model.weights > 0
+    log_weights = np.where(weighty, np.log(np.where(weighty, model.weights, 1.0)), _NEVER)
+    constant = log_weights - (d * np.log(2 * np.pi) + log_determinants + (linear * model.means).sum(axis=1)) / 2
+    twice_off_diagonal = pack(2.0 - np.eye(d))
+    return np.concatenate([constant[:, None], linear, -pack(precisions) / 2 * twice_off_diagonal], axis=1)

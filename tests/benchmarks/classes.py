@@ -1,0 +1,186 @@
+"""How well segment finds known classes, as Markdown tables: ``python tests/benchmarks/classes.py FOLDER``.
+
+FOLDER holds a folder for each set of images, with the photographs in ``images`` and, under the same names as PNG, their
+classes in ``labels``: one grey value a class. Every method gets the image and the true number of classes. Images of one
+class are left out: nothing can go wrong there.
+
+Scores of an image, over all its pixels: the mean over its classes of the intersection over union (IoU), after the
+one-to-one assignment of classes that makes it largest, and the adjusted Rand index. Shown are their means over the
+images of a set, and over its images with the same number of classes where these differ.
+
+segment runs with its defaults, and without clean-up ("colour model alone"). scikit-learn's KMeans has 10 starts; its
+GaussianMixture has full covariances and one start from k-means, as is its default. Times are seconds an image from the
+array of RGB values to the labels, conversion to CIELAB included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from common import machine, table
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from scipy.optimize import linear_sum_assignment
+from skimage.color import rgb2lab
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.mixture import GaussianMixture
+
+from segment import segment_image
+
+Picture = NDArray[np.uint8]
+Labels = NDArray[np.integer]
+
+SOURCES = """\
+Give the folder of labelled images. Sets that suit it:
+  cells   white blood cells, 3 classes: segmentation_WBC, data set 1 (GPL-3, citation asked)
+  sky     sky, thin cloud, thick cloud: HYTA
+  tissue  slices of ovaries, 4 classes: pyImSegm (BSD-3)
+Lay each out as FOLDER/SET/images/NAME.png or .jpg and FOLDER/SET/labels/NAME.png, a grey value a class."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image whose classes are known."""
+
+    group: str
+    rgb: Picture
+    truth: Labels
+
+    @property
+    def n_classes(self) -> int:
+        return len(np.unique(self.truth))
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one method did on one image."""
+
+    iou: float
+    rand: float
+    seconds: float
+
+
+def with_segment(rgb: Picture, k: int) -> Labels:
+    """The defaults of segment."""
+    return segment_image(rgb, k=k).label_image
+
+
+def with_colour_model(rgb: Picture, k: int) -> Labels:
+    """The defaults of segment without clean-up."""
+    return segment_image(rgb, k=k, smooth_radius=0, min_region=0, max_hole=0).label_image
+
+
+def with_k_means(pixels: NDArray[np.generic], k: int) -> Labels:
+    """scikit-learn's KMeans on the channels (H, W, 3)."""
+    return KMeans(k, n_init=10, random_state=0).fit_predict(_rows(pixels)).reshape(pixels.shape[:2])
+
+
+def with_mixture(pixels: NDArray[np.generic], k: int) -> Labels:
+    """scikit-learn's GaussianMixture on the channels (H, W, 3)."""
+    return GaussianMixture(k, random_state=0).fit_predict(_rows(pixels)).reshape(pixels.shape[:2])
+
+
+METHODS: dict[str, Callable[[Picture, int], Labels]] = {
+    "segment": with_segment,
+    "segment, colour model alone": with_colour_model,
+    "KMeans, CIELAB": lambda rgb, k: with_k_means(rgb2lab(rgb), k),
+    "KMeans, RGB": with_k_means,
+    "GaussianMixture, CIELAB": lambda rgb, k: with_mixture(rgb2lab(rgb), k),
+    "GaussianMixture, RGB": with_mixture,
+}
+
+
+def main() -> int:
+    """Score every method on every image and print the means."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="the labelled images")
+    parser.add_argument("--limit", type=int, help="take this many images of each set at most")
+    given = parser.parse_args()
+    if given.folder is None:
+        print(SOURCES, file=sys.stderr)
+        return 2
+    scores: dict[str, list[dict[str, Score]]] = {}
+    for groups, sample in grouped(list(read_samples(given.folder, given.limit))):
+        row = {name: score(method, sample) for name, method in METHODS.items()}
+        for group in groups:
+            scores.setdefault(group, []).append(row)
+    if not scores:
+        print(f"{given.folder}: no labelled image of two classes or more. See --help for the layout.", file=sys.stderr)
+        return 2
+    print(f"Measured on {machine()}\n")
+    print(f"Mean IoU / adjusted Rand index\n\n{summary(scores, accuracy)}\n")
+    print(f"Seconds an image\n\n{summary(scores, duration)}")
+    return 0
+
+
+def read_samples(folder: Path, limit: int | None) -> Iterator[Sample]:
+    """The images that have labels of two classes or more, set by set."""
+    for labels in sorted(folder.glob("*/labels")):
+        paths = sorted(labels.glob("*.png"))[:limit]
+        for path in paths:
+            (source,) = (labels.parent / "images").glob(f"{path.stem}.*")
+            rgb = np.asarray(PilImage.open(source).convert("RGB"))
+            sample = Sample(labels.parent.name, rgb, np.asarray(PilImage.open(path)))
+            if sample.n_classes > 1:
+                yield sample
+
+
+def grouped(samples: list[Sample]) -> Iterator[tuple[list[str], Sample]]:
+    """Each sample with the names of the groups that it counts in: its set, and its number of classes in a mixed set."""
+    for sample in samples:
+        counts = {other.n_classes for other in samples if other.group == sample.group}
+        of_its_kind = [f"{sample.group}, {sample.n_classes} classes"] if len(counts) > 1 else []
+        yield [sample.group, *of_its_kind], sample
+
+
+def score(method: Callable[[Picture, int], Labels], sample: Sample) -> Score:
+    """Segment one image with one method and compare. Pixels without a label are a class of their own."""
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = method(sample.rgb, sample.n_classes)
+    seconds = time.perf_counter() - begin
+    truth, found = sample.truth.reshape(-1), found.reshape(-1)
+    return Score(mean_iou(truth, found), adjusted_rand_score(truth, found), seconds)
+
+
+def mean_iou(truth: Labels, found: Labels) -> float:
+    """Mean over the true classes; one that no found class is left for counts 0."""
+    shared = contingency_matrix(truth, found)
+    union = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared
+    iou = shared / union
+    return float(iou[linear_sum_assignment(iou, maximize=True)].sum() / len(iou))
+
+
+def accuracy(scores: list[Score]) -> str:
+    """Both means as text."""
+    return f"{np.mean([s.iou for s in scores]):.3f} / {np.mean([s.rand for s in scores]):.3f}"
+
+
+def duration(scores: list[Score]) -> str:
+    """The mean time as text."""
+    return f"{np.mean([s.seconds for s in scores]):.3f}"
+
+
+def summary(scores: dict[str, list[dict[str, Score]]], cell: Callable[[list[Score]], str]) -> str:
+    """A table with a row for each method and a column for each group."""
+    head = ["method", *[f"{group} ({len(rows)})" for group, rows in scores.items()]]
+    return table(head, [[name, *[cell([row[name] for row in rows]) for rows in scores.values()]] for name in METHODS])
+
+
+def _rows(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+    return pixels.reshape(-1, pixels.shape[-1]).astype(np.float64)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""What the benchmark scripts share: taking turns, the machine in words, and Markdown tables."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy
+import PIL
+import scipy
+import sklearn
+
+import segment
+
+__all__ = ["Photograph", "machine", "table", "take_turns"]
+
+Result = TypeVar("Result")
+
+_LIBRARIES = (
+    ("NumPy", numpy),
+    ("SciPy", scipy),
+    ("OpenCV", cv2),
+    ("scikit-learn", sklearn),
+    ("Pillow", PIL),
+    ("segment", segment),
+)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """The photograph at one size."""
+
+    path: Path
+    megapixels: float
+
+
+def machine() -> str:
+    """The processor, the libraries and the date, in one sentence."""
+    libraries = ", ".join(f"{name} {module.__version__}" for name, module in _LIBRARIES)
+    system = f"{platform.system()}; Python {platform.python_version()}"
+    return f"{_processor()}, {os.cpu_count()} cores, {system}, {libraries}; {datetime.date.today():%d %B %Y}."
+
+
+def take_turns(rivals: Sequence[Callable[[], Result]], repeats: int, *, warm_up: bool = True) -> list[list[Result]]:
+    """What each rival returns each time: one after the other, `repeats` times over, after a warm-up that is dropped."""
+    rounds = [[rival() for rival in rivals] for _ in range(repeats + warm_up)]
+    return [list(results) for results in zip(*rounds[warm_up:], strict=True)]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are aligned to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,146 @@
+"""Exact EM against scikit-learn's; see speed.py for what is measured and how."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+from common import Photograph, table, take_turns
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from segment import Image, MixtureModel, fit_mixture, load_image
+from segment.colours import ColourIndex
+from segment.features import FeatureSpace, collect_cells
+from segment.mixture.cells import Cells
+from segment.mixture.em import Prior, expectation_maximization
+
+__all__ = ["SLOW", "engines"]
+
+Pixels = NDArray[np.float64]
+
+K = 4
+RIDGE = 1e-6
+ITERATIONS = 10
+TOL, MAX_ITER = 1e-6, 200
+LARGEST_TO_CONVERGE = 1.5  # megapixels
+SLOW = 2.0  # megapixels; above, scikit-learn is timed three times at most, without a warm-up
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A mixture fitted to pixels, and what it took."""
+
+    seconds: float
+    iterations: int
+    model: MixtureModel
+
+
+def engines(photographs: list[Photograph], repeats: int) -> str:
+    """The table of exact EM: segment and scikit-learn."""
+    head = ["megapixels", "distinct colours", "iterations", "segment", "scikit-learn", "times faster"]
+    head += ["log likelihood a pixel, segment minus scikit-learn", "largest relative difference of a parameter"]
+    rows = []
+    for photograph in photographs:
+        image = load_image(photograph.path)
+        rows.append(duel(image, repeats, tol=0.0, max_iter=ITERATIONS))
+        if photograph.megapixels <= LARGEST_TO_CONVERGE:
+            rows.append(duel(image, repeats, tol=TOL, max_iter=MAX_ITER))
+    return table(head, rows)
+
+
+def duel(image: Image, repeats: int, *, tol: float, max_iter: int) -> list[str]:
+    """A row of the table: one image, to a fixed number of iterations (`tol` 0) or to convergence."""
+    pixels = image.pixels.reshape(-1, 3).astype(np.float64)
+    start = common_start(pixels)
+    slow = len(pixels) > SLOW * 1e6
+    ours, theirs = take_turns(
+        [
+            lambda: fit_cells(image, start, tol=tol, max_iter=max_iter),
+            lambda: fit_pixels(pixels, start, tol=tol, max_iter=max_iter),
+        ],
+        min(repeats, 3) if slow else repeats,
+        warm_up=not slow,
+    )
+    cells = rgb_cells(image)
+    mine, other = ours[0].model, theirs[0].model
+    gain = np.average(mine.score_samples(cells), weights=cells.weights)
+    gain -= np.average(other.score_samples(cells), weights=cells.weights)
+    seconds, their_seconds = (statistics.median(fit.seconds for fit in fits) for fits in (ours, theirs))
+    return [
+        f"{len(pixels) / 1e6:.2f}",
+        f"{len(cells):,}",
+        f"{max_iter}" if tol == 0 else f"to convergence: {ours[0].iterations} exact ones, {theirs[0].iterations}",
+        f"{seconds:.3f} s",
+        f"{their_seconds:.2f} s",
+        f"{their_seconds / seconds:.0f}",
+        f"{gain:+.1e}",
+        f"{difference(mine, other):.1e}",
+    ]
+
+
+def common_start(pixels: Pixels) -> MixtureModel:
+    """Where both engines begin: the k-means clusters of every n-th pixel, some 20,000 in all."""
+    sample = pixels[:: max(1, len(pixels) // 20_000)]
+    labels = KMeans(K, n_init=1, random_state=0).fit(sample).labels_
+    clusters = [sample[labels == label] for label in range(K)]
+    return MixtureModel(
+        np.array([len(cluster) for cluster in clusters]) / len(sample),
+        np.array([cluster.mean(axis=0) for cluster in clusters]),
+        np.array([np.cov(cluster.T) + np.eye(3) for cluster in clusters]),
+    )
+
+
+def rgb_cells(image: Image) -> Cells:
+    """The distinct RGB colours of the image as points without scatter."""
+    index = ColourIndex(image)
+    space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
+    cells = collect_cells(space, index.parts(), exact=True)
+    return replace(cells, scatters=np.zeros_like(cells.scatters))
+
+
+def fit_cells(image: Image, start: MixtureModel, *, tol: float, max_iter: int) -> Fitted:
+    """Fit with segment, from pixels to parameters."""
+    begin = time.perf_counter()
+    cells = rgb_cells(image)
+    if tol == 0:
+        prior = Prior(np.eye(3), strength=0.0, ridge=np.full(3, RIDGE))
+        fit = expectation_maximization(cells, start, prior, tol=tol, max_iter=max_iter)
+    else:
+        fit = fit_mixture(cells, K, init=start, reg_covar=RIDGE, tol=tol, max_iter=max_iter).finish
+    return Fitted(time.perf_counter() - begin, fit.n_iter, fit.model)
+
+
+def fit_pixels(pixels: Pixels, start: MixtureModel, *, tol: float, max_iter: int) -> Fitted:
+    """Fit with scikit-learn."""
+    mixture = GaussianMixture(
+        K,
+        reg_covar=RIDGE,
+        tol=tol,
+        max_iter=max_iter,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(start.covariances),
+    )
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(pixels)
+    seconds = time.perf_counter() - begin
+    return Fitted(seconds, mixture.n_iter_, MixtureModel(mixture.weights_, mixture.means_, mixture.covariances_))
+
+
+def difference(mine: MixtureModel, other: MixtureModel) -> float:
+    """Largest difference: of weights and means relative to themselves, of covariances to the standard deviations."""
+    deviations = np.sqrt(np.diagonal(other.covariances, axis1=1, axis2=2))
+    scale = deviations[:, :, None] * deviations[:, None, :]
+    return max(
+        float(np.abs(mine.weights / other.weights - 1).max()),
+        float(np.abs(mine.means / other.means - 1).max()),
+        float((np.abs(mine.covariances - other.covariances) / scale).max()),
+    )

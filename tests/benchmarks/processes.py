@@ -1,0 +1,134 @@
+"""Whole processes against each other; see speed.py for what is measured and how."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from common import Photograph, table, take_turns
+
+from segment import segment_image
+
+__all__ = ["stages", "start_up", "whole_process"]
+
+K = 4
+
+# Runs a command and prints its seconds, its largest resident set and its exit status. The resident set that the system
+# reports for a process starts with that of its parent, so the parent has to be a small one.
+WRAPPER = """
+import os, sys, time
+silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+begin = time.perf_counter()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=silence)
+_, status, usage = os.wait4(process, 0)
+print(time.perf_counter() - begin, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), status)
+"""
+
+# Arguments: the image, and the folder of the pictures to write.
+BASELINE = """
+import sys
+from pathlib import Path
+import numpy as np
+import cv2
+source, folder = sys.argv[1:]
+image = cv2.imread(source)
+panel, labels = (np.load(f"{folder}/{name}.npy", mmap_mode="r") for name in ("panel", "labels"))
+cv2.imwrite(f"{folder}/panel.jpg", panel, [cv2.IMWRITE_JPEG_QUALITY, 92])
+cv2.imwrite(f"{folder}/labels.png", labels)
+"""
+
+# Arguments: the image, and the folder of the results. Prints the seconds of each stage.
+STAGES = """
+import json, os, sys, time
+begin = time.perf_counter()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import cv2
+import segment.cli.main
+from pathlib import Path
+from segment.batch import Job, run_job
+from segment.config import SegmentConfig
+marks = [("importing", begin)]
+outcome = run_job(
+    Job(Path(sys.argv[1]), Path(sys.argv[2]), "stages"),
+    SegmentConfig(k=4, overwrite=True),
+    lambda stage: marks.append((stage, time.perf_counter())),
+)
+marks.append(("end", time.perf_counter()))
+assert outcome.paths, outcome.error
+print(json.dumps({name: end - start for (name, start), (_, end) in zip(marks, marks[1:])}))
+"""
+
+
+def measured(*command: str) -> tuple[float, float]:
+    """Seconds and megabytes (2**20 bytes) of a process."""
+    answer = subprocess.run([sys.executable, "-c", WRAPPER, *command], check=True, capture_output=True, text=True)
+    seconds, memory, status = answer.stdout.split()
+    if status != "0":
+        raise SystemExit(f"{' '.join(command[:4])} failed:\n{answer.stderr}")
+    return float(seconds), float(memory)
+
+
+def whole_process(photographs: list[Photograph], repeats: int) -> str:
+    """The table of ``segment run`` against reading and writing alone."""
+    head = ["megapixels", "`segment run`", "reading and writing alone", "ratio"]
+    head += ["memory", "of reading and writing alone", "300 MB + 15 MB a megapixel"]
+    rows = []
+    for photograph in photographs:
+        folder = photograph.path.with_suffix("")
+        folder.mkdir()
+        result = segment_image(photograph.path, k=K)
+        np.save(folder / "panel.npy", result.side_by_side()[..., ::-1])
+        np.save(folder / "labels.npy", result.label_image)
+        del result
+        path, place = str(photograph.path), str(folder)
+        ours, base = take_turns(
+            [
+                lambda p=path, f=place: measured(
+                    sys.executable, "-m", "segment", "run", p, "-k", str(K), "-o", f, "--overwrite"
+                ),
+                lambda p=path, f=place: measured(sys.executable, "-c", BASELINE, p, f),
+            ],
+            repeats,
+        )
+        (seconds, memory), (base_seconds, base_memory) = (np.median(runs, axis=0) for runs in (ours, base))
+        times = [f"{seconds:.2f} s", f"{base_seconds:.2f} s", f"{seconds / base_seconds:.2f}"]
+        allowed = f"{300 + 15 * photograph.megapixels:.0f} MB"
+        rows.append([f"{photograph.megapixels:.2f}", *times, f"{memory:.0f} MB", f"{base_memory:.0f} MB", allowed])
+    return table(head, rows)
+
+
+def start_up(folder: Path, repeats: int) -> str:
+    """The table of processes that do nothing."""
+    commands = {
+        "`segment --help`": ["-m", "segment", "--help"],
+        '`python -c "import segment"`': ["-c", "import segment"],
+        '`python -c "import numpy, cv2"`': ["-c", "import numpy, cv2"],
+        '`python -c "pass"`': ["-c", "pass"],
+    }
+    rivals = [lambda c=command: measured(sys.executable, *c) for command in commands.values()]
+    runs = take_turns(rivals, repeats)
+    rows = [
+        [name, f"{np.median(run, axis=0)[0]:.3f} s", f"{np.median(run, axis=0)[1]:.0f} MB"]
+        for name, run in zip(commands, runs, strict=True)
+    ]
+    return table(["process", "time", "memory"], rows)
+
+
+def stages(photograph: Photograph, repeats: int) -> str:
+    """The table of the stages on one photograph."""
+
+    def run() -> dict[str, float]:
+        command = [sys.executable, "-c", STAGES, str(photograph.path), str(photograph.path.parent)]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+        times: dict[str, float] = json.loads(answer.stdout)
+        return times
+
+    (runs,) = take_turns([run], repeats)
+    times = {stage: statistics.median(times[stage] for times in runs) for stage in runs[0]}
+    total = sum(times.values())
+    rows = [[stage, f"{1000 * time_:.0f} ms", f"{100 * time_ / total:.0f} %"] for stage, time_ in times.items()]
+    return table([f"stage, {photograph.megapixels:.2f} megapixels", "time", "share"], rows)

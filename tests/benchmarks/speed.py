@@ -1,0 +1,66 @@
+"""How fast segment is, as Markdown tables: ``python tests/benchmarks/speed.py PHOTOGRAPH``.
+
+The photograph is resized to each of the sizes and written as JPEG of quality 95 to a temporary folder. What is compared
+is measured side by side: the rivals take turns, after a warm-up that does not count, and the median of the repeats is
+shown. Nothing else should run on the machine meanwhile.
+
+1.  Exact EM against scikit-learn's ``GaussianMixture``. Both fit four full covariances to the RGB values of all pixels,
+    from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantisation scatter. The
+    time of segment runs from the pixels to the fitted parameters, so it holds the search for the distinct colours; that
+    of scikit-learn is ``fit`` on pixels that are float64 already. First for a fixed number of iterations, few enough to
+    wait for, then to convergence within 1e-6 nats a pixel, where segment starts on coarse cells as it always does.
+2.  ``segment run IMAGE -k 4``, the whole process, against a process that imports NumPy and OpenCV, reads the image and
+    writes the very same pictures with ``cv2.imwrite``. The pictures are mapped into its memory, so it computes nothing.
+    The memory is the largest resident set of each process.
+3.  Start-up: processes that do nothing else.
+4.  The stages of ``segment run`` on the largest size, each timed in a new process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from common import Photograph, machine
+from engines import SLOW, engines
+from numpy.typing import NDArray
+from processes import stages, start_up, whole_process
+
+from segment import load_image
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("image", type=Path, help="a photograph, large")
+    parser.add_argument("--sizes", default="0.25,1,6,12", help="megapixels [default: %(default)s]")
+    parser.add_argument("--repeats", type=int, default=5, help="timings of each rival [default: %(default)s]")
+    given = parser.parse_args()
+    print(f"Measured on {machine()} Medians of {given.repeats}, scikit-learn above {SLOW:g} megapixels of 3.\n")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        original = load_image(given.image).pixels
+        photographs = [resized(original, float(size), folder) for size in given.sizes.split(",")]
+        del original
+        print(f"## The whole process\n\n{whole_process(photographs, given.repeats)}\n", flush=True)
+        print(f"## Start-up\n\n{start_up(folder, 2 * given.repeats)}\n", flush=True)
+        print(f"## Stages of `segment run`\n\n{stages(photographs[-1], given.repeats)}\n", flush=True)
+        print(f"## Exact EM against scikit-learn\n\n{engines(photographs, given.repeats)}", flush=True)
+
+
+def resized(pixels: NDArray[np.generic], megapixels: float, folder: Path) -> Photograph:
+    """The photograph with so many megapixels, as a JPEG file in the folder."""
+    height, width = pixels.shape[:2]
+    factor = (1e6 * megapixels / (height * width)) ** 0.5
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    size = (round(width * factor), round(height * factor))
+    path = folder / f"{megapixels:g}.jpg"
+    cv2.imwrite(str(path), cv2.resize(pixels, size, interpolation=method)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return Photograph(path, size[0] * size[1] / 1e6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Pictures and folders that several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture
+def quadrants() -> np.ndarray:
+    """Four colours on a 12 x 20 image, no two areas alike: 5 + 7 rows, 8 + 12 columns."""
+    picture = np.zeros((12, 20, 3), dtype=np.uint8)
+    picture[:5, :8] = (20, 30, 90)
+    picture[:5, 8:] = (90, 140, 200)
+    picture[5:, :8] = (60, 110, 40)
+    picture[5:, 8:] = (230, 220, 190)
+    return picture
+
+
+@pytest.fixture(scope="session")
+def landscape() -> Path:
+    return ROOT / "images" / "landscape.jpg"
+
+
+def shared_folder(variable: str) -> Path:
+    """The folder that an environment variable names; the test is skipped where it names none."""
+    value = os.environ.get(variable)
+    if not value or not Path(value).is_dir():
+        pytest.skip(f"{variable} names no folder of labelled or hostile images")
+    return Path(value)
