@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Outcome:
 
 
 def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
-    """The image files in a folder, sorted by name, told by their suffix.
+    """The image files in a folder, sorted by name, told by their suffix. Hidden files and folders are passed over.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     """
     if not folder.is_dir():
         raise ImageError(f"{shown(folder)}: not a folder. Give single images to 'segment run'.")
-    found = sorted(_walk(folder, recursive, leave_out.absolute() if leave_out else None), key=os.fsencode)
+    found = sorted(_walk(folder, recursive, os.path.realpath(leave_out) if leave_out else ""), key=os.fsencode)
     if not found:
         hint = "" if recursive else " Give -r to look into its folders too."
         raise ImageError(f"{shown(folder)}: no image in this folder.{hint}")
@@ -109,7 +110,7 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
     Parameters
     ----------
     sources : iterable of Path
-        The same path given twice counts once.
+        The same file given twice counts once.
     output : Path
         Folder for the results.
     config : SegmentConfig
@@ -121,24 +122,25 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
     SettingsError
         If two inputs would share a result, or a result would replace an input.
     """
-    distinct = list(dict.fromkeys(sources))
+    distinct = list({_place(source): source for source in sources}.values())
     folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
     alike = Counter(_key(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
         Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name)
         for folder, source in zip(folders, distinct, strict=True)
     ]
-    inputs = {_key(source.absolute()) for source in distinct}
+    inputs = {_key(place) for source in distinct for place in (_place(source), os.path.realpath(source))}
     owners: dict[str, Path] = {}
     for job in jobs:
         for path in job.results(config):
-            other = owners.setdefault(_key(path), job.source)
+            place = _key(_place(path))
+            other = owners.setdefault(place, job.source)
             if other != job.source:
                 raise SettingsError(
                     f"{shown(job.source)}: would share its results with {shown(other)}. "
                     "Rename one, or segment them into different folders with -o."
                 )
-            if _key(path.absolute()) in inputs:
+            if place in inputs:
                 raise SettingsError(
                     f"{shown(path)}: is an input, and a result of {shown(job.source)} would replace it. "
                     "Give another folder with -o."
@@ -179,23 +181,31 @@ def _explained(error: Exception, job: Job) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return f"{shown(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
-    return f"{shown(job.source)}: {type(error).__name__}: {error}. This is a fault of segment; --debug shows where."
+    detail = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{shown(job.source)}: {detail}. This is a fault of segment; --debug shows where."
 
 
-def _walk(folder: Path, recursive: bool, leave_out: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, recursive: bool, leave_out: str) -> Iterator[Path]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
         raise ImageError(f"{shown(folder)}: the folder cannot be read; {error.strerror}.") from error
     for entry in entries:
         path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
         if entry.is_dir(follow_symlinks=False):
-            if recursive and path.absolute() != leave_out:
+            if recursive and os.path.realpath(path) != leave_out:
                 yield from _walk(path, recursive, leave_out)
-        elif path.suffix.lower() in SUFFIXES and not entry.name.startswith("._") and entry.is_file():
+        elif path.suffix.lower() in SUFFIXES and not path.is_dir():  # a broken link is an image that fails
             yield path
 
 
-def _key(path: Path) -> str:
-    """The same for paths that a file system might take for one."""
-    return str(path).casefold()
+def _place(path: Path) -> str:
+    """The same for all ways to write the path of one directory entry, which may itself be a symbolic link."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
+
+
+def _key(path: str | Path) -> str:
+    """The same for paths that a file system might take for one: in other case, or of other Unicode composition."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(path)).casefold())

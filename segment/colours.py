@@ -105,7 +105,7 @@ class ColourIndex:
 
     def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """One number for each colour (n, n_channels), the first channel in its lowest bits."""
-        dtype = np.uint32 if self.is_tabled else np.uint64
+        dtype: Any = np.uint32 if self.is_tabled else np.uint64
         codes: NDArray[Any] = pixels[:, 0].astype(dtype)
         for channel in range(1, self.n_channels):
             codes |= pixels[:, channel].astype(dtype) << dtype(channel * self._bits)

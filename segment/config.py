@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -49,13 +50,16 @@ class Setting:
 
     def checked(self, value: Any) -> Any:
         """The value in the setting's own type; a SettingsError says what is wrong with it."""
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number or flag of NumPy
+            value = value.item()
         if self.type is tuple:
-            parts = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
-            if not parts or not set(parts) <= set(self.choices):
+            parts = value.split(",") if isinstance(value, str) else value
+            several = isinstance(parts, (tuple, list, set, frozenset)) and len(parts) > 0
+            if not several or not all(part in self.choices for part in parts):
                 raise self._refusal(f"one or more of {', '.join(self.choices)}", value)
             return tuple(choice for choice in self.choices if choice in parts)
         if self.type is str:
-            if value not in self.choices:
+            if not isinstance(value, str) or value not in self.choices:
                 raise self._refusal(f"one of {', '.join(self.choices)}", value)
             return value
         if self.type is bool:
@@ -63,11 +67,10 @@ class Setting:
                 raise self._refusal("True or False", value)
             return value
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number and hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-            return self.checked(value.item())
-        if not number or not self.low <= value <= self.high or (self.type is int and value != int(value)):
+        high = min(self.high, sys.float_info.max)
+        if not number or not self.low <= value <= high or (self.type is int and value != int(value)):
             kind = "a whole number" if self.type is int else "a number"
-            bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:g}"
+            bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
             raise self._refusal(f"{kind} {bound}", value)
         return self.type(value)
 
@@ -124,10 +127,10 @@ class SegmentConfig:
     )
 
     features: str = _setting(
-        "lab",
+        "rgb",
         "Features",
-        "Colour coordinates: CIELAB, RGB, HSV with hue as an angle, or intensity alone.",
-        choices=("lab", "rgb", "hsv", "intensity"),
+        "Colour coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone.",
+        choices=("rgb", "lab", "hsv", "intensity"),
     )
 
     covariance_type: str = _setting(
@@ -143,10 +146,10 @@ class SegmentConfig:
         choices=("k-means++", "random"),
     )
     n_init: int = _setting(
-        5, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+        10, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
     )
     shrinkage: float = _setting(
-        1.0,
+        1.5,
         "Mixture",
         "Pull of every covariance towards the pooled one, in mean class sizes. 0 is plain maximum likelihood; "
         "more makes the classes more alike in shape.",

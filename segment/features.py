@@ -28,6 +28,7 @@ _RGB_TO_XYZ = np.array(
 )
 _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
+_OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _LUMA = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in scikit-image's rgb2gray
 _BLOCK = 8192  # colours transformed at once: they stay in the cache
 _FINE_BINS = 64  # along the widest feature, where an image has too many colours to keep each
@@ -82,6 +83,25 @@ class FeatureSpace:
         scatters *= 1.0 / (12.0 * (self.white - self.black) ** 2)
         weights = np.ones(len(colours)) if counts is None else counts.astype(np.float64)
         return Cells(weights, means, scatters)
+
+    def start_metric(self, cells: Cells) -> Floats:
+        """The linear map (d, d) of the features in which clusters are looked for before EM.
+
+        Lightness and the plane of chroma are each divided by their standard deviation: so a small difference of hue
+        counts for as much as a large one of light, and chroma, which hardly varies in a grey picture, for no more than
+        a quantisation step. RGB is taken to luma and two colour differences (ITU-R BT.601) for it.
+        """
+        d = len(self.feature_names)
+        if d == 1:
+            return np.eye(1)
+        axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
+        light = 2 if self.name == "hsv" else 0
+        centre = cells.centre()
+        covariance = Cells(cells.weights, cells.means - centre, cells.scatters).second_moment()
+        variances = np.diagonal(axes.T @ covariance @ axes)
+        scale = np.full(3, max(1.0, float(np.sqrt(variances.sum() - variances[light]))))
+        scale[light] = max(1.0, float(np.sqrt(variances[light])))
+        return np.asarray(axes / scale)
 
     def lightness(self, features: Floats) -> Floats:
         """A number that grows with the lightness of each row of features (n, d), to order classes by."""

@@ -108,9 +108,9 @@ class Image:
         if not opaque.all():
             pixels = np.where(opaque if pixels.ndim == 2 else opaque[..., None], pixels, pixels.dtype.type(0))
         if white is not None and pixels.dtype.kind == "u":
-            return cls(np.ascontiguousarray(pixels, dtype=pixels.dtype.type), opaque, 0.0, float(white), notes)
+            return cls(np.ascontiguousarray(pixels), opaque, 0.0, float(white), notes)
         low, high, remark = _scale(pixels, opaque)
-        return cls(np.ascontiguousarray(pixels, dtype=pixels.dtype.type), opaque, low, high, notes + remark)
+        return cls(np.ascontiguousarray(pixels), opaque, low, high, notes + remark)
 
 
 def _opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
@@ -132,7 +132,7 @@ def _opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
 
 def _storable(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     """The values as uint8, uint16 or float32, and True where they are finite."""
-    everywhere = np.ones(values.shape[:2], dtype=bool)
+    everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255), everywhere
     if values.dtype in (np.uint8, np.uint16):
@@ -161,7 +161,7 @@ def _scale(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[float, float
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0, ()
     remark = f"float values are read from {low:g} (black) to {high:g} (white)"
-    return low, high if high > low else low + 1.0, (remark,)
+    return low, high if high > low else low + max(1.0, abs(low)), (remark,)
 
 
 def _is_spread(pixels: NDArray[Any]) -> bool:

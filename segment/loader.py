@@ -5,6 +5,7 @@ The file's first bytes choose the decoder, never its name. Whatever a decoder ra
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import stat
@@ -88,6 +89,21 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
 
 _SILENCE = logging.NullHandler()
 _CURE = "Export it again."
+_SMALL_READS = 2_000_000
+"""Reads of a few bytes that a file may take: about a second's worth, and far more than a sound picture needs."""
+
+
+class _PatientReader(io.BufferedReader):
+    """A file that ends a decoder's search for a marker, byte by byte, through gigabytes of nothing."""
+
+    small_reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and 0 < size <= 8:
+            self.small_reads += 1
+            if self.small_reads > _SMALL_READS:
+                raise ImageError(f"the image is damaged; no picture found in {self.tell()} bytes. {_CURE}")
+        return super().read(size)
 
 
 def _open(name: str) -> BinaryIO:
@@ -99,7 +115,7 @@ def _open(name: str) -> BinaryIO:
             raise ImageError(f"an image is a regular file; got {kind or 'something else'}. Name a file.")
         if status.st_size == 0:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")
-        return open(name, "rb")  # noqa: PTH123
+        return _PatientReader(io.FileIO(name))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"the file cannot be opened; {reason}. Check the path and its permissions.") from error

@@ -67,7 +67,7 @@ def segment_image(
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.parts(), exact=index.is_tabled)
     tell("fitting the mixture")
-    fit, warnings = _fit(cells, config)
+    fit, warnings = _fit(cells, space.start_metric(cells), config)
     model = order_components(fit.model, space.lightness(fit.model.means))
     tell("labelling pixels")
     raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
@@ -102,7 +102,7 @@ def _preprocess(image: Image, config: SegmentConfig) -> Image:
     return denoise(image, method=config.denoise, radius=config.denoise_radius)
 
 
-def _fit(cells: Cells, config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ...]]:
+def _fit(cells: Cells, metric: NDArray[np.float64], config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ...]]:
     """The mixture of as many components as the image has colours for, and what is to be said of it."""
     k = min(config.k, len(cells))
     warnings = []
@@ -119,6 +119,7 @@ def _fit(cells: Cells, config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ..
         shrinkage=config.shrinkage,
         tol=config.tol,
         max_iter=config.max_iter,
+        metric=metric,
         seed=config.seed,
     )
     if not fit.converged:

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SettingsError
+from segment.spatial.morphology import spread, sweep
+from segment.spatial.regions import RegionGraph, components, find_regions
 
 __all__ = ["Cleaned", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
 
 Labels = NDArray[np.integer[Any]]
-Ids = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-_STEPS = 16  # undecided pixels further than this from a decided one are few, and handled one by one
+_STEPS = 16  # how far undecided pixels are followed block by block
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,23 @@ def postprocess(label_image: Labels, *, radius: float, min_region: float, max_ho
     min_area, max_area = (round(share * height * width) for share in (min_region, max_hole))
     smooth = open_and_close(label_image, radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
-        runs, graph = _find_regions(smooth, largest=max(min_area - 1, max_area))
+        runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
         smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))
-    labelled = np.count_nonzero(label_image)
-    return Cleaned(smooth, np.count_nonzero(smooth != label_image) / max(labelled, 1))
+    labelled = int(np.count_nonzero(label_image))
+    return Cleaned(smooth, int(np.count_nonzero(smooth != label_image)) / max(labelled, 1))
 
 
 def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     """Smooth every class with a disc: parts too thin for the disc go to the classes around them.
 
-    1. Opening. A pixel is kept if some disc inside its own class covers it; all others are undecided.
+    1. Opening. A pixel is kept if a disc centred in its own class, and inside it, covers it; others are undecided.
     2. Closing. An undecided pixel goes to the class whose kept pixels, closed with the same disc, contain it, if
        exactly one does.
     3. The rest takes the label of the nearest kept or closed pixel, counted in steps between labelled 4-neighbours
        (ties: the lowest label).
 
-    Background and everything outside the image count as part of every class, so neither eats into the regions beside
-    it, and both stay as they are.
+    Whatever part of a disc lies in the background or outside the image does not count, so neither eats into the
+    regions beside it, and both stay as they are.
 
     Parameters
     ----------
@@ -104,14 +105,16 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     rows = 2 * halo + 64
 
     def smooth(first: int) -> None:
-        last, start = min(first + rows, height), max(first - halo, 0)
-        block = label_image[start : last + halo].astype(decided.dtype, order="C")
+        last, start, end = min(first + rows, height), max(first - halo, 0), min(first + rows + halo, height)
+        block = np.zeros((end - start + 2, width + 2), decided.dtype)
+        block[1:-1, 1:-1] = label_image[start:end]
+        inner = slice(first - start + 1, last - start + 1)
         for whole, part in zip((decided, undecided), _smooth_block(block, classes, widths), strict=True):
-            whole[first + 1 : last + 1, 1:-1] = part[first - start : last - start]
+            whole[first + 1 : last + 1] = part[inner]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(smooth, range(0, height, rows)))
-    _spread(decided, undecided)
+    spread(decided, undecided, height + width)
     result: Labels = decided[1:-1, 1:-1].astype(label_image.dtype)
     np.copyto(result, label_image, where=undecided[1:-1, 1:-1])
     return result
@@ -134,7 +137,7 @@ def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
     _check(label_image, max_area=max_area)
     if max_area < 1 or label_image.size == 0:
         return label_image.copy()
-    runs, graph = _find_regions(label_image, largest=max_area)
+    runs, graph = find_regions(label_image, largest=max_area)
     filled = _fill(graph, max_area)
     return runs.paint(filled.label[filled.origin])
 
@@ -157,7 +160,7 @@ def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
     _check(label_image, min_area=min_area)
     if min_area < 2 or label_image.size == 0:
         return label_image.copy()
-    runs, graph = _find_regions(label_image, largest=min_area - 1)
+    runs, graph = find_regions(label_image, largest=min_area - 1)
     return runs.paint(_absorb(graph, min_area))
 
 
@@ -167,6 +170,8 @@ def _check(label_image: Labels, **sizes: float) -> None:
         raise SettingsError(f"label image: must be integers (H, W); got {got}. Pass one label per pixel.")
     if label_image.size and label_image.min() < 0:
         raise SettingsError(f"label image: labels start at 0; got {label_image.min()}. Use 0 for background.")
+    if label_image.size and label_image.max() >= 2**31:
+        raise SettingsError(f"label image: labels end at 2**31 - 1; got {label_image.max()}. Renumber them.")
     for name, value in sizes.items():
         if not 0 <= value < math.inf:
             raise SettingsError(f"{name}: must be a finite number of at least 0; got {value}. Use 0 to switch it off.")
@@ -174,211 +179,53 @@ def _check(label_image: Labels, **sizes: float) -> None:
 
 def _smooth_block(block: Labels, classes: Any, widths: list[int]) -> tuple[Labels, Mask]:
     """Open and close some rows: labels (0 where open), and which labelled pixels are left undecided."""
-    background = _planes(block == 0, 255)
-    kept = np.zeros(block.shape, bool)
-    claimed, contested = kept.copy(), kept.copy()
-    claim = np.zeros_like(block)
+    empty = block == 0
+    background = empty.view(np.uint8) * np.uint8(255)
+    bits, swept, mask = (np.empty(block.shape, np.uint8) for _ in range(3))
+    hit, value = mask.view(bool), np.empty_like(block)
+    kept, claimed, contested = (np.zeros(block.shape, bool) for _ in range(3))
+    labels = np.zeros_like(block)
     for at in range(0, len(classes), 8):
         group = list(enumerate(classes[at : at + 8]))
-        bits = np.zeros(block.shape, np.uint8)
+        bits[:] = 0
         for bit, label in group:
-            bits |= _planes(block == label, 1 << bit)
-        bits &= _sweep(np.bitwise_or, _sweep(np.bitwise_and, bits | background, widths), widths)
-        kept |= bits != 0
-        bits = _sweep(np.bitwise_and, _sweep(np.bitwise_or, bits, widths) | background, widths)
+            np.equal(block, label, out=hit)
+            bits |= np.multiply(mask, np.uint8(1 << bit), out=mask)
+        np.bitwise_or(bits, background, out=mask)
+        sweep(np.bitwise_and, mask, widths, swept)
+        swept &= bits  # a disc has its centre in the class itself, not in the background beside it
+        bits &= sweep(np.bitwise_or, swept, widths, mask)
+        kept |= np.not_equal(bits, 0, out=hit)
+        sweep(np.bitwise_or, bits, widths, swept)
+        swept |= background
+        sweep(np.bitwise_and, swept, widths, bits)
         for bit, label in group:
-            hit = (bits & np.uint8(1 << bit)) != 0
-            claim += hit.view(np.uint8) * block.dtype.type(label)
-            contested |= claimed & hit
+            np.not_equal(np.bitwise_and(bits, np.uint8(1 << bit), out=mask), 0, out=hit)
+            labels += np.multiply(mask, block.dtype.type(label), out=value)
+            contested |= np.logical_and(claimed, hit, out=swept.view(bool))
             claimed |= hit
-    undecided = ~kept & (block != 0)
-    claimed &= undecided & ~contested
-    undecided &= ~claimed
-    labels = np.where(claimed, claim, block * kept.view(np.uint8))
-    return _grow(labels, undecided, _STEPS)
+    claimed &= ~(kept | contested | empty)
+    labels *= claimed.view(np.uint8)
+    labels += np.multiply(block, kept.view(np.uint8), out=value)
+    undecided = ~(kept | claimed | empty)
+    spread(labels, undecided, _STEPS)
+    return labels, undecided
 
 
-def _planes(mask: Mask, value: int) -> NDArray[np.uint8]:
-    return mask.view(np.uint8) * np.uint8(value)
-
-
-def _grow(labels: Labels, undecided: Mask, steps: int) -> tuple[Labels, Mask]:
-    """The first `steps` steps of `_spread`, for all pixels at once."""
-    none = labels.dtype.type(np.iinfo(labels.dtype).max)
-    lowest = labels - labels.dtype.type(1)  # unsigned: 0 becomes the highest
-    fixed = none * ~undecided
-    for _ in range(steps):
-        near = np.full_like(lowest, none)
-        np.minimum(near[1:], lowest[:-1], out=near[1:])
-        np.minimum(near[:-1], lowest[1:], out=near[:-1])
-        np.minimum(near[:, 1:], lowest[:, :-1], out=near[:, 1:])
-        np.minimum(near[:, :-1], lowest[:, 1:], out=near[:, :-1])
-        near |= fixed
-        np.minimum(lowest, near, out=lowest)
-        new = near != none
-        if not new.any():
-            break
-        fixed |= new.view(np.uint8) * none
-    return lowest + labels.dtype.type(1), fixed == 0
-
-
-def _sweep(combine: np.ufunc, bits: NDArray[np.uint8], widths: list[int]) -> NDArray[np.uint8]:
-    """AND or OR over a disc, whose half-width in the rows `dy` above and below its centre is ``widths[dy]``."""
-    result, row = bits.copy(), bits
-    for half_width in range(widths[0] + 1):
-        if half_width:
-            wider = row.copy()
-            combine(wider[:, 1:], row[:, :-1], out=wider[:, 1:])
-            combine(wider[:, :-1], row[:, 1:], out=wider[:, :-1])
-            row = wider
-        for dy in (dy for dy, width in enumerate(widths) if width == half_width):
-            if dy == 0:
-                combine(result, row, out=result)
-            elif dy < len(bits):
-                combine(result[dy:], row[:-dy], out=result[dy:])
-                combine(result[:-dy], row[dy:], out=result[:-dy])
-    return result
-
-
-def _spread(labels: Labels, undecided: Mask) -> None:
-    """Give undecided pixels the label of the nearest labelled one, step by step, in place; both have an empty rim."""
-    flat, open_ = labels.reshape(-1), undecided.reshape(-1)
-    steps = (-1, 1, -labels.shape[1], labels.shape[1])
-    front = np.flatnonzero(open_)
-    while front.size:
-        lowest = np.minimum.reduce([flat[front + step] - flat.dtype.type(1) for step in steps])
-        label = lowest + flat.dtype.type(1)
-        done, label = front[label != 0], label[label != 0]
-        flat[done] = label
-        open_[done] = False
-        beside = np.concatenate([ids[open_[ids]] for ids in (done + step for step in steps)])
-        front = np.unique(beside)
-
-
-@dataclass(frozen=True)
-class _Runs:
-    """The image as horizontal runs of one label, and the region that each belongs to."""
-
-    shape: tuple[int, int]
-    length: Ids
-    region: Ids
-
-    def paint(self, labels: Labels) -> Labels:
-        return np.repeat(labels[self.region], self.length).reshape(self.shape)
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """Regions and the borders between them, one row a pair (low < high), background and uninteresting pairs left out.
-
-    `origin` is the present region of every region first found.
-    """
-
-    label: Labels
-    area: Ids
-    exposed: Mask
-    low: Ids
-    high: Ids
-    border: Ids
-    origin: Ids
-
-
-def _find_regions(labels: Labels, *, largest: int) -> tuple[_Runs, _Graph]:
-    """Regions, with the borders that have a region of at most `largest` pixels on one side or both."""
-    height, width = labels.shape
-    starts = np.ones(labels.shape, bool)
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
-    start = np.flatnonzero(starts)
-    label = labels[np.divmod(start, width)]
-    length = np.diff(start, append=labels.size)
-    # Between two rows, a new piece of shared border begins wherever a run begins in either row.
-    pieces = np.flatnonzero(starts[1:] | starts[:-1])
-    piece_length = np.diff(pieces, append=labels.size - width)
-    flat = starts.reshape(-1)
-    above = np.cumsum(flat[pieces], dtype=np.intp) - 1
-    below = np.cumsum(flat[pieces + width], dtype=np.intp) + (np.count_nonzero(starts[0]) - 1)
-    same = label[above] == label[below]
-    region, count = _components(start.size, above[same], below[same])
-    beside = np.flatnonzero(start[1:] % width)
-    low = np.concatenate([region[above[~same]], region[beside]])
-    high = np.concatenate([region[below[~same]], region[beside + 1]])
-    border = np.concatenate([piece_length[~same], np.ones_like(beside)])
-    area = np.bincount(region, length, count).astype(np.intp)
-    node_label = np.zeros(count, labels.dtype)
-    node_label[region] = label
-    exposed = np.zeros(count, bool)
-    rim = (start < width) | (start >= labels.size - width) | (start % width == 0) | ((start + length) % width == 0)
-    exposed[region[rim]] = True
-    background = node_label == 0
-    exposed[low[background[high]]] = True
-    exposed[high[background[low]]] = True
-    small = (area <= largest) & ~background
-    kept = (small[low] | small[high]) & ~background[low] & ~background[high]
-    borders = _add_up(low[kept], high[kept], border[kept])
-    return _Runs((height, width), length, region), _Graph(node_label, area, exposed, *borders, np.arange(count))
-
-
-def _components(count: int, first: Ids, second: Ids) -> tuple[Ids, int]:
-    """Number the sets of nodes 0..count-1 that the pairs first-second join: (number of each node, how many sets)."""
-    root = np.arange(count)
-    while first.size:
-        np.minimum.at(root, np.maximum(first, second), np.minimum(first, second))
-        while not np.array_equal(further := root[root], root):
-            root = further
-        first, second = root[first], root[second]
-        apart = first != second
-        first, second = first[apart], second[apart]
-    is_root = root == np.arange(count)
-    return (np.cumsum(is_root) - 1)[root], int(np.count_nonzero(is_root))
-
-
-def _add_up(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
-    """One row for each unordered pair of regions, with the total length of the border between them."""
-    if first.size == 0:
-        return first, second, border
-    base = max(int(first.max()), int(second.max())) + 1
-    key = np.minimum(first, second) * base + np.maximum(first, second)
-    order = np.argsort(key)
-    key = key[order]
-    begin = np.flatnonzero(np.diff(key, prepend=-1))
-    return *np.divmod(key[begin], base), np.add.reduceat(border[order], begin)
-
-
-def _relabel(graph: _Graph, label: Labels) -> _Graph:
-    """The graph after regions got new labels: neighbours with the same label are one region."""
-    same = label[graph.low] == label[graph.high]
-    region, count = _components(label.size, graph.low[same], graph.high[same])
-    merged = np.zeros(count, label.dtype)
-    merged[region] = label
-    area = np.bincount(region, graph.area, count).astype(np.intp)
-    exposed = np.bincount(region, graph.exposed, count) > 0
-    borders = _add_up(region[graph.low[~same]], region[graph.high[~same]], graph.border[~same])
-    return _Graph(merged, area, exposed, *borders, region[graph.origin])
-
-
-def _both_ways(graph: _Graph) -> tuple[Ids, Ids, Ids]:
-    """Every shared border seen from either side: (region, its neighbour, length of the border)."""
-    return (
-        np.concatenate([graph.low, graph.high]),
-        np.concatenate([graph.high, graph.low]),
-        np.concatenate([graph.border, graph.border]),
-    )
-
-
-def _fill(graph: _Graph, max_area: int) -> _Graph:
+def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
     """Fill holes of at most `max_area` pixels, larger ones first, until there is none."""
     while True:
         label, area, count = graph.label, graph.area, graph.label.size
         base = int(label.max()) + 1
         fits = (area <= max_area) & ~graph.exposed & (label != 0)
-        source, target, _ = _both_ways(graph)
+        source, target, _ = graph.both_ways()
         source, target = source[fits[source]], target[fits[source]]
         best = np.zeros(count, np.intp)  # area * base + (base - 1 - class around): the first hole to fill here
         guard = best.copy()  # the same of the first hole that has this region around it
         for around in np.unique(label[target]).tolist():
             inside = fits & (label != around)
             within = inside[source] & inside[target]
-            hole, holes = _components(count, source[within], target[within])
+            hole, holes = components(count, source[within], target[within])
             size = np.bincount(hole, area * inside, holes).astype(np.intp)
             rim = inside[source] & ~inside[target]
             closed = label[target] == around
@@ -390,14 +237,14 @@ def _fill(graph: _Graph, max_area: int) -> _Graph:
         filled = best > guard
         if not filled.any():
             return graph
-        graph = _relabel(graph, np.where(filled, base - 1 - best % base, label).astype(label.dtype))
+        graph = graph.relabelled(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
 
 
-def _absorb(graph: _Graph, min_area: int) -> Labels:
+def _absorb(graph: RegionGraph, min_area: int) -> Labels:
     """Absorb regions of less than `min_area` pixels in rounds; the label of every region first found."""
     while True:
         label, area = graph.label, graph.area
-        source, target, border = _both_ways(graph)
+        source, target, border = graph.both_ways()
         small = area[source] < min_area
         if not small.any():
             return label[graph.origin]
@@ -417,4 +264,4 @@ def _absorb(graph: _Graph, min_area: int) -> Labels:
         moves = ~waits[source]
         label = label.copy()
         label[source[moves]] = label[target[moves]]
-        graph = _relabel(graph, label)
+        graph = graph.relabelled(label)

@@ -82,12 +82,30 @@ def _gaussian(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDArr
 
 def _median(pixels: NDArray[np.generic], radius: float, range_: float) -> NDArray[np.generic]:  # noqa: ARG001
     size = 2 * max(1, round(radius)) + 1
+    if pixels.dtype == np.uint8 and size > 255:
+        return _wide_median(pixels, size)
     if pixels.dtype == np.uint8 or size <= 5:
         return load_cv2().medianBlur(np.ascontiguousarray(pixels), size)  # type: ignore[no-any-return]
     from scipy.ndimage import median_filter
 
     window = (size, size) if pixels.ndim == 2 else (size, size, 1)
     return median_filter(pixels, size=window, mode="nearest")  # type: ignore[no-any-return]
+
+
+def _wide_median(pixels: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    """The median of 8-bit pixels in windows that overflow OpenCV's 16-bit counts: the levels below it are counted."""
+    cv2 = load_cv2()
+    median = np.zeros_like(pixels, dtype=np.uint8)
+    for level in range(255):
+        below = cv2.boxFilter(
+            np.less_equal(pixels, level).view(np.uint8),
+            cv2.CV_32S,
+            (size, size),
+            normalize=False,
+            borderType=cv2.BORDER_REPLICATE,
+        )
+        median += below <= size * size // 2
+    return median
 
 
 def _bilateral(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDArray[np.generic]:

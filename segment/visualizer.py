@@ -127,8 +127,15 @@ def _scaled(image: Image, size: tuple[int, int]) -> Picture:
     smaller = size[0] < image.width or size[1] < image.height
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
     pixels = cv2.resize(image.pixels, size, interpolation=method)
-    valid = cv2.resize(image.valid.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(bool)
-    return display(Image(pixels, valid, image.black, image.white))
+    if image.valid.all():
+        return display(Image(pixels, np.ones(size[::-1], dtype=bool), image.black, image.white))
+    # Pixels that are not valid hold 0: what is left is to be divided by the share of the valid ones.
+    share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=method)
+    weight = np.maximum(share, 1) / np.float32(255)
+    mean = pixels / (weight if image.is_grey else weight[..., None])
+    if pixels.dtype.kind == "u":
+        mean = np.minimum(np.rint(mean), np.iinfo(pixels.dtype).max)
+    return display(Image(mean.astype(pixels.dtype), share >= 128, image.black, image.white))
 
 
 def _scaled_labels(label_image: NDArray[np.integer], colours: Picture, size: tuple[int, int]) -> Picture:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,11 @@ def encode_labels(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
     from PIL import Image as PilImage
 
     image = PilImage.fromarray(label_image.astype("uint8", order="C", copy=False))
-    image.putpalette((colours[:1].tobytes() or bytes(3)) + colours.tobytes())
+    # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
+    image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
     buffer = io.BytesIO()
     hidden = {} if label_image.all() else {"transparency": 0}
-    image.save(buffer, "PNG", bits=8, compress_level=1, **hidden)
+    image.save(buffer, "PNG", compress_level=1, **hidden)
     return buffer.getvalue()
 
 
@@ -93,26 +94,32 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
         If a file is there already, or the folder or a file cannot be written.
     """
     paths = [folder / name for name in contents]
+    made = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        _remove(made)
         raise OutputError(f"{shown(folder)}: cannot be made a folder for results; {_reason(error)}.") from error
-    if not overwrite:
-        for path in paths:
+    for path in paths:
+        if path.is_dir():
+            raise OutputError(f"{shown(path)}: is a folder, so no result can have its name. Give another folder.")
+        if not overwrite:
             refuse_existing(path)
+    new = [path for path in paths if not os.path.lexists(path)]
     temporaries: list[Path] = []
-    placed: list[Path] = []
+    ours: set[tuple[int, int]] = set()
     try:
         for content in contents.values():
             temporaries.append(folder / f".segment-{secrets.token_hex(8)}.tmp")
             temporaries[-1].write_bytes(content)
+        ours.update(map(_identity, temporaries))
         for temporary, path in zip(temporaries, paths, strict=True):
             _place(temporary, path, overwrite)
-            placed.append(path)
     except BaseException as error:
-        for left in (*temporaries, *([] if overwrite else placed)):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        # An interruption can fall between the renaming of a file and any note of it, so ask the file system.
+        _remove(temporaries)
+        _remove(path for path in new if os.path.lexists(path) and _identity(path) in ours)
+        _remove(made)
         if isinstance(error, OSError):
             raise OutputError(f"{shown(folder)}: the results cannot be written; {_reason(error)}.") from error
         raise
@@ -132,6 +139,21 @@ def _place(temporary: Path, path: Path, overwrite: bool) -> None:
             temporary.unlink()
             return
     temporary.replace(path)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove files and empty folders, as far as they are there."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
 
 
 def _reason(error: OSError) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from segment.batch import Job, Outcome, find_images, plan, run_job
 from segment.cli.options import StagedCommand, config_from, setting_options
 from segment.cli.terminal import Status, report_outcome, say, summary
 from segment.config import SegmentConfig
-from segment.errors import SegmentError
+from segment.errors import SegmentError, shown
 
 __all__ = ["main"]
 
@@ -95,26 +97,35 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit: 0 all done, 1 an image or the run failed, 2 wrong usage, 130 interrupted."""
     # The engine's matrices are small: more BLAS threads cost time and memory, and gain nothing.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except SegmentError as error:
-        if "--debug" in arguments:
-            raise
-        say(f"Error: {error}")
-        code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.")
         code = 130
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # nobody reads: nothing to flush at exit
-        code = 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
     except Exception as error:
         if "--debug" in arguments:
-            raise
-        say(f"Error: {type(error).__name__}: {error}. This is a fault of segment; --debug shows where.")
-        code = 1
+            say(traceback.format_exc())
+        say(f"Error: {_explained(error)}")
+        code = error.exit_code if isinstance(error, (click.ClickException, SegmentError)) else 1
     sys.exit(code)
+
+
+def _explained(error: Exception) -> str:
+    """One line for whatever stops the program."""
+    if isinstance(error, SegmentError):
+        return str(error)
+    if isinstance(error, click.ClickException):
+        message = shown(error.format_message(), limit=1000)
+        context = getattr(error, "ctx", None)
+        return f"{message} See '{context.command_path} --help'." if context else message
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot go on; {error.strerror.lower()}."
+    detail = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{detail}. This is a fault of segment; --debug shows where."

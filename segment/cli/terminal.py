@@ -25,7 +25,7 @@ class Status:
         self._total = total
         self._done = 0
         self._bar = bar
-        self._visible = sys.stderr.isatty()
+        self._visible = sys.stderr is not None and sys.stderr.isatty()
 
     def __enter__(self) -> Status:
         return self
@@ -68,7 +68,7 @@ def report_outcome(outcome: Outcome, *, table: bool) -> None:
     if outcome.error:
         say(f"Error: {outcome.error}")
     for path in outcome.paths:
-        click.echo(shown(path))
+        click.echo(shown(path, limit=sys.maxsize))
     if table and outcome.paths:
         click.echo(_table(outcome))
 
@@ -88,7 +88,7 @@ def summary(outcomes: Sequence[Outcome]) -> None:
 def _table(outcome: Outcome) -> str:
     lines = ["  class  colour      share  mean colour"]
     for label, colour, share, mean in outcome.rows:
-        swatch = click.style("   ", bg=colour) if sys.stdout.isatty() else ""
+        swatch = click.style("   ", bg=colour) if sys.stdout is not None and sys.stdout.isatty() else ""
         lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)

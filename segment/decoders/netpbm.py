@@ -6,6 +6,7 @@ Pillow reads other maximal values than 255 pixel by pixel in Python and cuts 16-
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -22,6 +23,9 @@ _HEADER_BYTES = 65_536
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _PLAIN = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})(?:" + _GAP + rb"(\d{1,9}))?")
 _FLOAT = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]{1,20}(?:[eE][-+]?\d{1,3})?)[\r\n\t ]")
+_COMMENT = re.compile(rb"#[^\r\n]*[\r\n]")
+_NOT_A_NUMBER = re.compile(rb"[^0-9\s]")
+_BLOCK = 1 << 20
 _FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})[ \t\r]*$", re.MULTILINE)
 
 
@@ -118,18 +122,38 @@ def _binary(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
 
 def _plain(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
     """Return the values written as decimal digits, as many as are there."""
-    stream.seek(header.offset - 1)
     wanted = header.width * header.height * header.channels
-    text = stream.read(16 * wanted + (1 << 20))
-    if b"#" in text:
-        text = re.sub(rb"#[^\r\n]*", b"", text)
-    if header.kind == "1":
-        digits = np.frombuffer(text, dtype=np.uint8)
-        digits = digits[(digits == ord("0")) | (digits == ord("1"))]
-        return np.where(digits == ord("0"), np.uint8(1), np.uint8(0))
-    values = np.fromstring(text.decode("latin-1"), dtype=np.int64, count=-1, sep=" ")
-    if values.size < wanted and re.search(rb"[^0-9\s\0]", text):
-        raise ImageError("the Netpbm file holds something else than numbers. Export it again.")
-    if values.size and values.min() < 0:
-        raise ImageError(f"Netpbm values are not negative; got {values.min()}. Export it again.")
-    return np.minimum(values, header.maximum).astype(np.uint8 if header.maximum <= 255 else np.uint16)
+    dtype = np.uint8 if header.maximum <= 255 else np.uint16
+    parts: list[NDArray[Any]] = []
+    count = 0
+    for piece in _texts(stream, header.offset - 1):
+        junk = _NOT_A_NUMBER.search(piece)
+        text = piece[: junk.start()] if junk else piece
+        if header.kind == "1":  # 1 is black, and nothing need part the digits
+            digits = np.frombuffer(b"".join(text.split()), dtype=np.uint8)
+            values = digits ^ ord("1")
+        else:
+            values = np.fromstring(text.decode("ascii"), dtype=np.int64, sep=" ")
+        parts.append(np.minimum(values, header.maximum).astype(dtype))
+        count += values.size
+        if count >= wanted:
+            break
+        if junk:
+            raise ImageError("the Netpbm file holds something else than numbers. Export it again.")
+    return np.concatenate(parts)[:wanted] if parts else np.zeros(0, dtype=dtype)
+
+
+def _texts(stream: BinaryIO, offset: int) -> Iterator[bytes]:
+    """Yield the file from `offset` on in pieces that end between two numbers, without comments."""
+    stream.seek(offset)
+    rest = b""
+    while block := stream.read(_BLOCK):
+        text = _COMMENT.sub(b" ", rest + block)
+        end = text.find(b"#")  # a comment that goes on in the next block
+        if end < 0:
+            end = len(text.rstrip(b"0123456789"))
+        rest = text[end:]
+        yield text[:end]
+        if len(rest) > _BLOCK:
+            raise ImageError("the Netpbm file holds an endless comment or number. Export it again.")
+    yield rest.partition(b"#")[0]

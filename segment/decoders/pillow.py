@@ -73,8 +73,10 @@ def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> I
 
 def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
     """Read a WebP or the first picture of an animated one; a truncated one cannot be read in part."""
-    stream.seek(4)
-    size = int.from_bytes(stream.read(4), "little") + 8
+    stream.seek(0)
+    head = stream.read(30)
+    check_size(*_webp_size(head), max_pixels)
+    size = int.from_bytes(head[4:8], "little") + 8
     if size > _WEBP_CAP:
         raise ImageError(f"a WebP file has at most {_WEBP_CAP} bytes; got {size}. Export it again.")
     stream.seek(0)
@@ -82,6 +84,19 @@ def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> 
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
     return _decode(io.BytesIO(data), _opener("WebPImagePlugin", "WebPImageFile"), max_pixels, allow_truncated)
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height from the three kinds of WebP header; 0 for what is none."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    return 0, 0
 
 
 def _opener(module: str, name: str) -> _Opener:
@@ -92,7 +107,7 @@ def _opener(module: str, name: str) -> _Opener:
 @contextmanager
 def strict(strictly: bool) -> Iterator[None]:
     """Make Pillow refuse truncated files, or fill what is missing; the only place that touches its global switch."""
-    from PIL import ImageFile  # noqa: PLC0415
+    from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = not strictly
@@ -134,6 +149,7 @@ def _read(stream: BinaryIO, opener: _Opener, max_pixels: int, notes: tuple[str, 
     else:
         notes = frames_note(int(getattr(picture, "n_frames", 1))) + notes
     way = orientation(picture)
+    del picture  # its copy of the pixels is not needed any more
     return Image.from_array(upright(array, way), valid=upright(valid, way), notes=notes)
 
 
@@ -182,7 +198,7 @@ def as_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[np.boo
     valid : ndarray of shape (H, W), bool
         False where the palette is transparent.
     """
-    everywhere = np.ones((picture.height, picture.width), dtype=bool)
+    everywhere = np.broadcast_to(np.True_, (picture.height, picture.width))  # takes no memory
     mode = picture.mode
     if mode == "P":
         return _palette_arrays(picture)

@@ -18,6 +18,7 @@ __all__ = ["check_png", "decode_png16", "essential_png"]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_CHUNK_CAP = 1_000_000
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 _USEFUL = (*_CRITICAL, b"tRNS", b"eXIf")
 
@@ -76,7 +77,7 @@ def decode_png16(stream: BinaryIO, *, truncated: bool) -> NDArray[np.generic]:
     -------
     ndarray of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), uint16
     """
-    import imagecodecs  # noqa: PLC0415  a tenth of a second that few files need
+    import imagecodecs
 
     chunks = list(_chunks(stream))
     header = chunks[0].body
@@ -105,8 +106,11 @@ def _chunks(stream: BinaryIO, max_pixels: int = 0) -> Iterator[_Chunk]:
     """
     stream.seek(len(_SIGNATURE))
     left = 1 << 20
-    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND":
+    for _ in range(_CHUNK_CAP):
+        head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IEND" or not kind.isalpha():
+            break
         if kind not in _USEFUL:
             stream.seek(length + 4, 1)
             continue

@@ -42,7 +42,7 @@ def decode_tiff(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> 
 
 
 def _with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...]) -> Image:
-    from PIL.TiffImagePlugin import TiffImageFile  # noqa: PLC0415
+    from PIL.TiffImagePlugin import TiffImageFile
 
     stream.seek(0)
     picture = TiffImageFile(stream)
@@ -64,6 +64,7 @@ def _with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...]) -> I
     nodata = tags.get(_NODATA)
     array, valid = as_arrays(picture)
     way = orientation(picture)
+    del picture  # its copy of the pixels is not needed any more
     array, valid = upright(array, way), upright(valid, way)
     return Image.from_array(array, valid=valid & valid_data(array, nodata), notes=notes)
 

@@ -30,7 +30,7 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
     ImageError
         If the page is larger than `max_pixels`, truncated, or of a kind that cannot be turned into grey or RGB.
     """
-    import tifffile  # noqa: PLC0415  only the files that Pillow cannot read need it
+    import tifffile
 
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     stream.seek(0)

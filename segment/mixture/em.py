@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 
-__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "pooled_covariance"]
+__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
 
 Floats = NDArray[np.float64]
 
@@ -187,11 +187,6 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
         variances = np.full_like(variances, variances.mean())
     scale = np.sqrt(np.where(variances > 0, variances, 1.0))
     return centre, scale
-
-
-def pooled_covariance(cells: Cells, labels: NDArray[np.integer], centres: Floats) -> Floats:
-    """Covariance (d, d) of the cells around the centre (k, d) that each is assigned to, scatter included."""
-    return Cells(cells.weights, cells.means - centres[labels], cells.scatters).second_moment()
 
 
 def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen
+from segment.mixture.cells import Cells, coarsen, points
 from segment.mixture.em import (
     Fit,
     Prior,
     expectation_maximization,
     maximization,
-    pooled_covariance,
     standard_coordinates,
 )
 from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
@@ -65,6 +64,7 @@ def fit_mixture(
     reg_covar: float = 0.0,
     tol: float = 1e-6,
     max_iter: int = 200,
+    metric: Floats | None = None,
     seed: int = 0,
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
@@ -93,6 +93,9 @@ def fit_mixture(
         Stop when an iteration gains less than this in log posterior per unit weight.
     max_iter : int, >= 1
         Most iterations of each stage.
+    metric : ndarray of shape (d, m), optional
+        Clusters are looked for among the rows of ``means @ metric``. By default every feature is divided by its
+        standard deviation. EM itself does not depend on it.
     seed : int, >= 0
         The same seed gives the same result.
 
@@ -107,17 +110,18 @@ def fit_mixture(
     coarse = coarsen(cells)
     if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
         coarse = cells
-    partitions = _partitions(coarse, n_components, init, n_init, np.random.default_rng(seed))
+    ruler = _standardising(coarse) if metric is None else metric
+    partitions = _partitions(coarse, n_components, init, n_init, ruler, np.random.default_rng(seed))
     tightest = min(partitions, key=lambda partition: partition.inertia)
     prior = Prior(
-        pooled_covariance(coarse, tightest.labels, tightest.centres),
+        _pooled_covariance(coarse, tightest.labels, n_components),
         shrinkage * cells.total_weight / n_components,
         np.full(cells.n_features, float(reg_covar)),
     )
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
-        starts = [_start(coarse, partition, covariance_type, prior) for partition in partitions]
+        starts = [_clusters(coarse, found.labels, n_components, covariance_type, prior) for found in partitions]
     fits = [expectation_maximization(coarse, start, prior, tol=tol, max_iter=max_iter) for start in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1])
     finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)
@@ -146,32 +150,46 @@ def _check(
             raise SettingsError(f"{name}: zero or above; got {value}.")
 
 
+def _standardising(cells: Cells) -> Floats:
+    """The metric (d, d) that divides every feature by its standard deviation."""
+    return np.diag(1 / standard_coordinates(cells, "full")[1])
+
+
 def _partitions(
-    cells: Cells, k: int, init: str | ArrayLike | MixtureModel, n_init: int, rng: np.random.Generator
+    cells: Cells, k: int, init: str | ArrayLike | MixtureModel, n_init: int, metric: Floats, rng: np.random.Generator
 ) -> list[Partition]:
-    """The clusters that the starts are made of."""
+    """The clusters that the starts are made of. Distances are those of ``means @ metric``."""
+    measured = points(cells.means @ metric, cells.weights)
     if isinstance(init, MixtureModel):
-        return [assign(cells, init.means)]
+        return [assign(measured, init.means @ metric)]
     if isinstance(init, str):
         if init == "k-means++":
-            return [k_means(cells, k_means_plus_plus(cells, k, rng)) for _ in range(n_init)]
+            return [k_means(measured, k_means_plus_plus(measured, k, rng)) for _ in range(n_init)]
         if init == "random":
-            return [assign(cells, random_cells(cells, k, rng)) for _ in range(n_init)]
+            return [assign(measured, random_cells(measured, k, rng)) for _ in range(n_init)]
         raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
     means = np.asarray(init, dtype=np.float64)
     if means.shape != (k, cells.n_features) or not np.isfinite(means).all():
         raise SettingsError(f"init: finite means of shape ({k}, {cells.n_features}); got shape {means.shape}.")
-    return [assign(cells, means)]
+    return [assign(measured, means @ metric)]
 
 
-def _start(cells: Cells, partition: Partition, covariance_type: str, prior: Prior) -> MixtureModel:
-    """The mixture whose components are the clusters of a partition."""
-    k, d = partition.centres.shape
+def _pooled_covariance(cells: Cells, labels: NDArray[np.intp], k: int) -> Floats:
+    """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included."""
+    d = cells.n_features
+    clusters = _clusters(cells, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
+    return np.asarray(np.einsum("k,kij->ij", clusters.weights, clusters.covariances))
+
+
+def _clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> MixtureModel:
+    """The mixture whose components are the k clusters that the labels (n,) make of the cells."""
     memberships = np.zeros((k, len(cells)))
-    memberships[partition.labels, np.arange(len(cells))] = cells.weights
+    memberships[labels, np.arange(len(cells))] = cells.weights
     shift, scale = standard_coordinates(cells, covariance_type)
     believed = prior.rescaled(scale)
-    target = np.broadcast_to(believed.target, (k, d, d))
-    empty = MixtureModel(np.full(k, 1 / k), (partition.centres - shift) / scale, target, covariance_type)
-    start = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
-    return start.rescaled(-shift / scale, 1 / scale)
+    d = cells.n_features
+    empty = MixtureModel(
+        np.full(k, 1 / k), np.zeros((k, d)), np.broadcast_to(believed.target, (k, d, d)), covariance_type
+    )
+    clusters = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
+    return clusters.rescaled(-shift / scale, 1 / scale)

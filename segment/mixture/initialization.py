@@ -1,4 +1,4 @@
-"""Where EM begins: weighted k-means++ and k-means, random cells, or means that the caller gives."""
+"""Where EM begins: weighted k-means++ and k-means, or random cells. Distances are Euclidean between cells' means."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ images of a set, and over its images with the same number of classes where these
 
 segment runs with its defaults, and without clean-up ("colour model alone"). scikit-learn's KMeans has 10 starts; its
 GaussianMixture has full covariances and one start from k-means, as is its default. Times are seconds an image from the
-array of RGB values to the labels, conversion to CIELAB included.
+array of RGB values to the labels, conversion to CIELAB included, with the linear algebra on one thread.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from segment import segment_image
 
@@ -146,7 +147,7 @@ def grouped(samples: list[Sample]) -> Iterator[tuple[list[str], Sample]]:
 def score(method: Callable[[Picture, int], Labels], sample: Sample) -> Score:
     """Segment one image with one method and compare. Pixels without a label are a class of their own."""
     begin = time.perf_counter()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = method(sample.rgb, sample.n_classes)
     seconds = time.perf_counter() - begin

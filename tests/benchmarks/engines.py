@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
 
 from segment import Image, MixtureModel, fit_mixture, load_image
 from segment.colours import ColourIndex
@@ -59,14 +60,12 @@ def duel(image: Image, repeats: int, *, tol: float, max_iter: int) -> list[str]:
     pixels = image.pixels.reshape(-1, 3).astype(np.float64)
     start = common_start(pixels)
     slow = len(pixels) > SLOW * 1e6
-    ours, theirs = take_turns(
-        [
-            lambda: fit_cells(image, start, tol=tol, max_iter=max_iter),
-            lambda: fit_pixels(pixels, start, tol=tol, max_iter=max_iter),
-        ],
-        min(repeats, 3) if slow else repeats,
-        warm_up=not slow,
-    )
+    rivals = [
+        lambda: fit_cells(image, start, tol=tol, max_iter=max_iter),
+        lambda: fit_pixels(pixels, start, tol=tol, max_iter=max_iter),
+    ]
+    with threadpool_limits(1):
+        ours, theirs = take_turns(rivals, min(repeats, 3) if slow else repeats, warm_up=not slow)
     cells = rgb_cells(image)
     mine, other = ours[0].model, theirs[0].model
     gain = np.average(mine.score_samples(cells), weights=cells.weights)

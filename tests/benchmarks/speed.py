@@ -8,7 +8,8 @@ shown. Nothing else should run on the machine meanwhile.
     from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantisation scatter. The
     time of segment runs from the pixels to the fitted parameters, so it holds the search for the distinct colours; that
     of scikit-learn is ``fit`` on pixels that are float64 already. First for a fixed number of iterations, few enough to
-    wait for, then to convergence within 1e-6 nats a pixel, where segment starts on coarse cells as it always does.
+    wait for, then to convergence within 1e-6 nats a pixel, where segment starts on coarse cells as it always does. Both
+    compute on one thread: the matrices are so narrow that scikit-learn takes longer on two.
 2.  ``segment run IMAGE -k 4``, the whole process, against a process that imports NumPy and OpenCV, reads the image and
     writes the very same pictures with ``cv2.imwrite``. The pictures are mapped into its memory, so it computes nothing.
     The memory is the largest resident set of each process.

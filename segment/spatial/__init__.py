@@ -1,0 +1,1 @@
+"""What neighbouring pixels know of each other. Arrays only."""

@@ -1,0 +1,205 @@
+"""Settings: complete, checked by name, and the same on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment.cli.main import cli
+from segment.config import GROUPS, SegmentConfig, Setting, settings
+from segment.errors import SettingsError
+from segment.preprocessor import DENOISERS
+
+SETTINGS = {setting.name: setting for setting in settings()}
+COMMANDS = ("run", "batch")
+OF_COMMANDS = {"inputs", "folder", "recursive", "output", "debug"}
+each_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+
+
+def help_of(command: str) -> str:
+    """The help of a command, unwrapped to one line."""
+    context = click.Context(cli.commands[command], info_name=command)
+    return " ".join(cli.commands[command].get_help(context).split())
+
+
+@each_setting
+def test_every_setting_is_described_and_its_default_within_its_range(setting: Setting) -> None:
+    assert setting.group in GROUPS
+    assert re.fullmatch(r"[A-Z].*\.", setting.help)
+    assert setting.checked(setting.default) == setting.default
+    assert type(setting.checked(setting.default)) is setting.type
+    if setting.type in (int, float):
+        assert setting.low <= setting.default <= setting.high
+        assert setting.choices == ()
+    if setting.type in (str, tuple):
+        assert len(set(setting.choices)) == len(setting.choices) > 1
+
+
+def test_settings_are_the_fields_in_the_order_of_the_groups() -> None:
+    assert list(SETTINGS) == [field.name for field in dataclasses.fields(SegmentConfig)]
+    places = [GROUPS.index(setting.group) for setting in settings()]
+    assert places == sorted(places)
+    assert set(places) == set(range(len(GROUPS)))
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SegmentConfig().k = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("k", 0, "k (-k): a whole number from 1 to 255; got 0."),
+        ("k", 256, "k (-k): a whole number from 1 to 255; got 256."),
+        ("k", 2.5, "k (-k): a whole number from 1 to 255; got 2.5."),
+        ("k", "4", "k (-k): a whole number from 1 to 255; got '4'."),
+        ("k", True, "k (-k): a whole number from 1 to 255; got True."),
+        ("k", None, "k (-k): a whole number from 1 to 255; got None."),
+        ("k", [4], "k (-k): a whole number from 1 to 255; got [4]."),
+        ("seed", 2**32, "seed (--seed): a whole number from 0 to 4294967295; got 4294967296."),
+        ("max_pixels", math.inf, "max_pixels (--max-pixels): a whole number of at least 1; got inf."),
+        ("tol", math.nan, "tol (--tol): a number of at least 0; got nan."),
+        ("tol", math.inf, "tol (--tol): a number of at least 0; got inf."),
+        ("tol", -1e-9, "tol (--tol): a number of at least 0; got -1e-09."),
+        ("max_hole", 1.5, "max_hole (--max-hole): a number from 0 to 1; got 1.5."),
+        ("denoise", "blur", "denoise (--denoise): one of none, gaussian, median, bilateral; got 'blur'."),
+        ("features", None, "features (--features): one of lab, rgb, hsv, intensity; got None."),
+        ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
+        ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
+        ("save", "", "save (--save): one or more of segmented, labels; got ''."),
+        ("save", (), "save (--save): one or more of segmented, labels; got ()."),
+        ("save", "labels,picture", "save (--save): one or more of segmented, labels; got 'labels,picture'."),
+        ("save", 5, "save (--save): one or more of segmented, labels; got 5."),
+        ("save", [["labels"]], "save (--save): one or more of segmented, labels; got [['labels']]."),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{re.escape(rule)}$"):
+        SegmentConfig(**{name: value})
+
+
+def test_an_array_is_no_setting() -> None:
+    with pytest.raises(SettingsError, match=r"^features \(--features\): one of"):
+        SegmentConfig(features=np.array(["lab", "rgb"]))  # type: ignore[arg-type]
+
+
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^tol \(--tol\)"):
+        SegmentConfig(tol=10**400)
+
+
+def test_numbers_and_flags_of_numpy_become_those_of_python() -> None:
+    config = SegmentConfig(k=np.int64(3), tol=np.float32(0.5), max_iter=20.0, overwrite=np.True_)  # type: ignore[arg-type]
+    assert (config.k, config.tol, config.max_iter, config.overwrite) == (3, 0.5, 20, True)
+    assert [type(value) for value in (config.k, config.tol, config.max_iter, config.overwrite)] == [
+        int,
+        float,
+        int,
+        bool,
+    ]
+
+
+@pytest.mark.parametrize("given_", ["labels,segmented", ["labels", "segmented"], ("segmented", "labels", "labels")])
+def test_several_choices_come_once_and_in_their_own_order(given_: Any) -> None:
+    assert SegmentConfig(save=given_).save == ("segmented", "labels")
+
+
+@given(st.sampled_from([s for s in settings() if s.type in (int, float)]), st.floats() | st.integers())
+def test_a_number_is_accepted_just_within_its_range(setting: Setting, value: float) -> None:
+    whole = math.isfinite(value) and value == int(value)
+    good = math.isfinite(value) and setting.low <= value <= setting.high and (whole or setting.type is float)
+    if good:
+        assert SegmentConfig(**{setting.name: value}) == dataclasses.replace(SegmentConfig(), **{setting.name: value})
+    else:
+        with pytest.raises(SettingsError, match=f"^{setting.name} "):
+            SegmentConfig(**{setting.name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("shrinkag", "Did you mean shrinkage?"), ("denoising", "Did you mean denoise?"), ("xyz", "Known are k, seed, ")],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_known_one(name: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: no such setting. {re.escape(hint)}"):
+        SegmentConfig.of(**{name: 1})
+
+
+def test_of_gives_the_defaults_with_the_given_values() -> None:
+    assert SegmentConfig.of() == SegmentConfig()
+    assert SegmentConfig.of(k=7, save="labels") == SegmentConfig(k=7, save=("labels",))
+
+
+def test_the_preprocessor_knows_the_noise_filters_of_the_settings() -> None:
+    assert SETTINGS["denoise"].choices == DENOISERS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_the_settings_and_those_of_the_command(command: str) -> None:
+    params = {param.name: param for param in cli.commands[command].params}
+    assert params.keys() - OF_COMMANDS == SETTINGS.keys()
+    for name, setting in SETTINGS.items():
+        assert params[name].opts == [setting.option]
+        assert params[name].required is False
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help_that_shows_its_default(command: str) -> None:
+    options = [param for param in cli.commands[command].params if isinstance(param, click.Option)]
+    text = help_of(command)
+    for option in options:
+        assert option.help
+        assert " ".join(option.help.split()) in text
+    for setting in settings():
+        if setting.type is bool:
+            assert setting.default is False  # a flag that is not given is off
+        else:
+            shown = ",".join(setting.default) if setting.type is tuple else setting.default
+            (tail,) = re.findall(re.escape(setting.help) + r" \[default: ([^]]*)\]", text)
+            assert setting.type is tuple or setting.type(tail) == setting.default
+            assert setting.type is not tuple or tail == shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_the_groups_in_order_and_each_option_under_its_own(command: str) -> None:
+    context = click.Context(cli.commands[command], info_name=command, max_content_width=200, terminal_width=200)
+    lines = cli.commands[command].get_help(context).splitlines()
+    headings = [line[:-1] for line in lines if re.fullmatch(r"\S.*:", line)]
+    assert headings == [*GROUPS, "Other"]
+    for setting in settings():
+        (place,) = [i for i, line in enumerate(lines) if re.match(rf"  {re.escape(setting.option)}( |$)", line)]
+        heading = max(i for i, line in enumerate(lines[:place]) if re.fullmatch(r"\S.*:", line))
+        assert lines[heading] == f"{setting.group}:"
+
+
+def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[SegmentConfig] = []
+    monkeypatch.setattr("segment.cli.main._work", lambda _jobs, config, **_: seen.append(config) or 0)
+    other: dict[str, Any] = {}
+    arguments = ["run", "a.png"]
+    for setting in settings():
+        if setting.type is bool:
+            other[setting.name] = True
+            arguments.append(setting.option)
+            continue
+        if setting.type is tuple:
+            other[setting.name] = setting.choices[1:]
+            word = ",".join(other[setting.name])
+        elif setting.type is str:
+            other[setting.name] = next(choice for choice in setting.choices if choice != setting.default)
+            word = other[setting.name]
+        else:
+            other[setting.name] = setting.type(setting.default + 1 if setting.type is int else setting.default / 2)
+            word = repr(other[setting.name])
+        arguments += [setting.option, word]
+    cli.main(args=arguments, standalone_mode=False)
+    assert seen == [SegmentConfig(**other)]
+    assert all(getattr(seen[0], s.name) != s.default for s in settings())
