@@ -48,8 +48,7 @@ class ColourIndex:
         self.black, self.white = image.black, image.white
         pixels = image.pixels
         if pixels.dtype.kind == "f":
-            scaled = (pixels - np.float32(image.black)) * np.float32(_DEEP / (image.white - image.black))
-            pixels = np.clip(np.rint(scaled), 0, _DEEP).astype(np.uint16)
+            pixels = _stepped(image)
             self.black, self.white = 0.0, float(_DEEP)
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
@@ -115,6 +114,15 @@ class ColourIndex:
         """The colours (n, n_channels) of such numbers."""
         shifts = np.arange(self.n_channels, dtype=codes.dtype) * codes.dtype.type(self._bits)
         return np.asarray((codes[:, None] >> shifts).astype(self._pixels.dtype))
+
+
+def _stepped(image: Image) -> NDArray[np.uint16]:
+    """Float pixels in whole steps from 0 at black to _DEEP at white."""
+    steps = np.empty(image.pixels.shape, dtype=np.uint16)
+    factor = _DEEP / (image.white - image.black)
+    for row, values in zip(steps, image.pixels, strict=True):
+        row[:] = np.clip(np.rint((values.astype(np.float64) - image.black) * factor), 0, _DEEP)
+    return steps
 
 
 def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment._opencv import load_cv2
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
+from segment.errors import SettingsError
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
 from segment.loader import load_image
@@ -57,6 +58,10 @@ def segment_image(
     SettingsError
         If a setting is unknown or out of its range.
     """
+    if config is not None and settings:
+        raise SettingsError(
+            f"config: give a configuration or single settings, not both; got {', '.join(settings)} too."
+        )
     config = config or SegmentConfig.of(**settings)
     tell("reading")
     image = _read(source, config)
@@ -67,7 +72,7 @@ def segment_image(
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.parts(), exact=index.is_tabled)
     tell("fitting the mixture")
-    fit, warnings = _fit(cells, space.start_metric(cells), config)
+    fit, warnings = _fit(cells, space, config)
     model = order_components(fit.model, space.lightness(fit.model.means))
     tell("labelling pixels")
     raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
@@ -102,7 +107,7 @@ def _preprocess(image: Image, config: SegmentConfig) -> Image:
     return denoise(image, method=config.denoise, radius=config.denoise_radius)
 
 
-def _fit(cells: Cells, metric: NDArray[np.float64], config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ...]]:
+def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ...]]:
     """The mixture of as many components as the image has colours for, and what is to be said of it."""
     k = min(config.k, len(cells))
     warnings = []
@@ -119,7 +124,7 @@ def _fit(cells: Cells, metric: NDArray[np.float64], config: SegmentConfig) -> tu
         shrinkage=config.shrinkage,
         tol=config.tol,
         max_iter=config.max_iter,
-        metric=metric,
+        metric=space.start_metric(cells) if k else None,
         seed=config.seed,
     )
     if not fit.converged:

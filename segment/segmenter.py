@@ -17,5 +17,10 @@ def order_components(model: MixtureModel, keys: NDArray[np.float64]) -> MixtureM
 
 
 def label_cells(model: MixtureModel, cells: Cells) -> NDArray[np.uint8]:
-    """Label 1..k of the component with the highest posterior for each cell: shape (n,), uint8."""
+    """Label 1..k of the component with the highest posterior for each cell: shape (n,), uint8.
+
+    A mixture of no components gives label 0, which is none.
+    """
+    if model.n_components == 0:
+        return np.zeros(len(cells), dtype=np.uint8)
     return (model.predict(cells) + 1).astype(np.uint8)

@@ -19,9 +19,10 @@ __all__ = ["class_colours", "colour_labels", "display", "side_by_side"]
 
 Picture = NDArray[np.uint8]
 
-# Okabe & Ito's colours for colour-blind readers without black, then further ones of other lightness.
+# Okabe & Ito's colours for colour-blind readers without black, the first four from dark to light as classes are, then
+# further ones of other lightness.
 _COLOURS = (
-    (86, 180, 233), (230, 159, 0), (0, 114, 178), (240, 228, 66), (0, 158, 115), (213, 94, 0), (204, 121, 167),
+    (0, 114, 178), (213, 94, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (230, 159, 0),
     (120, 94, 240), (153, 221, 255), (136, 34, 85), (187, 204, 51), (255, 170, 187), (17, 119, 51), (170, 170, 170),
     (51, 34, 136), (118, 66, 20), (255, 255, 190), (80, 80, 80), (196, 154, 108), (220, 50, 220),
 )  # fmt: skip
@@ -58,7 +59,7 @@ def display(image: Image) -> Picture:
     """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
     pixels = image.pixels
     if pixels.dtype != np.uint8:
-        scaled = (pixels.astype(np.float32) - image.black) * (255.0 / (image.white - image.black))
+        scaled = (pixels.astype(np.float64) - image.black) * (255.0 / (image.white - image.black))
         pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     if image.is_grey:
         pixels = np.repeat(pixels[..., None], 3, axis=2)

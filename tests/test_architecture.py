@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "image": {"errors"},
     "config": {"errors"},
     "mixture": {"errors", "mixture"},
+    "spatial": {"errors", "spatial"},
     "decoders": {"errors", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
@@ -30,12 +31,12 @@ ROOMS: dict[str, set[str]] = {
     "colours": COMMON,
     "features": COMMON | {"mixture"},
     "segmenter": COMMON | {"mixture"},
-    "postprocessor": COMMON,
+    "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
     "visualizer": COMMON,
     "writer": COMMON,
 }
-STAGES = set(ROOMS) - COMMON - {"config", "mixture"}
+STAGES = set(ROOMS) - COMMON - {"config", "mixture", "spatial"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["batch"] = {"errors", "config", "writer", "pipeline"}
@@ -45,6 +46,7 @@ ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
 LIBRARIES = {
     "mixture": {"numpy", "scipy"},
+    "spatial": {"numpy"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},

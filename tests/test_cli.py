@@ -19,6 +19,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
+from segment.visualizer import class_colours
 
 MODULE = [sys.executable, "-m", "segment"]
 FAULT = "This is a fault of segment; --debug shows where."
@@ -92,14 +93,15 @@ def one_line(text: str) -> str:
 def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     result = program("run", "a.png", "-k", "4", "-o", "out")
     assert (result.code, result.err) == (0, "")
+    colours = [f"#{colour.tobytes().hex()}" for colour in class_colours(4)]
     assert result.out.splitlines() == [
         "out/a_segmented.png",
         "out/a_labels.png",
         "  class  colour      share  mean colour",
-        "      1  #56b4e9   16.67 %  20 30 90",
-        "      2  #e69f00   23.33 %  60 110 40",
-        "      3  #0072b2   25.00 %  90 140 200",
-        "      4  #f0e442   35.00 %  230 220 190",
+        f"      1  {colours[0]}   16.67 %  20 30 90",
+        f"      2  {colours[1]}   23.33 %  60 110 40",
+        f"      3  {colours[2]}   25.00 %  90 140 200",
+        f"      4  {colours[3]}   35.00 %  230 220 190",
         "  clean-up changed 0.00 % of the pixels",
     ]
     assert labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7

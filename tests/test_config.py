@@ -72,7 +72,7 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("tol", -1e-9, "tol (--tol): a number of at least 0; got -1e-09."),
         ("max_hole", 1.5, "max_hole (--max-hole): a number from 0 to 1; got 1.5."),
         ("denoise", "blur", "denoise (--denoise): one of none, gaussian, median, bilateral; got 'blur'."),
-        ("features", None, "features (--features): one of lab, rgb, hsv, intensity; got None."),
+        ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
         ("save", "", "save (--save): one or more of segmented, labels; got ''."),

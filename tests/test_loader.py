@@ -396,13 +396,20 @@ def test_broken_text_of_a_png_never_costs_the_pixels(put):
     assert load_image(put(bytes(damaged))).pixels.tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_first_frame_with_a_remark(put, kind):
     frames = [PIL.Image.fromarray(np.roll(RGB, shift, axis=0)) for shift in (0, 5, 11)]
     image = load_image(put(encoded(frames[0], kind, save_all=True, append_images=frames[1:])))
     assert image.pixels.shape == RGB.shape
     assert len(image.notes) == 1
     assert "2 more" in image.notes[0]
+
+
+def test_the_previews_in_a_phones_photograph_are_no_frames(put):
+    frames = [PIL.Image.fromarray(np.roll(RGB, shift, axis=0)) for shift in (0, 5)]
+    image = load_image(put(encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])))
+    assert image.pixels.shape == RGB.shape
+    assert image.notes == ()
 
 
 def test_gif_canvas_around_the_first_frame_is_not_valid(put):

@@ -107,7 +107,7 @@ def test_size_of_the_pictures(height: int, width: int, size: tuple[int, int]) ->
     top, bottom, left, right = box_of(panel, (200, 0, 100))
     assert (bottom - top + 1, right - left + 1) == size
     assert (top, left) == (TOP, GAP)
-    second = box_of(panel[: bottom + 1, right + 1 :], (86, 180, 233))
+    second = box_of(panel[: bottom + 1, right + 1 :], tuple(class_colours(1)[0].tolist()))
     assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
     assert second[0] == top
     assert second[2] >= GAP
@@ -131,7 +131,8 @@ def test_the_halves_show_the_original_and_the_segments() -> None:
     pixels = np.zeros((400, 500, 3), np.uint8)
     pixels[:150] = (250, 10, 10)
     pixels[150:] = (10, 10, 250)
-    labels = np.where(np.arange(500) < 200, 1, 2)[None].repeat(400, axis=0)
+    labels = np.full((400, 500), 2)
+    labels[:100, :200] = 1
     panel = side_by_side(Image.from_array(pixels), labels, [0.4, 0.6])
     np.testing.assert_array_equal(panel[TOP : TOP + 400, GAP : GAP + 500], pixels)
     right = panel[TOP : TOP + 400, 2 * GAP + 500 : 2 * GAP + 1000]

@@ -187,6 +187,12 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_replaced(
     assert tree(tmp_path) == {"a_segmented.png": b"old", "a_labels.png": None}
 
 
+def test_a_folder_that_cannot_be_made_leaves_none_of_its_parents(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be made a folder for results; file name too long"):
+        write_files(tmp_path / "new" / ("x" * 300), FILES)
+    assert tree(tmp_path) == {}
+
+
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"mine")
     with pytest.raises(OutputError, match="out: cannot be made a folder for results; file exists"):

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from PIL import ImageFile
     from PIL.Image import Image as PillowImage
 
-__all__ = ["as_arrays", "decode_bmp", "decode_dib", "decode_gif", "decode_jpeg", "decode_png", "decode_webp", "strict"]
+__all__ = [
+    "as_arrays",
+    "decode_bmp",
+    "decode_dib",
+    "decode_gif",
+    "decode_jpeg",
+    "decode_png",
+    "decode_webp",
+    "orientation",
+    "strict",
+]
 
 _BAND = 64
 """Rows copied at a time: small enough for the processor's cache, and no second copy of the picture is ever whole."""
@@ -146,7 +156,7 @@ def _read(stream: BinaryIO, opener: _Opener, max_pixels: int, notes: tuple[str, 
         array, valid = _finish_png(stream, picture, array, valid, truncated)
     if picture.format == "GIF":
         valid = _within(box, valid)
-    else:
+    elif picture.format != "MPO":  # there the others are the camera's own previews
         notes = frames_note(int(getattr(picture, "n_frames", 1))) + notes
     way = orientation(picture)
     del picture  # its copy of the pixels is not needed any more

@@ -113,13 +113,13 @@ class MixtureModel:
     def score_samples(self, X: ArrayLike | Cells) -> Floats:
         """Log density of the mixture at every row of X (n, d): shape (n,)."""
         joint = self.log_joint(X)
-        top = joint.max(axis=1)
+        top = joint.max(axis=1, initial=_NEVER)
         return np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(axis=1)))
 
     def posteriors(self, X: ArrayLike | Cells) -> Floats:
         """Probability of every component given each row of X (n, d): shape (n, k), rows summing to 1."""
         joint = self.log_joint(X)
-        joint -= joint.max(axis=1, keepdims=True)
+        joint -= joint.max(axis=1, keepdims=True, initial=_NEVER)
         np.exp(joint, out=joint)
         joint /= joint.sum(axis=1, keepdims=True)
         return joint

@@ -2,7 +2,7 @@
 
 The photograph is resized to each of the sizes and written as JPEG of quality 95 to a temporary folder. What is compared
 is measured side by side: the rivals take turns, after a warm-up that does not count, and the median of the repeats is
-shown. Nothing else should run on the machine meanwhile.
+shown. Nothing else should run on the machine meanwhile; where something does, trust the ratios of processor time.
 
 1.  Exact EM against scikit-learn's ``GaussianMixture``. Both fit four full covariances to the RGB values of all pixels,
     from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantisation scatter. The
