@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment._opencv import load_cv2
 from segment.image import Image
 
 __all__ = ["ColourIndex"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
-_BLOCK = 2**18  # pixels handled at once
+_BLOCK = 2**16  # pixels handled at once
 
 
 class ColourIndex:
@@ -85,7 +86,7 @@ class ColourIndex:
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
             table[codes] = function(self._colours(codes)) if codes.size else 0
             for rows in self._blocks():
-                np.take(table, self._encode(self._pixels[rows]), axis=0, out=out[rows], mode="clip")
+                np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
         else:
             for rows in self._blocks():
                 codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
@@ -104,8 +105,15 @@ class ColourIndex:
 
     def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """One number for each colour (n, n_channels), the first channel in its lowest bits."""
+        if (
+            self._bits == 8 and self.n_channels == 3 and len(pixels)
+        ):  # a fourth byte makes each pixel a number as it stands
+            cv2 = load_cv2()
+            codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
+            codes &= np.uint32(0xFFFFFF)
+            return codes
         dtype: Any = np.uint32 if self.is_tabled else np.uint64
-        codes: NDArray[Any] = pixels[:, 0].astype(dtype)
+        codes = pixels[:, 0].astype(dtype)
         for channel in range(1, self.n_channels):
             codes |= pixels[:, channel].astype(dtype) << dtype(channel * self._bits)
         return codes
@@ -128,5 +136,7 @@ def _stepped(image: Image) -> NDArray[np.uint16]:
 def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
     codes.sort()
-    starts = np.flatnonzero(np.concatenate([codes[:1] == codes[:1], codes[1:] != codes[:-1]]))
+    first = np.ones(codes.size, dtype=bool)
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
     return codes[starts], np.diff(np.append(starts, codes.size))

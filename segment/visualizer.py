@@ -52,7 +52,11 @@ def colour_labels(
     label_image: NDArray[np.integer], colours: Picture, nothing: tuple[int, int, int] = (255, 255, 255)
 ) -> Picture:
     """A label image (H, W) with the colour (k, 3) of each class, and `nothing` where there is no label: (H, W, 3)."""
-    return np.asarray(np.concatenate([np.array([nothing], dtype=np.uint8), colours])[label_image])
+    table = np.zeros((256, 1, 3), dtype=np.uint8)
+    table[0] = nothing
+    table[1 : len(colours) + 1, 0] = colours
+    labels = np.ascontiguousarray(label_image, dtype=np.uint8)
+    return np.asarray(load_cv2().applyColorMap(labels, table))
 
 
 def display(image: Image) -> Picture:
@@ -127,9 +131,13 @@ def _scaled(image: Image, size: tuple[int, int]) -> Picture:
     cv2 = load_cv2()
     smaller = size[0] < image.width or size[1] < image.height
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
-    pixels = cv2.resize(image.pixels, size, interpolation=method)
     if image.valid.all():
+        pixels = image.pixels
+        while min(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) >= 4:  # halving is much the quickest
+            pixels = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=method)
+        pixels = cv2.resize(pixels, size, interpolation=method)
         return display(Image(pixels, np.ones(size[::-1], dtype=bool), image.black, image.white))
+    pixels = cv2.resize(image.pixels, size, interpolation=method)
     # Pixels that are not valid hold 0: what is left is to be divided by the share of the valid ones.
     share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=method)
     weight = np.maximum(share, 1) / np.float32(255)
@@ -145,8 +153,8 @@ def _scaled_labels(label_image: NDArray[np.integer], colours: Picture, size: tup
     labels = label_image.astype(np.uint8, copy=False)
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
     coloured = colour_labels(fine, colours)
-    missing = fine == 0
-    if missing.any():
+    if not fine.all():
+        missing = fine == 0
         coloured[missing] = _checkerboard(*fine.shape)[missing][:, None]
     return cv2.resize(coloured, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
 
-__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "unpack"]
+__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "triangle", "unpack"]
 
 Floats = NDArray[np.float64]
 
@@ -64,21 +65,28 @@ class Cells:
 
     def rescaled(self, shift: Floats, scale: Floats) -> Cells:
         """The same cells in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
-        rows, columns = np.triu_indices(self.n_features)
+        rows, columns = triangle(self.n_features)
         return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
+
+
+@lru_cache
+def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the upper triangle of a (d, d) matrix, row by row."""
+    rows, columns = np.triu_indices(d)
+    return rows, columns
 
 
 def pack(matrices: ArrayLike) -> Floats:
     """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
     full = np.asarray(matrices, dtype=np.float64)
-    rows, columns = np.triu_indices(full.shape[-1])
+    rows, columns = triangle(full.shape[-1])
     return np.asarray(full[..., rows, columns])
 
 
 def unpack(triangles: Floats) -> Floats:
     """Symmetric matrices (..., d, d) from their packed upper triangles: the inverse of :func:`pack`."""
     d = math.isqrt(2 * triangles.shape[-1])
-    rows, columns = np.triu_indices(d)
+    rows, columns = triangle(d)
     full = np.empty((*triangles.shape[:-1], d, d))
     full[..., rows, columns] = triangles
     full[..., columns, rows] = triangles
@@ -141,9 +149,10 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
         Boxes along the widest feature; the boxes are cubes in units of each feature's range. Raising it keeps more
         detail and more cells.
     """
-    low = cells.means.min(axis=0)
-    span = np.ptp(cells.means, axis=0)
-    bins = np.minimum((cells.means - low) * (n_bins / np.where(span > 0, span, 1.0)), n_bins - 1).astype(np.int64)
+    features = np.ascontiguousarray(cells.means.T)
+    low = features.min(axis=1, keepdims=True)
+    span = features.max(axis=1, keepdims=True) - low
+    bins = np.minimum((features - low) * (n_bins / np.where(span > 0, span, 1.0)), n_bins - 1).astype(np.int64)
     group, n_groups = _group(bins, n_bins)
 
     def total(values: Floats) -> Floats:
@@ -152,13 +161,13 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
     weights = total(cells.weights)
     filled = weights > 0
     weights = weights[filled]
-    means = np.stack([total(cells.weights * x)[filled] / weights for x in cells.means.T], axis=1)
+    means = np.stack([total(cells.weights * x)[filled] / weights for x in features], axis=1)
     box = (np.cumsum(filled) - 1)[group]
-    offsets = cells.means - means[box]
-    rows, columns = np.triu_indices(cells.n_features)
+    offsets = features - means.T[:, box]
+    rows, columns = triangle(cells.n_features)
     scatters = np.stack(
         [
-            total(cells.weights * (offsets[:, i] * offsets[:, j] + within))[filled] / weights
+            total(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights
             for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
         ],
         axis=1,
@@ -167,12 +176,12 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
 
 
 def _group(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:
-    """A group number for each row of bins, equal rows alike, in lexicographic order, and how many there may be."""
-    n_features = bins.shape[1]
+    """A group number for each column of bins, equal ones alike, in lexicographic order, and how many there may be."""
+    n_features = len(bins)
     if n_bins**n_features <= _LARGEST_TABLE:
-        codes = np.zeros(len(bins), dtype=np.int64)
-        for column in bins.T:
-            codes = codes * n_bins + column
+        codes = np.zeros(bins.shape[1], dtype=np.int64)
+        for row in bins:
+            codes = codes * n_bins + row
         return codes, n_bins**n_features
-    kept, group = np.unique(bins, axis=0, return_inverse=True)
-    return group.reshape(-1), len(kept)
+    kept, group = np.unique(bins, axis=1, return_inverse=True)
+    return group.reshape(-1), kept.shape[1]

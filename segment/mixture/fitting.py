@@ -35,8 +35,8 @@ class MixtureFit:
     model : MixtureModel
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
-    restarts : ndarray of shape (n_init,), float64
-        Log posterior per unit weight that every start reached on the coarse cells.
+    restarts : ndarray of shape (m,), float64
+        Log posterior per unit weight that each of the m different starts reached on the coarse cells.
     prior : Prior
     """
 
@@ -121,7 +121,8 @@ def fit_mixture(
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
-        starts = [_clusters(coarse, found.labels, n_components, covariance_type, prior) for found in partitions]
+        different = {f"{found.inertia:.9e}": found.labels for found in partitions}  # the same clusters, the same fit
+        starts = [_clusters(coarse, labels, n_components, covariance_type, prior) for labels in different.values()]
     fits = [expectation_maximization(coarse, start, prior, tol=tol, max_iter=max_iter) for start in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1])
     finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)

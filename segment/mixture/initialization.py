@@ -88,5 +88,8 @@ def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int
 
 
 def _squared_distances(points: Floats, centres: Floats) -> Floats:
-    """Squared Euclidean distances, (k, n)."""
-    return np.stack([((points - centre) ** 2).sum(axis=1) for centre in centres])
+    """Squared Euclidean distances, (k, n). Coordinates are taken from the first centre, so that no digits are lost."""
+    points, centres = points - centres[0], centres - centres[0]
+    distances = (centres**2).sum(axis=1)[:, None] - 2 * centres @ points.T
+    distances += np.einsum("nd,nd->n", points, points)
+    return np.maximum(distances, 0.0, out=distances)

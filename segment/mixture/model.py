@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
-from segment.mixture.cells import Cells, pack, points
+from segment.mixture.cells import Cells, pack, points, triangle
 
 __all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "moments", "natural_parameters"]
 
@@ -137,7 +137,7 @@ def blocks(n: int) -> Iterator[slice]:
 def moments(cells: Cells) -> Floats:
     """What a Gaussian's log density is linear in: 1, x and the packed x x' + S, as (1 + d + d (d + 1) / 2, n)."""
     x = cells.means.T
-    rows, columns = np.triu_indices(cells.n_features)
+    rows, columns = triangle(cells.n_features)
     stacked = np.empty((1 + len(x) + len(rows), len(cells)))
     stacked[0] = 1.0
     stacked[1 : 1 + len(x)] = x
