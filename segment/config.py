@@ -123,7 +123,7 @@ class SegmentConfig:
         0.001,
         "Preprocessing",
         "Radius of the noise filter (sigma for gaussian and bilateral), as a share of the image diagonal.",
-        high=0.1,
+        high=0.02,
     )
 
     features: str = _setting(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from typing import Any
 
@@ -96,7 +97,9 @@ def segment_image(
 
 def _read(source: ArrayLike | Image | str | PathLike[str], config: SegmentConfig) -> Image:
     if isinstance(source, (str, PathLike)):
-        return load_image(source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(load_cv2)  # all later stages need it, and loading it takes as long as decoding, which does not
+            return load_image(source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
     return source if isinstance(source, Image) else Image.from_array(source)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -113,5 +114,6 @@ class Segmentation:
             "labels": lambda: encode_labels(self.label_image, self.colours),
         }
         names = result_names(stem, save=self.config.save, suffix=suffix)
-        contents = {name: encoders[kind]() for kind, name in names.items()}
+        with ThreadPoolExecutor() as pool:
+            contents = dict(zip(names.values(), pool.map(lambda kind: encoders[kind](), names), strict=True))
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)

@@ -92,4 +92,4 @@ def _squared_distances(points: Floats, centres: Floats) -> Floats:
     points, centres = points - centres[0], centres - centres[0]
     distances = (centres**2).sum(axis=1)[:, None] - 2 * centres @ points.T
     distances += np.einsum("nd,nd->n", points, points)
-    return np.maximum(distances, 0.0, out=distances)
+    return np.asarray(np.maximum(distances, 0.0, out=distances))
