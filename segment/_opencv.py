@@ -30,6 +30,7 @@ def load_cv2() -> ModuleType:
             "Run `apt-get install libgl1 libglib2.0-0`, or "
             "`pip uninstall opencv-python && pip install opencv-python-headless`."
         ) from error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     module: ModuleType = cv2
+    set_log_level = getattr(module, "setLogLevel", None) or module.utils.logging.setLogLevel  # OpenCV 4, or 5
+    set_log_level(0)  # silent
     return module

@@ -293,7 +293,10 @@ def test_tiff_1_bit_is_grey(put, compression):
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 10, 12, 14])
 def test_tiff_odd_depths(tmp_path, bits):
     values = np.arange(2**bits, dtype=np.uint8 if bits < 8 else np.uint16).reshape(2, -1)
-    tifffile.imwrite(tmp_path / "b.tif", values, bitspersample=bits, photometric="minisblack")
+    try:
+        tifffile.imwrite(tmp_path / "b.tif", values, bitspersample=bits, photometric="minisblack")
+    except NotImplementedError:
+        pytest.skip("this imagecodecs reads packed integers but does not write them")
     np.testing.assert_allclose(relative(load_image(tmp_path / "b.tif")), values / (2**bits - 1), atol=0.003)
 
 

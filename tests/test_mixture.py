@@ -166,7 +166,9 @@ def test_the_objective_never_falls(seed: int, covariance_type: str, shrinkage: f
     target = random_model(rng, 1, 3).covariances[0]
     prior = Prior(target, shrinkage * cells.total_weight / k, np.zeros(3))
     fit = expectation_maximization(cells, start, prior, tol=0, max_iter=40)
-    assert np.diff(fit.objectives).min() > -1e-10
+    # Rounding is all that may pull it down: it grows as a component shrinks against the spread of the data.
+    narrowest = np.linalg.eigvalsh(fit.model.covariances).min() / np.linalg.eigvalsh(cells.second_moment()).max()
+    assert np.diff(fit.objectives).min() > -1e-10 - 10 * np.finfo(float).eps / narrowest
     assert (fit.objectives <= fit.log_likelihoods + 1e-12).all() or covariance_type != "full"
 
 

@@ -215,7 +215,7 @@ def as_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[np.boo
     if mode == "1":
         array = _copy(picture.convert("L"))
         if picture.format in ("PNG", "GIF") and isinstance(clear := picture.info.get("transparency"), int):
-            return array, np.asarray(array != clear)
+            return array, np.asarray(array != (255 if clear else 0))  # Pillow says 1 or 255, by its version
         return array, everywhere
     if mode == "L" and picture.format == "GIF" and isinstance(clear := picture.info.get("transparency"), int):
         array = _copy(picture)
