@@ -112,7 +112,8 @@ def _open(name: str) -> BinaryIO:
         status = os.stat(name)  # noqa: PTH116  a path may hold any bytes
         kind = next((words for test, words in _KINDS if test(status.st_mode)), "")
         if kind or not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"an image is a regular file; got {kind or 'something else'}. Name a file.")
+            cure = "Give folders to 'segment batch'." if stat.S_ISDIR(status.st_mode) else "Name a file."
+            raise ImageError(f"an image is a regular file; got {kind or 'something else'}. {cure}")
         if status.st_size == 0:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")
         return _PatientReader(io.FileIO(name))

@@ -59,7 +59,7 @@ def run(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
     return _work(jobs, config, bar=False, debug=debug)
 
 
-@cli.command(cls=StagedCommand)
+@cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @setting_options
