@@ -99,7 +99,5 @@ def _hex(colour: Sequence[float]) -> str:
 
 
 def _mean(mean: tuple[float, ...]) -> str:
-    """The mean colour in the image's own values, with its hexadecimal name where these are 8-bit RGB."""
-    if not mean:
-        return "-"
-    return " ".join(f"{part:.4g}" for part in mean)
+    """The mean of each channel in the image's own values."""
+    return " ".join(f"{part:.4g}" for part in mean) or "-"
