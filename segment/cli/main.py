@@ -65,6 +65,8 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
     """
     model, config = _started(start, given)
     jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
+        say(f"No -k given: {config.k} classes.")
     return _work(jobs, config, model, adapt=True, bar=False, debug=debug)
 
 
@@ -85,6 +87,8 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     model, config = _started(start, given)
     found = find_images(folder, recursive=recursive, leave_out=output)
     jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
+        say(f"No -k given: {config.k} classes.")
     return _work(jobs, config, model, adapt=True, bar=True, debug=debug)
 
 
@@ -154,10 +158,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
 def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
     """The model to start from, if there is one, and the settings."""
     if start is None:
-        config = config_from(given)
-        if given["k"] is None:
-            say(f"No -k given: {config.k} classes.")
-        return None, config
+        return None, config_from(given)
     from segment.model_file import load_class_model
 
     model = load_class_model(start)
