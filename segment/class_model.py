@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from segment.class_checks import check_mixture, check_names, check_notes, check_recipe, checked_preprocessing
-from segment.errors import ModelError, shown
+from segment.config import SegmentConfig
+from segment.errors import ModelError, SettingsError, shown
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.model import MixtureModel
@@ -109,6 +110,13 @@ class ClassModel:
         """The settings that belong to the model, by their names in :class:`segment.SegmentConfig`."""
         fit = {"k": self.n_classes, "features": self.features, "covariance_type": self.mixture.covariance_type}
         return {**fit, **self.preprocessing}
+
+    def refuse_settings(self, config: SegmentConfig) -> None:
+        """Raise a SettingsError if a fit of such settings cannot start from the model."""
+        for name in ("k", "features", "covariance_type"):
+            own, other = self.settings[name], getattr(config, name)
+            if own != other:
+                raise SettingsError(f"{name}: that of the model to start from, {own}; got {other}. Leave it out.")
 
     def renamed(self, *names: str) -> ClassModel:
         """The same model with other names, one for each class."""

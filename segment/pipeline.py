@@ -127,12 +127,7 @@ def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: C
     if start is None:
         return config or SegmentConfig.of(**settings)
     config = config or SegmentConfig.of(**{**start.settings, **settings})
-    for name in ("k", "features", "covariance_type"):
-        if getattr(config, name) != start.settings[name]:
-            raise SettingsError(
-                f"{name}: that of the model to start from, {start.settings[name]}; got {getattr(config, name)}. "
-                "Leave it out."
-            )
+    start.refuse_settings(config)
     return config
 
 

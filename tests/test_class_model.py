@@ -146,6 +146,10 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "weight of text": (damage("classes", 0, "weight", to="0.2"), "classes[0].weight: a finite number; got '0.2'."),
     "weight below zero": (damage("classes", 0, "weight", to=-0.2), "weights: not below 0, with the sum 1;"),
     "weights of another sum": (damage("classes", 0, "weight", to=0.9), "weights: not below 0, with the sum 1;"),
+    "weights below zero of sum 1": (
+        lambda fields: [entry.update(weight=w) for entry, w in zip(fields["classes"], (-0.5, 1, 0.5, 0), strict=True)],
+        "weights: not below 0, with the sum 1; got the sum 1, least -0.5.",
+    ),
     "huge": (damage("classes", 0, "weight", to=10**400), "classes[0].weight: a finite number;"),
     "mean too short": (damage("classes", 0, "mean", to=[1, 2]), "classes[0].mean: 3 finite numbers; got [1, 2]."),
     "mean far out": (damage("classes", 0, "mean", to=[1, 2, 1e9]), "means: numbers from -1e+06 to 1e+06; got 1e+09."),
@@ -407,6 +411,7 @@ def test_a_guessed_white_gives_way_to_the_model_s(photographs: dict[str, np.ndar
     known = segment.apply_classes(model, segment.Image.from_array(dark, white=4095))
     np.testing.assert_array_equal(result.label_image, known.label_image)
     assert result.image.white == 4095
+    assert segment.segment_image(dark, start=model).image.white == 4095
     assert "its values are read on the model's scale, 0 to 4095, not as 0 to 1023" in result.warnings
 
 
@@ -625,7 +630,7 @@ def test_a_start_from_the_command_line(program: Program) -> None:
     assert segment.load_class_model("out/a_model.json").names == tuple("wxyz")
     assert program("batch", ".", "--start", "m.json", "-o", "again")[0] == 0
     code, _, err = program("run", "a.png", "--start", "m.json", "-k", "3", "-o", "more")
-    assert (code, Path("more").exists()) == (1, False)
+    assert (code, Path("more").exists()) == (2, False)
     assert err == "Error: k: that of the model to start from, 4; got 3. Leave it out.\n"
 
 

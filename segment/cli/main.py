@@ -162,7 +162,9 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     from segment.model_file import load_class_model
 
     model = load_class_model(start)
-    return model, config_from(given, **model.settings)
+    config = config_from(given, **model.settings)
+    model.refuse_settings(config)
+    return model, config
 
 
 def _work(
