@@ -112,7 +112,7 @@ def finish(
         space=space,
         working=working,
         changed=cleaned.changed,
-        warnings=image.notes + warnings + _remarks(classes),
+        warnings=image.notes + warnings + (_remarks(classes) if fit.restarts.size else ()),
         config=config,
         class_model=class_model,
     )

@@ -343,6 +343,9 @@ def test_numbers_and_names_stay_in_every_image(photographs: dict[str, np.ndarray
     sky = segment.apply_classes(named, photographs["landscape"][:40], **bare)
     assert sky.class_model.names == ("trees", "meadow", "mountain", "sky")
     assert sky.n_classes == 4
+    only_sky = segment.apply_classes(named, photographs["landscape"][:40, :80])
+    assert only_sky.classes[0].pixels == 0
+    assert not any("no pixel is left" in warning for warning in only_sky.warnings)  # another picture may lack a class
     assert (sky.label_image == full.label_image[:40]).all()
     np.testing.assert_array_equal(sky.colours, full.colours)
     reversed_ = dataclasses.replace(named, mixture=named.mixture.reordered([3, 2, 1, 0]), names=named.names[::-1])
