@@ -14,50 +14,65 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segment.class_model import ClassModel
+    from segment.classes import apply_classes, fit_classes
     from segment.config import SegmentConfig
-    from segment.errors import DependencyError, ImageError, OutputError, SegmentError, SettingsError
+    from segment.errors import DependencyError, ImageError, ModelError, OutputError, SegmentError, SettingsError
     from segment.image import Image
     from segment.loader import load_image
     from segment.mixture.estimator import GaussianMixture
     from segment.mixture.fitting import MixtureFit, fit_mixture
     from segment.mixture.model import MixtureModel
+    from segment.model_file import load_class_model, save_class_model
     from segment.pipeline import segment_image
     from segment.segmentation import Segmentation
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ClassModel": "segment.class_model",
     "DependencyError": "segment.errors",
     "GaussianMixture": "segment.mixture.estimator",
     "Image": "segment.image",
     "ImageError": "segment.errors",
     "MixtureFit": "segment.mixture.fitting",
     "MixtureModel": "segment.mixture.model",
+    "ModelError": "segment.errors",
     "OutputError": "segment.errors",
     "SegmentConfig": "segment.config",
     "SegmentError": "segment.errors",
     "Segmentation": "segment.segmentation",
     "SettingsError": "segment.errors",
+    "apply_classes": "segment.classes",
+    "fit_classes": "segment.classes",
     "fit_mixture": "segment.mixture.fitting",
+    "load_class_model": "segment.model_file",
     "load_image": "segment.loader",
+    "save_class_model": "segment.model_file",
     "segment_image": "segment.pipeline",
 }
 
 __all__ = [
+    "ClassModel",
     "DependencyError",
     "GaussianMixture",
     "Image",
     "ImageError",
     "MixtureFit",
     "MixtureModel",
+    "ModelError",
     "OutputError",
     "SegmentConfig",
     "SegmentError",
     "Segmentation",
     "SettingsError",
     "__version__",
+    "apply_classes",
+    "fit_classes",
     "fit_mixture",
+    "load_class_model",
     "load_image",
+    "save_class_model",
     "segment_image",
 ]
 

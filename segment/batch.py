@@ -8,10 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
 from segment.writer import refuse_existing, result_names
+
+if TYPE_CHECKING:
+    from segment.class_model import ClassModel
 
 __all__ = ["Job", "Outcome", "find_images", "plan", "run_job"]
 
@@ -64,6 +68,8 @@ class Outcome:
     changed : float
         Share of the labelled pixels that the clean-up changed.
     warnings : tuple of str
+    names : tuple of str
+        What the classes are called.
     error : str
         Why it failed; empty where it did not.
     """
@@ -73,6 +79,7 @@ class Outcome:
     rows: tuple[tuple[int, tuple[int, int, int], float, tuple[float, ...]], ...] = ()
     changed: float = 0.0
     warnings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -101,7 +108,14 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     return found
 
 
-def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: Path | None = None) -> list[Job]:
+def plan(
+    sources: Iterable[Path],
+    output: Path,
+    config: SegmentConfig,
+    *,
+    root: Path | None = None,
+    also_read: Iterable[Path] = (),
+) -> list[Job]:
     """Decide where every image's results go, before any work starts.
 
     Inputs that differ in their suffix only (``a.jpg`` and ``a.png``) keep it in their results' names
@@ -116,6 +130,8 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
     config : SegmentConfig
     root : Path, optional
         Folder whose structure is kept below `output`.
+    also_read : iterable of Path
+        Other files that no result may replace: a model.
 
     Raises
     ------
@@ -129,7 +145,7 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
         Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name)
         for folder, source in zip(folders, distinct, strict=True)
     ]
-    inputs = {_key(place) for source in distinct for place in (_place(source), os.path.realpath(source))}
+    inputs = {_key(place) for source in (*distinct, *also_read) for place in (_place(source), os.path.realpath(source))}
     owners: dict[str, Path] = {}
     for job in jobs:
         for path in job.results(config):
@@ -149,19 +165,31 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
 
 
 def run_job(
-    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+    job: Job,
+    config: SegmentConfig,
+    *,
+    model: ClassModel | None = None,
+    adapt: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    debug: bool = False,
 ) -> Outcome:
     """Segment one image and write the results.
 
+    With a `model` its classes are found, or with `adapt` too the fit starts from them.
+
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
+    from segment.classes import apply_classes
     from segment.pipeline import segment_image
 
     try:
         if not config.overwrite:
             for path in job.results(config):
                 refuse_existing(path)
-        result = segment_image(job.source, config, tell=tell)
+        if model is None or adapt:
+            result = segment_image(job.source, config, start=model, tell=tell)
+        else:
+            result = apply_classes(model, job.source, config, tell=tell)
         tell("writing")
         paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     except Exception as error:
@@ -172,7 +200,7 @@ def run_job(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)
     )
-    return Outcome(job, tuple(paths), rows, result.changed, result.warnings)
+    return Outcome(job, tuple(paths), rows, result.changed, result.warnings, result.class_model.names)
 
 
 def _explained(error: Exception, job: Job) -> str:

@@ -180,8 +180,8 @@ class SegmentConfig:
     save: tuple[str, ...] = _setting(
         ("segmented", "labels"),
         "Output",
-        "What to write: the picture side by side with its segments, the label image.",
-        choices=("segmented", "labels"),
+        "What to write: the picture side by side with its segments, the label image, the model.",
+        choices=("segmented", "labels", "model"),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["DependencyError", "ImageError", "OutputError", "SegmentError", "SettingsError", "shown"]
+__all__ = ["DependencyError", "ImageError", "ModelError", "OutputError", "SegmentError", "SettingsError", "shown"]
 
 
 class SegmentError(Exception):
@@ -15,6 +15,10 @@ class SegmentError(Exception):
 
 class ImageError(SegmentError):
     """An image cannot be read, or holds nothing that can be segmented."""
+
+
+class ModelError(SegmentError):
+    """A saved model cannot be read, or does not fit the image."""
 
 
 class OutputError(SegmentError):

@@ -27,6 +27,8 @@ class Image:
         The pixel values that stand for no light and full light. ``(pixels - black) / (white - black)`` lies in 0..1.
     notes : tuple of str
         What a person should know about how the pixels were read, a sentence each.
+    is_scale_inferred : bool
+        Whether black and white were guessed from the smallest and largest values.
     """
 
     pixels: NDArray[Any]
@@ -34,6 +36,7 @@ class Image:
     black: float
     white: float
     notes: tuple[str, ...] = ()
+    is_scale_inferred: bool = False
 
     @property
     def height(self) -> int:
@@ -110,7 +113,8 @@ class Image:
         if white is not None and pixels.dtype.kind == "u":
             return cls(np.ascontiguousarray(pixels), opaque, 0.0, float(white), notes)
         low, high, remark = _scale(pixels, opaque)
-        return cls(np.ascontiguousarray(pixels), opaque, low, high, notes + remark)
+        inferred = pixels.dtype != np.uint8
+        return cls(np.ascontiguousarray(pixels), opaque, low, high, notes + remark, inferred)
 
 
 def _opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -11,27 +12,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment._opencv import load_cv2
+from segment.class_checks import PREPROCESSING
+from segment.class_model import ClassModel, Training, default_names
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
-from segment.errors import SettingsError
+from segment.errors import SettingsError, shown
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
 from segment.loader import load_image
 from segment.mixture.cells import Cells
-from segment.mixture.fitting import MixtureFit, fit_mixture
+from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells, order_components
 from segment.statistics import ClassRow, class_table
 
-__all__ = ["segment_image"]
+__all__ = ["collect", "finish", "fit_cells", "name_of", "preprocess", "read_image", "segment_image"]
 
 
 def segment_image(
     source: ArrayLike | Image | str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
+    start: ClassModel | None = None,
     tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Segmentation:
@@ -43,6 +47,8 @@ def segment_image(
         A file, or grey, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. It is not changed.
     config : SegmentConfig, optional
         All settings at once.
+    start : ClassModel, optional
+        Classes to start the fit from. Their number, names and order are kept; they adapt to the image.
     tell : callable
         Called with the name of each stage as it begins.
     **settings
@@ -56,25 +62,42 @@ def segment_image(
     ------
     ImageError
         If the image cannot be read or has no pixel to segment.
+    ModelError
+        If the image has other features than the model to start from.
     SettingsError
         If a setting is unknown or out of its range.
     """
-    if config is not None and settings:
-        raise SettingsError(
-            f"config: give a configuration or single settings, not both; got {', '.join(settings)} too."
-        )
-    config = config or SegmentConfig.of(**settings)
+    config = _configured(config, settings, start)
     tell("reading")
-    image = _read(source, config)
+    image = read_image(source, config)
+    if start is not None:
+        image = start.rescaled(image)
     tell("preprocessing")
-    working = _preprocess(image, config)
+    working = preprocess(image, config)
     tell("counting colours")
     index = ColourIndex(working)
-    space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
-    cells = collect_cells(space, index.parts(), exact=index.is_tabled)
+    space, cells = collect(index, config)
+    if start is not None:
+        start.refuse_other(space, name_of(source))
     tell("fitting the mixture")
-    fit, warnings = _fit(cells, space, config)
-    model = order_components(fit.model, space.lightness(fit.model.means))
+    fit, warnings = fit_cells(cells, space, config, start)
+    classes = _described(fit, space, working, config, start, cells.total_weight)
+    return finish(image, working, index, classes, fit, space, config, warnings, tell)
+
+
+def finish(
+    image: Image,
+    working: Image,
+    index: ColourIndex,
+    class_model: ClassModel,
+    fit: MixtureFit,
+    space: FeatureSpace,
+    config: SegmentConfig,
+    warnings: tuple[str, ...],
+    tell: Callable[[str], None],
+) -> Segmentation:
+    """The stages that follow once there are classes: labels, clean-up, statistics."""
+    model = class_model.mixture
     tell("labelling pixels")
     raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
     tell("cleaning up")
@@ -90,12 +113,32 @@ def segment_image(
         space=space,
         working=working,
         changed=cleaned.changed,
-        warnings=image.notes + warnings + _remarks(classes),
+        warnings=image.notes + warnings + (_remarks(classes) if fit.restarts.size else ()),
         config=config,
+        class_model=class_model,
     )
 
 
-def _read(source: ArrayLike | Image | str | PathLike[str], config: SegmentConfig) -> Image:
+def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
+    """The settings of a run, those of the model it starts from where nothing else is said."""
+    if config is not None and settings:
+        raise SettingsError(
+            f"config: give a configuration or single settings, not both; got {', '.join(settings)} too."
+        )
+    if start is None:
+        return config or SegmentConfig.of(**settings)
+    config = config or SegmentConfig.of(**{**start.settings, **settings})
+    start.refuse_settings(config)
+    return config
+
+
+def name_of(source: object) -> str:
+    """What messages call an image."""
+    return shown(source) if isinstance(source, (str, PathLike)) else "image"
+
+
+def read_image(source: ArrayLike | Image | str | PathLike[str], config: SegmentConfig) -> Image:
+    """The image of a file, an array or itself."""
     if isinstance(source, (str, PathLike)):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(load_cv2)  # all later stages need it, and loading it takes as long as decoding, which does not
@@ -103,17 +146,38 @@ def _read(source: ArrayLike | Image | str | PathLike[str], config: SegmentConfig
     return source if isinstance(source, Image) else Image.from_array(source)
 
 
-def _preprocess(image: Image, config: SegmentConfig) -> Image:
+def preprocess(image: Image, config: SegmentConfig) -> Image:
+    """The image that is segmented: of the size, the colours and the smoothness asked for."""
     image = shrink(image, max_size=config.max_size)
     if config.greyscale:
         image = to_greyscale(image)
-    return denoise(image, method=config.denoise, radius=config.denoise_radius)
+    return _within_scale(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
 
-def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[MixtureFit, tuple[str, ...]]:
+def _within_scale(image: Image) -> Image:
+    """The image without values beyond its black and white, which a scale taken over from a model may leave."""
+    if image.pixels.dtype != np.uint16 or int(image.pixels.max()) <= image.white:
+        return image
+    return replace(image, pixels=np.minimum(image.pixels, image.pixels.dtype.type(image.white)))
+
+
+def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Cells]:
+    """The features of an image and its cells."""
+    space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
+    return space, collect_cells(space, index.parts(), exact=index.is_tabled)
+
+
+def fit_cells(
+    cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel | None = None
+) -> tuple[MixtureFit, tuple[str, ...]]:
     """The mixture of as many components as the image has colours for, and what is to be said of it."""
     k = min(config.k, len(cells))
     warnings = []
+    if start is not None and k < config.k:
+        warnings.append(
+            f"the image has fewer distinct colours than the model's {config.k} classes: they stay as they are"
+        )
+        return unchanged(start.mixture, cells), tuple(warnings)
     if k == 0:
         warnings.append("no pixel is valid, so no pixel has a label")
     elif k < config.k:
@@ -122,7 +186,7 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
         cells,
         k,
         covariance_type=config.covariance_type,
-        init=config.init,
+        init=config.init if start is None else start.mixture,
         n_init=config.n_init,
         shrinkage=config.shrinkage,
         tol=config.tol,
@@ -133,6 +197,30 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
     if not fit.converged:
         warnings.append(f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol")
     return fit, tuple(warnings)
+
+
+def _described(
+    fit: MixtureFit,
+    space: FeatureSpace,
+    working: Image,
+    config: SegmentConfig,
+    start: ClassModel | None,
+    pixels: float,
+) -> ClassModel:
+    """The classes of one image: ordered by lightness, or as in the model that the fit started from."""
+    mixture = fit.model if start is not None else order_components(fit.model, space.lightness(fit.model.means))
+    log_likelihood = float(fit.finish.log_likelihoods[-1]) if mixture.n_components else 0.0
+    return ClassModel(
+        mixture=mixture,
+        names=start.names if start is not None else default_names(mixture.n_components),
+        features=space.name,
+        n_channels=space.n_channels,
+        dtype=working.pixels.dtype.name,
+        black=working.black,
+        white=working.white,
+        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
+        training=Training(1, round(pixels), log_likelihood, log_likelihood),
+    )
 
 
 def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
+from segment.class_model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
@@ -50,6 +51,8 @@ class Segmentation:
         What is not as one would expect, a sentence each.
     config : SegmentConfig
         The settings.
+    class_model : ClassModel
+        The same classes for other images: a model to save, or the one that was applied.
     """
 
     image: Image
@@ -62,6 +65,7 @@ class Segmentation:
     changed: float
     warnings: tuple[str, ...]
     config: SegmentConfig
+    class_model: ClassModel
 
     @property
     def n_classes(self) -> int:
@@ -112,6 +116,7 @@ class Segmentation:
         encoders = {
             "segmented": lambda: encode_picture(self.side_by_side(), suffix=suffix),
             "labels": lambda: encode_labels(self.label_image, self.colours),
+            "model": lambda: self.class_model.to_json().encode(),
         }
         names = result_names(stem, save=self.config.save, suffix=suffix)
         with ThreadPoolExecutor() as pool:

@@ -20,7 +20,7 @@ from segment.preprocessor import DENOISERS
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
-OF_COMMANDS = {"inputs", "folder", "recursive", "output", "debug"}
+OF_COMMANDS = {"inputs", "folder", "recursive", "start", "output", "debug"}
 each_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 
 
@@ -75,11 +75,11 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
-        ("save", "", "save (--save): one or more of segmented, labels; got ''."),
-        ("save", (), "save (--save): one or more of segmented, labels; got ()."),
-        ("save", "labels,picture", "save (--save): one or more of segmented, labels; got 'labels,picture'."),
-        ("save", 5, "save (--save): one or more of segmented, labels; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of segmented, labels; got [['labels']]."),
+        ("save", "", "save (--save): one or more of segmented, labels, model; got ''."),
+        ("save", (), "save (--save): one or more of segmented, labels, model; got ()."),
+        ("save", "labels,picture", "save (--save): one or more of segmented, labels, model; got 'labels,picture'."),
+        ("save", 5, "save (--save): one or more of segmented, labels, model; got 5."),
+        ("save", [["labels"]], "save (--save): one or more of segmented, labels, model; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
@@ -182,7 +182,7 @@ def test_help_lists_the_groups_in_order_and_each_option_under_its_own(command: s
 
 def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[SegmentConfig] = []
-    monkeypatch.setattr("segment.cli.main._work", lambda _jobs, config, **_: seen.append(config) or 0)
+    monkeypatch.setattr("segment.cli.main._work", lambda _jobs, config, *_, **__: seen.append(config) or 0)
     other: dict[str, Any] = {}
     arguments = ["run", "a.png"]
     for setting in settings():

@@ -62,6 +62,8 @@ def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.Mo
         small.save(name)
     program, *arguments = shlex.split(command)
     assert program == "segment"
+    if "model.json" in arguments and arguments[0] != "fit":
+        segment.save_class_model(segment.fit_classes(["a.jpg"], k=4), "model.json")
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 0

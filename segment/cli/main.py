@@ -8,16 +8,19 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segment import __version__
 from segment.batch import Job, Outcome, find_images, plan, run_job
-from segment.cli.options import StagedCommand, config_from, setting_options
+from segment.cli.options import StagedCommand, config_from, options_of, setting_options
 from segment.cli.terminal import Status, report_outcome, say, summary
 from segment.config import SegmentConfig
-from segment.errors import SegmentError, shown
+from segment.errors import SegmentError, SettingsError, shown
+
+if TYPE_CHECKING:
+    from segment.class_model import ClassModel
 
 __all__ = ["main"]
 
@@ -29,6 +32,13 @@ _OUTPUT = click.option(
     show_default=True,
     metavar="FOLDER",
     help="Folder for the results.",
+)
+_START = click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Start the fit from the classes of a saved model; their number, names and order are kept.",
 )
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
@@ -42,9 +52,10 @@ def cli() -> None:
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @setting_options
+@_START
 @_OUTPUT
 @_DEBUG
-def run(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
     """Segment images.
 
     For each INPUT two files are written: STEM_segmented.png (.jpg for JPEG), the original and its segments side by
@@ -52,39 +63,119 @@ def run(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 
     Example: segment run landscape.jpg -k 4
     """
-    config = config_from(given)
-    jobs = plan(inputs, output, config)
-    if given["k"] is None:
+    model, config = _started(start, given)
+    jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, bar=False, debug=debug)
+    return _work(jobs, config, model, adapt=True, bar=False, debug=debug)
 
 
 @cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @setting_options
+@_START
 @_OUTPUT
 @_DEBUG
-def batch(folder: Path, recursive: bool, output: Path, debug: bool, **given: Any) -> int:
+def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug: bool, **given: Any) -> int:
     """Segment every image of FOLDER, keeping its structure below the folder for the results.
 
     An image that fails is reported and does not stop the rest.
 
     Example: segment batch photographs -r -k 4 -o results
     """
+    model, config = _started(start, given)
+    found = find_images(folder, recursive=recursive, leave_out=output)
+    jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
+        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, model, adapt=True, bar=True, debug=debug)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
+@click.option("--names", default="", metavar="NAME,...", help="What the classes are called, from the darkest on.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/model.json"),
+    show_default=True,
+    metavar="FILE",
+    help="File for the model.",
+)
+@_DEBUG
+def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
+    """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
+
+    The images count by their pixels. The model of one image is the one that 'segment run' uses.
+
+    Example: segment fit monday.jpg tuesday.jpg -k 4 -o model.json
+    """
+    from segment.classes import fit_classes
+    from segment.model_file import check_model_path, save_class_model
+
     config = config_from(given)
-    jobs = plan(find_images(folder, recursive=recursive, leave_out=output), output, config, root=folder)
+    check_model_path(output, inputs, overwrite=config.overwrite)
+    called = names.split(",") if names else []
+    if called and len(called) != config.k:
+        raise SettingsError(f"names (--names): one for each of {config.k} classes; got {len(called)}.")
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, bar=True, debug=debug)
+    with Status(len(inputs), bar=False) as status:
+        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(Path(source), stage))
+    if called:
+        model = model.renamed(*called)
+    for note in model.training.notes:
+        say(f"Warning: {note}.")
+    path = save_class_model(model, output, overwrite=config.overwrite)
+    click.echo(shown(path, limit=sys.maxsize))
+    return 0
 
 
-def _work(jobs: list[Job], config: SegmentConfig, *, bar: bool, debug: bool) -> int:
+@cli.command(cls=StagedCommand)
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of("Loading", "Preprocessing", "Clean-up", "Output")
+@_OUTPUT
+@_DEBUG
+def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+    """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
+
+    Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
+
+    Example: segment apply model.json wednesday.jpg
+    """
+    from segment.model_file import load_class_model
+
+    classes = load_class_model(model)
+    config = config_from(given, **classes.settings)
+    jobs = plan(inputs, output, config, also_read=(model,))
+    return _work(jobs, config, classes, adapt=False, bar=False, debug=debug)
+
+
+def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
+    """The model to start from, if there is one, and the settings."""
+    if start is None:
+        return None, config_from(given)
+    from segment.model_file import load_class_model
+
+    model = load_class_model(start)
+    config = config_from(given, **model.settings)
+    model.refuse_settings(config)
+    return model, config
+
+
+def _work(
+    jobs: list[Job], config: SegmentConfig, model: ClassModel | None, *, adapt: bool, bar: bool, debug: bool
+) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
     outcomes: list[Outcome] = []
     with Status(len(jobs), bar=bar) as status:
         for job in jobs:
-            outcome = run_job(job, config, tell=partial(status.show, job.source), debug=debug)
+            tell = partial(status.show, job.source)
+            outcome = run_job(job, config, model=model, adapt=adapt, tell=tell, debug=debug)
             outcomes.append(outcome)
             status.advance()
             report_outcome(outcome, table=not bar)

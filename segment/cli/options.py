@@ -10,7 +10,7 @@ import click
 
 from segment.config import GROUPS, SegmentConfig, Setting, settings
 
-__all__ = ["StagedCommand", "config_from", "setting_options"]
+__all__ = ["StagedCommand", "config_from", "options_of", "setting_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,14 +39,24 @@ class StagedCommand(click.Command):
 
 def setting_options(function: Function) -> Function:
     """Give a command an option for every setting."""
-    for setting in reversed(settings()):
-        function = _option(setting)(function)
-    return function
+    return options_of(*GROUPS)(function)
 
 
-def config_from(given: dict[str, Any]) -> SegmentConfig:
-    """The configuration of the options that were given."""
-    return SegmentConfig.of(**{name: value for name, value in given.items() if value is not None})
+def options_of(*groups: str, besides: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+    """Give a command an option for every setting of these groups, and for those named besides."""
+
+    def decorate(function: Function) -> Function:
+        for setting in reversed(settings()):
+            if setting.group in groups or setting.name in besides:
+                function = _option(setting)(function)
+        return function
+
+    return decorate
+
+
+def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
+    """The configuration of the options that were given, and of other defaults than usual where they were not."""
+    return SegmentConfig.of(**{**defaults, **{name: value for name, value in given.items() if value is not None}})
 
 
 def _option(setting: Setting) -> Callable[[Function], Function]:

@@ -87,9 +87,11 @@ def summary(outcomes: Sequence[Outcome]) -> None:
 
 def _table(outcome: Outcome) -> str:
     lines = ["  class  colour      share  mean colour"]
+    named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
     for label, colour, share, mean in outcome.rows:
+        name = f"  {outcome.names[label - 1]}" if named else ""
         swatch = click.style("   ", bg=colour) if sys.stdout is not None and sys.stdout.isatty() else ""
-        lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}")
+        lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}{name}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 

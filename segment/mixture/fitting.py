@@ -19,7 +19,7 @@ from segment.mixture.em import (
 from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
 
-__all__ = ["INITS", "MixtureFit", "fit_mixture"]
+__all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +127,14 @@ def fit_mixture(
     best = max(fits, key=lambda fit: fit.objectives[-1])
     finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)
     return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), prior)
+
+
+def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
+    """A given mixture as a fit of no iterations, with its log likelihood on the cells; 0 where there are none."""
+    weight = cells.total_weight
+    mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
+    d = model.n_features
+    return MixtureFit(Fit(model, mean, mean, True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:

@@ -1,0 +1,103 @@
+"""The text of a saved model: JSON, every field of it checked on the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from segment.errors import ModelError, shown
+from segment.json_fields import Fields, parse
+from segment.mixture.model import COVARIANCE_TYPES
+
+__all__ = ["read_text", "write_text"]
+
+FORMAT = "segment class model"
+VERSION = 1
+_LIST_OF_NUMBERS = re.compile(r'\[\n([^][{}"]+)\n *\]')  # over several lines, which no string is
+_LARGEST_COUNT = 2**63
+
+
+def write_text(fields: Mapping[str, Any]) -> str:
+    """The fields of a model as JSON text. Numbers are written so that they come back bit by bit."""
+    marked = {"format": FORMAT, "version": VERSION, **fields}
+    text = json.dumps(marked, indent=1, allow_nan=False, ensure_ascii=False)
+    return _LIST_OF_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """The values in such a text, by the names that they have in `segment.class_model.ClassModel`.
+
+    The types, shapes and names of the fields are right then; whether their values make sense is for the model to say.
+
+    Raises
+    ------
+    ModelError
+        If it is no such text.
+    """
+    file = Fields(parse(text), "the file")
+    _check_version(file)
+    keys = ("features", "depth", "preprocessing", "covariance_type", "classes", "training")
+    top = Fields(file.only("format", "version", *keys).everything, "")
+    features = top.part("features").only("space", "channels", "names")
+    depth = top.part("depth").only("dtype", "black", "white")
+    feature_names = features.texts("names")
+    return {
+        "feature_names": feature_names,
+        "features": features.text("space"),
+        "n_channels": features.whole("channels", 1, 3),
+        "dtype": depth.text("dtype"),
+        "black": depth.number("black"),
+        "white": depth.number("white"),
+        "preprocessing": top.part("preprocessing").everything,
+        "names": tuple(part.text("name") for part in _classes(top)),
+        "mixture": _mixture(top, len(feature_names)),
+        "training": _training(top.part("training")),
+    }
+
+
+def _check_version(top: Fields) -> None:
+    if top.text("format") != FORMAT:
+        raise ModelError(f"format: {FORMAT!r}; got {shown(top.text('format'))!r}. Name a file of 'segment fit'.")
+    version = top.whole("version", 1, 10**6)
+    if version > VERSION:
+        raise ModelError(f"version: up to {VERSION} can be read; got {version}. Update segment.")
+
+
+def _classes(top: Fields) -> list[Fields]:
+    parts = [
+        Fields(item, f"classes[{i}]").only("label", "name", "weight", "mean", "covariance")
+        for i, item in enumerate(top.items("classes"))
+    ]
+    if not 1 <= len(parts) <= 255:
+        raise ModelError(f"classes: from 1 to 255; got {len(parts)}.")
+    for label, part in enumerate(parts, start=1):
+        part.whole("label", label, label)
+    return parts
+
+
+def _mixture(top: Fields, d: int) -> tuple[Any, ...]:
+    parts = _classes(top)
+    kind = top.text("covariance_type")
+    if kind not in COVARIANCE_TYPES:
+        raise ModelError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {shown(kind)}.")
+    return (
+        np.array([part.number("weight") for part in parts]),
+        np.array([part.array("mean", (d,)) for part in parts]),
+        np.array([part.array("covariance", (d, d)) for part in parts]),
+        kind,
+    )
+
+
+def _training(part: Fields) -> dict[str, Any]:
+    part.only("images", "pixels", "log_likelihood", "lowest_log_likelihood", "notes")
+    return {
+        "images": part.whole("images", 0, _LARGEST_COUNT),
+        "pixels": part.whole("pixels", 0, _LARGEST_COUNT),
+        "log_likelihood": part.number("log_likelihood"),
+        "lowest_log_likelihood": part.number("lowest_log_likelihood"),
+        "notes": part.texts("notes"),
+    }
