@@ -64,6 +64,8 @@ class Outcome:
     changed : float
         Share of the labelled pixels that the clean-up changed.
     warnings : tuple of str
+    choice : str
+        Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
     """
@@ -73,6 +75,7 @@ class Outcome:
     rows: tuple[tuple[int, tuple[int, int, int], float, tuple[float, ...]], ...] = ()
     changed: float = 0.0
     warnings: tuple[str, ...] = ()
+    choice: str = ""
     error: str = ""
 
 
@@ -172,7 +175,8 @@ def run_job(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)
     )
-    return Outcome(job, tuple(paths), rows, result.changed, result.warnings)
+    choice = result.selection.sentence if result.selection.candidates else ""
+    return Outcome(job, tuple(paths), rows, result.changed, result.warnings, choice)
 
 
 def _explained(error: Exception, job: Job) -> str:
