@@ -14,7 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segment.class_model import ClassModel
+    from segment.class_models.file import load_class_model, save_class_model
+    from segment.class_models.model import ClassModel
     from segment.classes import apply_classes, fit_classes
     from segment.config import SegmentConfig
     from segment.errors import DependencyError, ImageError, ModelError, OutputError, SegmentError, SettingsError
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from segment.mixture.estimator import GaussianMixture
     from segment.mixture.fitting import MixtureFit, fit_mixture
     from segment.mixture.model import MixtureModel
-    from segment.model_file import load_class_model, save_class_model
     from segment.pipeline import segment_image
     from segment.segmentation import Segmentation
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ClassModel": "segment.class_model",
+    "ClassModel": "segment.class_models.model",
     "DependencyError": "segment.errors",
     "GaussianMixture": "segment.mixture.estimator",
     "Image": "segment.image",
@@ -46,9 +46,9 @@ _HOMES = {
     "apply_classes": "segment.classes",
     "fit_classes": "segment.classes",
     "fit_mixture": "segment.mixture.fitting",
-    "load_class_model": "segment.model_file",
+    "load_class_model": "segment.class_models.file",
     "load_image": "segment.loader",
-    "save_class_model": "segment.model_file",
+    "save_class_model": "segment.class_models.file",
     "segment_image": "segment.pipeline",
 }
 

@@ -15,7 +15,7 @@ from segment.errors import ImageError, SegmentError, SettingsError, shown
 from segment.writer import refuse_existing, result_names
 
 if TYPE_CHECKING:
-    from segment.class_model import ClassModel
+    from segment.class_models.model import ClassModel
 
 __all__ = ["Job", "Outcome", "find_images", "plan", "run_job"]
 
@@ -70,6 +70,8 @@ class Outcome:
     warnings : tuple of str
     names : tuple of str
         What the classes are called.
+    choice : str
+        Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
     """
@@ -80,6 +82,7 @@ class Outcome:
     changed: float = 0.0
     warnings: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    choice: str = ""
     error: str = ""
 
 
@@ -200,7 +203,15 @@ def run_job(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)
     )
-    return Outcome(job, tuple(paths), rows, result.changed, result.warnings, result.class_model.names)
+    return Outcome(
+        job,
+        tuple(paths),
+        rows,
+        changed=result.changed,
+        warnings=result.warnings,
+        names=result.class_model.names,
+        choice=result.selection.sentence if result.selection.candidates else "",
+    )
 
 
 def _explained(error: Exception, job: Job) -> str:

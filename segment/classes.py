@@ -9,8 +9,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from segment.class_checks import PREPROCESSING
-from segment.class_model import ClassModel, Training, default_names
+from segment.class_models.checks import PREPROCESSING
+from segment.class_models.model import ClassModel, Training, default_names
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
 from segment.errors import ModelError, SettingsError
@@ -19,15 +19,18 @@ from segment.image import Image
 from segment.mixture.cells import Cells, coarsen, merge
 from segment.mixture.fitting import unchanged
 from segment.mixture.model import MixtureModel
-from segment.pipeline import collect, finish, fit_cells, name_of, preprocess, read_image
+from segment.mixture.selection import Selection
+from segment.modelling import Modelled, model_classes
+from segment.pipeline import collect, finish, name_of, preprocess, read_image
+from segment.preprocessor import shrink
 from segment.segmentation import Segmentation
-from segment.segmenter import order_components
 
 __all__ = ["apply_classes", "fit_classes"]
 
 Source = ArrayLike | Image | str | PathLike[str]
 
 _MANY = 2**21  # cells of all images that are kept as they are: some 200 MB
+_COPY = 256  # pixels on the longer side of what is kept of each image to choose the number of classes by
 _FINE_BINS = 64  # along the widest feature, where there are more
 _OF_THE_FIT = ("Classes", "Features", "Mixture")
 
@@ -47,6 +50,7 @@ class _Part:
     """What one training image is for the fit."""
 
     cells: Cells
+    working: Image
     space: FeatureSpace
     scale: _Scale
 
@@ -97,22 +101,22 @@ def fit_classes(
         _refuse_other(part.space, first, name_of(source))
     tell("", "fitting the mixture")
     cells, notes = _bounded([part.cells for part in parts])
-    fit, warnings = fit_cells(merge(*cells), first, config)
-    if fit.model.n_components == 0:
+    found = model_classes(merge(*cells), first, [part.working for part in parts], config)
+    if found.mixture.n_components == 0:
         raise ModelError(f"{name_of(several[0])}: a model needs valid pixels; got none. Name another image.")
     if len({(part.scale.black, part.scale.white) for part in parts}) > 1:
         notes += ("images of different depth are compared as shares of the way from black to white",)
-    mixture = order_components(fit.model, first.lightness(fit.model.means))
     return ClassModel(
-        mixture=mixture,
-        names=default_names(mixture.n_components),
+        mixture=found.mixture,
+        groups=found.groups,
+        names=default_names(found.selection.chosen),
         features=first.name,
         n_channels=first.n_channels,
         dtype=scale.dtype,
         black=scale.black,
         white=scale.white,
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=_training(mixture, cells, float(fit.finish.log_likelihoods[-1]), warnings + notes),
+        training=_training(found.mixture, cells, float(found.fit.finish.log_likelihoods[-1]), found.warnings + notes),
     )
 
 
@@ -164,7 +168,9 @@ def apply_classes(
     model.refuse_other(space, name_of(source))
     fit = unchanged(model.mixture, cells)
     warnings = model.drift(float(fit.finish.log_likelihoods[-1])) if len(cells) else ("no pixel is valid",)
-    return finish(image, working, index, model, fit, space, config, warnings, tell)
+    selection = Selection.given(model.n_classes, model.mixture.n_components)
+    found = Modelled(model.mixture, model.groups, selection, fit, warnings)
+    return finish(image, working, index, model, found, space, config, tell)
 
 
 def _one_of(config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
@@ -195,7 +201,12 @@ def _part(
     working = preprocess(image, config)
     tell(source, "counting colours")
     space, cells = collect(ColourIndex(working), config)
-    return _Part(cells, space, _Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred))
+    return _Part(
+        cells,
+        shrink(working, max_size=_COPY),
+        space,
+        _Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred),
+    )
 
 
 def _common_scale(scales: Sequence[_Scale]) -> _Scale:

@@ -66,6 +66,11 @@ class ColourIndex:
             if codes.size:
                 yield self._colours(codes), counts
 
+    @property
+    def pixels(self) -> NDArray[Any]:
+        """The colour of each pixel, row by row: (H * W, n_channels) integers."""
+        return self._pixels
+
     def spread(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         """The value that a function has for every pixel's colour.
 

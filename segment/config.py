@@ -6,13 +6,23 @@ import difflib
 import math
 import sys
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from segment.errors import SettingsError
 
-__all__ = ["GROUPS", "SegmentConfig", "Setting", "settings"]
+__all__ = ["GROUPS", "SegmentConfig", "Setting", "Span", "settings"]
 
 GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Clean-up", "Output")
+
+
+class Span(NamedTuple):
+    """Whole numbers from `low` to `high`, both included; written ``low..high``."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +39,11 @@ class Setting:
         What it does, with its unit and the effect of raising it.
     default : object
     type : type
-        int, float, bool, str, or tuple for several of the choices.
+        int, float, bool, str, Span, or tuple for several of the choices.
     low, high : float
         The range, both ends included.
     choices : tuple of str
-        The allowed values of a str or tuple; empty for numbers and flags.
+        The allowed values of a str or tuple, and the words that may stand for a number; empty for flags and spans.
     option : str
         Its name on the command line.
     """
@@ -66,13 +76,28 @@ class Setting:
             if not isinstance(value, bool):
                 raise self._refusal("True or False", value)
             return value
+        if self.type is Span:
+            return self._checked_span(value)
+        if isinstance(value, str) and value in self.choices:
+            return value
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         high = min(self.high, sys.float_info.max)
         if not number or not self.low <= value <= high or (self.type is int and value != int(value)):
             kind = "a whole number" if self.type is int else "a number"
             bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
-            raise self._refusal(f"{kind} {bound}", value)
+            raise self._refusal(" or ".join((f"{kind} {bound}", *self.choices)), value)
         return self.type(value)
+
+    def _checked_span(self, value: Any) -> Span:
+        parts = value.split("..") if isinstance(value, str) else value
+        try:
+            span = Span(*(int(part) for part in parts))
+            same = isinstance(value, str) or tuple(span) == tuple(value)
+        except (TypeError, ValueError, OverflowError):
+            same = False
+        if not same or not self.low <= span.low <= span.high <= self.high:
+            raise self._refusal(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
+        return span
 
     def _refusal(self, rule: str, value: Any) -> SettingsError:
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
@@ -102,7 +127,33 @@ class SegmentConfig:
         If a value is outside its range or of another type.
     """
 
-    k: int = _setting(4, "Classes", "Number of classes.", low=1, high=255, option="-k")
+    k: int | str = _setting(
+        4,
+        "Classes",
+        "Number of classes; auto chooses it for each image.",
+        low=1,
+        high=255,
+        choices=("auto",),
+        option="-k",
+    )
+    k_range: tuple[int, int] = _setting(
+        Span(1, 12), "Classes", "Numbers of classes that -k auto chooses from.", low=1, high=255
+    )
+    criterion: str = _setting(
+        "bic",
+        "Classes",
+        "How -k auto chooses: bic, aic and icl weigh the fit against the parameters, icl also for classes that do not "
+        "overlap; entropy combines the components that bic chooses into clear classes.",
+        choices=("bic", "aic", "icl", "entropy"),
+    )
+    components_per_class: int = _setting(
+        1,
+        "Classes",
+        "Gaussians that make up a class: k times as many are fitted, and combined to k classes by how much they "
+        "overlap.",
+        low=1,
+        high=16,
+    )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
     max_pixels: int = _setting(
@@ -188,6 +239,22 @@ class SegmentConfig:
     def __post_init__(self) -> None:
         for setting in settings():
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse settings that would be ignored."""
+        for setting in settings():
+            value = getattr(self, setting.name)
+            if self.k != "auto" and setting.name in ("k_range", "criterion") and value != setting.default:
+                raise SettingsError(
+                    f"{setting.name} ({setting.option}): only with k = auto, but k is {self.k}; got {value}. "
+                    "Give -k auto."
+                )
+        if self.criterion == "entropy" and self.components_per_class > 1:
+            raise SettingsError(
+                "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "
+                f"itself; got {self.components_per_class}."
+            )
 
     @classmethod
     def of(cls, **values: Any) -> SegmentConfig:

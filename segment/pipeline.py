@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment._opencv import load_cv2
-from segment.class_checks import PREPROCESSING
-from segment.class_model import ClassModel, Training, default_names
+from segment.class_models.checks import PREPROCESSING
+from segment.class_models.model import ClassModel, Training, default_names
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -21,14 +21,14 @@ from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
 from segment.loader import load_image
 from segment.mixture.cells import Cells
-from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
+from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, shrink, to_greyscale
 from segment.segmentation import Segmentation
-from segment.segmenter import label_cells, order_components
+from segment.segmenter import label_cells
 from segment.statistics import ClassRow, class_table
 
-__all__ = ["collect", "finish", "fit_cells", "name_of", "preprocess", "read_image", "segment_image"]
+__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
 
 
 def segment_image(
@@ -80,9 +80,21 @@ def segment_image(
     if start is not None:
         start.refuse_other(space, name_of(source))
     tell("fitting the mixture")
-    fit, warnings = fit_cells(cells, space, config, start)
-    classes = _described(fit, space, working, config, start, cells.total_weight)
-    return finish(image, working, index, classes, fit, space, config, warnings, tell)
+    found = model_classes(cells, space, [working], config, start)
+    log_likelihood = float(found.fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
+    class_model = ClassModel(
+        mixture=found.mixture,
+        groups=found.groups,
+        names=start.names if start is not None else default_names(found.selection.chosen),
+        features=space.name,
+        n_channels=space.n_channels,
+        dtype=working.pixels.dtype.name,
+        black=working.black,
+        white=working.white,
+        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
+        training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
+    )
+    return finish(image, working, index, class_model, found, space, config, tell)
 
 
 def finish(
@@ -90,30 +102,30 @@ def finish(
     working: Image,
     index: ColourIndex,
     class_model: ClassModel,
-    fit: MixtureFit,
+    found: Modelled,
     space: FeatureSpace,
     config: SegmentConfig,
-    warnings: tuple[str, ...],
     tell: Callable[[str], None],
 ) -> Segmentation:
     """The stages that follow once there are classes: labels, clean-up, statistics."""
-    model = class_model.mixture
     tell("labelling pixels")
-    raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
+    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups))
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
-    label_image = _at_size_of(image, cleaned.label_image)
-    classes = class_table(label_image, image, model.n_components)
+    labels = _at_size_of(image, cleaned.label_image)
+    classes = class_table(labels, image, found.selection.chosen)
     return Segmentation(
         image=image,
-        label_image=label_image,
-        model=model,
+        label_image=labels,
+        model=found.mixture,
+        groups=found.groups,
+        selection=found.selection,
         classes=classes,
-        fit=fit,
+        fit=found.fit,
         space=space,
         working=working,
         changed=cleaned.changed,
-        warnings=image.notes + warnings + (_remarks(classes) if fit.restarts.size else ()),
+        warnings=image.notes + found.warnings + (_remarks(classes) if found.fit.restarts.size else ()),
         config=config,
         class_model=class_model,
     )
@@ -165,62 +177,6 @@ def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Ce
     """The features of an image and its cells."""
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)
-
-
-def fit_cells(
-    cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel | None = None
-) -> tuple[MixtureFit, tuple[str, ...]]:
-    """The mixture of as many components as the image has colours for, and what is to be said of it."""
-    k = min(config.k, len(cells))
-    warnings = []
-    if start is not None and k < config.k:
-        warnings.append(
-            f"the image has fewer distinct colours than the model's {config.k} classes: they stay as they are"
-        )
-        return unchanged(start.mixture, cells), tuple(warnings)
-    if k == 0:
-        warnings.append("no pixel is valid, so no pixel has a label")
-    elif k < config.k:
-        warnings.append(f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}")
-    fit = fit_mixture(
-        cells,
-        k,
-        covariance_type=config.covariance_type,
-        init=config.init if start is None else start.mixture,
-        n_init=config.n_init,
-        shrinkage=config.shrinkage,
-        tol=config.tol,
-        max_iter=config.max_iter,
-        metric=space.start_metric(cells) if k else None,
-        seed=config.seed,
-    )
-    if not fit.converged:
-        warnings.append(f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol")
-    return fit, tuple(warnings)
-
-
-def _described(
-    fit: MixtureFit,
-    space: FeatureSpace,
-    working: Image,
-    config: SegmentConfig,
-    start: ClassModel | None,
-    pixels: float,
-) -> ClassModel:
-    """The classes of one image: ordered by lightness, or as in the model that the fit started from."""
-    mixture = fit.model if start is not None else order_components(fit.model, space.lightness(fit.model.means))
-    log_likelihood = float(fit.finish.log_likelihoods[-1]) if mixture.n_components else 0.0
-    return ClassModel(
-        mixture=mixture,
-        names=start.names if start is not None else default_names(mixture.n_components),
-        features=space.name,
-        n_channels=space.n_channels,
-        dtype=working.pixels.dtype.name,
-        black=working.black,
-        white=working.white,
-        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=Training(1, round(pixels), log_likelihood, log_likelihood),
-    )
 
 
 def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
-from segment.class_model import ClassModel
+from segment.class_models.model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
+from segment.mixture.selection import Selection
+from segment.segmenter import class_posteriors
 from segment.statistics import ClassRow
 from segment.visualizer import class_colours, side_by_side
 from segment.writer import encode_labels, encode_picture, result_names, write_files
@@ -36,7 +38,11 @@ class Segmentation:
     label_image : ndarray of shape (H, W), uint8
         1..k in order of lightness, 1 the darkest; 0 where there is no label. Of the image's size.
     model : MixtureModel
-        The mixture; component i is class i + 1. Its features are those of `space`.
+        The mixture. Its features are those of `space`; its components are in the order of their classes.
+    groups : ndarray of shape (n_components,), int
+        The class of each component, counted from 0: label - 1. Ascending; 0, 1, 2, ... unless classes were combined.
+    selection : Selection
+        How many classes were chosen and why, with the criterion for every number that was tried.
     classes : tuple of ClassRow
         Area, share and mean colour of each class.
     fit : MixtureFit
@@ -58,6 +64,8 @@ class Segmentation:
     image: Image
     label_image: NDArray[np.uint8]
     model: MixtureModel
+    groups: NDArray[np.intp]
+    selection: Selection
     classes: tuple[ClassRow, ...]
     fit: MixtureFit
     space: FeatureSpace
@@ -70,7 +78,7 @@ class Segmentation:
     @property
     def n_classes(self) -> int:
         """Number of classes; less than was asked for where the image has fewer distinct colours."""
-        return self.model.n_components
+        return int(self.groups.max(initial=-1)) + 1
 
     @property
     def colours(self) -> NDArray[np.uint8]:
@@ -83,7 +91,9 @@ class Segmentation:
         The probabilities of a pixel sum to 1; where there is no label they are 0.
         """
         index = ColourIndex(self.working)
-        maps = index.spread(lambda colours: self.model.posteriors(self.space.cells(colours)).astype(np.float32))
+        maps = index.spread(
+            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
+        )
         size = (self.image.width, self.image.height)
         if maps.shape[1::-1] != size:
             cv2 = load_cv2()

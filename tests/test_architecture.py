@@ -37,16 +37,13 @@ ROOMS: dict[str, set[str]] = {
     "writer": COMMON,
 }
 STAGES = set(ROOMS) - COMMON - {"config", "mixture", "spatial"}
-ROOMS["json_fields"] = {"errors"}
-ROOMS["model_text"] = {"errors", "json_fields", "mixture"}
-ROOMS["class_checks"] = {"errors", "config", "features", "mixture"}
-ROOMS["class_model"] = {"errors", "config", "image", "features", "mixture", "class_checks", "model_text"}
-ROOMS["model_file"] = {"errors", "class_model", "writer"}
+ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
+ROOMS["modelling"] = {*STAGES, "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_model"}
-ROOMS["cli"] = {"errors", "config", "batch", "cli", "", "classes", "class_model", "model_file"}
+ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models"}
+ROOMS["cli"] = {"errors", "config", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
@@ -60,11 +57,9 @@ LIBRARIES = {
     "preprocessor": {"numpy", "scipy"},
     "_opencv": {"cv2"},
     "cli": {"click"},
-    "class_checks": {"numpy"},
-    "class_model": {"numpy"},
+    "class_models": {"numpy"},
     "classes": {"numpy"},
-    "json_fields": {"numpy"},
-    "model_text": {"numpy"},
+    "modelling": {"numpy"},
     "colours": {"numpy"},
     "features": {"numpy"},
     "image": {"numpy"},
@@ -75,7 +70,7 @@ LIBRARIES = {
     "statistics": {"numpy"},
 }
 
-FILE_ROOMS = {"loader", "decoders", "writer", "batch", "model_file"}
+FILE_ROOMS = {"loader", "decoders", "writer", "batch", "class_models"}
 FILE_NAMES = {"open"}
 FILE_METHODS = {
     *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),

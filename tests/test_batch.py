@@ -248,7 +248,7 @@ def test_an_unexpected_failure_is_an_outcome_too(
     def broken(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr("segment.pipeline.fit_mixture", broken)
+    monkeypatch.setattr("segment.modelling.fit_mixture", broken)
     job = Job(picture, tmp_path / "out", "a")
     assert run_job(job, CONFIG).error.startswith(f"{picture}: {words}")
     assert not (tmp_path / "out").exists()

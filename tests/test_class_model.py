@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 import segment
-from segment.class_model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training, default_names
 from segment.cli.main import main
 from segment.errors import ImageError, ModelError, OutputError, SettingsError
 
@@ -55,18 +55,24 @@ def models(draw: st.DrawFn) -> ClassModel:
         covariances = covariances * np.eye(d)
     if kind == "spherical":
         covariances = covariances[:, :1, :1] * np.eye(d)
+    groups = np.cumsum([0, *draw(st.lists(st.integers(0, 1), min_size=k - 1, max_size=k - 1))])
+    n_classes = int(groups[-1]) + 1
     black, white = sorted(draw(st.lists(st.floats(-1e30, 1e30), min_size=2, max_size=2, unique=True)))
     numbers = st.floats(-1e9, 1e9)
     words = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=20)
     return ClassModel(
         mixture=segment.MixtureModel(weights, rng.normal(0, 100, (k, d)), covariances, kind),
-        names=tuple(draw(st.lists(words, min_size=k, max_size=k, unique=True))),
+        groups=groups,
+        names=tuple(draw(st.lists(words, min_size=n_classes, max_size=n_classes, unique=True))),
         features=space,
         n_channels=n_channels,
         dtype=draw(st.sampled_from(["uint8", "uint16", "float32"])),
         black=black,
         white=white,
-        preprocessing={"denoise": draw(st.sampled_from(["none", "median"])), "denoise_radius": draw(st.floats(0, 0.1))},
+        preprocessing={
+            "denoise": draw(st.sampled_from(["none", "median"])),
+            "denoise_radius": draw(st.floats(0, 0.02)),
+        },
         training=Training(
             draw(st.integers(1, 99)), draw(st.integers(1, 2**40)), draw(numbers), draw(numbers), ("a note",)
         ),
@@ -96,7 +102,7 @@ def test_the_text_is_plain_json_that_says_what_it_is(model: ClassModel) -> None:
     assert fields["features"] == {"space": "rgb", "channels": 3, "names": ["R", "G", "B"]}
     assert fields["depth"] == {"dtype": "uint8", "black": 0, "white": 255}
     assert [(entry["label"], entry["name"]) for entry in fields["classes"]] == [(i, f"class {i}") for i in range(1, 5)]
-    assert fields["classes"][1]["covariance"] == model.mixture.covariances[1].tolist()
+    assert fields["classes"][1]["components"][0]["covariance"] == model.mixture.covariances[1].tolist()
     assert fields["training"]["pixels"] == 60000
     assert fields["preprocessing"] == {"max_size": 0, "greyscale": False, "denoise": "none", "denoise_radius": 0.001}
 
@@ -127,7 +133,10 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "newer": (damage("version", to=2), "version: up to 1 can be read; got 2. Update segment."),
     "version of another type": (damage("version", to=True), "the file.version: a whole number from 1"),
     "missing": (lambda fields: fields.pop("classes"), "classes: is missing."),
-    "missing inside": (lambda fields: fields["classes"][2].pop("mean"), "classes[2].mean: is missing."),
+    "missing inside": (
+        lambda fields: fields["classes"][2]["components"][0].pop("mean"),
+        "classes[2].components[0].mean: is missing.",
+    ),
     "unknown": (damage("clases", to=[]), "the file: fields are format, version, "),
     "unknown inside": (damage("classes", 0, "wieght", to=1), "classes[0]: fields are label, name, "),
     "no object": (damage("training", to=[1]), "training: an object with named fields; got [1]."),
@@ -143,28 +152,61 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "name of two lines": (damage("classes", 0, "name", to="a\nb"), "names: 1 to 60 printable characters"),
     "surrogate": (damage("classes", 0, "name", to="\ud800"), "names: 1 to 60 printable characters"),
     "two alike": (damage("classes", 0, "name", to="class 2"), "names: no two alike"),
-    "weight of text": (damage("classes", 0, "weight", to="0.2"), "classes[0].weight: a finite number; got '0.2'."),
-    "weight below zero": (damage("classes", 0, "weight", to=-0.2), "weights: not below 0, with the sum 1;"),
-    "weights of another sum": (damage("classes", 0, "weight", to=0.9), "weights: not below 0, with the sum 1;"),
+    "weight of text": (
+        damage("classes", 0, "components", 0, "weight", to="0.2"),
+        "classes[0].components[0].weight: a finite number; got '0.2'.",
+    ),
+    "weight below zero": (
+        damage("classes", 0, "components", 0, "weight", to=-0.2),
+        "weights: not below 0, with the sum 1;",
+    ),
+    "weights of another sum": (
+        damage("classes", 0, "components", 0, "weight", to=0.9),
+        "weights: not below 0, with the sum 1;",
+    ),
     "weights below zero of sum 1": (
-        lambda fields: [entry.update(weight=w) for entry, w in zip(fields["classes"], (-0.5, 1, 0.5, 0), strict=True)],
+        lambda fields: [
+            entry["components"][0].update(weight=w)
+            for entry, w in zip(fields["classes"], (-0.5, 1, 0.5, 0), strict=True)
+        ],
         "weights: not below 0, with the sum 1; got the sum 1, least -0.5.",
     ),
-    "huge": (damage("classes", 0, "weight", to=10**400), "classes[0].weight: a finite number;"),
-    "mean too short": (damage("classes", 0, "mean", to=[1, 2]), "classes[0].mean: 3 finite numbers; got [1, 2]."),
-    "mean far out": (damage("classes", 0, "mean", to=[1, 2, 1e9]), "means: numbers from -1e+06 to 1e+06; got 1e+09."),
-    "flag for a number": (damage("classes", 0, "mean", 0, to=True), "classes[0].mean: 3 finite numbers;"),
-    "matrix of another shape": (
-        damage("classes", 0, "covariance", to=[1, 2, 3]),
-        "classes[0].covariance: 3 x 3 finite",
+    "huge": (
+        damage("classes", 0, "components", 0, "weight", to=10**400),
+        "classes[0].components[0].weight: a finite number;",
     ),
-    "not symmetric": (damage("classes", 0, "covariance", 0, 1, to=9.0), "covariance of class 1: a symmetric matrix;"),
+    "mean too short": (
+        damage("classes", 0, "components", 0, "mean", to=[1, 2]),
+        "classes[0].components[0].mean: 3 finite numbers; got [1, 2].",
+    ),
+    "mean far out": (
+        damage("classes", 0, "components", 0, "mean", to=[1, 2, 1e9]),
+        "means: numbers from -1e+06 to 1e+06; got 1e+09.",
+    ),
+    "flag for a number": (
+        damage("classes", 0, "components", 0, "mean", 0, to=True),
+        "classes[0].components[0].mean: 3 finite numbers;",
+    ),
+    "matrix of another shape": (
+        damage("classes", 0, "components", 0, "covariance", to=[1, 2, 3]),
+        "classes[0].components[0].covariance: 3 x 3 finite",
+    ),
+    "not symmetric": (
+        damage("classes", 0, "components", 0, "covariance", 0, 1, to=9.0),
+        "covariance of class 1: a symmetric matrix;",
+    ),
     "not definite": (
-        damage("classes", 1, "covariance", to=[[1, 2, 0], [2, 1, 0], [0, 0, 1]]),
+        damage("classes", 1, "components", 0, "covariance", to=[[1, 2, 0], [2, 1, 0], [0, 0, 1]]),
         "covariance of class 2: positive definite;",
     ),
-    "no variance": (damage("classes", 0, "covariance", 0, 0, to=0), "covariance of class 1: variances from 1e-20"),
-    "negative variance": (damage("classes", 0, "covariance", 0, 0, to=-1), "covariance of class 1: variances from"),
+    "no variance": (
+        damage("classes", 0, "components", 0, "covariance", 0, 0, to=0),
+        "covariance of class 1: variances from 1e-20",
+    ),
+    "negative variance": (
+        damage("classes", 0, "components", 0, "covariance", 0, 0, to=-1),
+        "covariance of class 1: variances from",
+    ),
     "type": (damage("covariance_type", to="round"), "covariance_type: one of full, tied, diag, spherical; got round."),
     "not of the type": (damage("covariance_type", to="diag"), "covariance_type: diag; got covariances that are not."),
     "not tied": (damage("covariance_type", to="tied"), "covariance_type: tied; got covariances that are not."),
@@ -219,7 +261,7 @@ def test_text_that_is_no_model_is_refused(text: str, words: str) -> None:
 
 
 def test_a_number_beyond_the_floats_is_refused(model: ClassModel) -> None:
-    with pytest.raises(ModelError, match=r"^classes\[0\]\.weight: a finite number; got inf"):
+    with pytest.raises(ModelError, match=r"^classes\[0\]\.components\[0\]\.weight: a finite number; got inf"):
         ClassModel.from_json(re.sub(r'"weight": [^,]*', '"weight": 1e999', model.to_json(), count=1))
 
 
@@ -564,7 +606,7 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path, monkeypatch: pytest.
     ):
         with pytest.raises(ModelError, match=words):
             segment.load_class_model(tmp_path / name)
-    monkeypatch.setattr("segment.model_file._LARGEST", 3)
+    monkeypatch.setattr("segment.class_models.file._LARGEST", 3)
     with pytest.raises(ModelError, match="at most 3 bytes; got 4"):
         segment.load_class_model(tmp_path / "binary")
 
@@ -660,7 +702,7 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
     [
         (["fit", "-o", "m.json"], 2, "Missing argument 'INPUT...'."),
         (["fit", "a.png", "missing.png", "-k", "2"], 1, "missing.png: the file cannot be opened"),
-        (["fit", "a.png", "-k", "0"], 2, "k (-k): a whole number from 1 to 255; got 0."),
+        (["fit", "a.png", "-k", "0"], 2, "k (-k): a whole number from 1 to 255 or auto; got 0."),
         (["fit", "a.png", "-k", "2", "-o", "."], 1, ".: is a folder, and a model is one file."),
         (["fit", "a.png", "-k", "2", "--names", "a,b,c"], 2, "names (--names): one for each of 2 classes; got 3."),
         (["fit", "a.png", "-k", "2", "--names", "a,a"], 1, "names: no two alike; got a, a."),

@@ -137,6 +137,22 @@ def test_without_k_it_says_how_many_classes(program: Program) -> None:
     assert program("batch", ".", "-o", "again").err.startswith("No -k given: 4 classes.\n")
 
 
+def test_the_choice_of_k_is_explained_on_stderr(program: Program) -> None:
+    result = program("run", "a.png", "-k", "auto", "-o", "out")
+    assert result.code == 0
+    assert one_line(result.err).startswith("a.png: k = 4 chosen of 1..4: its BIC of ")
+    assert one_line(result.err).endswith("; runner-up 3.")
+    assert labels("out/a_labels.png").max() == 4
+    again = program("batch", ".", "-k", "auto", "--k-range", "2..3", "--criterion", "icl", "-o", "again")
+    assert again.err.startswith("a.png: k = 3 chosen of 2..3: its ICL of ")
+
+
+def test_what_only_auto_uses_is_refused_without_it(program: Program) -> None:
+    result = program("run", "a.png", "-k", "3", "--criterion", "icl")
+    assert result.code == 2
+    assert "criterion (--criterion): only with k = auto" in one_line(result.err)
+
+
 def test_several_images_end_with_a_summary(program: Program) -> None:
     PilImage.open("a.png").save("b.bmp")
     result = program("run", "a.png", "b.bmp", "-k", "2", "-o", "out")
@@ -285,9 +301,12 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
     ("arguments", "words"),
     [
         (["run"], "Missing argument 'INPUT...'. See 'segment run --help'."),
-        (["run", "a.png", "-k", "0"], "k (-k): a whole number from 1 to 255; got 0."),
-        (["run", "a.png", "-k", "x"], "Invalid value for '-k': 'x' is not a valid integer. See 'segment run --help'."),
-        (["run", "a.png", "-k", "2.5"], "Invalid value for '-k': '2.5' is not a valid integer."),
+        (["run", "a.png", "-k", "0"], "k (-k): a whole number from 1 to 255 or auto; got 0."),
+        (
+            ["run", "a.png", "-k", "x"],
+            "Invalid value for '-k': 'x' is not a valid integer or auto. See 'segment run --help'.",
+        ),
+        (["run", "a.png", "-k", "2.5"], "Invalid value for '-k': '2.5' is not a valid integer or auto."),
         (["run", "a.png", "-k"], "Option '-k' requires an argument."),
         (["run", "a.png", "--tol", "nan"], "tol (--tol): a number of at least 0; got nan."),
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),

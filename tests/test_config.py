@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment.cli.main import cli
-from segment.config import GROUPS, SegmentConfig, Setting, settings
+from segment.config import GROUPS, SegmentConfig, Setting, Span, settings
 from segment.errors import SettingsError
 from segment.preprocessor import DENOISERS
 
@@ -38,6 +38,7 @@ def test_every_setting_is_described_and_its_default_within_its_range(setting: Se
     assert type(setting.checked(setting.default)) is setting.type
     if setting.type in (int, float):
         assert setting.low <= setting.default <= setting.high
+    if setting.type is float:
         assert setting.choices == ()
     if setting.type in (str, tuple):
         assert len(set(setting.choices)) == len(setting.choices) > 1
@@ -58,13 +59,18 @@ def test_a_configuration_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("k", 0, "k (-k): a whole number from 1 to 255; got 0."),
-        ("k", 256, "k (-k): a whole number from 1 to 255; got 256."),
-        ("k", 2.5, "k (-k): a whole number from 1 to 255; got 2.5."),
-        ("k", "4", "k (-k): a whole number from 1 to 255; got '4'."),
-        ("k", True, "k (-k): a whole number from 1 to 255; got True."),
-        ("k", None, "k (-k): a whole number from 1 to 255; got None."),
-        ("k", [4], "k (-k): a whole number from 1 to 255; got [4]."),
+        ("k", 0, "k (-k): a whole number from 1 to 255 or auto; got 0."),
+        ("k", 256, "k (-k): a whole number from 1 to 255 or auto; got 256."),
+        ("k", 2.5, "k (-k): a whole number from 1 to 255 or auto; got 2.5."),
+        ("k", "4", "k (-k): a whole number from 1 to 255 or auto; got '4'."),
+        ("k", "Auto", "k (-k): a whole number from 1 to 255 or auto; got 'Auto'."),
+        ("k", True, "k (-k): a whole number from 1 to 255 or auto; got True."),
+        ("k", None, "k (-k): a whole number from 1 to 255 or auto; got None."),
+        ("k", [4], "k (-k): a whole number from 1 to 255 or auto; got [4]."),
+        *[
+            ("k_range", wrong, f"k_range (--k-range): LOW..HIGH, whole numbers from 1 to 255; got {wrong!r}.")
+            for wrong in ("0..3", "3..2", "1..256", "4", "1..2..3", "a..b", "", (1, 2.5), (1,), 5, None, ("1", "2"))
+        ],
         ("seed", 2**32, "seed (--seed): a whole number from 0 to 4294967295; got 4294967296."),
         ("max_pixels", math.inf, "max_pixels (--max-pixels): a whole number of at least 1; got inf."),
         ("tol", math.nan, "tol (--tol): a number of at least 0; got nan."),
@@ -85,6 +91,30 @@ def test_a_configuration_cannot_be_changed() -> None:
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
     with pytest.raises(SettingsError, match=f"^{re.escape(rule)}$"):
         SegmentConfig(**{name: value})
+
+
+@pytest.mark.parametrize("given_", ["2..9", (2, 9), [2, 9], (2.0, np.int64(9))])
+def test_a_span_is_two_whole_numbers(given_: Any) -> None:
+    span = SegmentConfig(k="auto", k_range=given_).k_range
+    assert (span, str(span)) == ((2, 9), "2..9")
+    assert [type(part) for part in span] == [int, int]
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"k": 5, "k_range": (2, 9)}, "k_range (--k-range): only with k = auto, but k is 5; got 2..9. Give -k auto."),
+        ({"criterion": "icl"}, "criterion (--criterion): only with k = auto, but k is 4; got icl. Give -k auto."),
+        (
+            {"k": "auto", "criterion": "entropy", "components_per_class": 2},
+            "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "
+            "itself; got 2.",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_refused(values: dict[str, Any], rule: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{re.escape(rule)}$"):
+        SegmentConfig(**values)
 
 
 def test_an_array_is_no_setting() -> None:
@@ -126,7 +156,11 @@ def test_a_number_is_accepted_just_within_its_range(setting: Setting, value: flo
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("shrinkag", "Did you mean shrinkage?"), ("denoising", "Did you mean denoise?"), ("xyz", "Known are k, seed, ")],
+    [
+        ("shrinkag", "Did you mean shrinkage?"),
+        ("denoising", "Did you mean denoise?"),
+        ("xyz", "Known are k, k_range, "),
+    ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_known_one(name: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: no such setting. {re.escape(hint)}"):
@@ -164,8 +198,11 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
         else:
             shown = ",".join(setting.default) if setting.type is tuple else setting.default
             (tail,) = re.findall(re.escape(setting.help) + r" \[default: ([^]]*)\]", text)
-            assert setting.type is tuple or setting.type(tail) == setting.default
-            assert setting.type is not tuple or tail == shown
+            if setting.type is Span:
+                assert setting.checked(tail) == setting.default
+            else:
+                assert setting.type is tuple or setting.type(tail) == setting.default
+                assert setting.type is not tuple or tail == shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -193,6 +230,11 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
         if setting.type is tuple:
             other[setting.name] = setting.choices[1:]
             word = ",".join(other[setting.name])
+        elif setting.type is int and setting.choices:
+            other[setting.name] = word = setting.choices[0]
+        elif setting.type is Span:
+            other[setting.name] = Span(setting.default.low + 1, setting.default.high - 1)
+            word = str(other[setting.name])
         elif setting.type is str:
             other[setting.name] = next(choice for choice in setting.choices if choice != setting.default)
             word = other[setting.name]

@@ -41,9 +41,10 @@ def default_of(setting: Setting) -> str:
 def values_of(setting: Setting) -> str:
     if setting.type is bool:
         return ""
-    if setting.choices:
+    if setting.choices and setting.type is not int:
         return ", ".join(setting.choices)
-    return f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
+    numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
+    return " or ".join((numbers, *setting.choices))
 
 
 @pytest.mark.parametrize("setting", settings(), ids=lambda setting: setting.name)

@@ -20,7 +20,7 @@ from segment.config import SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
 
 if TYPE_CHECKING:
-    from segment.class_model import ClassModel
+    from segment.class_models.model import ClassModel
 
 __all__ = ["main"]
 
@@ -113,8 +113,8 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 
     Example: segment fit monday.jpg tuesday.jpg -k 4 -o model.json
     """
+    from segment.class_models.file import check_model_path, save_class_model
     from segment.classes import fit_classes
-    from segment.model_file import check_model_path, save_class_model
 
     config = config_from(given)
     check_model_path(output, inputs, overwrite=config.overwrite)
@@ -147,7 +147,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
 
     Example: segment apply model.json wednesday.jpg
     """
-    from segment.model_file import load_class_model
+    from segment.class_models.file import load_class_model
 
     classes = load_class_model(model)
     config = config_from(given, **classes.settings)
@@ -159,7 +159,7 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     """The model to start from, if there is one, and the settings."""
     if start is None:
         return None, config_from(given)
-    from segment.model_file import load_class_model
+    from segment.class_models.file import load_class_model
 
     model = load_class_model(start)
     config = config_from(given, **model.settings)

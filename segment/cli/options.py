@@ -8,11 +8,29 @@ from typing import Any, TypeVar
 
 import click
 
-from segment.config import GROUPS, SegmentConfig, Setting, settings
+from segment.config import GROUPS, SegmentConfig, Setting, Span, settings
 
 __all__ = ["StagedCommand", "config_from", "options_of", "setting_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
+    """A number, or one of the words that may stand for it."""
+
+    def __init__(self, kind: type, words: tuple[str, ...]) -> None:
+        self._number = click.types.convert_type(kind)
+        self.name = " or ".join((self._number.name, *words))
+        self._words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word as it is, anything else as a number."""
+        if value in self._words:
+            return value
+        try:
+            return self._number.convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
 
 
 class StagedOption(click.Option):
@@ -70,8 +88,12 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
         return click.option(*names, type=click.Choice(setting.choices), help=text, **common)
     if setting.type is tuple:
         return click.option(*names, metavar=",".join(setting.choices), help=text, **common)
+    if setting.type is Span:
+        return click.option(*names, metavar="LOW..HIGH", help=text, **common)
     kind = int if setting.type is int else float
-    return click.option(*names, type=kind, metavar=_range(setting), help=text, **common)
+    number = NumberOrWord(kind, setting.choices) if setting.choices else kind
+    metavar = "|".join((_range(setting), *setting.choices))
+    return click.option(*names, type=number, metavar=metavar, help=text, **common)
 
 
 def _number(value: Any) -> str:

@@ -63,6 +63,8 @@ def say(words: str) -> None:
 
 def report_outcome(outcome: Outcome, *, table: bool) -> None:
     """Files written and the class table on stdout, warnings and errors on stderr."""
+    if outcome.choice:
+        say(f"{shown(outcome.job.source)}: {outcome.choice}.")
     for warning in outcome.warnings:
         say(f"Warning: {shown(outcome.job.source)}: {warning}.")
     if outcome.error:

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segment.class_checks import check_mixture, check_names, check_notes, check_recipe, checked_preprocessing
+from segment.class_models.checks import (
+    check_groups,
+    check_mixture,
+    check_names,
+    check_notes,
+    check_recipe,
+    checked_preprocessing,
+)
+from segment.class_models.text import read_text, write_text
 from segment.config import SegmentConfig
 from segment.errors import ModelError, SettingsError, shown
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.model import MixtureModel
-from segment.model_text import read_text, write_text
 
 __all__ = ["ClassModel", "Training", "default_names"]
 
@@ -53,7 +61,9 @@ class ClassModel:
     Attributes
     ----------
     mixture : MixtureModel
-        Component i is class i + 1.
+        Its components in the order of their classes.
+    groups : ndarray of shape (n_components,), int
+        The class of each component, counted from 0: 0, 1, 2, ... where each is a class of its own.
     names : tuple of str
         One for each class, no two alike.
     features : {"lab", "rgb", "hsv", "intensity"}
@@ -75,6 +85,7 @@ class ClassModel:
     """
 
     mixture: MixtureModel
+    groups: NDArray[np.intp]
     names: tuple[str, ...]
     features: str
     n_channels: int
@@ -90,6 +101,7 @@ class ClassModel:
         check_names(self.names, self.n_classes)
         check_notes(self.training.notes)
         check_mixture(self.mixture, len(self.feature_names))
+        check_groups(self.groups, self.mixture.n_components)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClassModel) and self._fields() == other._fields()
@@ -99,7 +111,7 @@ class ClassModel:
 
     @property
     def n_classes(self) -> int:
-        return self.mixture.n_components
+        return int(self.groups.max(initial=-1)) + 1
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -188,15 +200,18 @@ class ClassModel:
 
     def _fields(self) -> dict[str, Any]:
         mixture, training = self.mixture, self.training
-        parts = zip(self.names, mixture.weights, mixture.means, mixture.covariances, strict=True)
+        components = [
+            {"weight": float(weight), "mean": mean.tolist(), "covariance": covariance.tolist()}
+            for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+        ]
         return {
             "features": {"space": self.features, "channels": self.n_channels, "names": list(self.feature_names)},
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
             "preprocessing": dict(self.preprocessing),
             "covariance_type": mixture.covariance_type,
             "classes": [
-                {"label": label, "name": name, "weight": float(w), "mean": m.tolist(), "covariance": c.tolist()}
-                for label, (name, w, m, c) in enumerate(parts, start=1)
+                {"label": i + 1, "name": name, "components": [components[j] for j in np.flatnonzero(self.groups == i)]}
+                for i, name in enumerate(self.names)
             ],
             "training": {**vars(training), "notes": list(training.notes)},
         }

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from segment.class_models.json_fields import Fields, parse
 from segment.errors import ModelError, shown
-from segment.json_fields import Fields, parse
 from segment.mixture.model import COVARIANCE_TYPES
 
 __all__ = ["read_text", "write_text"]
@@ -29,7 +29,7 @@ def write_text(fields: Mapping[str, Any]) -> str:
 
 
 def read_text(text: str) -> dict[str, Any]:
-    """The values in such a text, by the names that they have in `segment.class_model.ClassModel`.
+    """The values in such a text, by the names that they have in `segment.class_models.model.ClassModel`.
 
     The types, shapes and names of the fields are right then; whether their values make sense is for the model to say.
 
@@ -45,6 +45,7 @@ def read_text(text: str) -> dict[str, Any]:
     features = top.part("features").only("space", "channels", "names")
     depth = top.part("depth").only("dtype", "black", "white")
     feature_names = features.texts("names")
+    classes = _classes(top)
     return {
         "feature_names": feature_names,
         "features": features.text("space"),
@@ -53,8 +54,9 @@ def read_text(text: str) -> dict[str, Any]:
         "black": depth.number("black"),
         "white": depth.number("white"),
         "preprocessing": top.part("preprocessing").everything,
-        "names": tuple(part.text("name") for part in _classes(top)),
-        "mixture": _mixture(top, len(feature_names)),
+        "names": tuple(part.text("name") for part in classes),
+        "groups": np.repeat(np.arange(len(classes)), [len(part.items("components")) for part in classes]),
+        "mixture": _mixture(top, classes, len(feature_names)),
         "training": _training(top.part("training")),
     }
 
@@ -69,18 +71,23 @@ def _check_version(top: Fields) -> None:
 
 def _classes(top: Fields) -> list[Fields]:
     parts = [
-        Fields(item, f"classes[{i}]").only("label", "name", "weight", "mean", "covariance")
-        for i, item in enumerate(top.items("classes"))
+        Fields(item, f"classes[{i}]").only("label", "name", "components") for i, item in enumerate(top.items("classes"))
     ]
     if not 1 <= len(parts) <= 255:
         raise ModelError(f"classes: from 1 to 255; got {len(parts)}.")
     for label, part in enumerate(parts, start=1):
         part.whole("label", label, label)
+        if not part.items("components"):
+            raise ModelError(f"classes[{label - 1}].components: at least one; got none.")
     return parts
 
 
-def _mixture(top: Fields, d: int) -> tuple[Any, ...]:
-    parts = _classes(top)
+def _mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
+    parts = [
+        Fields(item, f"classes[{i}].components[{j}]").only("weight", "mean", "covariance")
+        for i, part in enumerate(classes)
+        for j, item in enumerate(part.items("components"))
+    ]
     kind = top.text("covariance_type")
     if kind not in COVARIANCE_TYPES:
         raise ModelError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {shown(kind)}.")

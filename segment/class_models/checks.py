@@ -13,7 +13,15 @@ from segment.errors import ModelError, SettingsError, shown
 from segment.features import FEATURES
 from segment.mixture.model import MixtureModel
 
-__all__ = ["PREPROCESSING", "check_mixture", "check_names", "check_notes", "check_recipe", "checked_preprocessing"]
+__all__ = [
+    "PREPROCESSING",
+    "check_groups",
+    "check_mixture",
+    "check_names",
+    "check_notes",
+    "check_recipe",
+    "checked_preprocessing",
+]
 
 Floats = NDArray[np.float64]
 
@@ -72,6 +80,13 @@ def check_notes(notes: tuple[str, ...]) -> None:
     odd = [note for note in notes if not note.isprintable()]
     if odd:
         raise ModelError(f"training.notes: a printable line each; got {shown(repr(odd[0]))}.")
+
+
+def check_groups(groups: NDArray[np.intp], n_components: int) -> None:
+    """Raise a ModelError unless every component has a class, in order, and every class a component."""
+    steps = np.diff(groups, prepend=-1)
+    if groups.shape != (n_components,) or not np.isin(steps, (0, 1)).all() or (n_components and groups[0] != 0):
+        raise ModelError(f"groups: a class for each of {n_components} components, ascending from 0; got {groups}.")
 
 
 def check_mixture(mixture: MixtureModel, d: int) -> None:

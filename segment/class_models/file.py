@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from segment.class_model import ClassModel
+from segment.class_models.model import ClassModel
 from segment.errors import ModelError, OutputError, shown
 from segment.writer import refuse_existing, write_files
 

@@ -1,0 +1,1 @@
+"""Classes that can be kept: a fitted mixture and all that it takes to find its classes in another image."""

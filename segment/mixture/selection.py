@@ -1,0 +1,268 @@
+"""How many components a mixture should have, and which of them make one class.
+
+All criteria are in units of twice a log likelihood, and less is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.errors import SettingsError
+from segment.mixture.cells import Cells, coarsen
+from segment.mixture.combination import combine, elbow_errors, mean_entropy, pool
+from segment.mixture.fitting import fit_mixture
+from segment.mixture.model import MixtureModel
+
+__all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
+
+Floats = NDArray[np.float64]
+
+CRITERIA = ("bic", "aic", "icl", "entropy")
+
+_FEW = 2048  # cells that are used as they are
+_BINS = (256, 48, 16)  # along the widest of 1, 2 and 3 or more features, for more cells than that
+_LEAST = 64  # cells that a coarse grid must leave
+# Pull towards the pooled covariance while k is chosen, in mean component weights: as good as maximum likelihood, for
+# which the criteria are made, but no component collapses on a single value (Fraley & Raftery 2007, J. Classif. 24).
+_SHRINKAGE = 0.02
+_N_INIT = 2
+_FEWEST = (
+    8.0  # observations to reckon with at least: for fewer a parameter costs less in BIC than in AIC, for 1 nothing
+)
+_CLEAR = 0.01  # of the greatest entropy there can be: posteriors that leave less than this open need no combining
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One number of classes that was tried.
+
+    Attributes
+    ----------
+    n_classes : int
+    n_components : int
+    log_likelihood : float
+        Per unit weight, of the mixture of all its components on coarse cells: a lower bound of that on all cells.
+    entropy : float
+        Mean over the observations of the entropy of their posteriors over the classes, in nats.
+    value : float
+        The criterion; the least wins. For ``entropy`` the squared error of two straight lines through the entropies
+        that meet here.
+    """
+
+    n_classes: int
+    n_components: int
+    log_likelihood: float
+    entropy: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which number of classes was chosen, from which, and why.
+
+    Attributes
+    ----------
+    chosen : int
+        Number of classes.
+    n_components : int
+        Number of components to fit.
+    runner_up : int
+        The second best number of classes; the chosen one where there was no other.
+    criterion : str
+        One of CRITERIA; empty where the number was given.
+    n_effective : float
+        Number of independent observations that the criterion reckoned with.
+    candidates : tuple of Candidate
+        The curve, in ascending number of classes; empty where the number was given.
+    reason : str
+        One sentence, without a full stop.
+    """
+
+    chosen: int
+    n_components: int
+    runner_up: int
+    criterion: str
+    n_effective: float
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """The choice, the reason and the runner-up, without a full stop."""
+        tried = f"{self.candidates[0].n_classes}..{self.candidates[-1].n_classes}" if self.candidates else self.chosen
+        return f"k = {self.chosen} chosen of {tried}: {self.reason}; runner-up {self.runner_up}"
+
+    @classmethod
+    def given(cls, n_classes: int, n_components: int) -> Selection:
+        """The selection where there was nothing to choose."""
+        return cls(n_classes, n_components, n_classes, "", 0.0, (), "the number was given")
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """Akaike's information criterion of a log likelihood in all (Akaike 1974, IEEE Trans. Autom. Control 19)."""
+    return -2 * log_likelihood + 2 * n_parameters
+
+
+def bic(log_likelihood: float, n_parameters: int, n: float) -> float:
+    """Bayesian information criterion for n independent observations (Schwarz 1978, Ann. Stat. 6)."""
+    return float(-2 * log_likelihood + n_parameters * np.log(n))
+
+
+def icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> float:
+    """BIC plus twice the total entropy of the posteriors: the integrated completed likelihood.
+
+    Biernacki, Celeux & Govaert 2000, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719-725, with the posteriors in place
+    of the most probable labels. It favours components that do not overlap.
+    """
+    return bic(log_likelihood, n_parameters, n) + 2 * entropy
+
+
+def residuals(model: MixtureModel, cells: Cells) -> Floats:
+    """What the mixture leaves unexplained: (x - mean) / standard deviation of the most probable component, (n, d).
+
+    The square root of the covariance is its Cholesky factor.
+    """
+    label = model.predict(cells)
+    roots = np.linalg.cholesky(model.covariances)
+    out = np.empty_like(cells.means)
+    for component in range(model.n_components):
+        own = label == component
+        out[own] = np.linalg.solve(roots[component], (cells.means[own] - model.means[component]).T).T
+    return out
+
+
+def choose_n_components(
+    cells: Cells,
+    k_range: tuple[int, int] = (1, 12),
+    *,
+    criterion: str = "bic",
+    components_per_class: int = 1,
+    n_effective: float | Callable[[MixtureModel], float] | None = None,
+    covariance_type: str = "full",
+    metric: Floats | None = None,
+    seed: int = 0,
+) -> Selection:
+    """Choose the number of classes of a mixture.
+
+    Every number in the range is fitted to coarse cells by maximum likelihood, and the criterion compares them.
+
+    Parameters
+    ----------
+    cells : Cells
+    k_range : (int, int)
+        Least and greatest number of classes. Only as many are tried as there are cells for.
+    criterion : {"bic", "aic", "icl", "entropy"}
+        See :func:`bic`, :func:`aic` and :func:`icl`. ``entropy`` takes the components that BIC chooses in the range
+        and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
+    components_per_class : int, >= 1
+        Components that each class has; 1 for ``entropy``, which finds it itself.
+    n_effective : float or callable, optional
+        Number of independent observations that the cells are worth, or a function of the richest mixture tried that
+        tells. The total weight by default, and never less than 8. Raising it favours more classes.
+    covariance_type, metric, seed
+        As for :func:`segment.mixture.fitting.fit_mixture`.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is out of its range, or there are no cells.
+    """
+    low, high = k_range
+    if not 1 <= low <= high:
+        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
+    if criterion not in CRITERIA:
+        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
+    if components_per_class < 1 or (criterion == "entropy" and components_per_class > 1):
+        raise SettingsError(
+            f"components_per_class: at least 1, and 1 for the criterion entropy; got {components_per_class}."
+        )
+    if len(cells) == 0:
+        raise SettingsError("cells: at least one; got none.")
+    numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
+        max(1, len(cells) // components_per_class)
+    ]
+    coarse = _coarse(cells, numbers[-1] * components_per_class)
+    models = [
+        fit_mixture(
+            coarse,
+            min(k * components_per_class, len(coarse)),
+            covariance_type=covariance_type,
+            n_init=_N_INIT,
+            shrinkage=_SHRINKAGE,
+            tol=1e-3,
+            max_iter=100,
+            metric=metric,
+            seed=seed,
+        ).model
+        for k in numbers
+    ]
+    if n_effective is None:
+        n_effective = cells.total_weight
+    n = max(_FEWEST, n_effective(models[-1]) if callable(n_effective) else n_effective)
+    rows = [_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
+    if criterion != "entropy":
+        return _selected(rows, criterion, n)
+    best = min(range(len(rows)), key=lambda index: rows[index].value)
+    return _combined(coarse, models[best], rows[best], numbers[0], n)
+
+
+def _coarse(cells: Cells, n_components: int) -> Cells:
+    """Few enough cells to fit dozens of mixtures to in the time of one."""
+    if len(cells) <= _FEW:
+        return cells
+    n_bins = _BINS[min(cells.n_features, len(_BINS)) - 1]
+    coarse = coarsen(cells, n_bins)
+    while len(coarse) < min(len(cells), max(_LEAST, 2 * n_components)):
+        n_bins *= 2
+        coarse = coarsen(cells, n_bins)
+    return coarse
+
+
+def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: float) -> Candidate:
+    shares = cells.weights / cells.total_weight
+    log_likelihood = float(shares @ model.score_samples(cells))
+    posteriors = model.posteriors(cells)
+    if k < model.n_components:
+        posteriors = pool(posteriors, combine(shares, posteriors).groups(k))
+    entropy = mean_entropy(shares, posteriors)
+    total, p = n * log_likelihood, model.n_parameters
+    values = {"aic": aic(total, p), "bic": bic(total, p, n), "icl": icl(total, p, n, n * entropy)}
+    return Candidate(k, model.n_components, log_likelihood, entropy, values.get(criterion, values["bic"]))
+
+
+def _selected(rows: list[Candidate], criterion: str, n: float) -> Selection:
+    """The candidate of least value; of equals the one with fewer classes."""
+    ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
+    best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
+    reason = "there was no other number to try"
+    if len(rows) > 1:
+        reason = (
+            f"its {criterion.upper()} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
+        )
+    return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
+
+
+def _combined(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: float) -> Selection:
+    """The number of classes that the components of the best mixture are combined to."""
+    combination = combine(cells.weights / cells.total_weight, model.posteriors(cells))
+    k = model.n_components
+    errors = elbow_errors(combination)
+    rows = [
+        Candidate(g, k, best.log_likelihood, float(combination.entropies[g - 1]), float(errors[g - 1]))
+        for g in range(1, k + 1)
+    ]
+    inner = sorted(rows[max(low, 2) - 1 : k - 1], key=lambda row: (row.value, row.n_classes))
+    found = f"BIC is least for {k} components, {_worth(n)}"
+    if not inner or combination.entropies[-1] <= _CLEAR * np.log(k):
+        return Selection(k, k, max(k - 1, 1), "entropy", n, tuple(rows), f"{found}, and none are to be combined")
+    chosen, second = inner[0].n_classes, inner[min(1, len(inner) - 1)].n_classes
+    reason = f"{found}, and combining them to fewer classes makes these hardly clearer"
+    return Selection(chosen, k, second, "entropy", n, tuple(rows), reason)
+
+
+def _worth(n: float) -> str:
+    return f"the data being worth {n:.0f} independent observations"

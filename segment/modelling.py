@@ -1,0 +1,141 @@
+"""From the cells of images to classes: how many, which mixture, and which of its components make a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.class_models.model import ClassModel
+from segment.colours import ColourIndex
+from segment.config import SegmentConfig
+from segment.features import FeatureSpace
+from segment.image import Image
+from segment.mixture.cells import Cells
+from segment.mixture.combination import group_components
+from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
+from segment.mixture.model import MixtureModel
+from segment.mixture.selection import Selection, choose_n_components, residuals
+from segment.preprocessor import shrink
+from segment.segmenter import order_classes
+from segment.spatial.dependence import effective_size
+
+__all__ = ["Modelled", "model_classes"]
+
+_SIDE = 256  # pixels on the longer side of the copy on which the dependence of pixels is measured
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """Classes, and how they were found.
+
+    Attributes
+    ----------
+    mixture : MixtureModel
+        Its components in the order of their classes.
+    groups : ndarray of shape (n_components,), int
+        The class of each component, counted from 0, ascending.
+    selection : Selection
+        How many classes there are and why.
+    fit : MixtureFit
+        How the mixture was found; its components are in the order of the fit.
+    warnings : tuple of str
+        What is not as one would expect, a sentence each.
+    """
+
+    mixture: MixtureModel
+    groups: NDArray[np.intp]
+    selection: Selection
+    fit: MixtureFit
+    warnings: tuple[str, ...]
+
+
+def model_classes(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, start: ClassModel | None = None
+) -> Modelled:
+    """Fit the classes that the configuration asks for.
+
+    Parameters
+    ----------
+    cells : Cells
+        Those of all images.
+    space : FeatureSpace
+    images : sequence of Image
+        The preprocessed images: where k is to be chosen, the dependence of their pixels tells what they are worth.
+    config : SegmentConfig
+    start : ClassModel, optional
+        Classes to start from. Their number and order are kept.
+    """
+    if start is not None:
+        return _adapted(cells, space, config, start)
+    selection, unmet = _select(cells, space, images, config)
+    fit, unfinished = _fit(cells, space, selection.n_components, config)
+    groups = group_components(fit.model, cells, selection.chosen)
+    mixture, groups = order_classes(fit.model, groups, space.lightness)
+    return Modelled(mixture, groups, selection, fit, unmet + unfinished)
+
+
+def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel) -> Modelled:
+    """The classes of a model, fitted again from where they are."""
+    n = start.mixture.n_components
+    selection = Selection.given(start.n_classes, n)
+    if len(cells) < n:
+        few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
+        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
+    fit, unfinished = _fit(cells, space, n, config, start.mixture)
+    return Modelled(fit.model, start.groups, selection, fit, unfinished)
+
+
+def _select(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig
+) -> tuple[Selection, tuple[str, ...]]:
+    """How many classes of how many components to fit: as many as asked for, or as the image has colours for."""
+    n = len(cells)
+    if n == 0:
+        return Selection.given(0, 0), ("no pixel is valid, so no pixel has a label",)
+    if isinstance(config.k, int):
+        k = min(config.k, n)
+        few = f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}"
+        return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
+    selection = choose_n_components(
+        cells,
+        config.k_range,
+        criterion=config.criterion,
+        components_per_class=config.components_per_class,
+        n_effective=lambda model: sum(_independent_pixels(model, space, image) for image in images),
+        covariance_type=config.covariance_type,
+        metric=space.start_metric(cells),
+        seed=config.seed,
+    )
+    few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
+    return selection, (few,) if n < config.k_range[0] else ()
+
+
+def _independent_pixels(model: MixtureModel, space: FeatureSpace, image: Image) -> float:
+    """The number of independent pixels that the image is worth, by what the mixture leaves unexplained of them."""
+    copy = shrink(image, max_size=_SIDE)
+    left = residuals(model, space.cells(ColourIndex(copy).pixels))
+    return effective_size(left.reshape(*copy.valid.shape, -1), copy.valid)
+
+
+def _fit(
+    cells: Cells, space: FeatureSpace, n_components: int, config: SegmentConfig, start: MixtureModel | None = None
+) -> tuple[MixtureFit, tuple[str, ...]]:
+    """The mixture, and what is to be said of it."""
+    fit = fit_mixture(
+        cells,
+        n_components,
+        covariance_type=config.covariance_type,
+        init=config.init if start is None else start,
+        n_init=config.n_init,
+        shrinkage=config.shrinkage,
+        tol=config.tol,
+        max_iter=config.max_iter,
+        metric=space.start_metric(cells) if n_components else None,
+        seed=config.seed,
+    )
+    if fit.converged:
+        return fit, ()
+    return fit, (f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol",)
