@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segment.comparison import Comparison, compare_image
     from segment.config import SegmentConfig
     from segment.errors import DependencyError, ImageError, OutputError, SegmentError, SettingsError
     from segment.image import Image
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "segment.comparison",
     "DependencyError": "segment.errors",
     "GaussianMixture": "segment.mixture.estimator",
     "Image": "segment.image",
@@ -38,12 +40,14 @@ _HOMES = {
     "SegmentError": "segment.errors",
     "Segmentation": "segment.segmentation",
     "SettingsError": "segment.errors",
+    "compare_image": "segment.comparison",
     "fit_mixture": "segment.mixture.fitting",
     "load_image": "segment.loader",
     "segment_image": "segment.pipeline",
 }
 
 __all__ = [
+    "Comparison",
     "DependencyError",
     "GaussianMixture",
     "Image",
@@ -56,6 +60,7 @@ __all__ = [
     "Segmentation",
     "SettingsError",
     "__version__",
+    "compare_image",
     "fit_mixture",
     "load_image",
     "segment_image",

@@ -13,7 +13,7 @@ from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
 from segment.writer import refuse_existing, result_names
 
-__all__ = ["Job", "Outcome", "find_images", "plan", "run_job"]
+__all__ = ["Job", "Outcome", "compare_job", "find_images", "plan", "run_job"]
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
@@ -33,11 +33,14 @@ class Job:
         Where its results go.
     stem : str
         What their names begin with.
+    save : tuple of str
+        Kinds of results to write; empty for those that the settings name.
     """
 
     source: Path
     folder: Path
     stem: str
+    save: tuple[str, ...] = ()
 
     @property
     def picture_suffix(self) -> str:
@@ -46,7 +49,7 @@ class Job:
 
     def results(self, config: SegmentConfig) -> list[Path]:
         """The files that it will write."""
-        names = result_names(self.stem, save=config.save, suffix=self.picture_suffix)
+        names = result_names(self.stem, save=self.save or config.save, suffix=self.picture_suffix)
         return [self.folder / name for name in names.values()]
 
 
@@ -66,6 +69,8 @@ class Outcome:
     warnings : tuple of str
     error : str
         Why it failed; empty where it did not.
+    methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
+        The table of a comparison: see :class:`segment.comparison.Method`.
     """
 
     job: Job
@@ -74,6 +79,10 @@ class Outcome:
     changed: float = 0.0
     warnings: tuple[str, ...] = ()
     error: str = ""
+    methods: tuple[tuple[str, float, float, float, float], ...] = ()
+
+
+Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 
 
 def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
@@ -101,7 +110,14 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     return found
 
 
-def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: Path | None = None) -> list[Job]:
+def plan(
+    sources: Iterable[Path],
+    output: Path,
+    config: SegmentConfig,
+    *,
+    root: Path | None = None,
+    save: tuple[str, ...] = (),
+) -> list[Job]:
     """Decide where every image's results go, before any work starts.
 
     Inputs that differ in their suffix only (``a.jpg`` and ``a.png``) keep it in their results' names
@@ -116,6 +132,8 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
     config : SegmentConfig
     root : Path, optional
         Folder whose structure is kept below `output`.
+    save : tuple of str
+        Kinds of results to write, where they are not those of the settings.
 
     Raises
     ------
@@ -126,7 +144,7 @@ def plan(sources: Iterable[Path], output: Path, config: SegmentConfig, *, root: 
     folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
     alike = Counter(_key(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
-        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name)
+        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name, save)
         for folder, source in zip(folders, distinct, strict=True)
     ]
     inputs = {_key(place) for source in distinct for place in (_place(source), os.path.realpath(source))}
@@ -155,24 +173,49 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
-    from segment.pipeline import segment_image
+    return _attempted(job, config, _segmented, tell, debug)
 
+
+def compare_job(
+    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+) -> Outcome:
+    """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
+    return _attempted(job, config, _compared, tell, debug)
+
+
+def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     try:
         if not config.overwrite:
             for path in job.results(config):
                 refuse_existing(path)
-        result = segment_image(job.source, config, tell=tell)
-        tell("writing")
-        paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+        return work(job, config, tell)
     except Exception as error:
         if debug:
             raise
         return Outcome(job, error=_explained(error, job))
+
+
+def _segmented(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.pipeline import segment_image
+
+    result = segment_image(job.source, config, tell=tell)
+    tell("writing")
+    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     rows = tuple(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)
     )
     return Outcome(job, tuple(paths), rows, result.changed, result.warnings)
+
+
+def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.comparison import compare_image
+
+    found = compare_image(job.source, config, tell=tell)
+    tell("writing")
+    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
+    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows)
 
 
 def _explained(error: Exception, job: Job) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from segment._opencv import load_cv2
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
@@ -19,7 +17,7 @@ from segment.loader import load_image
 from segment.mixture.cells import Cells
 from segment.mixture.fitting import MixtureFit, fit_mixture
 from segment.postprocessor import postprocess
-from segment.preprocessor import denoise, shrink, to_greyscale
+from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells, order_components
 from segment.statistics import ClassRow, class_table
@@ -78,7 +76,7 @@ def segment_image(
     raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
-    label_image = _at_size_of(image, cleaned.label_image)
+    label_image = enlarge(cleaned.label_image, image)
     classes = class_table(label_image, image, model.n_components)
     return Segmentation(
         image=image,
@@ -130,16 +128,6 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
     if not fit.converged:
         warnings.append(f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol")
     return fit, tuple(warnings)
-
-
-def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:
-    """The label image at the image's size, each pixel with the label of the one it lies in."""
-    if label_image.shape == (image.height, image.width):
-        return label_image
-    cv2 = load_cv2()
-    enlarged = cv2.resize(label_image, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
-    enlarged[~image.valid] = 0
-    return enlarged  # type: ignore[no-any-return]
 
 
 def _remarks(classes: tuple[ClassRow, ...]) -> tuple[str, ...]:

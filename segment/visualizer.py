@@ -1,4 +1,4 @@
-"""Arrays to pictures: class colours, and the panel with the original and its segments side by side."""
+"""Arrays to pictures: class colours, and panels with the original and its segments side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segment.image import Image
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["class_colours", "colour_labels", "display", "side_by_side"]
+__all__ = ["class_colours", "colour_labels", "compared", "display", "side_by_side"]
 
 Picture = NDArray[np.uint8]
 
@@ -89,28 +89,62 @@ def side_by_side(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
+    colours, size = class_colours(len(shares)), _panel_size(image)
+    pictures = [(title, _scaled(image, size)), (_count(len(shares)), _scaled_labels(label_image, colours, size))]
+    return _panel(pictures, [f"{label}   {_percent(share)}" for label, share in enumerate(shares, start=1)])
+
+
+def compared(
+    image: Image,
+    segmentations: Sequence[tuple[str, NDArray[np.integer]]],
+    n_classes: int,
+    *,
+    title: str = "original",
+) -> Picture:
+    """The original and several segmented images, two in a row, each under its title, with a legend of the classes.
+
+    Parameters
+    ----------
+    image : Image
+    segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
+        A title and a label image each. A class has the same colour in all of them.
+    n_classes : int
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    colours, size = class_colours(n_classes), _panel_size(image)
+    pictures = [(title, _scaled(image, size))]
+    pictures += [(words, _scaled_labels(label_image, colours, size)) for words, label_image in segmentations]
+    return _panel(pictures, [f"class {label}" for label in range(1, n_classes + 1)])
+
+
+def _panel(pictures: Sequence[tuple[str, Picture]], entries: Sequence[str]) -> Picture:
+    """Pictures of one size, two in a row, each under its title, and a legend with an entry for each class."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
-    colours = class_colours(len(shares))
-    size = _panel_size(image)
-    left = PilImage.fromarray(_scaled(image, size))
-    right = PilImage.fromarray(_scaled_labels(label_image, colours, size))
-    entries = [f"{label}   {_percent(share)}" for label, share in enumerate(shares, start=1)]
-    width = max(2 * size[0] + 3 * _MARGIN, 640)
+    high, wide = pictures[0][1].shape[:2]
+    width = max(2 * wide + 3 * _MARGIN, 640)
     columns = max(1, (width - 2 * _MARGIN) // (7 * _TEXT))
     legend = -(-len(entries) // columns) * 2 * _TEXT
-    head = _MARGIN + 2 * _TEXT
-    panel = PilImage.new("RGB", (width, head + size[1] + _MARGIN + legend + _MARGIN), "white")
+    second = max(wide + _MARGIN, (width - 2 * _MARGIN) // 2)
+    pitch = 2 * _TEXT + high + _MARGIN
+    bottom = _MARGIN + -(-len(pictures) // 2) * pitch
+    panel = PilImage.new("RGB", (width, bottom + legend + _MARGIN), "white")
     draw = ImageDraw.Draw(panel)
-    second = _MARGIN + max(size[0] + _MARGIN, (width - 2 * _MARGIN) // 2)
-    for x, picture, words in ((_MARGIN, left, title), (second, right, _count(len(shares)))):
-        _write(draw, (x, _MARGIN), words)
-        panel.paste(picture, (x, head))
-    for number, entry in enumerate(entries):
+    for number, (title, picture) in enumerate(pictures):
+        x, y = _MARGIN + number % 2 * second, _MARGIN + number // 2 * pitch
+        _write(draw, (x, y), title)
+        panel.paste(PilImage.fromarray(picture), (x, y + 2 * _TEXT))
+    for number, (entry, colour) in enumerate(zip(entries, class_colours(len(entries)), strict=True)):
         row, column = divmod(number, columns)
-        x, y = _MARGIN + column * 7 * _TEXT, head + size[1] + _MARGIN + row * 2 * _TEXT
-        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=tuple(int(part) for part in colours[number]), outline=_INK)
+        x, y = _MARGIN + column * 7 * _TEXT, bottom + row * 2 * _TEXT
+        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=tuple(int(part) for part in colour), outline=_INK)
         _write(draw, (x + _TEXT + 10, y), entry)
     return np.asarray(panel)
 

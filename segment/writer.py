@@ -66,8 +66,8 @@ def file_name(stem: str, ending: str) -> str:
 
 
 def result_names(stem: str, *, save: tuple[str, ...], suffix: str) -> dict[str, str]:
-    """The file name of each result to save: ``STEM_segmented`` + suffix for the picture, ``STEM_labels.png``."""
-    endings = {"segmented": "_segmented" + suffix, "labels": "_labels.png"}
+    """The file name of each result to save: ``STEM_KIND.png``, or `suffix` for panels of pictures."""
+    endings = {"segmented": "_segmented" + suffix, "labels": "_labels.png", "compared": "_compared" + suffix}
     return {kind: file_name(stem, endings[kind]) for kind in save}
 
 

@@ -39,7 +39,8 @@ ROOMS: dict[str, set[str]] = {
 STAGES = set(ROOMS) - COMMON - {"config", "mixture", "spatial"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "writer", "pipeline"}
+ROOMS["comparison"] = set(ROOMS)
+ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "comparison"}
 ROOMS["cli"] = {"errors", "config", "batch", "cli", ""}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -55,6 +56,7 @@ LIBRARIES = {
     "_opencv": {"cv2"},
     "cli": {"click"},
     "colours": {"numpy"},
+    "comparison": {"numpy", "sklearn"},
     "features": {"numpy"},
     "image": {"numpy"},
     "pipeline": {"numpy"},

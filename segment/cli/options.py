@@ -10,7 +10,7 @@ import click
 
 from segment.config import GROUPS, SegmentConfig, Setting, settings
 
-__all__ = ["StagedCommand", "config_from", "setting_options"]
+__all__ = ["StagedCommand", "config_from", "setting_options", "settings_without"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,9 +39,19 @@ class StagedCommand(click.Command):
 
 def setting_options(function: Function) -> Function:
     """Give a command an option for every setting."""
-    for setting in reversed(settings()):
-        function = _option(setting)(function)
-    return function
+    return settings_without()(function)
+
+
+def settings_without(*names: str) -> Callable[[Function], Function]:
+    """Give a command an option for every setting but some."""
+
+    def decorate(function: Function) -> Function:
+        for setting in reversed(settings()):
+            if setting.name not in names:
+                function = _option(setting)(function)
+        return function
+
+    return decorate
 
 
 def config_from(given: dict[str, Any]) -> SegmentConfig:
