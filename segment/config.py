@@ -180,8 +180,9 @@ class SegmentConfig:
     save: tuple[str, ...] = _setting(
         ("segmented", "labels"),
         "Output",
-        "What to write: the picture side by side with its segments, the label image.",
-        choices=("segmented", "labels"),
+        "What to write: the picture side by side with its segments, the label image, a picture of how unusual each "
+        "pixel is.",
+        choices=("segmented", "labels", "likelihood"),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 

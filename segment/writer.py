@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "result_names", "write_files"]
 
+_PANELS = frozenset({"segmented", "compared"})
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
@@ -67,8 +68,8 @@ def file_name(stem: str, ending: str) -> str:
 
 def result_names(stem: str, *, save: tuple[str, ...], suffix: str) -> dict[str, str]:
     """The file name of each result to save: ``STEM_KIND.png``, or `suffix` for panels of pictures."""
-    endings = {"segmented": "_segmented" + suffix, "labels": "_labels.png", "compared": "_compared" + suffix}
-    return {kind: file_name(stem, endings[kind]) for kind in save}
+    endings = {kind: suffix if kind in _PANELS else ".png" for kind in save}
+    return {kind: file_name(stem, f"_{kind}{ending}") for kind, ending in endings.items()}
 
 
 def refuse_existing(path: Path) -> None:

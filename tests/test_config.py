@@ -75,11 +75,15 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
-        ("save", "", "save (--save): one or more of segmented, labels; got ''."),
-        ("save", (), "save (--save): one or more of segmented, labels; got ()."),
-        ("save", "labels,picture", "save (--save): one or more of segmented, labels; got 'labels,picture'."),
-        ("save", 5, "save (--save): one or more of segmented, labels; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of segmented, labels; got [['labels']]."),
+        ("save", "", "save (--save): one or more of segmented, labels, likelihood; got ''."),
+        ("save", (), "save (--save): one or more of segmented, labels, likelihood; got ()."),
+        (
+            "save",
+            "labels,picture",
+            "save (--save): one or more of segmented, labels, likelihood; got 'labels,picture'.",
+        ),
+        ("save", 5, "save (--save): one or more of segmented, labels, likelihood; got 5."),
+        ("save", [["labels"]], "save (--save): one or more of segmented, labels, likelihood; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
