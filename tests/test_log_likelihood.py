@@ -38,12 +38,13 @@ def test_its_mean_is_the_log_likelihood_of_the_fit(features: str, landscape: Pat
     assert result.log_likelihood().mean(dtype=float) == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_is_of_the_size_of_the_image_and_nan_where_nothing_is_valid(landscape: Path) -> None:
+@pytest.mark.parametrize("max_size", [0, 60])
+def test_it_is_of_the_size_of_the_image_and_nan_where_nothing_is_valid(landscape: Path, max_size: int) -> None:
     with PilImage.open(landscape) as image:
         pixels = np.asarray(image.resize((120, 80)))
     mask = np.ones((80, 120), bool)
     mask[:40, :60] = False
-    result = segment_image(Image.from_array(pixels, valid=mask), k=3, max_size=60)
+    result = segment_image(Image.from_array(pixels, valid=mask), k=3, max_size=max_size)
     values = result.log_likelihood()
     assert values.shape == (80, 120)
     np.testing.assert_array_equal(np.isnan(values), ~mask)
@@ -81,7 +82,7 @@ def test_size_of_the_picture(height: int, width: int, size: tuple[int, int]) -> 
 
 
 def test_borders_of_a_smaller_picture_are_not_darkened_by_what_is_missing(rng: np.random.Generator) -> None:
-    values = np.where(rng.random((900, 1920)) < 0.7, -5.0, np.nan)
+    values = np.where(rng.random((900, 1920)) < 0.7, 10.0, np.nan)
     values[:450] -= 5  # two values, so there is a range
     panel = log_likelihood_picture(values)[GAP + 230 : GAP + 440, GAP : GAP + 960].astype(int)
     known = (panel != 225).any(axis=2) & (panel != 250).any(axis=2)
