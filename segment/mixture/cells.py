@@ -105,6 +105,7 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     Parameters
     ----------
     X : array_like of shape (n, d)
+        NaN stands for a missing value, and is one more value to tell rows by.
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default. Rows of weight 0 are left out.
     """
@@ -115,7 +116,8 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
     order = np.lexsort(rows.T[::-1])
     rows, weights = rows[order], weights[order]
-    starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+    differ = (rows[1:] != rows[:-1]) & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))
+    starts = np.flatnonzero(np.r_[True, differ.any(axis=1)])
     return points(rows[starts], np.add.reduceat(weights, starts))
 
 

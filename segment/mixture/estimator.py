@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from segment.errors import SettingsError
@@ -26,8 +26,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by Expectation-Maximisation on weighted samples.
 
     Equal rows are counted once with their joint weight, so data with many duplicates, such as pixels, cost what their
-    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with three additions:
-    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, and restarts run on coarse cells.
+    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with these additions:
+    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, restarts run on coarse cells, and NaN is
+    a missing value: a row counts with the features that it has (Ghahramani & Jordan 1994).
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:  # noqa: ARG002
         """Fit the mixture to X (n, d) with weights (n,); `y` is ignored."""
-        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         random_state = check_random_state(self.random_state)
         cells = distinct(rows, weights)
@@ -183,13 +184,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return np.concatenate(drawn), np.repeat(np.arange(model.n_components), counts)
 
+    def impute(self, X: ArrayLike) -> Floats:
+        """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
+        return self._fitted().impute(self._rows(X))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _fitted(self) -> MixtureModel:
         check_is_fitted(self)
         return self._model
 
     def _rows(self, X: ArrayLike) -> Floats:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)  # type: ignore[no-any-return]
+        return validate_data(  # type: ignore[no-any-return]
+            self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
+        )
 
     @staticmethod
     def _size(X: ArrayLike, sample_weight: ArrayLike | None) -> float:
