@@ -8,6 +8,7 @@ cells keep the first two moments exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
 
-__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "unpack"]
+__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "unite", "unpack"]
 
 Floats = NDArray[np.float64]
 
@@ -114,11 +115,8 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     if not used.any():
         raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
     rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
-    order = np.lexsort(rows.T[::-1])
-    rows, weights = rows[order], weights[order]
-    differ = (rows[1:] != rows[:-1]) & ~(np.isnan(rows[1:]) & np.isnan(rows[:-1]))
-    starts = np.flatnonzero(np.r_[True, differ.any(axis=1)])
-    return points(rows[starts], np.add.reduceat(weights, starts))
+    order, starts = _equal_rows(rows)
+    return points(rows[order[starts]], np.add.reduceat(weights[order], starts))
 
 
 def merge(*parts: Cells) -> Cells:
@@ -128,6 +126,43 @@ def merge(*parts: Cells) -> Cells:
         np.concatenate([part.means for part in parts]),
         np.concatenate([part.scatters for part in parts]),
     )
+
+
+def unite(parts: Iterable[Cells]) -> Cells:
+    """The cells of many sources as one, taken in one after the other: cells of equal means become one.
+
+    What is held at any time are the distinct values so far and one source, so the sources together can be larger than
+    memory. EM on the result is EM on all sources at once; of exact values nothing is lost. Where the distinct values
+    grow too many, :func:`coarsen` what has come so far.
+
+    Parameters
+    ----------
+    parts : iterable of Cells
+        Of the same features; at least one.
+
+    Returns
+    -------
+    Cells
+        In sorted order of their means, whatever the order of the sources.
+    """
+    held: list[Cells] = []
+    for part in parts:
+        cells = merge(*held, part)
+        order, starts = _equal_rows(cells.means)
+        weights = np.add.reduceat(cells.weights[order], starts)
+        shares = cells.weights[order, None] * cells.scatters[order]
+        held = [Cells(weights, cells.means[order[starts]], np.add.reduceat(shares, starts) / weights[:, None])]
+    if not held:
+        raise SettingsError("parts: the cells of at least one source; got none.")
+    return held[0]
+
+
+def _equal_rows(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The order (n,) that sorts the rows (n, d), and where in it each group of equal rows begins. NaN equals NaN."""
+    order = np.lexsort(rows.T[::-1])
+    placed = rows[order]
+    differ = (placed[1:] != placed[:-1]) & ~(np.isnan(placed[1:]) & np.isnan(placed[:-1]))
+    return order, np.flatnonzero(np.r_[np.ones(min(1, len(rows)), dtype=bool), differ.any(axis=1)])
 
 
 def coarsen(cells: Cells, n_bins: int = 32) -> Cells:

@@ -18,7 +18,7 @@ from segment.mixture.cells import Cells, unpack
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 
-__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
+__all__ = ["Fit", "Prior", "e_step", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
 
 Floats = NDArray[np.float64]
 
@@ -107,14 +107,14 @@ def expectation_maximization(
     """
     shift, scale = standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
-    e_step = _e_step(cells, shift, scale)
+    expect = e_step(cells, shift, scale)
     weight = cells.total_weight
     model, believed = start.rescaled(shift, scale), prior.rescaled(scale)
     objectives: list[float] = []
     log_likelihoods: list[float] = []
     converged = False
     while True:
-        statistics, log_likelihood = e_step(model)
+        statistics, log_likelihood = expect(model)
         log_likelihoods.append(log_likelihood / weight - log_scale)
         objectives.append(log_likelihoods[-1] + believed.log_density(model) / weight)
         converged = len(objectives) > 1 and abs(objectives[-1] - objectives[-2]) < tol
@@ -194,7 +194,7 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
     return centre, scale
 
 
-def _e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, float]]:
+def e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, float]]:
     """The E-step on the cells, as a function of the mixture, both in the coordinates ``(x - shift) / scale``.
 
     A feature that a cell lacks counts with the density that it would have at unit scale, 1 / scale, so that the log
@@ -211,13 +211,13 @@ def _e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureMode
     absent = np.isnan(cells.means)
     constant = float(cells.weights @ (absent @ np.log(scale)))
 
-    def e_step(model: MixtureModel) -> tuple[Floats, float]:
+    def incomplete(model: MixtureModel) -> tuple[Floats, float]:
         found = [expectation(part, model.marginal(there)) for there, part in parts]
         given = [regression(model.means, model.covariances, there) for there, _ in parts]
         statistics = sum(lifted(observed, way) for (observed, _), way in zip(found, given, strict=True))
         return np.asarray(statistics), constant + sum(log_likelihood for _, log_likelihood in found)
 
-    return e_step
+    return incomplete
 
 
 def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
