@@ -242,3 +242,12 @@ def test_the_step_settings_reach_the_steps(rng: np.random.Generator) -> None:
     assert moves[1] < moves[0] / 10
     with pytest.raises(SettingsError, match="power"):
         GaussianMixture(3, step_power=0.2).partial_fit(first).partial_fit(second)
+
+
+def test_shrinkage_is_as_strong_in_a_step_as_in_the_fit(rng: np.random.Generator) -> None:
+    X = drawn(rng, 400)
+    model = GaussianMixture(3, shrinkage=1, tol=1e-13, max_iter=2000, step_power=1, step_offset=0, random_state=0).fit(
+        X
+    )
+    before = model.covariances_
+    np.testing.assert_allclose(model.partial_fit(X).covariances_, before, rtol=1e-3)
