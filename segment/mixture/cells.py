@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +33,8 @@ class Cells:
     weights : ndarray of shape (n,), float64, > 0
         How many observations each cell stands for.
     means : ndarray of shape (n, d), float64
+        NaN is a feature that the cell lacks: see :mod:`segment.mixture.missing`, whose functions and those built on
+        them take such cells; all others want complete ones.
     scatters : ndarray of shape (n, d * (d + 1) / 2), float64
         Covariance inside each cell, packed as by :func:`pack`. Zero for exact values.
     """
@@ -72,18 +75,24 @@ class Cells:
 def pack(matrices: ArrayLike) -> Floats:
     """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
     full = np.asarray(matrices, dtype=np.float64)
-    rows, columns = np.triu_indices(full.shape[-1])
+    rows, columns = _triangle(full.shape[-1])
     return np.asarray(full[..., rows, columns])
 
 
 def unpack(triangles: Floats) -> Floats:
     """Symmetric matrices (..., d, d) from their packed upper triangles: the inverse of :func:`pack`."""
     d = math.isqrt(2 * triangles.shape[-1])
-    rows, columns = np.triu_indices(d)
+    rows, columns = _triangle(d)
     full = np.empty((*triangles.shape[:-1], d, d))
     full[..., rows, columns] = triangles
     full[..., columns, rows] = triangles
     return full
+
+
+@cache
+def _triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of an upper triangle: found once, for small matrices are packed often."""
+    return np.triu_indices(d)
 
 
 def points(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:

@@ -4,6 +4,8 @@ Nothing is dropped or filled in. A cell's density is that of the features it has
 moments of those it lacks, given those it has and the component (Ghahramani & Jordan 1994, NIPS 6). Given the component,
 what is missing is a linear function of what is there plus noise. So the expected moments of all cells that lack the
 same features are a linear function of their observed moments, and cost one small matrix product a pattern, not a cell.
+An iteration takes some tenths of a millisecond more for each pattern: with very many features nearly every row has its
+own.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ def regression(means: Floats, covariances: Floats, observed: NDArray[np.intp]) -
     Bishop 2006, Pattern Recognition and Machine Learning, equations 2.81 and 2.82).
     """
     k, d = means.shape
-    missing = np.setdiff1d(np.arange(d), observed)
+    missing = np.delete(np.arange(d), observed)
     across = covariances[:, observed][:, :, missing]
     slopes_ = np.swapaxes(np.linalg.solve(covariances[:, observed][:, :, observed], across), 1, 2)
     slopes, intercepts, noise = np.zeros((k, d, len(observed))), np.zeros((k, d)), np.zeros((k, d, d))
