@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segment.class_models.file import load_class_model, save_class_model
     from segment.class_models.model import ClassModel
     from segment.classes import apply_classes, fit_classes
+    from segment.comparison import Comparison, compare_image
     from segment.config import SegmentConfig
     from segment.errors import DependencyError, ImageError, ModelError, OutputError, SegmentError, SettingsError
     from segment.image import Image
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ClassModel": "segment.class_models.model",
+    "Comparison": "segment.comparison",
     "DependencyError": "segment.errors",
     "GaussianMixture": "segment.mixture.estimator",
     "Image": "segment.image",
@@ -45,6 +47,7 @@ _HOMES = {
     "SettingsError": "segment.errors",
     "apply_classes": "segment.classes",
     "fit_classes": "segment.classes",
+    "compare_image": "segment.comparison",
     "fit_mixture": "segment.mixture.fitting",
     "load_class_model": "segment.class_models.file",
     "load_image": "segment.loader",
@@ -54,6 +57,7 @@ _HOMES = {
 
 __all__ = [
     "ClassModel",
+    "Comparison",
     "DependencyError",
     "GaussianMixture",
     "Image",
@@ -68,6 +72,7 @@ __all__ = [
     "SettingsError",
     "__version__",
     "apply_classes",
+    "compare_image",
     "fit_classes",
     "fit_mixture",
     "load_class_model",

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from segment.writer import refuse_existing, result_names
 if TYPE_CHECKING:
     from segment.class_models.model import ClassModel
 
-__all__ = ["Job", "Outcome", "find_images", "plan", "run_job"]
+__all__ = ["Job", "Outcome", "compare_job", "find_images", "plan", "run_job"]
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
@@ -37,11 +38,14 @@ class Job:
         Where its results go.
     stem : str
         What their names begin with.
+    save : tuple of str
+        Kinds of results to write; empty for those that the settings name.
     """
 
     source: Path
     folder: Path
     stem: str
+    save: tuple[str, ...] = ()
 
     @property
     def picture_suffix(self) -> str:
@@ -50,7 +54,7 @@ class Job:
 
     def results(self, config: SegmentConfig) -> list[Path]:
         """The files that it will write."""
-        names = result_names(self.stem, save=config.save, suffix=self.picture_suffix)
+        names = result_names(self.stem, save=self.save or config.save, suffix=self.picture_suffix)
         return [self.folder / name for name in names.values()]
 
 
@@ -74,6 +78,8 @@ class Outcome:
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
+    methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
+        The table of a comparison: see :class:`segment.comparison.Method`.
     """
 
     job: Job
@@ -84,6 +90,10 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
+    methods: tuple[tuple[str, float, float, float, float], ...] = ()
+
+
+Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 
 
 def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
@@ -118,6 +128,7 @@ def plan(
     *,
     root: Path | None = None,
     also_read: Iterable[Path] = (),
+    save: tuple[str, ...] = (),
 ) -> list[Job]:
     """Decide where every image's results go, before any work starts.
 
@@ -135,6 +146,8 @@ def plan(
         Folder whose structure is kept below `output`.
     also_read : iterable of Path
         Other files that no result may replace: a model.
+    save : tuple of str
+        Kinds of results to write, where they are not those of the settings.
 
     Raises
     ------
@@ -145,7 +158,7 @@ def plan(
     folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
     alike = Counter(_key(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
-        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name)
+        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name, save)
         for folder, source in zip(folders, distinct, strict=True)
     ]
     inputs = {_key(place) for source in (*distinct, *also_read) for place in (_place(source), os.path.realpath(source))}
@@ -182,23 +195,40 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
-    from segment.classes import apply_classes
-    from segment.pipeline import segment_image
+    return _attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
 
+
+def compare_job(
+    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+) -> Outcome:
+    """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
+    return _attempted(job, config, _compared, tell, debug)
+
+
+def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     try:
         if not config.overwrite:
             for path in job.results(config):
                 refuse_existing(path)
-        if model is None or adapt:
-            result = segment_image(job.source, config, start=model, tell=tell)
-        else:
-            result = apply_classes(model, job.source, config, tell=tell)
-        tell("writing")
-        paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+        return work(job, config, tell)
     except Exception as error:
         if debug:
             raise
         return Outcome(job, error=_explained(error, job))
+
+
+def _segmented(
+    job: Job, config: SegmentConfig, tell: Callable[[str], None], *, model: ClassModel | None, adapt: bool
+) -> Outcome:
+    from segment.classes import apply_classes
+    from segment.pipeline import segment_image
+
+    if model is None or adapt:
+        result = segment_image(job.source, config, start=model, tell=tell)
+    else:
+        result = apply_classes(model, job.source, config, tell=tell)
+    tell("writing")
+    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     rows = tuple(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)
@@ -212,6 +242,16 @@ def run_job(
         names=result.class_model.names,
         choice=result.selection.sentence if result.selection.candidates else "",
     )
+
+
+def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.comparison import compare_image
+
+    found = compare_image(job.source, config, tell=tell)
+    tell("writing")
+    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
+    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows)
 
 
 def _explained(error: Exception, job: Job) -> str:

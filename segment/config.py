@@ -231,8 +231,9 @@ class SegmentConfig:
     save: tuple[str, ...] = _setting(
         ("segmented", "labels"),
         "Output",
-        "What to write: the picture side by side with its segments, the label image, the model.",
-        choices=("segmented", "labels", "model"),
+        "What to write: the picture side by side with its segments, the label image, a picture of how unusual each "
+        "pixel is, the classes as a model for other images.",
+        choices=("segmented", "labels", "likelihood", "model"),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 

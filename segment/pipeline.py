@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
@@ -23,7 +23,7 @@ from segment.loader import load_image
 from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
-from segment.preprocessor import denoise, shrink, to_greyscale
+from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells
 from segment.statistics import ClassRow, class_table
@@ -112,7 +112,7 @@ def finish(
     raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups))
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
-    labels = _at_size_of(image, cleaned.label_image)
+    labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, found.selection.chosen)
     return Segmentation(
         image=image,
@@ -177,16 +177,6 @@ def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Ce
     """The features of an image and its cells."""
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)
-
-
-def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:
-    """The label image at the image's size, each pixel with the label of the one it lies in."""
-    if label_image.shape == (image.height, image.width):
-        return label_image
-    cv2 = load_cv2()
-    enlarged = cv2.resize(label_image, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
-    enlarged[~image.valid] = 0
-    return enlarged  # type: ignore[no-any-return]
 
 
 def _remarks(classes: tuple[ClassRow, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from segment._opencv import load_cv2
 from segment.errors import SettingsError
 from segment.image import Image
 
-__all__ = ["DENOISERS", "denoise", "shrink", "to_greyscale"]
+__all__ = ["DENOISERS", "denoise", "enlarge", "shrink", "to_greyscale"]
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 
@@ -39,6 +40,19 @@ def shrink(image: Image, *, max_size: int) -> Image:
     valid = image.valid
     share = cv2.resize(valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     return _with(image, pixels, share >= 128)
+
+
+def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[Any]:
+    """Values for the pixels of a shrunk image (h, w) at the image's own size (H, W).
+
+    Each pixel has the value of the one it lies in, and `nothing` where it is not valid.
+    """
+    if values.shape == (image.height, image.width):
+        return values
+    cv2 = load_cv2()
+    large = cv2.resize(values, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    large[~image.valid] = nothing
+    return large  # type: ignore[no-any-return]
 
 
 def to_greyscale(image: Image) -> Image:

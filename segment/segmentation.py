@@ -19,9 +19,11 @@ from segment.image import Image
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
+from segment.palette import class_colours
+from segment.preprocessor import enlarge
 from segment.segmenter import class_posteriors
 from segment.statistics import ClassRow
-from segment.visualizer import class_colours, side_by_side
+from segment.visualizer import log_likelihood_picture, side_by_side
 from segment.writer import encode_labels, encode_picture, result_names, write_files
 
 __all__ = ["Segmentation"]
@@ -102,6 +104,19 @@ class Segmentation:
             )
         return maps.astype(np.float32, copy=False)
 
+    def log_likelihood(self) -> NDArray[np.float32]:
+        """Log density of the mixture at each pixel's colour, before clean-up: (H, W), float32.
+
+        In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
+        is the log likelihood of the fit. Low values are the colours that the mixture explains worst: anomalies.
+        """
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
+        index = ColourIndex(self.working)
+        values = index.spread(lambda colours: self.model.score_samples(self.space.cells(colours)).astype(np.float32))
+        values[~self.working.valid] = np.nan
+        return enlarge(values, self.image, nothing=np.nan).astype(np.float32, copy=False)
+
     def side_by_side(self) -> NDArray[np.uint8]:
         """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""
         return side_by_side(self.image, self.label_image, [row.share for row in self.classes])
@@ -116,7 +131,7 @@ class Segmentation:
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
-            Format of the side-by-side picture. The label image is always PNG.
+            Format of the side-by-side picture. All else is PNG.
 
         Raises
         ------
@@ -127,6 +142,7 @@ class Segmentation:
             "segmented": lambda: encode_picture(self.side_by_side(), suffix=suffix),
             "labels": lambda: encode_labels(self.label_image, self.colours),
             "model": lambda: self.class_model.to_json().encode(),
+            "likelihood": lambda: encode_picture(log_likelihood_picture(self.log_likelihood()), suffix=".png"),
         }
         names = result_names(stem, save=self.config.save, suffix=suffix)
         with ThreadPoolExecutor() as pool:

@@ -1,8 +1,7 @@
-"""Arrays to pictures: class colours, and the panel with the original and its segments side by side."""
+"""Arrays to pictures: labels and log-likelihoods in colour, panels with the original and its segments side by side."""
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,41 +10,21 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 from segment.image import Image
+from segment.palette import INK, class_colours
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["class_colours", "colour_labels", "display", "side_by_side"]
+__all__ = ["class_colours", "colour_labels", "compared", "display", "log_likelihood_picture", "side_by_side"]
 
 Picture = NDArray[np.uint8]
-
-# Okabe & Ito's colours for colour-blind readers without black, the first four from dark to light as classes are, then
-# further ones of other lightness.
-_COLOURS = (
-    (0, 114, 178), (213, 94, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (230, 159, 0),
-    (120, 94, 240), (153, 221, 255), (136, 34, 85), (187, 204, 51), (255, 170, 187), (17, 119, 51), (170, 170, 170),
-    (51, 34, 136), (118, 66, 20), (255, 255, 190), (80, 80, 80), (196, 154, 108), (220, 50, 220),
-)  # fmt: skip
 
 _PICTURE = (960, 900)  # largest width and height of each of the two pictures, in pixels
 _SMALL = 320  # pictures whose longer side is shorter are enlarged to this
 _THIN = 16  # least width and height, in pixels
 _MARGIN = 24
 _TEXT = 22
-_INK = (32, 32, 32)
-
-
-def class_colours(n_classes: int) -> Picture:
-    """A distinct colour for each class: RGB, shape (n_classes, 3). Class 1 has the same colour in every image."""
-    colours = list(_COLOURS[:n_classes])
-    turn = 0
-    while len(colours) < n_classes:
-        turn += 1
-        hue, light = turn * 0.381966 % 1.0, (0.35, 0.5, 0.65, 0.8)[turn % 4]
-        red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, 0.6))
-        if (red, green, blue) not in colours:
-            colours.append((red, green, blue))
-    return np.array(colours, dtype=np.uint8).reshape(n_classes, 3)
 
 
 def colour_labels(
@@ -93,38 +72,128 @@ def side_by_side(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
+    colours, size = class_colours(len(shares)), _panel_size(image.height, image.width)
+    pictures = [(title, _scaled(image, size)), (_count(len(shares)), _scaled_labels(label_image, colours, size))]
+    return _panel(pictures, [f"{label}   {_percent(share)}" for label, share in enumerate(shares, start=1)])
+
+
+def compared(
+    image: Image,
+    segmentations: Sequence[tuple[str, NDArray[np.integer]]],
+    n_classes: int,
+    *,
+    title: str = "original",
+) -> Picture:
+    """The original and several segmented images, two in a row, each under its title, with a legend of the classes.
+
+    Parameters
+    ----------
+    image : Image
+    segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
+        A title and a label image each. A class has the same colour in all of them.
+    n_classes : int
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    colours, size = class_colours(n_classes), _panel_size(image.height, image.width)
+    pictures = [(title, _scaled(image, size))]
+    pictures += [(words, _scaled_labels(label_image, colours, size)) for words, label_image in segmentations]
+    return _panel(pictures, [f"class {label}" for label in range(1, n_classes + 1)])
+
+
+def log_likelihood_picture(values: NDArray[np.floating]) -> Picture:
+    """How usual each pixel is: dark where its log-likelihood is high, bright where it is low, above a scale in nats.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W), float
+        Log density of each pixel, NaN where there is none, which is shown as a checkerboard. The colours end at the 0.5
+        and 99.5 % quantiles.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 1000 pixels wide however large the image is.
+    """
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
-    colours = class_colours(len(shares))
-    size = _panel_size(image)
-    left = PilImage.fromarray(_scaled(image, size))
-    right = PilImage.fromarray(_scaled_labels(label_image, colours, size))
-    entries = [f"{label}   {_percent(share)}" for label, share in enumerate(shares, start=1)]
-    width = max(2 * size[0] + 3 * _MARGIN, 640)
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, (0.005, 0.995)) if known.size else (0.0, 0.0)
+    wide, tall = _panel_size(*values.shape)
+    picture = _usual(_scaled_values(values, (wide, tall)), low, high)
+    width = max(wide + 2 * _MARGIN, 480)
+    bottom = 2 * _MARGIN + tall
+    panel = PilImage.new("RGB", (width, bottom + 4 * _TEXT), "white")
+    panel.paste(PilImage.fromarray(picture), (_MARGIN, _MARGIN))
+    draw = ImageDraw.Draw(panel)
+    scale = _usual(np.tile(np.linspace(low, high, width - 2 * _MARGIN), (_TEXT, 1)), low, high)
+    panel.paste(PilImage.fromarray(scale), (_MARGIN, bottom))
+    words = f"unusual: {low:.4g} nats", f"usual: {high:.4g}"
+    _write(draw, (_MARGIN, bottom + _TEXT + 8), words[0])
+    _write(draw, (width - _MARGIN - int(draw.textlength(words[1], font=_font())), bottom + _TEXT + 8), words[1])
+    return np.asarray(panel)
+
+
+def _usual(values: NDArray[np.floating], low: float, high: float) -> Picture:
+    """Values in colours from dark at `high` to bright at `low`, and a checkerboard where they are NaN."""
+    cv2 = load_cv2()
+    missing = np.isnan(values)
+    shares = (high - np.where(missing, high, values)) / (high - low if high > low else 1.0)
+    levels = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+    picture: Picture = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1].copy()
+    picture[missing] = _checkerboard(*values.shape)[missing][:, None]
+    return picture
+
+
+def _scaled_values(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.floating]:
+    """Values at the given size: means of those that are not NaN, and NaN where that is less than half."""
+    cv2 = load_cv2()
+    smaller = size[0] < values.shape[1] or size[1] < values.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
+    known = np.isfinite(values)
+    share = cv2.resize(known.astype(np.float32), size, interpolation=method)
+    total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=method)
+    return np.where(share >= 0.5, total / np.maximum(share, 0.5), np.nan)
+
+
+def _panel(pictures: Sequence[tuple[str, Picture]], entries: Sequence[str]) -> Picture:
+    """Pictures of one size, two in a row, each under its title, and a legend with an entry for each class."""
+    from PIL import Image as PilImage
+    from PIL import ImageDraw
+
+    high, wide = pictures[0][1].shape[:2]
+    width = max(2 * wide + 3 * _MARGIN, 640)
     columns = max(1, (width - 2 * _MARGIN) // (7 * _TEXT))
     legend = -(-len(entries) // columns) * 2 * _TEXT
-    head = _MARGIN + 2 * _TEXT
-    panel = PilImage.new("RGB", (width, head + size[1] + _MARGIN + legend + _MARGIN), "white")
+    second = max(wide + _MARGIN, (width - 2 * _MARGIN) // 2)
+    pitch = 2 * _TEXT + high + _MARGIN
+    bottom = _MARGIN + -(-len(pictures) // 2) * pitch
+    panel = PilImage.new("RGB", (width, bottom + legend + _MARGIN), "white")
     draw = ImageDraw.Draw(panel)
-    second = _MARGIN + max(size[0] + _MARGIN, (width - 2 * _MARGIN) // 2)
-    for x, picture, words in ((_MARGIN, left, title), (second, right, _count(len(shares)))):
-        _write(draw, (x, _MARGIN), words)
-        panel.paste(picture, (x, head))
-    for number, entry in enumerate(entries):
+    for number, (title, picture) in enumerate(pictures):
+        x, y = _MARGIN + number % 2 * second, _MARGIN + number // 2 * pitch
+        _write(draw, (x, y), title)
+        panel.paste(PilImage.fromarray(picture), (x, y + 2 * _TEXT))
+    for number, (entry, colour) in enumerate(zip(entries, class_colours(len(entries)), strict=True)):
         row, column = divmod(number, columns)
-        x, y = _MARGIN + column * 7 * _TEXT, head + size[1] + _MARGIN + row * 2 * _TEXT
-        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=tuple(int(part) for part in colours[number]), outline=_INK)
+        x, y = _MARGIN + column * 7 * _TEXT, bottom + row * 2 * _TEXT
+        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=tuple(int(part) for part in colour), outline=INK)
         _write(draw, (x + _TEXT + 10, y), entry)
     return np.asarray(panel)
 
 
-def _panel_size(image: Image) -> tuple[int, int]:
+def _panel_size(height: int, width: int) -> tuple[int, int]:
     """Width and height of one picture of the panel, in pixels."""
-    factor = min(_PICTURE[0] / image.width, _PICTURE[1] / image.height, 1.0)
-    if max(image.width, image.height) < _SMALL:
-        factor = _SMALL / max(image.width, image.height)
-    return max(_THIN, round(image.width * factor)), max(_THIN, round(image.height * factor))
+    factor = min(_PICTURE[0] / width, _PICTURE[1] / height, 1.0)
+    if max(width, height) < _SMALL:
+        factor = _SMALL / max(width, height)
+    return max(_THIN, round(width * factor)), max(_THIN, round(height * factor))
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> Picture:
@@ -164,10 +233,14 @@ def _checkerboard(height: int, width: int, square: int = 8) -> Picture:
     return np.where((rows + columns) % 2, 225, 250).astype(np.uint8)
 
 
-def _write(draw: ImageDraw, place: tuple[int, int], words: str) -> None:
+def _font() -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 
-    draw.text(place, words, fill=_INK, font=ImageFont.load_default(_TEXT))
+    return ImageFont.load_default(_TEXT)
+
+
+def _write(draw: ImageDraw, place: tuple[int, int], words: str) -> None:
+    draw.text(place, words, fill=INK, font=_font())
 
 
 def _count(n: int) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "result_names", "write_files"]
 
+_SUFFIXES = {"model": ".json"}
+_PANELS = frozenset({"segmented", "compared"})
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
@@ -66,9 +68,9 @@ def file_name(stem: str, ending: str) -> str:
 
 
 def result_names(stem: str, *, save: tuple[str, ...], suffix: str) -> dict[str, str]:
-    """The file name of each result to save: ``STEM_segmented`` + suffix, ``STEM_labels.png``, ``STEM_model.json``."""
-    endings = {"segmented": "_segmented" + suffix, "labels": "_labels.png", "model": "_model.json"}
-    return {kind: file_name(stem, endings[kind]) for kind in save}
+    """The file name of each result to save: ``STEM_KIND.png``, or `suffix` for panels; ``STEM_model.json``."""
+    endings = {kind: suffix if kind in _PANELS else _SUFFIXES.get(kind, ".png") for kind in save}
+    return {kind: file_name(stem, f"_{kind}{ending}") for kind, ending in endings.items()}
 
 
 def refuse_existing(path: Path) -> None:

@@ -15,12 +15,13 @@ import segment
 PACKAGE = Path(segment.__file__).parent
 HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
 
-COMMON = {"errors", "image", "_opencv"}
+COMMON = {"errors", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "_opencv": {"errors"},
     "image": {"errors"},
+    "palette": set(),
     "config": {"errors"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
@@ -34,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
     "visualizer": COMMON,
+    "charts": COMMON | {"mixture"},
     "writer": COMMON,
 }
 STAGES = set(ROOMS) - COMMON - {"config", "mixture", "spatial"}
@@ -42,7 +44,8 @@ ROOMS["modelling"] = {*STAGES, "image", "config", "mixture", "spatial", "class_m
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models"}
+ROOMS["comparison"] = set(ROOMS)
+ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models", "comparison"}
 ROOMS["cli"] = {"errors", "config", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -60,9 +63,12 @@ LIBRARIES = {
     "class_models": {"numpy"},
     "classes": {"numpy"},
     "modelling": {"numpy"},
+    "charts": {"numpy", "PIL"},
     "colours": {"numpy"},
+    "comparison": {"numpy", "sklearn"},
     "features": {"numpy"},
     "image": {"numpy"},
+    "palette": {"numpy"},
     "pipeline": {"numpy"},
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},

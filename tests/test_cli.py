@@ -19,7 +19,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.visualizer import class_colours
+from segment.palette import class_colours
 
 MODULE = [sys.executable, "-m", "segment"]
 FAULT = "This is a fault of segment; --debug shows where."
@@ -310,7 +310,10 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "-k"], "Option '-k' requires an argument."),
         (["run", "a.png", "--tol", "nan"], "tol (--tol): a number of at least 0; got nan."),
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
-        (["run", "a.png", "--save", "all"], "save (--save): one or more of segmented, labels, model; got 'all'."),
+        (
+            ["run", "a.png", "--save", "all"],
+            "save (--save): one or more of segmented, labels, likelihood, model; got 'all'.",
+        ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
         (["bath", "."], "No such command 'bath'."),

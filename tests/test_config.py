@@ -81,11 +81,15 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
-        ("save", "", "save (--save): one or more of segmented, labels, model; got ''."),
-        ("save", (), "save (--save): one or more of segmented, labels, model; got ()."),
-        ("save", "labels,picture", "save (--save): one or more of segmented, labels, model; got 'labels,picture'."),
-        ("save", 5, "save (--save): one or more of segmented, labels, model; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of segmented, labels, model; got [['labels']]."),
+        ("save", "", "save (--save): one or more of segmented, labels, likelihood, model; got ''."),
+        ("save", (), "save (--save): one or more of segmented, labels, likelihood, model; got ()."),
+        (
+            "save",
+            "labels,picture",
+            "save (--save): one or more of segmented, labels, likelihood, model; got 'labels,picture'.",
+        ),
+        ("save", 5, "save (--save): one or more of segmented, labels, likelihood, model; got 5."),
+        ("save", [["labels"]], "save (--save): one or more of segmented, labels, likelihood, model; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:

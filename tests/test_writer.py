@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as PilImage
 
 from segment.errors import OutputError
-from segment.visualizer import class_colours
+from segment.palette import class_colours
 from segment.writer import encode_labels, encode_picture, file_name, refuse_existing, result_names, write_files
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)

@@ -60,12 +60,14 @@ def setting_options(function: Function) -> Function:
     return options_of(*GROUPS)(function)
 
 
-def options_of(*groups: str, besides: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Give a command an option for every setting of these groups, and for those named besides."""
+def options_of(
+    *groups: str, besides: tuple[str, ...] = (), leave_out: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
+    """Give a command an option for every setting of these groups and those named besides, but for some left out."""
 
     def decorate(function: Function) -> Function:
         for setting in reversed(settings()):
-            if setting.group in groups or setting.name in besides:
+            if (setting.group in groups or setting.name in besides) and setting.name not in leave_out:
                 function = _option(setting)(function)
         return function
 

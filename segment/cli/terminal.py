@@ -62,7 +62,7 @@ def say(words: str) -> None:
 
 
 def report_outcome(outcome: Outcome, *, table: bool) -> None:
-    """Files written and the class table on stdout, warnings and errors on stderr."""
+    """Files written and the table of classes or of methods on stdout, warnings and errors on stderr."""
     if outcome.choice:
         say(f"{shown(outcome.job.source)}: {outcome.choice}.")
     for warning in outcome.warnings:
@@ -71,7 +71,9 @@ def report_outcome(outcome: Outcome, *, table: bool) -> None:
         say(f"Error: {outcome.error}")
     for path in outcome.paths:
         click.echo(shown(path, limit=sys.maxsize))
-    if table and outcome.paths:
+    if table and outcome.methods:
+        click.echo(_methods(outcome))
+    elif table and outcome.paths:
         click.echo(_table(outcome))
 
 
@@ -95,6 +97,13 @@ def _table(outcome: Outcome) -> str:
         swatch = click.style("   ", bg=colour) if sys.stdout is not None and sys.stdout.isatty() else ""
         lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}{name}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
+    return "\n".join(lines)
+
+
+def _methods(outcome: Outcome) -> str:
+    lines = ["  method               seconds    inertia  log-likelihood  agreement"]
+    for name, seconds, inertia, likelihood, agreement in outcome.methods:
+        lines.append(f"  {name:<19}  {seconds:>7.2f}  {inertia:>9.5g}  {likelihood:>14.4f}  {agreement:>9.3f}")
     return "\n".join(lines)
 
 

@@ -8,15 +8,16 @@ cells keep the first two moments exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
 
-__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "triangle", "unpack"]
+__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "triangle", "unite", "unpack"]
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ class Cells:
     weights : ndarray of shape (n,), float64, > 0
         How many observations each cell stands for.
     means : ndarray of shape (n, d), float64
+        NaN is a feature that the cell lacks: see :mod:`segment.mixture.missing`, whose functions and those built on
+        them take such cells; all others want complete ones.
     scatters : ndarray of shape (n, d * (d + 1) / 2), float64
         Covariance inside each cell, packed as by :func:`pack`. Zero for exact values.
     """
@@ -69,13 +72,6 @@ class Cells:
         return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
 
 
-@lru_cache
-def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the upper triangle of a (d, d) matrix, row by row."""
-    rows, columns = np.triu_indices(d)
-    return rows, columns
-
-
 def pack(matrices: ArrayLike) -> Floats:
     """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
     full = np.asarray(matrices, dtype=np.float64)
@@ -91,6 +87,12 @@ def unpack(triangles: Floats) -> Floats:
     full[..., rows, columns] = triangles
     full[..., columns, rows] = triangles
     return full
+
+
+@cache
+def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of an upper triangle: found once, for small matrices are packed often."""
+    return np.triu_indices(d)
 
 
 def points(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
@@ -113,6 +115,7 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     Parameters
     ----------
     X : array_like of shape (n, d)
+        NaN stands for a missing value, and is one more value to tell rows by.
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default. Rows of weight 0 are left out.
     """
@@ -121,10 +124,8 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     if not used.any():
         raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
     rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
-    order = np.lexsort(rows.T[::-1])
-    rows, weights = rows[order], weights[order]
-    starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
-    return points(rows[starts], np.add.reduceat(weights, starts))
+    order, starts = _equal_rows(rows)
+    return points(rows[order[starts]], np.add.reduceat(weights[order], starts))
 
 
 def merge(*parts: Cells) -> Cells:
@@ -134,6 +135,43 @@ def merge(*parts: Cells) -> Cells:
         np.concatenate([part.means for part in parts]),
         np.concatenate([part.scatters for part in parts]),
     )
+
+
+def unite(parts: Iterable[Cells]) -> Cells:
+    """The cells of many sources as one, taken in one after the other: cells of equal means become one.
+
+    What is held at any time are the distinct values so far and one source, so the sources together can be larger than
+    memory. EM on the result is EM on all sources at once; of exact values nothing is lost. Where the distinct values
+    grow too many, :func:`coarsen` what has come so far.
+
+    Parameters
+    ----------
+    parts : iterable of Cells
+        Of the same features; at least one.
+
+    Returns
+    -------
+    Cells
+        In sorted order of their means, whatever the order of the sources.
+    """
+    held: list[Cells] = []
+    for part in parts:
+        cells = merge(*held, part)
+        order, starts = _equal_rows(cells.means)
+        weights = np.add.reduceat(cells.weights[order], starts)
+        shares = cells.weights[order, None] * cells.scatters[order]
+        held = [Cells(weights, cells.means[order[starts]], np.add.reduceat(shares, starts) / weights[:, None])]
+    if not held:
+        raise SettingsError("parts: the cells of at least one source; got none.")
+    return held[0]
+
+
+def _equal_rows(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The order (n,) that sorts the rows (n, d), and where in it each group of equal rows begins. NaN equals NaN."""
+    order = np.lexsort(rows.T[::-1])
+    placed = rows[order]
+    differ = (placed[1:] != placed[:-1]) & ~(np.isnan(placed[1:]) & np.isnan(placed[:-1]))
+    return order, np.flatnonzero(np.r_[np.ones(min(1, len(rows)), dtype=bool), differ.any(axis=1)])
 
 
 def coarsen(cells: Cells, n_bins: int = 32) -> Cells:

@@ -8,15 +8,17 @@ responsibilities with the same moments, and a cell's scatter S enters both by st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, unpack
+from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 
-__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
+__all__ = ["Fit", "Prior", "e_step", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +96,7 @@ def expectation_maximization(
     Parameters
     ----------
     cells : Cells
-        n cells in d dimensions.
+        n cells in d dimensions. NaN is a missing value; see :mod:`segment.mixture.missing`.
     start : MixtureModel
         Where to begin. Its covariance type is kept.
     prior : Prior
@@ -105,14 +107,14 @@ def expectation_maximization(
     """
     shift, scale = standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
-    prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
+    expect = e_step(cells, shift, scale)
     weight = cells.total_weight
     model, believed = start.rescaled(shift, scale), prior.rescaled(scale)
     objectives: list[float] = []
     log_likelihoods: list[float] = []
     converged = False
     while True:
-        statistics, log_likelihood = expectation(prepared, model)
+        statistics, log_likelihood = expect(model)
         log_likelihoods.append(log_likelihood / weight - log_scale)
         objectives.append(log_likelihoods[-1] + believed.log_density(model) / weight)
         converged = len(objectives) > 1 and abs(objectives[-1] - objectives[-2]) < tol
@@ -181,12 +183,41 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
 
     Spherical covariances know one scale only: there it is the same for all features.
     """
-    centre = cells.centre()
-    variances = np.diagonal(Cells(cells.weights, cells.means - centre, cells.scatters).second_moment())
+    if has_missing(cells):
+        centre, variances = observed_moments(cells)
+    else:
+        centre = cells.centre()
+        variances = np.diagonal(Cells(cells.weights, cells.means - centre, cells.scatters).second_moment())
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
     scale = np.sqrt(np.where(variances > 0, variances, 1.0))
     return centre, scale
+
+
+def e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, float]]:
+    """The E-step on the cells, as a function of the mixture, both in the coordinates ``(x - shift) / scale``.
+
+    A feature that a cell lacks counts with the density that it would have at unit scale, 1 / scale, so that the log
+    likelihood takes the same constant to the original coordinates whatever is missing.
+    """
+    if not has_missing(cells):
+        prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
+        return lambda model: expectation(prepared, model)
+    parts = []
+    for pattern in patterns(cells):
+        there = pattern.observed
+        part = [_prepared(pattern.cells[rows], shift[there], scale[there]) for rows in blocks(len(pattern.rows))]
+        parts.append((there, part))
+    absent = np.isnan(cells.means)
+    constant = float(cells.weights @ (absent @ np.log(scale)))
+
+    def incomplete(model: MixtureModel) -> tuple[Floats, float]:
+        found = [expectation(part, model.marginal(there)) for there, part in parts]
+        given = [regression(model.means, model.covariances, there) for there, _ in parts]
+        statistics = sum(lifted(observed, way) for (observed, _), way in zip(found, given, strict=True))
+        return np.asarray(statistics), constant + sum(log_likelihood for _, log_likelihood in found)
+
+    return incomplete
 
 
 def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from segment.errors import SettingsError
 from segment.mixture.cells import distinct, points
+from segment.mixture.em import Prior
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.incremental import begin, learn
 from segment.mixture.model import MixtureModel
 
 __all__ = ["GaussianMixture"]
@@ -26,8 +28,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by Expectation-Maximisation on weighted samples.
 
     Equal rows are counted once with their joint weight, so data with many duplicates, such as pixels, cost what their
-    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with three additions:
-    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, and restarts run on coarse cells.
+    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with these additions:
+    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, restarts run on coarse cells, and NaN is
+    a missing value: a row counts with the features that it has (Ghahramani & Jordan 1994).
 
     Parameters
     ----------
@@ -49,6 +52,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         given.
     shrinkage : float, default=0.0
         Weight of the pooled within-cluster covariance in every component's, in mean component weights.
+    step_power, step_offset : float, default=0.7 and 2.0
+        How much batch number t counts in `partial_fit`: ``(t + step_offset)**-step_power``. The power is above 0.5 and
+        at most 1; raising either makes later batches change less.
     random_state : int, RandomState instance or None, default=None
 
     Attributes
@@ -59,7 +65,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical.
     converged_ : bool
     n_iter_ : int
-        Iterations of the last stage, on all samples.
+        Iterations of the last stage, on all samples, and batches after it.
     lower_bound_ : float
         Log posterior per unit weight of the fitted mixture: its log likelihood where there is no shrinkage.
     lower_bounds_ : list of float
@@ -89,6 +95,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         shrinkage: float = 0.0,
+        step_power: float = 0.7,
+        step_offset: float = 2.0,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -102,11 +110,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.shrinkage = shrinkage
+        self.step_power = step_power
+        self.step_offset = step_offset
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:  # noqa: ARG002
         """Fit the mixture to X (n, d) with weights (n,); `y` is ignored."""
-        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         random_state = check_random_state(self.random_state)
         cells = distinct(rows, weights)
@@ -130,16 +140,45 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._model = fit.model
-        self.weights_ = fit.model.weights
-        self.means_ = fit.model.means
-        self.covariances_ = _shaped(fit.model.covariances, self.covariance_type)
-        self.precisions_ = _shaped(np.asarray(np.linalg.inv(fit.model.covariances)), self.covariance_type)
+        self._show(fit.model)
+        strength = self.shrinkage / self.n_components
+        self._learner = begin(fit.model, Prior(fit.prior.target, strength, fit.prior.ridge))
         self.converged_ = fit.converged
         self.n_iter_ = max(1, fit.finish.n_iter)
         self.lower_bounds_ = fit.finish.objectives.tolist()
         self.lower_bound_ = self.lower_bounds_[-1]
         return self
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: object = None,  # noqa: ARG002
+        sample_weight: ArrayLike | None = None,
+    ) -> GaussianMixture:
+        """Learn from one more batch X (n, d) with weights (n,), without keeping it; `y` is ignored.
+
+        The first call fits the mixture to its batch, which should have all components in it; every other call, also
+        after `fit`, makes one step of stepwise EM (:func:`segment.mixture.incremental.learn`). `lower_bound_` is the
+        log likelihood of a batch under the mixture that met it. Batches should be random parts of the data.
+        """
+        if not hasattr(self, "_learner"):
+            return self.fit(X, sample_weight=sample_weight)
+        rows = self._rows(X)
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
+        self._learner = learn(self._learner, distinct(rows, weights), power=self.step_power, offset=self.step_offset)
+        self._show(self._learner.model)
+        self.n_iter_ += 1
+        self.lower_bounds_.append(self._learner.log_likelihood)
+        self.lower_bound_ = self.lower_bounds_[-1]
+        return self
+
+    def _show(self, model: MixtureModel) -> None:
+        """Set the attributes that a mixture has."""
+        self._model = model
+        self.weights_ = model.weights
+        self.means_ = model.means
+        self.covariances_ = _shaped(model.covariances, self.covariance_type)
+        self.precisions_ = _shaped(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """The most probable component of each row of X (n, d): shape (n,)."""
@@ -183,13 +222,24 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return np.concatenate(drawn), np.repeat(np.arange(model.n_components), counts)
 
+    def impute(self, X: ArrayLike) -> Floats:
+        """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
+        return self._fitted().impute(self._rows(X))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _fitted(self) -> MixtureModel:
         check_is_fitted(self)
         return self._model
 
     def _rows(self, X: ArrayLike) -> Floats:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)  # type: ignore[no-any-return]
+        return validate_data(  # type: ignore[no-any-return]
+            self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
+        )
 
     @staticmethod
     def _size(X: ArrayLike, sample_weight: ArrayLike | None) -> float:

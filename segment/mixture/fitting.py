@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from segment.mixture.em import (
     standard_coordinates,
 )
 from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
+from segment.mixture.missing import coarsen_patterns, completed, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
@@ -24,6 +26,8 @@ __all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
 Floats = NDArray[np.float64]
 
 INITS = ("k-means++", "random")
+
+_FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def fit_mixture(
     Parameters
     ----------
     cells : Cells
-        n cells in d dimensions.
+        n cells in d dimensions. NaN is a missing value: a cell counts with the features that it has.
     n_components : int
         From 1 to n; 0 where there are no cells, which gives a mixture of nothing.
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -107,6 +111,11 @@ def fit_mixture(
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
     _check(cells, n_components, covariance_type, n_init, shrinkage, reg_covar)
+    if has_missing(cells):
+        settings = {"covariance_type": covariance_type, "shrinkage": shrinkage, "reg_covar": reg_covar}
+        return _fit_incomplete(
+            cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
+        )
     coarse = coarsen(cells)
     if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
         coarse = cells
@@ -135,6 +144,44 @@ def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
     d = model.n_features
     return MixtureFit(Fit(model, mean, mean, True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+
+
+def _fit_incomplete(
+    cells: Cells,
+    n_components: int,
+    init: str | ArrayLike | MixtureModel,
+    n_init: int,
+    *,
+    tol: float,
+    max_iter: int,
+    seed: int,
+    **settings: Any,
+) -> MixtureFit:
+    """Fit a mixture to cells of which some lack features.
+
+    The starts, and what the covariances are pulled towards, come from cells completed by one Gaussian; all iterations
+    that are compared and the finish are those of the incomplete cells.
+    """
+    coarse = coarsen_patterns(cells)
+    if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
+        coarse = cells
+    d = cells.n_features
+    centre, scale = standard_coordinates(coarse, "full")
+    one = MixtureModel(np.ones(1), centre[None], np.diag(scale**2)[None])
+    one = expectation_maximization(coarse, one, Prior(np.eye(d), 0.0, np.zeros(d)), tol=1e-4).model
+    filled = completed(coarse, one.means[0], one.covariances[0])
+    rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)
+    if isinstance(init, MixtureModel):
+        starts = [init]
+    else:
+        starts = [
+            fit_mixture(filled, n_components, init=init, n_init=1, max_iter=_FIRST_STEPS, seed=each, **settings).model
+            for each in range(seed, seed + (n_init if isinstance(init, str) else 1))
+        ]
+    fits = [expectation_maximization(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
+    best = max(fits, key=lambda fit: fit.objectives[-1]).model
+    finish = expectation_maximization(cells, best, rough.prior, tol=tol, max_iter=max_iter)
+    return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), rough.prior)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, pack, points, triangle
+from segment.mixture.missing import has_missing, patterns, regression
 
 __all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "moments", "natural_parameters"]
 
@@ -80,6 +81,12 @@ class MixtureModel:
             self.covariance_type,
         )
 
+    def marginal(self, features: ArrayLike) -> MixtureModel:
+        """The mixture of some of the features, given by their numbers."""
+        index = np.asarray(features, dtype=np.intp)
+        covariances = self.covariances[:, index[:, None], index]
+        return MixtureModel(self.weights, self.means[:, index], covariances, self.covariance_type)
+
     def standard_coordinates(self) -> tuple[Floats, Floats]:
         """Shift and scale, (d,) each, in which the mixture as a whole has mean 0 and variances 1."""
         shift = self.weights @ self.means
@@ -93,7 +100,8 @@ class MixtureModel:
         Parameters
         ----------
         X : array_like of shape (n, d), or Cells
-            The scatter S of a cell takes ``tr(inv(covariance) @ S) / 2`` off its log density.
+            The scatter S of a cell takes ``tr(inv(covariance) @ S) / 2`` off its log density. NaN is a missing value:
+            such a row has the density of the features it has, and a row of none the log weights.
 
         Returns
         -------
@@ -102,6 +110,11 @@ class MixtureModel:
         cells = X if isinstance(X, Cells) else points(X)
         if cells.n_features != self.n_features:
             raise SettingsError(f"X: the mixture has {self.n_features} features; got {cells.n_features}.")
+        if has_missing(cells):
+            joint = np.empty((len(cells), self.n_components))
+            for pattern in patterns(cells):
+                joint[pattern.rows] = self.marginal(pattern.observed).log_joint(pattern.cells)
+            return joint
         shift, scale = self.standard_coordinates()
         parameters = natural_parameters(self.rescaled(shift, scale))
         parameters[:, 0] -= np.log(scale).sum()
@@ -127,6 +140,19 @@ class MixtureModel:
     def predict(self, X: ArrayLike | Cells) -> NDArray[np.intp]:
         """Number 0..k-1 of the most probable component for each row of X (n, d): shape (n,)."""
         return np.asarray(self.log_joint(X).argmax(axis=1))
+
+    def impute(self, X: ArrayLike) -> Floats:
+        """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
+        cells = points(X)
+        filled = cells.means.copy()
+        posteriors = self.posteriors(cells)
+        for pattern in patterns(cells):
+            given = regression(self.means, self.covariances, pattern.observed)
+            expected = pattern.cells.means @ np.swapaxes(given.slopes, 1, 2) + given.intercepts[:, None]
+            rows = filled[pattern.rows]
+            mixed = np.einsum("nk,knd->nd", posteriors[pattern.rows], expected)
+            filled[pattern.rows] = np.where(np.isnan(rows), mixed, rows)
+        return filled
 
 
 def blocks(n: int) -> Iterator[slice]:

@@ -1,0 +1,35 @@
+"""The colours of classes, and of what is written beside them."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["INK", "class_colours"]
+
+Picture = NDArray[np.uint8]
+
+INK = (32, 32, 32)  # of text and frames
+
+# Okabe & Ito's colours for colour-blind readers without black, the first four from dark to light as classes are, then
+# further ones of other lightness.
+_COLOURS = (
+    (0, 114, 178), (213, 94, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (230, 159, 0),
+    (120, 94, 240), (153, 221, 255), (136, 34, 85), (187, 204, 51), (255, 170, 187), (17, 119, 51), (170, 170, 170),
+    (51, 34, 136), (118, 66, 20), (255, 255, 190), (80, 80, 80), (196, 154, 108), (220, 50, 220),
+)  # fmt: skip
+
+
+def class_colours(n_classes: int) -> Picture:
+    """A distinct colour for each class: RGB, shape (n_classes, 3). Class 1 has the same colour in every image."""
+    colours = list(_COLOURS[:n_classes])
+    turn = 0
+    while len(colours) < n_classes:
+        turn += 1
+        hue, light = turn * 0.381966 % 1.0, (0.35, 0.5, 0.65, 0.8)[turn % 4]
+        red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, 0.6))
+        if (red, green, blue) not in colours:
+            colours.append((red, green, blue))
+    return np.array(colours, dtype=np.uint8).reshape(n_classes, 3)

@@ -1,0 +1,253 @@
+"""More data than memory: cells of many sources united, and stepwise EM on one batch after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
+
+from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
+from segment.mixture.cells import Cells, coarsen, distinct, merge, pack, points, unite
+from segment.mixture.em import Prior, expectation_maximization
+from segment.mixture.incremental import begin, learn
+from segment.mixture.model import COVARIANCE_TYPES
+
+NO_PRIOR = Prior(np.eye(2), 0.0, np.zeros(2))
+TRUTH = MixtureModel(
+    np.array([0.5, 0.3, 0.2]),
+    np.array([[0.0, 0.0], [5.0, 5.0], [-4.0, 6.0]]),
+    np.array([[[1.0, 0.5], [0.5, 2.0]], [[2.0, -0.8], [-0.8, 1.0]], [[0.5, 0.0], [0.0, 0.5]]]),
+)
+
+
+def drawn(rng: np.random.Generator, n: int) -> np.ndarray:
+    labels = rng.choice(3, n, p=TRUTH.weights)
+    X = np.empty((n, 2))
+    for c in range(3):
+        X[labels == c] = rng.multivariate_normal(TRUTH.means[c], TRUTH.covariances[c], int((labels == c).sum()))
+    return X
+
+
+def assert_same(first: MixtureModel, second: MixtureModel, tolerance: float = 1e-9) -> None:
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(getattr(first, name), getattr(second, name), rtol=tolerance, atol=tolerance)
+
+
+# Cells of many sources
+
+
+def test_united_cells_are_those_of_all_data_at_once(rng: np.random.Generator) -> None:
+    X = np.round(drawn(rng, 3000))
+    together = distinct(X)
+    united = unite(distinct(part) for part in np.array_split(X, 13))
+    backwards = unite(distinct(part) for part in reversed(np.array_split(X, 7)))
+    for cells in (united, backwards):
+        np.testing.assert_array_equal(cells.means, together.means)
+        np.testing.assert_array_equal(cells.weights, together.weights)
+        np.testing.assert_array_equal(cells.scatters, 0)
+    one, two = fit_mixture(united, 3, shrinkage=0.5), fit_mixture(together, 3, shrinkage=0.5)
+    np.testing.assert_array_equal(one.model.means, two.model.means)
+    np.testing.assert_array_equal(one.model.covariances, two.model.covariances)
+    np.testing.assert_array_equal(one.finish.log_likelihoods, two.finish.log_likelihoods)
+
+
+def test_sources_are_taken_one_after_the_other(rng: np.random.Generator) -> None:
+    alive: list[int] = []
+
+    def sources() -> Iterator[Cells]:
+        for number in range(5):
+            alive.append(number)
+            yield distinct(rng.integers(0, 3, (100, 2)))
+
+    found = unite(sources())
+    assert alive == [0, 1, 2, 3, 4]
+    assert len(found) <= 9
+    assert found.total_weight == 500
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_uniting_keeps_the_moments(seed: int, d: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def source() -> Cells:
+        n = int(rng.integers(1, 30))
+        factors = rng.normal(size=(n, d, d))
+        return Cells(rng.uniform(0.1, 3, n), rng.integers(0, 3, (n, d)) * 1.0, pack(factors @ factors.swapaxes(1, 2)))
+
+    parts = [source() for _ in range(rng.integers(1, 5))]
+    united, apart = unite(parts), merge(*parts)
+    assert len(np.unique(united.means, axis=0)) == len(united)
+    assert united.total_weight == pytest.approx(apart.total_weight)
+    np.testing.assert_allclose(united.centre(), apart.centre(), atol=1e-12)
+    np.testing.assert_allclose(united.second_moment(), apart.second_moment(), atol=1e-9)
+
+
+def test_missing_values_and_coarse_cells_unite() -> None:
+    cells = unite([points([[1.0, np.nan]]), points([[1.0, np.nan], [2.0, 0.0]])])
+    assert cells.weights.tolist() == [1.0, 2.0] or cells.weights.tolist() == [2.0, 1.0]
+    line = points(np.arange(100.0)[:, None])
+    united = unite([coarsen(line[:50], 4), coarsen(line[50:], 4)])
+    np.testing.assert_allclose(united.second_moment(), line.second_moment())
+
+
+def test_no_source_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least one"):
+        unite([])
+
+
+# Stepwise EM
+
+
+def brute_force(batches: list[np.ndarray], model: MixtureModel, power: float, offset: float) -> MixtureModel:
+    """Cappe & Moulines, equations 16 and 17, in the data's own coordinates with SciPy's densities."""
+    weights, means, covariances = model.weights, model.means, model.covariances
+    s0, s1 = weights, weights[:, None] * means
+    s2 = weights[:, None, None] * (covariances + means[:, :, None] * means[:, None, :])
+    for t, X in enumerate(batches, start=1):
+        joint = np.stack(
+            [w * multivariate_normal(m, c).pdf(X) for w, m, c in zip(weights, means, covariances, strict=True)], 1
+        )
+        r = joint / joint.sum(1, keepdims=True) / len(X)
+        eta = (t + offset) ** -power
+        s0 = (1 - eta) * s0 + eta * r.sum(0)
+        s1 = (1 - eta) * s1 + eta * r.T @ X
+        s2 = (1 - eta) * s2 + eta * np.einsum("nk,ni,nj->kij", r, X, X)
+        weights, means = s0 / s0.sum(), s1 / s0[:, None]
+        covariances = s2 / s0[:, None, None] - means[:, :, None] * means[:, None, :]
+    return MixtureModel(weights, means, covariances)
+
+
+@pytest.mark.parametrize(("power", "offset"), [(0.7, 2.0), (1.0, 0.0), (0.51, 10.0)])
+def test_steps_are_those_of_brute_force(power: float, offset: float, rng: np.random.Generator) -> None:
+    batches = [1000 + 50 * drawn(rng, 80) for _ in range(6)]
+    start = fit_mixture(points(batches[0]), 3).model
+    learner = begin(start, NO_PRIOR)
+    for batch in batches:
+        learner = learn(learner, points(batch), power=power, offset=offset)
+    assert_same(learner.model, brute_force(batches, start, power, offset), 1e-7)
+    assert learner.n_batches == 6
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_whole_step_is_an_iteration_of_em(covariance_type: str, rng: np.random.Generator) -> None:
+    cells = points(drawn(rng, 300) * (1, 20))
+    fit = fit_mixture(cells, 3, covariance_type=covariance_type, shrinkage=0.4, max_iter=2, tol=0)
+    prior = Prior(fit.prior.target, 0.4 / 3, np.zeros(2))
+    stepped = learn(begin(fit.model, prior), cells, power=1, offset=0)
+    iterated = expectation_maximization(cells, fit.model, fit.prior, tol=0, max_iter=1)
+    assert_same(stepped.model, iterated.model)
+    assert stepped.log_likelihood == pytest.approx(iterated.log_likelihoods[0])
+
+
+def test_where_em_stands_still_so_do_steps(rng: np.random.Generator) -> None:
+    cells = points(drawn(rng, 500))
+    model = fit_mixture(cells, 3, tol=1e-14, max_iter=3000).model
+    learner = begin(model, NO_PRIOR)
+    for _ in range(5):
+        learner = learn(learner, cells)
+    assert_same(learner.model, model, 1e-4)
+
+
+def test_many_batches_come_near_the_fit_to_all_data(rng: np.random.Generator) -> None:
+    batches = [drawn(rng, 300) for _ in range(60)]
+    whole = np.concatenate(batches)
+    best = fit_mixture(points(whole), 3).model.score_samples(whole).mean()
+    learner = begin(fit_mixture(points(batches[0]), 3).model, NO_PRIOR)
+    first = learner.model.score_samples(whole).mean()
+    for batch in batches[1:]:
+        learner = learn(learner, points(batch))
+    last = learner.model.score_samples(whole).mean()
+    assert first < last <= best + 1e-9
+    assert best - last < 0.1 * (best - first)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(0.51, 1), st.floats(0, 20))
+@settings(max_examples=30, deadline=None)
+def test_what_is_learnt_is_a_mixture(seed: int, covariance_type: str, power: float, offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    first = rng.normal(size=(30, 2)) * 10 ** rng.uniform(-3, 3, 2)
+    fit = fit_mixture(points(first), 3, covariance_type=covariance_type, n_init=1, shrinkage=0.1, max_iter=5)
+    learner = begin(fit.model, Prior(fit.prior.target, 0.1 / 3, np.zeros(2)))
+    for _ in range(3):
+        learner = learn(learner, points(rng.normal(size=(10, 2)) * first.std(axis=0)), power=power, offset=offset)
+    model = learner.model
+    assert model.weights.sum() == pytest.approx(1)
+    assert (np.linalg.eigvalsh(model.covariances) > 0).all()
+    assert model.covariance_type == covariance_type
+
+
+def test_batches_may_lack_values(rng: np.random.Generator) -> None:
+    batches = [np.where(rng.random((400, 2)) < 0.2, np.nan, drawn(rng, 400)) for _ in range(30)]
+    learner = begin(fit_mixture(points(batches[0]), 3).model, NO_PRIOR)
+    for batch in batches[1:]:
+        learner = learn(learner, points(batch))
+    order = np.argsort(-learner.model.weights)
+    np.testing.assert_allclose(learner.model.means[order], TRUTH.means, atol=0.2)
+
+
+def test_wrong_steps_are_refused() -> None:
+    learner = begin(TRUTH, NO_PRIOR)
+    cells = points([[0.0, 0.0]])
+    with pytest.raises(SettingsError, match="power"):
+        learn(learner, cells, power=0.5)
+    with pytest.raises(SettingsError, match="offset"):
+        learn(learner, cells, offset=-1)
+    with pytest.raises(SettingsError, match="features"):
+        learn(learner, points([[0.0]]))
+
+
+# The estimator
+
+
+def test_the_estimator_learns_from_batches(rng: np.random.Generator) -> None:
+    batches = [drawn(rng, 500) for _ in range(20)]
+    model = GaussianMixture(3, random_state=0)
+    for batch in batches:
+        assert model.partial_fit(batch) is model
+    np.testing.assert_allclose(model.means_[np.argsort(-model.weights_)], TRUTH.means, atol=0.2)
+    assert model.lower_bound_ == model.lower_bounds_[-1]
+    again = GaussianMixture(3, random_state=0).fit(batches[0])
+    np.testing.assert_array_equal(again.means_, GaussianMixture(3, random_state=0).partial_fit(batches[0]).means_)
+    before, iterations = again.means_, again.n_iter_
+    again.partial_fit(batches[1])
+    assert not np.array_equal(again.means_, before)
+    assert again.n_iter_ == iterations + 1
+    np.testing.assert_allclose(again.precisions_, np.linalg.inv(again.covariances_))
+    with pytest.raises(ValueError, match="3 features"):
+        again.partial_fit(np.zeros((5, 3)))
+    refitted = again.fit(batches[0])
+    np.testing.assert_array_equal(refitted.means_, before)
+
+
+def test_weights_of_a_batch_are_repetitions(rng: np.random.Generator) -> None:
+    first, second = drawn(rng, 200), drawn(rng, 100)
+    times = rng.integers(1, 4, 100)
+    weighted = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(second, sample_weight=times)
+    repeated = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(np.repeat(second, times, axis=0))
+    np.testing.assert_allclose(weighted.means_, repeated.means_)
+
+
+def test_the_step_settings_reach_the_steps(rng: np.random.Generator) -> None:
+    first, second = drawn(rng, 200), drawn(rng, 200) + 3
+    moves = []
+    for offset in (0.0, 1000.0):
+        model = GaussianMixture(3, step_offset=offset, random_state=0).partial_fit(first)
+        before = model.means_
+        moves.append(np.abs(model.partial_fit(second).means_ - before).max())
+    assert moves[1] < moves[0] / 10
+    with pytest.raises(SettingsError, match="power"):
+        GaussianMixture(3, step_power=0.2).partial_fit(first).partial_fit(second)
+
+
+def test_shrinkage_is_as_strong_in_a_step_as_in_the_fit(rng: np.random.Generator) -> None:
+    X = drawn(rng, 400)
+    model = GaussianMixture(3, shrinkage=1, tol=1e-13, max_iter=2000, step_power=1, step_offset=0, random_state=0).fit(
+        X
+    )
+    before = model.fit(X).covariances_
+    np.testing.assert_allclose(model.partial_fit(X).covariances_, before, rtol=1e-3)
