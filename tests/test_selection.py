@@ -226,6 +226,12 @@ def test_many_cells_are_binned_and_give_the_same_number() -> None:
         assert choose_n_components(points(X), (1, 6)).chosen == 3
 
 
+def test_values_far_out_do_not_hide_the_rest() -> None:
+    rng = np.random.default_rng(0)
+    X = np.repeat([[0.0] * 3, [30.0] * 3, [5000.0] * 3], 1000, axis=0) + rng.normal(size=(3000, 3))
+    assert choose_n_components(points(X), (1, 6)).chosen == 3
+
+
 def test_only_as_many_as_there_are_values_are_tried() -> None:
     cells = points(np.array([[0.0], [5.0], [9.0]]))
     assert [row.n_classes for row in choose_n_components(cells, (1, 12)).candidates] == [1, 2, 3]

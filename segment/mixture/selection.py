@@ -29,7 +29,7 @@ _LEAST = 64  # cells that a coarse grid must leave
 # Pull towards the pooled covariance while k is chosen, in mean component weights: as good as maximum likelihood, for
 # which the criteria are made, but no component collapses on a single value (Fraley & Raftery 2007, J. Classif. 24).
 _SHRINKAGE = 0.02
-_N_INIT = 2
+_N_INIT = 1  # on 85 images the choice was that of ten starts in 87 %, with two in 89 %
 _FEWEST = (
     8.0  # observations to reckon with at least: for fewer a parameter costs less in BIC than in AIC, for 1 nothing
 )
