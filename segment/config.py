@@ -158,6 +158,11 @@ class SegmentConfig:
     tol: float = _setting(
         1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
     )
+    tol_step: float = _setting(
+        1e-3,
+        "Mixture",
+        "Do not stop while an iteration moves a parameter by more than this, in standard deviations of the image.",
+    )
     max_iter: int = _setting(200, "Mixture", "Most EM iterations.", low=1)
 
     smooth_radius: float = _setting(

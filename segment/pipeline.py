@@ -123,6 +123,7 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
         n_init=config.n_init,
         shrinkage=config.shrinkage,
         tol=config.tol,
+        tol_step=config.tol_step,
         max_iter=config.max_iter,
         metric=space.start_metric(cells) if k else None,
         seed=config.seed,

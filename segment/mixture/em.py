@@ -13,10 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.mixture.acceleration import Leaper
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 
-__all__ = ["Fit", "Prior", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
+__all__ = [
+    "Fit",
+    "Prior",
+    "expectation",
+    "expectation_maximization",
+    "largest_move",
+    "maximization",
+    "standard_coordinates",
+]
 
 Floats = NDArray[np.float64]
 
@@ -73,13 +82,16 @@ class Fit:
     log_likelihoods : ndarray of shape (n_iter + 1,), float64
         Log likelihood per unit weight at the same moments; the same as `objectives` without a prior.
     converged : bool
-        Whether the objective stood still within the tolerance before the iterations ran out.
+        Whether objective and parameters stood still within the tolerances before the iterations ran out.
+    n_evaluations : int
+        How often the E-step was computed: n_iter + 1, and once more for every leap that was taken back.
     """
 
     model: MixtureModel
     objectives: Floats
     log_likelihoods: Floats
     converged: bool
+    n_evaluations: int
 
     @property
     def n_iter(self) -> int:
@@ -87,9 +99,16 @@ class Fit:
 
 
 def expectation_maximization(
-    cells: Cells, start: MixtureModel, prior: Prior, *, tol: float = 1e-6, max_iter: int = 200
+    cells: Cells,
+    start: MixtureModel,
+    prior: Prior,
+    *,
+    tol: float = 1e-6,
+    tol_step: float = np.inf,
+    max_iter: int = 200,
+    accelerate: bool = True,
 ) -> Fit:
-    """Improve a mixture until its log posterior stands still.
+    """Improve a mixture until its log posterior and its parameters stand still.
 
     Parameters
     ----------
@@ -99,27 +118,65 @@ def expectation_maximization(
         Where to begin. Its covariance type is kept.
     prior : Prior
     tol : float, >= 0
-        Stop when an iteration gains less than this in log posterior per unit weight (nats a pixel).
+        Stop when an EM step gains less than this in log posterior per unit weight (nats a pixel).
+    tol_step : float, >= 0
+        And when it moves no parameter by more than this; see :func:`largest_move`.
     max_iter : int, >= 0
-        Stop after this many iterations in any case.
+        Stop after this many E-steps beyond the first in any case.
+    accelerate : bool
+        Leap ahead after every second step (:mod:`segment.mixture.acceleration`). A leap that lowers the objective is
+        taken back and the plain step made in its place, so the objective never falls. False is plain EM.
     """
     shift, scale = standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
     prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
     weight = cells.total_weight
-    model, believed = start.rescaled(shift, scale), prior.rescaled(scale)
+    believed = prior.rescaled(scale)
+    leaper = Leaper()
+    model = reached = stepped = start.rescaled(shift, scale)
     objectives: list[float] = []
     log_likelihoods: list[float] = []
     converged = False
-    while True:
-        statistics, log_likelihood = expectation(prepared, model)
-        log_likelihoods.append(log_likelihood / weight - log_scale)
-        objectives.append(log_likelihoods[-1] + believed.log_density(model) / weight)
-        converged = len(objectives) > 1 and abs(objectives[-1] - objectives[-2]) < tol
-        if converged or len(objectives) > max_iter:
-            break
-        model = maximization(statistics, model, believed)
-    return Fit(model.rescaled(-shift / scale, 1 / scale), np.array(objectives), np.array(log_likelihoods), converged)
+    n_evaluations = 0
+    while not converged and n_evaluations <= max_iter:
+        statistics, total = expectation(prepared, model)
+        n_evaluations += 1
+        log_likelihood = total / weight - log_scale
+        objective = log_likelihood + believed.log_density(model) / weight
+        leapt = model is not stepped
+        if leapt and not objective >= objectives[-1]:
+            leaper.refuse()
+            model = stepped
+            continue
+        gain = objective - objectives[-1] if objectives else np.inf
+        converged = not leapt and abs(gain) < tol and largest_move(reached, model) <= tol_step
+        objectives.append(objective)
+        log_likelihoods.append(log_likelihood)
+        reached = model
+        stepped = maximization(statistics, model, believed)
+        model = leaper.propose(model, stepped) if accelerate else stepped
+    return Fit(
+        reached.rescaled(-shift / scale, 1 / scale),
+        np.array(objectives),
+        np.array(log_likelihoods),
+        converged,
+        n_evaluations,
+    )
+
+
+def largest_move(before: MixtureModel, after: MixtureModel) -> float:
+    """The largest change of a parameter between two mixtures in standard coordinates.
+
+    Means and covariances are then in units of the data's standard deviations and variances, weights are shares.
+    """
+    return max(
+        float(np.abs(a - b).max())
+        for a, b in (
+            (before.weights, after.weights),
+            (before.means, after.means),
+            (before.covariances, after.covariances),
+        )
+    )
 
 
 def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Floats, float]:

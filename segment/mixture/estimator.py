@@ -35,9 +35,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     tol : float, default=1e-6
         Least gain in log posterior per unit weight that an iteration must make.
+    tol_step : float, default=1e-3
+        Iterations also go on while they move a parameter by more than this, in standard deviations of the data.
     reg_covar : float, default=1e-6
         Added to the diagonal of the covariances.
     max_iter : int, default=200
+    accelerate : bool, default=True
+        Leap ahead where EM creeps. False makes every iteration a plain EM step, as scikit-learn's are.
     n_init : int, default=5
     init_params : {"k-means++", "random"}, default="k-means++"
         What random starts are made of.
@@ -81,8 +85,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         *,
         covariance_type: str = "full",
         tol: float = 1e-6,
+        tol_step: float = 1e-3,
         reg_covar: float = 1e-6,
         max_iter: int = 200,
+        accelerate: bool = True,
         n_init: int = 5,
         init_params: str = "k-means++",
         weights_init: ArrayLike | None = None,
@@ -94,8 +100,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
+        self.tol_step = tol_step
         self.reg_covar = reg_covar
         self.max_iter = max_iter
+        self.accelerate = accelerate
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
@@ -121,7 +129,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             shrinkage=self.shrinkage,
             reg_covar=self.reg_covar,
             tol=self.tol,
+            tol_step=self.tol_step,
             max_iter=self.max_iter,
+            accelerate=self.accelerate,
             seed=int(random_state.randint(np.iinfo(np.int32).max)),
         )
         if not fit.converged:

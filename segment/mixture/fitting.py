@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,7 +64,9 @@ def fit_mixture(
     shrinkage: float = 0.0,
     reg_covar: float = 0.0,
     tol: float = 1e-6,
+    tol_step: float = 1e-3,
     max_iter: int = 200,
+    accelerate: bool = True,
     metric: Floats | None = None,
     seed: int = 0,
 ) -> MixtureFit:
@@ -90,9 +93,14 @@ def fit_mixture(
     reg_covar : float, >= 0
         Added to the diagonal of the covariances, in squared data units. Cells with scatter do not need it.
     tol : float, >= 0
-        Stop when an iteration gains less than this in log posterior per unit weight.
+        Stop when an iteration gains less than this in log posterior per unit weight,
+    tol_step : float, >= 0
+        and moves no parameter by more than this, in units of the data's standard deviation.
     max_iter : int, >= 1
-        Most iterations of each stage.
+        Most E-steps of each stage beyond the first.
+    accelerate : bool
+        Leap ahead where EM creeps (:mod:`segment.mixture.acceleration`): the same optima in fewer steps. False is plain
+        EM.
     metric : ndarray of shape (d, m), optional
         Clusters are looked for among the rows of ``means @ metric``. By default every feature is divided by its
         standard deviation. EM itself does not depend on it.
@@ -122,16 +130,19 @@ def fit_mixture(
         starts = [init]
     else:
         starts = [_clusters(coarse, found.labels, n_components, covariance_type, prior) for found in partitions]
-    fits = [expectation_maximization(coarse, start, prior, tol=tol, max_iter=max_iter) for start in starts]
+    improve = partial(
+        expectation_maximization, prior=prior, tol=tol, tol_step=tol_step, max_iter=max_iter, accelerate=accelerate
+    )
+    fits = [improve(coarse, start) for start in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1])
-    finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)
+    finish = best if coarse is cells else improve(cells, best.model)
     return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), prior)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
     """The fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
 
 
 def _check(
