@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import sys
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segment.errors import SettingsError
 
-__all__ = ["GROUPS", "SegmentConfig", "Setting", "settings"]
+__all__ = ["COLOUR", "GROUPS", "SegmentConfig", "Setting", "settings"]
 
 GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Clean-up", "Output")
+
+COLOUR = "#RRGGBB"  # how a colour is written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class Setting:
     low, high : float
         The range, both ends included.
     choices : tuple of str
-        The allowed values of a str or tuple; empty for numbers and flags.
+        The allowed values of a str or tuple; empty for numbers, flags and a tuple of colours.
     option : str
         Its name on the command line.
     """
@@ -52,6 +55,8 @@ class Setting:
         """The value in the setting's own type; a SettingsError says what is wrong with it."""
         if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number or flag of NumPy
             value = value.item()
+        if self.type is tuple and not self.choices:
+            return self._colours(value)
         if self.type is tuple:
             parts = value.split(",") if isinstance(value, str) else value
             several = isinstance(parts, (tuple, list, set, frozenset)) and len(parts) > 0
@@ -73,6 +78,16 @@ class Setting:
             bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
             raise self._refusal(f"{kind} {bound}", value)
         return self.type(value)
+
+    def _colours(self, value: Any) -> tuple[str, ...]:
+        """Colours as #rrggbb, in the order given."""
+        parts = (value,) if isinstance(value, str) else value
+        if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
+            raise self._refusal(f"colours written {COLOUR}", value)
+        for part in parts:
+            if not re.fullmatch("#[0-9a-fA-F]{6}", part):
+                raise self._refusal(f"colours written {COLOUR}, with six hexadecimal digits", part)
+        return tuple(part.lower() for part in parts)
 
     def _refusal(self, rule: str, value: Any) -> SettingsError:
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
@@ -140,13 +155,19 @@ class SegmentConfig:
         choices=("full", "tied", "diag", "spherical"),
     )
     init: str = _setting(
-        "k-means++",
+        "mixed",
         "Mixture",
-        "Where the fit starts: k-means clusters or random colours.",
-        choices=("k-means++", "random"),
+        "Where the fit starts: colours far from each other (k-means++), random colours, both in turn, or the clusters "
+        "of Ward's hierarchy.",
+        choices=("mixed", "k-means++", "random", "ward"),
+    )
+    seed_color: tuple[str, ...] = _setting(
+        (),
+        "Mixture",
+        "Start a class at this colour; may be repeated up to k times. The other classes start far from it.",
     )
     n_init: int = _setting(
-        10, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+        80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
     )
     shrinkage: float = _setting(
         1.5,

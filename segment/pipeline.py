@@ -119,7 +119,7 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
         cells,
         k,
         covariance_type=config.covariance_type,
-        init=config.init,
+        init=_init(space, config, k),
         n_init=config.n_init,
         shrinkage=config.shrinkage,
         tol=config.tol,
@@ -131,6 +131,19 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
     if not fit.converged:
         warnings.append(f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol")
     return fit, tuple(warnings)
+
+
+def _init(space: FeatureSpace, config: SegmentConfig, k: int) -> str | NDArray[np.float64]:
+    """Where the fit starts: the features of given colours, or a name."""
+    if len(config.seed_color) > config.k:
+        raise SettingsError(
+            f"seed_color (--seed-color): at most one for each of {config.k} classes; "
+            f"got {len(config.seed_color)}. Raise -k."
+        )
+    if not config.seed_color:
+        return config.init
+    colours = np.array([tuple(bytes.fromhex(colour[1:])) for colour in config.seed_color[:k]], dtype=np.uint8)
+    return space.of_colours(colours.reshape(-1, 3))
 
 
 def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:

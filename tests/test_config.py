@@ -40,7 +40,7 @@ def test_every_setting_is_described_and_its_default_within_its_range(setting: Se
         assert setting.low <= setting.default <= setting.high
         assert setting.choices == ()
     if setting.type in (str, tuple):
-        assert len(set(setting.choices)) == len(setting.choices) > 1
+        assert len(set(setting.choices)) == len(setting.choices) > (1 if setting.default else -1)
 
 
 def test_settings_are_the_fields_in_the_order_of_the_groups() -> None:
@@ -75,6 +75,17 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
+        (
+            "seed_color",
+            "blue",
+            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 'blue'.",
+        ),
+        (
+            "seed_color",
+            ["#12345g"],
+            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
+        ),
+        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB; got 5."),
         ("save", "", "save (--save): one or more of segmented, labels; got ''."),
         ("save", (), "save (--save): one or more of segmented, labels; got ()."),
         ("save", "labels,picture", "save (--save): one or more of segmented, labels; got 'labels,picture'."),
@@ -162,7 +173,7 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
         if setting.type is bool:
             assert setting.default is False  # a flag that is not given is off
         else:
-            shown = ",".join(setting.default) if setting.type is tuple else setting.default
+            shown = ",".join(setting.default) or "none" if setting.type is tuple else setting.default
             (tail,) = re.findall(re.escape(setting.help) + r" \[default: ([^]]*)\]", text)
             assert setting.type is tuple or setting.type(tail) == setting.default
             assert setting.type is not tuple or tail == shown
@@ -190,7 +201,11 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             other[setting.name] = True
             arguments.append(setting.option)
             continue
-        if setting.type is tuple:
+        if setting.type is tuple and not setting.choices:
+            other[setting.name] = ("#0a0b0c", "#ffeedd")
+            arguments += [setting.option, "#0a0b0c"]
+            word = "#FFeedd"
+        elif setting.type is tuple:
             other[setting.name] = setting.choices[1:]
             word = ",".join(other[setting.name])
         elif setting.type is str:

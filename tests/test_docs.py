@@ -34,7 +34,7 @@ def default_of(setting: Setting) -> str:
     if setting.type is bool:
         return "off"
     if setting.type is tuple:
-        return ",".join(setting.default)
+        return ",".join(setting.default) or "none"
     return f"{setting.default:.10g}" if isinstance(setting.default, float) else str(setting.default)
 
 
@@ -43,6 +43,8 @@ def values_of(setting: Setting) -> str:
         return ""
     if setting.choices:
         return ", ".join(setting.choices)
+    if setting.type is tuple:
+        return "#RRGGBB"
     return f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
 
 

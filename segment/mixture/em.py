@@ -139,9 +139,9 @@ def expectation_maximization(
     converged = False
     n_evaluations = 0
     while not converged and n_evaluations <= max_iter:
-        statistics, total = expectation(prepared, model)
+        statistics, totals = expectation(prepared, model)
         n_evaluations += 1
-        log_likelihood = total / weight - log_scale
+        log_likelihood = float(totals[0]) / weight - log_scale
         objective = log_likelihood + believed.log_density(model) / weight
         leapt = model is not stepped
         if leapt and not objective >= objectives[-1]:
@@ -179,7 +179,7 @@ def largest_move(before: MixtureModel, after: MixtureModel) -> float:
     )
 
 
-def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Floats, float]:
+def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel, n_runs: int = 1) -> tuple[Floats, Floats]:
     """The E-step, and the sums that the M-step needs.
 
     Parameters
@@ -187,35 +187,38 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> t
     prepared : list of (weights, moments)
         The cells in blocks: arrays of shape (b,) and (m, b), as :func:`segment.mixture.model.moments` makes them.
     model : MixtureModel
+    n_runs : int, >= 1
+        How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
 
     Returns
     -------
     statistics : ndarray of shape (k, m), float64
         The moments of all cells, summed with weight times responsibility. Column 0 is each component's weight.
-    log_likelihood : float
+    log_likelihoods : ndarray of shape (n_runs,), float64
         Sum of the weights times the cells' log densities.
     """
     parameters = natural_parameters(model)
     statistics = np.zeros_like(parameters)
-    log_likelihood = 0.0
+    log_likelihoods = np.zeros(n_runs)
     for weights, moment in prepared:
-        joint = parameters @ moment
-        top = joint.max(axis=0)
-        joint -= top
+        joint = (parameters @ moment).reshape(n_runs, -1, len(weights))
+        top = joint.max(axis=1)
+        joint -= top[:, None]
         np.exp(joint, out=joint)
-        total = joint.sum(axis=0)
-        log_likelihood += float(weights @ (top + np.log(total)))
-        joint *= weights / total
-        statistics += joint @ moment.T
-    return statistics, log_likelihood
+        total = joint.sum(axis=1)
+        log_likelihoods += (top + np.log(total)) @ weights
+        joint *= (weights / total)[:, None]
+        statistics += joint.reshape(len(parameters), -1) @ moment.T
+    return statistics, log_likelihoods
 
 
-def maximization(statistics: Floats, previous: MixtureModel, prior: Prior) -> MixtureModel:
+def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
     """The M-step: the mixture of highest posterior given the sums of the E-step.
 
-    A component that holds no weight keeps the mean and covariance it had in `previous`.
+    A component that holds no weight keeps the mean and covariance it had in `previous`. `n_runs` is as in
+    :func:`expectation`.
     """
-    k, d = previous.means.shape
+    d = previous.n_features
     counts = statistics[:, 0]
     alive = counts > np.finfo(float).eps * counts.sum()
     divisor = np.where(alive, counts, 1.0)[:, None]
@@ -224,13 +227,15 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior) -> Mi
     within = np.where(alive[:, None, None], within, previous.covariances)
     mass = np.where(alive, counts, 0.0)[:, None, None]
     if previous.covariance_type == "tied":
-        shrunk = ((mass * within).sum(axis=0) + k * prior.strength * prior.target) / (mass.sum() + k * prior.strength)
-        shrunk = np.broadcast_to(shrunk, (k, d, d))
+        runs = (mass * within + prior.strength * prior.target).reshape(n_runs, -1, d, d)
+        pooled = runs.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
+        shrunk = np.repeat(pooled, runs.shape[1], axis=0)
     else:
         held = np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
         shrunk = np.where(alive[:, None, None], (mass * within + prior.strength * prior.target) / held, within)
     covariances = _constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
-    return MixtureModel(counts / counts.sum(), means, _floored(covariances), previous.covariance_type)
+    shares = counts / counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
+    return MixtureModel(shares, means, _floored(covariances), previous.covariance_type)
 
 
 def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:

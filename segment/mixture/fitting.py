@@ -17,14 +17,21 @@ from segment.mixture.em import (
     maximization,
     standard_coordinates,
 )
-from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
+from segment.mixture.initialization import assign, k_means, k_means_plus_plus, random_cells, ward
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
+from segment.mixture.restarts import promising, short_runs
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture"]
 
 Floats = NDArray[np.float64]
 
-INITS = ("k-means++", "random")
+INITS = ("mixed", "k-means++", "random", "ward")
+
+_COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
+_SHORT = 30  # iterations that tell good starts from poor ones
+_N_FINALISTS = 6
+_N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
+_MOST_FOR_WARD = 2000  # cells; time grows with their square
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,16 @@ class MixtureFit:
     model : MixtureModel
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
-    restarts : ndarray of shape (n_init,), float64
-        Log posterior per unit weight that every start reached on the coarse cells.
+    restarts : ndarray of shape (n_starts,), float64
+        Log posterior per unit weight that every start came to in its short run on the coarsest cells.
+    finalists : ndarray of shape (n_finalists,), float64
+        Log posterior per unit weight that the most promising starts reached on the coarse cells.
     prior : Prior
     """
 
     finish: Fit
     restarts: Floats
+    finalists: Floats
     prior: Prior
 
     @property
@@ -59,7 +69,7 @@ def fit_mixture(
     n_components: int,
     *,
     covariance_type: str = "full",
-    init: str | ArrayLike | MixtureModel = "k-means++",
+    init: str | ArrayLike | MixtureModel = "mixed",
     n_init: int = 5,
     shrinkage: float = 0.0,
     reg_covar: float = 0.0,
@@ -72,8 +82,8 @@ def fit_mixture(
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
 
-    Every start is improved on coarse cells, where an iteration costs next to nothing; the best of them is finished on
-    the cells themselves.
+    Every start makes a short run on very coarse cells, where an iteration costs next to nothing; the most promising are
+    continued on coarse cells, and the best of them is finished on the cells themselves.
 
     Parameters
     ----------
@@ -83,8 +93,9 @@ def fit_mixture(
         From 1 to n; 0 where there are no cells, which gives a mixture of nothing.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Free matrices, one matrix for all, free variances, or one variance a component.
-    init : {"k-means++", "random"}, array_like of shape (k, d), or MixtureModel
-        Starts from k-means clusters or from random cells, from given means, or from a given mixture as it is.
+    init : {"mixed", "k-means++", "random", "ward"}, array_like of shape (at most k, d), or MixtureModel
+        Starts from cells far from each other and from random cells in turn, from either alone, from the clusters of
+        Ward's hierarchy, from given means (completed by cells far from them), or from a given mixture as it is.
     n_init : int, >= 1
         Number of starts where they are random. Raising it costs little and misses the best optimum less often.
     shrinkage : float, >= 0
@@ -115,34 +126,36 @@ def fit_mixture(
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
     _check(cells, n_components, covariance_type, n_init, shrinkage, reg_covar)
-    coarse = coarsen(cells)
-    if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
-        coarse = cells
+    coarse = _coarser(cells, _COARSE, n_components)
+    coarsest = _coarser(coarse, _COARSEST, n_components)
     ruler = _standardising(coarse) if metric is None else metric
-    partitions = _partitions(coarse, n_components, init, n_init, ruler, np.random.default_rng(seed))
-    tightest = min(partitions, key=lambda partition: partition.inertia)
     prior = Prior(
-        _pooled_covariance(coarse, tightest.labels, n_components),
+        _pooled_covariance(coarse, coarsest, n_components, ruler, _N_REFERENCE if shrinkage > 0 else 1),
         shrinkage * cells.total_weight / n_components,
         np.full(cells.n_features, float(reg_covar)),
     )
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
-        starts = [_clusters(coarse, found.labels, n_components, covariance_type, prior) for found in partitions]
+        drawn = _first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
+        starts = [_clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
+    n_short = min(_SHORT, max_iter) if len(starts) > 1 else 0
+    advanced, worth = short_runs(coarsest, starts, prior, n_iter=n_short)
     improve = partial(
         expectation_maximization, prior=prior, tol=tol, tol_step=tol_step, max_iter=max_iter, accelerate=accelerate
     )
-    fits = [improve(coarse, start) for start in starts]
-    best = max(fits, key=lambda fit: fit.objectives[-1])
+    finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]
+    best = max(finals, key=lambda fit: fit.objectives[-1])
     finish = best if coarse is cells else improve(cells, best.model)
-    return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), prior)
+    return MixtureFit(finish, worth, np.array([fit.objectives[-1] for fit in finals]), prior)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
     """The fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+    return MixtureFit(
+        Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d))
+    )
 
 
 def _check(
@@ -166,29 +179,49 @@ def _standardising(cells: Cells) -> Floats:
     return np.diag(1 / standard_coordinates(cells, "full")[1])
 
 
-def _partitions(
-    cells: Cells, k: int, init: str | ArrayLike | MixtureModel, n_init: int, metric: Floats, rng: np.random.Generator
-) -> list[Partition]:
-    """The clusters that the starts are made of. Distances are those of ``means @ metric``."""
+def _coarser(cells: Cells, n_bins: int, k: int) -> Cells:
+    """Coarser cells where that makes them at most half as many and leaves enough for k components."""
+    coarse = coarsen(cells, n_bins)
+    return cells if len(coarse) < max(8 * k, 64) or len(coarse) > len(cells) / 2 else coarse
+
+
+def _first_clusters(
+    cells: Cells, k: int, init: str | ArrayLike, n_init: int, metric: Floats, rng: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """The clusters that the starts are made of, as labels (n,). Distances are those of ``means @ metric``."""
     measured = points(cells.means @ metric, cells.weights)
-    if isinstance(init, MixtureModel):
-        return [assign(measured, init.means @ metric)]
     if isinstance(init, str):
-        if init == "k-means++":
-            return [k_means(measured, k_means_plus_plus(measured, k, rng)) for _ in range(n_init)]
-        if init == "random":
-            return [assign(measured, random_cells(measured, k, rng)) for _ in range(n_init)]
-        raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
-    means = np.asarray(init, dtype=np.float64)
-    if means.shape != (k, cells.n_features) or not np.isfinite(means).all():
-        raise SettingsError(f"init: finite means of shape ({k}, {cells.n_features}); got shape {means.shape}.")
-    return [assign(measured, means @ metric)]
+        if init == "ward":
+            few = measured
+            if len(measured) > _MOST_FOR_WARD:
+                few = assign(measured, random_cells(measured, _MOST_FOR_WARD, rng)).clusters(measured)
+            centres = [ward(few, k)]
+        elif init in INITS:
+            far = [init == "k-means++" or (init == "mixed" and start % 2 == 0) for start in range(n_init)]
+            centres = [k_means_plus_plus(measured, k, rng) if f else random_cells(measured, k, rng) for f in far]
+        else:
+            raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
+    else:
+        means = np.asarray(init, dtype=np.float64)
+        if means.ndim != 2 or means.shape[1] != cells.n_features or len(means) > k or not np.isfinite(means).all():
+            raise SettingsError(f"init: finite means, at most ({k}, {cells.n_features}); got shape {means.shape}.")
+        n_starts = n_init if len(means) < k else 1
+        centres = [k_means_plus_plus(measured, k, rng, given=means @ metric) for _ in range(n_starts)]
+    return [assign(measured, each).labels for each in centres]
 
 
-def _pooled_covariance(cells: Cells, labels: NDArray[np.intp], k: int) -> Floats:
-    """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included."""
-    d = cells.n_features
-    clusters = _clusters(cells, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
+def _pooled_covariance(coarse: Cells, coarsest: Cells, k: int, metric: Floats, n_runs: int) -> Floats:
+    """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included.
+
+    The clusters are those of k-means, the tightest of several runs; they depend on no seed and on no start of EM.
+    """
+    rng = np.random.default_rng(0)
+    rough = points(coarsest.means @ metric, coarsest.weights)
+    runs = [k_means(rough, k_means_plus_plus(rough, k, rng)) for _ in range(n_runs)]
+    tightest = min(runs, key=lambda run: run.inertia)
+    labels = k_means(points(coarse.means @ metric, coarse.weights), tightest.centres).labels
+    d = coarse.n_features
+    clusters = _clusters(coarse, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
     return np.asarray(np.einsum("k,kij->ij", clusters.weights, clusters.covariances))
 
 
