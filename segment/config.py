@@ -176,6 +176,18 @@ class SegmentConfig:
         "more makes the classes more alike in shape.",
         high=1000,
     )
+    tails: str = _setting(
+        "gaussian",
+        "Mixture",
+        "Tails of the components; those of Student's t are heavier, so colours far off weigh less.",
+        choices=("gaussian", "student"),
+    )
+    noise: bool = _setting(
+        False, "Mixture", "Allow for colours that belong to no class: they do not pull at the classes."
+    )
+    reject: float = _setting(
+        0.0, "Mixture", "Leave this share of the pixels, those of the least likely colours, without a label.", high=1
+    )
     tol: float = _setting(
         1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
     )

@@ -21,7 +21,7 @@ from segment.mixture.fitting import MixtureFit, fit_mixture
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, shrink, to_greyscale
 from segment.segmentation import Segmentation
-from segment.segmenter import label_cells, order_components
+from segment.segmenter import label_cells, order_components, rejection_threshold
 from segment.statistics import ClassRow, class_table
 
 __all__ = ["segment_image"]
@@ -75,7 +75,9 @@ def segment_image(
     fit, warnings = _fit(cells, space, config)
     model = order_components(fit.model, space.lightness(fit.model.means))
     tell("labelling pixels")
-    raw = index.spread(lambda colours: label_cells(model, space.cells(colours)))
+    least = rejection_threshold(model, cells, config.reject)
+    raw = index.spread(lambda colours: label_cells(model, space.cells(colours), least=least))
+    rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     label_image = _at_size_of(image, cleaned.label_image)
@@ -89,7 +91,8 @@ def segment_image(
         space=space,
         working=working,
         changed=cleaned.changed,
-        warnings=image.notes + warnings + _remarks(classes),
+        rejected=rejected,
+        warnings=image.notes + warnings + _remarks(classes, rejected),
         config=config,
     )
 
@@ -119,6 +122,8 @@ def _fit(cells: Cells, space: FeatureSpace, config: SegmentConfig) -> tuple[Mixt
         cells,
         k,
         covariance_type=config.covariance_type,
+        tails=config.tails,
+        noise=config.noise,
         init=_init(space, config, k),
         n_init=config.n_init,
         shrinkage=config.shrinkage,
@@ -156,8 +161,11 @@ def _at_size_of(image: Image, label_image: NDArray[Any]) -> NDArray[np.uint8]:
     return enlarged  # type: ignore[no-any-return]
 
 
-def _remarks(classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
+def _remarks(classes: tuple[ClassRow, ...], rejected: float) -> tuple[str, ...]:
+    remarks = []
+    if rejected:
+        remarks.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label")
     empty = [str(row.label) for row in classes if row.pixels == 0]
-    if not empty:
-        return ()
-    return (f"no pixel is left in class {', '.join(empty)}; ask for fewer classes or less clean-up",)
+    if empty:
+        remarks.append(f"no pixel is left in class {', '.join(empty)}; ask for fewer classes or less clean-up")
+    return tuple(remarks)

@@ -212,7 +212,9 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             other[setting.name] = next(choice for choice in setting.choices if choice != setting.default)
             word = other[setting.name]
         else:
-            other[setting.name] = setting.type(setting.default + 1 if setting.type is int else setting.default / 2)
+            other[setting.name] = setting.type(
+                setting.default + 1 if setting.type is int else setting.default / 2 or 0.25
+            )
             word = repr(other[setting.name])
         arguments += [setting.option, word]
     cli.main(args=arguments, standalone_mode=False)

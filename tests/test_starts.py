@@ -106,12 +106,12 @@ def test_runs_side_by_side_are_the_same_runs(covariance_type: str, strength: flo
         np.testing.assert_allclose(model.weights, alone.model.weights, rtol=1e-9)
         np.testing.assert_allclose(model.means, alone.model.means, rtol=1e-9)
         np.testing.assert_allclose(model.covariances, alone.model.covariances, rtol=1e-9, atol=1e-12)
-        assert objective == pytest.approx(alone.objectives[-1], rel=1e-12)
+        assert objective == pytest.approx(alone.objectives[-1], rel=1e-7)  # a collapse leaves few digits
 
 
 @pytest.mark.parametrize("name", ["dandelions", "lamps", "landscape", "mountains", "sunset"])
 def test_the_default_finds_the_best_known_optimum(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In at least 19 of 20 seeds, within 0.001 nats a pixel of the best of 200 starts, all that differ run to their end.
+    """In at least 19 of 20 seeds, within 0.001 nats a pixel of the best of 200 starts, all different ones continued.
 
     With the settings of a run: 4 classes, shrinkage 1.5, 80 starts.
     """

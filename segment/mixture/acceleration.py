@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import pack, unpack
 from segment.mixture.model import MixtureModel
+from segment.mixture.tails import LEAST_DEGREES, MOST_DEGREES
 
 __all__ = ["Leaper", "coordinates", "mixture_at"]
 
@@ -66,11 +67,17 @@ class Leaper:
 
 
 def coordinates(model: MixtureModel) -> Floats:
-    """A mixture as a point of a vector space: log weights, means and the matrix logarithms of the covariances."""
+    """A mixture as a point of a vector space: log weights, means and the matrix logarithms of the covariances.
+
+    Behind them come the logarithms of the degrees of freedom and the log odds of noise, where there are any.
+    """
     values, vectors = np.linalg.eigh(model.covariances)
     logarithms = (vectors * np.log(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     log_weights = np.log(np.maximum(model.weights, _SMALLEST))
-    return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel()])
+    degrees = np.log(model.degrees_of_freedom)
+    share = model.noise_share
+    noise = [np.log(max(share, _SMALLEST) / (1 - share))] if model.noise_density > 0 else []
+    return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel(), degrees, noise])
 
 
 def mixture_at(point: Floats, like: MixtureModel) -> MixtureModel:
@@ -79,11 +86,20 @@ def mixture_at(point: Floats, like: MixtureModel) -> MixtureModel:
     Empty components of `like` stay empty; variances are kept within what can be computed with.
     """
     k, d = like.means.shape
+    rest = k + k * d + k * d * (d + 1) // 2
+    n_degrees = like.degrees_of_freedom.size
     weights = np.exp(point[:k] - point[:k].max())
     weights[like.weights == 0] = 0.0
-    values, vectors = np.linalg.eigh(unpack(point[k + k * d :].reshape(k, -1)))
+    values, vectors = np.linalg.eigh(unpack(point[k + k * d : rest].reshape(k, -1)))
     variances = np.exp(np.clip(values, *np.log(_VARIANCES)))
     covariances = (vectors * variances[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    degrees = np.exp(np.clip(point[rest : rest + n_degrees], np.log(LEAST_DEGREES), np.log(MOST_DEGREES)))
+    odds = point[rest + n_degrees :]
     return replace(
-        like, weights=weights / weights.sum(), means=point[k : k + k * d].reshape(k, d), covariances=covariances
+        like,
+        weights=weights / weights.sum(),
+        means=point[k : k + k * d].reshape(k, d),
+        covariances=covariances,
+        degrees_of_freedom=degrees,
+        noise_share=float(1 / (1 + np.exp(-np.clip(odds[0], -500, 500)))) if odds.size else like.noise_share,
     )

@@ -8,7 +8,9 @@ responsibilities with the same moments, and a cell's scatter S enters both by st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from segment.mixture.model import MixtureModel, blocks, moments, natural_paramet
 __all__ = [
     "Fit",
     "Prior",
+    "Steps",
     "expectation",
     "expectation_maximization",
     "largest_move",
@@ -70,6 +73,22 @@ class Prior:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """An E-step and an M-step that belong together.
+
+    Attributes
+    ----------
+    expectation : callable
+        Takes the prepared cells and a mixture; returns what the M-step needs and the log likelihood, of shape (1,).
+    maximization : callable
+        Takes that, the mixture and the prior; returns the next mixture.
+    """
+
+    expectation: Callable[..., tuple[Any, Floats]]
+    maximization: Callable[..., MixtureModel]
+
+
+@dataclass(frozen=True)
 class Fit:
     """A fitted mixture and how it was reached.
 
@@ -107,6 +126,7 @@ def expectation_maximization(
     tol_step: float = np.inf,
     max_iter: int = 200,
     accelerate: bool = True,
+    steps: Steps | None = None,
 ) -> Fit:
     """Improve a mixture until its log posterior and its parameters stand still.
 
@@ -126,7 +146,10 @@ def expectation_maximization(
     accelerate : bool
         Leap ahead after every second step (:mod:`segment.mixture.acceleration`). A leap that lowers the objective is
         taken back and the plain step made in its place, so the objective never falls. False is plain EM.
+    steps : Steps, optional
+        Other steps than those of Gaussian components, :func:`expectation` and :func:`maximization`.
     """
+    steps = steps or Steps(expectation, maximization)
     shift, scale = standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
     prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
@@ -139,7 +162,7 @@ def expectation_maximization(
     converged = False
     n_evaluations = 0
     while not converged and n_evaluations <= max_iter:
-        statistics, totals = expectation(prepared, model)
+        statistics, totals = steps.expectation(prepared, model)
         n_evaluations += 1
         log_likelihood = float(totals[0]) / weight - log_scale
         objective = log_likelihood + believed.log_density(model) / weight
@@ -153,7 +176,7 @@ def expectation_maximization(
         objectives.append(objective)
         log_likelihoods.append(log_likelihood)
         reached = model
-        stepped = maximization(statistics, model, believed)
+        stepped = steps.maximization(statistics, model, believed)
         model = leaper.propose(model, stepped) if accelerate else stepped
     return Fit(
         reached.rescaled(-shift / scale, 1 / scale),
@@ -235,7 +258,7 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
         shrunk = np.where(alive[:, None, None], (mass * within + prior.strength * prior.target) / held, within)
     covariances = _constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
     shares = counts / counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
-    return MixtureModel(shares, means, _floored(covariances), previous.covariance_type)
+    return replace(previous, weights=shares, means=means, covariances=_floored(covariances))
 
 
 def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:

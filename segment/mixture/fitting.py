@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,15 +20,18 @@ from segment.mixture.em import (
 from segment.mixture.initialization import assign, k_means, k_means_plus_plus, random_cells, ward
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
 from segment.mixture.restarts import promising, short_runs
+from segment.mixture.robust import noise_density, robust_steps
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture"]
 
 Floats = NDArray[np.float64]
 
+TAILS = ("gaussian", "student")
 INITS = ("mixed", "k-means++", "random", "ward")
 
 _COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
 _SHORT = 30  # iterations that tell good starts from poor ones
+_FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 6
 _N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
 _MOST_FOR_WARD = 2000  # cells; time grows with their square
@@ -78,6 +81,9 @@ def fit_mixture(
     max_iter: int = 200,
     accelerate: bool = True,
     metric: Floats | None = None,
+    noise: bool = False,
+    tails: str = "gaussian",
+    degrees_of_freedom: float = 0.0,
     seed: int = 0,
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
@@ -115,6 +121,12 @@ def fit_mixture(
     metric : ndarray of shape (d, m), optional
         Clusters are looked for among the rows of ``means @ metric``. By default every feature is divided by its
         standard deviation. EM itself does not depend on it.
+    noise : bool
+        Allow for observations that belong to no component: a constant density over the range of the data.
+    tails : {"gaussian", "student"}
+        Of the components. With Student's, observations far off weigh less.
+    degrees_of_freedom : float, >= 0
+        Of Student's tails: the fewer, the heavier. 0 estimates them for each component.
     seed : int, >= 0
         The same seed gives the same result.
 
@@ -125,29 +137,43 @@ def fit_mixture(
     """
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
-    _check(cells, n_components, covariance_type, n_init, shrinkage, reg_covar)
+    _check(cells, n_components, covariance_type, n_init, tails)
+    _check_not_negative(shrinkage=shrinkage, reg_covar=reg_covar, degrees_of_freedom=degrees_of_freedom)
     coarse = _coarser(cells, _COARSE, n_components)
     coarsest = _coarser(coarse, _COARSEST, n_components)
     ruler = _standardising(coarse) if metric is None else metric
-    prior = Prior(
-        _pooled_covariance(coarse, coarsest, n_components, ruler, _N_REFERENCE if shrinkage > 0 else 1),
-        shrinkage * cells.total_weight / n_components,
-        np.full(cells.n_features, float(reg_covar)),
-    )
+    target = _pooled_covariance(coarse, coarsest, n_components, ruler, _N_REFERENCE if shrinkage > 0 else 1)
+    strength = shrinkage * cells.total_weight / n_components
+    prior = Prior(target, strength, np.full(cells.n_features, float(reg_covar)))
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
         drawn = _first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
         starts = [_clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
+    starts = [_robust(start, cells, noise, tails, degrees_of_freedom) for start in starts]
+    steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if noise or tails != "gaussian" else None
+    climb = partial(expectation_maximization, prior=prior, accelerate=accelerate, steps=steps)
+    improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     n_short = min(_SHORT, max_iter) if len(starts) > 1 else 0
-    advanced, worth = short_runs(coarsest, starts, prior, n_iter=n_short)
-    improve = partial(
-        expectation_maximization, prior=prior, tol=tol, tol_step=tol_step, max_iter=max_iter, accelerate=accelerate
-    )
+    if steps is None:
+        advanced, worth = short_runs(coarsest, starts, prior, n_iter=n_short)
+    else:
+        runs = [improve(coarsest, start, max_iter=n_short // 2) for start in starts]
+        advanced, worth = [run.model for run in runs], _reached(runs)
     finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]
-    best = max(finals, key=lambda fit: fit.objectives[-1])
+    best = finals[int(_reached(finals).argmax())]
     finish = best if coarse is cells else improve(cells, best.model)
-    return MixtureFit(finish, worth, np.array([fit.objectives[-1] for fit in finals]), prior)
+    return MixtureFit(finish, worth, _reached(finals), prior)
+
+
+def _robust(start: MixtureModel, cells: Cells, noise: bool, tails: str, degrees: float) -> MixtureModel:
+    """A start with the noise and tails to begin with, or without them where none are asked for."""
+    return replace(
+        start,
+        noise_share=_FIRST_NOISE if noise else 0.0,
+        noise_density=noise_density(cells) if noise else 0.0,
+        degrees_of_freedom=np.full(start.n_components if tails == "student" else 0, degrees or _FIRST_DEGREES),
+    )
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
@@ -158,9 +184,7 @@ def _nothing(d: int, covariance_type: str) -> MixtureFit:
     )
 
 
-def _check(
-    cells: Cells, n_components: int, covariance_type: str, n_init: int, shrinkage: float, reg_covar: float
-) -> None:
+def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str) -> None:
     if not 1 <= n_components <= len(cells):
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
@@ -169,9 +193,19 @@ def _check(
         raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
     if n_init < 1:
         raise SettingsError(f"n_init: at least 1; got {n_init}.")
-    for name, value in (("shrinkage", shrinkage), ("reg_covar", reg_covar)):
+    if tails not in TAILS:
+        raise SettingsError(f"tails: one of {', '.join(TAILS)}; got {tails!r}.")
+
+
+def _check_not_negative(**values: float) -> None:
+    for name, value in values.items():
         if not (np.isfinite(value) and value >= 0):
             raise SettingsError(f"{name}: zero or above; got {value}.")
+
+
+def _reached(fits: list[Fit]) -> Floats:
+    """The log posterior per unit weight that each fit ended with."""
+    return np.array([fit.objectives[-1] for fit in fits])
 
 
 def _standardising(cells: Cells) -> Floats:
