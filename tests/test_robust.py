@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from scipy.stats import multivariate_t
 
 import segment
 from segment.errors import SettingsError
+from segment.mixture.acceleration import coordinates, mixture_at
 from segment.mixture.cells import Cells, coarsen, distinct, pack, points
 from segment.mixture.em import Fit, Prior, expectation_maximization
 from segment.mixture.fitting import fit_mixture
@@ -250,3 +253,12 @@ def test_a_given_mixture_keeps_no_noise_that_is_not_asked_for(rng: np.random.Gen
     X = rng.normal(size=(200, 2))
     model = fit_mixture(points(X), 2, init=a_mixture(rng, 2, 2, noise=True, student=True)).model
     assert (model.noise_share, model.noise_density, model.degrees_of_freedom.size) == (0, 0, 0)
+
+
+def test_coordinates_of_noise_and_tails_lead_back_too(rng: np.random.Generator) -> None:
+    model = a_mixture(rng, 3, 2, noise=True, student=True)
+    other = a_mixture(rng, 3, 2, noise=True, student=True)
+    back = mixture_at(coordinates(model), replace(other, noise_share=0.7))
+    assert back.noise_share == pytest.approx(model.noise_share)
+    np.testing.assert_allclose(back.degrees_of_freedom, model.degrees_of_freedom)
+    np.testing.assert_allclose(back.covariances, model.covariances)

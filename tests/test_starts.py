@@ -21,7 +21,7 @@ from segment.mixture.em import Prior, expectation_maximization
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import assign, k_means_plus_plus, ward, ward_merges
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.restarts import short_runs
+from segment.mixture.restarts import promising, short_runs
 
 IMAGES = Path(__file__).parents[1] / "images"
 RGB = FeatureSpace("rgb", 3, 0.0, 255.0)
@@ -178,3 +178,9 @@ def test_given_colours_are_scaled_to_the_image() -> None:
 def test_more_given_colours_than_classes_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"seed_color .*at most one for each of 1 classes; got 2"):
         segment.segment_image(four_quarters(), k=1, seed_color=["#000000", "#ffffff"])
+
+
+def test_only_different_runs_are_promising() -> None:
+    objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
+    assert promising(objectives, 3) == [1, 4, 0]
+    assert promising(objectives, 9) == [1, 4, 0, 3]

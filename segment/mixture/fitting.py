@@ -150,7 +150,7 @@ def fit_mixture(
     else:
         drawn = _first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
         starts = [_clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
-    starts = [_robust(start, cells, noise, tails, degrees_of_freedom) for start in starts]
+    starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
     steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if noise or tails != "gaussian" else None
     climb = partial(expectation_maximization, prior=prior, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
@@ -166,14 +166,13 @@ def fit_mixture(
     return MixtureFit(finish, worth, _reached(finals), prior)
 
 
-def _robust(start: MixtureModel, cells: Cells, noise: bool, tails: str, degrees: float) -> MixtureModel:
-    """A start with the noise and tails to begin with, or without them where none are asked for."""
-    return replace(
-        start,
-        noise_share=_FIRST_NOISE if noise else 0.0,
-        noise_density=noise_density(cells) if noise else 0.0,
-        degrees_of_freedom=np.full(start.n_components if tails == "student" else 0, degrees or _FIRST_DEGREES),
-    )
+def _robust(starts: list[MixtureModel], cells: Cells, noise: bool, tails: str, degrees: float) -> list[MixtureModel]:
+    """The starts with the noise and tails to begin with, or without them where none are asked for."""
+    density = noise_density(cells) if noise else 0.0
+    share = _FIRST_NOISE if noise else 0.0
+    k = starts[0].n_components if tails == "student" else 0
+    tailed = np.full(k, degrees or _FIRST_DEGREES)
+    return [replace(start, noise_share=share, noise_density=density, degrees_of_freedom=tailed) for start in starts]
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
