@@ -170,7 +170,7 @@ def apply_classes(
     warnings = model.drift(float(fit.finish.log_likelihoods[-1])) if len(cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
     found = Modelled(model.mixture, model.groups, selection, fit, warnings)
-    return finish(image, working, index, model, found, space, config, tell)
+    return finish(image, working, index, model, found, space, cells, config, tell)
 
 
 def _one_of(config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:

@@ -4,103 +4,15 @@ from __future__ import annotations
 
 import difflib
 import math
-import sys
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from segment.errors import SettingsError
+from segment.setting import Setting, Span
 
-__all__ = ["GROUPS", "SegmentConfig", "Setting", "Span", "settings"]
+__all__ = ["GROUPS", "SegmentConfig", "settings"]
 
 GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Clean-up", "Output")
-
-
-class Span(NamedTuple):
-    """Whole numbers from `low` to `high`, both included; written ``low..high``."""
-
-    low: int
-    high: int
-
-    def __str__(self) -> str:
-        return f"{self.low}..{self.high}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What is known of one setting.
-
-    Attributes
-    ----------
-    name : str
-        Its name in Python.
-    group : str
-        The stage it belongs to, one of GROUPS.
-    help : str
-        What it does, with its unit and the effect of raising it.
-    default : object
-    type : type
-        int, float, bool, str, Span, or tuple for several of the choices.
-    low, high : float
-        The range, both ends included.
-    choices : tuple of str
-        The allowed values of a str or tuple, and the words that may stand for a number; empty for flags and spans.
-    option : str
-        Its name on the command line.
-    """
-
-    name: str
-    group: str
-    help: str
-    default: Any
-    type: type
-    low: float
-    high: float
-    choices: tuple[str, ...]
-    option: str
-
-    def checked(self, value: Any) -> Any:
-        """The value in the setting's own type; a SettingsError says what is wrong with it."""
-        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number or flag of NumPy
-            value = value.item()
-        if self.type is tuple:
-            parts = value.split(",") if isinstance(value, str) else value
-            several = isinstance(parts, (tuple, list, set, frozenset)) and len(parts) > 0
-            if not several or not all(part in self.choices for part in parts):
-                raise self._refusal(f"one or more of {', '.join(self.choices)}", value)
-            return tuple(choice for choice in self.choices if choice in parts)
-        if self.type is str:
-            if not isinstance(value, str) or value not in self.choices:
-                raise self._refusal(f"one of {', '.join(self.choices)}", value)
-            return value
-        if self.type is bool:
-            if not isinstance(value, bool):
-                raise self._refusal("True or False", value)
-            return value
-        if self.type is Span:
-            return self._checked_span(value)
-        if isinstance(value, str) and value in self.choices:
-            return value
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        high = min(self.high, sys.float_info.max)
-        if not number or not self.low <= value <= high or (self.type is int and value != int(value)):
-            kind = "a whole number" if self.type is int else "a number"
-            bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
-            raise self._refusal(" or ".join((f"{kind} {bound}", *self.choices)), value)
-        return self.type(value)
-
-    def _checked_span(self, value: Any) -> Span:
-        parts = value.split("..") if isinstance(value, str) else value
-        try:
-            span = Span(*(int(part) for part in parts))
-            same = isinstance(value, str) or tuple(span) == tuple(value)
-        except (TypeError, ValueError, OverflowError):
-            same = False
-        if not same or not self.low <= span.low <= span.high <= self.high:
-            raise self._refusal(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
-        return span
-
-    def _refusal(self, rule: str, value: Any) -> SettingsError:
-        return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
 
 
 def _setting(
@@ -191,13 +103,19 @@ class SegmentConfig:
         choices=("full", "tied", "diag", "spherical"),
     )
     init: str = _setting(
-        "k-means++",
+        "mixed",
         "Mixture",
-        "Where the fit starts: k-means clusters or random colours.",
-        choices=("k-means++", "random"),
+        "Where the fit starts: colours far from each other (k-means++), random colours, both in turn, or the clusters "
+        "of Ward's hierarchy.",
+        choices=("mixed", "k-means++", "random", "ward"),
+    )
+    seed_color: tuple[str, ...] = _setting(
+        (),
+        "Mixture",
+        "Start a class at this colour; may be repeated up to k times. The other classes start far from it.",
     )
     n_init: int = _setting(
-        10, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+        80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
     )
     shrinkage: float = _setting(
         1.5,
@@ -206,8 +124,25 @@ class SegmentConfig:
         "more makes the classes more alike in shape.",
         high=1000,
     )
+    tails: str = _setting(
+        "gaussian",
+        "Mixture",
+        "Tails of the components; those of Student's t are heavier, so colours far off weigh less.",
+        choices=("gaussian", "student"),
+    )
+    noise: bool = _setting(
+        False, "Mixture", "Allow for colours that belong to no class: they do not pull at the classes."
+    )
+    reject: float = _setting(
+        0.0, "Mixture", "Leave this share of the pixels, those of the least likely colours, without a label.", high=1
+    )
     tol: float = _setting(
         1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
+    )
+    tol_step: float = _setting(
+        1e-3,
+        "Mixture",
+        "Do not stop while an iteration moves a parameter by more than this, in standard deviations of the image.",
     )
     max_iter: int = _setting(200, "Mixture", "Most EM iterations.", low=1)
 

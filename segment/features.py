@@ -84,6 +84,12 @@ class FeatureSpace:
         weights = np.ones(len(colours)) if counts is None else counts.astype(np.float64)
         return Cells(weights, means, scatters)
 
+    def of_colours(self, rgb: NDArray[np.uint8]) -> Floats:
+        """The features (m, d) of 8-bit RGB colours (m, 3), at the image's depth and grey where it is."""
+        light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
+        levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
+        return self.cells(levels.astype(np.int64)).means
+
     def start_metric(self, cells: Cells) -> Floats:
         """The linear map (d, d) of the features in which clusters are looked for before EM.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segment.class_models.model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
+from segment.errors import SettingsError
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells
@@ -128,10 +129,13 @@ def _fit(
         cells,
         n_components,
         covariance_type=config.covariance_type,
-        init=config.init if start is None else start,
+        tails=config.tails,
+        noise=config.noise,
+        init=_init(space, config, n_components) if start is None else start,
         n_init=config.n_init,
         shrinkage=config.shrinkage,
         tol=config.tol,
+        tol_step=config.tol_step,
         max_iter=config.max_iter,
         metric=space.start_metric(cells) if n_components else None,
         seed=config.seed,
@@ -139,3 +143,16 @@ def _fit(
     if fit.converged:
         return fit, ()
     return fit, (f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol",)
+
+
+def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str | NDArray[np.float64]:
+    """Where the fit starts: the features of given colours, or a name."""
+    given = config.seed_color
+    if not given or n_components == 0:
+        return config.init
+    if len(given) > n_components:
+        raise SettingsError(
+            f"seed_color (--seed-color): at most one for each of {n_components} classes; got {len(given)}. Raise -k."
+        )
+    colours = np.array([tuple(bytes.fromhex(colour[1:])) for colour in given], dtype=np.uint8)
+    return space.of_colours(colours)

@@ -25,7 +25,7 @@ from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
-from segment.segmenter import label_cells
+from segment.segmenter import label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
 
 __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
@@ -94,7 +94,7 @@ def segment_image(
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
     )
-    return finish(image, working, index, class_model, found, space, config, tell)
+    return finish(image, working, index, class_model, found, space, cells, config, tell)
 
 
 def finish(
@@ -104,12 +104,15 @@ def finish(
     class_model: ClassModel,
     found: Modelled,
     space: FeatureSpace,
+    cells: Cells,
     config: SegmentConfig,
     tell: Callable[[str], None],
 ) -> Segmentation:
     """The stages that follow once there are classes: labels, clean-up, statistics."""
     tell("labelling pixels")
-    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups))
+    least = rejection_threshold(found.mixture, cells, config.reject)
+    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+    rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     labels = enlarge(cleaned.label_image, image)
@@ -125,7 +128,8 @@ def finish(
         space=space,
         working=working,
         changed=cleaned.changed,
-        warnings=image.notes + found.warnings + (_remarks(classes) if found.fit.restarts.size else ()),
+        rejected=rejected,
+        warnings=image.notes + found.warnings + _remarks(classes if found.fit.restarts.size else (), rejected),
         config=config,
         class_model=class_model,
     )
@@ -179,8 +183,11 @@ def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Ce
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)
 
 
-def _remarks(classes: tuple[ClassRow, ...]) -> tuple[str, ...]:
+def _remarks(classes: tuple[ClassRow, ...], rejected: float) -> tuple[str, ...]:
+    remarks = []
+    if rejected:
+        remarks.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label")
     empty = [str(row.label) for row in classes if row.pixels == 0]
-    if not empty:
-        return ()
-    return (f"no pixel is left in class {', '.join(empty)}; ask for fewer classes or less clean-up",)
+    if empty:
+        remarks.append(f"no pixel is left in class {', '.join(empty)}; ask for fewer classes or less clean-up")
+    return tuple(remarks)

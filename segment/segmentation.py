@@ -55,6 +55,8 @@ class Segmentation:
         The preprocessed image that was segmented.
     changed : float
         Share of the labelled pixels whose label the clean-up changed.
+    rejected : float
+        Share of the valid pixels that were left without a label because their colours are the least likely.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     config : SegmentConfig
@@ -73,6 +75,7 @@ class Segmentation:
     space: FeatureSpace
     working: Image
     changed: float
+    rejected: float
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel

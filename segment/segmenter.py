@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_posteriors", "label_cells", "order_classes"]
+__all__ = ["class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -52,23 +53,47 @@ def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Float
     return posteriors if _is_plain(groups) else pool(posteriors, groups)
 
 
-def label_cells(model: MixtureModel, cells: Cells, groups: Groups | None = None) -> NDArray[np.uint8]:
+def label_cells(
+    model: MixtureModel, cells: Cells, groups: Groups | None = None, *, least: float = -np.inf
+) -> NDArray[np.uint8]:
     """Label 1..k of the most probable class for each cell: shape (n,), uint8.
-
-    A mixture of no components gives label 0, which is none.
 
     Parameters
     ----------
     model : MixtureModel
+        Of no components it gives label 0, which is none. What it takes for noise gets the label of the component that
+        comes nearest.
     cells : Cells
     groups : ndarray of shape (K,), int, optional
         The class 0..k-1 of each component, ascending. By default each component is a class.
+    least : float
+        Cells whose log density under the components alone, without noise, is below this get label 0.
     """
     if model.n_components == 0:
         return np.zeros(len(cells), dtype=np.uint8)
     if groups is None or _is_plain(groups):
-        return (model.predict(cells) + 1).astype(np.uint8)
-    return np.asarray(class_posteriors(model, groups, cells).argmax(axis=1) + 1, dtype=np.uint8)
+        labels = (model.predict(cells) + 1).astype(np.uint8)
+    else:
+        labels = (class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
+    if least > -np.inf:
+        labels[_component_density(model, cells) < least] = 0
+    return labels
+
+
+def rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> float:
+    """The log density below which at most a share, 0 to 1, of the cells' weight lies; -inf for none."""
+    if share == 0 or model.n_components == 0:
+        return -np.inf
+    densities = _component_density(model, cells)
+    order = densities.argsort(kind="stable")
+    below = np.cumsum(cells.weights[order])
+    first_kept = int(np.searchsorted(below, share * below[-1], side="right"))
+    return float(densities[order[first_kept]]) if first_kept < len(order) else np.inf
+
+
+def _component_density(model: MixtureModel, cells: Cells) -> NDArray[np.float64]:
+    """Log density without noise, under which all that is far off would be equally likely: (n,)."""
+    return replace(model, noise_share=0.0, noise_density=0.0).score_samples(cells)
 
 
 def _is_plain(groups: Groups) -> bool:

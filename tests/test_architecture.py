@@ -22,7 +22,8 @@ ROOMS: dict[str, set[str]] = {
     "_opencv": {"errors"},
     "image": {"errors"},
     "palette": set(),
-    "config": {"errors"},
+    "setting": {"errors"},
+    "config": {"errors", "setting"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
     "decoders": {"errors", "image", "decoders"},
@@ -38,15 +39,15 @@ ROOMS: dict[str, set[str]] = {
     "charts": COMMON | {"mixture"},
     "writer": COMMON,
 }
-STAGES = set(ROOMS) - COMMON - {"config", "mixture", "spatial"}
+STAGES = set(ROOMS) - COMMON - {"config", "setting", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
-ROOMS["modelling"] = {*STAGES, "image", "config", "mixture", "spatial", "class_models"}
+ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
 ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models", "comparison"}
-ROOMS["cli"] = {"errors", "config", "batch", "cli", "", "classes", "class_models"}
+ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 

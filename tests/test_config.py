@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment.cli.main import cli
-from segment.config import GROUPS, SegmentConfig, Setting, Span, settings
+from segment.config import GROUPS, SegmentConfig, settings
 from segment.errors import SettingsError
 from segment.preprocessor import DENOISERS
+from segment.setting import Setting, Span
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
@@ -41,7 +42,7 @@ def test_every_setting_is_described_and_its_default_within_its_range(setting: Se
     if setting.type is float:
         assert setting.choices == ()
     if setting.type in (str, tuple):
-        assert len(set(setting.choices)) == len(setting.choices) > 1
+        assert len(set(setting.choices)) == len(setting.choices) > (1 if setting.default else -1)
 
 
 def test_settings_are_the_fields_in_the_order_of_the_groups() -> None:
@@ -81,6 +82,17 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
+        (
+            "seed_color",
+            "blue",
+            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 'blue'.",
+        ),
+        (
+            "seed_color",
+            ["#12345g"],
+            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
+        ),
+        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB; got 5."),
         ("save", "", "save (--save): one or more of segmented, labels, likelihood, model; got ''."),
         ("save", (), "save (--save): one or more of segmented, labels, likelihood, model; got ()."),
         (
@@ -200,7 +212,7 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
         if setting.type is bool:
             assert setting.default is False  # a flag that is not given is off
         else:
-            shown = ",".join(setting.default) if setting.type is tuple else setting.default
+            shown = ",".join(setting.default) or "none" if setting.type is tuple else setting.default
             (tail,) = re.findall(re.escape(setting.help) + r" \[default: ([^]]*)\]", text)
             if setting.type is Span:
                 assert setting.checked(tail) == setting.default
@@ -231,7 +243,11 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             other[setting.name] = True
             arguments.append(setting.option)
             continue
-        if setting.type is tuple:
+        if setting.type is tuple and not setting.choices:
+            other[setting.name] = ("#0a0b0c", "#ffeedd")
+            arguments += [setting.option, "#0a0b0c"]
+            word = "#FFeedd"
+        elif setting.type is tuple:
             other[setting.name] = setting.choices[1:]
             word = ",".join(other[setting.name])
         elif setting.type is int and setting.choices:
@@ -243,7 +259,9 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             other[setting.name] = next(choice for choice in setting.choices if choice != setting.default)
             word = other[setting.name]
         else:
-            other[setting.name] = setting.type(setting.default + 1 if setting.type is int else setting.default / 2)
+            other[setting.name] = setting.type(
+                setting.default + 1 if setting.type is int else setting.default / 2 or 0.25
+            )
             word = repr(other[setting.name])
         arguments += [setting.option, word]
     cli.main(args=arguments, standalone_mode=False)

@@ -16,7 +16,8 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.config import Setting, settings
+from segment.config import settings
+from segment.setting import Setting
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def default_of(setting: Setting) -> str:
     if setting.type is bool:
         return "off"
     if setting.type is tuple:
-        return ",".join(setting.default)
+        return ",".join(setting.default) or "none"
     return f"{setting.default:.10g}" if isinstance(setting.default, float) else str(setting.default)
 
 
@@ -43,6 +44,8 @@ def values_of(setting: Setting) -> str:
         return ""
     if setting.choices and setting.type is not int:
         return ", ".join(setting.choices)
+    if setting.type is tuple:
+        return "#RRGGBB"
     numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
     return " or ".join((numbers, *setting.choices))
 

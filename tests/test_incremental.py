@@ -12,9 +12,10 @@ from scipy.stats import multivariate_normal
 
 from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
 from segment.mixture.cells import Cells, coarsen, distinct, merge, pack, points, unite
-from segment.mixture.em import Prior, expectation_maximization
+from segment.mixture.em import expectation_maximization
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import COVARIANCE_TYPES
+from segment.mixture.prior import Prior
 
 NO_PRIOR = Prior(np.eye(2), 0.0, np.zeros(2))
 TRUTH = MixtureModel(

@@ -12,10 +12,11 @@ from scipy.stats import multivariate_normal
 
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, distinct, pack, points
-from segment.mixture.em import Prior, expectation_maximization
+from segment.mixture.em import expectation_maximization
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import k_means, k_means_plus_plus
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.prior import Prior
 
 NO_PRIOR = Prior(np.eye(3), 0.0, np.zeros(3))
 
@@ -71,7 +72,7 @@ def test_em_equals_the_textbook_on_every_row(rng: np.random.Generator) -> None:
     start = random_model(rng, 3, 3)
     cells = distinct(X)
     assert len(cells) < len(X)
-    fit = expectation_maximization(cells, start, NO_PRIOR, tol=0, max_iter=12)
+    fit = expectation_maximization(cells, start, NO_PRIOR, tol=0, max_iter=12, accelerate=False)
     model, trace = textbook_em(X, start, 12)
     assert_same(fit.model, model.weights, model.means, model.covariances)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-12)
@@ -108,7 +109,8 @@ def test_em_on_distinct_colours_equals_scikit_learn_on_all_pixels(
     cells = distinct(X)
     assert len(cells) < len(X)
     start = MixtureModel(np.full(4, 0.25), means, np.repeat(variance * np.eye(3)[None], 4, axis=0), covariance_type)
-    fit = expectation_maximization(cells, start, Prior(np.eye(3), 0.0, np.full(3, 1e-3)), tol=0, max_iter=25)
+    prior = Prior(np.eye(3), 0.0, np.full(3, 1e-3))
+    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=25, accelerate=False)
     shaped = {
         "full": lambda c: c,
         "tied": lambda c: np.repeat(c[None], 4, axis=0),
@@ -156,19 +158,22 @@ def test_scatter_takes_its_share_of_the_log_density(rng: np.random.Generator) ->
     np.testing.assert_allclose(with_scatter, model.log_joint(x) - drop, rtol=1e-10)
 
 
-@given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(0, 3), st.integers(1, 4), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_the_objective_never_falls(seed: int, covariance_type: str, shrinkage: float, k: int, coarse: bool) -> None:
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@given(st.integers(0, 10_000), st.floats(0, 3), st.integers(1, 4), st.booleans(), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_objective_never_falls(
+    covariance_type: str, seed: int, shrinkage: float, k: int, coarse: bool, accelerate: bool
+) -> None:
     rng = np.random.default_rng(seed)
     cells = points(three_blobs(rng, 150), rng.uniform(0.1, 5, 150))
     cells = coarsen(cells, 6) if coarse else cells
     start = random_model(rng, k, 3, covariance_type)
     target = random_model(rng, 1, 3).covariances[0]
     prior = Prior(target, shrinkage * cells.total_weight / k, np.zeros(3))
-    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=40)
-    # Rounding is all that may pull it down: it grows as a component shrinks against the spread of the data.
-    narrowest = np.linalg.eigvalsh(fit.model.covariances).min() / np.linalg.eigvalsh(cells.second_moment()).max()
-    assert np.diff(fit.objectives).min() > -1e-10 - 10 * np.finfo(float).eps / narrowest
+    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=40, accelerate=accelerate)
+    smallest = np.linalg.eigvalsh(fit.model.covariances).min() / cells.means.var(axis=0).max()
+    assert np.diff(fit.objectives).min() > -1e-10 - 1e-15 / smallest  # a collapse on few points leaves few digits
+    assert fit.n_iter + 1 <= fit.n_evaluations <= 41
     assert (fit.objectives <= fit.log_likelihoods + 1e-12).all() or covariance_type != "full"
 
 

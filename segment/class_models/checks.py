@@ -102,6 +102,12 @@ def check_mixture(mixture: MixtureModel, d: int) -> None:
         )
     if not (np.abs(means) <= _LARGEST).all():
         raise ModelError(f"means: numbers from {-_LARGEST:g} to {_LARGEST:g}; got {np.abs(means).max():g}.")
+    noise = (mixture.noise_share, mixture.noise_density)
+    if not (np.isfinite(noise).all() and 0 <= noise[0] < 1 and noise[1] >= 0):
+        raise ModelError(f"noise: a share from 0 to below 1 and a density not below 0; got {noise[0]:g}, {noise[1]:g}.")
+    degrees = mixture.degrees_of_freedom
+    if not (np.isfinite(degrees).all() and (degrees > 0).all()):
+        raise ModelError(f"degrees_of_freedom: numbers above 0; got {degrees.min():g} as the least.")
     for label, covariance in enumerate(covariances, start=1):
         _check_covariance(covariance, f"covariance of class {label}")
     if not _is_of_type(covariances, mixture.covariance_type):

@@ -209,6 +209,8 @@ class ClassModel:
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
             "preprocessing": dict(self.preprocessing),
             "covariance_type": mixture.covariance_type,
+            "noise": {"share": float(mixture.noise_share), "density": float(mixture.noise_density)},
+            "degrees_of_freedom": mixture.degrees_of_freedom.tolist(),
             "classes": [
                 {"label": i + 1, "name": name, "components": [components[j] for j in np.flatnonzero(self.groups == i)]}
                 for i, name in enumerate(self.names)

@@ -40,7 +40,16 @@ def read_text(text: str) -> dict[str, Any]:
     """
     file = Fields(parse(text), "the file")
     _check_version(file)
-    keys = ("features", "depth", "preprocessing", "covariance_type", "classes", "training")
+    keys = (
+        "features",
+        "depth",
+        "preprocessing",
+        "covariance_type",
+        "noise",
+        "degrees_of_freedom",
+        "classes",
+        "training",
+    )
     top = Fields(file.only("format", "version", *keys).everything, "")
     features = top.part("features").only("space", "channels", "names")
     depth = top.part("depth").only("dtype", "black", "white")
@@ -96,7 +105,17 @@ def _mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
         np.array([part.array("mean", (d,)) for part in parts]),
         np.array([part.array("covariance", (d, d)) for part in parts]),
         kind,
+        *_robust(top, len(parts)),
     )
+
+
+def _robust(top: Fields, n_components: int) -> tuple[float, float, Any]:
+    """Share and density of the noise, and the components' degrees of freedom, none for Gaussian tails."""
+    noise = top.part("noise").only("share", "density")
+    n = len(top.items("degrees_of_freedom"))
+    if n not in (0, n_components):
+        raise ModelError(f"degrees_of_freedom: none, or one for each of {n_components} components; got {n}.")
+    return noise.number("share"), noise.number("density"), top.array("degrees_of_freedom", (n,))
 
 
 def _training(part: Fields) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from segment.config import GROUPS, SegmentConfig, Setting, Span, settings
+from segment.config import GROUPS, SegmentConfig, settings
+from segment.setting import COLOUR, Setting, Span
 
 __all__ = ["StagedCommand", "config_from", "options_of", "setting_options"]
 
@@ -84,10 +85,12 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
     common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None}
     if setting.type is bool:
         return click.option(*names, is_flag=True, help=setting.help, **common)
-    words = ",".join(setting.default) if setting.type is tuple else _number(setting.default)
+    words = ",".join(setting.default) or "none" if setting.type is tuple else _number(setting.default)
     text = f"{setting.help} [default: {words}]"
     if setting.choices and setting.type is str:
         return click.option(*names, type=click.Choice(setting.choices), help=text, **common)
+    if setting.type is tuple and not setting.choices:
+        return click.option(*names, multiple=True, metavar=COLOUR, help=text, **common)
     if setting.type is tuple:
         return click.option(*names, metavar=",".join(setting.choices), help=text, **common)
     if setting.type is Span:

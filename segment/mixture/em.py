@@ -9,16 +9,28 @@ responsibilities with the same moments, and a cell's scatter S enters both by st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.mixture.acceleration import Leaper
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
+from segment.mixture.prior import Prior
 
-__all__ = ["Fit", "Prior", "e_step", "expectation", "expectation_maximization", "maximization", "standard_coordinates"]
+__all__ = [
+    "Fit",
+    "Steps",
+    "e_step",
+    "expectation",
+    "expectation_maximization",
+    "largest_move",
+    "maximization",
+    "standard_coordinates",
+]
 
 Floats = NDArray[np.float64]
 
@@ -27,39 +39,19 @@ _FLOOR = 1e-10
 
 
 @dataclass(frozen=True)
-class Prior:
-    """What is believed of the covariances before any cell is seen.
-
-    Every covariance C leans on one target T: the log posterior is the log likelihood plus, for each component,
-    ``strength / 2 * (log det(inv(C) T) - tr(inv(C) T) + d)``, which is -strength times the Kullback-Leibler divergence
-    of N(0, T) from N(0, C), and an inverse Wishart density up to a constant.
+class Steps:
+    """An E-step and an M-step that belong together.
 
     Attributes
     ----------
-    target : ndarray of shape (d, d), float64
-        Positive definite.
-    strength : float, >= 0
-        Weight of the target, in observations a component. 0 is maximum likelihood.
-    ridge : ndarray of shape (d,), float64, >= 0
-        Added to the diagonal of every covariance after each M-step, in squared data units: scikit-learn's `reg_covar`.
-        It is no part of the objective, which can fall a little where the ridge matters.
+    expectation : callable
+        Takes the prepared cells and a mixture; returns what the M-step needs and the log likelihood, of shape (1,).
+    maximization : callable
+        Takes that, the mixture and the prior; returns the next mixture.
     """
 
-    target: Floats
-    strength: float
-    ridge: Floats
-
-    def rescaled(self, scale: Floats) -> Prior:
-        """The same prior in coordinates divided by `scale`, of shape (d,)."""
-        return Prior(self.target / (scale[:, None] * scale), self.strength, self.ridge / scale**2)
-
-    def log_density(self, model: MixtureModel) -> float:
-        """Log density of the model's covariances, up to a constant; at most 0 for full covariances."""
-        if self.strength == 0:
-            return 0.0
-        ratios = np.linalg.solve(model.covariances, np.broadcast_to(self.target, model.covariances.shape))
-        excess = np.linalg.slogdet(ratios)[1] - np.trace(ratios, axis1=1, axis2=2) + model.n_features
-        return float(self.strength / 2 * excess.sum())
+    expectation: Callable[..., tuple[Any, Floats]]
+    maximization: Callable[..., MixtureModel]
 
 
 @dataclass(frozen=True)
@@ -75,13 +67,16 @@ class Fit:
     log_likelihoods : ndarray of shape (n_iter + 1,), float64
         Log likelihood per unit weight at the same moments; the same as `objectives` without a prior.
     converged : bool
-        Whether the objective stood still within the tolerance before the iterations ran out.
+        Whether objective and parameters stood still within the tolerances before the iterations ran out.
+    n_evaluations : int
+        How often the E-step was computed: n_iter + 1, and once more for every leap that was taken back.
     """
 
     model: MixtureModel
     objectives: Floats
     log_likelihoods: Floats
     converged: bool
+    n_evaluations: int
 
     @property
     def n_iter(self) -> int:
@@ -89,9 +84,17 @@ class Fit:
 
 
 def expectation_maximization(
-    cells: Cells, start: MixtureModel, prior: Prior, *, tol: float = 1e-6, max_iter: int = 200
+    cells: Cells,
+    start: MixtureModel,
+    prior: Prior,
+    *,
+    tol: float = 1e-6,
+    tol_step: float = np.inf,
+    max_iter: int = 200,
+    accelerate: bool = True,
+    steps: Steps | None = None,
 ) -> Fit:
-    """Improve a mixture until its log posterior stands still.
+    """Improve a mixture until its log posterior and its parameters stand still.
 
     Parameters
     ----------
@@ -101,30 +104,71 @@ def expectation_maximization(
         Where to begin. Its covariance type is kept.
     prior : Prior
     tol : float, >= 0
-        Stop when an iteration gains less than this in log posterior per unit weight (nats a pixel).
+        Stop when an EM step gains less than this in log posterior per unit weight (nats a pixel).
+    tol_step : float, >= 0
+        And when it moves no parameter by more than this; see :func:`largest_move`.
     max_iter : int, >= 0
-        Stop after this many iterations in any case.
+        Stop after this many E-steps beyond the first in any case.
+    accelerate : bool
+        Leap ahead after every second step (:mod:`segment.mixture.acceleration`). A leap that lowers the objective is
+        taken back and the plain step made in its place, so the objective never falls. False is plain EM.
+    steps : Steps, optional
+        Other steps than those of Gaussian components, :func:`expectation` and :func:`maximization`.
     """
+    steps = steps or Steps(expectation, maximization)
     shift, scale = standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
-    expect = e_step(cells, shift, scale)
+    expect = e_step(cells, shift, scale, steps.expectation)
     weight = cells.total_weight
-    model, believed = start.rescaled(shift, scale), prior.rescaled(scale)
+    believed = prior.rescaled(scale)
+    leaper = Leaper()
+    model = reached = stepped = start.rescaled(shift, scale)
     objectives: list[float] = []
     log_likelihoods: list[float] = []
     converged = False
-    while True:
-        statistics, log_likelihood = expect(model)
-        log_likelihoods.append(log_likelihood / weight - log_scale)
-        objectives.append(log_likelihoods[-1] + believed.log_density(model) / weight)
-        converged = len(objectives) > 1 and abs(objectives[-1] - objectives[-2]) < tol
-        if converged or len(objectives) > max_iter:
-            break
-        model = maximization(statistics, model, believed)
-    return Fit(model.rescaled(-shift / scale, 1 / scale), np.array(objectives), np.array(log_likelihoods), converged)
+    n_evaluations = 0
+    while not converged and n_evaluations <= max_iter:
+        statistics, totals = expect(model)
+        n_evaluations += 1
+        log_likelihood = float(totals[0]) / weight - log_scale
+        objective = log_likelihood + believed.log_density(model) / weight
+        leapt = model is not stepped
+        if leapt and not objective >= objectives[-1]:
+            leaper.refuse()
+            model = stepped
+            continue
+        gain = objective - objectives[-1] if objectives else np.inf
+        converged = not leapt and abs(gain) < tol and largest_move(reached, model) <= tol_step
+        objectives.append(objective)
+        log_likelihoods.append(log_likelihood)
+        reached = model
+        stepped = steps.maximization(statistics, model, believed)
+        model = leaper.propose(model, stepped) if accelerate else stepped
+    return Fit(
+        reached.rescaled(-shift / scale, 1 / scale),
+        np.array(objectives),
+        np.array(log_likelihoods),
+        converged,
+        n_evaluations,
+    )
 
 
-def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Floats, float]:
+def largest_move(before: MixtureModel, after: MixtureModel) -> float:
+    """The largest change of a parameter between two mixtures in standard coordinates.
+
+    Means and covariances are then in units of the data's standard deviations and variances, weights are shares.
+    """
+    return max(
+        float(np.abs(a - b).max())
+        for a, b in (
+            (before.weights, after.weights),
+            (before.means, after.means),
+            (before.covariances, after.covariances),
+        )
+    )
+
+
+def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel, n_runs: int = 1) -> tuple[Floats, Floats]:
     """The E-step, and the sums that the M-step needs.
 
     Parameters
@@ -132,35 +176,38 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> t
     prepared : list of (weights, moments)
         The cells in blocks: arrays of shape (b,) and (m, b), as :func:`segment.mixture.model.moments` makes them.
     model : MixtureModel
+    n_runs : int, >= 1
+        How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
 
     Returns
     -------
     statistics : ndarray of shape (k, m), float64
         The moments of all cells, summed with weight times responsibility. Column 0 is each component's weight.
-    log_likelihood : float
+    log_likelihoods : ndarray of shape (n_runs,), float64
         Sum of the weights times the cells' log densities.
     """
     parameters = natural_parameters(model)
     statistics = np.zeros_like(parameters)
-    log_likelihood = 0.0
+    log_likelihoods = np.zeros(n_runs)
     for weights, moment in prepared:
-        joint = parameters @ moment
-        top = joint.max(axis=0)
-        joint -= top
+        joint = (parameters @ moment).reshape(n_runs, -1, len(weights))
+        top = joint.max(axis=1)
+        joint -= top[:, None]
         np.exp(joint, out=joint)
-        total = joint.sum(axis=0)
-        log_likelihood += float(weights @ (top + np.log(total)))
-        joint *= weights / total
-        statistics += joint @ moment.T
-    return statistics, log_likelihood
+        total = joint.sum(axis=1)
+        log_likelihoods += (top + np.log(total)) @ weights
+        joint *= (weights / total)[:, None]
+        statistics += joint.reshape(len(parameters), -1) @ moment.T
+    return statistics, log_likelihoods
 
 
-def maximization(statistics: Floats, previous: MixtureModel, prior: Prior) -> MixtureModel:
+def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
     """The M-step: the mixture of highest posterior given the sums of the E-step.
 
-    A component that holds no weight keeps the mean and covariance it had in `previous`.
+    A component that holds no weight keeps the mean and covariance it had in `previous`. `n_runs` is as in
+    :func:`expectation`.
     """
-    k, d = previous.means.shape
+    d = previous.n_features
     counts = statistics[:, 0]
     alive = counts > np.finfo(float).eps * counts.sum()
     divisor = np.where(alive, counts, 1.0)[:, None]
@@ -169,13 +216,15 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior) -> Mi
     within = np.where(alive[:, None, None], within, previous.covariances)
     mass = np.where(alive, counts, 0.0)[:, None, None]
     if previous.covariance_type == "tied":
-        shrunk = ((mass * within).sum(axis=0) + k * prior.strength * prior.target) / (mass.sum() + k * prior.strength)
-        shrunk = np.broadcast_to(shrunk, (k, d, d))
+        runs = (mass * within + prior.strength * prior.target).reshape(n_runs, -1, d, d)
+        pooled = runs.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
+        shrunk = np.repeat(pooled, runs.shape[1], axis=0)
     else:
         held = np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
         shrunk = np.where(alive[:, None, None], (mass * within + prior.strength * prior.target) / held, within)
     covariances = _constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
-    return MixtureModel(counts / counts.sum(), means, _floored(covariances), previous.covariance_type)
+    shares = counts / counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
+    return replace(previous, weights=shares, means=means, covariances=_floored(covariances))
 
 
 def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
@@ -194,7 +243,9 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
     return centre, scale
 
 
-def e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, float]]:
+def e_step(
+    cells: Cells, shift: Floats, scale: Floats, expect: Callable[..., tuple[Any, Floats]] = expectation
+) -> Callable[[MixtureModel], tuple[Any, Floats]]:
     """The E-step on the cells, as a function of the mixture, both in the coordinates ``(x - shift) / scale``.
 
     A feature that a cell lacks counts with the density that it would have at unit scale, 1 / scale, so that the log
@@ -202,7 +253,7 @@ def e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel
     """
     if not has_missing(cells):
         prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
-        return lambda model: expectation(prepared, model)
+        return lambda model: expect(prepared, model)
     parts = []
     for pattern in patterns(cells):
         there = pattern.observed
@@ -211,11 +262,11 @@ def e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel
     absent = np.isnan(cells.means)
     constant = float(cells.weights @ (absent @ np.log(scale)))
 
-    def incomplete(model: MixtureModel) -> tuple[Floats, float]:
+    def incomplete(model: MixtureModel) -> tuple[Any, Floats]:
         found = [expectation(part, model.marginal(there)) for there, part in parts]
         given = [regression(model.means, model.covariances, there) for there, _ in parts]
         statistics = sum(lifted(observed, way) for (observed, _), way in zip(found, given, strict=True))
-        return np.asarray(statistics), constant + sum(log_likelihood for _, log_likelihood in found)
+        return np.asarray(statistics), np.asarray(constant + sum(log_likelihoods for _, log_likelihoods in found))
 
     return incomplete
 

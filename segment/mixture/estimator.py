@@ -14,10 +14,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from segment.errors import SettingsError
 from segment.mixture.cells import distinct, points
-from segment.mixture.em import Prior
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import MixtureModel
+from segment.mixture.prior import Prior
 
 __all__ = ["GaussianMixture"]
 
@@ -38,9 +38,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     tol : float, default=1e-6
         Least gain in log posterior per unit weight that an iteration must make.
+    tol_step : float, default=1e-3
+        Iterations also go on while they move a parameter by more than this, in standard deviations of the data.
     reg_covar : float, default=1e-6
         Added to the diagonal of the covariances.
     max_iter : int, default=200
+    accelerate : bool, default=True
+        Leap ahead where EM creeps. False makes every iteration a plain EM step, as scikit-learn's are.
     n_init : int, default=5
     init_params : {"k-means++", "random"}, default="k-means++"
         What random starts are made of.
@@ -87,8 +91,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         *,
         covariance_type: str = "full",
         tol: float = 1e-6,
+        tol_step: float = 1e-3,
         reg_covar: float = 1e-6,
         max_iter: int = 200,
+        accelerate: bool = True,
         n_init: int = 5,
         init_params: str = "k-means++",
         weights_init: ArrayLike | None = None,
@@ -102,8 +108,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
+        self.tol_step = tol_step
         self.reg_covar = reg_covar
         self.max_iter = max_iter
+        self.accelerate = accelerate
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
@@ -131,7 +139,9 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             shrinkage=self.shrinkage,
             reg_covar=self.reg_covar,
             tol=self.tol,
+            tol_step=self.tol_step,
             max_iter=self.max_iter,
+            accelerate=self.accelerate,
             seed=int(random_state.randint(np.iinfo(np.int32).max)),
         )
         if not fit.converged:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, points
-from segment.mixture.em import (
-    Fit,
-    Prior,
-    expectation_maximization,
-    maximization,
-    standard_coordinates,
-)
-from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
+from segment.mixture.cells import Cells
+from segment.mixture.em import Fit, expectation_maximization, standard_coordinates
 from segment.mixture.missing import coarsen_patterns, completed, has_missing
-from segment.mixture.model import COVARIANCE_TYPES, MixtureModel, moments
+from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.prior import Prior
+from segment.mixture.restarts import promising, short_runs
+from segment.mixture.robust import noise_density, robust_steps
+from segment.mixture.starts import INITS, clusters, coarser, first_clusters, pooled_covariance, standardising
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
 
 Floats = NDArray[np.float64]
 
-INITS = ("k-means++", "random")
+TAILS = ("gaussian", "student")
+
+_COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
+_SHORT = 30  # iterations that tell good starts from poor ones
+_FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
+_N_FINALISTS = 6
+_N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
 
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
@@ -39,13 +44,16 @@ class MixtureFit:
     model : MixtureModel
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
-    restarts : ndarray of shape (m,), float64
-        Log posterior per unit weight that each of the m different starts reached on the coarse cells.
+    restarts : ndarray of shape (n_starts,), float64
+        Log posterior per unit weight that every start came to in its short run on the coarsest cells.
+    finalists : ndarray of shape (n_finalists,), float64
+        Log posterior per unit weight that the most promising starts reached on the coarse cells.
     prior : Prior
     """
 
     finish: Fit
     restarts: Floats
+    finalists: Floats
     prior: Prior
 
     @property
@@ -62,19 +70,24 @@ def fit_mixture(
     n_components: int,
     *,
     covariance_type: str = "full",
-    init: str | ArrayLike | MixtureModel = "k-means++",
+    init: str | ArrayLike | MixtureModel = "mixed",
     n_init: int = 5,
     shrinkage: float = 0.0,
     reg_covar: float = 0.0,
     tol: float = 1e-6,
+    tol_step: float = 1e-3,
     max_iter: int = 200,
+    accelerate: bool = True,
     metric: Floats | None = None,
+    noise: bool = False,
+    tails: str = "gaussian",
+    degrees_of_freedom: float = 0.0,
     seed: int = 0,
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
 
-    Every start is improved on coarse cells, where an iteration costs next to nothing; the best of them is finished on
-    the cells themselves.
+    Every start makes a short run on very coarse cells, where an iteration costs next to nothing; the most promising are
+    continued on coarse cells, and the best of them is finished on the cells themselves.
 
     Parameters
     ----------
@@ -84,8 +97,9 @@ def fit_mixture(
         From 1 to n; 0 where there are no cells, which gives a mixture of nothing.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Free matrices, one matrix for all, free variances, or one variance a component.
-    init : {"k-means++", "random"}, array_like of shape (k, d), or MixtureModel
-        Starts from k-means clusters or from random cells, from given means, or from a given mixture as it is.
+    init : {"mixed", "k-means++", "random", "ward"}, array_like of shape (at most k, d), or MixtureModel
+        Starts from cells far from each other and from random cells in turn, from either alone, from the clusters of
+        Ward's hierarchy, from given means (completed by cells far from them), or from a given mixture as it is.
     n_init : int, >= 1
         Number of starts where they are random. Raising it costs little and misses the best optimum less often.
     shrinkage : float, >= 0
@@ -94,12 +108,23 @@ def fit_mixture(
     reg_covar : float, >= 0
         Added to the diagonal of the covariances, in squared data units. Cells with scatter do not need it.
     tol : float, >= 0
-        Stop when an iteration gains less than this in log posterior per unit weight.
+        Stop when an iteration gains less than this in log posterior per unit weight,
+    tol_step : float, >= 0
+        and moves no parameter by more than this, in units of the data's standard deviation.
     max_iter : int, >= 1
-        Most iterations of each stage.
+        Most E-steps of each stage beyond the first.
+    accelerate : bool
+        Leap ahead where EM creeps (:mod:`segment.mixture.acceleration`): the same optima in fewer steps. False is plain
+        EM.
     metric : ndarray of shape (d, m), optional
         Clusters are looked for among the rows of ``means @ metric``. By default every feature is divided by its
         standard deviation. EM itself does not depend on it.
+    noise : bool
+        Allow for observations that belong to no component: a constant density over the range of the data.
+    tails : {"gaussian", "student"}
+        Of the components. With Student's, observations far off weigh less.
+    degrees_of_freedom : float, >= 0
+        Of Student's tails: the fewer, the heavier. 0 estimates them for each component.
     seed : int, >= 0
         The same seed gives the same result.
 
@@ -110,32 +135,67 @@ def fit_mixture(
     """
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
-    _check(cells, n_components, covariance_type, n_init, shrinkage, reg_covar)
+    _check(cells, n_components, covariance_type, n_init, tails)
+    _check_not_negative(shrinkage=shrinkage, reg_covar=reg_covar, degrees_of_freedom=degrees_of_freedom)
     if has_missing(cells):
+        if noise or tails != "gaussian":
+            raise SettingsError("noise, tails: only for cells without missing values. Leave them out.")
         settings = {"covariance_type": covariance_type, "shrinkage": shrinkage, "reg_covar": reg_covar}
         return _fit_incomplete(
             cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
         )
-    coarse = coarsen(cells)
-    if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
-        coarse = cells
-    ruler = _standardising(coarse) if metric is None else metric
-    partitions = _partitions(coarse, n_components, init, n_init, ruler, np.random.default_rng(seed))
-    tightest = min(partitions, key=lambda partition: partition.inertia)
-    prior = Prior(
-        _pooled_covariance(coarse, tightest.labels, n_components),
-        shrinkage * cells.total_weight / n_components,
-        np.full(cells.n_features, float(reg_covar)),
-    )
+    coarse = coarser(cells, _COARSE, n_components)
+    coarsest = coarser(coarse, _COARSEST, n_components)
+    ruler = standardising(coarse) if metric is None else metric
+    target = pooled_covariance(coarse, coarsest, n_components, ruler, _N_REFERENCE if shrinkage > 0 else 1)
+    strength = shrinkage * cells.total_weight / n_components
+    prior = Prior(target, strength, np.full(cells.n_features, float(reg_covar)))
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
-        different = {f"{found.inertia:.9e}": found.labels for found in partitions}  # the same clusters, the same fit
-        starts = [_clusters(coarse, labels, n_components, covariance_type, prior) for labels in different.values()]
-    fits = [expectation_maximization(coarse, start, prior, tol=tol, max_iter=max_iter) for start in starts]
-    best = max(fits, key=lambda fit: fit.objectives[-1])
-    finish = best if coarse is cells else expectation_maximization(cells, best.model, prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), prior)
+        drawn = first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
+        starts = [clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
+    starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
+    steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if noise or tails != "gaussian" else None
+    climb = partial(expectation_maximization, prior=prior, accelerate=accelerate, steps=steps)
+    improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
+    levels = (coarsest, coarse, cells)
+    return _best_of(starts, levels, prior, improve, n_short=min(_SHORT, max_iter), robust=steps is not None)
+
+
+def _best_of(
+    starts: list[MixtureModel],
+    levels: tuple[Cells, Cells, Cells],
+    prior: Prior,
+    improve: Callable[..., Fit],
+    *,
+    n_short: int,
+    robust: bool,
+) -> MixtureFit:
+    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, the best ended.
+
+    Runs of plain Gaussian components are made side by side; robust ones, which cost more, are half as long.
+    """
+    coarsest, coarse, cells = levels
+    n_short = n_short if len(starts) > 1 else 0
+    if robust:
+        runs = [improve(coarsest, start, max_iter=n_short // 2) for start in starts]
+        advanced, worth = [run.model for run in runs], _reached(runs)
+    else:
+        advanced, worth = short_runs(coarsest, starts, prior, n_iter=n_short)
+    finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]
+    best = finals[int(_reached(finals).argmax())]
+    finish = best if coarse is cells else improve(cells, best.model)
+    return MixtureFit(finish, worth, _reached(finals), prior)
+
+
+def _robust(starts: list[MixtureModel], cells: Cells, noise: bool, tails: str, degrees: float) -> list[MixtureModel]:
+    """The starts with the noise and tails to begin with, or without them where none are asked for."""
+    density = noise_density(cells) if noise else 0.0
+    share = _FIRST_NOISE if noise else 0.0
+    k = starts[0].n_components if tails == "student" else 0
+    tailed = np.full(k, degrees or _FIRST_DEGREES)
+    return [replace(start, noise_share=share, noise_density=density, degrees_of_freedom=tailed) for start in starts]
 
 
 def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
@@ -143,7 +203,7 @@ def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
     weight = cells.total_weight
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
     d = model.n_features
-    return MixtureFit(Fit(model, mean, mean, True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
 
 
 def _fit_incomplete(
@@ -181,18 +241,18 @@ def _fit_incomplete(
     fits = [expectation_maximization(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1]).model
     finish = expectation_maximization(cells, best, rough.prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, np.array([fit.objectives[-1] for fit in fits]), rough.prior)
+    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
     """The fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+    return MixtureFit(
+        Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d))
+    )
 
 
-def _check(
-    cells: Cells, n_components: int, covariance_type: str, n_init: int, shrinkage: float, reg_covar: float
-) -> None:
+def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str) -> None:
     if not 1 <= n_components <= len(cells):
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
@@ -201,51 +261,16 @@ def _check(
         raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
     if n_init < 1:
         raise SettingsError(f"n_init: at least 1; got {n_init}.")
-    for name, value in (("shrinkage", shrinkage), ("reg_covar", reg_covar)):
+    if tails not in TAILS:
+        raise SettingsError(f"tails: one of {', '.join(TAILS)}; got {tails!r}.")
+
+
+def _check_not_negative(**values: float) -> None:
+    for name, value in values.items():
         if not (np.isfinite(value) and value >= 0):
             raise SettingsError(f"{name}: zero or above; got {value}.")
 
 
-def _standardising(cells: Cells) -> Floats:
-    """The metric (d, d) that divides every feature by its standard deviation."""
-    return np.diag(1 / standard_coordinates(cells, "full")[1])
-
-
-def _partitions(
-    cells: Cells, k: int, init: str | ArrayLike | MixtureModel, n_init: int, metric: Floats, rng: np.random.Generator
-) -> list[Partition]:
-    """The clusters that the starts are made of. Distances are those of ``means @ metric``."""
-    measured = points(cells.means @ metric, cells.weights)
-    if isinstance(init, MixtureModel):
-        return [assign(measured, init.means @ metric)]
-    if isinstance(init, str):
-        if init == "k-means++":
-            return [k_means(measured, k_means_plus_plus(measured, k, rng)) for _ in range(n_init)]
-        if init == "random":
-            return [assign(measured, random_cells(measured, k, rng)) for _ in range(n_init)]
-        raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
-    means = np.asarray(init, dtype=np.float64)
-    if means.shape != (k, cells.n_features) or not np.isfinite(means).all():
-        raise SettingsError(f"init: finite means of shape ({k}, {cells.n_features}); got shape {means.shape}.")
-    return [assign(measured, means @ metric)]
-
-
-def _pooled_covariance(cells: Cells, labels: NDArray[np.intp], k: int) -> Floats:
-    """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included."""
-    d = cells.n_features
-    clusters = _clusters(cells, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
-    return np.asarray(np.einsum("k,kij->ij", clusters.weights, clusters.covariances))
-
-
-def _clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> MixtureModel:
-    """The mixture whose components are the k clusters that the labels (n,) make of the cells."""
-    memberships = np.zeros((k, len(cells)))
-    memberships[labels, np.arange(len(cells))] = cells.weights
-    shift, scale = standard_coordinates(cells, covariance_type)
-    believed = prior.rescaled(scale)
-    d = cells.n_features
-    empty = MixtureModel(
-        np.full(k, 1 / k), np.zeros((k, d)), np.broadcast_to(believed.target, (k, d, d)), covariance_type
-    )
-    clusters = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
-    return clusters.rescaled(-shift / scale, 1 / scale)
+def _reached(fits: list[Fit]) -> Floats:
+    """The log posterior per unit weight that each fit ended with."""
+    return np.array([fit.objectives[-1] for fit in fits])

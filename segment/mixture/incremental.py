@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, pack
-from segment.mixture.em import Prior, e_step, maximization
+from segment.mixture.em import e_step, maximization
 from segment.mixture.model import MixtureModel
+from segment.mixture.prior import Prior
 
 __all__ = ["Learner", "begin", "learn"]
 
@@ -97,5 +98,5 @@ def learn(learner: Learner, cells: Cells, *, power: float = 0.7, offset: float =
         model=model.rescaled(-shift / scale, 1 / scale),
         statistics=mixed,
         n_batches=number,
-        log_likelihood=float(log_likelihood / cells.total_weight - np.log(scale).sum()),
+        log_likelihood=float(log_likelihood[0] / cells.total_weight - np.log(scale).sum()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, pack, points, triangle
 from segment.mixture.missing import has_missing, patterns, regression
+from segment.mixture.tails import student
 
-__all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "moments", "natural_parameters"]
+__all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "log_peaks", "moments", "natural_parameters"]
 
 Floats = NDArray[np.float64]
 
@@ -24,22 +25,32 @@ _BLOCK = 8192  # cells handled at once: their moments and log densities stay in 
 
 @dataclass(frozen=True)
 class MixtureModel:
-    """A mixture of k Gaussians in d dimensions.
+    """A mixture of k Gaussians in d dimensions, or of k t distributions, with or without noise around them.
 
     Attributes
     ----------
     weights : ndarray of shape (k,), float64, summing to 1
+        Shares of the components in what is not noise.
     means : ndarray of shape (k, d), float64
     covariances : ndarray of shape (k, d, d), float64
         Always whole matrices, whatever the covariance type; tied ones are all alike.
     covariance_type : {"full", "tied", "diag", "spherical"}
         What the covariances were allowed to be.
+    noise_share : float, 0 to 1
+        Share of the observations that belong to no component.
+    noise_density : float, >= 0
+        Density of these, the same everywhere. 0 where there is no noise.
+    degrees_of_freedom : ndarray of shape (k,) or (0,), float64, > 0
+        Of t components, whose `covariances` are their scale matrices. Empty for Gaussians.
     """
 
     weights: Floats
     means: Floats
     covariances: Floats
     covariance_type: str = "full"
+    noise_share: float = 0.0
+    noise_density: float = 0.0
+    degrees_of_freedom: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         k = len(self.weights)
@@ -65,20 +76,27 @@ class MixtureModel:
         """Number of free parameters, as the information criteria count them."""
         k, d = self.means.shape
         covariance = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d, "spherical": k}
-        return int(covariance[self.covariance_type] + k * d + k - 1)
+        robust = self.degrees_of_freedom.size + (self.noise_density > 0)
+        return int(covariance[self.covariance_type] + k * d + k - 1 + robust)
 
     def reordered(self, order: ArrayLike) -> MixtureModel:
         """The same mixture with its components in another order; `order` lists their present numbers."""
         index = np.asarray(order, dtype=np.intp)
-        return MixtureModel(self.weights[index], self.means[index], self.covariances[index], self.covariance_type)
+        return replace(
+            self,
+            weights=self.weights[index],
+            means=self.means[index],
+            covariances=self.covariances[index],
+            degrees_of_freedom=self.degrees_of_freedom[index] if self.degrees_of_freedom.size else np.zeros(0),
+        )
 
     def rescaled(self, shift: Floats, scale: Floats) -> MixtureModel:
         """The same mixture in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
-        return MixtureModel(
-            self.weights,
-            (self.means - shift) / scale,
-            self.covariances / (scale[:, None] * scale),
-            self.covariance_type,
+        return replace(
+            self,
+            means=(self.means - shift) / scale,
+            covariances=self.covariances / (scale[:, None] * scale),
+            noise_density=self.noise_density * float(np.prod(scale)) if self.noise_density else 0.0,
         )
 
     def marginal(self, features: ArrayLike) -> MixtureModel:
@@ -116,21 +134,32 @@ class MixtureModel:
                 joint[pattern.rows] = self.marginal(pattern.observed).log_joint(pattern.cells)
             return joint
         shift, scale = self.standard_coordinates()
-        parameters = natural_parameters(self.rescaled(shift, scale))
-        parameters[:, 0] -= np.log(scale).sum()
+        standard = self.rescaled(shift, scale)
+        parameters, peaks = natural_parameters(standard), log_peaks(standard)
         joint = np.empty((len(cells), self.n_components))
         for rows in blocks(len(cells)):
-            joint[rows] = (parameters @ moments(cells[rows].rescaled(shift, scale))).T
+            block = parameters @ moments(cells[rows].rescaled(shift, scale))
+            if self.degrees_of_freedom.size:
+                block, _ = student(block, peaks, self.degrees_of_freedom, self.n_features)
+            joint[rows] = block.T
+        joint += np.log1p(-self.noise_share) - np.log(scale).sum()
         return joint
 
     def score_samples(self, X: ArrayLike | Cells) -> Floats:
-        """Log density of the mixture at every row of X (n, d): shape (n,)."""
+        """Log density of the mixture, its noise included, at every row of X (n, d): shape (n,)."""
         joint = self.log_joint(X)
         top = joint.max(axis=1, initial=_NEVER)
-        return np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(axis=1)))
+        components = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
+        noise = self.noise_share * self.noise_density
+        return np.asarray(np.logaddexp(components, np.log(noise)) if noise > 0 else components)
+
+    def noise_posteriors(self, X: ArrayLike | Cells) -> Floats:
+        """Probability that each row of X (n, d) belongs to no component: shape (n,)."""
+        noise = self.noise_share * self.noise_density
+        return np.asarray(noise * np.exp(-self.score_samples(X)))
 
     def posteriors(self, X: ArrayLike | Cells) -> Floats:
-        """Probability of every component given each row of X (n, d): shape (n, k), rows summing to 1."""
+        """Probability of every component given each row of X (n, d) and that it is no noise: (n, k), rows sum to 1."""
         joint = self.log_joint(X)
         joint -= joint.max(axis=1, keepdims=True, initial=_NEVER)
         np.exp(joint, out=joint)
@@ -178,13 +207,17 @@ def natural_parameters(model: MixtureModel) -> Floats:
     With P the inverse of a component's covariance they are
     ``log w - (d log 2 pi - log det P + m' P m) / 2``, ``P m`` and ``-P / 2``.
     """
-    d = model.n_features
     precisions = np.linalg.inv(model.covariances)
     precisions = (precisions + np.swapaxes(precisions, 1, 2)) / 2
-    log_determinants = np.linalg.slogdet(model.covariances)[1]
     linear = (precisions @ model.means[:, :, None])[:, :, 0]
+    constant = log_peaks(model) - (linear * model.means).sum(axis=1) / 2
+    twice_off_diagonal = pack(2.0 - np.eye(model.n_features))
+    return np.concatenate([constant[:, None], linear, -pack(precisions) / 2 * twice_off_diagonal], axis=1)
+
+
+def log_peaks(model: MixtureModel) -> Floats:
+    """Log of weight times Gaussian density at each component's mean: shape (k,)."""
     weighty = model.weights > 0
     log_weights = np.where(weighty, np.log(np.where(weighty, model.weights, 1.0)), _NEVER)
-    constant = log_weights - (d * np.log(2 * np.pi) + log_determinants + (linear * model.means).sum(axis=1)) / 2
-    twice_off_diagonal = pack(2.0 - np.eye(d))
-    return np.concatenate([constant[:, None], linear, -pack(precisions) / 2 * twice_off_diagonal], axis=1)
+    log_determinants = np.linalg.slogdet(model.covariances)[1]
+    return np.asarray(log_weights - (model.n_features * np.log(2 * np.pi) + log_determinants) / 2)

@@ -19,7 +19,8 @@ from segment import Image, MixtureModel, fit_mixture, load_image
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace, collect_cells
 from segment.mixture.cells import Cells
-from segment.mixture.em import Prior, expectation_maximization
+from segment.mixture.em import expectation_maximization
+from segment.mixture.prior import Prior
 
 __all__ = ["SLOW", "engines"]
 

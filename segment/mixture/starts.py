@@ -1,0 +1,86 @@
+"""The clusters that fits start from, and the mixtures made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segment.errors import SettingsError
+from segment.mixture.cells import Cells, coarsen, points
+from segment.mixture.em import maximization, standard_coordinates
+from segment.mixture.initialization import assign, k_means, k_means_plus_plus, random_cells, ward
+from segment.mixture.model import MixtureModel, moments
+from segment.mixture.prior import Prior
+
+__all__ = ["INITS", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
+
+Floats = NDArray[np.float64]
+
+INITS = ("mixed", "k-means++", "random", "ward")
+
+_MOST_FOR_WARD = 2000  # cells; time grows with their square
+
+
+def standardising(cells: Cells) -> Floats:
+    """The metric (d, d) that divides every feature by its standard deviation."""
+    return np.diag(1 / standard_coordinates(cells, "full")[1])
+
+
+def coarser(cells: Cells, n_bins: int, k: int) -> Cells:
+    """Coarser cells where that makes them at most half as many and leaves enough for k components."""
+    coarse = coarsen(cells, n_bins)
+    return cells if len(coarse) < max(8 * k, 64) or len(coarse) > len(cells) / 2 else coarse
+
+
+def first_clusters(
+    cells: Cells, k: int, init: str | ArrayLike, n_init: int, metric: Floats, rng: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """The clusters that the starts are made of, as labels (n,). Distances are those of ``means @ metric``."""
+    measured = points(cells.means @ metric, cells.weights)
+    if isinstance(init, str):
+        if init == "ward":
+            few = measured
+            if len(measured) > _MOST_FOR_WARD:
+                few = assign(measured, random_cells(measured, _MOST_FOR_WARD, rng)).clusters(measured)
+            centres = [ward(few, k)]
+        elif init in INITS:
+            far = [init == "k-means++" or (init == "mixed" and start % 2 == 0) for start in range(n_init)]
+            centres = [k_means_plus_plus(measured, k, rng) if f else random_cells(measured, k, rng) for f in far]
+        else:
+            raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
+    else:
+        means = np.asarray(init, dtype=np.float64)
+        if means.ndim != 2 or means.shape[1] != cells.n_features or len(means) > k or not np.isfinite(means).all():
+            raise SettingsError(f"init: finite means, at most ({k}, {cells.n_features}); got shape {means.shape}.")
+        n_starts = n_init if len(means) < k else 1
+        centres = [k_means_plus_plus(measured, k, rng, given=means @ metric) for _ in range(n_starts)]
+    return [assign(measured, each).labels for each in centres]
+
+
+def pooled_covariance(coarse: Cells, coarsest: Cells, k: int, metric: Floats, n_runs: int) -> Floats:
+    """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included.
+
+    The clusters are those of k-means, the tightest of several runs; they depend on no seed and on no start of EM.
+    """
+    rng = np.random.default_rng(0)
+    rough = points(coarsest.means @ metric, coarsest.weights)
+    runs = [k_means(rough, k_means_plus_plus(rough, k, rng)) for _ in range(n_runs)]
+    tightest = min(runs, key=lambda run: run.inertia)
+    labels = k_means(points(coarse.means @ metric, coarse.weights), tightest.centres).labels
+    d = coarse.n_features
+    found = clusters(coarse, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
+    return np.asarray(np.einsum("k,kij->ij", found.weights, found.covariances))
+
+
+def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> MixtureModel:
+    """The mixture whose components are the k clusters that the labels (n,) make of the cells."""
+    memberships = np.zeros((k, len(cells)))
+    memberships[labels, np.arange(len(cells))] = cells.weights
+    shift, scale = standard_coordinates(cells, covariance_type)
+    believed = prior.rescaled(scale)
+    d = cells.n_features
+    empty = MixtureModel(
+        np.full(k, 1 / k), np.zeros((k, d)), np.broadcast_to(believed.target, (k, d, d)), covariance_type
+    )
+    found = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
+    return found.rescaled(-shift / scale, 1 / scale)
