@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, psi
 
 __all__ = ["LEAST_DEGREES", "MOST_DEGREES", "fitted_degrees", "student"]
 
@@ -38,6 +37,8 @@ def student(joint: Floats, peaks: Floats, degrees: Floats, d: int) -> tuple[Floa
         ``(degrees + d) / (degrees + distance**2)``, the expectation of the latent scale given the observation (Peel &
         McLachlan 2000, Statistics and Computing 10, 339-348).
     """
+    from scipy.special import gammaln
+
     squares = np.maximum(2 * (peaks[:, None] - joint), 0.0)
     column = degrees[:, None]
     half = (column + d) / 2
@@ -56,6 +57,8 @@ def fitted_degrees(mean_log_scales: Floats, degrees: Floats, d: int) -> Floats:
         The present degrees of freedom.
     d : int
     """
+    from scipy.special import psi
+
     half = (degrees + d) / 2
     known = 1 + mean_log_scales + psi(half) - np.log(half)
     low, high = np.full(len(degrees), np.log(LEAST_DEGREES)), np.full(len(degrees), np.log(MOST_DEGREES))
