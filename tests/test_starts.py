@@ -6,11 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image as PilImage
-from scipy.cluster.hierarchy import fcluster
-from scipy.cluster.hierarchy import ward as scipy_ward
 from sklearn.metrics import adjusted_rand_score
 
 import segment
@@ -19,7 +15,7 @@ from segment.features import FeatureSpace
 from segment.mixture.cells import Cells, coarsen, distinct, points
 from segment.mixture.em import expectation_maximization
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import assign, k_means_plus_plus, ward, ward_merges
+from segment.mixture.initialization import k_means_plus_plus
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.restarts import promising, short_runs
@@ -34,31 +30,6 @@ def photograph(name: str) -> Cells:
         image.thumbnail((160, 160))
         counted = distinct(np.asarray(image.convert("RGB")).reshape(-1, 3))
     return RGB.cells(counted.means.astype(int), counted.weights)
-
-
-@given(st.integers(0, 10_000), st.integers(2, 60), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
-def test_ward_is_scipys_on_points(seed: int, n: int, d: int) -> None:
-    X = np.random.default_rng(seed).normal(size=(n, d))
-    reference = scipy_ward(X)
-    costs = sorted(cost for _, _, cost in ward_merges(points(X)))
-    np.testing.assert_allclose(np.sqrt(2 * np.array(costs)), reference[:, 2], rtol=1e-9)
-    k = min(n, 4)
-    ours = assign(points(X), ward(points(X), k))
-    theirs = np.stack(
-        [X[labels].mean(axis=0) for labels in fcluster(reference, k, "maxclust") == np.arange(1, k + 1)[:, None]]
-    )
-    np.testing.assert_allclose(ours.centres[np.lexsort(ours.centres.T)], theirs[np.lexsort(theirs.T)], atol=1e-9)
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
-def test_wards_weights_are_repetitions(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    X, times = rng.normal(size=(25, 2)), rng.integers(1, 5, 25)
-    weighted = [cost for _, _, cost in ward_merges(points(X, times))]
-    repeated = [cost for _, _, cost in ward_merges(points(np.repeat(X, times, axis=0)))]
-    np.testing.assert_allclose(sorted(weighted), sorted(repeated)[-24:], rtol=1e-9)
 
 
 def test_ward_finds_clear_groups_and_has_no_seed(rng: np.random.Generator) -> None:

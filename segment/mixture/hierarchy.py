@@ -1,4 +1,4 @@
-"""Hierarchical clustering of weighted cells by Ward's criterion: what a mixture is compared with."""
+"""Hierarchical clustering of weighted cells by Ward's criterion: to start from, and to compare a mixture with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where EM begins: weighted k-means++, Ward's hierarchy, random cells. Distances are Euclidean between cells' means."""
+"""Where EM begins: weighted k-means, k-means++ and random cells. Distances are Euclidean between cells' means."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, points
 
-__all__ = ["Partition", "assign", "k_means", "k_means_plus_plus", "random_cells", "ward", "ward_merges"]
+__all__ = ["Partition", "assign", "k_means", "k_means_plus_plus", "random_cells"]
 
 Floats = NDArray[np.float64]
 
@@ -86,53 +86,6 @@ def random_cells(cells: Cells, n_clusters: int, rng: np.random.Generator) -> Flo
     """Centres (k, d): different cells drawn by weight."""
     chosen = rng.choice(len(cells), size=n_clusters, replace=False, p=cells.weights / cells.weights.sum())
     return cells.means[chosen]
-
-
-def ward(cells: Cells, n_clusters: int) -> Floats:
-    """Centres (k, d) of the clusters that weighted agglomeration leaves; see :func:`ward_merges`.
-
-    Time grows with the square of the number of cells: some thousand are enough to begin with.
-    """
-    parent = np.arange(len(cells))
-    merges = ward_merges(cells)
-    for first, second, _ in sorted(merges, key=lambda merge: merge[2])[: len(cells) - n_clusters]:
-        parent[first] = second
-    while not np.array_equal(parent, parent[parent]):
-        parent = parent[parent]
-    return Partition(cells.means, parent, 0.0).clusters(cells).means
-
-
-def ward_merges(cells: Cells) -> list[tuple[int, int, float]]:
-    """The merges of Ward's hierarchy of n weighted cells, n - 1 of them: the cell, the one it joins, and the cost.
-
-    The cost of a merge is what it adds to the weighted sum of squared distances from the clusters' means,
-    ``w_i w_j / (w_i + w_j) |x_i - x_j|**2`` (Ward 1963, J. Am. Stat. Assoc. 58, 236-244). Found by following nearest
-    neighbours until two are each other's (Murtagh 1983, Computer Journal 26, 354-359), so not in ascending order; a
-    cluster goes by the number of one of its cells.
-    """
-    means, weights = cells.means.copy(), cells.weights.copy()
-    alive = np.ones(len(cells), dtype=bool)
-    merges: list[tuple[int, int, float]] = []
-    chain: list[int] = []
-    while len(merges) < len(cells) - 1:
-        if not chain:
-            chain = [int(alive.argmax())]
-        here = chain[-1]
-        costs = ((means - means[here]) ** 2).sum(axis=1) * (weights * weights[here] / (weights + weights[here]))
-        costs[~alive] = np.inf
-        costs[here] = np.inf
-        nearest = int(costs.argmin())
-        if len(chain) < 2 or costs[nearest] < costs[chain[-2]]:
-            chain.append(nearest)
-            continue
-        joined = chain[-2]
-        merges.append((here, joined, float(costs[joined])))
-        both = weights[here] + weights[joined]
-        means[joined] = (weights[here] * means[here] + weights[joined] * means[joined]) / both
-        weights[joined] = both
-        alive[here] = False
-        chain = chain[:-2]
-    return merges
 
 
 def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, points
 from segment.mixture.em import maximization, standard_coordinates
-from segment.mixture.initialization import assign, k_means, k_means_plus_plus, random_cells, ward
+from segment.mixture.hierarchy import ward
+from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import MixtureModel, moments
 from segment.mixture.prior import Prior
 
@@ -42,7 +43,7 @@ def first_clusters(
             few = measured
             if len(measured) > _MOST_FOR_WARD:
                 few = assign(measured, random_cells(measured, _MOST_FOR_WARD, rng)).clusters(measured)
-            centres = [ward(few, k)]
+            centres = [Partition(few.means, ward(few, k), 0.0).clusters(few).means]
         elif init in INITS:
             far = [init == "k-means++" or (init == "mixed" and start % 2 == 0) for start in range(n_init)]
             centres = [k_means_plus_plus(measured, k, rng) if f else random_cells(measured, k, rng) for f in far]
