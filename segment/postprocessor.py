@@ -107,6 +107,7 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     side = max(_TILE, 2 * halo)
 
     def smooth(top_left: tuple[int, int]) -> None:
+        """Decide the tile that begins there, from all within the halo around it."""
         ends = [min(at + side, size) for at, size in zip(top_left, (height, width), strict=True)]
         starts = [max(at - halo, 0) for at in top_left]
         seen = label_image[starts[0] : ends[0] + halo, starts[1] : ends[1] + halo]
