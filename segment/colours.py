@@ -6,7 +6,9 @@ needs computing only once for each of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ __all__ = ["ColourIndex"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
+_PIECE = 2**20  # pixels that one thread counts or fills at a time
 
 
 class ColourIndex:
@@ -54,7 +57,7 @@ class ColourIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_tabled = self._bits * self.n_channels <= 24
-        self._table = _count(self._codes(slice(None))) if self.is_tabled else None
+        self._table = self._counted() if self.is_tabled else None
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
@@ -90,8 +93,12 @@ class ColourIndex:
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
             table[codes] = function(self._colours(codes)) if codes.size else 0
-            for rows in self._blocks():
-                np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
+
+            def fill(piece: slice) -> None:
+                for rows in self._blocks(piece):
+                    np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
+
+            self._side_by_side(fill)
         else:
             for rows in self._blocks():
                 codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
@@ -100,8 +107,25 @@ class ColourIndex:
             out[~self._valid.reshape(-1)] = 0
         return out.reshape(*self._shape, *first.shape[1:])
 
-    def _blocks(self) -> Iterator[slice]:
-        return (slice(start, start + _BLOCK) for start in range(0, len(self._pixels), _BLOCK))
+    def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The distinct codes in ascending order and the number of pixels of each."""
+        parts = self._side_by_side(lambda piece: _count(self._codes(piece)))
+        codes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(codes, kind="stable")
+        codes, starts = _runs(codes[order])
+        return codes, np.add.reduceat(counts[order], starts) if codes.size else counts
+
+    def _side_by_side(self, work: Callable[[slice], Any]) -> list[Any]:
+        """Do the work for every piece of the pixels, several at a time."""
+        pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
+        if len(pieces) == 1:
+            return [work(pieces[0])]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(work, pieces))
+
+    def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
+        start, stop, _ = piece.indices(len(self._pixels))
+        return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
 
     def _codes(self, rows: slice) -> NDArray[Any]:
         """One number for the colour of each valid pixel."""
@@ -141,7 +165,13 @@ def _stepped(image: Image) -> NDArray[np.uint16]:
 def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
     codes.sort()
+    distinct, starts = _runs(codes)
+    return distinct, np.diff(np.append(starts, codes.size))
+
+
+def _runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The distinct codes of an ascending sequence and where each begins."""
     first = np.ones(codes.size, dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=first[1:])
     starts = np.flatnonzero(first)
-    return codes[starts], np.diff(np.append(starts, codes.size))
+    return codes[starts], starts

@@ -123,6 +123,21 @@ def test_spread_gives_every_pixel_the_value_of_its_colour(pixels: np.ndarray, da
     np.testing.assert_array_equal(ColourIndex(image).spread(total), np.where(valid, expected, 0))
 
 
+@pytest.mark.parametrize("shape", [(23, 31), (23, 31, 3)])
+def test_pieces_counted_side_by_side_add_up(
+    shape: tuple[int, ...], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.from_array(rng.integers(0, 3, size=shape).astype(np.uint8), valid=rng.random(shape[:2]) < 0.7)
+    ((colours, counts),) = ColourIndex(image).parts()
+    whole = ColourIndex(image).spread(lambda colours: colours.sum(axis=1))
+    monkeypatch.setattr("segment.colours._PIECE", 50)
+    monkeypatch.setattr("segment.colours._BLOCK", 7)
+    ((pieced, added),) = ColourIndex(image).parts()
+    assert pieced.tolist() == colours.tolist()
+    assert added.tolist() == counts.tolist()
+    np.testing.assert_array_equal(ColourIndex(image).spread(lambda colours: colours.sum(axis=1)), whole)
+
+
 def test_spread_carries_several_values_a_pixel() -> None:
     image = Image.from_array(np.array([[0, 7], [7, 2]], dtype=np.uint8))
     out = ColourIndex(image).spread(lambda colours: np.concatenate([colours, 2 * colours], axis=1))
