@@ -150,7 +150,7 @@ def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -
     the dependence of these distances that counts.
     """
     left = residuals(model, space.cells(ColourIndex(copy).pixels))
-    distances = np.minimum((left**2).sum(axis=1), _FAR)
+    distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
     return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 
 

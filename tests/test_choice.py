@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from scipy.ndimage import gaussian_filter
 
 import segment
 from segment.mixture.cells import points
@@ -31,6 +33,40 @@ def test_four_colours_are_four_classes(sigma: float, quadrants: np.ndarray) -> N
     assert result.n_classes == result.selection.chosen == 4
     assert result.selection.runner_up in (3, 5)
     assert len(result.selection.candidates) == (4 if sigma == 0 else 12)
+
+
+@pytest.mark.parametrize("quality", [60, 85, 95])
+@pytest.mark.parametrize("scale", [12, 60])
+def test_compression_makes_no_classes(quality: int, scale: int, quadrants: np.ndarray) -> None:
+    """Four flat colours, smooth at a round border as well, saved as JPEG: ringing and mixed pixels are no classes."""
+    large = np.kron(quadrants, np.ones((scale, scale, 1), dtype=np.uint8))
+    rows, columns = np.indices(large.shape[:2])
+    distance = np.hypot(rows - large.shape[0] * 0.6, columns - large.shape[1] * 0.5) - large.shape[0] * 0.25
+    disc = np.clip(0.5 - distance, 0, 1)[..., None]  # anti-aliased
+    picture = np.rint(disc * (20, 30, 90) + (1 - disc) * large).astype(np.uint8)
+    file = BytesIO()
+    PilImage.fromarray(picture).save(file, "JPEG", quality=quality)
+    with PilImage.open(file) as compressed:
+        assert segment.segment_image(np.asarray(compressed), k="auto").n_classes == 4
+
+
+def test_a_scene_in_soft_light_is_more_than_one_class(rng: np.random.Generator) -> None:
+    """Three areas, each shaded by a slow drift much stronger than its noise: what is left of it in every mixture makes
+    neighbours alike over long distances, but says little against the classes."""
+    height, width = 160, 240
+    truth = np.repeat([0, 1, 2], 80)[None, :].repeat(height, axis=0)
+    drift = gaussian_filter(rng.normal(size=(height, width)), 20, mode="reflect")
+    colours = np.array([[70, 90, 60], [110, 100, 90], [120, 130, 170]])[truth]
+    picture = colours + 12 * (drift / drift.std())[..., None] + rng.normal(0, 3, (height, width, 3))
+    assert segment.segment_image(np.clip(picture, 0, 255).astype(np.uint8), k="auto").n_classes == 3
+
+
+def test_scattered_valid_pixels_still_choose(quadrants: np.ndarray) -> None:
+    """A smaller copy has no pixel of which half was valid."""
+    large = np.kron(quadrants, np.ones((60, 60, 1), dtype=np.uint8))
+    alpha = np.zeros((*large.shape[:2], 1), dtype=np.uint8)
+    alpha[::9, ::9] = 255
+    assert segment.segment_image(np.concatenate([large, alpha], axis=2), k="auto").n_classes == 4
 
 
 def test_the_landscape_has_the_classes_that_a_person_sees(landscape: Path) -> None:

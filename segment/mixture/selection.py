@@ -168,8 +168,9 @@ def choose_n_components(
     components_per_class : int, >= 1
         Components that each class has; 1 for ``entropy``, which finds it itself.
     n_effective : float or callable, optional
-        Number of independent observations that the cells are worth, or a function of the richest mixture tried that
-        tells. The total weight by default, and never less than 8. Raising it favours more classes.
+        Number of independent observations that the cells are worth, or a function of a mixture that tells: asked about
+        three, one of them the richest tried, it is the geometric mean. The total weight by default, and never less
+        than 8. Raising it favours more classes.
     covariance_type, metric, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
 
@@ -202,7 +203,7 @@ def choose_n_components(
     )
     if n_effective is None:
         n_effective = cells.total_weight
-    n = max(_FEWEST, n_effective(models[-1]) if callable(n_effective) else n_effective)
+    n = max(_FEWEST, _told(n_effective, models) if callable(n_effective) else n_effective)
     rows = [_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
     if criterion != "entropy":
         return _selected(rows, criterion, n)
@@ -220,6 +221,12 @@ def _coarse(cells: Cells, n_components: int) -> Cells:
         n_bins *= 2
         coarse = coarsen(cells, n_bins)
     return coarse
+
+
+def _told(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:
+    """The geometric mean of what a few mixtures tell, as any one may be a poor optimum: up to the richest."""
+    few = {len(models) // 3, 2 * len(models) // 3, len(models) - 1}
+    return float(np.exp(np.mean([np.log(n_effective(models[index])) for index in sorted(few)])))
 
 
 def _nested(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
