@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from scipy.ndimage import gaussian_filter
 
 import segment
 from segment.mixture.cells import points
@@ -48,17 +47,6 @@ def test_compression_makes_no_classes(quality: int, scale: int, quadrants: np.nd
     PilImage.fromarray(picture).save(file, "JPEG", quality=quality)
     with PilImage.open(file) as compressed:
         assert segment.segment_image(np.asarray(compressed), k="auto").n_classes == 4
-
-
-def test_a_scene_in_soft_light_is_more_than_one_class(rng: np.random.Generator) -> None:
-    """Three areas, each shaded by a slow drift much stronger than its noise: what is left of it in every mixture makes
-    neighbours alike over long distances, but says little against the classes."""
-    height, width = 160, 240
-    truth = np.repeat([0, 1, 2], 80)[None, :].repeat(height, axis=0)
-    drift = gaussian_filter(rng.normal(size=(height, width)), 20, mode="reflect")
-    colours = np.array([[70, 90, 60], [110, 100, 90], [120, 130, 170]])[truth]
-    picture = colours + 12 * (drift / drift.std())[..., None] + rng.normal(0, 3, (height, width, 3))
-    assert segment.segment_image(np.clip(picture, 0, 255).astype(np.uint8), k="auto").n_classes == 3
 
 
 def test_scattered_valid_pixels_still_choose(quadrants: np.ndarray) -> None:

@@ -22,7 +22,9 @@ def test_costs_are_those_of_the_joined_moments() -> None:
             w = WEIGHTS[[i, j]]
             mean = w @ MEANS[[i, j]] / w.sum()
             apart = MEANS[[i, j]] - mean
-            joint = (np.einsum("k,kab->ab", w, COVARIANCES[[i, j]]) + np.einsum("k,ka,kb->ab", w, apart, apart)) / w.sum()
+            joint = (
+                np.einsum("k,kab->ab", w, COVARIANCES[[i, j]]) + np.einsum("k,ka,kb->ab", w, apart, apart)
+            ) / w.sum()
             log_det = [np.log(np.linalg.det(COVARIANCES[at])) for at in (i, j)]
             assert costs[i, j] == pytest.approx((w.sum() * np.log(np.linalg.det(joint)) - w @ log_det) / 2)
     assert np.isinf(costs[np.tril_indices(3)]).all()

@@ -217,7 +217,7 @@ def test_salt_and_pepper_are_not_two_classes(rng: np.random.Generator) -> None:
 def test_the_covariance_that_classes_lean_on_knows_of_strays(
     strays: str, remedy: dict[str, object], rng: np.random.Generator
 ) -> None:
-    """With the default shrinkage: were the strays in the pooled covariance, every class would be as wide as they lie."""
+    """With the default shrinkage: with the strays in the pooled covariance, every class is as wide as they lie."""
     pixels, truth, stray = spoilt_image(rng)
     if strays == "salt and pepper":
         pixels[stray] = rng.choice([0, 255], (int(stray.sum()), 1))

@@ -174,7 +174,7 @@ def _best_of(
     improve: Callable[..., Fit],
     ahead: Callable[..., tuple[list[MixtureModel], Floats]],
 ) -> MixtureFit:
-    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, the best ended."""
+    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, one ended."""
     coarsest, coarse, cells = levels
     advanced, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
     finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]

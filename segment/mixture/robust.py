@@ -50,7 +50,7 @@ class Sums:
     @property
     def noise_shares(self) -> Floats:
         """The share of noise in each mixture, (n_runs,)."""
-        return self.noise / (self.noise + self.counts.reshape(len(self.noise), -1).sum(axis=1))
+        return np.asarray(self.noise / (self.noise + self.counts.reshape(len(self.noise), -1).sum(axis=1)))
 
 
 def robust_steps(*, fixed_degrees: bool) -> Steps:
