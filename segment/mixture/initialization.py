@@ -40,7 +40,7 @@ class Partition:
 
 
 def assign(cells: Cells, centres: Floats, *, trim: float = 0.0) -> Partition:
-    """Give every cell to the nearest centre (k, d), but for the share `trim` of the weight farthest from all of them."""
+    """Give every cell to the nearest centre (k, d), but for the share `trim` of the weight that is farthest off."""
     distances = _squared_distances(cells.means, centres)
     labels, nearest = distances.argmin(axis=0), distances.min(axis=0)
     if trim == 0:
