@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture import robust
 from segment.mixture.cells import Cells
 from segment.mixture.em import expectation, maximization, standard_coordinates
 from segment.mixture.model import MixtureModel, blocks, moments
 from segment.mixture.prior import Prior
+from segment.mixture.robust import expectation as robust_expectation
+from segment.mixture.robust import maximization as robust_maximization
 
 __all__ = ["promising", "short_runs"]
 
@@ -56,10 +57,10 @@ def short_runs(
     shares = np.array([start.noise_share for start in starts])
     if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
         for _ in range(n_iter):
-            sums, _likelihoods = robust.expectation(prepared, stacked, shares)
-            stacked = robust.maximization(sums, stacked, believed, fixed_degrees=fixed_degrees)
+            sums, _likelihoods = robust_expectation(prepared, stacked, shares)
+            stacked = robust_maximization(sums, stacked, believed, fixed_degrees=fixed_degrees)
             shares = sums.noise_shares
-        reached = robust.expectation(prepared, stacked, shares)[1]
+        reached = robust_expectation(prepared, stacked, shares)[1]
     else:
         for _ in range(n_iter):
             statistics, _likelihoods = expectation(prepared, stacked, n_runs)
