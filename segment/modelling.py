@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from segment.class_models.model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
-from segment.features import FeatureSpace
+from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
-from segment.mixture.cells import Cells
+from segment.mixture.cells import Cells, merge
 from segment.mixture.combination import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
 from segment.mixture.model import MixtureModel
@@ -22,10 +22,21 @@ from segment.mixture.selection import Selection, choose_n_components, residuals
 from segment.preprocessor import shrink
 from segment.segmenter import order_classes
 from segment.spatial.dependence import effective_size
+from segment.spatial.interior import interior
 
 __all__ = ["Modelled", "model_classes"]
 
-_SIDE = 256  # pixels on the longer side of the copy on which the dependence of pixels is measured
+# How many classes a picture has is judged on a copy of so many pixels on the longer side,
+_SIDE = 256
+# without this share of its pixels: those at edges mix two classes, or ring in a JPEG, and speak for none.
+_EDGES = 0.2
+# Colours that differ by less than about this share of the way from black to white, two of 255 levels, are one colour:
+# without it a flat area with a trace of compression noise is worth a class for every level that occurs.
+_SAME_COLOUR = 2 / 255
+# No picture is worth more observations than these: a class of 1 % of it then still has ten of them, as many as there
+# are parameters of a class of colour. Classes are never Gaussian, and with enough observations that shows.
+_MOST_WORTH = 1000.0
+_FAR = 16.0  # squared distance, in squared standard deviations, beyond which a pixel is no farther from its class
 
 
 @dataclass(frozen=True)
@@ -100,25 +111,47 @@ def _select(
         k = min(config.k, n)
         few = f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}"
         return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
+    copies = [_copy(image) for image in images]
+    found = merge(*(_evidence(space, copy) for copy in copies))
+    if len(found) == 0:  # the valid pixels are so scattered that none is left in a smaller copy
+        found = cells
     selection = choose_n_components(
-        cells,
-        config.k_range,
+        found,
+        (min(config.k_range[0], n), min(config.k_range[1], n)),
         criterion=config.criterion,
         components_per_class=config.components_per_class,
-        n_effective=lambda model: sum(_independent_pixels(model, space, image) for image in images),
+        n_effective=lambda model: min(_MOST_WORTH, sum(_independent_pixels(model, space, copy) for copy in copies)),
         covariance_type=config.covariance_type,
-        metric=space.start_metric(cells),
+        metric=space.start_metric(found),
         seed=config.seed,
     )
     few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
     return selection, (few,) if n < config.k_range[0] else ()
 
 
-def _independent_pixels(model: MixtureModel, space: FeatureSpace, image: Image) -> float:
-    """The number of independent pixels that the image is worth, by what the mixture leaves unexplained of them."""
+def _copy(image: Image) -> Image:
+    """A small copy in which only the pixels inside areas are valid."""
     copy = shrink(image, max_size=_SIDE)
+    pixels = ColourIndex(copy).pixels.reshape(*copy.valid.shape, -1)
+    return replace(copy, valid=interior(pixels, copy.valid, edges=_EDGES))
+
+
+def _evidence(space: FeatureSpace, copy: Image) -> Cells:
+    """The cells of a copy, each as wide as colours are alike."""
+    cells = collect_cells(space, ColourIndex(copy).parts(), exact=True)
+    steps = _SAME_COLOUR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
+    return replace(cells, scatters=cells.scatters * (1 + 12 * steps**2))
+
+
+def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -> float:
+    """The number of independent pixels that a copy is worth.
+
+    The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
+    the dependence of these distances that counts.
+    """
     left = residuals(model, space.cells(ColourIndex(copy).pixels))
-    return effective_size(left.reshape(*copy.valid.shape, -1), copy.valid)
+    distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
+    return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 
 
 def _fit(

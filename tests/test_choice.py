@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,29 @@ def test_four_colours_are_four_classes(sigma: float, quadrants: np.ndarray) -> N
     assert result.n_classes == result.selection.chosen == 4
     assert result.selection.runner_up in (3, 5)
     assert len(result.selection.candidates) == (4 if sigma == 0 else 12)
+
+
+@pytest.mark.parametrize("quality", [60, 85, 95])
+@pytest.mark.parametrize("scale", [12, 60])
+def test_compression_makes_no_classes(quality: int, scale: int, quadrants: np.ndarray) -> None:
+    """Four flat colours, smooth at a round border as well, saved as JPEG: ringing and mixed pixels are no classes."""
+    large = np.kron(quadrants, np.ones((scale, scale, 1), dtype=np.uint8))
+    rows, columns = np.indices(large.shape[:2])
+    distance = np.hypot(rows - large.shape[0] * 0.6, columns - large.shape[1] * 0.5) - large.shape[0] * 0.25
+    disc = np.clip(0.5 - distance, 0, 1)[..., None]  # anti-aliased
+    picture = np.rint(disc * (20, 30, 90) + (1 - disc) * large).astype(np.uint8)
+    file = BytesIO()
+    PilImage.fromarray(picture).save(file, "JPEG", quality=quality)
+    with PilImage.open(file) as compressed:
+        assert segment.segment_image(np.asarray(compressed), k="auto").n_classes == 4
+
+
+def test_scattered_valid_pixels_still_choose(quadrants: np.ndarray) -> None:
+    """A smaller copy has no pixel of which half was valid."""
+    large = np.kron(quadrants, np.ones((60, 60, 1), dtype=np.uint8))
+    alpha = np.zeros((*large.shape[:2], 1), dtype=np.uint8)
+    alpha[::9, ::9] = 255
+    assert segment.segment_image(np.concatenate([large, alpha], axis=2), k="auto").n_classes == 4
 
 
 def test_the_landscape_has_the_classes_that_a_person_sees(landscape: Path) -> None:

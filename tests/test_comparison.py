@@ -128,6 +128,19 @@ def test_the_numbers_are_those_of_the_pixels(quadrants: np.ndarray, rng: np.rand
     assert found.methods[0].log_likelihood == pytest.approx(np.log(np.sum(joint, axis=0)).mean())
 
 
+def test_classes_are_matched_by_pixels_not_by_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most pixels have two colours, and a hundred others have few: counted as colours, they would outvote the two."""
+    rng = np.random.default_rng(3)
+    ramp = np.repeat(np.arange(100, 200, dtype=np.uint8), 2)  # a hundred colours, two pixels each
+    few = rng.permutation(np.r_[np.full(4000, 20, np.uint8), np.full(4000, 240, np.uint8), ramp])
+    picture = few.reshape(-1, 41)
+    monkeypatch.setattr("segment.comparison._k_means_centres", lambda *_: np.array([[150.0], [20.0], [400.0]]))
+    found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
+    k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
+    table = contingency(mixture, k_means, 4)[1:, 1:]
+    assert np.trace(table) == table[matching(table), np.arange(3)].sum()
+
+
 def test_k_means_is_the_best_at_what_it_seeks(landscape: Path) -> None:
     found = compare_image(landscape, k=4, max_size=200, shrinkage=0)
     k_means, hierarchical, mixture = found.methods

@@ -25,10 +25,15 @@ OF_COMMANDS = {"inputs", "folder", "recursive", "start", "output", "debug"}
 each_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 
 
+def context_of(command: str, **given: int) -> click.Context:
+    """The context of a command below its program, from which Click takes, once and for all, the names of its help."""
+    program = click.Context(cli, **cli.context_settings)
+    return click.Context(cli.commands[command], parent=program, info_name=command, **given)
+
+
 def help_of(command: str) -> str:
     """The help of a command, unwrapped to one line."""
-    context = click.Context(cli.commands[command], info_name=command)
-    return " ".join(cli.commands[command].get_help(context).split())
+    return " ".join(cli.commands[command].get_help(context_of(command)).split())
 
 
 @each_setting
@@ -205,6 +210,7 @@ def test_options_are_the_settings_and_those_of_the_command(command: str) -> None
 def test_every_option_has_help_that_shows_its_default(command: str) -> None:
     options = [param for param in cli.commands[command].params if isinstance(param, click.Option)]
     text = help_of(command)
+    assert "-h, --help" in text
     for option in options:
         assert option.help
         assert " ".join(option.help.split()) in text
@@ -223,7 +229,7 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_the_groups_in_order_and_each_option_under_its_own(command: str) -> None:
-    context = click.Context(cli.commands[command], info_name=command, max_content_width=200, terminal_width=200)
+    context = context_of(command, max_content_width=200, terminal_width=200)
     lines = cli.commands[command].get_help(context).splitlines()
     headings = [line[:-1] for line in lines if re.fullmatch(r"\S.*:", line)]
     assert headings == [*GROUPS, "Other"]

@@ -18,8 +18,10 @@ from segment.mixture.acceleration import coordinates, mixture_at
 from segment.mixture.cells import Cells, coarsen, distinct, pack, points
 from segment.mixture.em import Fit, expectation_maximization
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.initialization import assign, k_means
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
+from segment.mixture.restarts import short_runs
 from segment.mixture.robust import noise_density, robust_steps
 from segment.mixture.tails import LEAST_DEGREES, MOST_DEGREES, fitted_degrees
 from segment.segmenter import label_cells, rejection_threshold
@@ -208,6 +210,61 @@ def test_salt_and_pepper_are_not_two_classes(rng: np.random.Generator) -> None:
     noisy = segment.segment_image(image, **RAW, noise=True)
     assert (plain.label_image == truth)[~spoilt].mean() < 0.8
     assert (noisy.label_image == truth)[~spoilt].mean() > 0.95
+
+
+@pytest.mark.parametrize("remedy", [{"noise": True}, {"tails": "student"}, {"noise": True, "tails": "student"}])
+@pytest.mark.parametrize("strays", ["uniform", "salt and pepper", "grey"])
+def test_the_covariance_that_classes_lean_on_knows_of_strays(
+    strays: str, remedy: dict[str, object], rng: np.random.Generator
+) -> None:
+    """With the default shrinkage: with the strays in the pooled covariance, every class is as wide as they lie."""
+    pixels, truth, stray = spoilt_image(rng)
+    if strays == "salt and pepper":
+        pixels[stray] = rng.choice([0, 255], (int(stray.sum()), 1))
+    elif strays == "grey":
+        grey = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
+        grey[stray] = rng.choice([0, 255], int(stray.sum()))
+        pixels = np.clip(grey, 0, 255).astype(np.uint8)
+    result = segment.segment_image(pixels, k=3, smooth_radius=0, min_region=0, max_hole=0, **remedy)
+    assert (result.label_image == truth)[~stray].mean() > 0.98
+
+
+@pytest.mark.parametrize(("noise", "student"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_short_runs_side_by_side_are_those_made_alone(
+    covariance_type: str, noise: bool, student: bool, rng: np.random.Generator
+) -> None:
+    cells = points(np.concatenate([rng.normal(size=(150, 2)), rng.uniform(-20, 20, (15, 2))]))
+    prior = Prior(np.eye(2), 3.0, np.zeros(2))
+    drawn = [a_mixture(rng, 3, 2, noise=noise, student=student) for _ in range(4)]
+    shares = rng.uniform(0.02, 0.2, 4) * noise
+    starts = [
+        replace(
+            start,
+            noise_share=float(share),
+            covariance_type=covariance_type,
+            covariances=np.repeat(start.covariances[:1], 3, axis=0),
+        )
+        for start, share in zip(drawn, shares, strict=True)
+    ]
+    together, worth = short_runs(cells, starts, prior, n_iter=7)
+    steps = robust_steps(fixed_degrees=False)
+    for start, found, value in zip(starts, together, worth, strict=True):
+        alone = expectation_maximization(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
+        assert value == pytest.approx(alone.objectives[-1], rel=1e-9)
+        assert found.noise_share == pytest.approx(alone.model.noise_share, rel=1e-8)
+        np.testing.assert_allclose(found.means, alone.model.means, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(found.covariances, alone.model.covariances, rtol=1e-7)
+        np.testing.assert_allclose(found.degrees_of_freedom, alone.model.degrees_of_freedom, rtol=1e-7)
+
+
+def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
+    line = points([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
+    found = k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
+    assert found.centres.ravel().tolist() == [1, 21]
+    assert found.inertia == pytest.approx(4)
+    assert assign(line, found.centres).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
 def test_the_noise_share_is_estimated(rng: np.random.Generator) -> None:

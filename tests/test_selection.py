@@ -198,16 +198,17 @@ def test_weights_count_as_observations_and_their_scale_does_not_matter_where_the
     np.testing.assert_allclose([r.value for r in first.candidates], [r.value for r in second.candidates], rtol=1e-6)
 
 
-def test_the_richest_mixture_tells_the_number_of_observations() -> None:
-    seen: list[MixtureModel] = []
+def test_three_mixtures_tell_the_number_of_observations() -> None:
+    seen: list[int] = []
 
     def told(model: MixtureModel) -> float:
-        seen.append(model)
-        return 123.0
+        seen.append(model.n_components)
+        return 10.0**model.n_components
 
-    selection = choose_n_components(points(clouds(2)), (1, 5), n_effective=told)
-    assert selection.n_effective == 123
-    assert [model.n_components for model in seen] == [5]
+    selection = choose_n_components(points(clouds(2)), (1, 6), n_effective=told)
+    assert seen == [3, 5, 6]
+    assert selection.n_effective == pytest.approx(10 ** (14 / 3))
+    assert choose_n_components(points(clouds(2)), (2, 2), n_effective=told).n_effective == pytest.approx(100)
 
 
 def test_classes_of_several_components() -> None:

@@ -30,6 +30,7 @@ _COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists a
 _SHORT = 30  # iterations that tell good starts from poor ones
 _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 6
+_TRIMMED = 0.2  # of the weight has no say in the pooled covariance where strays are reckoned with
 _N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
 
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
@@ -147,7 +148,9 @@ def fit_mixture(
     coarse = coarser(cells, _COARSE, n_components)
     coarsest = coarser(coarse, _COARSEST, n_components)
     ruler = standardising(coarse) if metric is None else metric
-    target = pooled_covariance(coarse, coarsest, n_components, ruler, _N_REFERENCE if shrinkage > 0 else 1)
+    robust = noise or tails != "gaussian"
+    n_runs = _N_REFERENCE if shrinkage > 0 else 1
+    target = pooled_covariance(coarse, coarsest, n_components, ruler, n_runs, trim=_TRIMMED if robust else 0.0)
     strength = shrinkage * cells.total_weight / n_components
     prior = Prior(target, strength, np.full(cells.n_features, float(reg_covar)))
     if isinstance(init, MixtureModel):
@@ -156,11 +159,12 @@ def fit_mixture(
         drawn = first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
         starts = [clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
     starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
-    steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if noise or tails != "gaussian" else None
+    steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
     climb = partial(expectation_maximization, prior=prior, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     levels = (coarsest, coarse, cells)
-    return _best_of(starts, levels, prior, improve, n_short=min(_SHORT, max_iter), robust=steps is not None)
+    ahead = partial(short_runs, prior=prior, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
+    return _best_of(starts, levels, prior, improve, ahead)
 
 
 def _best_of(
@@ -168,21 +172,11 @@ def _best_of(
     levels: tuple[Cells, Cells, Cells],
     prior: Prior,
     improve: Callable[..., Fit],
-    *,
-    n_short: int,
-    robust: bool,
+    ahead: Callable[..., tuple[list[MixtureModel], Floats]],
 ) -> MixtureFit:
-    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, the best ended.
-
-    Runs of plain Gaussian components are made side by side; robust ones, which cost more, are half as long.
-    """
+    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, one ended."""
     coarsest, coarse, cells = levels
-    n_short = n_short if len(starts) > 1 else 0
-    if robust:
-        runs = [improve(coarsest, start, max_iter=n_short // 2) for start in starts]
-        advanced, worth = [run.model for run in runs], _reached(runs)
-    else:
-        advanced, worth = short_runs(coarsest, starts, prior, n_iter=n_short)
+    advanced, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
     finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]
     best = finals[int(_reached(finals).argmax())]
     finish = best if coarse is cells else improve(cells, best.model)

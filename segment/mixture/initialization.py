@@ -22,9 +22,9 @@ class Partition:
     ----------
     centres : ndarray of shape (k, d), float64
     labels : ndarray of shape (n,), int
-        The centre nearest to each cell.
+        The centre nearest to each cell; -1 where the cell is trimmed away.
     inertia : float
-        Weighted sum of the squared distances between cells and their centres.
+        Weighted sum of the squared distances between cells and their centres, without those trimmed away.
     """
 
     centres: Floats
@@ -39,23 +39,33 @@ class Partition:
         return points(np.stack(sums, axis=1) / totals[:, None], totals)
 
 
-def assign(cells: Cells, centres: Floats) -> Partition:
-    """Give every cell to the nearest centre (k, d)."""
+def assign(cells: Cells, centres: Floats, *, trim: float = 0.0) -> Partition:
+    """Give every cell to the nearest centre (k, d), but for the share `trim` of the weight that is farthest off."""
     distances = _squared_distances(cells.means, centres)
-    labels = distances.argmin(axis=0)
-    return Partition(centres, labels, float(cells.weights @ distances.min(axis=0)))
+    labels, nearest = distances.argmin(axis=0), distances.min(axis=0)
+    if trim == 0:
+        return Partition(centres, labels, float(cells.weights @ nearest))
+    order = np.argsort(nearest, kind="stable")
+    farther = order[np.cumsum(cells.weights[order]) > (1 - trim) * cells.total_weight]
+    labels[farther], nearest[farther] = -1, 0.0
+    return Partition(centres, labels, float(cells.weights @ nearest))
 
 
-def k_means(cells: Cells, centres: Floats, *, max_iter: int = 50) -> Partition:
-    """Weighted k-means from the given centres (k, d): Lloyd's algorithm. A centre without cells stays where it is."""
-    partition = assign(cells, centres)
+def k_means(cells: Cells, centres: Floats, *, max_iter: int = 50, trim: float = 0.0) -> Partition:
+    """Weighted k-means from the given centres (k, d): Lloyd's algorithm. A centre without cells stays where it is.
+
+    With `trim` above 0 it is trimmed k-means: the share of the weight that is farthest from all centres has no say
+    (Cuesta-Albertos, Gordaliza & Matran 1997, Annals of Statistics 25, 553-576).
+    """
+    partition = assign(cells, centres, trim=trim)
     for _ in range(max_iter):
-        totals = np.bincount(partition.labels, weights=cells.weights, minlength=len(centres))
+        labels = partition.labels + 1  # those trimmed away are counted first, and left out
+        totals = np.bincount(labels, weights=cells.weights, minlength=len(centres) + 1)[1:]
         sums = np.stack(
-            [np.bincount(partition.labels, weights=cells.weights * x, minlength=len(centres)) for x in cells.means.T], 1
+            [np.bincount(labels, weights=cells.weights * x, minlength=len(centres) + 1)[1:] for x in cells.means.T], 1
         )
         moved = np.where(totals[:, None] > 0, sums / np.where(totals > 0, totals, 1.0)[:, None], partition.centres)
-        following = assign(cells, moved)
+        following = assign(cells, moved, trim=trim)
         if not following.inertia < partition.inertia:
             break
         partition = following

@@ -16,6 +16,8 @@ from segment.mixture.cells import Cells
 from segment.mixture.em import expectation, maximization, standard_coordinates
 from segment.mixture.model import MixtureModel, blocks, moments
 from segment.mixture.prior import Prior
+from segment.mixture.robust import expectation as robust_expectation
+from segment.mixture.robust import maximization as robust_maximization
 
 __all__ = ["promising", "short_runs"]
 
@@ -25,7 +27,7 @@ _SAME = 1e-3  # log posterior per unit weight
 
 
 def short_runs(
-    cells: Cells, starts: list[MixtureModel], prior: Prior, *, n_iter: int
+    cells: Cells, starts: list[MixtureModel], prior: Prior, *, n_iter: int, fixed_degrees: bool = False
 ) -> tuple[list[MixtureModel], Floats]:
     """Plain EM from every start for a few iterations.
 
@@ -34,9 +36,11 @@ def short_runs(
     cells : Cells
         n cells in d dimensions.
     starts : list of MixtureModel
-        At least one; all of one covariance type and k components.
+        At least one; all of one covariance type and k components, and alike in whether they have noise and tails.
     prior : Prior
     n_iter : int, >= 0
+    fixed_degrees : bool
+        Leave the degrees of freedom of Student's tails as they are.
 
     Returns
     -------
@@ -50,11 +54,20 @@ def short_runs(
     believed = prior.rescaled(scale)
     n_runs = len(starts)
     stacked = _stacked([start.rescaled(shift, scale) for start in starts])
-    for _ in range(n_iter):
-        statistics, _likelihoods = expectation(prepared, stacked, n_runs)
-        stacked = maximization(statistics, stacked, believed, n_runs)
-    log_likelihoods = expectation(prepared, stacked, n_runs)[1] - cells.total_weight * np.log(scale).sum()
-    models = _parted(stacked, n_runs)
+    shares = np.array([start.noise_share for start in starts])
+    if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
+        for _ in range(n_iter):
+            sums, _likelihoods = robust_expectation(prepared, stacked, shares)
+            stacked = robust_maximization(sums, stacked, believed, fixed_degrees=fixed_degrees)
+            shares = sums.noise_shares
+        reached = robust_expectation(prepared, stacked, shares)[1]
+    else:
+        for _ in range(n_iter):
+            statistics, _likelihoods = expectation(prepared, stacked, n_runs)
+            stacked = maximization(statistics, stacked, believed, n_runs)
+        reached = expectation(prepared, stacked, n_runs)[1]
+    models = _parted(stacked, shares)
+    log_likelihoods = reached - cells.total_weight * np.log(scale).sum()
     beliefs = [believed.log_density(model) for model in models]
     return (
         [model.rescaled(-shift / scale, 1 / scale) for model in models],
@@ -81,9 +94,14 @@ def _stacked(models: list[MixtureModel]) -> MixtureModel:
         weights=np.concatenate([model.weights for model in models]),
         means=np.concatenate([model.means for model in models]),
         covariances=np.concatenate([model.covariances for model in models]),
+        degrees_of_freedom=np.concatenate([model.degrees_of_freedom for model in models]),
     )
 
 
-def _parted(stacked: MixtureModel, n_runs: int) -> list[MixtureModel]:
-    k = stacked.n_components // n_runs
-    return [stacked.reordered(np.arange(run * k, (run + 1) * k)) for run in range(n_runs)]
+def _parted(stacked: MixtureModel, noise_shares: Floats) -> list[MixtureModel]:
+    """The mixtures that stand side by side, each with its share of noise."""
+    k = stacked.n_components // len(noise_shares)
+    return [
+        replace(stacked.reordered(np.arange(run * k, (run + 1) * k)), noise_share=float(share))
+        for run, share in enumerate(noise_shares)
+    ]

@@ -38,14 +38,19 @@ class Sums:
         Times the scales of the t components, which are 1 for Gaussian ones.
     log_scales : ndarray of shape (k,)
         Of ``log(u) - u``, u being the scales.
-    noise : float
-        Weight of the constant component.
+    noise : ndarray of shape (n_runs,)
+        Weight of the constant component of each mixture.
     """
 
     counts: Floats
     moments: Floats
     log_scales: Floats
-    noise: float
+    noise: Floats
+
+    @property
+    def noise_shares(self) -> Floats:
+        """The share of noise in each mixture, (n_runs,)."""
+        return np.asarray(self.noise / (self.noise + self.counts.reshape(len(self.noise), -1).sum(axis=1)))
 
 
 def robust_steps(*, fixed_degrees: bool) -> Steps:
@@ -62,36 +67,49 @@ def noise_density(cells: Cells) -> float:
     return float(1 / np.prod(np.where(sides > 0, sides, 1.0)))
 
 
-def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Sums, Floats]:
-    """The E-step, as :func:`segment.mixture.em.expectation` has it; the log likelihood has shape (1,)."""
-    parameters = natural_parameters(model)
-    peaks = log_peaks(model)
-    within = np.log1p(-model.noise_share)
-    outside = np.log(model.noise_share * model.noise_density) if model.noise_share > 0 else _NEVER
+def expectation(
+    prepared: list[tuple[Floats, Floats]], model: MixtureModel, noise_shares: Floats | None = None
+) -> tuple[Sums, Floats]:
+    """The E-step, as :func:`segment.mixture.em.expectation` has it.
+
+    Where several mixtures stand side by side in `model`, `noise_shares`, (n_runs,), has the share of noise in each.
+    """
+    shares = np.array([model.noise_share]) if noise_shares is None else noise_shares
+    parameters, peaks = natural_parameters(model), log_peaks(model)
+    within = np.log1p(-shares)[:, None, None]
+    noisy = shares * model.noise_density > 0
+    outside = np.where(noisy, np.log(np.where(noisy, shares * model.noise_density, 1.0)), _NEVER)[:, None]
+    tailed = model.degrees_of_freedom.size > 0
     moments = np.zeros_like(parameters)
     counts, log_scales = np.zeros((2, model.n_components))
-    noise = log_likelihood = 0.0
+    noise, log_likelihoods = np.zeros((2, len(shares)))
     for weights, moment in prepared:
         joint = parameters @ moment
-        scales = np.ones_like(joint)
-        if model.degrees_of_freedom.size:
+        if tailed:
             joint, scales = student(joint, peaks, model.degrees_of_freedom, model.n_features)
-        joint += within
-        top = np.maximum(joint.max(axis=0), outside)
-        joint = np.exp(joint - top)
+        runs = joint.reshape(len(shares), -1, len(weights))
+        runs += within
+        top = np.maximum(runs.max(axis=1), outside)
+        runs -= top[:, None]
+        np.exp(runs, out=runs)
         apart = np.exp(outside - top)
-        total = joint.sum(axis=0) + apart
-        log_likelihood += float(weights @ (top + np.log(total)))
-        joint *= weights / total
-        noise += float((weights / total) @ apart)
+        total = runs.sum(axis=1) + apart
+        log_likelihoods += (top + np.log(total)) @ weights
+        held = weights / total
+        runs *= held[:, None]
+        noise += (held * apart).sum(axis=1)
         counts += joint.sum(axis=1)
-        log_scales += (joint * (np.log(scales) - scales)).sum(axis=1)
-        moments += (joint * scales) @ moment.T
-    return Sums(counts, moments, log_scales, noise), np.array([log_likelihood])
+        if tailed:
+            log_scales += (joint * (np.log(scales) - scales)).sum(axis=1)
+            joint *= scales
+        moments += joint @ moment.T
+    return Sums(counts, moments, log_scales if tailed else -counts, noise), log_likelihoods
 
 
 def maximization(sums: Sums, previous: MixtureModel, prior: Prior, *, fixed_degrees: bool) -> MixtureModel:
     """The M-step: that of Gaussian components, once the sums are brought to their form.
+
+    Of mixtures side by side the sums tell the shares of noise; `noise_share` is then the mean of them.
 
     The mean of a t component is that of its observations times their scales, while its covariance is their scaled sum
     of squares about it divided by their count without scales.
@@ -104,11 +122,10 @@ def maximization(sums: Sums, previous: MixtureModel, prior: Prior, *, fixed_degr
     statistics = np.concatenate(
         [sums.counts[:, None], sums.counts[:, None] * means, sums.moments[:, 1 + d :] + excess * squares], axis=1
     )
-    model = gaussian_maximization(statistics, previous, prior)
+    model = gaussian_maximization(statistics, previous, prior, len(sums.noise))
     degrees = previous.degrees_of_freedom
     if degrees.size and not fixed_degrees:
         present = sums.counts > 0
         mean_log_scales = np.where(present, sums.log_scales, -1.0) / np.where(present, sums.counts, 1.0)
         degrees = np.where(present, fitted_degrees(mean_log_scales, degrees, d), degrees)
-    share = sums.noise / (sums.noise + float(sums.counts.sum()))
-    return replace(model, noise_share=share, degrees_of_freedom=degrees)
+    return replace(model, noise_share=float(sums.noise_shares.mean()), degrees_of_freedom=degrees)

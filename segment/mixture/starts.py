@@ -58,18 +58,26 @@ def first_clusters(
     return [assign(measured, each).labels for each in centres]
 
 
-def pooled_covariance(coarse: Cells, coarsest: Cells, k: int, metric: Floats, n_runs: int) -> Floats:
+def pooled_covariance(
+    coarse: Cells, coarsest: Cells, k: int, metric: Floats, n_runs: int, *, trim: float = 0.0
+) -> Floats:
     """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included.
 
-    The clusters are those of k-means, the tightest of several runs; they depend on no seed and on no start of EM.
+    The clusters are those of k-means, the tightest of several runs; they depend on no seed and on no start of EM. The
+    share `trim` of the weight that is farthest from all of them counts for nothing: there, every second run starts from
+    random cells, as k-means++ starts from the very cells that are far off.
     """
     rng = np.random.default_rng(0)
     rough = points(coarsest.means @ metric, coarsest.weights)
-    runs = [k_means(rough, k_means_plus_plus(rough, k, rng)) for _ in range(n_runs)]
-    tightest = min(runs, key=lambda run: run.inertia)
-    labels = k_means(points(coarse.means @ metric, coarse.weights), tightest.centres).labels
+    drawn = [
+        random_cells(rough, k, rng) if trim > 0 and run % 2 else k_means_plus_plus(rough, k, rng)
+        for run in range(n_runs)
+    ]
+    tightest = min((k_means(rough, centres, trim=trim) for centres in drawn), key=lambda run: run.inertia)
+    labels = k_means(points(coarse.means @ metric, coarse.weights), tightest.centres, trim=trim).labels
     d = coarse.n_features
-    found = clusters(coarse, labels, k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
+    kept = labels >= 0
+    found = clusters(coarse[kept], labels[kept], k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
     return np.asarray(np.einsum("k,kij->ij", found.weights, found.covariances))
 
 
