@@ -16,12 +16,14 @@ from segment.mixture.cells import Cells, coarsen
 from segment.mixture.combination import combine, elbow_errors, mean_entropy, pool
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
+from segment.mixture.pruning import prune
+from segment.mixture.variational import default_belief
 
 __all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
 
 Floats = NDArray[np.float64]
 
-CRITERIA = ("bic", "aic", "icl", "entropy")
+CRITERIA = ("bic", "aic", "icl", "entropy", "variational")
 
 _FEW = 2048  # cells that are used as they are
 _BINS = (256, 48, 16)  # along the widest of 1, 2 and 3 or more features, for more cells than that
@@ -33,6 +35,7 @@ _N_INIT = 1  # on 85 images the choice was that of ten starts in 87 %, with two 
 _FEWEST = (
     8.0  # observations to reckon with at least: for fewer a parameter costs less in BIC than in AIC, for 1 nothing
 )
+_NAMES = {"variational": "bound of -2 log evidence"}
 _CLEAR = 0.01  # of the greatest entropy there can be: posteriors that leave less than this open need no combining
 
 
@@ -155,11 +158,13 @@ def choose_n_components(
     cells : Cells
     k_range : (int, int)
         Least and greatest number of classes. Only as many are tried as there are cells for.
-    criterion : {"bic", "aic", "icl", "entropy"}
+    criterion : {"bic", "aic", "icl", "entropy", "variational"}
         See :func:`bic`, :func:`aic` and :func:`icl`. ``entropy`` takes the components that BIC chooses in the range
         and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
+        ``variational`` fits the greatest number only, full covariances, lets surplus components die out, and compares
+        the bounds of the evidence (:mod:`segment.mixture.pruning`).
     components_per_class : int, >= 1
-        Components that each class has; 1 for ``entropy``, which finds it itself.
+        Components that each class has; 1 for ``entropy``, which finds it itself, and for ``variational``.
     n_effective : float or callable, optional
         Number of independent observations that the cells are worth, or a function of the richest mixture tried that
         tells. The total weight by default, and never less than 8. Raising it favours more classes.
@@ -176,10 +181,14 @@ def choose_n_components(
         raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
     if criterion not in CRITERIA:
         raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    if components_per_class < 1 or (criterion == "entropy" and components_per_class > 1):
+    single = criterion in ("entropy", "variational")
+    if components_per_class < 1 or (single and components_per_class > 1):
         raise SettingsError(
-            f"components_per_class: at least 1, and 1 for the criterion entropy; got {components_per_class}."
+            f"components_per_class: at least 1, and 1 for the criteria entropy and variational; "
+            f"got {components_per_class}."
         )
+    if criterion == "variational" and covariance_type != "full":
+        raise SettingsError(f"covariance_type: full for the criterion variational; got {covariance_type}.")
     if len(cells) == 0:
         raise SettingsError("cells: at least one; got none.")
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
@@ -198,11 +207,13 @@ def choose_n_components(
             metric=metric,
             seed=seed,
         ).model
-        for k in numbers
+        for k in (numbers if criterion != "variational" else numbers[-1:])
     ]
     if n_effective is None:
         n_effective = cells.total_weight
     n = max(_FEWEST, n_effective(models[-1]) if callable(n_effective) else n_effective)
+    if criterion == "variational":
+        return _selected(_pruned(coarse, models[-1], numbers[0], n), criterion, n)
     rows = [_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
     if criterion != "entropy":
         return _selected(rows, criterion, n)
@@ -234,15 +245,33 @@ def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: flo
     return Candidate(k, model.n_components, log_likelihood, entropy, values.get(criterion, values["bic"]))
 
 
+def _pruned(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
+    """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each.
+
+    A mixture of g among K components stands for K! / (K - g)! equal ones, numbered otherwise (Bishop 2006, 10.2.4).
+    """
+    few = cells.weighing(n)
+    shares = cells.weights / cells.total_weight
+    k = model.n_components
+    rows = []
+    for fit in prune(few, model, default_belief(few, k), least=low):
+        g = max(len(fit.alive), low)
+        found = fit.belief.mixture
+        log_likelihood = float(shares @ found.score_samples(cells))
+        evidence = float(fit.bounds[-1] + np.log(np.arange(k - g + 1, k + 1)).sum())
+        entropy = mean_entropy(shares, found.posteriors(cells))
+        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * evidence))
+    return rows[::-1]
+
+
 def _selected(rows: list[Candidate], criterion: str, n: float) -> Selection:
     """The candidate of least value; of equals the one with fewer classes."""
     ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
     reason = "there was no other number to try"
     if len(rows) > 1:
-        reason = (
-            f"its {criterion.upper()} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
-        )
+        name = _NAMES.get(criterion, criterion.upper())
+        reason = f"its {name} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
     return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
 
 
