@@ -126,6 +126,15 @@ def test_a_span_is_two_whole_numbers(given_: Any) -> None:
             "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "
             "itself; got 2.",
         ),
+        (
+            {"k": "auto", "criterion": "variational", "components_per_class": 3},
+            "components_per_class (--components-per-class): 1 with the criterion variational, which finds the number "
+            "itself; got 3.",
+        ),
+        (
+            {"k": "auto", "criterion": "variational", "covariance_type": "tied"},
+            "covariance_type (--covariance-type): full with the criterion variational; got tied.",
+        ),
     ],
 )
 def test_what_would_be_ignored_is_refused(values: dict[str, Any], rule: str) -> None:

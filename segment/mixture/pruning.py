@@ -10,7 +10,7 @@ from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.mixture.variational import Belief, VariationalFit, default_belief, variational_bayes
 
-__all__ = ["fit_variational", "prune"]
+__all__ = ["fit_variational", "log_evidence", "prune"]
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,9 @@ def fit_variational(
     metric: Floats | None = None,
     seed: int = 0,
 ) -> VariationalFit:
-    """Fit a mixture of at most so many components by variational Bayes, from the best of some short EM runs.
+    """Fit a mixture of at most so many components: of the fits that :func:`prune` makes, that of most evidence.
+
+    They begin with the best of some short EM runs.
 
     Parameters
     ----------
@@ -47,7 +49,17 @@ def fit_variational(
     start = fit_mixture(
         cells, n_components, n_init=n_init, shrinkage=_SHRINKAGE, tol=1e-3, max_iter=100, metric=metric, seed=seed
     ).model
-    return variational_bayes(cells, start, prior or default_belief(cells, n_components), tol=tol, max_iter=max_iter)
+    fits = prune(cells, start, prior or default_belief(cells, n_components), tol=tol, max_iter=max_iter)
+    return max(fits, key=log_evidence)
+
+
+def log_evidence(fit: VariationalFit) -> float:
+    """The lower bound of the log probability of the data under mixtures with as many components alive, in nats.
+
+    A mixture of g of K components stands for K! / (K - g)! equal ones, numbered otherwise (Bishop 2006, 10.2.4).
+    """
+    k, g = len(fit.counts), len(fit.alive)
+    return float(fit.bounds[-1] + np.log(np.arange(k - g + 1, k + 1)).sum())
 
 
 def prune(

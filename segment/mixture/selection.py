@@ -16,7 +16,7 @@ from segment.mixture.cells import Cells, coarsen
 from segment.mixture.combination import combine, elbow_errors, mean_entropy, pool
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
-from segment.mixture.pruning import prune
+from segment.mixture.pruning import log_evidence, prune
 from segment.mixture.variational import default_belief
 
 __all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
@@ -246,21 +246,16 @@ def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: flo
 
 
 def _pruned(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
-    """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each.
-
-    A mixture of g among K components stands for K! / (K - g)! equal ones, numbered otherwise (Bishop 2006, 10.2.4).
-    """
+    """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each."""
     few = cells.weighing(n)
     shares = cells.weights / cells.total_weight
-    k = model.n_components
     rows = []
-    for fit in prune(few, model, default_belief(few, k), least=low):
+    for fit in prune(few, model, default_belief(few, model.n_components), least=low):
         g = max(len(fit.alive), low)
         found = fit.belief.mixture
         log_likelihood = float(shares @ found.score_samples(cells))
-        evidence = float(fit.bounds[-1] + np.log(np.arange(k - g + 1, k + 1)).sum())
         entropy = mean_entropy(shares, found.posteriors(cells))
-        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * evidence))
+        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * log_evidence(fit)))
     return rows[::-1]
 
 
