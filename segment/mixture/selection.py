@@ -176,21 +176,8 @@ def choose_n_components(
     SettingsError
         If a setting is out of its range, or there are no cells.
     """
+    _check(cells, k_range, criterion, components_per_class, covariance_type)
     low, high = k_range
-    if not 1 <= low <= high:
-        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
-    if criterion not in CRITERIA:
-        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    single = criterion in ("entropy", "variational")
-    if components_per_class < 1 or (single and components_per_class > 1):
-        raise SettingsError(
-            f"components_per_class: at least 1, and 1 for the criteria entropy and variational; "
-            f"got {components_per_class}."
-        )
-    if criterion == "variational" and covariance_type != "full":
-        raise SettingsError(f"covariance_type: full for the criterion variational; got {covariance_type}.")
-    if len(cells) == 0:
-        raise SettingsError("cells: at least one; got none.")
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
@@ -219,6 +206,26 @@ def choose_n_components(
         return _selected(rows, criterion, n)
     best = min(range(len(rows)), key=lambda index: rows[index].value)
     return _combined(coarse, models[best], rows[best], numbers[0], n)
+
+
+def _check(
+    cells: Cells, k_range: tuple[int, int], criterion: str, components_per_class: int, covariance_type: str
+) -> None:
+    low, high = k_range
+    if not 1 <= low <= high:
+        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
+    if criterion not in CRITERIA:
+        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
+    single = criterion in ("entropy", "variational")
+    if components_per_class < 1 or (single and components_per_class > 1):
+        raise SettingsError(
+            "components_per_class: at least 1, and 1 for the criteria entropy and variational; "
+            f"got {components_per_class}."
+        )
+    if criterion == "variational" and covariance_type != "full":
+        raise SettingsError(f"covariance_type: full for the criterion variational; got {covariance_type}.")
+    if len(cells) == 0:
+        raise SettingsError("cells: at least one; got none.")
 
 
 def _coarse(cells: Cells, n_components: int) -> Cells:
