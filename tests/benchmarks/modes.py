@@ -1,7 +1,7 @@
 """Each mode of the engine beside scikit-learn, as a Markdown table: ``python tests/benchmarks/modes.py PHOTOGRAPH``.
 
 The photograph is resized to `--megapixels`. All fit the RGB values of all its pixels and take turns; the medians of the
-times are shown, on one thread. The times of segment run from the pixels to the mixture, so they hold the search for the
+processor times are shown, on one thread. Those of segment run from the pixels to the mixture, so they hold the search for the
 distinct colours, which carry the scatter of quantisation; those of scikit-learn are ``fit`` on pixels that are float64
 already, with its defaults but for k, covariance type and seed. Each mode searches for its own optimum as it does by
 default in ``segment.fit_mixture``, with 80 starts as in ``segment run``; scikit-learn has one start from k-means.
@@ -38,7 +38,7 @@ from segment.mixture.selection import choose_n_components
 from segment.mixture.shapes import whole
 
 Pixels = NDArray[np.float64]
-Run = Callable[[], tuple[float, int, float]]  # seconds, components, log likelihood a pixel
+Run = Callable[[], tuple[float, int, float]]  # processor seconds, components, log likelihood a pixel
 
 K = 4
 MOST = 12
@@ -64,7 +64,7 @@ def main() -> None:
         for name, runs in zip(modes, results, strict=True)
     ]
     print(f"Measured on {machine()} {len(pixels):,} pixels; medians of {given.repeats}.\n")
-    print(table(["mode", "components", "seconds", "log likelihood a pixel"], rows))
+    print(table(["mode", "components", "processor time", "log likelihood a pixel"], rows))
 
 
 def ours(image: Image, pixels: Pixels) -> dict[str, Run]:
@@ -137,9 +137,9 @@ def timed(fit: Callable[[], MixtureModel], cells: Cells) -> Run:
     exact = Cells(cells.weights, cells.means, np.zeros_like(cells.scatters))
 
     def run() -> tuple[float, int, float]:
-        begin = time.perf_counter()
+        begin = time.process_time()
         model = fit()
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         return seconds, model.n_components, float(np.average(model.score_samples(exact), weights=exact.weights))
 
     return run
@@ -149,9 +149,9 @@ def timed_on(fit: Callable[[], Any], pixels: Pixels) -> Run:
     """A run of scikit-learn. Components that hold a thousandth of the pixels count."""
 
     def run() -> tuple[float, int, float]:
-        begin = time.perf_counter()
+        begin = time.process_time()
         mixture = fit()
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         covariances = whole(mixture.covariances_, mixture.covariance_type, *mixture.means_.shape)
         model = MixtureModel(mixture.weights_, mixture.means_, covariances)
         return seconds, int((mixture.weights_ > 1e-3).sum()), float(model.score_samples(pixels).mean())
