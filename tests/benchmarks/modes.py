@@ -3,8 +3,8 @@
 The photograph is resized to `--megapixels`. All fit the RGB values of all its pixels and take turns; the medians of the
 processor times are shown, on one thread. Those of segment run from the pixels to the mixture, so they hold the search
 for the distinct colours, which carry the scatter of quantisation; those of scikit-learn are ``fit`` on pixels that are
-float64 already, with its defaults but for k, covariance type and seed. Each mode searches for its own optimum as it does
-by default in ``segment.fit_mixture``, with 80 starts as in ``segment run``; scikit-learn has one start from k-means.
+float64 already, with its defaults but for k, covariance type and seed. Each mode searches for its own optimum as it
+does by default in ``segment.fit_mixture``, with 80 starts as in ``segment run``; scikit-learn has one, from k-means.
 
 Log likelihoods are nats a pixel on the same pixels, without the prior, so a prior costs some. For Bayesian mixtures it
 is that of the mean mixture; for missing values, which are a tenth of all numbers, that of the complete pixels.
