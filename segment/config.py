@@ -55,8 +55,9 @@ class SegmentConfig:
         "bic",
         "Classes",
         "How -k auto chooses: bic, aic and icl weigh the fit against the parameters, icl also for classes that do not "
-        "overlap; entropy combines the components that bic chooses into clear classes.",
-        choices=("bic", "aic", "icl", "entropy"),
+        "overlap; entropy combines the components that bic chooses into clear classes; variational begins with the "
+        "most and lets surplus ones die out.",
+        choices=("bic", "aic", "icl", "entropy", "variational"),
     )
     components_per_class: int = _setting(
         1,
@@ -116,6 +117,13 @@ class SegmentConfig:
     )
     n_init: int = _setting(
         80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+    )
+    prior: str = _setting(
+        "pooled",
+        "Mixture",
+        "What classes lean on: pooled, the covariance that clusters have in common, as --shrinkage says; conjugate, "
+        "the weak prior of Fraley & Raftery, some ten independent pixels a class.",
+        choices=("pooled", "conjugate"),
     )
     shrinkage: float = _setting(
         1.5,
@@ -186,10 +194,19 @@ class SegmentConfig:
                     f"{setting.name} ({setting.option}): only with k = auto, but k is {self.k}; got {value}. "
                     "Give -k auto."
                 )
-        if self.criterion == "entropy" and self.components_per_class > 1:
+            if self.prior == "conjugate" and setting.name in ("shrinkage", "tails") and value != setting.default:
+                raise SettingsError(
+                    f"{setting.name} ({setting.option}): only with the prior pooled; got {value} with the prior "
+                    "conjugate. Leave out one of them."
+                )
+        if self.criterion in ("entropy", "variational") and self.components_per_class > 1:
             raise SettingsError(
-                "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "
-                f"itself; got {self.components_per_class}."
+                f"components_per_class (--components-per-class): 1 with the criterion {self.criterion}, which finds "
+                f"the number itself; got {self.components_per_class}."
+            )
+        if self.criterion == "variational" and self.covariance_type != "full":
+            raise SettingsError(
+                f"covariance_type (--covariance-type): full with the criterion variational; got {self.covariance_type}."
             )
 
     @classmethod

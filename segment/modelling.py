@@ -81,22 +81,25 @@ def model_classes(
         Classes to start from. Their number and order are kept.
     """
     if start is not None:
-        return _adapted(cells, space, config, start)
+        return _adapted(cells, space, images, config, start)
     selection, unmet = _select(cells, space, images, config)
-    fit, unfinished = _fit(cells, space, selection.n_components, config)
+    counted = _counted(cells, space, images, config, selection)
+    fit, unfinished = _fit(counted, space, selection.n_components, config)
     groups = group_components(fit.model, cells, selection.chosen)
     mixture, groups = order_classes(fit.model, groups, space.lightness)
     return Modelled(mixture, groups, selection, fit, unmet + unfinished)
 
 
-def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel) -> Modelled:
+def _adapted(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, start: ClassModel
+) -> Modelled:
     """The classes of a model, fitted again from where they are."""
     n = start.mixture.n_components
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
         return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
-    fit, unfinished = _fit(cells, space, n, config, start.mixture)
+    fit, unfinished = _fit(_counted(cells, space, images, config, selection), space, n, config, start.mixture)
     return Modelled(fit.model, start.groups, selection, fit, unfinished)
 
 
@@ -111,22 +114,46 @@ def _select(
         k = min(config.k, n)
         few = f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}"
         return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
+    selection = _chosen(cells, space, images, config, config.k_range, config.criterion, config.components_per_class)
+    few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
+    return selection, (few,) if n < config.k_range[0] else ()
+
+
+def _counted(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, selection: Selection
+) -> Cells:
+    """The cells with the weight that their pixels are worth, where a prior is to weigh against independent ones."""
+    k = selection.n_components
+    if config.prior == "pooled" or k == 0:
+        return cells
+    known = selection.n_effective or _chosen(cells, space, images, config, (k, k), "bic", 1).n_effective
+    return cells.weighing(known)
+
+
+def _chosen(
+    cells: Cells,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    config: SegmentConfig,
+    k_range: tuple[int, int],
+    criterion: str,
+    components_per_class: int,
+) -> Selection:
+    """The number of classes by a criterion that counts independent pixels."""
     copies = [_copy(image) for image in images]
     found = merge(*(_evidence(space, copy) for copy in copies))
     if len(found) == 0:  # the valid pixels are so scattered that none is left in a smaller copy
         found = cells
-    selection = choose_n_components(
+    return choose_n_components(
         found,
-        (min(config.k_range[0], n), min(config.k_range[1], n)),
-        criterion=config.criterion,
-        components_per_class=config.components_per_class,
+        (min(k_range[0], len(cells)), min(k_range[1], len(cells))),
+        criterion=criterion,
+        components_per_class=components_per_class,
         n_effective=lambda model: min(_MOST_WORTH, sum(_independent_pixels(model, space, copy) for copy in copies)),
         covariance_type=config.covariance_type,
         metric=space.start_metric(found),
         seed=config.seed,
     )
-    few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
-    return selection, (few,) if n < config.k_range[0] else ()
 
 
 def _copy(image: Image) -> Image:
@@ -166,6 +193,7 @@ def _fit(
         noise=config.noise,
         init=_init(space, config, n_components) if start is None else start,
         n_init=config.n_init,
+        prior=config.prior,
         shrinkage=config.shrinkage,
         tol=config.tol,
         tol_step=config.tol_step,

@@ -76,7 +76,7 @@ def test_the_range_is_kept(landscape: Path) -> None:
     assert [row.n_classes for row in result.selection.candidates] == [6, 7]
 
 
-@pytest.mark.parametrize("criterion", ["aic", "icl", "entropy"])
+@pytest.mark.parametrize("criterion", ["aic", "icl", "entropy", "variational"])
 def test_every_criterion_segments(criterion: str, landscape: Path) -> None:
     result = segment.segment_image(landscape, k="auto", criterion=criterion, max_size=300)
     assert result.selection.criterion == criterion

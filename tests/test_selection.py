@@ -252,7 +252,7 @@ def test_a_given_number_has_no_curve() -> None:
     [
         ({"k_range": (0, 3)}, r"^k_range: "),
         ({"k_range": (4, 3)}, r"^k_range: "),
-        ({"criterion": "best"}, r"^criterion: one of bic, aic, icl, entropy; got 'best'"),
+        ({"criterion": "best"}, r"^criterion: one of bic, aic, icl, entropy, variational; got 'best'"),
         ({"components_per_class": 0}, r"^components_per_class: "),
         ({"components_per_class": 2, "criterion": "entropy"}, r"^components_per_class: "),
     ],

@@ -66,6 +66,10 @@ class Cells:
         """Mean of all observations, (d,)."""
         return np.asarray(self.weights @ self.means / self.weights.sum())
 
+    def weighing(self, total: float) -> Cells:
+        """The same cells with weights that sum to `total`, for observations that are worth fewer independent ones."""
+        return Cells(self.weights * (total / self.total_weight), self.means, self.scatters)
+
     def rescaled(self, shift: Floats, scale: Floats) -> Cells:
         """The same cells in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
         rows, columns = triangle(self.n_features)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.acceleration import Leaper
 from segment.mixture.cells import Cells, unpack
+from segment.mixture.covariances import constrained, floored
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 from segment.mixture.prior import Prior
@@ -33,9 +34,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-
-# Covariances have no eigenvalue below this share of the data's own variance: less cannot be told from rounding.
-_FLOOR = 1e-10
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def expectation_maximization(
     log_scale = float(np.log(scale).sum())
     expect = e_step(cells, shift, scale, steps.expectation)
     weight = cells.total_weight
-    believed = prior.rescaled(scale)
+    believed = prior.rescaled(shift, scale)
     leaper = Leaper()
     model = reached = stepped = start.rescaled(shift, scale)
     objectives: list[float] = []
@@ -211,20 +209,37 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
     counts = statistics[:, 0]
     alive = counts > np.finfo(float).eps * counts.sum()
     divisor = np.where(alive, counts, 1.0)[:, None]
-    means = np.where(alive[:, None], statistics[:, 1 : 1 + d] / divisor, previous.means)
-    within = unpack(statistics[:, 1 + d :] / divisor) - means[:, :, None] * means[:, None, :]
+    own = np.where(alive[:, None], statistics[:, 1 : 1 + d] / divisor, previous.means)
+    within = unpack(statistics[:, 1 + d :] / divisor) - own[:, :, None] * own[:, None, :]
     within = np.where(alive[:, None, None], within, previous.covariances)
     mass = np.where(alive, counts, 0.0)[:, None, None]
+    means, pulled = _centred(own, mass, prior)
     if previous.covariance_type == "tied":
-        runs = (mass * within + prior.strength * prior.target).reshape(n_runs, -1, d, d)
+        runs = (mass * within + pulled + prior.strength * prior.target).reshape(n_runs, -1, d, d)
         pooled = runs.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
         shrunk = np.repeat(pooled, runs.shape[1], axis=0)
     else:
         held = np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
-        shrunk = np.where(alive[:, None, None], (mass * within + prior.strength * prior.target) / held, within)
-    covariances = _constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
+        shrunk = (mass * within + pulled + prior.strength * prior.target) / held
+        shrunk = np.where(alive[:, None, None], shrunk, within)
+    covariances = constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
     shares = counts / counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
-    return replace(previous, weights=shares, means=means, covariances=_floored(covariances))
+    return replace(previous, weights=shares, means=means, covariances=floored(covariances))
+
+
+def _centred(own: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
+    """The means (k, d) between their components' own and the prior's centre, and what the pull adds to the scatter.
+
+    With m observations of mean x, centre c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
+    observations and ``w (y - c)(y - c)'`` of the prior, (k, d, d). A component without observations stays.
+    """
+    if prior.mean_strength == 0:
+        return own, np.zeros((len(own), 1, 1))
+    share = np.where(mass > 0, mass / (mass + prior.mean_strength), 1.0)
+    means = share[:, :, 0] * own + (1 - share[:, :, 0]) * prior.centre
+    left, moved = means - prior.centre, own - means
+    pulled = mass * moved[:, :, None] * moved[:, None, :] + prior.mean_strength * left[:, :, None] * left[:, None, :]
+    return means, pulled
 
 
 def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
@@ -273,21 +288,3 @@ def e_step(
 
 def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
     return cells.weights, moments(cells.rescaled(shift, scale))
-
-
-def _constrained(covariances: Floats, covariance_type: str) -> Floats:
-    """The covariances (k, d, d) with what their type does not allow taken out."""
-    d = covariances.shape[-1]
-    if covariance_type == "diag":
-        return covariances * np.eye(d)
-    if covariance_type == "spherical":
-        return np.asarray(np.trace(covariances, axis1=1, axis2=2)[:, None, None] / d * np.eye(d))
-    return covariances
-
-
-def _floored(covariances: Floats) -> Floats:
-    """The covariances with no eigenvalue below the floor: the M-step's maximiser under that bound."""
-    values, vectors = np.linalg.eigh(covariances)
-    if values.min() >= _FLOOR:
-        return covariances
-    return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))

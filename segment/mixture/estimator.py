@@ -13,11 +13,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from segment.errors import SettingsError
-from segment.mixture.cells import distinct, points
+from segment.mixture.cells import Cells, distinct, points
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import MixtureModel
-from segment.mixture.prior import Prior
+from segment.mixture.prior import Prior, without
+from segment.mixture.pruning import fit_variational
+from segment.mixture.shapes import shaped, whole
 
 __all__ = ["GaussianMixture"]
 
@@ -54,6 +56,10 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
     precisions_init : array_like, optional
         Of the shape that `covariances_` has. Goes with `means_init`; the weights are equal unless `weights_init` is
         given.
+    prior : {"pooled", "conjugate", "dirichlet"}, default="pooled"
+        "pooled": `shrinkage` pulls the covariances together. "conjugate": the weak prior of Fraley & Raftery (2007).
+        "dirichlet": variational Bayes from k-means++ starts, full covariances, no ridge: components that are not needed
+        lose their weight, as in :class:`sklearn.mixture.BayesianGaussianMixture`.
     shrinkage : float, default=0.0
         Weight of the pooled within-cluster covariance in every component's, in mean component weights.
     step_power, step_offset : float, default=0.7 and 2.0
@@ -100,6 +106,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
+        prior: str = "pooled",
         shrinkage: float = 0.0,
         step_power: float = 0.7,
         step_offset: float = 2.0,
@@ -117,6 +124,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.prior = prior
         self.shrinkage = shrinkage
         self.step_power = step_power
         self.step_offset = step_offset
@@ -130,32 +138,53 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells = distinct(rows, weights)
         if len(cells) < self.n_components:  # some components will share a row, as they do in scikit-learn
             cells = points(rows, weights)
+        seed = int(random_state.randint(np.iinfo(np.int32).max))
+        if self.prior == "dirichlet":
+            return self._fit_variational(cells, seed)
         fit = fit_mixture(
             cells,
             self.n_components,
             covariance_type=self.covariance_type,
             init=self._init(rows.shape[1]),
             n_init=self.n_init,
+            prior=self.prior,
             shrinkage=self.shrinkage,
             reg_covar=self.reg_covar,
             tol=self.tol,
             tol_step=self.tol_step,
             max_iter=self.max_iter,
             accelerate=self.accelerate,
-            seed=int(random_state.randint(np.iinfo(np.int32).max)),
+            seed=seed,
         )
-        if not fit.converged:
+        prior = fit.prior.per_unit(cells.total_weight)
+        return self._learnt(fit.model, prior, fit.finish.objectives, converged=fit.converged)
+
+    def _fit_variational(self, cells: Cells, seed: int) -> GaussianMixture:
+        """Fit by variational Bayes."""
+        if self.covariance_type != "full" or self.means_init is not None or self.precisions_init is not None:
+            raise SettingsError(
+                "prior: dirichlet only with the covariance_type full and without means_init and precisions_init; "
+                f"got {self.covariance_type}. Leave them out."
+            )
+        fit = fit_variational(
+            cells, self.n_components, n_init=self.n_init, tol=self.tol, max_iter=self.max_iter, seed=seed
+        )
+        bounds = fit.bounds / cells.total_weight
+        return self._learnt(fit.belief.mixture, without(cells.n_features), bounds, converged=fit.converged)
+
+    def _learnt(self, model: MixtureModel, prior: Prior, objectives: Floats, *, converged: bool) -> GaussianMixture:
+        """Keep what a fit has found."""
+        if not converged:
             warnings.warn(
                 f"EM did not converge in {self.max_iter} iterations. Raise max_iter or tol, or check the data.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self._show(fit.model)
-        strength = self.shrinkage / self.n_components
-        self._learner = begin(fit.model, Prior(fit.prior.target, strength, fit.prior.ridge))
-        self.converged_ = fit.converged
-        self.n_iter_ = max(1, fit.finish.n_iter)
-        self.lower_bounds_ = fit.finish.objectives.tolist()
+        self._show(model)
+        self._learner = begin(model, prior)
+        self.converged_ = converged
+        self.n_iter_ = max(1, len(objectives) - 1)
+        self.lower_bounds_ = objectives.tolist()
         self.lower_bound_ = self.lower_bounds_[-1]
         return self
 
@@ -187,8 +216,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self._model = model
         self.weights_ = model.weights
         self.means_ = model.means
-        self.covariances_ = _shaped(model.covariances, self.covariance_type)
-        self.precisions_ = _shaped(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
+        self.covariances_ = shaped(model.covariances, self.covariance_type)
+        self.precisions_ = shaped(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """The most probable component of each row of X (n, d): shape (n,)."""
@@ -265,20 +294,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return self.init_params if self.means_init is None else self.means_init
         k = self.n_components
         weights = np.full(k, 1 / k) if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
-        given = np.asarray(self.precisions_init, dtype=np.float64)
-        precisions = {
-            "full": lambda: given,
-            "tied": lambda: np.broadcast_to(given, (k, n_features, n_features)),
-            "diag": lambda: given[:, :, None] * np.eye(n_features),
-            "spherical": lambda: given[:, None, None] * np.eye(n_features),
-        }[self.covariance_type]()
+        precisions = whole(self.precisions_init, self.covariance_type, k, n_features)
         means = np.asarray(self.means_init, dtype=np.float64)
         return MixtureModel(weights, means, np.asarray(np.linalg.inv(precisions)), self.covariance_type)
-
-
-def _shaped(matrices: Floats, covariance_type: str) -> Floats:
-    """Matrices (k, d, d) in the shape that scikit-learn gives those of a covariance type."""
-    if covariance_type == "tied":
-        return np.asarray(matrices[0])
-    diagonals = np.diagonal(matrices, axis1=1, axis2=2)
-    return np.asarray({"full": matrices, "diag": diagonals, "spherical": diagonals[:, 0]}[covariance_type])

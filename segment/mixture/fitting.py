@@ -15,7 +15,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.em import Fit, expectation_maximization, standard_coordinates
 from segment.mixture.missing import coarsen_patterns, completed, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.prior import Prior
+from segment.mixture.prior import PRIORS, Prior, conjugate, without
 from segment.mixture.restarts import promising, short_runs
 from segment.mixture.robust import noise_density, robust_steps
 from segment.mixture.starts import INITS, clusters, coarser, first_clusters, pooled_covariance, standardising
@@ -73,6 +73,7 @@ def fit_mixture(
     covariance_type: str = "full",
     init: str | ArrayLike | MixtureModel = "mixed",
     n_init: int = 5,
+    prior: str = "pooled",
     shrinkage: float = 0.0,
     reg_covar: float = 0.0,
     tol: float = 1e-6,
@@ -103,9 +104,13 @@ def fit_mixture(
         Ward's hierarchy, from given means (completed by cells far from them), or from a given mixture as it is.
     n_init : int, >= 1
         Number of starts where they are random. Raising it costs little and misses the best optimum less often.
+    prior : {"pooled", "conjugate"}
+        What is believed of the components beforehand: that their covariances are like the pooled one within clusters,
+        as firmly as `shrinkage` says, or the weak normal-inverse-Wishart prior of Fraley & Raftery
+        (:func:`segment.mixture.prior.conjugate`), which weighs some ten observations a component.
     shrinkage : float, >= 0
-        Weight of the pooled within-cluster covariance in every component's, as a multiple of the mean weight of a
-        component. 0 is maximum likelihood; raising it makes the components more alike.
+        Of the pooled prior: weight of the pooled within-cluster covariance in every component's, as a multiple of the
+        mean weight of a component. 0 is maximum likelihood; raising it makes the components more alike.
     reg_covar : float, >= 0
         Added to the diagonal of the covariances, in squared data units. Cells with scatter do not need it.
     tol : float, >= 0
@@ -136,35 +141,52 @@ def fit_mixture(
     """
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
-    _check(cells, n_components, covariance_type, n_init, tails)
+    _check(cells, n_components, covariance_type, n_init, tails, prior)
     _check_not_negative(shrinkage=shrinkage, reg_covar=reg_covar, degrees_of_freedom=degrees_of_freedom)
     if has_missing(cells):
         if noise or tails != "gaussian":
             raise SettingsError("noise, tails: only for cells without missing values. Leave them out.")
-        settings = {"covariance_type": covariance_type, "shrinkage": shrinkage, "reg_covar": reg_covar}
+        settings: dict[str, Any] = {"covariance_type": covariance_type, "prior": prior}
+        settings |= {"shrinkage": shrinkage, "reg_covar": reg_covar}
         return _fit_incomplete(
             cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
         )
     coarse = coarser(cells, _COARSE, n_components)
     coarsest = coarser(coarse, _COARSEST, n_components)
     ruler = standardising(coarse) if metric is None else metric
+    ridge = np.full(cells.n_features, float(reg_covar))
     robust = noise or tails != "gaussian"
-    n_runs = _N_REFERENCE if shrinkage > 0 else 1
-    target = pooled_covariance(coarse, coarsest, n_components, ruler, n_runs, trim=_TRIMMED if robust else 0.0)
-    strength = shrinkage * cells.total_weight / n_components
-    prior = Prior(target, strength, np.full(cells.n_features, float(reg_covar)))
-    if isinstance(init, MixtureModel):
-        starts = [init]
+    if prior == "conjugate":
+        believed = conjugate(cells, n_components, covariance_type, ridge)
     else:
-        drawn = first_clusters(coarsest, n_components, init, n_init, ruler, np.random.default_rng(seed))
-        starts = [clusters(coarsest, labels, n_components, covariance_type, prior) for labels in drawn]
+        n_runs = _N_REFERENCE if shrinkage > 0 else 1
+        target = pooled_covariance(coarse, coarsest, n_components, ruler, n_runs, trim=_TRIMMED if robust else 0.0)
+        believed = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
+    starts = _starts(coarsest, n_components, init, n_init, ruler, covariance_type, believed, seed)
     starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
     steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
-    climb = partial(expectation_maximization, prior=prior, accelerate=accelerate, steps=steps)
+    climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     levels = (coarsest, coarse, cells)
-    ahead = partial(short_runs, prior=prior, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    return _best_of(starts, levels, prior, improve, ahead)
+    ahead = partial(short_runs, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
+    return _best_of(starts, levels, believed, improve, ahead)
+
+
+def _starts(
+    coarsest: Cells,
+    k: int,
+    init: str | ArrayLike | MixtureModel,
+    n_init: int,
+    ruler: Floats,
+    covariance_type: str,
+    prior: Prior,
+    seed: int,
+) -> list[MixtureModel]:
+    """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
+    if isinstance(init, MixtureModel):
+        return [init]
+    drawn = first_clusters(coarsest, k, init, n_init, ruler, np.random.default_rng(seed))
+    return [clusters(coarsest, labels, k, covariance_type, prior) for labels in drawn]
 
 
 def _best_of(
@@ -197,7 +219,7 @@ def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
     weight = cells.total_weight
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
     d = model.n_features
-    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d)))
+    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), without(d))
 
 
 def _fit_incomplete(
@@ -222,7 +244,7 @@ def _fit_incomplete(
     d = cells.n_features
     centre, scale = standard_coordinates(coarse, "full")
     one = MixtureModel(np.ones(1), centre[None], np.diag(scale**2)[None])
-    one = expectation_maximization(coarse, one, Prior(np.eye(d), 0.0, np.zeros(d)), tol=1e-4).model
+    one = expectation_maximization(coarse, one, without(d), tol=1e-4).model
     filled = completed(coarse, one.means[0], one.covariances[0])
     rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)
     if isinstance(init, MixtureModel):
@@ -241,12 +263,10 @@ def _fit_incomplete(
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
     """The fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(
-        Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), Prior(np.eye(d), 0.0, np.zeros(d))
-    )
+    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), without(d))
 
 
-def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str) -> None:
+def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:
     if not 1 <= n_components <= len(cells):
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
@@ -257,6 +277,10 @@ def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, t
         raise SettingsError(f"n_init: at least 1; got {n_init}.")
     if tails not in TAILS:
         raise SettingsError(f"tails: one of {', '.join(TAILS)}; got {tails!r}.")
+    if prior not in PRIORS:
+        raise SettingsError(f"prior: one of {', '.join(PRIORS)}; got {prior!r}.")
+    if prior == "conjugate" and tails != "gaussian":
+        raise SettingsError(f"prior: conjugate only with the tails gaussian; got {tails}. Take the prior pooled.")
 
 
 def _check_not_negative(**values: float) -> None:

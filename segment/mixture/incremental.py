@@ -92,7 +92,7 @@ def learn(learner: Learner, cells: Cells, *, power: float = 0.7, offset: float =
     statistics, log_likelihood = e_step(cells, shift, scale)(standard)
     rate = float(number + offset) ** -power
     mixed = (1 - rate) * learner.statistics + rate * statistics / cells.total_weight
-    model = maximization(mixed, standard, learner.prior.rescaled(scale))
+    model = maximization(mixed, standard, learner.prior.rescaled(shift, scale))
     return replace(
         learner,
         model=model.rescaled(-shift / scale, 1 / scale),

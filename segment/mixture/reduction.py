@@ -32,7 +32,7 @@ def reduced(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
     statistics = np.array(e_step(cells, shift, scale)(standard)[0])
     statistics[keep] += statistics[gone]
     rest = np.delete(np.arange(model.n_components), gone)
-    joined = maximization(statistics[rest], standard.reordered(rest), prior.rescaled(scale))
+    joined = maximization(statistics[rest], standard.reordered(rest), prior.rescaled(shift, scale))
     return joined.rescaled(-shift / scale, 1 / scale)
 
 

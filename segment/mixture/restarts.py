@@ -51,7 +51,7 @@ def short_runs(
     """
     shift, scale = standard_coordinates(cells, starts[0].covariance_type)
     prepared = [(cells.weights[rows], moments(cells[rows].rescaled(shift, scale))) for rows in blocks(len(cells))]
-    believed = prior.rescaled(scale)
+    believed = prior.rescaled(shift, scale)
     n_runs = len(starts)
     stacked = _stacked([start.rescaled(shift, scale) for start in starts])
     shares = np.array([start.noise_share for start in starts])

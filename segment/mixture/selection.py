@@ -7,38 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen
+from segment.mixture.cells import Cells
 from segment.mixture.combination import combine, elbow_errors, mean_entropy, pool
-from segment.mixture.em import expectation_maximization
-from segment.mixture.fitting import fit_mixture
-from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
-from segment.mixture.reduction import reduced
-from segment.mixture.restarts import short_runs
-from segment.mixture.starts import clusters, first_clusters, standardising
+from segment.mixture.nested import few_cells, nested_mixtures
+from segment.mixture.pruning import log_evidence, prune
+from segment.mixture.variational import default_belief
 
 __all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
 
 Floats = NDArray[np.float64]
 
-CRITERIA = ("bic", "aic", "icl", "entropy")
+CRITERIA = ("bic", "aic", "icl", "entropy", "variational")
 
-_FEW = 2048  # cells that are used as they are
-_BINS = (256, 48, 16)  # along the widest of 1, 2 and 3 or more features, for more cells than that
-_LEAST = 64  # cells that a coarse grid must leave
-# Pull towards the pooled covariance while k is chosen, in mean component weights: as good as maximum likelihood, for
-# which the criteria are made, but no component collapses on a single value (Fraley & Raftery 2007, J. Classif. 24).
-_SHRINKAGE = 0.02
-_N_INIT, _SHORT, _TOL = 4, 10, 1e-3  # starts of each mixture, iterations that tell them apart, and when to stop
 _FEWEST = (
     8.0  # observations to reckon with at least: for fewer a parameter costs less in BIC than in AIC, for 1 nothing
 )
+_NAMES = {"variational": "bound of -2 log evidence"}
 _CLEAR = 0.01  # of the greatest entropy there can be: posteriors that leave less than this open need no combining
 
 
@@ -162,11 +152,13 @@ def choose_n_components(
     cells : Cells
     k_range : (int, int)
         Least and greatest number of classes. Only as many are tried as there are cells for.
-    criterion : {"bic", "aic", "icl", "entropy"}
+    criterion : {"bic", "aic", "icl", "entropy", "variational"}
         See :func:`bic`, :func:`aic` and :func:`icl`. ``entropy`` takes the components that BIC chooses in the range
         and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
+        ``variational`` fits the greatest number only, full covariances, lets surplus components die out, and compares
+        the bounds of the evidence (:mod:`segment.mixture.pruning`).
     components_per_class : int, >= 1
-        Components that each class has; 1 for ``entropy``, which finds it itself.
+        Components that each class has; 1 for ``entropy``, which finds it itself, and for ``variational``.
     n_effective : float or callable, optional
         Number of independent observations that the cells are worth, or a function of a mixture that tells: asked about
         three, one of them the richest tried, it is the geometric mean. The total weight by default, and never less
@@ -179,24 +171,15 @@ def choose_n_components(
     SettingsError
         If a setting is out of its range, or there are no cells.
     """
+    _check(cells, k_range, criterion, components_per_class, covariance_type)
     low, high = k_range
-    if not 1 <= low <= high:
-        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
-    if criterion not in CRITERIA:
-        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
-    if components_per_class < 1 or (criterion == "entropy" and components_per_class > 1):
-        raise SettingsError(
-            f"components_per_class: at least 1, and 1 for the criterion entropy; got {components_per_class}."
-        )
-    if len(cells) == 0:
-        raise SettingsError("cells: at least one; got none.")
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
-    coarse = _coarse(cells, numbers[-1] * components_per_class)
-    models = _nested(
+    coarse = few_cells(cells, numbers[-1] * components_per_class)
+    models = nested_mixtures(
         coarse,
-        [min(k * components_per_class, len(coarse)) for k in numbers],
+        [min(k * components_per_class, len(coarse)) for k in (numbers[-1:] if criterion == "variational" else numbers)],
         covariance_type=covariance_type,
         metric=metric,
         seed=seed,
@@ -204,6 +187,8 @@ def choose_n_components(
     if n_effective is None:
         n_effective = cells.total_weight
     n = max(_FEWEST, _told(n_effective, models) if callable(n_effective) else n_effective)
+    if criterion == "variational":
+        return _selected(_pruned(coarse, models[-1], numbers[0], n), criterion, n)
     rows = [_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
     if criterion != "entropy":
         return _selected(rows, criterion, n)
@@ -211,45 +196,30 @@ def choose_n_components(
     return _combined(coarse, models[best], rows[best], numbers[0], n)
 
 
-def _coarse(cells: Cells, n_components: int) -> Cells:
-    """Few enough cells to fit dozens of mixtures to in the time of one."""
-    if len(cells) <= _FEW:
-        return cells
-    n_bins = _BINS[min(cells.n_features, len(_BINS)) - 1]
-    coarse = coarsen(cells, n_bins)
-    while len(coarse) < min(len(cells), max(_LEAST, 2 * n_components)):
-        n_bins *= 2
-        coarse = coarsen(cells, n_bins)
-    return coarse
+def _check(
+    cells: Cells, k_range: tuple[int, int], criterion: str, components_per_class: int, covariance_type: str
+) -> None:
+    low, high = k_range
+    if not 1 <= low <= high:
+        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
+    if criterion not in CRITERIA:
+        raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
+    single = criterion in ("entropy", "variational")
+    if components_per_class < 1 or (single and components_per_class > 1):
+        raise SettingsError(
+            "components_per_class: at least 1, and 1 for the criteria entropy and variational; "
+            f"got {components_per_class}."
+        )
+    if criterion == "variational" and covariance_type != "full":
+        raise SettingsError(f"covariance_type: full for the criterion variational; got {covariance_type}.")
+    if len(cells) == 0:
+        raise SettingsError("cells: at least one; got none.")
 
 
 def _told(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:
     """The geometric mean of what a few mixtures tell, as any one may be a poor optimum: up to the richest."""
     few = {len(models) // 3, 2 * len(models) // 3, len(models) - 1}
     return float(np.exp(np.mean([np.log(n_effective(models[index])) for index in sorted(few)])))
-
-
-def _nested(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
-    """Mixtures of so many components each, in ascending order.
-
-    Each but the last begins with two components of the next joined, or with fresh clusters, whichever is better after a
-    few iterations.
-    """
-    rich = fit_mixture(cells, numbers[-1], n_init=_N_INIT, shrinkage=_SHRINKAGE, tol=_TOL, metric=metric, **settings)
-    ruler = standardising(cells) if metric is None else metric
-    rng = np.random.default_rng(settings["seed"])
-    models = [rich.model]
-    for number in reversed(numbers[:-1]):
-        start = models[-1]
-        while start.n_components > number:
-            start = reduced(cells, start, rich.prior)
-        if not has_missing(cells):
-            drawn = first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
-            fresh = [clusters(cells, labels, number, start.covariance_type, rich.prior) for labels in drawn]
-            runs, reached = short_runs(cells, [start, *fresh], rich.prior, n_iter=_SHORT)
-            start = runs[int(reached.argmax())]
-        models.append(expectation_maximization(cells, start, rich.prior, tol=_TOL).model)
-    return models[::-1]
 
 
 def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: float) -> Candidate:
@@ -264,15 +234,28 @@ def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: flo
     return Candidate(k, model.n_components, log_likelihood, entropy, values.get(criterion, values["bic"]))
 
 
+def _pruned(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
+    """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each."""
+    few = cells.weighing(n)
+    shares = cells.weights / cells.total_weight
+    rows = []
+    for fit in prune(few, model, default_belief(few, model.n_components), least=low):
+        g = max(len(fit.alive), low)
+        found = fit.belief.mixture
+        log_likelihood = float(shares @ found.score_samples(cells))
+        entropy = mean_entropy(shares, found.posteriors(cells))
+        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * log_evidence(fit)))
+    return rows[::-1]
+
+
 def _selected(rows: list[Candidate], criterion: str, n: float) -> Selection:
     """The candidate of least value; of equals the one with fewer classes."""
     ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
     reason = "there was no other number to try"
     if len(rows) > 1:
-        reason = (
-            f"its {criterion.upper()} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
-        )
+        name = _NAMES.get(criterion, criterion.upper())
+        reason = f"its {name} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
     return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
 
 

@@ -11,7 +11,7 @@ from segment.mixture.em import maximization, standard_coordinates
 from segment.mixture.hierarchy import ward
 from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import MixtureModel, moments
-from segment.mixture.prior import Prior
+from segment.mixture.prior import Prior, without
 
 __all__ = ["INITS", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
 
@@ -77,7 +77,7 @@ def pooled_covariance(
     labels = k_means(points(coarse.means @ metric, coarse.weights), tightest.centres, trim=trim).labels
     d = coarse.n_features
     kept = labels >= 0
-    found = clusters(coarse[kept], labels[kept], k, "full", Prior(np.eye(d), 0.0, np.zeros(d)))
+    found = clusters(coarse[kept], labels[kept], k, "full", without(d))
     return np.asarray(np.einsum("k,kij->ij", found.weights, found.covariances))
 
 
@@ -86,7 +86,7 @@ def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: st
     memberships = np.zeros((k, len(cells)))
     memberships[labels, np.arange(len(cells))] = cells.weights
     shift, scale = standard_coordinates(cells, covariance_type)
-    believed = prior.rescaled(scale)
+    believed = prior.rescaled(shift, scale)
     d = cells.n_features
     empty = MixtureModel(
         np.full(k, 1 / k), np.zeros((k, d)), np.broadcast_to(believed.target, (k, d, d)), covariance_type

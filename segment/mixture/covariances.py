@@ -1,0 +1,31 @@
+"""What covariance matrices may be: of their type, and never so small that rounding decides."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["constrained", "floored"]
+
+Floats = NDArray[np.float64]
+
+# Covariances have no eigenvalue below this share of the data's own variance: less cannot be told from rounding.
+_FLOOR = 1e-10
+
+
+def constrained(covariances: Floats, covariance_type: str) -> Floats:
+    """The covariances (k, d, d) with what their type does not allow taken out."""
+    d = covariances.shape[-1]
+    if covariance_type == "diag":
+        return covariances * np.eye(d)
+    if covariance_type == "spherical":
+        return np.asarray(np.trace(covariances, axis1=1, axis2=2)[:, None, None] / d * np.eye(d))
+    return covariances
+
+
+def floored(covariances: Floats) -> Floats:
+    """The covariances, of data of unit variances, with no eigenvalue below the floor: the best under that bound."""
+    values, vectors = np.linalg.eigh(covariances)
+    if values.min() >= _FLOOR:
+        return covariances
+    return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
