@@ -76,7 +76,7 @@ def expectation(
     """
     shares = np.array([model.noise_share]) if noise_shares is None else noise_shares
     parameters, peaks = natural_parameters(model), log_peaks(model)
-    within = np.log1p(-shares)[:, None, None]
+    within = np.log(np.maximum(1 - shares, np.finfo(float).tiny))[:, None, None]  # a run may end in noise alone
     noisy = shares * model.noise_density > 0
     outside = np.where(noisy, np.log(np.where(noisy, shares * model.noise_density, 1.0)), _NEVER)[:, None]
     tailed = model.degrees_of_freedom.size > 0

@@ -78,7 +78,19 @@ def pooled_covariance(
     d = coarse.n_features
     kept = labels >= 0
     found = clusters(coarse[kept], labels[kept], k, "full", without(d))
-    return np.asarray(np.einsum("k,kij->ij", found.weights, found.covariances))
+    return np.asarray(_untrimmed(d, trim) * np.einsum("k,kij->ij", found.weights, found.covariances))
+
+
+def _untrimmed(d: int, trim: float) -> float:
+    """By how much a Gaussian's covariance exceeds that of its nearest share ``1 - trim``.
+
+    Croux & Haesbroeck 1999, J. Multivar. Anal. 71, 161-190.
+    """
+    if trim == 0:
+        return 1.0
+    from scipy.special import gammainc, gammaincinv
+
+    return float((1 - trim) / gammainc(d / 2 + 1, gammaincinv(d / 2, 1 - trim)))
 
 
 def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> MixtureModel:
