@@ -167,9 +167,8 @@ def fit_mixture(
     steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
     climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
-    levels = (coarsest, coarse, cells)
     ahead = partial(short_runs, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    return _best_of(starts, levels, believed, improve, ahead)
+    return _best_of(starts, (coarsest, coarse, cells), believed, improve, ahead)
 
 
 def _starts(
