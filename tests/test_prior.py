@@ -179,7 +179,7 @@ def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape
     assert found.fit.prior.strength == 10
     assert (found.label_image != pooled.label_image).any()
     belief = found.fit.finish.log_likelihoods[-1] - found.fit.finish.objectives[-1]
-    assert 0.01 < belief < 1  # nats a pixel: against some hundred independent pixels, not against all
+    assert 0.1 < belief < 1  # nats a pixel: against some hundred independent pixels, not against all
     larger = segment.segment_image(landscape, k=4, max_size=400, prior="conjugate")
     small, large = (np.sort(result.model.weights) for result in (found, larger))
     np.testing.assert_allclose(small, large, atol=0.05)  # as strong for a photograph of any size
