@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,16 +123,16 @@ def test_means_are_drawn_to_the_centre(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-@given(st.integers(0, 10_000), st.integers(1, 4), st.booleans(), st.booleans(), st.floats(1, 500))
+@given(st.integers(0, 10_000), st.integers(1, 4), st.booleans(), st.booleans(), st.floats(1, 500), st.floats(0, 100))
 @settings(max_examples=20, deadline=None)
 def test_the_objective_never_falls(
-    covariance_type: str, seed: int, k: int, coarse: bool, accelerate: bool, worth: float
+    covariance_type: str, seed: int, k: int, coarse: bool, accelerate: bool, worth: float, mean_strength: float
 ) -> None:
     rng = np.random.default_rng(seed)
     X = blobs(rng)
     cells = points(X, rng.uniform(0.1, 5, len(X))).weighing(worth)
     cells = coarsen(cells, 6) if coarse else cells
-    prior = conjugate(cells, k, covariance_type, np.zeros(3))
+    prior = replace(conjugate(cells, k, covariance_type, np.zeros(3)), mean_strength=mean_strength)
     start = start_of(rng, X, k, covariance_type)
     if k > 1:  # an empty component, which stays where it is
         start = MixtureModel(np.r_[0.0, np.full(k - 1, 1 / (k - 1))], start.means, start.covariances, covariance_type)
@@ -177,6 +178,8 @@ def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape
     assert found.fit.prior.mean_strength == 0.01
     assert found.fit.prior.strength == 10
     assert (found.label_image != pooled.label_image).any()
+    belief = found.fit.finish.log_likelihoods[-1] - found.fit.finish.objectives[-1]
+    assert 0.1 < belief < 1  # nats a pixel: against some hundred independent pixels, not against all
     larger = segment.segment_image(landscape, k=4, max_size=400, prior="conjugate")
     small, large = (np.sort(result.model.weights) for result in (found, larger))
     np.testing.assert_allclose(small, large, atol=0.05)  # as strong for a photograph of any size
