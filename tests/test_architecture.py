@@ -15,18 +15,19 @@ import segment
 PACKAGE = Path(segment.__file__).parent
 HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
 
-COMMON = {"errors", "image", "_opencv", "palette"}
+COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "_opencv": {"errors"},
-    "image": {"errors"},
+    "georeference": set(),
+    "image": {"errors", "georeference"},
     "palette": set(),
     "setting": {"errors"},
     "config": {"errors", "setting"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
-    "decoders": {"errors", "image", "decoders"},
+    "decoders": {"errors", "georeference", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
     "preprocessor": COMMON,
