@@ -36,6 +36,8 @@ ROOMS: dict[str, set[str]] = {
     "segmenter": COMMON | {"mixture"},
     "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
+    "measurements": COMMON | {"spatial"},
+    "vectors": COMMON | {"spatial"},
     "visualizer": COMMON,
     "charts": COMMON | {"mixture"},
     "writer": COMMON,
@@ -55,6 +57,9 @@ ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 LIBRARIES = {
     "mixture": {"numpy", "scipy"},
     "spatial": {"numpy"},
+    "spatial.outlines": {"numpy", "scipy"},
+    "vectors": {"numpy"},
+    "measurements": {"numpy"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},

@@ -42,12 +42,27 @@ class Outlines:
     region: Ids
     is_hole: NDArray[np.bool_]
 
-    def polygons(self) -> Iterator[tuple[int, list[Points]]]:
-        """Each region with its rings, the outer one first."""
-        begins = np.append(np.flatnonzero(~self.is_hole), len(self.region))
-        for first, last in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
-            rings = [self.points[self.starts[i] : self.starts[i + 1]] for i in range(first, last)]
-            yield int(self.region[first]), rings
+    @property
+    def following(self) -> Ids:
+        """The index of the point that follows each point in its ring: (n,)."""
+        after = np.arange(1, len(self.points) + 1)
+        after[self.starts[1:] - 1] = self.starts[:-1]
+        return after
+
+    @property
+    def areas(self) -> NDArray[np.int64]:
+        """The area that each ring encloses in pixels, negative for holes: (m,)."""
+        if self.region.size == 0:
+            return np.zeros(0, np.int64)
+        (x, y), after = self.points.T.astype(np.int64), self.following
+        return np.add.reduceat(x * y[after] - y * x[after], self.starts[:-1]) // 2
+
+    def polygons(self) -> Iterator[tuple[int, list[slice]]]:
+        """Each region with the places of its rings among the points, the outer ring first."""
+        begins = np.append(np.flatnonzero(~self.is_hole), len(self.region)).tolist()
+        starts = self.starts.tolist()
+        for region, first, last in zip(self.region[begins[:-1]].tolist(), begins[:-1], begins[1:], strict=True):
+            yield region, [slice(starts[i], starts[i + 1]) for i in range(first, last)]
 
 
 def trace_outlines(regions: NDArray[np.integer[Any]]) -> Outlines:
@@ -141,16 +156,14 @@ def _cycles(following: Ids) -> tuple[Ids, Ids]:
 
 def _sorted(points: Points, starts: Ids, region: Ids) -> Outlines:
     """The rings by their regions, the outer one first."""
+    rings = Outlines(points, starts, region, np.zeros(region.size, bool))
     if region.size == 0:
-        return Outlines(points, starts, region, np.zeros(0, bool))
-    length = np.diff(starts)
-    after = np.arange(1, len(points) + 1)
-    after[starts[1:] - 1] = starts[:-1]
-    x, y = points.T.astype(np.int64)
-    area = np.add.reduceat(x * y[after] - y * x[after], starts[:-1])
-    order = np.lexsort((starts[:-1], area < 0, region))
-    moved = np.repeat(starts[:-1][order], length[order]) + _within(length[order])
-    return Outlines(points[moved], np.append(0, np.cumsum(length[order])), region[order], area[order] < 0)
+        return rings
+    is_hole = rings.areas < 0
+    order = np.lexsort((starts[:-1], is_hole, region))
+    length = np.diff(starts)[order]
+    moved = np.repeat(starts[:-1][order], length) + _within(length)
+    return Outlines(points[moved], np.append(0, np.cumsum(length)), region[order], is_hole[order])
 
 
 def _within(length: Ids) -> Ids:
