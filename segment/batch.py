@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
-from segment.writer import refuse_existing, result_names
+from segment.products import plan_files
+from segment.writer import refuse_existing
 
 if TYPE_CHECKING:
     from segment.class_models.model import ClassModel
@@ -53,9 +54,10 @@ class Job:
         return ".jpg" if self.source.suffix.lower() in _JPEG else ".png"
 
     def results(self, config: SegmentConfig) -> list[Path]:
-        """The files that it will write."""
-        names = result_names(self.stem, save=self.save or config.save, suffix=self.picture_suffix)
-        return [self.folder / name for name in names.values()]
+        """The files that it may write: all of them, where the number of classes is not known before."""
+        n = config.k if isinstance(config.k, int) else config.k_range[1]
+        files = plan_files(self.stem, self.save or config.save, picture=self.picture_suffix, n_classes=n)
+        return [self.folder / file.name for file in files]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segment.errors import SettingsError
+from segment.products import PRODUCTS, products_in_words
 from segment.setting import Setting, Span
 
 __all__ = ["GROUPS", "SegmentConfig", "settings"]
@@ -164,11 +165,10 @@ class SegmentConfig:
     )
 
     save: tuple[str, ...] = _setting(
-        ("segmented", "labels"),
+        ("panel", "labels"),
         "Output",
-        "What to write: the picture side by side with its segments, the label image, a picture of how unusual each "
-        "pixel is, the classes as a model for other images.",
-        choices=("segmented", "labels", "likelihood", "model"),
+        f"What to write: {products_in_words()}.",
+        choices=tuple(product.name for product in PRODUCTS),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 

@@ -21,10 +21,11 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.palette import class_colours
 from segment.preprocessor import enlarge
+from segment.products import plan_files
 from segment.segmenter import class_posteriors
 from segment.statistics import ClassRow
-from segment.visualizer import log_likelihood_picture, side_by_side
-from segment.writer import encode_labels, encode_picture, result_names, write_files
+from segment.visualizer import anomaly_panel, side_by_side
+from segment.writer import write_files
 
 __all__ = ["Segmentation"]
 
@@ -120,9 +121,13 @@ class Segmentation:
         values[~self.working.valid] = np.nan
         return enlarge(values, self.image, nothing=np.nan).astype(np.float32, copy=False)
 
-    def side_by_side(self) -> NDArray[np.uint8]:
+    def panel(self) -> NDArray[np.uint8]:
         """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""
         return side_by_side(self.image, self.label_image, [row.share for row in self.classes])
+
+    def anomaly_panel(self) -> NDArray[np.uint8]:
+        """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
+        return anomaly_panel(self.log_likelihood())
 
     def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder.
@@ -134,20 +139,15 @@ class Segmentation:
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
-            Format of the side-by-side picture. All else is PNG.
+            Format of the panel. All other pictures are PNG.
 
         Raises
         ------
         OutputError
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
-        encoders = {
-            "segmented": lambda: encode_picture(self.side_by_side(), suffix=suffix),
-            "labels": lambda: encode_labels(self.label_image, self.colours),
-            "model": lambda: self.class_model.to_json().encode(),
-            "likelihood": lambda: encode_picture(log_likelihood_picture(self.log_likelihood()), suffix=".png"),
-        }
-        names = result_names(stem, save=self.config.save, suffix=suffix)
+        files = plan_files(stem, self.config.save, picture=suffix, n_classes=self.n_classes)
         with ThreadPoolExecutor() as pool:
-            contents = dict(zip(names.values(), pool.map(lambda kind: encoders[kind](), names), strict=True))
+            parts = pool.map(lambda file: file.product.encode(self, file), files)
+            contents = dict(zip((file.name for file in files), parts, strict=True))
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)

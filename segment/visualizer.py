@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["class_colours", "colour_labels", "compared", "display", "log_likelihood_picture", "side_by_side"]
+__all__ = ["anomaly_panel", "class_colours", "colour_labels", "compared", "display", "side_by_side"]
 
 Picture = NDArray[np.uint8]
 
@@ -106,7 +106,7 @@ def compared(
     return _panel(pictures, [f"class {label}" for label in range(1, n_classes + 1)])
 
 
-def log_likelihood_picture(values: NDArray[np.floating]) -> Picture:
+def anomaly_panel(values: NDArray[np.floating]) -> Picture:
     """How usual each pixel is: dark where its log-likelihood is high, bright where it is low, above a scale in nats.
 
     Parameters

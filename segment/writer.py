@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "result_names", "write_files"]
+__all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "write_files"]
 
-_SUFFIXES = {"model": ".json"}
-_PANELS = frozenset({"segmented", "compared"})
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
@@ -65,12 +63,6 @@ def file_name(stem: str, ending: str) -> str:
     while len(os.fsencode(stem + mark + ending)) > _LONGEST_NAME:
         stem = stem[:-1]
     return stem + mark + ending
-
-
-def result_names(stem: str, *, save: tuple[str, ...], suffix: str) -> dict[str, str]:
-    """The file name of each result to save: ``STEM_KIND.png``, or `suffix` for panels; ``STEM_model.json``."""
-    endings = {kind: suffix if kind in _PANELS else _SUFFIXES.get(kind, ".png") for kind in save}
-    return {kind: file_name(stem, f"_{kind}{ending}") for kind, ending in endings.items()}
 
 
 def refuse_existing(path: Path) -> None:

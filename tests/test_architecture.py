@@ -24,7 +24,8 @@ ROOMS: dict[str, set[str]] = {
     "image": {"errors", "georeference"},
     "palette": set(),
     "setting": {"errors"},
-    "config": {"errors", "setting"},
+    "products": {"writer"},
+    "config": {"errors", "setting", "products"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
     "decoders": {"errors", "georeference", "image", "decoders"},
@@ -42,14 +43,14 @@ ROOMS: dict[str, set[str]] = {
     "charts": COMMON | {"mixture"},
     "writer": COMMON,
 }
-STAGES = set(ROOMS) - COMMON - {"config", "setting", "mixture", "spatial"}
+STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models", "comparison"}
+ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones

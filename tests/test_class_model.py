@@ -339,7 +339,7 @@ def test_one_image_fitted_and_applied_is_that_image_segmented(
     result = segment.apply_classes(ClassModel.from_json(model.to_json()), pixels)
     np.testing.assert_array_equal(result.label_image, expected.label_image)
     np.testing.assert_array_equal(result.posteriors(), expected.posteriors())
-    np.testing.assert_array_equal(result.side_by_side(), expected.side_by_side())
+    np.testing.assert_array_equal(result.panel(), expected.panel())
     assert result.classes == expected.classes
     assert result.warnings == expected.warnings
     assert result.class_model == model
@@ -642,11 +642,11 @@ def labels(path: str) -> np.ndarray:
 
 def test_fit_and_apply_from_the_command_line(program: Program) -> None:
     assert program("fit", "a.png", "-k", "4", "-o", "m.json") == (0, "m.json\n", "")
-    assert program("run", "a.png", "-k", "4", "-o", "run", "--save", "segmented,labels,model")[0] == 0
+    assert program("run", "a.png", "-k", "4", "-o", "run", "--save", "panel,labels,model")[0] == 0
     assert Path("run/a_model.json").read_bytes() == Path("m.json").read_bytes()
     code, out, err = program("apply", "m.json", "a.png", "b.png", "-o", "out")
     assert (code, err) == (0, "2 of 2 images segmented.\n")
-    for name in ("a_segmented.png", "a_labels.png"):
+    for name in ("a_panel.png", "a_labels.png"):
         assert Path("out", name).read_bytes() == Path("run", name).read_bytes()
     np.testing.assert_array_equal(labels("out/b_labels.png"), labels("out/a_labels.png")[:, ::-1])
     assert out.count("16.67 %") == 2
@@ -731,7 +731,7 @@ def test_an_image_that_does_not_fit_does_not_stop_the_others(program: Program) -
     code, _, err = program("apply", "m.json", "grey.png", "b.png", "-o", "out")
     assert (code, err.splitlines()[-1]) == (1, "1 of 2 images segmented, 1 failed.")
     assert err.startswith("Error: grey.png: the model's features are R, G, B; got an image with intensity.")
-    assert sorted(path.name for path in Path("out").iterdir()) == ["b_labels.png", "b_segmented.png"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["b_labels.png", "b_panel.png"]
 
 
 def test_a_drifted_image_has_a_warning(program: Program, quadrants: np.ndarray) -> None:

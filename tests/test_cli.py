@@ -95,7 +95,7 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     assert (result.code, result.err) == (0, "")
     colours = [f"#{colour.tobytes().hex()}" for colour in class_colours(4)]
     assert result.out.splitlines() == [
-        "out/a_segmented.png",
+        "out/a_panel.png",
         "out/a_labels.png",
         "  class  colour      share  mean colour",
         f"      1  {colours[0]}   16.67 %  20 30 90",
@@ -105,21 +105,21 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
         "  clean-up changed 0.00 % of the pixels",
     ]
     assert labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
-    with PilImage.open("out/a_segmented.png") as picture:
+    with PilImage.open("out/a_panel.png") as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 352))
-    assert tree().keys() == {"a.png", "out", "out/a_segmented.png", "out/a_labels.png"}
+    assert tree().keys() == {"a.png", "out", "out/a_panel.png", "out/a_labels.png"}
 
 
 def test_results_go_to_outputs_by_default(program: Program) -> None:
     assert program("run", "a.png", "-k", "2").code == 0
-    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a_labels.png", "a_segmented.png"]
+    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a_labels.png", "a_panel.png"]
     assert set(np.unique(labels("outputs/a_labels.png"))) == {1, 2}
 
 
 def test_a_jpeg_gets_a_jpeg(program: Program) -> None:
     PilImage.open("a.png").resize((40, 24)).save("b.JPG", "JPEG")
     assert program("run", "b.JPG", "-k", "3", "-o", "out").code == 0
-    with PilImage.open("out/b_segmented.jpg") as picture:
+    with PilImage.open("out/b_panel.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (712, 352))
     assert labels("out/b_labels.png").shape == (24, 40)
 
@@ -233,7 +233,7 @@ def test_little_to_segment_is_a_warning(
     assert line.startswith("Warning: b.png: ")
     assert warning in line
     assert labels("out/b_labels.png").tolist() == grid
-    assert labels("out/b_segmented.png").shape[1] >= 640
+    assert labels("out/b_panel.png").shape[1] >= 640
 
 
 # Images that cannot be segmented
@@ -274,9 +274,9 @@ def test_a_bad_image_does_not_stop_the_others(program: Program, make: Callable[[
     make("b.png")
     result = program("run", "b.png", "a.png", "-k", "2", "-o", "out")
     assert result.code == 1
-    assert result.out.startswith("out/a_segmented.png\nout/a_labels.png\n")
+    assert result.out.startswith("out/a_panel.png\nout/a_labels.png\n")
     assert result.err.splitlines()[1:] == ["1 of 2 images segmented, 1 failed."]
-    assert tree(Path("out")).keys() == {"a_segmented.png", "a_labels.png"}
+    assert tree(Path("out")).keys() == {"a_panel.png", "a_labels.png"}
 
 
 def test_a_truncated_image_on_request(program: Program) -> None:
@@ -312,7 +312,7 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
         (
             ["run", "a.png", "--save", "all"],
-            "save (--save): one or more of segmented, labels, likelihood, model; got 'all'.",
+            "save (--save): one or more of panel, labels, anomaly, model; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
@@ -395,7 +395,7 @@ def test_existing_results_are_kept_unless_overwriting_is_asked_for(program: Prog
     before = tree()
     refused = program("run", "a.png", "-k", "3", "-o", "out")
     assert (refused.code, refused.out) == (1, "")
-    assert one_line(refused.err).startswith("Error: out/a_segmented.png: exists already. Give --overwrite")
+    assert one_line(refused.err).startswith("Error: out/a_panel.png: exists already. Give --overwrite")
     assert tree() == before
     assert program("run", "a.png", "-k", "3", "-o", "out", "--overwrite").code == 0
     assert labels("out/a_labels.png").max() == 3
@@ -416,7 +416,7 @@ def test_no_input_is_ever_replaced(program: Program, here: Path, output: str) ->
 def test_results_beside_the_input_leave_it_as_it_is(program: Program) -> None:
     before = tree()["a.png"]
     assert program("run", "a.png", "-k", "2", "-o", ".", "--overwrite").code == 0
-    assert tree().keys() == {"a.png", "a_segmented.png", "a_labels.png"}
+    assert tree().keys() == {"a.png", "a_panel.png", "a_labels.png"}
     assert tree()["a.png"] == before
 
 
@@ -444,9 +444,9 @@ def test_batch_keeps_the_structure_and_isolates_failures(program: Program) -> No
     result = program("batch", "in", "-r", "-k", "2", "-o", "out")
     assert result.code == 1
     assert result.out.splitlines() == [
-        "out/b_segmented.png",
+        "out/b_panel.png",
         "out/b_labels.png",
-        "out/sub/deeper/a_segmented.png",
+        "out/sub/deeper/a_panel.png",
         "out/sub/deeper/a_labels.png",
     ]
     error, last = result.err.splitlines()
@@ -469,7 +469,7 @@ def test_batch_leaves_out_earlier_results_below_its_folder(program: Program) -> 
     arguments = ("batch", ".", "-r", "-k", "2", "-o", "results", "--overwrite")
     first = program(*arguments)
     assert program(*arguments) == first
-    assert tree().keys() == {"a.png", "results", "results/a_segmented.png", "results/a_labels.png"}
+    assert tree().keys() == {"a.png", "results", "results/a_panel.png", "results/a_labels.png"}
 
 
 @pytest.mark.parametrize(
@@ -510,7 +510,7 @@ def test_odd_names(here: Path, name: bytes) -> None:
     written = os.listdir(b"out")  # noqa: PTH208
     assert all(entry.startswith(name[:-4][:200]) and len(entry) <= 255 for entry in written)
     (of_labels,) = [entry for entry in written if entry.endswith(b"_labels.png")]
-    (of_picture,) = [entry for entry in written if entry.endswith(b"_segmented.png")]
+    (of_picture,) = [entry for entry in written if entry.endswith(b"_panel.png")]
     assert len(written) == len({of_labels, of_picture})
     assert labels(Path("out") / os.fsdecode(of_labels)).shape == (12, 20)
     again = process(b"run", name, b"-k", b"2", b"-o", b"out")
@@ -521,13 +521,13 @@ def test_odd_names(here: Path, name: bytes) -> None:
 def test_a_leading_dash_after_two(program: Program) -> None:
     Path("a.png").rename("-k.png")
     assert program("run", "-k", "2", "-o", "out", "--", "-k.png").code == 0
-    assert tree(Path("out")).keys() == {"-k_segmented.png", "-k_labels.png"}
+    assert tree(Path("out")).keys() == {"-k_panel.png", "-k_labels.png"}
 
 
 def test_paths_of_results_are_never_abbreviated(program: Program) -> None:
     folder = "/".join(["d" * 60] * 4)
     result = program("run", "a.png", "-k", "2", "-o", folder)
-    assert result.out.splitlines()[:2] == [f"{folder}/a_segmented.png", f"{folder}/a_labels.png"]
+    assert result.out.splitlines()[:2] == [f"{folder}/a_panel.png", f"{folder}/a_labels.png"]
 
 
 # Terminals and pipes

@@ -93,15 +93,15 @@ def test_a_configuration_cannot_be_changed() -> None:
             "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
         ),
         ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB; got 5."),
-        ("save", "", "save (--save): one or more of segmented, labels, likelihood, model; got ''."),
-        ("save", (), "save (--save): one or more of segmented, labels, likelihood, model; got ()."),
+        ("save", "", "save (--save): one or more of panel, labels, anomaly, model; got ''."),
+        ("save", (), "save (--save): one or more of panel, labels, anomaly, model; got ()."),
         (
             "save",
             "labels,picture",
-            "save (--save): one or more of segmented, labels, likelihood, model; got 'labels,picture'.",
+            "save (--save): one or more of panel, labels, anomaly, model; got 'labels,picture'.",
         ),
-        ("save", 5, "save (--save): one or more of segmented, labels, likelihood, model; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of segmented, labels, likelihood, model; got [['labels']]."),
+        ("save", 5, "save (--save): one or more of panel, labels, anomaly, model; got 5."),
+        ("save", [["labels"]], "save (--save): one or more of panel, labels, anomaly, model; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
@@ -154,9 +154,9 @@ def test_numbers_and_flags_of_numpy_become_those_of_python() -> None:
     ]
 
 
-@pytest.mark.parametrize("given_", ["labels,segmented", ["labels", "segmented"], ("segmented", "labels", "labels")])
+@pytest.mark.parametrize("given_", ["labels,panel", ["labels", "panel"], ("panel", "labels", "labels")])
 def test_several_choices_come_once_and_in_their_own_order(given_: Any) -> None:
-    assert SegmentConfig(save=given_).save == ("segmented", "labels")
+    assert SegmentConfig(save=given_).save == ("panel", "labels")
 
 
 @given(st.sampled_from([s for s in settings() if s.type in (int, float)]), st.floats() | st.integers())

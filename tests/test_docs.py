@@ -84,7 +84,7 @@ def test_the_library_in_ten_lines(
     assert "(1065, 1600) uint8" in capsys.readouterr().out
     assert sorted(path.name for path in Path("outputs").iterdir()) == [
         "landscape_from_python_labels.png",
-        "landscape_from_python_segmented.png",
+        "landscape_from_python_panel.png",
     ]
 
 

@@ -19,11 +19,11 @@ from PIL import Image as PilImage
 
 from segment.errors import OutputError
 from segment.palette import class_colours
-from segment.writer import encode_labels, encode_picture, file_name, refuse_existing, result_names, write_files
+from segment.writer import encode_labels, encode_picture, file_name, refuse_existing, write_files
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
 COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
-FILES = {"a_segmented.png": b"picture", "a_labels.png": b"labels"}
+FILES = {"a_panel.png": b"picture", "a_labels.png": b"labels"}
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
@@ -104,10 +104,7 @@ def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(opened[..., ::-1], picture)
 
 
-def test_file_names() -> None:
-    both = ("segmented", "labels")
-    assert result_names("a", save=both, suffix=".jpg") == {"segmented": "a_segmented.jpg", "labels": "a_labels.png"}
-    assert result_names("a.b", save=("labels",), suffix=".jpg") == {"labels": "a.b_labels.png"}
+def test_a_file_name_has_the_longest_stem_that_there_is_room_for() -> None:
     assert file_name("x" * 244, "_labels.png") == "x" * 244 + "_labels.png"
     cut = file_name("x" * 245, "_labels.png")
     assert cut.startswith("x" * 200)
@@ -120,15 +117,15 @@ def test_long_stems_that_differ_at_the_end_get_different_names() -> None:
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=60, max_size=300))
 def test_no_name_is_too_long_for_a_file_system(stem: str) -> None:
-    name = file_name(stem, "_segmented.png")
+    name = file_name(stem, "_panel.png")
     assert len(os.fsencode(name)) <= 255
-    assert name.endswith("_segmented.png")
+    assert name.endswith("_panel.png")
     assert name.startswith(stem[:50])
 
 
 def test_writes_all_files_into_a_folder_it_makes(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deeper"
-    assert write_files(folder, FILES) == [folder / "a_segmented.png", folder / "a_labels.png"]
+    assert write_files(folder, FILES) == [folder / "a_panel.png", folder / "a_labels.png"]
     assert tree(folder) == FILES
 
 
@@ -180,11 +177,11 @@ def test_overwriting_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_replaced(
     tmp_path: Path, overwrite: bool
 ) -> None:
-    (tmp_path / "a_segmented.png").write_bytes(b"old")
+    (tmp_path / "a_panel.png").write_bytes(b"old")
     (tmp_path / "a_labels.png").mkdir()
     with pytest.raises(OutputError, match=r"exists already|a_labels\.png: is a folder"):
         write_files(tmp_path, FILES, overwrite=overwrite)
-    assert tree(tmp_path) == {"a_segmented.png": b"old", "a_labels.png": None}
+    assert tree(tmp_path) == {"a_panel.png": b"old", "a_labels.png": None}
 
 
 def test_a_folder_that_cannot_be_made_leaves_none_of_its_parents(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def cli() -> None:
 def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
     """Segment images.
 
-    For each INPUT two files are written: STEM_segmented.png (.jpg for JPEG), the original and its segments side by
+    For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
     Example: segment run landscape.jpg -k 4
