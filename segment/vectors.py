@@ -187,7 +187,7 @@ def _box(first: NDArray[np.intp], last: NDArray[np.intp], height: int) -> list[i
 
 
 def _compressed(counts: NDArray[np.int64]) -> str:
-    """Run lengths in COCO's text: the difference from the count before the last one, 5 bits a character, low ones first.
+    """Run lengths in COCO's text: differences from the count before the last, 5 bits a character, low ones first.
 
     The format is that of `rleToString` in pycocotools' maskApi.c: bit 6 says that more follow, and the sign is extended
     from the highest bit of the last character.
