@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
@@ -41,12 +41,16 @@ class Job:
         What their names begin with.
     save : tuple of str
         Kinds of results to write; empty for those that the settings name.
+    pipe_in, pipe_out : binary file, optional
+        Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
     """
 
     source: Path
     folder: Path
     stem: str
     save: tuple[str, ...] = ()
+    pipe_in: BinaryIO | None = None
+    pipe_out: BinaryIO | None = None
 
     @property
     def picture_suffix(self) -> str:
@@ -210,7 +214,7 @@ def compare_job(
 
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     try:
-        if not config.overwrite:
+        if not (config.overwrite or job.pipe_out):
             for path in job.results(config):
                 refuse_existing(path)
         return work(job, config, tell)
@@ -226,12 +230,13 @@ def _segmented(
     from segment.classes import apply_classes
     from segment.pipeline import segment_image
 
+    source = job.source if job.pipe_in is None else job.pipe_in
     if model is None or adapt:
-        result = segment_image(job.source, config, start=model, tell=tell)
+        result = segment_image(source, config, start=model, tell=tell)
     else:
-        result = apply_classes(model, job.source, config, tell=tell)
+        result = apply_classes(model, source, config, tell=tell)
     tell("writing")
-    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
     rows = tuple(
         (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
         for row, colour in zip(result.classes, result.colours, strict=True)

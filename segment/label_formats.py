@@ -80,9 +80,7 @@ def labels_as_tiff(
     return buffer.getvalue()
 
 
-def labels_as_npz(
-    label_image: NDArray[np.integer], posteriors: Iterable[NDArray[np.float32]], n_classes: int
-) -> bytes:
+def labels_as_npz(label_image: NDArray[np.integer], posteriors: Iterable[NDArray[np.float32]], n_classes: int) -> bytes:
     """A compressed NPZ for :func:`numpy.load`: ``labels`` (H, W) and ``posteriors`` (H, W, k), float32.
 
     Parameters

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from segment.visualizer.layout import Legend, legend
 from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 from segment.visualizer.panels import side_by_side
-from segment.writer import write_files
+from segment.writer import pipe_files, write_files
 
 __all__ = ["Segmentation"]
 
@@ -209,13 +210,13 @@ class Segmentation:
         """Each class in its mean colour, transparent where there is no label, as the bytes of a PNG file."""
         return labels_as_png(self.label_image, self.mean_colours)
 
-    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder.
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder, or into a pipe.
 
         Parameters
         ----------
-        folder : path
-            Made if it is not there.
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
@@ -236,4 +237,7 @@ class Segmentation:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             parts = pool.map(lambda file: file.product.encode(self, file), files)
             contents = dict(zip((file.name for file in files), parts, strict=True))
+        if not isinstance(folder, (str, PathLike)):
+            pipe_files(folder, contents.values())
+            return []
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)
