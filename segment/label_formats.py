@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["labels_as_npz", "labels_as_png", "labels_as_tiff"]
 
 _NODATA, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXT = 42113, 34264, 34735, 34736, 34737
+_COLUMNS = 256  # that are compressed at once
 _ASCII, _SHORT, _DOUBLE = 2, 3, 12  # types of TIFF tags
 _RASTER, _IS_AREA = 1025, 1
 
@@ -97,12 +98,13 @@ def labels_as_npz(label_image: NDArray[np.integer], posteriors: Iterable[NDArray
     header = {"descr": "<f4", "fortran_order": True, "shape": (*label_image.shape, n_classes)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open(zipfile.ZipInfo("labels.npy"), "w") as file:
+        with archive.open("labels.npy", "w") as file:
             np.save(file, _packed(label_image), allow_pickle=False)
-        with archive.open(zipfile.ZipInfo("posteriors.npy"), "w", force_zip64=True) as file:
+        with archive.open("posteriors.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for part in posteriors:
-                file.write(part.T.astype("<f4", order="C", copy=False).data)
+                for start in range(0, part.shape[1], _COLUMNS):
+                    file.write(part[:, start : start + _COLUMNS].T.astype("<f4", order="C").data)
     return buffer.getvalue()
 
 
