@@ -22,7 +22,7 @@ from segment.mixture.selection import Selection
 from segment.palette import class_colours
 from segment.preprocessor import enlarge
 from segment.products import plan_files
-from segment.segmenter import class_posteriors
+from segment.segmenter import class_posteriors, uncertainty
 from segment.statistics import ClassRow
 from segment.visualizer import anomaly_panel, side_by_side
 from segment.writer import write_files
@@ -97,9 +97,7 @@ class Segmentation:
         The probabilities of a pixel sum to 1; where there is no label they are 0.
         """
         index = ColourIndex(self.working)
-        maps = index.spread(
-            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
-        )
+        maps = index.spread(lambda colours: self._posteriors(colours).astype(np.float32))
         size = (self.image.width, self.image.height)
         if maps.shape[1::-1] != size:
             cv2 = load_cv2()
@@ -120,6 +118,37 @@ class Segmentation:
         values = index.spread(lambda colours: self.model.score_samples(self.space.cells(colours)).astype(np.float32))
         values[~self.working.valid] = np.nan
         return enlarge(values, self.image, nothing=np.nan).astype(np.float32, copy=False)
+
+    def uncertainty(self) -> NDArray[np.float32]:
+        """Entropy of the class probabilities at each pixel in bits, by colour alone, before clean-up: (H, W), float32.
+
+        0 where a class is certain, log2(k) where all are equally likely; NaN where there is no valid pixel.
+        """
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
+        values = ColourIndex(self.working).spread(lambda colours: uncertainty(self._posteriors(colours)).astype("f4"))
+        values[~self.working.valid] = np.nan
+        return enlarge(values, self.image, nothing=np.nan).astype(np.float32, copy=False)
+
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of each pixel's own class, by colour alone: (H, W), float32; NaN where there is no label.
+
+        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
+        """
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
+        size = (self.working.width, self.working.height)
+        labels = self.label_image
+        if labels.shape[::-1] != size:
+            labels = load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT)
+        index = ColourIndex(self.working)
+        values = index.pick(lambda colours: self._posteriors(colours).astype("f4"), np.maximum(labels, 1) - np.uint8(1))
+        values = enlarge(values, self.image).astype(np.float32, copy=False)
+        values[self.label_image == 0] = np.nan
+        return values
+
+    def _posteriors(self, colours: NDArray[np.integer]) -> NDArray[np.float64]:
+        return class_posteriors(self.model, self.groups, self.space.cells(colours))
 
     def panel(self) -> NDArray[np.uint8]:
         """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""

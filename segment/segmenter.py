@@ -12,7 +12,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
+__all__ = ["class_posteriors", "label_cells", "order_classes", "rejection_threshold", "uncertainty"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -51,6 +51,11 @@ def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Float
     """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
     posteriors = model.posteriors(cells)
     return posteriors if _is_plain(groups) else pool(posteriors, groups)
+
+
+def uncertainty(posteriors: Floats) -> Floats:
+    """Entropy of the class posteriors (n, k) in bits, (n,): 0 where a class is certain, log2(k) where all are alike."""
+    return -np.sum(posteriors * np.log2(np.maximum(posteriors, np.finfo(float).tiny)), axis=1) + 0.0
 
 
 def label_cells(
