@@ -6,9 +6,10 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from segment.config import SegmentConfig
@@ -80,6 +81,10 @@ class Outcome:
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
+    pixels : tuple of int
+        The area of each class.
+    seconds : float
+        How long it took.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -92,6 +97,8 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
+    pixels: tuple[int, ...] = ()
+    seconds: float = 0.0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -208,15 +215,17 @@ def compare_job(
 
 
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+    begin = perf_counter()
     try:
         if not config.overwrite:
             for path in job.results(config):
                 refuse_existing(path)
-        return work(job, config, tell)
+        outcome = work(job, config, tell)
     except Exception as error:
         if debug:
             raise
-        return Outcome(job, error=_explained(error, job))
+        outcome = Outcome(job, error=_explained(error, job))
+    return replace(outcome, seconds=perf_counter() - begin)
 
 
 def _segmented(
@@ -242,6 +251,7 @@ def _segmented(
         changed=result.changed,
         warnings=result.warnings,
         names=result.class_model.names,
+        pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
     )
 

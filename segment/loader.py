@@ -12,7 +12,9 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import BinaryIO
 
 from segment.errors import ImageError, SegmentError, shown
@@ -77,7 +79,8 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
         with _ONE_AT_A_TIME, warnings.catch_warnings(), _open(name) as stream:
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_SILENCE)
-            return _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            image = _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            return replace(image, file_name=Path(name).name)
     except ImageError as error:
         raise ImageError(f"{shown(name)}: {error}") from error
     except SegmentError:

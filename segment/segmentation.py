@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
+from segment.measurements import Table, measure_classes, measure_regions
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
@@ -24,10 +27,13 @@ from segment.preprocessor import enlarge
 from segment.products import plan_files
 from segment.segmenter import class_posteriors, uncertainty
 from segment.statistics import ClassRow
+from segment.vectors import Shapes, trace_classes
 from segment.visualizer import anomaly_panel, side_by_side
 from segment.writer import write_files
 
 __all__ = ["Segmentation"]
+
+_ONE_AT_A_TIME = Lock()  # products are encoded in threads, and several may ask for the same
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,30 @@ class Segmentation:
     def anomaly_panel(self) -> NDArray[np.uint8]:
         """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
         return anomaly_panel(self.log_likelihood())
+
+    def shapes(self) -> Shapes:
+        """The outlines of the classes, for :mod:`segment.vectors`. Found once."""
+        with _ONE_AT_A_TIME:
+            return self._shapes
+
+    def measurements(self) -> tuple[Table, Table]:
+        """What there is to measure of each class and of each connected region: two tables. Taken once.
+
+        Columns by name, each an array with a value for every row: see :mod:`segment.measurements`. Beside those
+        described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+        """
+        with _ONE_AT_A_TIME:
+            return self._measurements
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return trace_classes(self.label_image)
+
+    @cached_property
+    def _measurements(self) -> tuple[Table, Table]:
+        maps = {"posterior": self.confidence(), "uncertainty": self.uncertainty()}
+        about = self.label_image, self.image, self.class_model.names
+        return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
 
     def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder.

@@ -55,7 +55,8 @@ def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Float
 
 def uncertainty(posteriors: Floats) -> Floats:
     """Entropy of the class posteriors (n, k) in bits, (n,): 0 where a class is certain, log2(k) where all are alike."""
-    return -np.sum(posteriors * np.log2(np.maximum(posteriors, np.finfo(float).tiny)), axis=1) + 0.0
+    bits = posteriors * np.log2(np.maximum(posteriors, np.finfo(float).tiny))
+    return np.asarray(abs(bits.sum(axis=1)))  # minus the sum, which is not above 0, without -0.0
 
 
 def label_cells(

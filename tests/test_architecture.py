@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "image": {"errors", "georeference"},
     "palette": set(),
     "setting": {"errors"},
-    "products": {"writer"},
+    "products": {"writer", "tables", "vectors"},
     "config": {"errors", "setting", "products"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
@@ -37,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "segmenter": COMMON | {"mixture"},
     "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
+    "tables": COMMON,
     "measurements": COMMON | {"spatial"},
     "vectors": COMMON | {"spatial"},
     "visualizer": COMMON,
@@ -51,7 +52,7 @@ ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
 ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
+ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 

@@ -16,7 +16,7 @@ import click
 from segment import __version__
 from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
 from segment.cli.options import StagedCommand, config_from, options_of, setting_options
-from segment.cli.terminal import Status, report_outcome, say, summary
+from segment.cli.terminal import Status, as_document, report_outcome, say, summary
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
 
@@ -41,6 +41,9 @@ _START = click.option(
     metavar="FILE",
     help="Start the fit from the classes of a saved model; their number, names and order are kept.",
 )
+_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print the run as one JSON document instead of tables, for scripts."
+)
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
@@ -55,8 +58,9 @@ def cli() -> None:
 @setting_options
 @_START
 @_OUTPUT
+@_JSON
 @_DEBUG
-def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Segment images.
 
     For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
@@ -68,7 +72,8 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
     jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
+    do = partial(run_job, model=model, adapt=True)
+    return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
@@ -77,8 +82,11 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
 @setting_options
 @_START
 @_OUTPUT
+@_JSON
 @_DEBUG
-def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+def batch(
+    folder: Path, recursive: bool, start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any
+) -> int:
     """Segment every image of FOLDER, keeping its structure below the folder for the results.
 
     An image that fails is reported and does not stop the rest.
@@ -90,7 +98,8 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=True, debug=debug)
+    do = partial(run_job, model=model, adapt=True)
+    return _work(jobs, config, do, bar=True, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
@@ -140,8 +149,9 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Loading", "Preprocessing", "Clean-up", "Output")
 @_OUTPUT
+@_JSON
 @_DEBUG
-def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
@@ -153,7 +163,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
     classes = load_class_model(model)
     config = config_from(given, **classes.settings)
     jobs = plan(inputs, output, config, also_read=(model,))
-    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug)
+    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
@@ -190,7 +200,15 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     return model, config
 
 
-def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, bar: bool, debug: bool) -> int:
+def _work(
+    jobs: list[Job],
+    config: SegmentConfig,
+    do: Callable[..., Outcome],
+    *,
+    bar: bool,
+    debug: bool,
+    as_json: bool = False,
+) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
     outcomes: list[Outcome] = []
     with Status(len(jobs), bar=bar) as status:
@@ -198,7 +216,9 @@ def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *,
             outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
             outcomes.append(outcome)
             status.advance()
-            report_outcome(outcome, table=not bar)
+            report_outcome(outcome, table=not bar, quiet=as_json)
+    if as_json:
+        click.echo(as_document(outcomes, config), nl=False)
     if len(jobs) > 1:
         summary(outcomes)
     return int(any(outcome.error for outcome in outcomes))
