@@ -57,7 +57,8 @@ class Job:
     def results(self, config: SegmentConfig) -> list[Path]:
         """The files that it may write: all of them, where the number of classes is not known before."""
         n = config.k if isinstance(config.k, int) else config.k_range[1]
-        files = plan_files(self.stem, self.save or config.save, picture=self.picture_suffix, n_classes=n)
+        save, labels = self.save or config.save, f".{config.labels_format}"
+        files = plan_files(self.stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
         return [self.folder / file.name for file in files]
 
 

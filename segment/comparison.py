@@ -27,7 +27,7 @@ from segment.preprocessor import enlarge
 from segment.products import plan_files
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells
-from segment.visualizer import compared
+from segment.visualizer.panels import compared
 from segment.writer import write_files
 
 __all__ = ["Comparison", "Method", "compare_image"]

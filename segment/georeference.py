@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["NOWHERE", "Georeference", "Transform"]
+__all__ = ["NOWHERE", "Georeference", "Keys", "Transform"]
 
 Transform = tuple[float, float, float, float, float, float]
+Keys = tuple[tuple[int, ...], tuple[float, ...], str]
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Georeference:
         The system of x and y: ``EPSG:32632``, or WKT where it has no EPSG number. Empty where it is unknown.
     metres : float
         Length of one unit of x and y. 0 where it is unknown, or where they are degrees.
+    keys : tuple of (tuple of int, tuple of float, str)
+        The system as a GeoTIFF has it: its key directory, and the numbers and the text that this points into.
     """
 
     transform: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     crs: str = ""
     metres: float = 0.0
+    keys: Keys = ((), (), "")
 
     def __bool__(self) -> bool:
         """Whether the image is georeferenced."""
@@ -63,7 +67,7 @@ class Georeference:
             b, c, e, f = -b, c + b * height, -e, f + e * height
         if orientation in (2, 3, 6, 7):
             a, c, d, f = -a, c + a * width, -d, f + d * width
-        return Georeference((a, b, c, d, e, f), self.crs, self.metres)
+        return replace(self, transform=(a, b, c, d, e, f))
 
 
 NOWHERE = Georeference()  # of images that are not georeferenced

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ from segment.mixture.combination import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, residuals
+from segment.naming import default_names, fold_classes, name_classes
 from segment.preprocessor import shrink
 from segment.segmenter import order_classes
 from segment.spatial.dependence import effective_size
 
 __all__ = ["Modelled", "model_classes"]
+
+Floats = NDArray[np.float64]
 
 _SIDE = 256  # pixels on the longer side of the copy on which the dependence of pixels is measured
 
@@ -42,6 +45,8 @@ class Modelled:
         How many classes there are and why.
     fit : MixtureFit
         How the mixture was found; its components are in the order of the fit.
+    names : tuple of str
+        One for each class.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     """
@@ -50,6 +55,7 @@ class Modelled:
     groups: NDArray[np.intp]
     selection: Selection
     fit: MixtureFit
+    names: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -69,13 +75,26 @@ def model_classes(
     start : ClassModel, optional
         Classes to start from. Their number and order are kept.
     """
-    if start is not None:
-        return _adapted(cells, space, config, start)
+    found = _fitted(cells, space, images, config) if start is None else _adapted(cells, space, config, start)
+    mixture, groups = fold_classes(found.mixture, found.groups, config.merges)
+    names = name_classes(found.names, config.namings, config.merges)
+    missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
+    missing -= set(range(1, len(found.names) + 1))
+    absent = tuple(f"there is no class {label} to name or to merge" for label in sorted(missing))
+    return replace(found, mixture=mixture, groups=groups, names=names, warnings=found.warnings + absent)
+
+
+def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     fit, unfinished = _fit(cells, space, selection.n_components, config)
     groups = group_components(fit.model, cells, selection.chosen)
-    mixture, groups = order_classes(fit.model, groups, space.lightness)
-    return Modelled(mixture, groups, selection, fit, unmet + unfinished)
+    keys: dict[str, Callable[[Floats, Floats], Floats]] = {
+        "lightness": lambda means, _: space.lightness(means),
+        "area": lambda _, weights: -weights,
+        "hue": lambda means, _: space.hue(means),
+    }
+    mixture, groups = order_classes(fit.model, groups, keys[config.order])
+    return Modelled(mixture, groups, selection, fit, default_names(selection.chosen), unmet + unfinished)
 
 
 def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel) -> Modelled:
@@ -84,9 +103,9 @@ def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: Cl
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
-        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
+        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), start.names, (few,))
     fit, unfinished = _fit(cells, space, n, config, start.mixture)
-    return Modelled(fit.model, start.groups, selection, fit, unfinished)
+    return Modelled(fit.model, start.groups, selection, fit, start.names, unfinished)
 
 
 def _select(

@@ -7,7 +7,9 @@ import colorsys
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["INK", "class_colours"]
+from segment._opencv import load_cv2
+
+__all__ = ["INK", "class_colours", "ramp_colours"]
 
 Picture = NDArray[np.uint8]
 
@@ -20,6 +22,7 @@ _COLOURS = (
     (120, 94, 240), (153, 221, 255), (136, 34, 85), (187, 204, 51), (255, 170, 187), (17, 119, 51), (170, 170, 170),
     (51, 34, 136), (118, 66, 20), (255, 255, 190), (80, 80, 80), (196, 154, 108), (220, 50, 220),
 )  # fmt: skip
+_ENDS = (10, 245)  # of a ramp of 256 colours: neither black nor white
 
 
 def class_colours(n_classes: int) -> Picture:
@@ -33,3 +36,13 @@ def class_colours(n_classes: int) -> Picture:
         if (red, green, blue) not in colours:
             colours.append((red, green, blue))
     return np.array(colours, dtype=np.uint8).reshape(n_classes, 3)
+
+
+def ramp_colours(name: str, n_classes: int) -> Picture:
+    """Colours (n_classes, 3) from dark to light along a ramp: ``viridis``, ``cividis`` or ``grey``."""
+    levels = np.rint(np.linspace(*_ENDS, n_classes)).astype(np.uint8)
+    if name == "grey" or n_classes == 0:
+        return np.repeat(levels[:, None], 3, axis=1)
+    cv2 = load_cv2()
+    ramp = {"viridis": cv2.COLORMAP_VIRIDIS, "cividis": cv2.COLORMAP_CIVIDIS}[name]
+    return np.ascontiguousarray(cv2.applyColorMap(levels[None], ramp)[0, :, ::-1])

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
-from segment.class_models.model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -85,7 +85,7 @@ def segment_image(
     class_model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
-        names=start.names if start is not None else default_names(found.selection.chosen),
+        names=found.names,
         features=space.name,
         n_channels=space.n_channels,
         dtype=working.pixels.dtype.name,
@@ -116,7 +116,7 @@ def finish(
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     labels = enlarge(cleaned.label_image, image)
-    classes = class_table(labels, image, found.selection.chosen)
+    classes = class_table(labels, image, len(found.names))
     return Segmentation(
         image=image,
         label_image=labels,

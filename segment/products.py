@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from segment.writer import encode_labels, encode_picture, file_name
+from segment.writer import encode_picture, file_name
 
-__all__ = ["PRODUCTS", "File", "Product", "plan_files", "products_in_words"]
+__all__ = ["LABEL_FORMATS", "PRODUCTS", "File", "Product", "plan_files", "products_in_words"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Product(NamedTuple):
     name : str
         How it is asked for.
     ending : str
-        How its files end: ``{picture}`` stands for ``.jpg`` or ``.png``, as the input is; with ``{label}`` there is a
-        file for each class.
+        How its files end: ``{picture}`` stands for ``.jpg`` or ``.png``, as the input is, ``{labels}`` for the format
+        of label images; with ``{label}`` there is a file for each class.
     help : str
         What it is, in a few words.
     encode : callable
@@ -54,11 +54,19 @@ class Product(NamedTuple):
     encode: Callable[[Any, File], bytes]
 
 
+LABEL_FORMATS = ("png", "tif", "npz")
+
 # To offer another product add its row. Whatever is heavy is imported by what the row calls.
 PRODUCTS = (
     Product("panel", "_panel{picture}", "the original beside its segments", lambda r, f: _picture(r.panel(), f)),
-    Product("labels", "_labels.png", "the label image", lambda r, _: encode_labels(r.label_image, r.colours)),
+    Product("overlay", "_overlay{picture}", "the classes tinted", lambda r, f: _picture(r.overlay(), f)),
+    Product("contours", "_contours{picture}", "their outlines", lambda r, f: _picture(r.contours(), f)),
+    Product("labels", "_labels{labels}", "the label image", lambda r, f: r.encoded_labels(f.suffix)),
+    Product("mean", "_mean.png", "each class in its mean colour", lambda r, _: r.encoded_means()),
+    Product("posterior", "_posterior.png", "how probable each class is", lambda r, f: _picture(r.posterior_panel(), f)),
+    Product("uncertainty", "_uncertainty.png", "in bits", lambda r, f: _picture(r.uncertainty_panel(), f)),
     Product("anomaly", "_anomaly.png", "how unusual each pixel is", lambda r, f: _picture(r.anomaly_panel(), f)),
+    Product("cutouts", "_cutout_{label}.png", "each class cut out", lambda r, f: _picture(r.cutout(f.label), f)),
     Product("geojson", "_classes.geojson", "polygons for maps", lambda r, _: _geojson(r)),
     Product("svg", "_classes.svg", "polygons for drawings", lambda r, _: _svg(r)),
     Product("coco", "_coco.json", "masks as COCO annotations", lambda r, _: _coco(r)),
@@ -77,7 +85,7 @@ def products_in_words() -> str:
     return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
 
 
-def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int) -> list[File]:
+def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
     """The files in which products are saved.
 
     Parameters
@@ -90,12 +98,13 @@ def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int) 
         The format of the pictures that can be either.
     n_classes : int
         How many classes there are, at most, where there is a file for each.
+    labels : {".png", ".tif", ".npz"}
+        The format of label images.
     """
     files = []
     for product in (_ROWS[name] for name in save):
-        labels = range(1, n_classes + 1) if "{label}" in product.ending else (0,)
-        for label in labels:
-            ending = product.ending.format(picture=picture, label=label)
+        for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
+            ending = product.ending.format(picture=picture, labels=labels, label=label)
             files.append(File(product, file_name(stem, ending), ending[ending.rindex(".") :], label))
     return files
 

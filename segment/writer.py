@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "write_files"]
+__all__ = ["encode_picture", "file_name", "refuse_existing", "write_files"]
 
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
 def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
-    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file."""
+    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file; RGBA (H, W, 4) as a ``.png``."""
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()
@@ -32,26 +32,6 @@ def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
         image.save(buffer, "JPEG", quality=92, subsampling=0)
     else:
         image.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
-
-
-def encode_labels(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) -> bytes:
-    """A label image as the bytes of a palette PNG whose pixel values are the labels.
-
-    Parameters
-    ----------
-    label_image : ndarray of shape (H, W), integers 0..k, k <= 255
-    colours : ndarray of shape (k, 3), uint8
-        The colour that a viewer shows for each class. No label, 0, is transparent.
-    """
-    from PIL import Image as PilImage
-
-    image = PilImage.fromarray(label_image.astype("uint8", order="C", copy=False))
-    # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
-    image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
-    buffer = io.BytesIO()
-    hidden = {} if label_image.all() else {"transparency": 0}
-    image.save(buffer, "PNG", compress_level=1, **hidden)
     return buffer.getvalue()
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from segment.georeference import NOWHERE, Georeference, Transform
+from segment.georeference import NOWHERE, Georeference, Keys, Transform
 
 __all__ = ["read_georeference"]
 
-_SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _TEXTS = 33550, 33922, 34264, 34735, 34737
+_SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
 _MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _PROJECTED, _UNITS = 1024, 1025, 1026, 2048, 3072, 3076
 _IS_PROJECTED, _IS_POINT = 1, 2
 _METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
@@ -33,7 +33,7 @@ def read_georeference(tag: Callable[[int], Any]) -> Georeference:
         if keys.get(_RASTER) == _IS_POINT:  # coordinates are those of pixel centres
             a, b, c, d, e, f = transform
             transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
-        found = Georeference(transform, *_system(keys))
+        found = Georeference(transform, *_system(keys), _raw_keys(tag))
     except (TypeError, ValueError, IndexError, OverflowError):  # damaged metadata never costs the pixels
         return NOWHERE
     sound = all(map(math.isfinite, transform)) and found.determinant != 0 and math.isfinite(found.determinant)
@@ -58,8 +58,7 @@ def _keys(tag: Callable[[int], Any]) -> dict[int, int | str]:
     directory = tag(_KEYS)
     if directory is None:
         return {}
-    text = tag(_TEXTS) or ""
-    text = text.decode("latin-1") if isinstance(text, bytes) else str(text)
+    text = _text(tag)
     keys: dict[int, int | str] = {}
     for i in range(4, 4 + 4 * int(directory[3]), 4):
         key, place, count, value = (int(number) for number in directory[i : i + 4])
@@ -68,6 +67,17 @@ def _keys(tag: Callable[[int], Any]) -> dict[int, int | str]:
         elif place == _TEXTS:
             keys[key] = text[value : value + count].rstrip("|\0")
     return keys
+
+
+def _raw_keys(tag: Callable[[int], Any]) -> Keys:
+    """The key directory and what it points into, as they are."""
+    numbers = tuple(int(number) for number in tag(_KEYS) or ())
+    return numbers, tuple(float(number) for number in tag(_DOUBLES) or ()), _text(tag)
+
+
+def _text(tag: Callable[[int], Any]) -> str:
+    text = tag(_TEXTS) or ""
+    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
 
 def _system(keys: Mapping[int, int | str]) -> tuple[str, float]:
