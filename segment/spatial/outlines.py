@@ -140,7 +140,8 @@ def _cycles(following: Ids) -> tuple[Ids, Ids]:
         return np.zeros(0, np.intp), np.zeros(1, np.intp)
 
     def graph(to: Ids) -> csr_array:
-        return csr_array((np.ones(count, np.int8), to, np.arange(count + 1)), shape=(count, count))
+        places = to.astype(np.int32), np.arange(count + 1, dtype=np.int32)  # what SciPy's searches work on
+        return csr_array((np.ones(count, np.int8), *places), shape=(count, count))
 
     _, cycle = connected_components(graph(following), directed=True, connection="weak")
     _, first = np.unique(cycle, return_index=True)
