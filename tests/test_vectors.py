@@ -22,6 +22,7 @@ from shapely.geometry import shape
 
 from segment.georeference import NOWHERE, Georeference
 from segment.palette import class_colours
+from segment.spatial import outlines
 from segment.spatial.outlines import trace_outlines
 from segment.spatial.regions import number_regions
 from segment.vectors import coco, geojson, svg, trace_classes
@@ -117,18 +118,28 @@ def test_neighbours_share_every_vertex_of_their_border(labels: np.ndarray) -> No
 @cases
 def test_every_region_has_one_outer_ring_and_simple_rings(labels: np.ndarray) -> None:
     regions, label = number_regions(labels)
-    outlines = trace_outlines(regions)
-    assert outlines.region[~outlines.is_hole].tolist() == list(range(1, len(label) + 1))
-    area = np.bincount(outlines.region, outlines.areas, minlength=len(label) + 1)
+    found = trace_outlines(regions)
+    assert found.region[~found.is_hole].tolist() == list(range(1, len(label) + 1))
+    area = np.bincount(found.region, found.areas, minlength=len(label) + 1)
     np.testing.assert_array_equal(area[1:], np.bincount(regions.ravel())[1 : len(label) + 1])
-    for a, b in zip(outlines.starts[:-1], outlines.starts[1:], strict=True):
-        assert len({tuple(point) for point in outlines.points[a:b].tolist()}) == b - a
+    for a, b in zip(found.starts[:-1], found.starts[1:], strict=True):
+        assert len({tuple(point) for point in found.points[a:b].tolist()}) == b - a
+
+
+def test_blocks_of_rows_make_no_difference(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    regions, _ = number_regions(rng.integers(0, 3, (23, 9)))
+    whole = trace_outlines(regions)
+    for block in (1, 18, 50):
+        monkeypatch.setattr(outlines, "_BLOCK", block)
+        found = trace_outlines(regions)
+        assert found.points.tolist() == whole.points.tolist()
+        assert found.starts.tolist() == whole.starts.tolist()
 
 
 def test_outlines_written_out() -> None:
-    outlines = trace_outlines(np.array([[1, 1, 2]]))
-    assert outlines.points.tolist() == [[0, 0], [2, 0], [2, 1], [0, 1], [2, 0], [3, 0], [3, 1], [2, 1]]
-    assert outlines.starts.tolist() == [0, 4, 8]
+    found = trace_outlines(np.array([[1, 1, 2]]))
+    assert found.points.tolist() == [[0, 0], [2, 0], [2, 1], [0, 1], [2, 0], [3, 0], [3, 1], [2, 1]]
+    assert found.starts.tolist() == [0, 4, 8]
     tee = trace_outlines(np.array([[1, 1], [2, 3]]))  # where two borders meet, the straight side has a vertex too
     assert [1, 1] in tee.points[: tee.starts[1]].tolist()
 
