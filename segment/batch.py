@@ -218,9 +218,8 @@ def compare_job(
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     begin = perf_counter()
     try:
-        if not config.overwrite:
-            for path in job.results(config):
-                refuse_existing(path)
+        for path in () if config.overwrite else job.results(config):
+            refuse_existing(path)
         outcome = work(job, config, tell)
     except Exception as error:
         if debug:
@@ -241,10 +240,8 @@ def _segmented(
         result = apply_classes(model, job.source, config, tell=tell)
     tell("writing")
     paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
-    rows = tuple(
-        (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
-        for row, colour in zip(result.classes, result.colours, strict=True)
-    )
+    colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
+    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
     return Outcome(
         job,
         tuple(paths),
