@@ -115,8 +115,8 @@ def _corners(
     east, south, west, north = (around[d] != around[d - 1] for d in range(4))
     row, column = np.nonzero((east ^ west) | (south ^ north) | (east & south))
     edges = np.stack([side[row, column] for side in (east, south, west, north)], axis=1)
-    row, column = row.astype(np.int32), column.astype(np.int32)
-    return row + np.int32(top), column, edges, np.stack([pixel[row, column] for pixel in around], axis=1)
+    inside = np.stack([pixel[row, column] for pixel in around], axis=1)
+    return (row + top).astype(np.int32), column.astype(np.int32), edges, inside
 
 
 def _ends(column: Points, edges: NDArray[np.bool_]) -> NDArray[np.int32]:
