@@ -6,11 +6,10 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
@@ -42,12 +41,16 @@ class Job:
         What their names begin with.
     save : tuple of str
         Kinds of results to write; empty for those that the settings name.
+    pipe_in, pipe_out : binary file, optional
+        Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
     """
 
     source: Path
     folder: Path
     stem: str
     save: tuple[str, ...] = ()
+    pipe_in: BinaryIO | None = None
+    pipe_out: BinaryIO | None = None
 
     @property
     def picture_suffix(self) -> str:
@@ -84,8 +87,6 @@ class Outcome:
         Why it failed; empty where it did not.
     pixels : tuple of int
         The area of each class.
-    seconds : float
-        How long it took.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -99,7 +100,6 @@ class Outcome:
     choice: str = ""
     error: str = ""
     pixels: tuple[int, ...] = ()
-    seconds: float = 0.0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -216,16 +216,14 @@ def compare_job(
 
 
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
-    begin = perf_counter()
     try:
-        for path in () if config.overwrite else job.results(config):
+        for path in () if config.overwrite or job.pipe_out else job.results(config):
             refuse_existing(path)
-        outcome = work(job, config, tell)
+        return work(job, config, tell)
     except Exception as error:
         if debug:
             raise
-        outcome = Outcome(job, error=_explained(error, job))
-    return replace(outcome, seconds=perf_counter() - begin)
+        return Outcome(job, error=_explained(error, job))
 
 
 def _segmented(
@@ -234,12 +232,13 @@ def _segmented(
     from segment.classes import apply_classes
     from segment.pipeline import segment_image
 
+    source = job.source if job.pipe_in is None else job.pipe_in
     if model is None or adapt:
-        result = segment_image(job.source, config, start=model, tell=tell)
+        result = segment_image(source, config, start=model, tell=tell)
     else:
-        result = apply_classes(model, job.source, config, tell=tell)
+        result = apply_classes(model, source, config, tell=tell)
     tell("writing")
-    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
     colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
     rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
     return Outcome(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO
 
 from numpy.typing import ArrayLike
 
@@ -27,7 +27,7 @@ from segment.segmentation import Segmentation
 
 __all__ = ["apply_classes", "fit_classes"]
 
-Source = ArrayLike | Image | str | PathLike[str]
+Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 _MANY = 2**21  # cells of all images that are kept as they are: some 200 MB
 _COPY = 256  # pixels on the longer side of what is kept of each image to choose the number of classes by

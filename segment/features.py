@@ -118,7 +118,7 @@ class FeatureSpace:
         return np.asarray(features @ _LUMA)
 
     def hue(self, features: Floats) -> Floats:
-        """The angle around the grey axis of each row of features (n, d), from 0 to 2 pi, 0 being red; 0 for greys."""
+        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; 0 for grey ones."""
         if features.shape[1] == 1:
             return np.zeros(len(features))
         if self.name == "rgb":
@@ -127,7 +127,7 @@ class FeatureSpace:
         else:
             first = 1 if self.name == "lab" else 0
             across, up = features[:, first], features[:, first + 1]
-        return np.asarray(np.arctan2(up, across) % (2 * np.pi))
+        return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))  # a cut at red would part the reds
 
 
 def collect_cells(

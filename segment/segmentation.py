@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ from segment.visualizer.layout import Legend, legend
 from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 from segment.visualizer.panels import side_by_side
-from segment.writer import write_files
+from segment.writer import pipe_files, write_files
 
 __all__ = ["Segmentation"]
 
@@ -258,13 +259,13 @@ class Segmentation:
         about = self.label_image, self.image, self.class_model.names
         return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
 
-    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder.
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder, or into a pipe.
 
         Parameters
         ----------
-        folder : path
-            Made if it is not there.
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
@@ -285,4 +286,7 @@ class Segmentation:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             parts = pool.map(lambda file: file.product.encode(self, file), files)
             contents = dict(zip((file.name for file in files), parts, strict=True))
+        if not isinstance(folder, (str, PathLike)):
+            pipe_files(folder, contents.values())
+            return []
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)

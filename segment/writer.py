@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.errors import OutputError, shown
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_picture", "file_name", "refuse_existing", "write_files"]
+__all__ = ["encode_picture", "file_name", "pipe_files", "refuse_existing", "write_files"]
 
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
@@ -98,6 +98,26 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
             raise OutputError(f"{shown(folder)}: the results cannot be written; {_reason(error)}.") from error
         raise
     return paths
+
+
+def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
+    """Write contents one after the other into a pipe, which may take a part at a time.
+
+    Raises
+    ------
+    OutputError
+        If nobody reads on.
+    """
+    try:
+        for content in contents:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[pipe.write(rest) :]
+        pipe.flush()
+    except OSError as error:
+        raise OutputError(
+            f"stdout: the result cannot be written; {_reason(error)}. Let the next program read all of it."
+        ) from error
 
 
 def _place(temporary: Path, path: Path, overwrite: bool) -> None:

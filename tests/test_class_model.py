@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 import segment
-from segment.class_models.model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training
 from segment.cli.main import main
 from segment.errors import ImageError, ModelError, OutputError, SettingsError
+from segment.naming import default_names
 
 PHOTOGRAPHS = ("landscape", "mountains", "sunset", "dandelions", "lamps")
 
@@ -658,7 +659,7 @@ def test_the_same_from_the_library_and_from_a_file(program: Program) -> None:
 
 
 def test_names_are_kept_and_shown(program: Program) -> None:
-    assert program("fit", "a.png", "-k", "2", "--names", "forêt,sky", "-o", "m.json")[0] == 0
+    assert program("fit", "a.png", "-k", "2", "--name", "1=forêt", "--name", "2=sky", "-o", "m.json")[0] == 0
     assert segment.load_class_model("m.json").names == ("forêt", "sky")
     code, out, _ = program("apply", "m.json", "b.png", "-o", "out")
     assert code == 0
@@ -704,8 +705,16 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
         (["fit", "a.png", "missing.png", "-k", "2"], 1, "missing.png: the file cannot be opened"),
         (["fit", "a.png", "-k", "0"], 2, "k (-k): a whole number from 1 to 255 or auto; got 0."),
         (["fit", "a.png", "-k", "2", "-o", "."], 1, ".: is a folder, and a model is one file."),
-        (["fit", "a.png", "-k", "2", "--names", "a,b,c"], 2, "names (--names): one for each of 2 classes; got 3."),
-        (["fit", "a.png", "-k", "2", "--names", "a,a"], 1, "names: no two alike; got a, a."),
+        (
+            ["fit", "a.png", "-k", "2", "--name", "3=c"],
+            2,
+            "name (--name): each of the classes 1 to 2 at most once;",
+        ),
+        (
+            ["fit", "a.png", "-k", "2", "--name", "1=a", "--name", "2=a"],
+            2,
+            "name (--name): a name of its own",
+        ),
         (["fit", "a.png", "--min-region", "0"], 2, "No such option"),
         (["apply", "m.json"], 2, "Missing argument 'INPUT...'."),
         (["apply", "missing.json", "a.png"], 1, "missing.json: the model cannot be opened"),

@@ -131,6 +131,12 @@ def test_json_is_one_document_on_stdout_and_nothing_else(program: Program) -> No
     assert bad["error"] == result.err.splitlines()[0].removeprefix("Error: ")
 
 
+def test_a_picture_and_json_do_not_share_stdout(program: Program) -> None:
+    result = program("run", "a.png", "-o", "-", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert one_line(result.err).startswith("Error: --json: ")
+
+
 @pytest.mark.parametrize("command", ["batch", "apply"])
 def test_json_of_the_other_commands(program: Program, here: Path, command: str) -> None:
     segment.save_class_model(segment.fit_classes(["a.png"], k=2), "m.json")

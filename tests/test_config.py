@@ -17,7 +17,10 @@ from segment.cli.main import cli
 from segment.config import GROUPS, SegmentConfig, settings
 from segment.errors import SettingsError
 from segment.preprocessor import DENOISERS
+from segment.products import PRODUCTS
 from segment.setting import Setting, Span
+
+KINDS = ", ".join(product.name for product in PRODUCTS)
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
@@ -92,16 +95,16 @@ def test_a_configuration_cannot_be_changed() -> None:
             ["#12345g"],
             "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
         ),
-        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB; got 5."),
-        ("save", "", "save (--save): one or more of panel, labels, anomaly, model; got ''."),
-        ("save", (), "save (--save): one or more of panel, labels, anomaly, model; got ()."),
+        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 5."),
+        ("save", "", f"save (--save): one or more of {KINDS}; got ''."),
+        ("save", (), f"save (--save): one or more of {KINDS}; got ()."),
         (
             "save",
             "labels,picture",
-            "save (--save): one or more of panel, labels, anomaly, model; got 'labels,picture'.",
+            f"save (--save): one or more of {KINDS}; got 'labels,picture'.",
         ),
-        ("save", 5, "save (--save): one or more of panel, labels, anomaly, model; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of panel, labels, anomaly, model; got [['labels']]."),
+        ("save", 5, f"save (--save): one or more of {KINDS}; got 5."),
+        ("save", [["labels"]], f"save (--save): one or more of {KINDS}; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
@@ -244,9 +247,10 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             arguments.append(setting.option)
             continue
         if setting.type is tuple and not setting.choices:
-            other[setting.name] = ("#0a0b0c", "#ffeedd")
-            arguments += [setting.option, "#0a0b0c"]
-            word = "#FFeedd"
+            pairs = {"seed_color": ("#0a0b0c", "#FFeedd"), "name": ("1=a", "2=b"), "merge": ("1,2", "x=4,3")}
+            first, word = pairs[setting.name]
+            other[setting.name] = (first, word.lower())
+            arguments += [setting.option, first]
         elif setting.type is tuple:
             other[setting.name] = setting.choices[1:]
             word = ",".join(other[setting.name])

@@ -11,9 +11,10 @@ from scipy.stats import multivariate_normal
 
 from segment import Image, segment_image
 from segment.cli.main import main
-from segment.visualizer import anomaly_panel
+from segment.visualizer.maps import anomaly_panel
 
 GAP = 24
+TOP = 76  # where the picture begins, below its title
 
 
 def test_the_map_is_the_density_of_scipy(quadrants: np.ndarray, rng: np.random.Generator) -> None:
@@ -64,29 +65,29 @@ def test_the_picture_is_dark_where_usual_and_bright_where_not() -> None:
     values[:, 200:] = -9
     values[:100] = np.nan
     panel = anomaly_panel(values)
-    shown = panel[GAP : GAP + 400, GAP : GAP + 400].astype(int)
+    shown = panel[TOP : TOP + 400, GAP : GAP + 400].astype(int)
     assert shown[150:, :200].sum(axis=2).max() < 60
     assert shown[150:, 200:].sum(axis=2).min() > 600
     assert set(np.unique(shown[:100])) == {225, 250}
-    scale = panel[GAP + 400 + GAP + 5, GAP : panel.shape[1] - GAP].astype(int).sum(axis=1)
-    assert scale[0] > 600
-    assert scale[-1] < 60
+    scale = panel[TOP + 400 + GAP + 5, GAP : panel.shape[1] - GAP].astype(int).sum(axis=1)
+    assert scale[0] < 60
+    assert scale[-1] > 600
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "size"), [(1, 1, (320, 320)), (1000, 1920, (500, 960)), (1, 5000, (16, 960))]
+    ("height", "width", "size"), [(1, 1, (320, 320)), (1000, 1920, (667, 1280)), (1, 5000, (16, 1280))]
 )
 def test_size_of_the_picture(height: int, width: int, size: tuple[int, int]) -> None:
     panel = anomaly_panel(np.linspace(0, 1, height * width).reshape(height, width))
-    assert panel.shape == (size[0] + 2 * GAP + 88, max(size[1] + 2 * GAP, 480), 3)
+    assert panel.shape == (TOP + size[0] + GAP + 104, max(size[1] + 2 * GAP, 640), 3)
 
 
 def test_borders_of_a_smaller_picture_are_not_darkened_by_what_is_missing(rng: np.random.Generator) -> None:
     values = np.where(rng.random((900, 1920)) < 0.7, 10.0, np.nan)
     values[:450] -= 5  # two values, so there is a range
-    panel = anomaly_panel(values)[GAP + 230 : GAP + 440, GAP : GAP + 960].astype(int)
+    panel = anomaly_panel(values)[TOP + 310 : TOP + 590, GAP : GAP + 1280].astype(int)
     known = (panel != 225).any(axis=2) & (panel != 250).any(axis=2)
-    assert known.mean() > 0.9
+    assert known.mean() > 0.8
     assert panel[known].sum(axis=1).max() < 60
 
 

@@ -14,12 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image as PilImage
 
 from segment.errors import OutputError
-from segment.palette import class_colours
-from segment.writer import encode_labels, encode_picture, file_name, refuse_existing, write_files
+from segment.writer import encode_picture, file_name, refuse_existing, write_files
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
 COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
@@ -48,49 +46,6 @@ def break_once(
         return result
 
     monkeypatch.setattr(owner, name, replacement)
-
-
-def test_label_png_holds_the_labels_for_every_reader() -> None:
-    data = encode_labels(LABELS, COLOURS)
-    by_pillow = PilImage.open(io.BytesIO(data))
-    assert (by_pillow.format, by_pillow.mode, by_pillow.size) == ("PNG", "P", (4, 2))
-    assert np.asarray(by_pillow).tolist() == [[0, 1, 1, 2], [3, 3, 1, 0]]
-    assert data[24:26] == bytes([8, 3])  # 8 bits, palette: other depths are not read as labels by all
-    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert by_opencv[..., 2::-1].tolist() == np.asarray(by_pillow.convert("RGB")).tolist()
-
-
-def test_a_viewer_shows_the_class_colours_and_nothing_where_there_is_no_label() -> None:
-    seen = np.asarray(PilImage.open(io.BytesIO(encode_labels(LABELS, COLOURS))).convert("RGBA"))
-    red, amber, blue = (10, 20, 30, 255), (200, 100, 0, 255), (0, 0, 255, 255)
-    assert [tuple(pixel) for pixel in seen[0, 1:].tolist()] == [red, red, amber]
-    assert [tuple(pixel) for pixel in seen[1, :3].tolist()] == [blue, blue, red]
-    assert seen[..., 3].tolist() == [[0, 255, 255, 255], [255, 255, 255, 0]]
-
-
-def test_labels_everywhere_need_no_transparency() -> None:
-    assert "transparency" not in PilImage.open(io.BytesIO(encode_labels(LABELS[:, 1:3], COLOURS))).info
-
-
-@given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 255)))
-def test_any_labels_survive(labels: np.ndarray) -> None:
-    data = encode_labels(labels, class_colours(255))
-    image = PilImage.open(io.BytesIO(data))
-    np.testing.assert_array_equal(np.asarray(image), labels)
-    shown = np.asarray(image.convert("RGBA"))
-    np.testing.assert_array_equal(shown[..., :3][labels > 0], class_colours(255)[labels[labels > 0] - 1])
-    np.testing.assert_array_equal(shown[..., 3] == 0, labels == 0)
-
-
-def test_no_class_at_all() -> None:
-    image = PilImage.open(io.BytesIO(encode_labels(np.zeros((2, 3), np.uint8), np.zeros((0, 3), np.uint8))))
-    assert np.asarray(image).tolist() == [[0, 0, 0], [0, 0, 0]]
-    assert not np.asarray(image.convert("RGBA"))[..., 3].any()
-
-
-def test_labels_in_another_memory_order_give_the_same_bytes() -> None:
-    assert encode_labels(np.asfortranarray(LABELS), COLOURS) == encode_labels(LABELS, COLOURS)
-    assert encode_labels(LABELS[::-1][::-1], COLOURS) == encode_labels(LABELS, COLOURS)
 
 
 def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ import click
 from segment import __version__
 from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
 from segment.cli.options import StagedCommand, config_from, options_of, setting_options
+from segment.cli.pipes import STANDARD, piped_job
 from segment.cli.terminal import Status, as_document, report_outcome, say, summary
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
@@ -66,10 +68,20 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
-    Example: segment run landscape.jpg -k 4
+    INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
+    names.
+
+    Examples: segment run landscape.jpg -k 4; segment run - -k 4 -o - < landscape.jpg > panel.png
     """
+    if output == STANDARD and as_json:
+        raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
+    if output == STANDARD and given["save"] is None:
+        given["save"] = "panel"
     model, config = _started(start, given)
-    jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if STANDARD in (*inputs, output):
+        jobs = [piped_job(inputs, output, config)]
+    else:
+        jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
     do = partial(run_job, model=model, adapt=True)
@@ -105,7 +117,6 @@ def batch(
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
-@click.option("--names", default="", metavar="NAME,...", help="What the classes are called, from the darkest on.")
 @click.option(
     "-o",
     "--output",
@@ -116,7 +127,7 @@ def batch(
     help="File for the model.",
 )
 @_DEBUG
-def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
+def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
     The images count by their pixels. The model of one image is the one that 'segment run' uses.
@@ -128,15 +139,10 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 
     config = config_from(given)
     check_model_path(output, inputs, overwrite=config.overwrite)
-    called = names.split(",") if names else []
-    if called and len(called) != config.k:
-        raise SettingsError(f"names (--names): one for each of {config.k} classes; got {len(called)}.")
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     with Status(len(inputs), bar=False) as status:
         model = fit_classes(inputs, config, tell=lambda source, stage: status.show(Path(source), stage))
-    if called:
-        model = model.renamed(*called)
     for note in model.training.notes:
         say(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
@@ -211,14 +217,17 @@ def _work(
 ) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
     outcomes: list[Outcome] = []
+    seconds: list[float] = []
     with Status(len(jobs), bar=bar) as status:
         for job in jobs:
+            begin = perf_counter()
             outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
             outcomes.append(outcome)
+            seconds.append(perf_counter() - begin)
             status.advance()
             report_outcome(outcome, table=not bar, quiet=as_json)
     if as_json:
-        click.echo(as_document(outcomes, config), nl=False)
+        click.echo(as_document(outcomes, seconds, config), nl=False)
     if len(jobs) > 1:
         summary(outcomes)
     return int(any(outcome.error for outcome in outcomes))

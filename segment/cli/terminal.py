@@ -96,8 +96,8 @@ def summary(outcomes: Sequence[Outcome]) -> None:
     say(words + ".")
 
 
-def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
-    """The whole run as one JSON document, for scripts."""
+def as_document(outcomes: Sequence[Outcome], seconds: Sequence[float], config: SegmentConfig) -> str:
+    """The whole run as one JSON document, for scripts; with how long each outcome took."""
     images = [
         {
             "input": str(outcome.job.source),
@@ -108,9 +108,9 @@ def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
             "choice": outcome.choice,
             "warnings": outcome.warnings,
             "error": outcome.error,
-            "seconds": round(outcome.seconds, 3),
+            "seconds": round(took, 3),
         }
-        for outcome in outcomes
+        for outcome, took in zip(outcomes, seconds, strict=True)
     ]
     return to_json({"version": __version__, "settings": asdict(config), "images": images})
 
