@@ -118,7 +118,7 @@ class FeatureSpace:
         return np.asarray(features @ _LUMA)
 
     def hue(self, features: Floats) -> Floats:
-        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; 0 for grey ones."""
+        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; 0 for greys."""
         if features.shape[1] == 1:
             return np.zeros(len(features))
         if self.name == "rgb":

@@ -182,7 +182,7 @@ def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray)
     large = np.kron(quadrants, np.ones((32, 32, 1), np.uint8))
     panel = compare_image(large, k=4).panel()
     high, wide, top, gap = 384, 640, 76, 24
-    second_row, second_column = top + high + gap + 44, 2 * gap + wide
+    second_row, second_column = top + high + gap + 52, 2 * gap + wide
     expected = class_colours(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
     np.testing.assert_array_equal(panel[top : top + high, gap : gap + wide], large)
     for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):

@@ -87,7 +87,7 @@ def test_borders_of_a_smaller_picture_are_not_darkened_by_what_is_missing(rng: n
     values[:450] -= 5  # two values, so there is a range
     panel = anomaly_panel(values)[TOP + 310 : TOP + 590, GAP : GAP + 1280].astype(int)
     known = (panel != 225).any(axis=2) & (panel != 250).any(axis=2)
-    assert known.mean() > 0.8
+    assert known.mean() > 0.7
     assert panel[known].sum(axis=1).max() < 60
 
 
