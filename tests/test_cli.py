@@ -21,6 +21,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.palette import class_colours
+from segment.products import PRODUCTS
 
 MODULE = [sys.executable, "-m", "segment"]
 FAULT = "This is a fault of segment; --debug shows where."
@@ -358,7 +359,7 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
         (
             ["run", "a.png", "--save", "all"],
-            "save (--save): one or more of panel, labels, anomaly, model; got 'all'.",
+            f"save (--save): one or more of {', '.join(product.name for product in PRODUCTS)}; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
