@@ -85,6 +85,8 @@ class Outcome:
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
+    pixels : tuple of int
+        The area of each class.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -97,6 +99,7 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
+    pixels: tuple[int, ...] = ()
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -214,9 +217,8 @@ def compare_job(
 
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     try:
-        if not (config.overwrite or job.pipe_out):
-            for path in job.results(config):
-                refuse_existing(path)
+        for path in () if config.overwrite or job.pipe_out else job.results(config):
+            refuse_existing(path)
         return work(job, config, tell)
     except Exception as error:
         if debug:
@@ -237,10 +239,8 @@ def _segmented(
         result = apply_classes(model, source, config, tell=tell)
     tell("writing")
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
-    rows = tuple(
-        (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
-        for row, colour in zip(result.classes, result.colours, strict=True)
-    )
+    colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
+    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
     return Outcome(
         job,
         tuple(paths),
@@ -248,6 +248,7 @@ def _segmented(
         changed=result.changed,
         warnings=result.warnings,
         names=result.class_model.names,
+        pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
     )
 

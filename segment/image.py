@@ -32,6 +32,8 @@ class Image:
         Whether black and white were guessed from the smallest and largest values.
     georeference : Georeference
         Where the pixels lie on the earth, if the file says so.
+    file_name : str
+        Name of the file without its folders; empty for an array.
     """
 
     pixels: NDArray[Any]
@@ -41,6 +43,7 @@ class Image:
     notes: tuple[str, ...] = ()
     is_scale_inferred: bool = False
     georeference: Georeference = NOWHERE
+    file_name: str = ""
 
     @property
     def height(self) -> int:

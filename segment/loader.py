@@ -13,7 +13,9 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import BinaryIO
 
 from segment.errors import ImageError, SegmentError, shown
@@ -105,7 +107,8 @@ def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_trunc
         with _ONE_AT_A_TIME, warnings.catch_warnings(), open_() as stream:
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_SILENCE)
-            return _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            image = _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            return replace(image, file_name=Path(name).name)
     except ImageError as error:
         raise ImageError(f"{shown(name)}: {error}") from error
     except SegmentError:

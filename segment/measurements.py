@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.image import Image
+from segment.spatial.regions import number_regions
 
-__all__ = ["Table", "measure"]
+__all__ = ["Table", "measure", "measure_classes", "measure_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
+Maps = Mapping[str, NDArray[np.floating[Any]]]
 Table = dict[str, NDArray[Any]]
 
 _BLOCK = 2**17  # pixels handled at once
@@ -38,9 +40,23 @@ class _Runs(NamedTuple):
     column: Ids
 
 
-def measure(
-    label_image: Labels, image: Image, *, maps: Mapping[str, NDArray[np.floating[Any]]], n_labels: int = 0
-) -> Table:
+def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
+    """A row for each of the classes 1..k: what :func:`measure` has, ``name``, and ``regions``, how many there are."""
+    table = measure(label_image, image, maps=maps, n_labels=len(names))
+    _, label = number_regions(label_image)
+    regions = np.bincount(label, minlength=len(names) + 1)[1:]
+    return {"label": table.pop("label"), "name": np.array(names, dtype=object), **table, "regions": regions}
+
+
+def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
+    """A row for each connected region (over edges, not corners): ``region``, its class, and what `measure` has."""
+    regions, label = number_regions(label_image)
+    table = measure(regions, image, maps=maps)
+    called = np.array(["", *names], dtype=object)[label]
+    return {"region": table.pop("label"), "label": label, "name": called, **table}
+
+
+def measure(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0) -> Table:
     """Measure every label of an image of classes or of regions; 0 is no label.
 
     The columns are those of `skimage.measure.regionprops_table` under plainer names and have the same values, in one

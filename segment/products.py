@@ -67,6 +67,12 @@ PRODUCTS = (
     Product("uncertainty", "_uncertainty.png", "in bits", lambda r, f: _picture(r.uncertainty_panel(), f)),
     Product("anomaly", "_anomaly.png", "how unusual each pixel is", lambda r, f: _picture(r.anomaly_panel(), f)),
     Product("cutouts", "_cutout_{label}.png", "each class cut out", lambda r, f: _picture(r.cutout(f.label), f)),
+    Product("geojson", "_classes.geojson", "polygons for maps", lambda r, _: _geojson(r)),
+    Product("svg", "_classes.svg", "polygons for drawings", lambda r, _: _svg(r)),
+    Product("coco", "_coco.json", "masks as COCO annotations", lambda r, _: _coco(r)),
+    Product("classes", "_classes.csv", "a row of measurements for each class", lambda r, _: _table(r, 0)),
+    Product("regions", "_regions.csv", "the same for each connected region", lambda r, _: _table(r, 1)),
+    Product("measurements", "_measurements.json", "both as JSON", lambda r, _: _measurements(r)),
     Product("model", "_model.json", "the classes, for other images", lambda r, _: r.class_model.to_json().encode()),
 )
 
@@ -105,3 +111,37 @@ def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, 
 
 def _picture(picture: Any, file: File) -> bytes:
     return encode_picture(picture, suffix=file.suffix)
+
+
+def _geojson(result: Any) -> bytes:
+    from segment.vectors import geojson
+
+    place = result.image.georeference
+    return "".join(geojson(result.shapes(), result.class_model.names, result.colours, place)).encode()
+
+
+def _svg(result: Any) -> bytes:
+    from segment.vectors import svg
+
+    title = result.image.file_name or "segments"
+    return "".join(svg(result.shapes(), result.class_model.names, result.colours, title=title)).encode()
+
+
+def _coco(result: Any) -> bytes:
+    from segment.vectors import coco
+
+    return coco(result.label_image, result.class_model.names, file_name=result.image.file_name).encode()
+
+
+def _table(result: Any, which: int) -> bytes:
+    from segment.tables import to_csv
+
+    return to_csv(result.measurements()[which]).encode()
+
+
+def _measurements(result: Any) -> bytes:
+    from segment.tables import to_json, to_rows
+
+    classes, regions = (to_rows(table) for table in result.measurements())
+    image = {"file_name": result.image.file_name, "height": result.image.height, "width": result.image.width}
+    return to_json({"image": image, "classes": classes, "regions": regions}).encode()

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment._opencv import load_cv2
 from segment.class_models.model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
+from segment.measurements import Table, measure_classes, measure_regions
 from segment.mixture.cells import Cells
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
@@ -28,6 +31,7 @@ from segment.preprocessor import enlarge
 from segment.products import plan_files
 from segment.segmenter import class_entropy, class_posteriors
 from segment.statistics import ClassRow
+from segment.vectors import Shapes, trace_classes
 from segment.visualizer.layout import Legend, legend
 from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
@@ -36,6 +40,7 @@ from segment.writer import pipe_files, write_files
 
 __all__ = ["Segmentation"]
 
+_ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
 _AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
 
 
@@ -209,6 +214,50 @@ class Segmentation:
     def encoded_means(self) -> bytes:
         """Each class in its mean colour, transparent where there is no label, as the bytes of a PNG file."""
         return labels_as_png(self.label_image, self.mean_colours)
+
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of each pixel's own class by colour alone: (H, W), float32; NaN where there is no label.
+
+        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
+        """
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
+        size = (self.working.width, self.working.height)
+        labels = self.label_image
+        if labels.shape[::-1] != size:
+            cv2 = load_cv2()
+            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        values = ColourIndex(self.working).pick(
+            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32),
+            np.maximum(labels, 1) - np.uint8(1),
+        )
+        values = enlarge(values, self.image)
+        values[self.label_image == 0] = np.nan
+        return values
+
+    def shapes(self) -> Shapes:
+        """The outlines of the classes, for :mod:`segment.vectors`. Found once."""
+        with _ONE_AT_A_TIME:
+            return self._shapes
+
+    def measurements(self) -> tuple[Table, Table]:
+        """What there is to measure of each class and of each connected region: two tables. Taken once.
+
+        Columns by name, each an array with a value for every row: see :mod:`segment.measurements`. Beside those
+        described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+        """
+        with _ONE_AT_A_TIME:
+            return self._measurements
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return trace_classes(self.label_image)
+
+    @cached_property
+    def _measurements(self) -> tuple[Table, Table]:
+        maps = {"posterior": self.confidence(), "uncertainty": self.uncertainty()}
+        about = self.label_image, self.image, self.class_model.names
+        return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder, or into a pipe.

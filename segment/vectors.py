@@ -73,7 +73,7 @@ def geojson(
     Outer rings run counter-clockwise in the plane of their coordinates and holes clockwise, as the standard asks. The
     coordinates are those of the world where the image is georeferenced, in its own system, which a ``crs`` member names
     unless it is WGS 84; else they are pixels, x to the right and y down from the outer corner of the first pixel. The
-    member ``coordinates`` says which.
+    member ``coordinate_system`` says which.
 
     Parameters
     ----------
@@ -209,14 +209,14 @@ def _compressed(counts: NDArray[np.int64]) -> str:
 def _system(georeference: Georeference) -> dict[str, Any]:
     """What a FeatureCollection says of its coordinates."""
     if not georeference:
-        return {"coordinates": "pixels: x to the right, y down from the outer corner of the first pixel"}
+        return {"coordinate_system": "pixels: x to the right, y down from the outer corner of the first pixel"}
     crs = georeference.crs
     if crs == _WGS84:
-        return {"coordinates": "longitude, latitude"}
+        return {"coordinate_system": "longitude, latitude"}
     if not crs:
-        return {"coordinates": "world, in an unknown system"}
+        return {"coordinate_system": "world, in an unknown system"}
     name = f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}" if crs.startswith("EPSG:") else crs
-    return {"coordinates": "world", "crs": {"type": "name", "properties": {"name": name}}}
+    return {"coordinate_system": "world", "crs": {"type": "name", "properties": {"name": name}}}
 
 
 def _world(points: NDArray[np.int32], georeference: Georeference) -> NDArray[Any]:

@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "image": {"errors", "georeference"},
     "palette": {"_opencv", "errors"},
     "setting": {"errors"},
-    "products": {"writer"},
+    "products": {"writer", "tables", "vectors"},
     "naming": {"mixture"},
     "config": {"errors", "setting", "products"},
     "mixture": {"errors", "mixture"},
@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "segmenter": COMMON | {"mixture"},
     "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
+    "tables": COMMON,
     "measurements": COMMON | {"spatial"},
     "vectors": COMMON | {"spatial"},
     "visualizer": COMMON | {"visualizer"},
@@ -53,7 +54,7 @@ ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
 ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
+ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.palette import class_colours
+from segment.products import PRODUCTS
 
 MODULE = [sys.executable, "-m", "segment"]
 FAULT = "This is a fault of segment; --debug shows where."
@@ -108,6 +110,51 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     with PilImage.open("out/a_panel.png") as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 352))
     assert tree().keys() == {"a.png", "out", "out/a_panel.png", "out/a_labels.png"}
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(program: Program) -> None:
+    result = program("run", "a.png", "missing.png", "-k", "4", "-o", "out", "--json", "--save", "labels")
+    assert result.code == 1
+    assert result.err.splitlines()[0].startswith("Error: missing.png: ")
+    found = json.loads(result.out)
+    assert found["version"] == segment.__version__
+    assert segment.SegmentConfig.of(**found["settings"]) == segment.SegmentConfig(k=4, save=("labels",))
+    good, bad = found["images"]
+    assert (good["input"], good["outputs"], good["k"], good["error"]) == ("a.png", ["out/a_labels.png"], 4, "")
+    assert good["classes"][0] == {
+        **{"label": 1, "name": "class 1", "colour": f"#{class_colours(1)[0].tobytes().hex()}"},
+        **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
+    }
+    assert sum(row["pixels"] for row in good["classes"]) == 240
+    assert (good["warnings"], good["changed"], good["choice"]) == ([], 0, "")
+    assert 0 < good["seconds"] < 60
+    assert (bad["outputs"], bad["k"], bad["classes"]) == ([], 0, [])
+    assert bad["error"] == result.err.splitlines()[0].removeprefix("Error: ")
+
+
+def test_a_picture_and_json_do_not_share_stdout(program: Program) -> None:
+    result = program("run", "a.png", "-o", "-", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert one_line(result.err).startswith("Error: --json: ")
+
+
+@pytest.mark.parametrize("command", ["batch", "apply"])
+def test_json_of_the_other_commands(program: Program, here: Path, command: str) -> None:
+    segment.save_class_model(segment.fit_classes(["a.png"], k=2), "m.json")
+    (here / "in").mkdir()
+    Path("a.png").replace("in/a.png")
+    arguments = ["batch", "in", "-k", "2"] if command == "batch" else ["apply", "m.json", "in/a.png"]
+    result = program(*arguments, "-o", "out", "--json")
+    assert (result.code, result.err) == (0, "")
+    (image,) = json.loads(result.out)["images"]
+    assert (image["input"], image["k"]) == ("in/a.png", 2)
+
+
+def test_what_other_programs_read_is_written_on_request(program: Program) -> None:
+    result = program("run", "a.png", "-k", "4", "--save", "geojson,svg,coco,classes,regions,measurements")
+    assert result.code == 0
+    endings = ("classes.geojson", "classes.svg", "coco.json", "classes.csv", "regions.csv", "measurements.json")
+    assert result.out.splitlines()[:6] == [f"outputs/a_{ending}" for ending in endings]
 
 
 def test_results_go_to_outputs_by_default(program: Program) -> None:
@@ -312,7 +359,7 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
         (
             ["run", "a.png", "--save", "all"],
-            "save (--save): one or more of panel, labels, anomaly, model; got 'all'.",
+            f"save (--save): one or more of {', '.join(product.name for product in PRODUCTS)}; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),

@@ -13,7 +13,7 @@ from segment.decoders.geotiff import read_georeference
 from segment.georeference import Georeference
 from segment.loader import load_image
 
-rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs to read", exc_type=ImportError)
+rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs to read")
 
 PICTURE = np.arange(2 * 3 * 5, dtype=np.uint16).reshape(2, 3, 5)[0]
 UTM = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0)

@@ -23,4 +23,5 @@ def test_every_product_says_what_it_is_and_has_names_of_its_own(product: object)
     others = [other for other in PRODUCTS if other is not product]
     assert product.help
     assert not set(names(product.name)) & set(names(*(other.name for other in others)))
-    assert all(name.startswith(f"a_{product.name.removesuffix('s')}") for name in names(product.name))
+    begin, of_a_format = f"a_{product.name.removesuffix('s')}", f"a_classes.{product.name}"
+    assert all(name.startswith(begin) or name == of_a_format for name in names(product.name))

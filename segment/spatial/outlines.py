@@ -17,6 +17,8 @@ Points = NDArray[np.int32]
 # Directions of travel, each a quarter turn to the right of the one before: east, south, west, north.
 _EAST, _SOUTH, _WEST, _NORTH = range(4)
 
+_BLOCK = 2**18  # pixels handled at once
+
 
 @dataclass(frozen=True)
 class Outlines:
@@ -77,33 +79,50 @@ def trace_outlines(regions: NDArray[np.integer[Any]]) -> Outlines:
         The number of each pixel's region, every region connected; 0 is background. See
         :func:`segment.spatial.regions.number_regions`.
     """
-    padded = np.pad(regions, 1)
-    row, column, edges, to = _corners(padded)
-    # Four half-edges leave a vertex, of which those along a border exist; each has its region on its right.
-    step = np.array([1, 1, 0, 0]), np.array([1, 0, 0, 1])
-    inside = np.stack([padded[row + step[0][d], column + step[1][d]] for d in range(4)], axis=1)
-    following = 4 * to + _turn(inside, edges)[to, np.arange(4)]
-    used = np.flatnonzero(edges.ravel() & (inside.ravel() > 0))
-    number = np.zeros(edges.size, np.intp)
+    rows = max(1, _BLOCK // regions.shape[1])
+    blocks = [_corners(regions, top, rows) for top in range(0, len(regions) + 1, rows)]
+    row, column, edges, inside = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    to = _ends(column, edges)
+    used = np.flatnonzero(edges.ravel() & (inside.ravel() > 0)).astype(np.int32)
+    following = (4 * to + _turn(inside, edges)[to, np.arange(4)]).ravel()[used]
+    number = np.zeros(edges.size, np.int32)
     number[used] = np.arange(used.size)
-    order, starts = _cycles(number[following.ravel()[used]])
-    vertex = used[order] // 4
-    points = np.stack([column, row], axis=1).astype(np.int32)[vertex]
+    order, starts = _cycles(number[following])
+    points = np.stack([column, row], axis=1)[used[order] // 4]
     region = inside.ravel()[used[order[starts[:-1]]]].astype(np.intp)
     return _sorted(points, starts, region)
 
 
-def _corners(padded: NDArray[np.integer[Any]]) -> tuple[Ids, Ids, NDArray[np.bool_], Ids]:
-    """Where borders turn or meet: rows, columns, borders that leave in each direction, and the vertex each leads to."""
-    across = padded[1:, 1:-1] != padded[:-1, 1:-1]  # between a pixel and the one above it
-    beside = padded[1:-1, 1:] != padded[1:-1, :-1]
-    east, west = np.pad(across, ((0, 0), (0, 1))), np.pad(across, ((0, 0), (1, 0)))
-    south, north = np.pad(beside, ((0, 1), (0, 0))), np.pad(beside, ((1, 0), (0, 0)))
-    is_corner = (east ^ west) | (south ^ north) | (east & south)
-    row, column = np.nonzero(is_corner)
+def _corners(
+    regions: NDArray[np.integer[Any]], top: int, rows: int
+) -> tuple[Points, Points, NDArray[np.bool_], NDArray[np.integer[Any]]]:
+    """Where borders turn or meet in so many rows of pixel corners, of which `top` is the first, row by row.
+
+    Returns
+    -------
+    row, column : ndarray of shape (n,), int32
+    edges : ndarray of shape (n, 4), bool
+        Whether a border leaves in each direction.
+    inside : ndarray of shape (n, 4), int
+        The region on the right of one that leaves in each direction.
+    """
+    height, width = regions.shape
+    bottom = min(top + rows, height + 1)
+    window = np.zeros((bottom - top + 1, width + 2), regions.dtype)  # background all around
+    there = regions[max(top - 1, 0) : bottom]
+    window[top == 0 : (top == 0) + len(there), 1:-1] = there
+    around = window[1:, 1:], window[1:, :-1], window[:-1, :-1], window[:-1, 1:]  # the pixels around each corner
+    east, south, west, north = (around[d] != around[d - 1] for d in range(4))
+    row, column = np.nonzero((east ^ west) | (south ^ north) | (east & south))
     edges = np.stack([side[row, column] for side in (east, south, west, north)], axis=1)
-    # From a corner with a border to its right the next corner in its row is the other end of that border.
-    to = np.zeros(edges.shape, np.intp)
+    inside = np.stack([pixel[row, column] for pixel in around], axis=1)
+    return (row + top).astype(np.int32), column.astype(np.int32), edges, inside
+
+
+def _ends(column: Points, edges: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The corner at the other end of the border that leaves each corner in each direction: (n, 4)."""
+    to = np.zeros(edges.shape, np.int32)
+    # A border to the right ends at the next corner in the row, and one that goes down at the next in the column.
     begin = np.flatnonzero(edges[:, _EAST])
     to[begin, _EAST] = begin + 1
     to[begin + 1, _WEST] = begin
@@ -111,7 +130,7 @@ def _corners(padded: NDArray[np.integer[Any]]) -> tuple[Ids, Ids, NDArray[np.boo
     begin = np.flatnonzero(edges[downwards, _SOUTH])
     to[downwards[begin], _SOUTH] = downwards[begin + 1]
     to[downwards[begin + 1], _NORTH] = downwards[begin]
-    return row, column, edges, to
+    return to
 
 
 def _turn(inside: NDArray[np.integer[Any]], edges: NDArray[np.bool_]) -> NDArray[np.int8]:
@@ -130,28 +149,28 @@ def _turn(inside: NDArray[np.integer[Any]], edges: NDArray[np.bool_]) -> NDArray
     return turns
 
 
-def _cycles(following: Ids) -> tuple[Ids, Ids]:
+def _cycles(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ids]:
     """The elements of a permutation cycle after cycle, and where each cycle begins, with their number at the end."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order, connected_components
 
     count = following.size
     if count == 0:
-        return np.zeros(0, np.intp), np.zeros(1, np.intp)
+        return following, np.zeros(1, np.intp)
 
-    def graph(to: Ids) -> csr_array:
-        return csr_array((np.ones(count, np.int8), to, np.arange(count + 1)), shape=(count, count))
+    def graph(to: NDArray[np.int32]) -> csr_array:  # SciPy's searches work on 32 bits
+        return csr_array((np.ones(count, np.int8), to, np.arange(count + 1, dtype=np.int32)), shape=(count, count))
 
     _, cycle = connected_components(graph(following), directed=True, connection="weak")
     _, first = np.unique(cycle, return_index=True)
-    before = np.empty(count, np.intp)
+    before = np.empty(count, np.int32)
     before[following] = np.arange(count)
     # Cut every cycle before its first element and tie its end to the next: one path through all, which SciPy walks.
     path = following.copy()
     path[before[first]] = np.append(first[1:], first[0])
     order = breadth_first_order(graph(path), int(first[0]), return_predecessors=False)
     starts = np.append(np.concatenate([[0], np.cumsum(np.bincount(cycle))[:-1]]), count)
-    return order.astype(np.intp), starts.astype(np.intp)
+    return order, starts.astype(np.intp)
 
 
 def _sorted(points: Points, starts: Ids, region: Ids) -> Outlines:

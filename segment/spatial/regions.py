@@ -65,7 +65,7 @@ class RegionGraph:
         return RegionGraph(merged, area, exposed, *borders, region[self.origin])
 
 
-def number_regions(labels: Labels) -> tuple[NDArray[np.int32], Labels]:
+def number_regions(labels: Labels) -> tuple[Labels, Labels]:
     """The connected regions of a label image, numbered from 1 in the order of their first pixels.
 
     Parameters
