@@ -45,7 +45,7 @@ def values_of(setting: Setting) -> str:
     if setting.choices and setting.type is not int:
         return ", ".join(setting.choices)
     if setting.type is tuple:
-        return "#RRGGBB"
+        return setting.form.text
     numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
     return " or ".join((numbers, *setting.choices))
 
