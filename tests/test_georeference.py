@@ -99,4 +99,5 @@ def test_a_system_without_number_is_known_by_its_text() -> None:
     text = f"ESRI PE String = {wkt}|"
     keys = (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 32767, 1026, 34737, len(text), 0)
     tags = {33550: (2.0, 2.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: keys, 34737: text}
-    assert read_georeference(tags.get) == Georeference((2, 0, 1, 0, -2, 2), wkt, 0.0)
+    found = read_georeference(tags.get)
+    assert (found.transform, found.crs, found.metres) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)
