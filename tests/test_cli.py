@@ -108,7 +108,7 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     ]
     assert labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
     with PilImage.open("out/a_panel.png") as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 352))
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 360))
     assert tree().keys() == {"a.png", "out", "out/a_panel.png", "out/a_labels.png"}
 
 
@@ -167,7 +167,7 @@ def test_a_jpeg_gets_a_jpeg(program: Program) -> None:
     PilImage.open("a.png").resize((40, 24)).save("b.JPG", "JPEG")
     assert program("run", "b.JPG", "-k", "3", "-o", "out").code == 0
     with PilImage.open("out/b_panel.jpg") as picture:
-        assert (picture.format, picture.size) == ("JPEG", (712, 352))
+        assert (picture.format, picture.size) == ("JPEG", (712, 360))
     assert labels("out/b_labels.png").shape == (24, 40)
 
 

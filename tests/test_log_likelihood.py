@@ -14,7 +14,7 @@ from segment.cli.main import main
 from segment.visualizer.maps import anomaly_panel
 
 GAP = 24
-TOP = 76  # where the picture begins, below its title
+TOP = 72  # where the picture begins, below its title
 
 
 def test_the_map_is_the_density_of_scipy(quadrants: np.ndarray, rng: np.random.Generator) -> None:
@@ -79,7 +79,7 @@ def test_the_picture_is_dark_where_usual_and_bright_where_not() -> None:
 )
 def test_size_of_the_picture(height: int, width: int, size: tuple[int, int]) -> None:
     panel = anomaly_panel(np.linspace(0, 1, height * width).reshape(height, width))
-    assert panel.shape == (TOP + size[0] + GAP + 104, max(size[1] + 2 * GAP, 640), 3)
+    assert panel.shape == (TOP + size[0] + GAP + 96, max(size[1] + 2 * GAP, 640), 3)
 
 
 def test_borders_of_a_smaller_picture_are_not_darkened_by_what_is_missing(rng: np.random.Generator) -> None:

@@ -16,7 +16,7 @@ from segment.palette import class_colours
 from segment.visualizer.maps import posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 
-GAP, LINE = 24, 52
+GAP, LINE = 24, 48
 
 PIXELS = np.full((400, 500, 3), 100, np.uint8)
 HALVES = np.ones((400, 500), np.uint8)

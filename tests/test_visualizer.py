@@ -22,7 +22,7 @@ def side_by_side(image: Image, labels: np.ndarray, shares: list[float], **named:
 
 
 GAP = 24  # white between the pictures
-TOP = 76  # where the pictures begin, below their titles
+TOP = 72  # where the pictures begin, below their titles
 
 
 def box_of(panel: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:

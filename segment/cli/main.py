@@ -174,7 +174,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save",))
+@options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name"))
 @_OUTPUT
 @_DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:

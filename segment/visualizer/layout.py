@@ -20,7 +20,8 @@ Legend = Sequence[tuple[str, Sequence[int]]]
 """What is said of each class, and its colour as RGB."""
 
 MARGIN = 24
-_TEXT = 26
+_TEXT = 24
+_GAP = 18  # between the entries of a legend
 _LINE = 2 * _TEXT
 _LEAST = 640  # width of a panel, in pixels
 
@@ -93,8 +94,8 @@ def with_scale(panel: Picture, scale: Picture, low: str, high: str) -> Picture:
 
 def _legend_columns(entries: Legend, room: int) -> tuple[int, int]:
     """How many entries stand beside each other, and how far apart."""
-    step = max([5 * _TEXT, *(_width(words) for words, _ in entries)]) + 2 * _TEXT + 10
-    return max(1, room // step), step
+    step = max([3 * _TEXT, *(_width(words) for words, _ in entries)]) + _TEXT + 10 + _GAP
+    return max(1, (room + _GAP) // step), step
 
 
 def _font() -> FreeTypeFont | ImageFont:
