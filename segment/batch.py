@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, SettingsError, shown
-from segment.writer import refuse_existing, result_names
+from segment.products import plan_files
+from segment.writer import refuse_existing
 
 if TYPE_CHECKING:
     from segment.class_models.model import ClassModel
@@ -40,12 +41,16 @@ class Job:
         What their names begin with.
     save : tuple of str
         Kinds of results to write; empty for those that the settings name.
+    pipe_in, pipe_out : binary file, optional
+        Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
     """
 
     source: Path
     folder: Path
     stem: str
     save: tuple[str, ...] = ()
+    pipe_in: BinaryIO | None = None
+    pipe_out: BinaryIO | None = None
 
     @property
     def picture_suffix(self) -> str:
@@ -53,9 +58,11 @@ class Job:
         return ".jpg" if self.source.suffix.lower() in _JPEG else ".png"
 
     def results(self, config: SegmentConfig) -> list[Path]:
-        """The files that it will write."""
-        names = result_names(self.stem, save=self.save or config.save, suffix=self.picture_suffix)
-        return [self.folder / name for name in names.values()]
+        """The files that it may write: all of them, where the number of classes is not known before."""
+        n = config.k if isinstance(config.k, int) else config.k_range[1]
+        save, labels = self.save or config.save, f".{config.labels_format}"
+        files = plan_files(self.stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
+        return [self.folder / file.name for file in files]
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class Outcome:
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
+    pixels : tuple of int
+        The area of each class.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -90,6 +99,7 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
+    pixels: tuple[int, ...] = ()
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -207,9 +217,8 @@ def compare_job(
 
 def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
     try:
-        if not config.overwrite:
-            for path in job.results(config):
-                refuse_existing(path)
+        for path in () if config.overwrite or job.pipe_out else job.results(config):
+            refuse_existing(path)
         return work(job, config, tell)
     except Exception as error:
         if debug:
@@ -223,16 +232,15 @@ def _segmented(
     from segment.classes import apply_classes
     from segment.pipeline import segment_image
 
+    source = job.source if job.pipe_in is None else job.pipe_in
     if model is None or adapt:
-        result = segment_image(job.source, config, start=model, tell=tell)
+        result = segment_image(source, config, start=model, tell=tell)
     else:
-        result = apply_classes(model, job.source, config, tell=tell)
+        result = apply_classes(model, source, config, tell=tell)
     tell("writing")
-    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
-    rows = tuple(
-        (row.label, (int(colour[0]), int(colour[1]), int(colour[2])), row.share, row.mean)
-        for row, colour in zip(result.classes, result.colours, strict=True)
-    )
+    paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
+    colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
+    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
     return Outcome(
         job,
         tuple(paths),
@@ -240,6 +248,7 @@ def _segmented(
         changed=result.changed,
         warnings=result.warnings,
         names=result.class_model.names,
+        pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO
 
 from numpy.typing import ArrayLike
 
 from segment.class_models.checks import PREPROCESSING
-from segment.class_models.model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
 from segment.errors import ModelError, SettingsError
@@ -27,7 +27,7 @@ from segment.segmentation import Segmentation
 
 __all__ = ["apply_classes", "fit_classes"]
 
-Source = ArrayLike | Image | str | PathLike[str]
+Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 _MANY = 2**21  # cells of all images that are kept as they are: some 200 MB
 _COPY = 256  # pixels on the longer side of what is kept of each image to choose the number of classes by
@@ -109,7 +109,7 @@ def fit_classes(
     return ClassModel(
         mixture=found.mixture,
         groups=found.groups,
-        names=default_names(found.selection.chosen),
+        names=found.names,
         features=first.name,
         n_channels=first.n_channels,
         dtype=scale.dtype,
@@ -169,7 +169,7 @@ def apply_classes(
     fit = unchanged(model.mixture, cells)
     warnings = model.drift(float(fit.finish.log_likelihoods[-1])) if len(cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
-    found = Modelled(model.mixture, model.groups, selection, fit, warnings)
+    found = Modelled(model.mixture, model.groups, selection, fit, model.names, warnings)
     return finish(image, working, index, model, found, space, cells, config, tell)
 
 

@@ -24,10 +24,11 @@ from segment.mixture.model import MixtureModel
 from segment.pipeline import segment_image
 from segment.postprocessor import postprocess
 from segment.preprocessor import enlarge
+from segment.products import plan_files
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells
-from segment.visualizer import compared
-from segment.writer import encode_picture, result_names, write_files
+from segment.visualizer.panels import compared
+from segment.writer import write_files
 
 __all__ = ["Comparison", "Method", "compare_image"]
 
@@ -99,9 +100,9 @@ class Comparison:
         OutputError
             If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
         """
-        names = result_names(stem, save=("compared",), suffix=suffix)
-        content = encode_picture(self.panel(), suffix=suffix)
-        return write_files(Path(folder), {names["compared"]: content}, overwrite=self.result.config.overwrite)
+        (file,) = plan_files(stem, ("compared",), picture=suffix, n_classes=self.result.n_classes)
+        contents = {file.name: file.product.encode(self, file)}
+        return write_files(Path(folder), contents, overwrite=self.result.config.overwrite)
 
 
 def compare_image(

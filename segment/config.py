@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segment.errors import SettingsError
-from segment.setting import Setting, Span
+from segment.products import LABEL_FORMATS, PRODUCTS, products_in_words
+from segment.setting import COLOUR, FREE, MERGE, NAMING, Form, Setting, Span, merge_of, naming_of
 
 __all__ = ["GROUPS", "SegmentConfig", "settings"]
 
@@ -24,8 +26,10 @@ def _setting(
     high: float = math.inf,
     choices: tuple[str, ...] = (),
     option: str = "",
+    form: Form = FREE,
 ) -> Any:
     about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
+    about["form"] = form
     return field(default=default, metadata=about)
 
 
@@ -66,6 +70,27 @@ class SegmentConfig:
         "overlap.",
         low=1,
         high=16,
+    )
+    order: str = _setting(
+        "lightness",
+        "Classes",
+        "What the numbers of the classes go by: lightness, 1 being the darkest; area, 1 being the largest in the fit; "
+        "hue, from red over green to blue.",
+        choices=("lightness", "area", "hue"),
+    )
+    merge: tuple[str, ...] = _setting(
+        (),
+        "Classes",
+        "Make one of these classes, which may have a name; may be repeated. The numbers are those of a run without it: "
+        "the new class has the lowest of them, and those after it move up.",
+        form=MERGE,
+    )
+    name: tuple[str, ...] = _setting(
+        (),
+        "Classes",
+        "What a class is called in tables, legends and models; may be repeated. The numbers are those of a run without "
+        "--merge.",
+        form=NAMING,
     )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
@@ -114,6 +139,7 @@ class SegmentConfig:
         (),
         "Mixture",
         "Start a class at this colour; may be repeated up to k times. The other classes start far from it.",
+        form=COLOUR,
     )
     n_init: int = _setting(
         80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
@@ -172,11 +198,24 @@ class SegmentConfig:
     )
 
     save: tuple[str, ...] = _setting(
-        ("segmented", "labels"),
+        ("panel", "labels"),
         "Output",
-        "What to write: the picture side by side with its segments, the label image, a picture of how unusual each "
-        "pixel is, the classes as a model for other images.",
-        choices=("segmented", "labels", "likelihood", "model"),
+        f"What to write: {products_in_words()}.",
+        choices=tuple(product.name for product in PRODUCTS),
+    )
+    labels_format: str = _setting(
+        "png",
+        "Output",
+        "Format of the label image: a palette PNG; a TIFF, which keeps the georeference; or an NPZ for NumPy, with the "
+        "posterior probabilities.",
+        choices=LABEL_FORMATS,
+    )
+    palette: str = _setting(
+        "category",
+        "Output",
+        "Colours of the classes: distinct ones, also for colour-blind readers; the mean colours of the classes; or "
+        "those of a ramp.",
+        choices=("category", "mean", "viridis", "cividis", "grey"),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
@@ -185,8 +224,34 @@ class SegmentConfig:
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
         self._check_together()
 
+    @property
+    def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Name, empty where there is none, and labels of each merge."""
+        return tuple(merge_of(text) for text in self.merge)
+
+    @property
+    def namings(self) -> tuple[tuple[int, str], ...]:
+        """Label and name of each name."""
+        return tuple(naming_of(text) for text in self.name)
+
+    def _check_labels(self) -> None:
+        """Refuse labels that cannot be, that are given twice, and a name for two classes."""
+        most = self.k if isinstance(self.k, int) else self.k_range[1]
+        merged = [label for _, labels in self.merges for label in labels]
+        for what, labels in (("merge", merged), ("name", [label for label, _ in self.namings])):
+            wrong = [label for label in labels if label > most or labels.count(label) > 1]
+            if wrong:
+                raise SettingsError(f"{what} (--{what}): each of the classes 1 to {most} at most once; got {wrong[0]}.")
+        names = [name for name in (*(name for name, _ in self.merges), *(name for _, name in self.namings)) if name]
+        wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
+        if wrong_names:
+            raise SettingsError(
+                f"name (--name): a name of its own for each class, and not 'class' and a number; got {wrong_names[0]}."
+            )
+
     def _check_together(self) -> None:
         """Refuse settings that would be ignored."""
+        self._check_labels()
         for setting in settings():
             value = getattr(self, setting.name)
             if self.k != "auto" and setting.name in ("k_range", "criterion") and value != setting.default:

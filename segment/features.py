@@ -117,6 +117,18 @@ class FeatureSpace:
             return features[:, 2] - np.hypot(features[:, 0], features[:, 1]) / 2
         return np.asarray(features @ _LUMA)
 
+    def hue(self, features: Floats) -> Floats:
+        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; 0 for greys."""
+        if features.shape[1] == 1:
+            return np.zeros(len(features))
+        if self.name == "rgb":
+            red, green, blue = features.T
+            across, up = red - (green + blue) / 2, np.sqrt(0.75) * (green - blue)
+        else:
+            first = 1 if self.name == "lab" else 0
+            across, up = features[:, first], features[:, first + 1]
+        return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))  # a cut at red would part the reds
+
 
 def collect_cells(
     space: FeatureSpace, parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]], *, exact: bool

@@ -9,16 +9,19 @@ import io
 import logging
 import os
 import stat
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import BinaryIO
 
 from segment.errors import ImageError, SegmentError, shown
 from segment.image import Image
 
-__all__ = ["load_image"]
+__all__ = ["load_image", "load_stream"]
 
 _SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\xff\xd8\xff",), "pillow", "decode_jpeg"),
@@ -73,11 +76,39 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
         If the file needs a library that cannot be loaded.
     """
     name = os.fsdecode(path)
+    return _load(name, lambda: _open(name), max_pixels, allow_truncated)
+
+
+def load_stream(
+    stream: BinaryIO, *, name: str = "stdin", max_pixels: int = 200_000_000, allow_truncated: bool = False
+) -> Image:
+    """Read the first picture of an image that comes through a pipe: as :func:`load_image`.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read to its end, or for as long as it can be an image: it need not have an end.
+    name : str
+        What messages call it.
+    max_pixels, allow_truncated
+        As for a file. More than 16 bytes for each of `max_pixels` are refused too.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, in one line that starts with the name.
+    """
+    with tempfile.TemporaryFile() as copy:
+        return _load(name, lambda: _received(stream, copy, 16 * max_pixels + 2**20), max_pixels, allow_truncated)
+
+
+def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_truncated: bool) -> Image:
     try:
-        with _ONE_AT_A_TIME, warnings.catch_warnings(), _open(name) as stream:
+        with _ONE_AT_A_TIME, warnings.catch_warnings(), open_() as stream:
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_SILENCE)
-            return _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            image = _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            return replace(image, file_name=Path(name).name)
     except ImageError as error:
         raise ImageError(f"{shown(name)}: {error}") from error
     except SegmentError:
@@ -89,6 +120,7 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
 
 _SILENCE = logging.NullHandler()
 _CURE = "Export it again."
+_PART = 2**20  # bytes read from a pipe at once
 _SMALL_READS = 2_000_000
 """Reads of a few bytes that a file may take: about a second's worth, and far more than a sound picture needs."""
 
@@ -120,6 +152,24 @@ def _open(name: str) -> BinaryIO:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"the file cannot be opened; {reason}. Check the path and its permissions.") from error
+
+
+def _received(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
+    """What comes through a pipe, as a file: decoders go back and forth in it."""
+    size = 0
+    while part := stream.read(_PART):
+        copy.write(part)
+        if size == 0:
+            copy.seek(0)
+            _decoder(copy)
+            copy.seek(0, os.SEEK_END)
+        size += len(part)
+        if size > limit:
+            raise ImageError(f"an image of as many pixels has at most {limit} bytes; got more. Raise --max-pixels.")
+    if size == 0:
+        raise ImageError("there is no image; 0 bytes came. Pipe an image file into it.")
+    copy.seek(0)
+    return _PatientReader(io.FileIO(copy.fileno(), closefd=False))
 
 
 def _decoder(stream: BinaryIO) -> Callable[..., Image]:

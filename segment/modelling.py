@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.class_models.model import ClassModel
-from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
-from segment.features import FeatureSpace, collect_cells
+from segment.evidence import choose_classes
+from segment.features import FeatureSpace
 from segment.image import Image
-from segment.mixture.cells import Cells, merge
+from segment.mixture.cells import Cells
 from segment.mixture.combination import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
 from segment.mixture.model import MixtureModel
-from segment.mixture.selection import Selection, choose_n_components, residuals
-from segment.preprocessor import shrink
+from segment.mixture.selection import Selection
+from segment.naming import default_names, fold_classes, name_classes
 from segment.segmenter import order_classes
-from segment.spatial.dependence import effective_size
-from segment.spatial.interior import interior
 
 __all__ = ["Modelled", "model_classes"]
 
-# How many classes a picture has is judged on a copy of so many pixels on the longer side,
-_SIDE = 256
-# without this share of its pixels: those at edges mix two classes, or ring in a JPEG, and speak for none.
-_EDGES = 0.2
-# Colours that differ by less than about this share of the way from black to white, two of 255 levels, are one colour:
-# without it a flat area with a trace of compression noise is worth a class for every level that occurs.
-_SAME_COLOUR = 2 / 255
-# No picture is worth more observations than these: a class of 1 % of it then still has ten of them, as many as there
-# are parameters of a class of colour. Classes are never Gaussian, and with enough observations that shows.
-_MOST_WORTH = 1000.0
-_FAR = 16.0  # squared distance, in squared standard deviations, beyond which a pixel is no farther from its class
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,6 +42,8 @@ class Modelled:
         How many classes there are and why.
     fit : MixtureFit
         How the mixture was found; its components are in the order of the fit.
+    names : tuple of str
+        One for each class.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     """
@@ -61,6 +52,7 @@ class Modelled:
     groups: NDArray[np.intp]
     selection: Selection
     fit: MixtureFit
+    names: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -80,14 +72,27 @@ def model_classes(
     start : ClassModel, optional
         Classes to start from. Their number and order are kept.
     """
-    if start is not None:
-        return _adapted(cells, space, images, config, start)
+    found = _fitted(cells, space, images, config) if start is None else _adapted(cells, space, images, config, start)
+    mixture, groups = fold_classes(found.mixture, found.groups, config.merges)
+    names = name_classes(found.names, config.namings, config.merges)
+    missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
+    missing -= set(range(1, len(found.names) + 1))
+    absent = tuple(f"there is no class {label} to name or to merge" for label in sorted(missing))
+    return replace(found, mixture=mixture, groups=groups, names=names, warnings=found.warnings + absent)
+
+
+def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
     fit, unfinished = _fit(counted, space, selection.n_components, config)
     groups = group_components(fit.model, cells, selection.chosen)
-    mixture, groups = order_classes(fit.model, groups, space.lightness)
-    return Modelled(mixture, groups, selection, fit, unmet + unfinished)
+    keys: dict[str, Callable[[Floats, Floats], Floats]] = {
+        "lightness": lambda means, _: space.lightness(means),
+        "area": lambda _, weights: -weights,
+        "hue": lambda means, _: space.hue(means),
+    }
+    mixture, groups = order_classes(fit.model, groups, keys[config.order])
+    return Modelled(mixture, groups, selection, fit, default_names(selection.chosen), unmet + unfinished)
 
 
 def _adapted(
@@ -98,9 +103,9 @@ def _adapted(
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
-        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
+        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), start.names, (few,))
     fit, unfinished = _fit(_counted(cells, space, images, config, selection), space, n, config, start.mixture)
-    return Modelled(fit.model, start.groups, selection, fit, unfinished)
+    return Modelled(fit.model, start.groups, selection, fit, start.names, unfinished)
 
 
 def _select(
@@ -114,7 +119,16 @@ def _select(
         k = min(config.k, n)
         few = f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}"
         return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
-    selection = _chosen(cells, space, images, config, config.k_range, config.criterion, config.components_per_class)
+    selection = choose_classes(
+        cells,
+        space,
+        images,
+        config.k_range,
+        criterion=config.criterion,
+        components_per_class=config.components_per_class,
+        covariance_type=config.covariance_type,
+        seed=config.seed,
+    )
     few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
     return selection, (few,) if n < config.k_range[0] else ()
 
@@ -126,59 +140,11 @@ def _counted(
     k = selection.n_components
     if config.prior == "pooled" or k == 0:
         return cells
-    known = selection.n_effective or _chosen(cells, space, images, config, (k, k), "bic", 1).n_effective
-    return cells.weighing(known)
-
-
-def _chosen(
-    cells: Cells,
-    space: FeatureSpace,
-    images: Sequence[Image],
-    config: SegmentConfig,
-    k_range: tuple[int, int],
-    criterion: str,
-    components_per_class: int,
-) -> Selection:
-    """The number of classes by a criterion that counts independent pixels."""
-    copies = [_copy(image) for image in images]
-    found = merge(*(_evidence(space, copy) for copy in copies))
-    if len(found) == 0:  # the valid pixels are so scattered that none is left in a smaller copy
-        found = cells
-    return choose_n_components(
-        found,
-        (min(k_range[0], len(cells)), min(k_range[1], len(cells))),
-        criterion=criterion,
-        components_per_class=components_per_class,
-        n_effective=lambda model: min(_MOST_WORTH, sum(_independent_pixels(model, space, copy) for copy in copies)),
-        covariance_type=config.covariance_type,
-        metric=space.start_metric(found),
-        seed=config.seed,
-    )
-
-
-def _copy(image: Image) -> Image:
-    """A small copy in which only the pixels inside areas are valid."""
-    copy = shrink(image, max_size=_SIDE)
-    pixels = ColourIndex(copy).pixels.reshape(*copy.valid.shape, -1)
-    return replace(copy, valid=interior(pixels, copy.valid, edges=_EDGES))
-
-
-def _evidence(space: FeatureSpace, copy: Image) -> Cells:
-    """The cells of a copy, each as wide as colours are alike."""
-    cells = collect_cells(space, ColourIndex(copy).parts(), exact=True)
-    steps = _SAME_COLOUR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
-    return replace(cells, scatters=cells.scatters * (1 + 12 * steps**2))
-
-
-def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -> float:
-    """The number of independent pixels that a copy is worth.
-
-    The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
-    the dependence of these distances that counts.
-    """
-    left = residuals(model, space.cells(ColourIndex(copy).pixels))
-    distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
-    return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
+    worth = selection.n_effective
+    if not worth:
+        settings: dict[str, Any] = {"covariance_type": config.covariance_type, "seed": config.seed}
+        worth = choose_classes(cells, space, images, (k, k), **settings).n_effective
+    return cells.weighing(worth)
 
 
 def _fit(

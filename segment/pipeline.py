@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import IOBase
 from os import PathLike
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
-from segment.class_models.model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
-from segment.loader import load_image
+from segment.loader import load_image, load_stream
 from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
@@ -32,7 +33,7 @@ __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_
 
 
 def segment_image(
-    source: ArrayLike | Image | str | PathLike[str],
+    source: ArrayLike | Image | BinaryIO | str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
     start: ClassModel | None = None,
@@ -43,8 +44,8 @@ def segment_image(
 
     Parameters
     ----------
-    source : path, array_like of shape (H, W) or (H, W, 1 to 4), or Image
-        A file, or grey, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. It is not changed.
+    source : path, binary file, array_like of shape (H, W) or (H, W, 1 to 4), or Image
+        A file, the stream of one, or grey, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. It is not changed.
     config : SegmentConfig, optional
         All settings at once.
     start : ClassModel, optional
@@ -85,7 +86,7 @@ def segment_image(
     class_model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
-        names=start.names if start is not None else default_names(found.selection.chosen),
+        names=found.names,
         features=space.name,
         n_channels=space.n_channels,
         dtype=working.pixels.dtype.name,
@@ -116,7 +117,7 @@ def finish(
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     labels = enlarge(cleaned.label_image, image)
-    classes = class_table(labels, image, found.selection.chosen)
+    classes = class_table(labels, image, len(found.names))
     return Segmentation(
         image=image,
         label_image=labels,
@@ -153,13 +154,15 @@ def name_of(source: object) -> str:
     return shown(source) if isinstance(source, (str, PathLike)) else "image"
 
 
-def read_image(source: ArrayLike | Image | str | PathLike[str], config: SegmentConfig) -> Image:
-    """The image of a file, an array or itself."""
+def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], config: SegmentConfig) -> Image:
+    """The image of a file, a stream, an array or itself."""
     if isinstance(source, (str, PathLike)):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(load_cv2)  # all later stages need it, and loading it takes as long as decoding, which does not
             return load_image(source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
-    return source if isinstance(source, Image) else Image.from_array(source)
+    if isinstance(source, IOBase):
+        return load_stream(cast(BinaryIO, source), max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+    return source if isinstance(source, Image) else Image.from_array(cast(ArrayLike, source))
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:

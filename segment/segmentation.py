@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +20,28 @@ from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
+from segment.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
+from segment.measurements import Table, measure_classes, measure_regions
+from segment.mixture.cells import Cells
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
-from segment.palette import class_colours
+from segment.palette import class_colours, ramp_colours
 from segment.preprocessor import enlarge
-from segment.segmenter import class_posteriors
+from segment.products import plan_files
+from segment.segmenter import class_entropy, class_posteriors
 from segment.statistics import ClassRow
-from segment.visualizer import log_likelihood_picture, side_by_side
-from segment.writer import encode_labels, encode_picture, result_names, write_files
+from segment.vectors import Shapes, trace_classes
+from segment.visualizer.layout import Legend, legend
+from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
+from segment.visualizer.overlays import contoured, cutout, overlaid
+from segment.visualizer.panels import side_by_side
+from segment.writer import pipe_files, write_files
 
 __all__ = ["Segmentation"]
+
+_ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
+_AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
 
 
 @dataclass(frozen=True)
@@ -86,26 +101,54 @@ class Segmentation:
         return int(self.groups.max(initial=-1)) + 1
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called."""
+        return self.class_model.names
+
+    @property
     def colours(self) -> NDArray[np.uint8]:
-        """The colour that stands for each class in pictures, RGB: (k, 3)."""
-        return class_colours(self.n_classes)
+        """The colour that stands for each class in pictures, by `config.palette`, RGB: (k, 3)."""
+        if self.config.palette == "category":
+            return class_colours(self.n_classes)
+        if self.config.palette == "mean":
+            return self.mean_colours
+        return ramp_colours(self.config.palette, self.n_classes)
+
+    @property
+    def mean_colours(self) -> NDArray[np.uint8]:
+        """The mean colour of each class, 8-bit RGB from the image's black to its white: (k, 3). Grey without pixels."""
+        middle = (self.image.black + self.image.white) / 2
+        means = np.array([np.broadcast_to(row.mean or middle, 3) for row in self.classes]).reshape(-1, 3)
+        light = (means - self.image.black) / (self.image.white - self.image.black)
+        return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
     def posteriors(self) -> NDArray[np.float32]:
         """Probability of each class at each pixel by colour alone, before clean-up: (H, W, k), float32.
 
         The probabilities of a pixel sum to 1; where there is no label they are 0.
         """
+        maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
+        for number, part in enumerate(self.posterior_maps()):
+            maps[..., number] = part
+        return maps
+
+    def posterior_maps(self) -> Iterator[NDArray[np.float32]]:
+        """The probability of each class in turn, as in :meth:`posteriors`: (H, W), float32, one held at a time."""
         index = ColourIndex(self.working)
-        maps = index.spread(
-            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
+        for number in range(self.n_classes):
+            yield self._map(index, partial(self._posterior, number), 0.0)
+
+    def _posterior(self, number: int, cells: Cells) -> NDArray[np.float64]:
+        return class_posteriors(self.model, self.groups, cells)[:, number]
+
+    def uncertainty(self) -> NDArray[np.float32]:
+        """How unsure the class of each pixel is: the entropy of its posteriors, in bits, 0 to log2 k.
+
+        (H, W), float32; NaN where there is no label.
+        """
+        return self._map(
+            ColourIndex(self.working), lambda cells: class_entropy(self.model, self.groups, cells), float("nan")
         )
-        size = (self.image.width, self.image.height)
-        if maps.shape[1::-1] != size:
-            cv2 = load_cv2()
-            maps = np.stack(
-                [cv2.resize(m, size, interpolation=cv2.INTER_NEAREST_EXACT) for m in np.moveaxis(maps, 2, 0)], 2
-            )
-        return maps.astype(np.float32, copy=False)
 
     def log_likelihood(self) -> NDArray[np.float32]:
         """Log density of the mixture at each pixel's colour, before clean-up: (H, W), float32.
@@ -113,41 +156,137 @@ class Segmentation:
         In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
         is the log likelihood of the fit. Low values are the colours that the mixture explains worst: anomalies.
         """
+        return self._map(ColourIndex(self.working), self.model.score_samples, float("nan"))
+
+    def _map(
+        self, index: ColourIndex, function: Callable[[Cells], NDArray[np.floating]], nothing: float
+    ) -> NDArray[np.float32]:
+        """What a function of cells, (n,), is at each pixel: (H, W), of the size of the image."""
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, nothing, dtype=np.float32)
+        values = index.spread(lambda colours: function(self.space.cells(colours)).astype(np.float32))
+        if not self.working.valid.all():
+            values[~self.working.valid] = nothing
+        return enlarge(values, self.image, nothing=nothing).astype(np.float32, copy=False)
+
+    def panel(self) -> NDArray[np.uint8]:
+        """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""
+        return side_by_side(self.image, self.label_image, self.legend())
+
+    def legend(self) -> Legend:
+        """Number, name and share of each class in words, and its colour."""
+        return legend(self.names, [row.share for row in self.classes], self.colours)
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """The image with each class tinted in its colour: RGB, (H, W, 3)."""
+        return overlaid(self.image, self.label_image, self.colours)
+
+    def contours(self) -> NDArray[np.uint8]:
+        """The image with the outlines of the classes in their colours: RGB, (H, W, 3)."""
+        return contoured(self.image, self.label_image, self.colours)
+
+    def cutout(self, label: int) -> NDArray[np.uint8]:
+        """The pixels of one class, all others transparent: RGBA, (H, W, 4)."""
+        return cutout(self.image, self.label_image, label)
+
+    def posterior_panel(self) -> NDArray[np.uint8]:
+        """The probability of each class, white where it is sure, on one sheet: RGB, (h, w, 3), sized for a screen."""
+        titles = [words for words, _ in self.legend()]
+        maps = (np.where(self.image.valid, part, np.float32(np.nan)) for part in self.posterior_maps())
+        return posterior_panel(maps, titles, (self.image.width, self.image.height))
+
+    def uncertainty_panel(self) -> NDArray[np.uint8]:
+        """How unsure the class of each pixel is, bright where it is, above a scale in bits: RGB, (h, w, 3)."""
+        return uncertainty_panel(self.uncertainty(), self.n_classes)
+
+    def anomaly_panel(self) -> NDArray[np.uint8]:
+        """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
+        return anomaly_panel(self.log_likelihood())
+
+    def encoded_labels(self, suffix: str = ".png") -> bytes:
+        """The label image as the bytes of a ``.png``, ``.tif`` or ``.npz`` file; this one holds the posteriors too."""
+        if suffix == ".npz":
+            return labels_as_npz(self.label_image, self.posterior_maps(), self.n_classes)
+        if suffix == ".tif":
+            return labels_as_tiff(self.label_image, self.colours, self.image.georeference)
+        return labels_as_png(self.label_image, self.colours)
+
+    def encoded_means(self) -> bytes:
+        """Each class in its mean colour, transparent where there is no label, as the bytes of a PNG file."""
+        return labels_as_png(self.label_image, self.mean_colours)
+
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of each pixel's own class by colour alone: (H, W), float32; NaN where there is no label.
+
+        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
+        """
         if self.n_classes == 0:
             return np.full(self.label_image.shape, np.nan, dtype=np.float32)
-        index = ColourIndex(self.working)
-        values = index.spread(lambda colours: self.model.score_samples(self.space.cells(colours)).astype(np.float32))
-        values[~self.working.valid] = np.nan
-        return enlarge(values, self.image, nothing=np.nan).astype(np.float32, copy=False)
+        size = (self.working.width, self.working.height)
+        labels = self.label_image
+        if labels.shape[::-1] != size:
+            cv2 = load_cv2()
+            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        values = ColourIndex(self.working).pick(
+            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32),
+            np.maximum(labels, 1) - np.uint8(1),
+        )
+        values = enlarge(values, self.image)
+        values[self.label_image == 0] = np.nan
+        return values
 
-    def side_by_side(self) -> NDArray[np.uint8]:
-        """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""
-        return side_by_side(self.image, self.label_image, [row.share for row in self.classes])
+    def shapes(self) -> Shapes:
+        """The outlines of the classes, for :mod:`segment.vectors`. Found once."""
+        with _ONE_AT_A_TIME:
+            return self._shapes
 
-    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder.
+    def measurements(self) -> tuple[Table, Table]:
+        """What there is to measure of each class and of each connected region: two tables. Taken once.
+
+        Columns by name, each an array with a value for every row: see :mod:`segment.measurements`. Beside those
+        described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+        """
+        with _ONE_AT_A_TIME:
+            return self._measurements
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return trace_classes(self.label_image)
+
+    @cached_property
+    def _measurements(self) -> tuple[Table, Table]:
+        maps = {"posterior": self.confidence(), "uncertainty": self.uncertainty()}
+        about = self.label_image, self.image, self.class_model.names
+        return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
+
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder, or into a pipe.
 
         Parameters
         ----------
-        folder : path
-            Made if it is not there.
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
-            Format of the side-by-side picture. All else is PNG.
+            Format of the panel. All other pictures are PNG.
 
         Raises
         ------
         OutputError
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
-        encoders = {
-            "segmented": lambda: encode_picture(self.side_by_side(), suffix=suffix),
-            "labels": lambda: encode_labels(self.label_image, self.colours),
-            "model": lambda: self.class_model.to_json().encode(),
-            "likelihood": lambda: encode_picture(log_likelihood_picture(self.log_likelihood()), suffix=".png"),
-        }
-        names = result_names(stem, save=self.config.save, suffix=suffix)
-        with ThreadPoolExecutor() as pool:
-            contents = dict(zip(names.values(), pool.map(lambda kind: encoders[kind](), names), strict=True))
+        files = plan_files(
+            stem,
+            self.config.save,
+            picture=suffix,
+            n_classes=self.n_classes,
+            labels=f".{self.config.labels_format}",
+        )
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            parts = pool.map(lambda file: file.product.encode(self, file), files)
+            contents = dict(zip((file.name for file in files), parts, strict=True))
+        if not isinstance(folder, (str, PathLike)):
+            pipe_files(folder, contents.values())
+            return []
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)

@@ -12,16 +12,16 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
+__all__ = ["class_entropy", "class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
 
 
 def order_classes(
-    model: MixtureModel, groups: Groups, lightness: Callable[[Floats], Floats]
+    model: MixtureModel, groups: Groups, key: Callable[[Floats, Floats], Floats]
 ) -> tuple[MixtureModel, Groups]:
-    """The mixture and its classes in ascending order of lightness; ties go by the means, feature by feature.
+    """The mixture and its classes in ascending order of a key; ties go by the means, feature by feature.
 
     Parameters
     ----------
@@ -29,21 +29,22 @@ def order_classes(
         Of K components.
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component.
-    lightness : callable
-        Takes features (n, d), here the mean of each class, and returns a number for each, (n,).
+    key : callable
+        Takes the mean (n, d) and the weight (n,) of each class, and returns a number for each, (n,).
 
     Returns
     -------
     model : MixtureModel
-        Its components in the order of their classes, and by their own lightness within each class.
+        Its components in the order of their classes, and by their own key within each class.
     groups : ndarray of shape (K,), int
         The class of each component, ascending.
     """
     members = pool(np.eye(len(groups)), groups).T
     masses = members * np.maximum(model.weights, np.finfo(float).tiny)
-    means = (masses / masses.sum(axis=1, keepdims=True)) @ model.means
-    rank = np.argsort(_ascending(means, lightness(means)))[groups]
-    order = np.lexsort((np.argsort(_ascending(model.means, lightness(model.means))), rank))
+    weights = masses.sum(axis=1)
+    means = (masses / weights[:, None]) @ model.means
+    rank = np.argsort(_ascending(means, key(means, weights)))[groups]
+    order = np.lexsort((np.argsort(_ascending(model.means, key(model.means, model.weights))), rank))
     return model.reordered(order), rank[order]
 
 
@@ -51,6 +52,12 @@ def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Float
     """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
     posteriors = model.posteriors(cells)
     return posteriors if _is_plain(groups) else pool(posteriors, groups)
+
+
+def class_entropy(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
+    """How unsure the class of each cell is: the entropy of its class probabilities in bits, 0 to log2 k. (n,)."""
+    posteriors = class_posteriors(model, groups, cells)
+    return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, np.finfo(float).tiny))).sum(axis=1)))
 
 
 def label_cells(

@@ -11,9 +11,39 @@ from typing import Any, NamedTuple
 
 from segment.errors import SettingsError
 
-__all__ = ["COLOUR", "Setting", "Span"]
+__all__ = ["COLOUR", "FREE", "MERGE", "NAMING", "Form", "Setting", "Span", "merge_of", "naming_of"]
 
-COLOUR = "#RRGGBB"  # how a colour is written
+
+class Form(NamedTuple):
+    """How a value that may be given several times is written: in short, as a pattern, and as a rule."""
+
+    text: str
+    pattern: str
+    rule: str
+
+
+_NAME = r"[^=,]*[^=,\s][^=,]*"  # a name holds neither = nor comma, and is not blank
+FREE = Form("", ".*", "text")
+COLOUR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colours written #RRGGBB, with six hexadecimal digits")
+NAMING = Form("CLASS=NAME", rf"[1-9][0-9]{{0,2}}={_NAME}", "names written CLASS=NAME, such as 4=sky")
+MERGE = Form(
+    "[NAME=]A,B",
+    rf"({_NAME}=)?[1-9][0-9]{{0,2}}(,[1-9][0-9]{{0,2}})+",
+    "classes written NAME=A,B or A,B, such as ground=2,3",
+)
+_LONGEST_TEXT = 60
+
+
+def naming_of(text: str) -> tuple[int, str]:
+    """Label and name of ``CLASS=NAME``."""
+    label, name = text.split("=")
+    return int(label), name.strip()
+
+
+def merge_of(text: str) -> tuple[str, tuple[int, ...]]:
+    """Name, empty where there is none, and labels of ``NAME=A,B``."""
+    name, _, labels = text.rpartition("=")
+    return name.strip(), tuple(int(label) for label in labels.split(","))
 
 
 class Span(NamedTuple):
@@ -48,6 +78,8 @@ class Setting:
         tuple of colours.
     option : str
         Its name on the command line.
+    form : Form
+        How each value of a tuple without choices is written.
     """
 
     name: str
@@ -59,6 +91,7 @@ class Setting:
     high: float
     choices: tuple[str, ...]
     option: str
+    form: Form = FREE
 
     def checked(self, value: Any) -> Any:
         """The value in the setting's own type; a SettingsError says what is wrong with it."""
@@ -74,7 +107,7 @@ class Setting:
 
     def _several(self, value: Any) -> tuple[str, ...]:
         if not self.choices:
-            return self._colours(value)
+            return self._written(value)
         parts = value.split(",") if isinstance(value, str) else value
         several = isinstance(parts, (tuple, list, set, frozenset)) and len(parts) > 0
         if not several or not all(part in self.choices for part in parts):
@@ -114,15 +147,15 @@ class Setting:
             raise self._refusal(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
         return span
 
-    def _colours(self, value: Any) -> tuple[str, ...]:
-        """Colours as #rrggbb, in the order given."""
+    def _written(self, value: Any) -> tuple[str, ...]:
+        """Texts of the setting's form, in the order given; colours in lower case."""
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
-            raise self._refusal(f"colours written {COLOUR}", value)
+            raise self._refusal(self.form.rule, value)
         for part in parts:
-            if not re.fullmatch("#[0-9a-fA-F]{6}", part):
-                raise self._refusal(f"colours written {COLOUR}, with six hexadecimal digits", part)
-        return tuple(part.lower() for part in parts)
+            if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > _LONGEST_TEXT:
+                raise self._refusal(self.form.rule, part)
+        return tuple(part.lower() if self.form is COLOUR else part for part in parts)
 
     def _refusal(self, rule: str, value: Any) -> SettingsError:
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")

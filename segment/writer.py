@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.errors import OutputError, shown
 
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "result_names", "write_files"]
+__all__ = ["encode_picture", "file_name", "pipe_files", "refuse_existing", "write_files"]
 
-_SUFFIXES = {"model": ".json"}
-_PANELS = frozenset({"segmented", "compared"})
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
 def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
-    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file."""
+    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file; RGBA (H, W, 4) as a ``.png``."""
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()
@@ -37,26 +35,6 @@ def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def encode_labels(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) -> bytes:
-    """A label image as the bytes of a palette PNG whose pixel values are the labels.
-
-    Parameters
-    ----------
-    label_image : ndarray of shape (H, W), integers 0..k, k <= 255
-    colours : ndarray of shape (k, 3), uint8
-        The colour that a viewer shows for each class. No label, 0, is transparent.
-    """
-    from PIL import Image as PilImage
-
-    image = PilImage.fromarray(label_image.astype("uint8", order="C", copy=False))
-    # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
-    image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
-    buffer = io.BytesIO()
-    hidden = {} if label_image.all() else {"transparency": 0}
-    image.save(buffer, "PNG", compress_level=1, **hidden)
-    return buffer.getvalue()
-
-
 def file_name(stem: str, ending: str) -> str:
     """`stem` + `ending`, with the stem cut and marked by a hash of the whole where the file system has no room."""
     if len(os.fsencode(stem + ending)) <= _LONGEST_NAME:
@@ -65,12 +43,6 @@ def file_name(stem: str, ending: str) -> str:
     while len(os.fsencode(stem + mark + ending)) > _LONGEST_NAME:
         stem = stem[:-1]
     return stem + mark + ending
-
-
-def result_names(stem: str, *, save: tuple[str, ...], suffix: str) -> dict[str, str]:
-    """The file name of each result to save: ``STEM_KIND.png``, or `suffix` for panels; ``STEM_model.json``."""
-    endings = {kind: suffix if kind in _PANELS else _SUFFIXES.get(kind, ".png") for kind in save}
-    return {kind: file_name(stem, f"_{kind}{ending}") for kind, ending in endings.items()}
 
 
 def refuse_existing(path: Path) -> None:
@@ -126,6 +98,26 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
             raise OutputError(f"{shown(folder)}: the results cannot be written; {_reason(error)}.") from error
         raise
     return paths
+
+
+def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
+    """Write contents one after the other into a pipe, which may take a part at a time.
+
+    Raises
+    ------
+    OutputError
+        If nobody reads on.
+    """
+    try:
+        for content in contents:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[pipe.write(rest) :]
+        pipe.flush()
+    except OSError as error:
+        raise OutputError(
+            f"stdout: the result cannot be written; {_reason(error)}. Let the next program read all of it."
+        ) from error
 
 
 def _place(temporary: Path, path: Path, overwrite: bool) -> None:

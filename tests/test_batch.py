@@ -110,10 +110,10 @@ def test_what_is_no_folder_says_so(tmp_path: Path) -> None:
 def test_results_are_named_after_the_image() -> None:
     jobs = plan([Path("in/a.png"), Path("b.JPG"), Path("c.tar.gz"), Path("d")], Path("out"), CONFIG)
     assert results(jobs) == [
-        ["out/a_segmented.png", "out/a_labels.png"],
-        ["out/b_segmented.jpg", "out/b_labels.png"],
-        ["out/c.tar_segmented.png", "out/c.tar_labels.png"],
-        ["out/d_segmented.png", "out/d_labels.png"],
+        ["out/a_panel.png", "out/a_labels.png"],
+        ["out/b_panel.jpg", "out/b_labels.png"],
+        ["out/c.tar_panel.png", "out/c.tar_labels.png"],
+        ["out/d_panel.png", "out/d_labels.png"],
     ]
     assert results(jobs[:1], SegmentConfig(save="labels")) == [["out/a_labels.png"]]
 

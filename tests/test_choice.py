@@ -138,11 +138,11 @@ def test_classes_are_ordered_by_the_mean_of_their_components() -> None:
     means = np.array([[200.0], [10.0], [60.0], [40.0]])
     weights = np.array([0.1, 0.2, 0.3, 0.4])
     model = MixtureModel(weights, means, np.repeat(np.eye(1)[None], 4, axis=0))
-    ordered, groups = order_classes(model, np.array([0, 0, 1, 1]), lambda features: features[:, 0])
+    ordered, groups = order_classes(model, np.array([0, 0, 1, 1]), lambda features, _: features[:, 0])
     assert ordered.means.ravel().tolist() == [40, 60, 10, 200]
     assert ordered.weights.tolist() == [0.4, 0.3, 0.2, 0.1]
     assert groups.tolist() == [0, 0, 1, 1]
-    alone, plain = order_classes(model, np.arange(4), lambda features: features[:, 0])
+    alone, plain = order_classes(model, np.arange(4), lambda features, _: features[:, 0])
     assert alone.means.ravel().tolist() == [10, 40, 60, 200]
     assert plain.tolist() == [0, 1, 2, 3]
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 import segment
-from segment.class_models.model import ClassModel, Training, default_names
+from segment.class_models.model import ClassModel, Training
 from segment.cli.main import main
 from segment.errors import ImageError, ModelError, OutputError, SettingsError
+from segment.naming import default_names
 
 PHOTOGRAPHS = ("landscape", "mountains", "sunset", "dandelions", "lamps")
 
@@ -339,7 +340,7 @@ def test_one_image_fitted_and_applied_is_that_image_segmented(
     result = segment.apply_classes(ClassModel.from_json(model.to_json()), pixels)
     np.testing.assert_array_equal(result.label_image, expected.label_image)
     np.testing.assert_array_equal(result.posteriors(), expected.posteriors())
-    np.testing.assert_array_equal(result.side_by_side(), expected.side_by_side())
+    np.testing.assert_array_equal(result.panel(), expected.panel())
     assert result.classes == expected.classes
     assert result.warnings == expected.warnings
     assert result.class_model == model
@@ -642,11 +643,11 @@ def labels(path: str) -> np.ndarray:
 
 def test_fit_and_apply_from_the_command_line(program: Program) -> None:
     assert program("fit", "a.png", "-k", "4", "-o", "m.json") == (0, "m.json\n", "")
-    assert program("run", "a.png", "-k", "4", "-o", "run", "--save", "segmented,labels,model")[0] == 0
+    assert program("run", "a.png", "-k", "4", "-o", "run", "--save", "panel,labels,model")[0] == 0
     assert Path("run/a_model.json").read_bytes() == Path("m.json").read_bytes()
     code, out, err = program("apply", "m.json", "a.png", "b.png", "-o", "out")
     assert (code, err) == (0, "2 of 2 images segmented.\n")
-    for name in ("a_segmented.png", "a_labels.png"):
+    for name in ("a_panel.png", "a_labels.png"):
         assert Path("out", name).read_bytes() == Path("run", name).read_bytes()
     np.testing.assert_array_equal(labels("out/b_labels.png"), labels("out/a_labels.png")[:, ::-1])
     assert out.count("16.67 %") == 2
@@ -658,7 +659,7 @@ def test_the_same_from_the_library_and_from_a_file(program: Program) -> None:
 
 
 def test_names_are_kept_and_shown(program: Program) -> None:
-    assert program("fit", "a.png", "-k", "2", "--names", "forêt,sky", "-o", "m.json")[0] == 0
+    assert program("fit", "a.png", "-k", "2", "--name", "1=forêt", "--name", "2=sky", "-o", "m.json")[0] == 0
     assert segment.load_class_model("m.json").names == ("forêt", "sky")
     code, out, _ = program("apply", "m.json", "b.png", "-o", "out")
     assert code == 0
@@ -704,8 +705,16 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
         (["fit", "a.png", "missing.png", "-k", "2"], 1, "missing.png: the file cannot be opened"),
         (["fit", "a.png", "-k", "0"], 2, "k (-k): a whole number from 1 to 255 or auto; got 0."),
         (["fit", "a.png", "-k", "2", "-o", "."], 1, ".: is a folder, and a model is one file."),
-        (["fit", "a.png", "-k", "2", "--names", "a,b,c"], 2, "names (--names): one for each of 2 classes; got 3."),
-        (["fit", "a.png", "-k", "2", "--names", "a,a"], 1, "names: no two alike; got a, a."),
+        (
+            ["fit", "a.png", "-k", "2", "--name", "3=c"],
+            2,
+            "name (--name): each of the classes 1 to 2 at most once;",
+        ),
+        (
+            ["fit", "a.png", "-k", "2", "--name", "1=a", "--name", "2=a"],
+            2,
+            "name (--name): a name of its own",
+        ),
         (["fit", "a.png", "--min-region", "0"], 2, "No such option"),
         (["apply", "m.json"], 2, "Missing argument 'INPUT...'."),
         (["apply", "missing.json", "a.png"], 1, "missing.json: the model cannot be opened"),
@@ -731,7 +740,7 @@ def test_an_image_that_does_not_fit_does_not_stop_the_others(program: Program) -
     code, _, err = program("apply", "m.json", "grey.png", "b.png", "-o", "out")
     assert (code, err.splitlines()[-1]) == (1, "1 of 2 images segmented, 1 failed.")
     assert err.startswith("Error: grey.png: the model's features are R, G, B; got an image with intensity.")
-    assert sorted(path.name for path in Path("out").iterdir()) == ["b_labels.png", "b_segmented.png"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["b_labels.png", "b_panel.png"]
 
 
 def test_a_drifted_image_has_a_warning(program: Program, quadrants: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.palette import class_colours
+from segment.products import PRODUCTS
 
 MODULE = [sys.executable, "-m", "segment"]
 FAULT = "This is a fault of segment; --debug shows where."
@@ -95,7 +97,7 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     assert (result.code, result.err) == (0, "")
     colours = [f"#{colour.tobytes().hex()}" for colour in class_colours(4)]
     assert result.out.splitlines() == [
-        "out/a_segmented.png",
+        "out/a_panel.png",
         "out/a_labels.png",
         "  class  colour      share  mean colour",
         f"      1  {colours[0]}   16.67 %  20 30 90",
@@ -105,22 +107,67 @@ def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
         "  clean-up changed 0.00 % of the pixels",
     ]
     assert labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
-    with PilImage.open("out/a_segmented.png") as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 352))
-    assert tree().keys() == {"a.png", "out", "out/a_segmented.png", "out/a_labels.png"}
+    with PilImage.open("out/a_panel.png") as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 360))
+    assert tree().keys() == {"a.png", "out", "out/a_panel.png", "out/a_labels.png"}
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(program: Program) -> None:
+    result = program("run", "a.png", "missing.png", "-k", "4", "-o", "out", "--json", "--save", "labels")
+    assert result.code == 1
+    assert result.err.splitlines()[0].startswith("Error: missing.png: ")
+    found = json.loads(result.out)
+    assert found["version"] == segment.__version__
+    assert segment.SegmentConfig.of(**found["settings"]) == segment.SegmentConfig(k=4, save=("labels",))
+    good, bad = found["images"]
+    assert (good["input"], good["outputs"], good["k"], good["error"]) == ("a.png", ["out/a_labels.png"], 4, "")
+    assert good["classes"][0] == {
+        **{"label": 1, "name": "class 1", "colour": f"#{class_colours(1)[0].tobytes().hex()}"},
+        **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
+    }
+    assert sum(row["pixels"] for row in good["classes"]) == 240
+    assert (good["warnings"], good["changed"], good["choice"]) == ([], 0, "")
+    assert 0 < good["seconds"] < 60
+    assert (bad["outputs"], bad["k"], bad["classes"]) == ([], 0, [])
+    assert bad["error"] == result.err.splitlines()[0].removeprefix("Error: ")
+
+
+def test_a_picture_and_json_do_not_share_stdout(program: Program) -> None:
+    result = program("run", "a.png", "-o", "-", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert one_line(result.err).startswith("Error: --json: ")
+
+
+@pytest.mark.parametrize("command", ["batch", "apply"])
+def test_json_of_the_other_commands(program: Program, here: Path, command: str) -> None:
+    segment.save_class_model(segment.fit_classes(["a.png"], k=2), "m.json")
+    (here / "in").mkdir()
+    Path("a.png").replace("in/a.png")
+    arguments = ["batch", "in", "-k", "2"] if command == "batch" else ["apply", "m.json", "in/a.png"]
+    result = program(*arguments, "-o", "out", "--json")
+    assert (result.code, result.err) == (0, "")
+    (image,) = json.loads(result.out)["images"]
+    assert (image["input"], image["k"]) == ("in/a.png", 2)
+
+
+def test_what_other_programs_read_is_written_on_request(program: Program) -> None:
+    result = program("run", "a.png", "-k", "4", "--save", "geojson,svg,coco,classes,regions,measurements")
+    assert result.code == 0
+    endings = ("classes.geojson", "classes.svg", "coco.json", "classes.csv", "regions.csv", "measurements.json")
+    assert result.out.splitlines()[:6] == [f"outputs/a_{ending}" for ending in endings]
 
 
 def test_results_go_to_outputs_by_default(program: Program) -> None:
     assert program("run", "a.png", "-k", "2").code == 0
-    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a_labels.png", "a_segmented.png"]
+    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a_labels.png", "a_panel.png"]
     assert set(np.unique(labels("outputs/a_labels.png"))) == {1, 2}
 
 
 def test_a_jpeg_gets_a_jpeg(program: Program) -> None:
     PilImage.open("a.png").resize((40, 24)).save("b.JPG", "JPEG")
     assert program("run", "b.JPG", "-k", "3", "-o", "out").code == 0
-    with PilImage.open("out/b_segmented.jpg") as picture:
-        assert (picture.format, picture.size) == ("JPEG", (712, 352))
+    with PilImage.open("out/b_panel.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (712, 360))
     assert labels("out/b_labels.png").shape == (24, 40)
 
 
@@ -233,7 +280,7 @@ def test_little_to_segment_is_a_warning(
     assert line.startswith("Warning: b.png: ")
     assert warning in line
     assert labels("out/b_labels.png").tolist() == grid
-    assert labels("out/b_segmented.png").shape[1] >= 640
+    assert labels("out/b_panel.png").shape[1] >= 640
 
 
 # Images that cannot be segmented
@@ -274,9 +321,9 @@ def test_a_bad_image_does_not_stop_the_others(program: Program, make: Callable[[
     make("b.png")
     result = program("run", "b.png", "a.png", "-k", "2", "-o", "out")
     assert result.code == 1
-    assert result.out.startswith("out/a_segmented.png\nout/a_labels.png\n")
+    assert result.out.startswith("out/a_panel.png\nout/a_labels.png\n")
     assert result.err.splitlines()[1:] == ["1 of 2 images segmented, 1 failed."]
-    assert tree(Path("out")).keys() == {"a_segmented.png", "a_labels.png"}
+    assert tree(Path("out")).keys() == {"a_panel.png", "a_labels.png"}
 
 
 def test_a_truncated_image_on_request(program: Program) -> None:
@@ -312,7 +359,7 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
         (
             ["run", "a.png", "--save", "all"],
-            "save (--save): one or more of segmented, labels, likelihood, model; got 'all'.",
+            f"save (--save): one or more of {', '.join(product.name for product in PRODUCTS)}; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
@@ -395,7 +442,7 @@ def test_existing_results_are_kept_unless_overwriting_is_asked_for(program: Prog
     before = tree()
     refused = program("run", "a.png", "-k", "3", "-o", "out")
     assert (refused.code, refused.out) == (1, "")
-    assert one_line(refused.err).startswith("Error: out/a_segmented.png: exists already. Give --overwrite")
+    assert one_line(refused.err).startswith("Error: out/a_panel.png: exists already. Give --overwrite")
     assert tree() == before
     assert program("run", "a.png", "-k", "3", "-o", "out", "--overwrite").code == 0
     assert labels("out/a_labels.png").max() == 3
@@ -416,7 +463,7 @@ def test_no_input_is_ever_replaced(program: Program, here: Path, output: str) ->
 def test_results_beside_the_input_leave_it_as_it_is(program: Program) -> None:
     before = tree()["a.png"]
     assert program("run", "a.png", "-k", "2", "-o", ".", "--overwrite").code == 0
-    assert tree().keys() == {"a.png", "a_segmented.png", "a_labels.png"}
+    assert tree().keys() == {"a.png", "a_panel.png", "a_labels.png"}
     assert tree()["a.png"] == before
 
 
@@ -444,9 +491,9 @@ def test_batch_keeps_the_structure_and_isolates_failures(program: Program) -> No
     result = program("batch", "in", "-r", "-k", "2", "-o", "out")
     assert result.code == 1
     assert result.out.splitlines() == [
-        "out/b_segmented.png",
+        "out/b_panel.png",
         "out/b_labels.png",
-        "out/sub/deeper/a_segmented.png",
+        "out/sub/deeper/a_panel.png",
         "out/sub/deeper/a_labels.png",
     ]
     error, last = result.err.splitlines()
@@ -469,7 +516,7 @@ def test_batch_leaves_out_earlier_results_below_its_folder(program: Program) -> 
     arguments = ("batch", ".", "-r", "-k", "2", "-o", "results", "--overwrite")
     first = program(*arguments)
     assert program(*arguments) == first
-    assert tree().keys() == {"a.png", "results", "results/a_segmented.png", "results/a_labels.png"}
+    assert tree().keys() == {"a.png", "results", "results/a_panel.png", "results/a_labels.png"}
 
 
 @pytest.mark.parametrize(
@@ -510,7 +557,7 @@ def test_odd_names(here: Path, name: bytes) -> None:
     written = os.listdir(b"out")  # noqa: PTH208
     assert all(entry.startswith(name[:-4][:200]) and len(entry) <= 255 for entry in written)
     (of_labels,) = [entry for entry in written if entry.endswith(b"_labels.png")]
-    (of_picture,) = [entry for entry in written if entry.endswith(b"_segmented.png")]
+    (of_picture,) = [entry for entry in written if entry.endswith(b"_panel.png")]
     assert len(written) == len({of_labels, of_picture})
     assert labels(Path("out") / os.fsdecode(of_labels)).shape == (12, 20)
     again = process(b"run", name, b"-k", b"2", b"-o", b"out")
@@ -521,13 +568,13 @@ def test_odd_names(here: Path, name: bytes) -> None:
 def test_a_leading_dash_after_two(program: Program) -> None:
     Path("a.png").rename("-k.png")
     assert program("run", "-k", "2", "-o", "out", "--", "-k.png").code == 0
-    assert tree(Path("out")).keys() == {"-k_segmented.png", "-k_labels.png"}
+    assert tree(Path("out")).keys() == {"-k_panel.png", "-k_labels.png"}
 
 
 def test_paths_of_results_are_never_abbreviated(program: Program) -> None:
     folder = "/".join(["d" * 60] * 4)
     result = program("run", "a.png", "-k", "2", "-o", folder)
-    assert result.out.splitlines()[:2] == [f"{folder}/a_segmented.png", f"{folder}/a_labels.png"]
+    assert result.out.splitlines()[:2] == [f"{folder}/a_panel.png", f"{folder}/a_labels.png"]
 
 
 # Terminals and pipes

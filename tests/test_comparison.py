@@ -19,7 +19,8 @@ from segment.cli.main import main
 from segment.mixture.agreement import adjusted_rand_index, contingency, matching
 from segment.mixture.cells import Cells, distinct, points
 from segment.mixture.hierarchy import ward
-from segment.visualizer import class_colours, compared
+from segment.palette import class_colours
+from segment.visualizer.panels import compared
 
 LABELS = [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
 
@@ -193,8 +194,8 @@ def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None
 def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray) -> None:
     large = np.kron(quadrants, np.ones((32, 32, 1), np.uint8))
     panel = compare_image(large, k=4).panel()
-    high, wide, top, gap = 384, 640, 68, 24
-    second_row, second_column = top + high + gap + 44, 2 * gap + wide
+    high, wide, top, gap = 384, 640, 72, 24
+    second_row, second_column = top + high + gap + 48, 2 * gap + wide
     expected = class_colours(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
     np.testing.assert_array_equal(panel[top : top + high, gap : gap + wide], large)
     for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):
@@ -207,7 +208,7 @@ def test_each_picture_stands_under_its_title(quadrants: np.ndarray) -> None:
     image, labels = Image.from_array(quadrants), np.ones((12, 20), np.uint8)
     one, two = (compared(image, [("a", labels), (title, labels)], 1) for title in ("b", "c"))
     rows, columns = np.nonzero((one != two).any(axis=2))
-    second_row = 68 + 192 + 24
+    second_row = 72 + 192 + 24
     assert second_row <= rows.min()
     assert rows.max() < second_row + 44
     assert columns.max() < 24 + 320

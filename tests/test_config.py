@@ -17,7 +17,10 @@ from segment.cli.main import cli
 from segment.config import GROUPS, SegmentConfig, settings
 from segment.errors import SettingsError
 from segment.preprocessor import DENOISERS
+from segment.products import PRODUCTS
 from segment.setting import Setting, Span
+
+KINDS = ", ".join(product.name for product in PRODUCTS)
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
@@ -97,16 +100,16 @@ def test_a_configuration_cannot_be_changed() -> None:
             ["#12345g"],
             "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
         ),
-        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB; got 5."),
-        ("save", "", "save (--save): one or more of segmented, labels, likelihood, model; got ''."),
-        ("save", (), "save (--save): one or more of segmented, labels, likelihood, model; got ()."),
+        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 5."),
+        ("save", "", f"save (--save): one or more of {KINDS}; got ''."),
+        ("save", (), f"save (--save): one or more of {KINDS}; got ()."),
         (
             "save",
             "labels,picture",
-            "save (--save): one or more of segmented, labels, likelihood, model; got 'labels,picture'.",
+            f"save (--save): one or more of {KINDS}; got 'labels,picture'.",
         ),
-        ("save", 5, "save (--save): one or more of segmented, labels, likelihood, model; got 5."),
-        ("save", [["labels"]], "save (--save): one or more of segmented, labels, likelihood, model; got [['labels']]."),
+        ("save", 5, f"save (--save): one or more of {KINDS}; got 5."),
+        ("save", [["labels"]], f"save (--save): one or more of {KINDS}; got [['labels']]."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> None:
@@ -168,9 +171,9 @@ def test_numbers_and_flags_of_numpy_become_those_of_python() -> None:
     ]
 
 
-@pytest.mark.parametrize("given_", ["labels,segmented", ["labels", "segmented"], ("segmented", "labels", "labels")])
+@pytest.mark.parametrize("given_", ["labels,panel", ["labels", "panel"], ("panel", "labels", "labels")])
 def test_several_choices_come_once_and_in_their_own_order(given_: Any) -> None:
-    assert SegmentConfig(save=given_).save == ("segmented", "labels")
+    assert SegmentConfig(save=given_).save == ("panel", "labels")
 
 
 @given(st.sampled_from([s for s in settings() if s.type in (int, float)]), st.floats() | st.integers())
@@ -260,9 +263,10 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             arguments.append(setting.option)
             continue
         if setting.type is tuple and not setting.choices:
-            other[setting.name] = ("#0a0b0c", "#ffeedd")
-            arguments += [setting.option, "#0a0b0c"]
-            word = "#FFeedd"
+            pairs = {"seed_color": ("#0a0b0c", "#FFeedd"), "name": ("1=a", "2=b"), "merge": ("1,2", "x=4,3")}
+            first, word = pairs[setting.name]
+            other[setting.name] = (first, word.lower())
+            arguments += [setting.option, first]
         elif setting.type is tuple:
             other[setting.name] = setting.choices[1:]
             word = ",".join(other[setting.name])

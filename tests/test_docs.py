@@ -45,7 +45,7 @@ def values_of(setting: Setting) -> str:
     if setting.choices and setting.type is not int:
         return ", ".join(setting.choices)
     if setting.type is tuple:
-        return "#RRGGBB"
+        return setting.form.text
     numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
     return " or ".join((numbers, *setting.choices))
 
@@ -84,7 +84,7 @@ def test_the_library_in_ten_lines(
     assert "(1065, 1600) uint8" in capsys.readouterr().out
     assert sorted(path.name for path in Path("outputs").iterdir()) == [
         "landscape_from_python_labels.png",
-        "landscape_from_python_segmented.png",
+        "landscape_from_python_panel.png",
     ]
 
 

@@ -108,7 +108,7 @@ def test_nothing_valid_is_no_class() -> None:
     assert not result.label_image.any()
     assert "no pixel is valid" in result.warnings[0]
     assert result.posteriors().shape == (4, 5, 0)
-    assert result.side_by_side().ndim == 3
+    assert result.panel().ndim == 3
 
 
 def test_not_converging_is_said(landscape: Path) -> None:
@@ -166,7 +166,7 @@ def test_saved_files_are_the_results(quadrants: np.ndarray, tmp_path: Path) -> N
     with PilImage.open(labels) as image:
         np.testing.assert_array_equal(np.asarray(image), result.label_image)
     with PilImage.open(picture) as image:
-        np.testing.assert_array_equal(np.asarray(image), result.side_by_side())
+        np.testing.assert_array_equal(np.asarray(image), result.panel())
 
 
 def test_unknown_settings_are_refused_with_the_nearest(quadrants: np.ndarray) -> None:

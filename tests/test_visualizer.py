@@ -9,10 +9,20 @@ from hypothesis import strategies as st
 from skimage.color import rgb2lab
 
 from segment.image import Image
-from segment.visualizer import class_colours, colour_labels, display, side_by_side
+from segment.palette import class_colours
+from segment.visualizer.layout import legend
+from segment.visualizer.panels import side_by_side as panel_with
+from segment.visualizer.scaling import colour_labels, display
+
+
+def side_by_side(image: Image, labels: np.ndarray, shares: list[float], **named: str) -> np.ndarray:
+    """The panel of classes that are called by their numbers."""
+    names = [f"class {label}" for label in range(1, len(shares) + 1)]
+    return panel_with(image, labels, legend(names, shares, class_colours(len(shares))), **named)
+
 
 GAP = 24  # white between the pictures
-TOP = 68  # where the pictures begin, below their titles
+TOP = 72  # where the pictures begin, below their titles
 
 
 def box_of(panel: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
@@ -97,9 +107,7 @@ def test_what_is_not_valid_is_displayed_as_a_checkerboard() -> None:
         (600, 800, (600, 800)),
         (1200, 1920, (600, 960)),  # wide: 960 pixels
         (1800, 900, (900, 450)),  # tall: 900 pixels
-        (1, 5000, (16, 960)),  # a line: at least 16 pixels thick
-        (5000, 1, (900, 16)),
-        (3, 319, (16, 320)),
+        (5000, 1, (900, 16)),  # a line: at least 16 pixels thick
     ],
 )
 def test_size_of_the_pictures(height: int, width: int, size: tuple[int, int]) -> None:
@@ -112,6 +120,20 @@ def test_size_of_the_pictures(height: int, width: int, size: tuple[int, int]) ->
     assert second[0] == top
     assert second[2] >= GAP
     assert panel.shape[1] <= 2 * 960 + 3 * GAP
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(1, 5000, (16, 1600)), (3, 319, (16, 320)), (1000, 2500, (640, 1600)), (100, 250, (128, 320))],
+)
+def test_a_panorama_is_above_its_segments(height: int, width: int, size: tuple[int, int]) -> None:
+    panel = panel_of(height, width)
+    top, bottom, left, right = box_of(panel, (200, 0, 100))
+    assert (bottom - top + 1, right - left + 1) == size
+    second = box_of(panel[bottom + 1 : bottom + 1 + TOP + size[0]], tuple(class_colours(1)[0].tolist()))
+    assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
+    assert (top, left, second[2]) == (TOP, GAP, left)
+    assert panel.shape[1] <= 2000
 
 
 @given(height=st.integers(1, 700), width=st.integers(1, 700), k=st.integers(1, 255))

@@ -14,16 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image as PilImage
 
 from segment.errors import OutputError
-from segment.palette import class_colours
-from segment.writer import encode_labels, encode_picture, file_name, refuse_existing, result_names, write_files
+from segment.writer import encode_picture, file_name, refuse_existing, write_files
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
 COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
-FILES = {"a_segmented.png": b"picture", "a_labels.png": b"labels"}
+FILES = {"a_panel.png": b"picture", "a_labels.png": b"labels"}
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
@@ -50,49 +48,6 @@ def break_once(
     monkeypatch.setattr(owner, name, replacement)
 
 
-def test_label_png_holds_the_labels_for_every_reader() -> None:
-    data = encode_labels(LABELS, COLOURS)
-    by_pillow = PilImage.open(io.BytesIO(data))
-    assert (by_pillow.format, by_pillow.mode, by_pillow.size) == ("PNG", "P", (4, 2))
-    assert np.asarray(by_pillow).tolist() == [[0, 1, 1, 2], [3, 3, 1, 0]]
-    assert data[24:26] == bytes([8, 3])  # 8 bits, palette: other depths are not read as labels by all
-    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert by_opencv[..., 2::-1].tolist() == np.asarray(by_pillow.convert("RGB")).tolist()
-
-
-def test_a_viewer_shows_the_class_colours_and_nothing_where_there_is_no_label() -> None:
-    seen = np.asarray(PilImage.open(io.BytesIO(encode_labels(LABELS, COLOURS))).convert("RGBA"))
-    red, amber, blue = (10, 20, 30, 255), (200, 100, 0, 255), (0, 0, 255, 255)
-    assert [tuple(pixel) for pixel in seen[0, 1:].tolist()] == [red, red, amber]
-    assert [tuple(pixel) for pixel in seen[1, :3].tolist()] == [blue, blue, red]
-    assert seen[..., 3].tolist() == [[0, 255, 255, 255], [255, 255, 255, 0]]
-
-
-def test_labels_everywhere_need_no_transparency() -> None:
-    assert "transparency" not in PilImage.open(io.BytesIO(encode_labels(LABELS[:, 1:3], COLOURS))).info
-
-
-@given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 255)))
-def test_any_labels_survive(labels: np.ndarray) -> None:
-    data = encode_labels(labels, class_colours(255))
-    image = PilImage.open(io.BytesIO(data))
-    np.testing.assert_array_equal(np.asarray(image), labels)
-    shown = np.asarray(image.convert("RGBA"))
-    np.testing.assert_array_equal(shown[..., :3][labels > 0], class_colours(255)[labels[labels > 0] - 1])
-    np.testing.assert_array_equal(shown[..., 3] == 0, labels == 0)
-
-
-def test_no_class_at_all() -> None:
-    image = PilImage.open(io.BytesIO(encode_labels(np.zeros((2, 3), np.uint8), np.zeros((0, 3), np.uint8))))
-    assert np.asarray(image).tolist() == [[0, 0, 0], [0, 0, 0]]
-    assert not np.asarray(image.convert("RGBA"))[..., 3].any()
-
-
-def test_labels_in_another_memory_order_give_the_same_bytes() -> None:
-    assert encode_labels(np.asfortranarray(LABELS), COLOURS) == encode_labels(LABELS, COLOURS)
-    assert encode_labels(LABELS[::-1][::-1], COLOURS) == encode_labels(LABELS, COLOURS)
-
-
 def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
     picture = np.kron(rng.integers(0, 256, (3, 4, 3)), np.ones((8, 8, 1), int)).astype(np.uint8)
     png = PilImage.open(io.BytesIO(encode_picture(picture, suffix=".png")))
@@ -104,10 +59,7 @@ def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(opened[..., ::-1], picture)
 
 
-def test_file_names() -> None:
-    both = ("segmented", "labels")
-    assert result_names("a", save=both, suffix=".jpg") == {"segmented": "a_segmented.jpg", "labels": "a_labels.png"}
-    assert result_names("a.b", save=("labels",), suffix=".jpg") == {"labels": "a.b_labels.png"}
+def test_a_file_name_has_the_longest_stem_that_there_is_room_for() -> None:
     assert file_name("x" * 244, "_labels.png") == "x" * 244 + "_labels.png"
     cut = file_name("x" * 245, "_labels.png")
     assert cut.startswith("x" * 200)
@@ -120,15 +72,15 @@ def test_long_stems_that_differ_at_the_end_get_different_names() -> None:
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=60, max_size=300))
 def test_no_name_is_too_long_for_a_file_system(stem: str) -> None:
-    name = file_name(stem, "_segmented.png")
+    name = file_name(stem, "_panel.png")
     assert len(os.fsencode(name)) <= 255
-    assert name.endswith("_segmented.png")
+    assert name.endswith("_panel.png")
     assert name.startswith(stem[:50])
 
 
 def test_writes_all_files_into_a_folder_it_makes(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deeper"
-    assert write_files(folder, FILES) == [folder / "a_segmented.png", folder / "a_labels.png"]
+    assert write_files(folder, FILES) == [folder / "a_panel.png", folder / "a_labels.png"]
     assert tree(folder) == FILES
 
 
@@ -180,11 +132,11 @@ def test_overwriting_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_replaced(
     tmp_path: Path, overwrite: bool
 ) -> None:
-    (tmp_path / "a_segmented.png").write_bytes(b"old")
+    (tmp_path / "a_panel.png").write_bytes(b"old")
     (tmp_path / "a_labels.png").mkdir()
     with pytest.raises(OutputError, match=r"exists already|a_labels\.png: is a folder"):
         write_files(tmp_path, FILES, overwrite=overwrite)
-    assert tree(tmp_path) == {"a_segmented.png": b"old", "a_labels.png": None}
+    assert tree(tmp_path) == {"a_panel.png": b"old", "a_labels.png": None}
 
 
 def test_a_folder_that_cannot_be_made_leaves_none_of_its_parents(tmp_path: Path) -> None:

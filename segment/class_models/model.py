@@ -24,7 +24,7 @@ from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.model import MixtureModel
 
-__all__ = ["ClassModel", "Training", "default_names"]
+__all__ = ["ClassModel", "Training"]
 
 _FEWER_NATS = 1.0  # less log likelihood a pixel than the worst training image by this is drift; measured, see `drift`
 _OUTSIDE = 0.01  # share of the pixels that may lie beyond a scale that is taken over
@@ -235,11 +235,6 @@ class ClassModel:
                 f"features.names: {', '.join(model.feature_names)} in this space; got {shown(', '.join(names))}."
             )
         return model
-
-
-def default_names(n_classes: int) -> tuple[str, ...]:
-    """``class 1``, ``class 2`` and so on."""
-    return tuple(f"class {label}" for label in range(1, n_classes + 1))
 
 
 def _share_outside(image: Image, black: float, white: float) -> float:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,8 @@ import click
 from segment import __version__
 from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
 from segment.cli.options import StagedCommand, config_from, options_of, setting_options
-from segment.cli.terminal import Status, report_outcome, say, summary
+from segment.cli.pipes import STANDARD, piped_job
+from segment.cli.terminal import Status, as_document, report_outcome, say, summary
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
 
@@ -41,6 +43,9 @@ _START = click.option(
     metavar="FILE",
     help="Start the fit from the classes of a saved model; their number, names and order are kept.",
 )
+_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print the run as one JSON document instead of tables, for scripts."
+)
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
@@ -55,20 +60,32 @@ def cli() -> None:
 @setting_options
 @_START
 @_OUTPUT
+@_JSON
 @_DEBUG
-def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Segment images.
 
-    For each INPUT two files are written: STEM_segmented.png (.jpg for JPEG), the original and its segments side by
+    For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
-    Example: segment run landscape.jpg -k 4
+    INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
+    names.
+
+    Examples: segment run landscape.jpg -k 4; segment run - -k 4 -o - < landscape.jpg > panel.png
     """
+    if output == STANDARD and as_json:
+        raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
+    if output == STANDARD and given["save"] is None:
+        given["save"] = "panel"
     model, config = _started(start, given)
-    jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if STANDARD in (*inputs, output):
+        jobs = [piped_job(inputs, output, config)]
+    else:
+        jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
+    do = partial(run_job, model=model, adapt=True)
+    return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
@@ -77,8 +94,11 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
 @setting_options
 @_START
 @_OUTPUT
+@_JSON
 @_DEBUG
-def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+def batch(
+    folder: Path, recursive: bool, start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any
+) -> int:
     """Segment every image of FOLDER, keeping its structure below the folder for the results.
 
     An image that fails is reported and does not stop the rest.
@@ -90,13 +110,13 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=True, debug=debug)
+    do = partial(run_job, model=model, adapt=True)
+    return _work(jobs, config, do, bar=True, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
-@click.option("--names", default="", metavar="NAME,...", help="What the classes are called, from the darkest on.")
 @click.option(
     "-o",
     "--output",
@@ -107,7 +127,7 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     help="File for the model.",
 )
 @_DEBUG
-def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
+def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
     The images count by their pixels. The model of one image is the one that 'segment run' uses.
@@ -119,15 +139,10 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 
     config = config_from(given)
     check_model_path(output, inputs, overwrite=config.overwrite)
-    called = names.split(",") if names else []
-    if called and len(called) != config.k:
-        raise SettingsError(f"names (--names): one for each of {config.k} classes; got {len(called)}.")
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     with Status(len(inputs), bar=False) as status:
         model = fit_classes(inputs, config, tell=lambda source, stage: status.show(Path(source), stage))
-    if called:
-        model = model.renamed(*called)
     for note in model.training.notes:
         say(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
@@ -140,8 +155,9 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Loading", "Preprocessing", "Clean-up", "Output")
 @_OUTPUT
+@_JSON
 @_DEBUG
-def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
@@ -153,12 +169,12 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
     classes = load_class_model(model)
     config = config_from(given, **classes.settings)
     jobs = plan(inputs, output, config, also_read=(model,))
-    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug)
+    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save",))
+@options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name"))
 @_OUTPUT
 @_DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
@@ -190,15 +206,28 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     return model, config
 
 
-def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, bar: bool, debug: bool) -> int:
+def _work(
+    jobs: list[Job],
+    config: SegmentConfig,
+    do: Callable[..., Outcome],
+    *,
+    bar: bool,
+    debug: bool,
+    as_json: bool = False,
+) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
     outcomes: list[Outcome] = []
+    seconds: list[float] = []
     with Status(len(jobs), bar=bar) as status:
         for job in jobs:
+            begin = perf_counter()
             outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
             outcomes.append(outcome)
+            seconds.append(perf_counter() - begin)
             status.advance()
-            report_outcome(outcome, table=not bar)
+            report_outcome(outcome, table=not bar, quiet=as_json)
+    if as_json:
+        click.echo(as_document(outcomes, seconds, config), nl=False)
     if len(jobs) > 1:
         summary(outcomes)
     return int(any(outcome.error for outcome in outcomes))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from segment.config import GROUPS, SegmentConfig, settings
-from segment.setting import COLOUR, Setting, Span
+from segment.setting import Setting, Span
 
 __all__ = ["StagedCommand", "config_from", "options_of", "setting_options"]
 
@@ -90,7 +90,7 @@ def _option(setting: Setting) -> Callable[[Function], Function]:
     if setting.choices and setting.type is str:
         return click.option(*names, type=click.Choice(setting.choices), help=text, **common)
     if setting.type is tuple and not setting.choices:
-        return click.option(*names, multiple=True, metavar=COLOUR, help=text, **common)
+        return click.option(*names, multiple=True, metavar=setting.form.text, help=text, **common)
     if setting.type is tuple:
         return click.option(*names, metavar=",".join(setting.choices), help=text, **common)
     if setting.type is Span:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import click
 
+from segment import __version__
 from segment.batch import Outcome
+from segment.config import SegmentConfig
 from segment.errors import shown
+from segment.tables import to_json
 
-__all__ = ["Status", "report_outcome", "say", "summary"]
+__all__ = ["Status", "as_document", "report_outcome", "say", "summary"]
 
 _BAR = 24  # characters
 
@@ -61,14 +66,16 @@ def say(words: str) -> None:
     click.echo(words, err=True)
 
 
-def report_outcome(outcome: Outcome, *, table: bool) -> None:
-    """Files written and the table of classes or of methods on stdout, warnings and errors on stderr."""
+def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> None:
+    """Warnings and errors on stderr; on stdout, unless `quiet`, files written and the table of classes or methods."""
     if outcome.choice:
         say(f"{shown(outcome.job.source)}: {outcome.choice}.")
     for warning in outcome.warnings:
         say(f"Warning: {shown(outcome.job.source)}: {warning}.")
     if outcome.error:
         say(f"Error: {outcome.error}")
+    if quiet:
+        return
     for path in outcome.paths:
         click.echo(shown(path, limit=sys.maxsize))
     if table and outcome.methods:
@@ -87,6 +94,32 @@ def summary(outcomes: Sequence[Outcome]) -> None:
     if failed:
         words += f", {failed} failed"
     say(words + ".")
+
+
+def as_document(outcomes: Sequence[Outcome], seconds: Sequence[float], config: SegmentConfig) -> str:
+    """The whole run as one JSON document, for scripts; with how long each outcome took."""
+    images = [
+        {
+            "input": str(outcome.job.source),
+            "outputs": [str(path) for path in outcome.paths],
+            "k": len(outcome.rows),
+            "classes": _classes(outcome),
+            "changed": outcome.changed,
+            "choice": outcome.choice,
+            "warnings": outcome.warnings,
+            "error": outcome.error,
+            "seconds": round(took, 3),
+        }
+        for outcome, took in zip(outcomes, seconds, strict=True)
+    ]
+    return to_json({"version": __version__, "settings": asdict(config), "images": images})
+
+
+def _classes(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "name": name, "colour": _hex(colour), "pixels": pixels, "share": share, "mean": mean}
+        for (label, colour, share, mean), name, pixels in zip(outcome.rows, outcome.names, outcome.pixels, strict=True)
+    ]
 
 
 def _table(outcome: Outcome) -> str:

@@ -83,7 +83,7 @@ def whole_process(photographs: list[Photograph], repeats: int) -> str:
         folder = photograph.path.with_suffix("")
         folder.mkdir()
         result = segment_image(photograph.path, k=K)
-        np.save(folder / "panel.npy", result.side_by_side()[..., ::-1])
+        np.save(folder / "panel.npy", result.panel()[..., ::-1])
         np.save(folder / "labels.npy", result.label_image)
         del result
         path, place = str(photograph.path), str(folder)

@@ -1,0 +1,83 @@
+"""The original and its segments beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.image import Image
+from segment.palette import class_colours
+from segment.visualizer.layout import Legend, arrange
+from segment.visualizer.scaling import Picture, fitting_size, scaled_image, scaled_labels
+
+__all__ = ["compared", "side_by_side"]
+
+_ROOM = (960, 900)  # largest width and height of each of two pictures beside each other, in pixels
+_WIDE_ROOM = (1600, 900)  # of pictures below each other
+_WIDE = 2.5  # images of this width to height and more are below each other
+
+
+def side_by_side(
+    image: Image, label_image: NDArray[np.integer], entries: Legend, *, title: str = "original"
+) -> Picture:
+    """The original and its segments beside each other, of a panorama below each other, with a legend.
+
+    Parameters
+    ----------
+    image : Image
+    label_image : ndarray of shape (H, W), integers 0..k
+    entries : sequence of k (str, (r, g, b))
+        What is said of each class, and its colour.
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    return _panel(image, [(_count(len(entries)), label_image)], entries, title)
+
+
+def compared(
+    image: Image,
+    segmentations: Sequence[tuple[str, NDArray[np.integer]]],
+    n_classes: int,
+    *,
+    title: str = "original",
+) -> Picture:
+    """The original and several segmented images, two in a row, each under its title, with a legend of the classes.
+
+    Parameters
+    ----------
+    image : Image
+    segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
+        A title and a label image each. A class has the same colour in all of them.
+    n_classes : int
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    entries = [(f"class {label}", colour) for label, colour in enumerate(class_colours(n_classes).tolist(), start=1)]
+    return _panel(image, segmentations, entries, title)
+
+
+def _panel(
+    image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], entries: Legend, title: str
+) -> Picture:
+    columns, room = (1, _WIDE_ROOM) if image.width >= _WIDE * image.height else (2, _ROOM)
+    size = fitting_size(image.height, image.width, room)
+    colours = np.array([colour for _, colour in entries], dtype=np.uint8).reshape(-1, 3)
+    pictures = [(title, scaled_image(image, size))]
+    pictures += [(words, scaled_labels(label_image, colours, size)) for words, label_image in segmentations]
+    return arrange(pictures, columns, entries)
+
+
+def _count(n: int) -> str:
+    return f"{n} classes" if n != 1 else "1 class"
