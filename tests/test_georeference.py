@@ -87,6 +87,7 @@ def test_every_pixel_keeps_its_place_when_it_is_turned_upright(orientation: int)
         {34264: ("x",) * 16},
         {34264: 5},
         {33550: (1.0, 1.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: (1, 1, 0, 9, 1024)},
+        {34735: (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632)},  # a system, and no place in it
         {33550: (1e300, 1e300, 0.0), 33922: (0, 0, 0, 1, 2, 0)},
     ],
 )
@@ -99,4 +100,5 @@ def test_a_system_without_number_is_known_by_its_text() -> None:
     text = f"ESRI PE String = {wkt}|"
     keys = (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 32767, 1026, 34737, len(text), 0)
     tags = {33550: (2.0, 2.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: keys, 34737: text}
-    assert read_georeference(tags.get) == Georeference((2, 0, 1, 0, -2, 2), wkt, 0.0)
+    found = read_georeference(tags.get)
+    assert (found.transform, found.crs, found.metres) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)

@@ -29,6 +29,8 @@ def read_georeference(tag: Callable[[int], Any]) -> Georeference:
     """
     try:
         transform = _transform(tag)
+        if transform == NOWHERE.transform:  # a system without a place in it
+            return NOWHERE
         keys = _keys(tag)
         if keys.get(_RASTER) == _IS_POINT:  # coordinates are those of pixel centres
             a, b, c, d, e, f = transform

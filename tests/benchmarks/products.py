@@ -2,8 +2,7 @@
 
 1.  ``segment run IMAGE -k 4 --save PRODUCT``, the whole process, beside ``--save model``, which writes next to nothing.
 2.  The measurements of the classes and of the connected regions, beside `skimage.measure.regionprops_table` with the
-    same columns, each in a process of its own. Time is that of the call alone with its imports; memory is the largest
-    resident set of the process, which begins with the image, its labels and the library.
+    same columns, each in a process of its own. Time is that of the call alone with its imports.
 
 Processes take turns, after a warm-up that does not count. Trust processor time where other work runs on the machine.
 """
@@ -11,7 +10,6 @@ Processes take turns, after a warm-up that does not count. Trust processor time 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -23,9 +21,9 @@ from processes import measured, output
 from segment import segment_image
 from segment.products import PRODUCTS
 
-# Arguments: who measures, the image, its labels as .npy. Prints processor seconds and the largest resident set.
+# Arguments: who measures, the image, its labels as .npy. Prints processor seconds.
 MEASURE = """
-import json, resource, sys, time
+import sys, time
 import numpy as np
 from segment import load_image
 image, labels = load_image(sys.argv[2]), np.load(sys.argv[3])
@@ -37,8 +35,7 @@ else:
     from skimage.measure import regionprops_table
     names = ("label", "area", "perimeter", "centroid", "bbox", "intensity_mean", "intensity_std")
     regionprops_table(labels, image.pixels, properties=names)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-print(json.dumps([time.process_time() - begin, memory]))
+print(time.process_time() - begin)
 """
 
 
@@ -77,17 +74,12 @@ def measuring(image: Path, folder: Path, repeats: int) -> str:
         np.save(folder / "labels.npy", labels)
         arguments = str(image), str(folder / "labels.npy")
         rivals = [
-            lambda who=who, arguments=arguments: json.loads(output(MEASURE, who, *arguments))
+            lambda who=who, arguments=arguments: float(output(MEASURE, who, *arguments))
             for who in ("segment", "scikit-image")
         ]
-        cells = [f"{part:.2f} {unit}" for run in take_turns(rivals, repeats) for part, unit in _medians(run)]
+        cells = [f"{np.median(run):.2f} s" for run in take_turns(rivals, repeats)]
         rows.append([f"{labels.max()} {what}", *cells])
-    return table(["labels", "segment", "memory", "`regionprops_table`", "memory"], rows)
-
-
-def _medians(runs: list[list[float]]) -> list[tuple[float, str]]:
-    seconds, memory = np.median(runs, axis=0)
-    return [(float(seconds), "s"), (float(memory), "MB")]
+    return table(["labels", "segment", "`regionprops_table`"], rows)
 
 
 if __name__ == "__main__":
