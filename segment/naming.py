@@ -41,6 +41,8 @@ def fold_classes(
     groups : ndarray of shape (K,), int
         The class of each component, ascending.
     """
+    if not merges:
+        return model, groups
     folded = _targets(int(groups.max(initial=-1)) + 1, merges)[groups]
     order = np.argsort(folded, kind="stable")
     return model.reordered(order), np.unique(folded[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
