@@ -59,6 +59,7 @@ PRODUCTS = (
     Product("panel", "_panel{picture}", "the original beside its segments", lambda r, f: _picture(r.panel(), f)),
     Product("labels", "_labels.png", "the label image", lambda r, _: encode_labels(r.label_image, r.colours)),
     Product("anomaly", "_anomaly.png", "how unusual each pixel is", lambda r, f: _picture(r.anomaly_panel(), f)),
+    Product("report", "_report.html", "a page about all this", lambda r, _: r.report().encode()),
     Product("model", "_model.json", "the classes, for other images", lambda r, _: r.class_model.to_json().encode()),
 )
 

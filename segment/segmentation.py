@@ -27,7 +27,26 @@ from segment.statistics import ClassRow
 from segment.visualizer import anomaly_panel, side_by_side
 from segment.writer import write_files
 
-__all__ = ["Segmentation"]
+__all__ = ["Origin", "Segmentation"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a segmentation came about.
+
+    Attributes
+    ----------
+    source : str
+        What messages call the image: its path, or "image" for an array.
+    command : tuple of str
+        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``.
+    seconds : tuple of (str, float)
+        What each stage took.
+    """
+
+    source: str = "image"
+    command: tuple[str, ...] = ("run", "image")
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,8 @@ class Segmentation:
         The settings.
     class_model : ClassModel
         The same classes for other images: a model to save, or the one that was applied.
+    origin : Origin
+        What was segmented, by which command, and how long it took.
     """
 
     image: Image
@@ -80,6 +101,7 @@ class Segmentation:
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel
+    origin: Origin = Origin()
 
     @property
     def n_classes(self) -> int:
@@ -128,6 +150,12 @@ class Segmentation:
     def anomaly_panel(self) -> NDArray[np.uint8]:
         """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
         return anomaly_panel(self.log_likelihood())
+
+    def report(self) -> str:
+        """A page about all this, to read in a browser: HTML that needs no other file."""
+        from segment.report.page import report_page
+
+        return report_page(self)
 
     def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder.

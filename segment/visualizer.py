@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["anomaly_panel", "class_colours", "colour_labels", "compared", "display", "side_by_side"]
+__all__ = ["anomaly_panel", "class_colours", "colour_labels", "compared", "display", "pair", "side_by_side"]
 
 Picture = NDArray[np.uint8]
 
@@ -75,6 +75,12 @@ def side_by_side(
     colours, size = class_colours(len(shares)), _panel_size(image.height, image.width)
     pictures = [(title, _scaled(image, size)), (_count(len(shares)), _scaled_labels(label_image, colours, size))]
     return _panel(pictures, [f"{label}   {_percent(share)}" for label, share in enumerate(shares, start=1)])
+
+
+def pair(image: Image, label_image: NDArray[np.integer], colours: Picture) -> tuple[Picture, Picture]:
+    """The original and its segments in the colours (k, 3) of their classes: two pictures of one size, for a screen."""
+    size = _panel_size(image.height, image.width)
+    return _scaled(image, size), _scaled_labels(label_image, colours, size)
 
 
 def compared(

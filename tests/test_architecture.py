@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "statistics": COMMON,
     "visualizer": COMMON,
     "charts": COMMON | {"mixture"},
+    "stopwatch": set(),
     "writer": COMMON,
 }
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "mixture", "spatial"}
