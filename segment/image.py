@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import ImageError
+from segment.georeference import NOWHERE, Georeference
 
 __all__ = ["Image"]
 
@@ -29,6 +30,8 @@ class Image:
         What a person should know about how the pixels were read, a sentence each.
     is_scale_inferred : bool
         Whether black and white were guessed from the smallest and largest values.
+    georeference : Georeference
+        Where the pixels lie on the earth, if the file says so.
     """
 
     pixels: NDArray[Any]
@@ -37,6 +40,7 @@ class Image:
     white: float
     notes: tuple[str, ...] = ()
     is_scale_inferred: bool = False
+    georeference: Georeference = NOWHERE
 
     @property
     def height(self) -> int:

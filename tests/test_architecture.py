@@ -15,19 +15,20 @@ import segment
 PACKAGE = Path(segment.__file__).parent
 HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
 
-COMMON = {"errors", "image", "_opencv", "palette"}
+COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "_opencv": {"errors"},
-    "image": {"errors"},
+    "georeference": set(),
+    "image": {"errors", "georeference"},
     "palette": set(),
     "setting": {"errors"},
     "products": {"writer"},
     "config": {"errors", "setting", "products"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "spatial"},
-    "decoders": {"errors", "image", "decoders"},
+    "decoders": {"errors", "georeference", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
     "preprocessor": COMMON,
@@ -36,6 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "segmenter": COMMON | {"mixture"},
     "postprocessor": COMMON | {"spatial"},
     "statistics": COMMON,
+    "measurements": COMMON | {"spatial"},
+    "vectors": COMMON | {"spatial"},
     "visualizer": COMMON,
     "charts": COMMON | {"mixture"},
     "stopwatch": set(),
@@ -56,6 +59,9 @@ ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 LIBRARIES = {
     "mixture": {"numpy", "scipy"},
     "spatial": {"numpy"},
+    "spatial.outlines": {"numpy", "scipy"},
+    "vectors": {"numpy"},
+    "measurements": {"numpy"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},

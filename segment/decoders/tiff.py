@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.decoders.common import check_size, frames_note, stderr_closed, upright
 from segment.decoders.frames import FRAME_CAP, count_tiff_pages
+from segment.decoders.geotiff import read_georeference
 from segment.decoders.pillow import as_arrays, orientation, strict
 from segment.decoders.tiff_deep import decode_deep, valid_data
 from segment.errors import ImageError
@@ -63,10 +65,11 @@ def _with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...]) -> I
         picture.load()
     nodata = tags.get(_NODATA)
     array, valid = as_arrays(picture)
-    way = orientation(picture)
+    way, place = orientation(picture), read_georeference(tags.get)
     del picture  # its copy of the pixels is not needed any more
     array, valid = upright(array, way), upright(valid, way)
-    return Image.from_array(array, valid=valid & valid_data(array, nodata), notes=notes)
+    image = Image.from_array(array, valid=valid & valid_data(array, nodata), notes=notes)
+    return replace(image, georeference=place.turned(way, image.height, image.width))
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import zlib
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.decoders.common import TRUNCATED_NOTE, TruncatedError, check_size, upright
+from segment.decoders.geotiff import read_georeference
 from segment.errors import ImageError
 from segment.image import Image
 
@@ -47,10 +49,17 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
             shaped, present = _parts(page, stream)
             notes = (*notes, TRUNCATED_NOTE)
         samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
-        valid = present & valid_data(samples, getattr(page.tags.get(_NODATA), "value", None))
+        valid = present & valid_data(samples, _value(page, _NODATA))
         array, white = _colours(page, samples)
-        way = getattr(page.tags.get(_ORIENTATION), "value", 1)
-    return Image.from_array(upright(array, way), valid=upright(valid, way), white=white, notes=notes)
+        way = _value(page, _ORIENTATION)
+        place = read_georeference(lambda tag: _value(page, tag))
+    image = Image.from_array(upright(array, way), valid=upright(valid, way), white=white, notes=notes)
+    return replace(image, georeference=place.turned(way, image.height, image.width))
+
+
+def _value(page: Any, tag: int) -> Any:
+    """The value of a tag, None where there is none."""
+    return getattr(page.tags.get(tag), "value", None)
 
 
 def valid_data(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RegionGraph", "Runs", "components", "find_regions"]
+__all__ = ["RegionGraph", "Runs", "components", "find_regions", "number_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
@@ -63,6 +63,26 @@ class RegionGraph:
         exposed = np.bincount(region, self.exposed, count) > 0
         borders = _add_up(region[self.low[~same]], region[self.high[~same]], self.border[~same])
         return RegionGraph(merged, area, exposed, *borders, region[self.origin])
+
+
+def number_regions(labels: Labels) -> tuple[NDArray[np.int32], Labels]:
+    """The connected regions of a label image, numbered from 1 in the order of their first pixels.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers >= 0
+        0 is no label.
+
+    Returns
+    -------
+    regions : ndarray of shape (H, W), int32
+        1..n, and 0 where there is no label.
+    label : ndarray of shape (n,), of the labels' dtype
+        The label of each region.
+    """
+    runs, graph = find_regions(labels, largest=0)
+    number = np.cumsum(graph.label > 0) * (graph.label > 0)
+    return runs.paint(number.astype(np.int32)), graph.label[graph.label > 0]
 
 
 def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:

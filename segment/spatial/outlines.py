@@ -1,0 +1,172 @@
+"""The outlines of regions, traced once along the edges between pixels, so that neighbours share every vertex."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Outlines", "trace_outlines"]
+
+Ids = NDArray[np.intp]
+Points = NDArray[np.int32]
+
+# Directions of travel, each a quarter turn to the right of the one before: east, south, west, north.
+_EAST, _SOUTH, _WEST, _NORTH = range(4)
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Closed rings along the edges of pixels, each simple, all that belong to one region in a row.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n, 2), int32
+        The vertices of all rings, ring after ring, without repeating the first of each at its end: x to the right and
+        y down, in pixels from the outer corner of the first pixel. A vertex is where a ring turns or where it meets
+        another border, so rings on both sides of a border have the same vertices.
+    starts : ndarray of shape (m + 1,), int
+        Where each ring begins among the points, and the number of points.
+    region : ndarray of shape (m,), int
+        The number of the region that each ring bounds, ascending. Background has no rings.
+    is_hole : ndarray of shape (m,), bool
+        The first ring of a region goes around it, and all others are its holes. Around a region x dy - y dx is
+        positive, which is clockwise on a screen, and it is negative around a hole.
+    """
+
+    points: Points
+    starts: Ids
+    region: Ids
+    is_hole: NDArray[np.bool_]
+
+    @property
+    def following(self) -> Ids:
+        """The index of the point that follows each point in its ring: (n,)."""
+        after = np.arange(1, len(self.points) + 1)
+        after[self.starts[1:] - 1] = self.starts[:-1]
+        return after
+
+    @property
+    def areas(self) -> NDArray[np.int64]:
+        """The area that each ring encloses in pixels, negative for holes: (m,)."""
+        if self.region.size == 0:
+            return np.zeros(0, np.int64)
+        (x, y), after = self.points.T.astype(np.int64), self.following
+        return np.add.reduceat(x * y[after] - y * x[after], self.starts[:-1]) // 2
+
+    def polygons(self) -> Iterator[tuple[int, list[slice]]]:
+        """Each region with the places of its rings among the points, the outer ring first."""
+        begins = np.append(np.flatnonzero(~self.is_hole), len(self.region)).tolist()
+        starts = self.starts.tolist()
+        for region, first, last in zip(self.region[begins[:-1]].tolist(), begins[:-1], begins[1:], strict=True):
+            yield region, [slice(starts[i], starts[i + 1]) for i in range(first, last)]
+
+
+def trace_outlines(regions: NDArray[np.integer[Any]]) -> Outlines:
+    """The outlines of all regions of an image.
+
+    Regions are joined over the edges of pixels and not over their corners. Where a region touches itself at a corner,
+    a ring does not cross itself there: one ring goes around the region, another around the hole.
+
+    Parameters
+    ----------
+    regions : ndarray of shape (H, W), integers >= 0
+        The number of each pixel's region, every region connected; 0 is background. See
+        :func:`segment.spatial.regions.number_regions`.
+    """
+    padded = np.pad(regions, 1)
+    row, column, edges, to = _corners(padded)
+    # Four half-edges leave a vertex, of which those along a border exist; each has its region on its right.
+    step = np.array([1, 1, 0, 0]), np.array([1, 0, 0, 1])
+    inside = np.stack([padded[row + step[0][d], column + step[1][d]] for d in range(4)], axis=1)
+    following = 4 * to + _turn(inside, edges)[to, np.arange(4)]
+    used = np.flatnonzero(edges.ravel() & (inside.ravel() > 0))
+    number = np.zeros(edges.size, np.intp)
+    number[used] = np.arange(used.size)
+    order, starts = _cycles(number[following.ravel()[used]])
+    vertex = used[order] // 4
+    points = np.stack([column, row], axis=1).astype(np.int32)[vertex]
+    region = inside.ravel()[used[order[starts[:-1]]]].astype(np.intp)
+    return _sorted(points, starts, region)
+
+
+def _corners(padded: NDArray[np.integer[Any]]) -> tuple[Ids, Ids, NDArray[np.bool_], Ids]:
+    """Where borders turn or meet: rows, columns, borders that leave in each direction, and the vertex each leads to."""
+    across = padded[1:, 1:-1] != padded[:-1, 1:-1]  # between a pixel and the one above it
+    beside = padded[1:-1, 1:] != padded[1:-1, :-1]
+    east, west = np.pad(across, ((0, 0), (0, 1))), np.pad(across, ((0, 0), (1, 0)))
+    south, north = np.pad(beside, ((0, 1), (0, 0))), np.pad(beside, ((1, 0), (0, 0)))
+    is_corner = (east ^ west) | (south ^ north) | (east & south)
+    row, column = np.nonzero(is_corner)
+    edges = np.stack([side[row, column] for side in (east, south, west, north)], axis=1)
+    # From a corner with a border to its right the next corner in its row is the other end of that border.
+    to = np.zeros(edges.shape, np.intp)
+    begin = np.flatnonzero(edges[:, _EAST])
+    to[begin, _EAST] = begin + 1
+    to[begin + 1, _WEST] = begin
+    downwards = np.argsort(column, kind="stable")
+    begin = np.flatnonzero(edges[downwards, _SOUTH])
+    to[downwards[begin], _SOUTH] = downwards[begin + 1]
+    to[downwards[begin + 1], _NORTH] = downwards[begin]
+    return row, column, edges, to
+
+
+def _turn(inside: NDArray[np.integer[Any]], edges: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """The direction in which a ring that comes to a vertex in each direction leaves it: (n, 4).
+
+    It turns right where it can, so a region ends where only a corner goes on; but where the pixel beyond that corner
+    is of the same region, it turns left, around what the region encloses.
+    """
+    turns = np.empty(edges.shape, np.int8)
+    for heading in range(4):
+        right, left = (heading + 1) % 4, (heading + 3) % 4
+        # Behind on the right lies the pixel inside of the half-edge that leaves to the right.
+        through = edges.all(axis=1) & (inside[:, right] == inside[:, left])
+        turns[:, heading] = np.where(edges[:, right], right, np.where(edges[:, heading], heading, left))
+        turns[through, heading] = left
+    return turns
+
+
+def _cycles(following: Ids) -> tuple[Ids, Ids]:
+    """The elements of a permutation cycle after cycle, and where each cycle begins, with their number at the end."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+    count = following.size
+    if count == 0:
+        return np.zeros(0, np.intp), np.zeros(1, np.intp)
+
+    def graph(to: Ids) -> csr_array:
+        return csr_array((np.ones(count, np.int8), to, np.arange(count + 1)), shape=(count, count))
+
+    _, cycle = connected_components(graph(following), directed=True, connection="weak")
+    _, first = np.unique(cycle, return_index=True)
+    before = np.empty(count, np.intp)
+    before[following] = np.arange(count)
+    # Cut every cycle before its first element and tie its end to the next: one path through all, which SciPy walks.
+    path = following.copy()
+    path[before[first]] = np.append(first[1:], first[0])
+    order = breadth_first_order(graph(path), int(first[0]), return_predecessors=False)
+    starts = np.append(np.concatenate([[0], np.cumsum(np.bincount(cycle))[:-1]]), count)
+    return order.astype(np.intp), starts.astype(np.intp)
+
+
+def _sorted(points: Points, starts: Ids, region: Ids) -> Outlines:
+    """The rings by their regions, the outer one first."""
+    rings = Outlines(points, starts, region, np.zeros(region.size, bool))
+    if region.size == 0:
+        return rings
+    is_hole = rings.areas < 0
+    order = np.lexsort((starts[:-1], is_hole, region))
+    length = np.diff(starts)[order]
+    moved = np.repeat(starts[:-1][order], length) + _within(length)
+    return Outlines(points[moved], np.append(0, np.cumsum(length)), region[order], is_hole[order])
+
+
+def _within(length: Ids) -> Ids:
+    """0, 1, 2, ... again for each length."""
+    ends = np.cumsum(length)
+    return np.arange(ends[-1]) - np.repeat(ends - length, length)
