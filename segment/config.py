@@ -203,7 +203,6 @@ class SegmentConfig:
                 raise SettingsError(f"{name}: no such setting. {hint}")
         return cls(**values)
 
-
     def arguments(self, *groups: str) -> tuple[str, ...]:
         """The options of the command line that say the same: those of some groups that are not the default, and -k."""
         words: list[str] = []

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["anomaly_panel", "class_colours", "colour_labels", "compared", "display", "pair", "side_by_side"]
+__all__ = [
+    "anomaly_panel",
+    "class_colours",
+    "colour_labels",
+    "compared",
+    "display",
+    "pair",
+    "side_by_side",
+    "thumbnail",
+]
 
 Picture = NDArray[np.uint8]
 
@@ -81,6 +90,13 @@ def pair(image: Image, label_image: NDArray[np.integer], colours: Picture) -> tu
     """The original and its segments in the colours (k, 3) of their classes: two pictures of one size, for a screen."""
     size = _panel_size(image.height, image.width)
     return _scaled(image, size), _scaled_labels(label_image, colours, size)
+
+
+def thumbnail(label_image: NDArray[np.integer], colours: Picture) -> Picture:
+    """The segments in the colours (k, 3) of their classes, at most 144 pixels wide and 96 high: (h, w, 3)."""
+    height, width = label_image.shape
+    factor = min(144 / width, 96 / height, 1.0)
+    return _scaled_labels(label_image, colours, (max(1, round(width * factor)), max(1, round(height * factor))))
 
 
 def compared(

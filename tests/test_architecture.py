@@ -13,7 +13,7 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
+HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "jinja2"}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -48,6 +48,8 @@ STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "mixture", "spa
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
+ROOMS["report"] = set(ROOMS) | {"", "report"}
+ROOMS["segmentation"].add("report")
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
@@ -79,6 +81,7 @@ LIBRARIES = {
     "image": {"numpy"},
     "palette": {"numpy"},
     "pipeline": {"numpy"},
+    "report": {"numpy", "jinja2", "markupsafe"},
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},
     "segmenter": {"numpy"},

@@ -64,11 +64,24 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
 
     Example: segment run landscape.jpg -k 4
     """
-    model, config = _started(start, given)
-    jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
+    return _segment(inputs, start, output, debug=debug, **given)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of(*GROUPS, leave_out=("save",))
+@_START
+@_OUTPUT
+@_DEBUG
+def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+    """Segment images and write a page about each.
+
+    STEM_report.html opens in any browser, without a network: the original and its segments under a slider, the classes,
+    histograms with the fitted densities, how the fit went, unusual pixels, settings, seconds and versions.
+
+    Example: segment report landscape.jpg -k 4
+    """
+    return _segment(inputs, start, output, debug=debug, save=("report",), **given)
 
 
 @cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
@@ -176,6 +189,15 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     return _work(jobs, config, compare_job, bar=False, debug=debug)
+
+
+def _segment(inputs: tuple[Path, ...], start: Path | None, output: Path, *, debug: bool, **given: Any) -> int:
+    """Segment single images; 0 if all went well, else 1."""
+    model, config = _started(start, given)
+    jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
+        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
 
 
 def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:

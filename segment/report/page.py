@@ -58,13 +58,12 @@ def report_page(result: Segmentation) -> str:
         class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _channels(result))),
         classes=_class_rows(result),
         histograms=_histograms(result),
+        curves=_traces(result) + _choice(result),
         maps=_maps(result),
         command=shlex.join(_command(result)),
         settings=[(item.option, _in_words(result.config, item.name), _is_usual(result, item)) for item in settings()],
         seconds=result.origin.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
-        **_trace(result),
-        **_choice(result),
     )
 
 
@@ -138,28 +137,33 @@ def _maps(result: Segmentation) -> list[tuple[str, str, str]]:
     return [("Unusual pixels", picture_url(result.anomaly_panel(), suffix=".png"), note)]
 
 
-def _trace(result: Segmentation) -> dict[str, Any]:
-    """The log likelihood of the last stage of the fit, iteration by iteration."""
+def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
+    """Log likelihood by iteration of the last stage of the fit, and log posterior where there is a prior."""
     fit = result.fit
+    if fit.finish.n_iter < 1:
+        return []
+    starts = f", from the best of {fit.restarts.size} starts" if fit.restarts.size > 1 else ""
+    end = "converged" if fit.converged else "not converged"
+    spread = ""
+    if fit.finalists.size > 1:
+        spread = f" The {fit.finalists.size} best starts ended {np.ptp(fit.finalists):.2g} nats apart on coarse cells."
     values = fit.finish.log_likelihoods
-    if len(values) < 2:
-        return {"trace": "", "trace_note": ""}
-    chart = line_chart(
-        range(len(values)), values.tolist(), x_label="iteration", y_label="log likelihood in nats a pixel"
-    )
-    note = f"Nats a pixel, on all colours, from the best of {fit.restarts.size} starts: {values[-1]:.6g} at the end. "
-    note += "Converged." if fit.converged else "Not converged."
-    spread = fit.finalists
-    if spread.size > 1:
-        note += f" The {spread.size} best starts ended within {np.ptp(spread):.2g} of each other on coarse cells."
-    return {"trace": chart, "trace_note": note}
+    note = f"Nats a pixel on all colours{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
+    curves = [("Log likelihood", values, note)]
+    if not np.array_equal(values, fit.finish.objectives):
+        note = "Nats a pixel, the likelihood with the pull of --shrinkage: what each iteration raises."
+        curves.append(("Log posterior", fit.finish.objectives, note))
+    return [
+        (head, line_chart(range(len(y)), y.tolist(), x_label="iteration", y_label=head), words)
+        for head, y, words in curves
+    ]
 
 
-def _choice(result: Segmentation) -> dict[str, Any]:
+def _choice(result: Segmentation) -> list[tuple[str, Any, str]]:
     """The criterion for every number of classes that was tried."""
     selection = result.selection
     if not selection.candidates:
-        return {"choice": "", "choice_note": ""}
+        return []
     chart = line_chart(
         [candidate.n_classes for candidate in selection.candidates],
         [candidate.value for candidate in selection.candidates],
@@ -167,7 +171,7 @@ def _choice(result: Segmentation) -> dict[str, Any]:
         y_label=selection.criterion,
         marked=[selection.chosen],
     )
-    return {"choice": chart, "choice_note": f"{selection.criterion}, less is better. {selection.sentence}."}
+    return [("Number of classes", chart, f"Criterion {selection.criterion}, less is better. {selection.sentence}.")]
 
 
 def _command(result: Segmentation) -> tuple[str, ...]:
