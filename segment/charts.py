@@ -15,7 +15,7 @@ from segment.palette import INK, class_colours
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["density_picture", "histogram"]
+__all__ = ["density_picture", "histogram", "ticks"]
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def density_picture(
     bars = [place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
     curves = [(place(x, part), tuple(colour)) for part, colour in zip(parts.T, _colours(model), strict=True)]
     curves.append((place(x, parts.sum(axis=1)), INK))
-    return _drawn(bars, curves, _ticks(low, high), _ticks(0.0, top, 5), (low, top, across, up), label, model)
+    return _drawn(bars, curves, ticks(low, high), ticks(0.0, top, 5), (low, top, across, up), label, model)
 
 
 def histogram(cells: Cells, n_bins: int = _BINS) -> tuple[Floats, Floats]:
@@ -115,7 +115,7 @@ def _colours(model: MixtureModel) -> list[tuple[int, ...]]:
     return [tuple(int(part) for part in colour) for colour in class_colours(model.n_components)]
 
 
-def _ticks(low: float, high: float, n: int = 8) -> Floats:
+def ticks(low: float, high: float, n: int = 8) -> Floats:
     """About n round numbers within a range."""
     rough = (high - low) / n
     power = 10.0 ** np.floor(np.log10(rough))

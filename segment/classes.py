@@ -23,7 +23,8 @@ from segment.mixture.selection import Selection
 from segment.modelling import Modelled, model_classes
 from segment.pipeline import collect, finish, name_of, preprocess, read_image
 from segment.preprocessor import shrink
-from segment.segmentation import Segmentation
+from segment.segmentation import Origin, Segmentation
+from segment.stopwatch import Stopwatch
 
 __all__ = ["apply_classes", "fit_classes"]
 
@@ -158,6 +159,7 @@ def apply_classes(
         If a setting is unknown, out of its range, or one of the fit.
     """
     config = _for_model(model, config, given)
+    tell = Stopwatch(tell)
     tell("reading")
     image = model.rescaled(read_image(source, config))
     tell("preprocessing")
@@ -170,7 +172,8 @@ def apply_classes(
     warnings = model.drift(float(fit.finish.log_likelihoods[-1])) if len(cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
     found = Modelled(model.mixture, model.groups, selection, fit, model.names, warnings)
-    return finish(image, working, index, model, found, space, cells, config, tell)
+    result = finish(image, working, index, model, found, space, cells, config, tell)
+    return replace(result, origin=Origin(name_of(source), ("apply", "MODEL", name_of(source)), tell.seconds))
 
 
 def _one_of(config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:

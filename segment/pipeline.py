@@ -25,9 +25,10 @@ from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
-from segment.segmentation import Segmentation
+from segment.segmentation import Origin, Segmentation
 from segment.segmenter import label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
+from segment.stopwatch import Stopwatch
 
 __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
 
@@ -69,6 +70,7 @@ def segment_image(
         If a setting is unknown or out of its range.
     """
     config = _configured(config, settings, start)
+    tell = Stopwatch(tell)
     tell("reading")
     image = read_image(source, config)
     if start is not None:
@@ -95,7 +97,9 @@ def segment_image(
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
     )
-    return finish(image, working, index, class_model, found, space, cells, config, tell)
+    result = finish(image, working, index, class_model, found, space, cells, config, tell)
+    command = ("run", name_of(source), *(("--start", "MODEL") if start else ()))
+    return replace(result, origin=Origin(name_of(source), command, tell.seconds))
 
 
 def finish(

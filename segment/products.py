@@ -73,6 +73,7 @@ PRODUCTS = (
     Product("classes", "_classes.csv", "a row of measurements for each class", lambda r, _: _table(r, 0)),
     Product("regions", "_regions.csv", "the same for each connected region", lambda r, _: _table(r, 1)),
     Product("measurements", "_measurements.json", "both as JSON", lambda r, _: _measurements(r)),
+    Product("report", "_report.html", "a page about all this", lambda r, _: r.report().encode()),
     Product("model", "_model.json", "the classes, for other images", lambda r, _: r.class_model.to_json().encode()),
 )
 

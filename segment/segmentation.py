@@ -38,10 +38,29 @@ from segment.visualizer.overlays import contoured, cutout, overlaid
 from segment.visualizer.panels import side_by_side
 from segment.writer import pipe_files, write_files
 
-__all__ = ["Segmentation"]
+__all__ = ["Origin", "Segmentation"]
 
 _ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
 _AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a segmentation came about.
+
+    Attributes
+    ----------
+    source : str
+        What messages call the image: its path, or "image" for an array.
+    command : tuple of str
+        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``.
+    seconds : tuple of (str, float)
+        What each stage took.
+    """
+
+    source: str = "image"
+    command: tuple[str, ...] = ("run", "image")
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,8 @@ class Segmentation:
         The settings.
     class_model : ClassModel
         The same classes for other images: a model to save, or the one that was applied.
+    origin : Origin
+        What was segmented, by which command, and how long it took.
     """
 
     image: Image
@@ -94,6 +115,7 @@ class Segmentation:
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel
+    origin: Origin = Origin()
 
     @property
     def n_classes(self) -> int:
@@ -258,6 +280,12 @@ class Segmentation:
         maps = {"posterior": self.confidence(), "uncertainty": self.uncertainty()}
         about = self.label_image, self.image, self.class_model.names
         return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
+
+    def report(self) -> str:
+        """A page about all this, to read in a browser: HTML that needs no other file."""
+        from segment.report.page import report_page
+
+        return report_page(self)
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder, or into a pipe.

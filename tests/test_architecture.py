@@ -13,7 +13,7 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
+HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "jinja2"}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "visualizer": COMMON | {"visualizer"},
     "label_formats": COMMON,
     "charts": COMMON | {"mixture"},
+    "stopwatch": set(),
     "writer": COMMON,
 }
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "naming", "mixture", "spatial"}
@@ -51,6 +52,8 @@ ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "wr
 ROOMS["evidence"] = {*STAGES, "errors", "image", "mixture", "spatial"}
 ROOMS["modelling"] = {*STAGES, "evidence", "errors", "image", "config", "naming", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
+ROOMS["report"] = set(ROOMS) | {"", "report"}
+ROOMS["segmentation"].add("report")
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
@@ -85,6 +88,7 @@ LIBRARIES = {
     "image": {"numpy"},
     "palette": {"numpy"},
     "pipeline": {"numpy"},
+    "report": {"numpy", "jinja2", "markupsafe"},
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},
     "segmenter": {"numpy"},

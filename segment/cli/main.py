@@ -77,15 +77,24 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
         raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
     if output == STANDARD and given["save"] is None:
         given["save"] = "panel"
-    model, config = _started(start, given)
-    if STANDARD in (*inputs, output):
-        jobs = [piped_job(inputs, output, config)]
-    else:
-        jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
-    do = partial(run_job, model=model, adapt=True)
-    return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
+    return _segment(inputs, start, output, debug=debug, as_json=as_json, **given)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of(*GROUPS, leave_out=("save",))
+@_START
+@_OUTPUT
+@_DEBUG
+def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+    """Segment images and write a page about each.
+
+    STEM_report.html opens in any browser, without a network: the original and its segments under a slider, the classes,
+    histograms with the fitted densities, how the fit went, unusual pixels, settings, seconds and versions.
+
+    Example: segment report landscape.jpg -k 4
+    """
+    return _segment(inputs, start, output, debug=debug, save=("report",), **given)
 
 
 @cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
@@ -192,6 +201,21 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     return _work(jobs, config, compare_job, bar=False, debug=debug)
+
+
+def _segment(
+    inputs: tuple[Path, ...], start: Path | None, output: Path, *, debug: bool, as_json: bool = False, **given: Any
+) -> int:
+    """Segment single images; 0 if all went well, else 1."""
+    model, config = _started(start, given)
+    if STANDARD in (*inputs, output):
+        jobs = [piped_job(inputs, output, config)]
+    else:
+        jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
+    if given["k"] is None and model is None:
+        say(f"No -k given: {config.k} classes.")
+    do = partial(run_job, model=model, adapt=True)
+    return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
 
 
 def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:

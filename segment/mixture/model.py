@@ -100,10 +100,16 @@ class MixtureModel:
         )
 
     def marginal(self, features: ArrayLike) -> MixtureModel:
-        """The mixture of some of the features, given by their numbers."""
+        """The mixture of some of the features, given by their numbers, without the noise."""
         index = np.asarray(features, dtype=np.intp)
         covariances = self.covariances[:, index[:, None], index]
-        return MixtureModel(self.weights, self.means[:, index], covariances, self.covariance_type)
+        return MixtureModel(
+            self.weights,
+            self.means[:, index],
+            covariances,
+            self.covariance_type,
+            degrees_of_freedom=self.degrees_of_freedom,
+        )
 
     def standard_coordinates(self) -> tuple[Floats, Floats]:
         """Shift and scale, (d,) each, in which the mixture as a whole has mean 0 and variances 1."""

@@ -12,10 +12,11 @@ from segment.palette import class_colours
 from segment.visualizer.layout import Legend, arrange
 from segment.visualizer.scaling import Picture, fitting_size, scaled_image, scaled_labels
 
-__all__ = ["compared", "side_by_side"]
+__all__ = ["compared", "pair", "side_by_side", "thumbnail"]
 
 _ROOM = (960, 900)  # largest width and height of each of two pictures beside each other, in pixels
 _WIDE_ROOM = (1600, 900)  # of pictures below each other
+_THUMBNAIL = (144, 96)  # of a picture among many
 _WIDE = 2.5  # images of this width to height and more are below each other
 
 
@@ -66,6 +67,19 @@ def compared(
     """
     entries = [(f"class {label}", colour) for label, colour in enumerate(class_colours(n_classes).tolist(), start=1)]
     return _panel(image, segmentations, entries, title)
+
+
+def pair(image: Image, label_image: NDArray[np.integer], colours: Picture) -> tuple[Picture, Picture]:
+    """The original and its segments in the colours (k, 3) of their classes: two pictures of one size, for a screen."""
+    size = fitting_size(image.height, image.width, _WIDE_ROOM)
+    return scaled_image(image, size), scaled_labels(label_image, colours, size)
+
+
+def thumbnail(label_image: NDArray[np.integer], colours: Picture) -> Picture:
+    """The segments in the colours (k, 3) of their classes, at most 144 pixels wide and 96 high: (h, w, 3)."""
+    height, width = label_image.shape
+    factor = min(_THUMBNAIL[0] / width, _THUMBNAIL[1] / height, 1.0)
+    return scaled_labels(label_image, colours, (max(1, round(width * factor)), max(1, round(height * factor))))
 
 
 def _panel(

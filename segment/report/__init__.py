@@ -1,0 +1,1 @@
+"""Segmentations as pages: self-contained HTML that opens anywhere, without a network."""

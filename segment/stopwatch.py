@@ -1,0 +1,32 @@
+"""How long each stage takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Stopwatch"]
+
+
+class Stopwatch:
+    """Hears the name of each stage as it begins, passes it on, and keeps the time.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with every name.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._begun: list[tuple[str, float]] = []
+
+    def __call__(self, stage: str) -> None:
+        self._begun.append((stage, time.perf_counter()))
+        self._tell(stage)
+
+    @property
+    def seconds(self) -> tuple[tuple[str, float], ...]:
+        """What each stage took, in the order of their beginnings; the last one until now."""
+        ends = [begin for _, begin in self._begun[1:]] + [time.perf_counter()]
+        return tuple((stage, end - begin) for (stage, begin), end in zip(self._begun, ends, strict=True))
