@@ -100,6 +100,37 @@ class ColourIndex:
             out[~self._valid.reshape(-1)] = 0
         return out.reshape(*self._shape, *first.shape[1:])
 
+    def gatherer(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
+        """The same for some pixels at a time.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colours, (m, n_channels) integers, and returns an array of shape (m, k).
+
+        Returns
+        -------
+        callable
+            Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
+            it gives for pixels that are not valid has no meaning.
+        """
+        if self._table is None:
+
+            def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
+                codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
+                return function(self._colours(codes))[place.reshape(-1)]
+
+            return found_anew
+        codes = self._table[0]
+        rows = np.zeros(int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32)  # memory is taken where there are colours
+        rows[codes] = np.arange(len(codes), dtype=np.int32)
+        values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+
+        def looked_up(where: NDArray[np.intp]) -> NDArray[Any]:
+            return values.take(rows.take(self._encode(self._pixels.take(where, axis=0)), mode="clip"), axis=0)
+
+        return looked_up
+
     def _blocks(self) -> Iterator[slice]:
         return (slice(start, start + _BLOCK) for start in range(0, len(self._pixels), _BLOCK))
 

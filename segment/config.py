@@ -12,7 +12,7 @@ from segment.setting import Setting, Span
 
 __all__ = ["GROUPS", "SegmentConfig", "settings"]
 
-GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Clean-up", "Output")
+GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", "Clean-up", "Output")
 
 
 def _setting(
@@ -145,6 +145,21 @@ class SegmentConfig:
         "Do not stop while an iteration moves a parameter by more than this, in standard deviations of the image.",
     )
     max_iter: int = _setting(200, "Mixture", "Most EM iterations.", low=1)
+
+    spatial: str = _setting(
+        "field",
+        "Space",
+        "What neighbours count for: nothing, or a random field, in which pixels beside each other are likely of one "
+        "class.",
+        choices=("none", "field"),
+    )
+    smoothness: float = _setting(
+        10.0,
+        "Space",
+        "How much neighbours count in the field: the log odds (nats) that they give a pixel for their class if they "
+        "agree. More makes larger, rounder regions.",
+        high=100,
+    )
 
     smooth_radius: float = _setting(
         0.0005,

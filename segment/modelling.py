@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.class_models.model import ClassModel
+from segment.coherence import coherent_mixture
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
@@ -70,15 +71,18 @@ def model_classes(
         Classes to start from. Their number and order are kept.
     """
     if start is not None:
-        return _adapted(cells, space, config, start)
+        return _adapted(cells, space, images, config, start)
     selection, unmet = _select(cells, space, images, config)
     fit, unfinished = _fit(cells, space, selection.n_components, config)
     groups = group_components(fit.model, cells, selection.chosen)
-    mixture, groups = order_classes(fit.model, groups, space.lightness)
+    mixture = _coherent(fit, groups, space, images, config)
+    mixture, groups = order_classes(mixture, groups, space.lightness)
     return Modelled(mixture, groups, selection, fit, unmet + unfinished)
 
 
-def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: ClassModel) -> Modelled:
+def _adapted(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, start: ClassModel
+) -> Modelled:
     """The classes of a model, fitted again from where they are."""
     n = start.mixture.n_components
     selection = Selection.given(start.n_classes, n)
@@ -86,7 +90,17 @@ def _adapted(cells: Cells, space: FeatureSpace, config: SegmentConfig, start: Cl
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
         return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
     fit, unfinished = _fit(cells, space, n, config, start.mixture)
-    return Modelled(fit.model, start.groups, selection, fit, unfinished)
+    mixture = _coherent(fit, start.groups, space, images, config)
+    return Modelled(mixture, start.groups, selection, fit, unfinished)
+
+
+def _coherent(
+    fit: MixtureFit, groups: NDArray[np.intp], space: FeatureSpace, images: Sequence[Image], config: SegmentConfig
+) -> MixtureModel:
+    """The mixture, fitted further with a random field where one is asked for."""
+    if config.spatial == "none":
+        return fit.model
+    return coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
 
 
 def _select(

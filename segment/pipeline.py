@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training, default_names
+from segment.coherence import coherent_labels
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -25,7 +26,7 @@ from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
-from segment.segmenter import label_cells, rejection_threshold
+from segment.segmenter import is_rejected, label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
 
 __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
@@ -111,7 +112,12 @@ def finish(
     """The stages that follow once there are classes: labels, clean-up, statistics."""
     tell("labelling pixels")
     least = rejection_threshold(found.mixture, cells, config.reject)
-    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+    if config.spatial == "field" and config.smoothness:
+        raw = coherent_labels(found.mixture, found.groups, space, working, index, smoothness=config.smoothness)
+        if config.reject:
+            raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
+    else:
+        raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
     rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)

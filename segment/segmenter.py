@@ -12,7 +12,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
+__all__ = ["class_posteriors", "is_rejected", "label_cells", "order_classes", "rejection_threshold"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -76,8 +76,13 @@ def label_cells(
     else:
         labels = (class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
     if least > -np.inf:
-        labels[_component_density(model, cells) < least] = 0
+        labels[is_rejected(model, cells, least)] = 0
     return labels
+
+
+def is_rejected(model: MixtureModel, cells: Cells, least: float) -> NDArray[np.bool_]:
+    """Whether the log density of each cell under the components alone, without noise, is below a threshold: (n,)."""
+    return np.asarray(_component_density(model, cells) < least)
 
 
 def rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> float:

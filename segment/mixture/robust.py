@@ -7,6 +7,7 @@ from the mean weighs less (Peel & McLachlan 2000, Statistics and Computing 10, 3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -62,8 +63,11 @@ def noise_density(cells: Cells) -> float:
     return float(1 / np.prod(np.where(sides > 0, sides, 1.0)))
 
 
-def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> tuple[Sums, Floats]:
-    """The E-step, as :func:`segment.mixture.em.expectation` has it; the log likelihood has shape (1,)."""
+def expectation(prepared: Sequence[tuple[Floats, ...]], model: MixtureModel) -> tuple[Sums, Floats]:
+    """The E-step, as :func:`segment.mixture.em.expectation` has it; the log likelihood has shape (1,).
+
+    A block of cells may have a third array, (k, b): what is added to the log weights of the components there.
+    """
     parameters = natural_parameters(model)
     peaks = log_peaks(model)
     within = np.log1p(-model.noise_share)
@@ -71,12 +75,14 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel) -> t
     moments = np.zeros_like(parameters)
     counts, log_scales = np.zeros((2, model.n_components))
     noise = log_likelihood = 0.0
-    for weights, moment in prepared:
+    for weights, moment, *offsets in prepared:
         joint = parameters @ moment
         scales = np.ones_like(joint)
         if model.degrees_of_freedom.size:
             joint, scales = student(joint, peaks, model.degrees_of_freedom, model.n_features)
         joint += within
+        for offset in offsets:
+            joint += offset
         top = np.maximum(joint.max(axis=0), outside)
         joint = np.exp(joint - top)
         apart = np.exp(outside - top)
