@@ -14,7 +14,7 @@ from segment._opencv import load_cv2
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace
 from segment.image import Image
-from segment.mixture.cells import Cells
+from segment.mixture.cells import Cells, merge
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 from segment.mixture.neighbours import NeighbourlyEM
@@ -22,7 +22,7 @@ from segment.mixture.prior import Prior
 from segment.preprocessor import shrink
 from segment.spatial.random_field import RandomField, carried, mean_field
 
-__all__ = ["coherent_labels", "coherent_mixture", "coherent_posteriors", "working_copy"]
+__all__ = ["WORKING", "coherent_labels", "coherent_mixture", "coherent_posteriors", "working_copy"]
 
 Planes = NDArray[np.float32]
 
@@ -31,14 +31,14 @@ _FITTED = 2**17  # pixels of the copies that the mixture is fitted to, all toget
 _LEAST = 2**14  # and of each of many
 _REACH = 2  # pixels of the copy, to the farthest neighbours; the weights' standard deviation is 1 pixel
 _ITERATIONS, _STILL = 12, 1e-3  # of the mean field: at most, and the mean change at which it stands still
-_STEPS, _MOVE = 20, 3e-3  # of EM with the field
+_STEPS, _MOVE = 20, 1e-2  # of EM with the field
 _BLOCK = 2**16  # pixels decided at once
 _TINY = 1e-30  # a posterior below this is no stronger evidence
 _EDGE = 2.0  # deviations within a class that the smoothed colours change from pixel to pixel, at a strong edge
 
 
-def working_copy(image: Image, pixels: int) -> Image:
-    """The image, shrunk to about that many pixels if it has more."""
+def working_copy(image: Image, pixels: int = WORKING) -> Image:
+    """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours."""
     longer, area = max(image.height, image.width), image.height * image.width
     return shrink(image, max_size=max(1, round(longer * math.sqrt(pixels / area)))) if area > pixels else image
 
@@ -67,30 +67,33 @@ def coherent_mixture(
         That of the fit.
     space : FeatureSpace
     images : sequence of Image
+        Their working copies will do.
     smoothness : float, >= 0
         See :class:`segment.spatial.random_field.RandomField`.
     """
     copies = [working_copy(image, max(_FITTED // len(images), _LEAST)) for image in images]
-    if smoothness == 0 or groups.max(initial=0) == 0 or not any(copy.valid.any() for copy in copies):
+    if groups.max(initial=0) == 0 or not any(copy.valid.any() for copy in copies):
         return model
-    colours = np.concatenate([ColourIndex(copy).pixels[copy.valid.reshape(-1)] for copy in copies])
-    em = NeighbourlyEM(space.cells(colours), model, prior)
-    ends = np.cumsum([np.count_nonzero(copy.valid) for copy in copies])
     whiten = _whitening(model)
-    fields = []
+    cells, fields = [], []
     for copy in copies:
-        features = space.cells(ColourIndex(copy).pixels).means @ whiten
-        fields.append(_field(copy, features.reshape(*copy.valid.shape, -1).astype(np.float32), smoothness))
+        index = ColourIndex(copy)
+        found = FeatureSpace(space.name, index.n_channels, index.black, index.white).cells(index.pixels)
+        cells.append(found[copy.valid.reshape(-1)])
+        features = (found.means @ whiten).astype(np.float32).reshape(*copy.valid.shape, -1)
+        fields.append(_field(copy, features, smoothness))
+    em = NeighbourlyEM(merge(*cells), model, prior)
+    ends = np.cumsum([len(part) for part in cells])
     q: list[Planes | None] = [None] * len(copies)
-    odds = np.zeros((model.n_components, len(colours)), dtype=np.float32)
+    odds = np.zeros((model.n_components, int(ends[-1])), dtype=np.float32)
     for _ in range(_STEPS):
         logs = _logs(pool(em.posteriors().T, groups)).T
         for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
-            own = slice(ends[i] - np.count_nonzero(copy.valid), ends[i])
+            own = slice(ends[i] - len(cells[i]), ends[i])
             planes = np.zeros((len(logs), *copy.valid.shape), dtype=np.float32)
             planes[:, copy.valid] = logs[:, own]
-            q[i] = mean_field(planes, field, n_iter=1, start=q[i])
-            odds[:, own] = field.agreement(q[i])[:, copy.valid][groups]
+            q[i] = after = mean_field(planes, field, n_iter=1, start=q[i])
+            odds[:, own] = field.agreement(after)[:, copy.valid][groups]
         em.step(odds)
         if em.move < _MOVE:
             break
@@ -103,6 +106,7 @@ def coherent_labels(
     space: FeatureSpace,
     image: Image,
     index: ColourIndex,
+    copy: Image,
     *,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None = None,
@@ -122,6 +126,8 @@ def coherent_labels(
     image : Image
     index : ColourIndex
         Of the image.
+    copy : Image
+        Its :func:`working_copy`, or the image itself.
     smoothness : float, >= 0
         See :class:`segment.spatial.random_field.RandomField`.
     smoothness_map : array_like of shape (H, W), 0 to 1, optional
@@ -129,15 +135,15 @@ def coherent_labels(
     """
     if model.n_components == 0:
         return np.zeros(image.valid.shape, dtype=np.uint8)
-    copy, field, q = _solved(model, groups, space, image, smoothness, smoothness_map)
-    labels = (q.argmax(axis=0) + 1).astype(np.uint8)
+    field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
+    labels: NDArray[np.uint8] = (q.argmax(axis=0) + 1).astype(np.uint8)
     labels[~copy.valid] = 0
     if copy.valid.shape == image.valid.shape:
         return labels
     cv2 = load_cv2()
     window = np.ones((3, 3), dtype=np.uint8)
     labels[cv2.dilate(labels, window) != cv2.erode(labels, window)] = 0  # decided below
-    large = cv2.resize(labels, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    large: NDArray[np.uint8] = cv2.resize(labels, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
     flat = large.reshape(-1)
     if not image.valid.all():
         large[~image.valid] = 0
@@ -168,7 +174,8 @@ def coherent_posteriors(
 
     The parameters are those of :func:`coherent_labels`.
     """
-    copy, field, q = _solved(model, groups, space, image, smoothness, None)
+    copy = working_copy(image)
+    field, q = _solved(model, groups, space, copy, smoothness, None)
     if copy.valid.shape == image.valid.shape:
         found = np.ascontiguousarray(np.moveaxis(q, 0, 2))
     else:
@@ -218,12 +225,11 @@ def _solved(
     model: MixtureModel,
     groups: NDArray[np.intp],
     space: FeatureSpace,
-    image: Image,
+    copy: Image,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
-) -> tuple[Image, RandomField, Planes]:
-    """The working copy, its field and the posteriors of its pixels."""
-    copy = working_copy(image, WORKING)
+) -> tuple[RandomField, Planes]:
+    """The field of a working copy and the posteriors of its pixels."""
     k = int(groups.max()) + 1
     whiten = _whitening(model)
 
@@ -239,7 +245,7 @@ def _solved(
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     field = _field(copy, features, smoothness, smoothness_map)
-    return copy, field, mean_field(logs, field, n_iter=_ITERATIONS, tol=_STILL)
+    return field, mean_field(logs, field, n_iter=_ITERATIONS, tol=_STILL)
 
 
 def _evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Planes:
@@ -252,7 +258,7 @@ def _evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Pl
 
 
 def _logs(posteriors: NDArray[np.floating]) -> Planes:
-    return np.log(np.maximum(posteriors, _TINY), dtype=np.float32)
+    return np.asarray(np.log(np.maximum(posteriors, _TINY), dtype=np.float32))
 
 
 def _field(

@@ -122,7 +122,9 @@ class ColourIndex:
 
             return found_anew
         codes = self._table[0]
-        rows = np.zeros(int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32)  # memory is taken where there are colours
+        rows = np.zeros(
+            int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32
+        )  # memory is taken where there are colours
         rows[codes] = np.arange(len(codes), dtype=np.int32)
         values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
 

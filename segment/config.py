@@ -154,7 +154,7 @@ class SegmentConfig:
         choices=("none", "field"),
     )
     smoothness: float = _setting(
-        10.0,
+        12.0,
         "Space",
         "How much neighbours count in the field: the log odds (nats) that they give a pixel for their class if they "
         "agree. More makes larger, rounder regions.",
@@ -191,6 +191,11 @@ class SegmentConfig:
         for setting in settings():
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
         self._check_together()
+
+    @property
+    def has_field(self) -> bool:
+        """Whether neighbours count for anything."""
+        return self.spatial == "field" and self.smoothness > 0
 
     def _check_together(self) -> None:
         """Refuse settings that would be ignored."""

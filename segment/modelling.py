@@ -42,7 +42,9 @@ class Modelled:
     selection : Selection
         How many classes there are and why.
     fit : MixtureFit
-        How the mixture was found; its components are in the order of the fit.
+        How the mixture of colours alone was found; its components are in the order of the fit.
+    log_likelihood : float
+        Mean log density of the pixels under the mixture, in nats; 0 where there are none.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     """
@@ -51,6 +53,7 @@ class Modelled:
     groups: NDArray[np.intp]
     selection: Selection
     fit: MixtureFit
+    log_likelihood: float
     warnings: tuple[str, ...]
 
 
@@ -75,9 +78,9 @@ def model_classes(
     selection, unmet = _select(cells, space, images, config)
     fit, unfinished = _fit(cells, space, selection.n_components, config)
     groups = group_components(fit.model, cells, selection.chosen)
-    mixture = _coherent(fit, groups, space, images, config)
+    mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config)
     mixture, groups = order_classes(mixture, groups, space.lightness)
-    return Modelled(mixture, groups, selection, fit, unmet + unfinished)
+    return Modelled(mixture, groups, selection, fit, log_likelihood, unmet + unfinished)
 
 
 def _adapted(
@@ -88,19 +91,27 @@ def _adapted(
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
-        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), (few,))
+        fit = unchanged(start.mixture, cells)
+        return Modelled(start.mixture, start.groups, selection, fit, float(fit.finish.log_likelihoods[-1]), (few,))
     fit, unfinished = _fit(cells, space, n, config, start.mixture)
-    mixture = _coherent(fit, start.groups, space, images, config)
-    return Modelled(mixture, start.groups, selection, fit, unfinished)
+    mixture, log_likelihood = _coherent(fit, cells, start.groups, space, images, config)
+    return Modelled(mixture, start.groups, selection, fit, log_likelihood, unfinished)
 
 
 def _coherent(
-    fit: MixtureFit, groups: NDArray[np.intp], space: FeatureSpace, images: Sequence[Image], config: SegmentConfig
-) -> MixtureModel:
-    """The mixture, fitted further with a random field where one is asked for."""
-    if config.spatial == "none":
-        return fit.model
-    return coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
+    fit: MixtureFit,
+    cells: Cells,
+    groups: NDArray[np.intp],
+    space: FeatureSpace,
+    images: Sequence[Image],
+    config: SegmentConfig,
+) -> tuple[MixtureModel, float]:
+    """The mixture, fitted further with a random field where one is asked for, and the cells' mean log density."""
+    if config.has_field and len(cells):
+        model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
+        if model is not fit.model:
+            return model, float(unchanged(model, cells).finish.log_likelihoods[-1])
+    return fit.model, float(fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
 
 
 def _select(

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training, default_names
-from segment.coherence import coherent_labels
+from segment.coherence import coherent_labels, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -78,11 +78,11 @@ def segment_image(
     tell("counting colours")
     index = ColourIndex(working)
     space, cells = collect(index, config)
+    copy = working_copy(working)
     if start is not None:
         start.refuse_other(space, name_of(source))
     tell("fitting the mixture")
-    found = model_classes(cells, space, [working], config, start)
-    log_likelihood = float(found.fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
+    found = model_classes(cells, space, [copy], config, start)
     class_model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
@@ -93,14 +93,15 @@ def segment_image(
         black=working.black,
         white=working.white,
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
+        training=Training(1, round(cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
-    return finish(image, working, index, class_model, found, space, cells, config, tell)
+    return finish(image, working, copy, index, class_model, found, space, cells, config, tell)
 
 
 def finish(
     image: Image,
     working: Image,
+    copy: Image,
     index: ColourIndex,
     class_model: ClassModel,
     found: Modelled,
@@ -112,8 +113,8 @@ def finish(
     """The stages that follow once there are classes: labels, clean-up, statistics."""
     tell("labelling pixels")
     least = rejection_threshold(found.mixture, cells, config.reject)
-    if config.spatial == "field" and config.smoothness:
-        raw = coherent_labels(found.mixture, found.groups, space, working, index, smoothness=config.smoothness)
+    if config.has_field:
+        raw = coherent_labels(found.mixture, found.groups, space, working, index, copy, smoothness=config.smoothness)
         if config.reject:
             raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
     else:

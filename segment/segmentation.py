@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 from segment.class_models.model import ClassModel
+from segment.coherence import coherent_posteriors
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
@@ -91,14 +92,20 @@ class Segmentation:
         return class_colours(self.n_classes)
 
     def posteriors(self) -> NDArray[np.float32]:
-        """Probability of each class at each pixel by colour alone, before clean-up: (H, W, k), float32.
+        """Probability of each class at each pixel, before clean-up: (H, W, k), float32.
 
-        The probabilities of a pixel sum to 1; where there is no label they are 0.
+        Given its colour and, with ``spatial="field"``, its neighbours; by colour alone with ``spatial="none"``. The
+        probabilities of a pixel sum to 1; where it is not valid they are 0.
         """
         index = ColourIndex(self.working)
-        maps = index.spread(
-            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
-        )
+        if self.config.has_field and self.n_classes:
+            maps = coherent_posteriors(
+                self.model, self.groups, self.space, self.working, index, smoothness=self.config.smoothness
+            )
+        else:
+            maps = index.spread(
+                lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
+            )
         size = (self.image.width, self.image.height)
         if maps.shape[1::-1] != size:
             cv2 = load_cv2()

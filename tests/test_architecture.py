@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "setting": {"errors"},
     "config": {"errors", "setting"},
     "mixture": {"errors", "mixture"},
-    "spatial": {"errors", "spatial"},
+    "spatial": {"errors", "_opencv", "spatial"},
     "decoders": {"errors", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
@@ -41,7 +41,8 @@ ROOMS: dict[str, set[str]] = {
 }
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
-ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
+ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
+ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models", "coherence"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
@@ -63,6 +64,7 @@ LIBRARIES = {
     "cli": {"click"},
     "class_models": {"numpy"},
     "classes": {"numpy"},
+    "coherence": {"numpy"},
     "modelling": {"numpy"},
     "charts": {"numpy", "PIL"},
     "colours": {"numpy"},

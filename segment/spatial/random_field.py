@@ -89,7 +89,9 @@ class RandomField:
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, height)
         inner = slice(rows.start - top, rows.stop - top)
         around, own = self.carry[top:bottom], self.carry[rows]
-        factor = np.float32(self.smoothness * (1 + self.centre))  # the taps without their centre sum to 1 / (1 + centre)
+        factor = np.float32(
+            self.smoothness * (1 + self.centre)
+        )  # the taps without their centre sum to 1 / (1 + centre)
         middle = np.float32(self.taps[self.reach] ** 2)
         found = np.empty((len(q), rows.stop - rows.start, q.shape[2]), dtype=np.float32)
         for plane, out in zip(q, found, strict=True):
@@ -97,8 +99,8 @@ class RandomField:
             summed = cv2.sepFilter2D(given, -1, self.taps, self.taps, borderType=cv2.BORDER_CONSTANT)[inner]
             np.multiply(given[inner], middle, out=out)
             np.subtract(summed, out, out=out)
-            out *= own
-            out *= factor
+            np.multiply(out, own, out=out)
+            np.multiply(out, factor, out=out)
         return found
 
 
@@ -207,8 +209,8 @@ def _step(after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows:
     share = 1 / (1 + damping)
     damping *= share
     for plane, held in zip(target, q[:, rows], strict=True):
-        plane *= share
-        plane += cv2.log(np.maximum(held, np.float32(1e-30))) * damping
+        np.multiply(plane, share, out=plane)
+        np.add(plane, cv2.log(np.maximum(held, np.float32(1e-30))) * damping, out=plane)
     after[:, rows] = _normalised(target)
     return float(np.abs(after[:, rows] - q[:, rows]).sum()) / 2
 
