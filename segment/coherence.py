@@ -87,7 +87,7 @@ def coherent_mixture(
     q: list[Planes | None] = [None] * len(copies)
     odds = np.zeros((model.n_components, int(ends[-1])), dtype=np.float32)
     for _ in range(_STEPS):
-        logs = _logs(pool(em.posteriors().T, groups)).T
+        logs = _logs(pool(em.posteriors().T.astype(np.float64), groups)).T
         for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
             own = slice(ends[i] - len(cells[i]), ends[i])
             planes = np.zeros((len(logs), *copy.valid.shape), dtype=np.float32)

@@ -186,7 +186,7 @@ def iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter:
     Every pixel in turn takes the class that is most probable given its neighbours' present ones. Pixels that are no
     neighbours of each other move together, which changes nothing.
     """
-    labels = log_joint.argmax(axis=0)
+    labels: NDArray[np.intp] = log_joint.argmax(axis=0)
     classes = np.arange(len(log_joint))[:, None, None]
     step = field.reach + 1
     for _ in range(n_iter):
