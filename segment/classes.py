@@ -165,7 +165,8 @@ def apply_classes(
     tell("preprocessing")
     working = preprocess(image, config)
     tell("counting colours")
-    index = ColourIndex(working)
+    copy = working_copy(working) if config.has_field else working
+    index = ColourIndex(copy)
     space, cells = collect(index, config)
     model.refuse_other(space, name_of(source))
     fit = unchanged(model.mixture, cells)
@@ -173,7 +174,7 @@ def apply_classes(
     warnings = model.drift(log_likelihood) if len(cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
     found = Modelled(model.mixture, model.groups, selection, fit, log_likelihood, warnings)
-    return finish(image, working, working_copy(working), index, model, found, space, cells, config, tell)
+    return finish(image, working, copy, index, model, found, space, cells, config, tell)
 
 
 def _one_of(config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
@@ -203,10 +204,11 @@ def _part(
         image = replace(image, black=scale.black, white=scale.white)
     working = preprocess(image, config)
     tell(source, "counting colours")
-    space, cells = collect(ColourIndex(working), config)
+    copy = working_copy(working, kept)
+    space, cells = collect(ColourIndex(copy if config.has_field else working), config)
     return _Part(
         cells,
-        working_copy(working, kept),
+        copy,
         space,
         _Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred),
     )

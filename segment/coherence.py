@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,6 @@ def coherent_labels(
     groups: NDArray[np.intp],
     space: FeatureSpace,
     image: Image,
-    index: ColourIndex,
     copy: Image,
     *,
     smoothness: float,
@@ -124,8 +124,6 @@ def coherent_labels(
         The class 0..k-1 of each component, ascending.
     space : FeatureSpace
     image : Image
-    index : ColourIndex
-        Of the image.
     copy : Image
         Its :func:`working_copy`, or the image itself.
     smoothness : float, >= 0
@@ -150,14 +148,19 @@ def coherent_labels(
         where = np.flatnonzero((flat == 0) & image.valid.reshape(-1))
     else:
         where = np.flatnonzero(flat == 0)
+    if not len(where):
+        return large
     odds = _Upsampled(field.agreement(q), image.valid.shape)
+    open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
+    index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
     evidence = index.gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
 
-    def decide(some: NDArray[np.intp]) -> None:
-        flat[some] = (evidence(some) + odds.at(some)).argmax(axis=1) + 1
+    def decide(start: int) -> None:
+        at = np.arange(start, min(start + _BLOCK, len(where)))
+        flat[where[at]] = (evidence(at) + odds.at(where[at])).argmax(axis=1) + 1
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool_:
-        list(pool_.map(decide, (where[at : at + _BLOCK] for at in range(0, len(where), _BLOCK))))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(decide, range(0, len(where), _BLOCK)))
     return large
 
 

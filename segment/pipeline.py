@@ -76,9 +76,9 @@ def segment_image(
     tell("preprocessing")
     working = preprocess(image, config)
     tell("counting colours")
-    index = ColourIndex(working)
+    copy = working_copy(working) if config.has_field else working
+    index = ColourIndex(copy)
     space, cells = collect(index, config)
-    copy = working_copy(working)
     if start is not None:
         start.refuse_other(space, name_of(source))
     tell("fitting the mixture")
@@ -110,11 +110,17 @@ def finish(
     config: SegmentConfig,
     tell: Callable[[str], None],
 ) -> Segmentation:
-    """The stages that follow once there are classes: labels, clean-up, statistics."""
+    """The stages that follow once there are classes: labels, clean-up, statistics.
+
+    The colours and cells are those of the copy that the classes were fitted to.
+    """
     tell("labelling pixels")
+    if copy is not working and config.reject:  # its share is one of all pixels
+        index = ColourIndex(working)
+        cells = collect(index, config)[1]
     least = rejection_threshold(found.mixture, cells, config.reject)
     if config.has_field:
-        raw = coherent_labels(found.mixture, found.groups, space, working, index, copy, smoothness=config.smoothness)
+        raw = coherent_labels(found.mixture, found.groups, space, working, copy, smoothness=config.smoothness)
         if config.reject:
             raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
     else:
