@@ -212,8 +212,11 @@ class _Upsampled:
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
         down, across = down[:, None], across[:, None]
-        upper = self._rows[above * self._width + left] * (1 - across) + self._rows[above * self._width + right] * across
-        lower = self._rows[below * self._width + left] * (1 - across) + self._rows[below * self._width + right] * across
+        above, below = above * self._width, below * self._width
+        upper, lower = (
+            self._rows.take(row + left, axis=0) * (1 - across) + self._rows.take(row + right, axis=0) * across
+            for row in (above, below)
+        )
         return np.asarray(upper * (1 - down) + lower * down)
 
 
