@@ -49,7 +49,8 @@ class Segmentation:
     classes : tuple of ClassRow
         Area, share and mean colour of each class.
     fit : MixtureFit
-        How the mixture was found: log likelihoods, restarts, convergence. Its components are in the order of the fit.
+        How the mixture of colours alone was found: log likelihoods, restarts, convergence. Its components are in the
+        order of the fit. With the field EM goes on from there to `model`.
     space : FeatureSpace
         What the features are.
     working : Image
@@ -118,7 +119,8 @@ class Segmentation:
         """Log density of the mixture at each pixel's colour, before clean-up: (H, W), float32.
 
         In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
-        is the log likelihood of the fit. Low values are the colours that the mixture explains worst: anomalies.
+        is the log likelihood of the class model's training, if the mixture was fitted to all pixels: without the field,
+        or to an image that is its own working copy. Low values are the colours that the mixture explains worst.
         """
         if self.n_classes == 0:
             return np.full(self.label_image.shape, np.nan, dtype=np.float32)

@@ -95,7 +95,7 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
+@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", besides=("overwrite",))
 @click.option("--names", default="", metavar="NAME,...", help="What the classes are called, from the darkest on.")
 @click.option(
     "-o",
@@ -138,7 +138,7 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 @cli.command(cls=StagedCommand)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Loading", "Preprocessing", "Clean-up", "Output")
+@options_of("Loading", "Preprocessing", "Space", "Clean-up", "Output")
 @_OUTPUT
 @_DEBUG
 def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
