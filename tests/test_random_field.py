@@ -204,11 +204,10 @@ def photograph() -> NDArray[np.uint8]:
 def test_the_same_photograph_has_the_same_segments_at_any_size(
     photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment.coherence.working_copy.__defaults__", (2**14,))
-    photograph = cv2.resize(photograph, (700, len(photograph) // 2), interpolation=cv2.INTER_AREA)
+    monkeypatch.setattr("segment.coherence.working_copy.__defaults__", (2**16,))
     large = segment.segment_image(photograph, k=4).label_image
-    for width in (175, 350):
-        small = cv2.resize(photograph, (width, width * len(photograph) // 700), interpolation=cv2.INTER_AREA)
+    for width in (350, 700):
+        small = cv2.resize(photograph, (width, width * len(photograph) // 1400), interpolation=cv2.INTER_AREA)
         found = segment.segment_image(small, k=4).label_image
         again = cv2.resize(found, large.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         assert np.mean(again == large) > 0.98
