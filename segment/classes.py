@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training
+from segment.coherence import WORKING, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
 from segment.errors import ModelError, SettingsError
@@ -22,7 +23,6 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.modelling import Modelled, model_classes
 from segment.pipeline import collect, finish, name_of, preprocess, read_image
-from segment.preprocessor import shrink
 from segment.segmentation import Origin, Segmentation
 from segment.stopwatch import Stopwatch
 
@@ -31,7 +31,8 @@ __all__ = ["apply_classes", "fit_classes"]
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 _MANY = 2**21  # cells of all images that are kept as they are: some 200 MB
-_COPY = 256  # pixels on the longer side of what is kept of each image to choose the number of classes by
+_KEPT = 2**24  # pixels of several images, shrunk, that are kept for what neighbours say
+_LEAST_KEPT = 2**16  # and of each of many
 _FINE_BINS = 64  # along the widest feature, where there are more
 _OF_THE_FIT = ("Classes", "Features", "Mixture")
 
@@ -92,11 +93,12 @@ def fit_classes(
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
-    parts = [_part(source, config, tell) for source in several]
+    kept = min(WORKING, max(_KEPT // len(several), _LEAST_KEPT))
+    parts = [_part(source, config, tell, kept) for source in several]
     scale = _common_scale([part.scale for part in parts])
     for i, source in enumerate(several):
         if parts[i].scale.is_guess and parts[i].scale.dtype == scale.dtype and parts[i].scale != scale:
-            parts[i] = _part(source, config, tell, scale)
+            parts[i] = _part(source, config, tell, kept, scale)
     first = parts[0].space
     for source, part in zip(several, parts, strict=True):
         _refuse_other(part.space, first, name_of(source))
@@ -117,7 +119,7 @@ def fit_classes(
         black=scale.black,
         white=scale.white,
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=_training(found.mixture, cells, float(found.fit.finish.log_likelihoods[-1]), found.warnings + notes),
+        training=_training(found.mixture, cells, found.log_likelihood, found.warnings + notes),
     )
 
 
@@ -165,14 +167,16 @@ def apply_classes(
     tell("preprocessing")
     working = preprocess(image, config)
     tell("counting colours")
-    index = ColourIndex(working)
+    copy = working_copy(working) if config.has_field else working
+    index = ColourIndex(copy)
     space, cells = collect(index, config)
     model.refuse_other(space, name_of(source))
     fit = unchanged(model.mixture, cells)
-    warnings = model.drift(float(fit.finish.log_likelihoods[-1])) if len(cells) else ("no pixel is valid",)
+    log_likelihood = float(fit.finish.log_likelihoods[-1])
+    warnings = model.drift(log_likelihood) if len(cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
-    found = Modelled(model.mixture, model.groups, selection, fit, model.names, warnings)
-    result = finish(image, working, index, model, found, space, cells, config, tell)
+    found = Modelled(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
+    result = finish(image, working, copy, index, model, found, space, cells, config, tell)
     return replace(result, origin=Origin(name_of(source), ("apply", "MODEL", name_of(source)), tell.seconds))
 
 
@@ -194,19 +198,20 @@ def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str,
 
 
 def _part(
-    source: Source, config: SegmentConfig, tell: Callable[[Any, str], None], scale: _Scale | None = None
+    source: Source, config: SegmentConfig, tell: Callable[[Any, str], None], kept: int, scale: _Scale | None = None
 ) -> _Part:
-    """Read a training image, on the given scale where there is one."""
+    """Read a training image, on the given scale where there is one, and keep about that many pixels of it."""
     tell(source, "reading")
     image = read_image(source, config)
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     working = preprocess(image, config)
     tell(source, "counting colours")
-    space, cells = collect(ColourIndex(working), config)
+    copy = working_copy(working, kept)
+    space, cells = collect(ColourIndex(copy if config.has_field else working), config)
     return _Part(
         cells,
-        shrink(working, max_size=_COPY),
+        copy,
         space,
         _Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred),
     )

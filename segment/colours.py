@@ -107,36 +107,38 @@ class ColourIndex:
             out[~self._valid.reshape(-1)] = 0
         return out.reshape(*self._shape, *first.shape[1:])
 
-    def pick(self, function: Callable[[NDArray[Any]], NDArray[Any]], column: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """One of the values that a function has for every pixel's colour.
+    def gatherer(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
+        """The same for some pixels at a time.
 
         Parameters
         ----------
         function : callable
-            Takes colours, (m, n_channels) integers, and returns an array of shape (m, k), k > 0.
-        column : ndarray of shape (H, W), integers 0..k-1
-            Which of the k values to take.
+            Takes colours, (m, n_channels) integers, and returns an array of shape (m, k).
 
         Returns
         -------
-        ndarray of shape (H, W), of the function's dtype
-            0 where the pixel is not valid.
+        callable
+            Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
+            it gives for pixels that are not valid has no meaning.
         """
-        flat = column.reshape(-1)
-        out = np.zeros(len(self._pixels), function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype)).dtype)
-        if self._table is not None and self._table[0].size:
-            codes = self._table[0]
-            values = function(self._colours(codes))
-            place = np.zeros(int(codes[-1]) + 1, np.uint32)
-            place[codes] = np.arange(codes.size)
-            for rows in self._blocks():
-                out[rows] = values[place.take(self._encode(self._pixels[rows]), mode="clip"), flat[rows]]
-        elif self._table is None:
-            for rows in self._blocks():
-                codes, where = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
-                out[rows] = function(self._colours(codes))[where.reshape(-1), flat[rows]]
-        out[~self._valid.reshape(-1)] = 0
-        return out.reshape(self._shape)
+        if self._table is None:
+
+            def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
+                codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
+                return function(self._colours(codes))[place.reshape(-1)]
+
+            return found_anew
+        codes = self._table[0]
+        rows = np.zeros(
+            int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32
+        )  # memory is taken where there are colours
+        rows[codes] = np.arange(len(codes), dtype=np.int32)
+        values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+
+        def looked_up(where: NDArray[np.intp]) -> NDArray[Any]:
+            return values.take(rows.take(self._encode(self._pixels.take(where, axis=0)), mode="clip"), axis=0)
+
+        return looked_up
 
     def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The distinct codes in ascending order and the number of pixels of each."""

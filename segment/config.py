@@ -14,7 +14,7 @@ from segment.setting import COLOUR, FREE, MERGE, NAMING, Form, Setting, Span, me
 
 __all__ = ["GROUPS", "SegmentConfig", "settings"]
 
-GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Clean-up", "Output")
+GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", "Clean-up", "Output")
 
 
 def _setting(
@@ -180,6 +180,21 @@ class SegmentConfig:
     )
     max_iter: int = _setting(200, "Mixture", "Most EM iterations.", low=1)
 
+    spatial: str = _setting(
+        "field",
+        "Space",
+        "What neighbours count for: nothing, or a random field, in which pixels beside each other are likely of one "
+        "class.",
+        choices=("none", "field"),
+    )
+    smoothness: float = _setting(
+        12.0,
+        "Space",
+        "How much neighbours count in the field: the log odds (nats) that they give a pixel for their class if they "
+        "agree. More makes larger, rounder regions.",
+        high=100,
+    )
+
     smooth_radius: float = _setting(
         0.0005,
         "Clean-up",
@@ -223,6 +238,11 @@ class SegmentConfig:
         for setting in settings():
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
         self._check_together()
+
+    @property
+    def has_field(self) -> bool:
+        """Whether neighbours count for anything."""
+        return self.spatial == "field" and self.smoothness > 0
 
     @property
     def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.class_models.model import ClassModel
+from segment.coherence import coherent_mixture
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
 from segment.evidence import choose_classes
@@ -41,9 +42,11 @@ class Modelled:
     selection : Selection
         How many classes there are and why.
     fit : MixtureFit
-        How the mixture was found; its components are in the order of the fit.
+        How the mixture of colours alone was found; its components are in the order of the fit.
     names : tuple of str
         One for each class.
+    log_likelihood : float
+        Mean log density of the pixels under the mixture, in nats; 0 where there are none.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     """
@@ -53,6 +56,7 @@ class Modelled:
     selection: Selection
     fit: MixtureFit
     names: tuple[str, ...]
+    log_likelihood: float
     warnings: tuple[str, ...]
 
 
@@ -91,8 +95,10 @@ def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: 
         "area": lambda _, weights: -weights,
         "hue": lambda means, _: space.hue(means),
     }
-    mixture, groups = order_classes(fit.model, groups, keys[config.order])
-    return Modelled(mixture, groups, selection, fit, default_names(selection.chosen), unmet + unfinished)
+    mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config)
+    mixture, groups = order_classes(mixture, groups, keys[config.order])
+    names = default_names(selection.chosen)
+    return Modelled(mixture, groups, selection, fit, names, log_likelihood, unmet + unfinished)
 
 
 def _adapted(
@@ -103,9 +109,28 @@ def _adapted(
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
-        return Modelled(start.mixture, start.groups, selection, unchanged(start.mixture, cells), start.names, (few,))
+        fit = unchanged(start.mixture, cells)
+        worth = float(fit.finish.log_likelihoods[-1])
+        return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
     fit, unfinished = _fit(_counted(cells, space, images, config, selection), space, n, config, start.mixture)
-    return Modelled(fit.model, start.groups, selection, fit, start.names, unfinished)
+    mixture, worth = _coherent(fit, cells, start.groups, space, images, config)
+    return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
+
+
+def _coherent(
+    fit: MixtureFit,
+    cells: Cells,
+    groups: NDArray[np.intp],
+    space: FeatureSpace,
+    images: Sequence[Image],
+    config: SegmentConfig,
+) -> tuple[MixtureModel, float]:
+    """The mixture, fitted further with a random field where one is asked for, and the cells' mean log density."""
+    if config.has_field and len(cells):
+        model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
+        if model is not fit.model:
+            return model, float(unchanged(model, cells).finish.log_likelihoods[-1])
+    return fit.model, float(fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
 
 
 def _select(

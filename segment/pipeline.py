@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training
+from segment.coherence import coherent_labels, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -26,7 +27,7 @@ from segment.modelling import Modelled, model_classes
 from segment.postprocessor import postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Origin, Segmentation
-from segment.segmenter import label_cells, rejection_threshold
+from segment.segmenter import is_rejected, label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
 from segment.stopwatch import Stopwatch
 
@@ -78,13 +79,13 @@ def segment_image(
     tell("preprocessing")
     working = preprocess(image, config)
     tell("counting colours")
-    index = ColourIndex(working)
+    copy = working_copy(working) if config.has_field else working
+    index = ColourIndex(copy)
     space, cells = collect(index, config)
     if start is not None:
         start.refuse_other(space, name_of(source))
     tell("fitting the mixture")
-    found = model_classes(cells, space, [working], config, start)
-    log_likelihood = float(found.fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
+    found = model_classes(cells, space, [copy], config, start)
     class_model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
@@ -95,9 +96,9 @@ def segment_image(
         black=working.black,
         white=working.white,
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
+        training=Training(1, round(cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
-    result = finish(image, working, index, class_model, found, space, cells, config, tell)
+    result = finish(image, working, copy, index, class_model, found, space, cells, config, tell)
     command = ("run", name_of(source), *(("--start", "MODEL") if start else ()))
     return replace(result, origin=Origin(name_of(source), command, tell.seconds))
 
@@ -105,6 +106,7 @@ def segment_image(
 def finish(
     image: Image,
     working: Image,
+    copy: Image,
     index: ColourIndex,
     class_model: ClassModel,
     found: Modelled,
@@ -113,10 +115,21 @@ def finish(
     config: SegmentConfig,
     tell: Callable[[str], None],
 ) -> Segmentation:
-    """The stages that follow once there are classes: labels, clean-up, statistics."""
+    """The stages that follow once there are classes: labels, clean-up, statistics.
+
+    The colours and cells are those of the copy that the classes were fitted to.
+    """
     tell("labelling pixels")
+    if copy is not working and config.reject:  # its share is one of all pixels
+        index = ColourIndex(working)
+        cells = collect(index, config)[1]
     least = rejection_threshold(found.mixture, cells, config.reject)
-    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+    if config.has_field:
+        raw = coherent_labels(found.mixture, found.groups, space, working, copy, smoothness=config.smoothness)
+        if config.reject:
+            raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
+    else:
+        raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
     rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
     tell("cleaning up")
     cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)

@@ -37,8 +37,9 @@ def shrink(image: Image, *, max_size: int) -> Image:
     cv2 = load_cv2()
     size = tuple(max(1, round(side * max_size / longer)) for side in (image.width, image.height))
     pixels = cv2.resize(_filled(image), size, interpolation=cv2.INTER_AREA)
-    valid = image.valid
-    share = cv2.resize(valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    if image.valid.all():
+        return _with(image, pixels, np.ones(pixels.shape[:2], dtype=bool))
+    share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
     return _with(image, pixels, share >= 128)
 
 

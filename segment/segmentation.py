@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from threading import Lock
@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 from segment.class_models.model import ClassModel
+from segment.coherence import coherent_posteriors
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
 from segment.measurements import Table, measure_classes, measure_regions
-from segment.mixture.cells import Cells
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.palette import class_colours, ramp_colours
 from segment.preprocessor import enlarge
 from segment.products import plan_files
-from segment.segmenter import class_entropy, class_posteriors
+from segment.segmenter import class_posteriors, entropy
 from segment.statistics import ClassRow
 from segment.vectors import Shapes, trace_classes
 from segment.visualizer.layout import Legend, legend
@@ -40,7 +40,11 @@ from segment.writer import pipe_files, write_files
 
 __all__ = ["Origin", "Segmentation"]
 
+Maps = NDArray[np.float32]
+Indices = NDArray[np.intp]
+
 _ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
+_BLOCK = 2**16  # pixels handled at once
 _AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
 
 
@@ -82,7 +86,8 @@ class Segmentation:
     classes : tuple of ClassRow
         Area, share and mean colour of each class.
     fit : MixtureFit
-        How the mixture was found: log likelihoods, restarts, convergence. Its components are in the order of the fit.
+        How the mixture of colours alone was found: log likelihoods, restarts, convergence. Its components are in the
+        order of the fit. With the field EM goes on from there to `model`.
     space : FeatureSpace
         What the features are.
     working : Image
@@ -145,9 +150,10 @@ class Segmentation:
         return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
     def posteriors(self) -> NDArray[np.float32]:
-        """Probability of each class at each pixel by colour alone, before clean-up: (H, W, k), float32.
+        """Probability of each class at each pixel, before clean-up: (H, W, k), float32.
 
-        The probabilities of a pixel sum to 1; where there is no label they are 0.
+        Given its colour and, with ``spatial="field"``, its neighbours; by colour alone with ``spatial="none"``. The
+        probabilities of a pixel sum to 1; where it is not valid they are 0.
         """
         maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
         for number, part in enumerate(self.posterior_maps()):
@@ -156,37 +162,64 @@ class Segmentation:
 
     def posterior_maps(self) -> Iterator[NDArray[np.float32]]:
         """The probability of each class in turn, as in :meth:`posteriors`: (H, W), float32, one held at a time."""
-        index = ColourIndex(self.working)
         for number in range(self.n_classes):
-            yield self._map(index, partial(self._posterior, number), 0.0)
-
-    def _posterior(self, number: int, cells: Cells) -> NDArray[np.float64]:
-        return class_posteriors(self.model, self.groups, cells)[:, number]
+            yield self._posterior_map(partial(_column, number=number), 0.0)
 
     def uncertainty(self) -> NDArray[np.float32]:
-        """How unsure the class of each pixel is: the entropy of its posteriors, in bits, 0 to log2 k.
+        """How unsure the class of each pixel is: the entropy of its :meth:`posteriors`, in bits, 0 to log2 k.
 
         (H, W), float32; NaN where there is no label.
         """
-        return self._map(
-            ColourIndex(self.working), lambda cells: class_entropy(self.model, self.groups, cells), float("nan")
+        return self._posterior_map(lambda posteriors, _: entropy(posteriors), float("nan"))
+
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of each pixel's own class, as in :meth:`posteriors`: (H, W), float32; NaN where there is no label.
+
+        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
+        """
+        labels, size = self.label_image, (self.working.width, self.working.height)
+        if labels.shape[::-1] != size:
+            labels = load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT)
+        own = np.maximum(labels, 1).reshape(-1) - np.uint8(1)
+        values = self._posterior_map(lambda posteriors, at: posteriors[np.arange(len(at)), own[at]], float("nan"))
+        values[self.label_image == 0] = np.nan
+        return values
+
+    def _posterior_map(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
+        """What a function of the posteriors (n, k) of some pixels and of their numbers (n,) is at each pixel: (H, W)."""
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, nothing, dtype=np.float32)
+        values = np.empty(self.working.valid.size, dtype=np.float32)
+        for start in range(0, values.size, _BLOCK):
+            at = np.arange(start, min(start + _BLOCK, values.size))
+            values[at] = function(self._posteriors_at(at), at)
+        return self._enlarged(values.reshape(self.working.valid.shape), nothing)
+
+    @cached_property
+    def _posteriors_at(self) -> Callable[[Indices], Maps]:
+        """The posteriors (n, k) of some pixels of `working`, given by their numbers in row order."""
+        of = self.model, self.groups, self.space
+        if self.config.has_field:
+            return coherent_posteriors(*of, self.working, smoothness=self.config.smoothness)
+        return ColourIndex(self.working).gatherer(
+            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
         )
 
     def log_likelihood(self) -> NDArray[np.float32]:
         """Log density of the mixture at each pixel's colour, before clean-up: (H, W), float32.
 
         In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
-        is the log likelihood of the fit. Low values are the colours that the mixture explains worst: anomalies.
+        is the log likelihood of the class model's training, if the mixture was fitted to all pixels: without the field,
+        or to an image that is its own working copy. Low values are the colours that the mixture explains worst.
         """
-        return self._map(ColourIndex(self.working), self.model.score_samples, float("nan"))
-
-    def _map(
-        self, index: ColourIndex, function: Callable[[Cells], NDArray[np.floating]], nothing: float
-    ) -> NDArray[np.float32]:
-        """What a function of cells, (n,), is at each pixel: (H, W), of the size of the image."""
         if self.n_classes == 0:
-            return np.full(self.label_image.shape, nothing, dtype=np.float32)
-        values = index.spread(lambda colours: function(self.space.cells(colours)).astype(np.float32))
+            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
+        index = ColourIndex(self.working)
+        values = index.spread(lambda colours: self.model.score_samples(self.space.cells(colours)).astype(np.float32))
+        return self._enlarged(values, np.nan)
+
+    def _enlarged(self, values: Maps, nothing: float) -> Maps:
+        """A map of `working` at the size of the image, and `nothing` where there is no label."""
         if not self.working.valid.all():
             values[~self.working.valid] = nothing
         return enlarge(values, self.image, nothing=nothing).astype(np.float32, copy=False)
@@ -236,26 +269,6 @@ class Segmentation:
     def encoded_means(self) -> bytes:
         """Each class in its mean colour, transparent where there is no label, as the bytes of a PNG file."""
         return labels_as_png(self.label_image, self.mean_colours)
-
-    def confidence(self) -> NDArray[np.float32]:
-        """Probability of each pixel's own class by colour alone: (H, W), float32; NaN where there is no label.
-
-        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
-        """
-        if self.n_classes == 0:
-            return np.full(self.label_image.shape, np.nan, dtype=np.float32)
-        size = (self.working.width, self.working.height)
-        labels = self.label_image
-        if labels.shape[::-1] != size:
-            cv2 = load_cv2()
-            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        values = ColourIndex(self.working).pick(
-            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32),
-            np.maximum(labels, 1) - np.uint8(1),
-        )
-        values = enlarge(values, self.image)
-        values[self.label_image == 0] = np.nan
-        return values
 
     def shapes(self) -> Shapes:
         """The outlines of the classes, for :mod:`segment.vectors`. Found once."""
@@ -318,3 +331,7 @@ class Segmentation:
             pipe_files(folder, contents.values())
             return []
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)
+
+
+def _column(posteriors: Maps, _: Indices, number: int) -> Maps:
+    return posteriors[:, number]

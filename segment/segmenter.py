@@ -12,7 +12,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_entropy", "class_posteriors", "label_cells", "order_classes", "rejection_threshold"]
+__all__ = ["class_posteriors", "entropy", "is_rejected", "label_cells", "order_classes", "rejection_threshold"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -54,10 +54,10 @@ def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Float
     return posteriors if _is_plain(groups) else pool(posteriors, groups)
 
 
-def class_entropy(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
-    """How unsure the class of each cell is: the entropy of its class probabilities in bits, 0 to log2 k. (n,)."""
-    posteriors = class_posteriors(model, groups, cells)
-    return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, np.finfo(float).tiny))).sum(axis=1)))
+def entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How unsure the class of each row is: the entropy of its probabilities (n, k) in bits, 0 to log2 k. (n,)."""
+    tiny = np.finfo(posteriors.dtype).tiny
+    return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, tiny))).sum(axis=1)))
 
 
 def label_cells(
@@ -83,8 +83,13 @@ def label_cells(
     else:
         labels = (class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
     if least > -np.inf:
-        labels[_component_density(model, cells) < least] = 0
+        labels[is_rejected(model, cells, least)] = 0
     return labels
+
+
+def is_rejected(model: MixtureModel, cells: Cells, least: float) -> NDArray[np.bool_]:
+    """Whether the log density of each cell under the components alone, without noise, is below a threshold: (n,)."""
+    return np.asarray(_component_density(model, cells) < least)
 
 
 def rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> float:

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "naming": {"mixture"},
     "config": {"errors", "setting", "products"},
     "mixture": {"errors", "mixture"},
-    "spatial": {"errors", "spatial"},
+    "spatial": {"errors", "_opencv", "spatial"},
     "decoders": {"errors", "georeference", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
@@ -50,7 +50,9 @@ ROOMS: dict[str, set[str]] = {
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "naming", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["evidence"] = {*STAGES, "errors", "image", "mixture", "spatial"}
-ROOMS["modelling"] = {*STAGES, "evidence", "errors", "image", "config", "naming", "mixture", "spatial", "class_models"}
+ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
+ROOMS["modelling"] = {*STAGES, "evidence", "coherence", "errors", "image", "config", "naming", "mixture", "spatial"}
+ROOMS["modelling"] |= {"class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
 ROOMS["segmentation"].add("report")
@@ -79,6 +81,7 @@ LIBRARIES = {
     "cli": {"click"},
     "class_models": {"numpy"},
     "classes": {"numpy"},
+    "coherence": {"numpy"},
     "modelling": {"numpy"},
     "charts": {"numpy", "PIL"},
     "colours": {"numpy"},

@@ -350,8 +350,8 @@ def test_one_image_fitted_and_applied_is_that_image_segmented(
 
 def test_two_images_are_fitted_as_one_that_holds_both(photographs: dict[str, np.ndarray]) -> None:
     one, two = photographs["landscape"], photographs["sunset"][:120]
-    both = segment.segment_image(np.concatenate([one, two]), k=4).class_model
-    merged = segment.fit_classes([one, two], k=4)
+    both = segment.segment_image(np.concatenate([one, two]), k=4, spatial="none").class_model
+    merged = segment.fit_classes([one, two], k=4, spatial="none")
     np.testing.assert_allclose(merged.mixture.weights, both.mixture.weights, rtol=1e-6)
     np.testing.assert_allclose(merged.mixture.means, both.mixture.means, rtol=1e-6)
     np.testing.assert_allclose(merged.mixture.covariances, both.mixture.covariances, rtol=1e-5)

@@ -35,7 +35,7 @@ def test_its_mean_is_the_log_likelihood_of_the_fit(features: str, landscape: Pat
     with PilImage.open(landscape) as image:
         pixels = np.asarray(image.resize((90, 60)))
     result = segment_image(pixels, k=3, features=features)
-    expected = result.fit.finish.log_likelihoods[-1]
+    expected = result.class_model.training.log_likelihood
     assert result.log_likelihood().mean(dtype=float) == pytest.approx(expected, rel=1e-5)
 
 

@@ -125,7 +125,7 @@ def batch(
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
+@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", besides=("overwrite",))
 @click.option(
     "-o",
     "--output",
@@ -162,7 +162,7 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 @cli.command(cls=StagedCommand)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Loading", "Preprocessing", "Clean-up", "Output")
+@options_of("Loading", "Preprocessing", "Space", "Clean-up", "Output")
 @_OUTPUT
 @_JSON
 @_DEBUG

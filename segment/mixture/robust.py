@@ -7,6 +7,7 @@ from the mean weighs less (Peel & McLachlan 2000, Statistics and Computing 10, 3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -68,11 +69,12 @@ def noise_density(cells: Cells) -> float:
 
 
 def expectation(
-    prepared: list[tuple[Floats, Floats]], model: MixtureModel, noise_shares: Floats | None = None
+    prepared: Sequence[tuple[Floats, ...]], model: MixtureModel, noise_shares: Floats | None = None
 ) -> tuple[Sums, Floats]:
     """The E-step, as :func:`segment.mixture.em.expectation` has it.
 
-    Where several mixtures stand side by side in `model`, `noise_shares`, (n_runs,), has the share of noise in each.
+    A block of cells may have a third array, (k, b): what is added to the log weights of the components there. Where
+    several mixtures stand side by side in `model`, `noise_shares`, (n_runs,), has the share of noise in each.
     """
     shares = np.array([model.noise_share]) if noise_shares is None else noise_shares
     parameters, peaks = natural_parameters(model), log_peaks(model)
@@ -83,10 +85,12 @@ def expectation(
     moments = np.zeros_like(parameters)
     counts, log_scales = np.zeros((2, model.n_components))
     noise, log_likelihoods = np.zeros((2, len(shares)))
-    for weights, moment in prepared:
+    for weights, moment, *offsets in prepared:
         joint = parameters @ moment
         if tailed:
             joint, scales = student(joint, peaks, model.degrees_of_freedom, model.n_features)
+        for offset in offsets:
+            joint += offset
         runs = joint.reshape(len(shares), -1, len(weights))
         runs += within
         top = np.maximum(runs.max(axis=1), outside)

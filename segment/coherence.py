@@ -1,0 +1,298 @@
+"""Classes that hold together: the random field in the fit, and from a working copy to the full resolution."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment._opencv import load_cv2
+from segment.colours import ColourIndex
+from segment.features import FeatureSpace
+from segment.image import Image
+from segment.mixture.cells import Cells, merge
+from segment.mixture.combination import pool
+from segment.mixture.model import MixtureModel
+from segment.mixture.neighbours import NeighbourlyEM
+from segment.mixture.prior import Prior
+from segment.preprocessor import shrink
+from segment.spatial.random_field import RandomField, carried, mean_field
+
+__all__ = ["WORKING", "coherent_labels", "coherent_mixture", "coherent_posteriors", "working_copy"]
+
+Planes = NDArray[np.float32]
+
+WORKING = 2**19  # pixels of the copy that is labelled
+_FITTED = 2**17  # pixels of the copies that the mixture is fitted to, all together
+_LEAST = 2**14  # and of each of many
+_REACH = 2  # pixels of the copy, to the farthest neighbours; the weights' standard deviation is 1 pixel
+_ITERATIONS, _STILL = 12, 1e-3  # of the mean field: at most, and the mean change at which it stands still
+_STEPS, _MOVE = 20, 1e-2  # of EM with the field
+_BLOCK = 2**16  # pixels decided at once
+_TINY = 1e-30  # a posterior below this is no stronger evidence
+_EDGE = 2.0  # deviations within a class that the smoothed colours change from pixel to pixel, at a strong edge
+
+
+def working_copy(image: Image, pixels: int = WORKING) -> Image:
+    """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours."""
+    longer, area = max(image.height, image.width), image.height * image.width
+    return shrink(image, max_size=max(1, round(longer * math.sqrt(pixels / area)))) if area > pixels else image
+
+
+def coherent_mixture(
+    model: MixtureModel,
+    groups: NDArray[np.intp],
+    prior: Prior,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    *,
+    smoothness: float,
+) -> MixtureModel:
+    """The mixture after EM with a random field: the class priors of a pixel come from its neighbours' posteriors.
+
+    E-steps of the field and M-steps of the mixture take turns on copies of the images, some 65 thousand pixels together
+    for a few images. Classes whose colours overlap are told apart by where their pixels lie.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        Where to begin: the mixture of colours alone.
+    groups : ndarray of shape (K,), int
+        The class 0..k-1 of each component.
+    prior : Prior
+        That of the fit.
+    space : FeatureSpace
+    images : sequence of Image
+        Their working copies will do.
+    smoothness : float, >= 0
+        See :class:`segment.spatial.random_field.RandomField`.
+    """
+    copies = [working_copy(image, max(_FITTED // len(images), _LEAST)) for image in images]
+    if groups.max(initial=0) == 0 or not any(copy.valid.any() for copy in copies):
+        return model
+    whiten = _whitening(model)
+    cells, fields = [], []
+    for copy in copies:
+        index = ColourIndex(copy)
+        found = FeatureSpace(space.name, index.n_channels, index.black, index.white).cells(index.pixels)
+        cells.append(found[copy.valid.reshape(-1)])
+        features = (found.means @ whiten).astype(np.float32).reshape(*copy.valid.shape, -1)
+        fields.append(_field(copy, features, smoothness))
+    em = NeighbourlyEM(merge(*cells), model, prior)
+    ends = np.cumsum([len(part) for part in cells])
+    q: list[Planes | None] = [None] * len(copies)
+    odds = np.zeros((model.n_components, int(ends[-1])), dtype=np.float32)
+    for _ in range(_STEPS):
+        logs = _logs(pool(em.posteriors().T.astype(np.float64), groups)).T
+        for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
+            own = slice(ends[i] - len(cells[i]), ends[i])
+            planes = np.zeros((len(logs), *copy.valid.shape), dtype=np.float32)
+            planes[:, copy.valid] = logs[:, own]
+            q[i] = after = mean_field(planes, field, n_iter=1, start=q[i])
+            odds[:, own] = field.agreement(after)[:, copy.valid][groups]
+        em.step(odds)
+        if em.move < _MOVE:
+            break
+    return em.model
+
+
+def coherent_labels(
+    model: MixtureModel,
+    groups: NDArray[np.intp],
+    space: FeatureSpace,
+    image: Image,
+    copy: Image,
+    *,
+    smoothness: float,
+    smoothness_map: NDArray[np.generic] | None = None,
+) -> NDArray[np.uint8]:
+    """Label 1..k of each pixel, 0 where it is not valid: (H, W), uint8.
+
+    Where a pixel of the working copy and those around it have one label, so have the pixels of the image there. All
+    others take the class of highest posterior, from their own colour and the neighbours' agreement in the copy, which
+    is interpolated: borders are as sharp as the image.
+
+    Parameters
+    ----------
+    model : MixtureModel
+    groups : ndarray of shape (K,), int
+        The class 0..k-1 of each component, ascending.
+    space : FeatureSpace
+    image : Image
+    copy : Image
+        Its :func:`working_copy`, or the image itself.
+    smoothness : float, >= 0
+        See :class:`segment.spatial.random_field.RandomField`.
+    smoothness_map : array_like of shape (H, W), 0 to 1, optional
+        How much of it counts at each pixel.
+    """
+    if model.n_components == 0:
+        return np.zeros(image.valid.shape, dtype=np.uint8)
+    field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
+    labels: NDArray[np.uint8] = (q.argmax(axis=0) + 1).astype(np.uint8)
+    labels[~copy.valid] = 0
+    if copy.valid.shape == image.valid.shape:
+        return labels
+    cv2 = load_cv2()
+    window = np.ones((3, 3), dtype=np.uint8)
+    labels[cv2.dilate(labels, window) != cv2.erode(labels, window)] = 0  # decided below
+    large: NDArray[np.uint8] = cv2.resize(labels, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    flat = large.reshape(-1)
+    if not image.valid.all():
+        large[~image.valid] = 0
+        where = np.flatnonzero((flat == 0) & image.valid.reshape(-1))
+    else:
+        where = np.flatnonzero(flat == 0)
+    if not len(where):
+        return large
+    odds = _Upsampled(field.agreement(q), image.valid.shape)
+    open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
+    index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
+    evidence = index.gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
+
+    def decide(start: int) -> None:
+        at = np.arange(start, min(start + _BLOCK, len(where)))
+        flat[where[at]] = (evidence(at) + odds.at(where[at])).argmax(axis=1) + 1
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(decide, range(0, len(where), _BLOCK)))
+    return large
+
+
+def coherent_posteriors(
+    model: MixtureModel,
+    groups: NDArray[np.intp],
+    space: FeatureSpace,
+    image: Image,
+    *,
+    smoothness: float,
+) -> Callable[[NDArray[np.intp]], Planes]:
+    """Probability of each class at some pixels given their colours and their neighbours.
+
+    The parameters are those of :func:`coherent_labels`.
+
+    Returns
+    -------
+    callable
+        Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. What it gives for
+        pixels that are not valid has no meaning.
+    """
+    copy = working_copy(image)
+    field, q = _solved(model, groups, space, copy, smoothness, None)
+    if copy.valid.shape == image.valid.shape:
+        flat = q.reshape(len(q), -1)
+        return lambda at: flat[:, at].T
+    odds = _Upsampled(field.agreement(q), image.valid.shape)
+    evidence = ColourIndex(image).gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
+
+    def posteriors(at: NDArray[np.intp]) -> Planes:
+        logs = evidence(at) + odds.at(at)
+        logs -= logs.max(axis=1, keepdims=True)
+        np.exp(logs, out=logs)
+        logs /= logs.sum(axis=1, keepdims=True)
+        return np.asarray(logs)
+
+    return posteriors
+
+
+class _Upsampled:
+    """Planes (k, h, w) interpolated linearly to an image of another shape (H, W)."""
+
+    def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
+        self._rows = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
+        self._width = planes.shape[2]
+        self._large_width = shape[1]
+        self._down, self._across = (_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
+
+    def at(self, where: NDArray[np.intp]) -> Planes:
+        """The values at some pixels, given by their numbers in row order: (n, k)."""
+        row, column = np.divmod(where, self._large_width)
+        (above, below, down), (left, right, across) = (
+            [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
+        )
+        down, across = down[:, None], across[:, None]
+        above, below = above * self._width, below * self._width
+        upper, lower = (
+            self._rows.take(row + left, axis=0) * (1 - across) + self._rows.take(row + right, axis=0) * across
+            for row in (above, below)
+        )
+        return np.asarray(upper * (1 - down) + lower * down)
+
+
+def _positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
+    """For each of m pixels along an axis the two of n that it lies between, and the share of the second."""
+    at = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
+    first = np.minimum(at.astype(np.intp), max(n - 2, 0))
+    return first, np.minimum(first + 1, n - 1), (at - first).astype(np.float32)
+
+
+def _solved(
+    model: MixtureModel,
+    groups: NDArray[np.intp],
+    space: FeatureSpace,
+    copy: Image,
+    smoothness: float,
+    smoothness_map: NDArray[np.generic] | None,
+) -> tuple[RandomField, Planes]:
+    """The field of a working copy and the posteriors of its pixels."""
+    k = int(groups.max()) + 1
+    whiten = _whitening(model)
+
+    def known(colours: NDArray[np.generic]) -> Planes:
+        cells = space.cells(colours)
+        return np.concatenate([_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
+
+    values = ColourIndex(copy).gatherer(known)(np.arange(copy.valid.size))
+    logs = np.ascontiguousarray(values[:, :k].T).reshape(k, *copy.valid.shape)
+    features = np.ascontiguousarray(values[:, k:]).reshape(*copy.valid.shape, -1)
+    if smoothness_map is not None:
+        cv2 = load_cv2()
+        size = (copy.width, copy.height)
+        smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
+    field = _field(copy, features, smoothness, smoothness_map)
+    return field, mean_field(logs, field, n_iter=_ITERATIONS, tol=_STILL)
+
+
+def _evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Planes:
+    """Log posterior of each class by colour alone, (n, k). Noise may be of any class, by their weights."""
+    posteriors = model.posteriors(cells)
+    if model.noise_share:
+        noise = model.noise_posteriors(cells)[:, None]
+        posteriors = (1 - noise) * posteriors + noise * model.weights
+    return _logs(pool(posteriors, groups))
+
+
+def _logs(posteriors: NDArray[np.floating]) -> Planes:
+    return np.asarray(np.log(np.maximum(posteriors, _TINY), dtype=np.float32))
+
+
+def _field(
+    copy: Image, features: Planes, smoothness: float, smoothness_map: NDArray[np.generic] | None = None
+) -> RandomField:
+    """The field on a copy whose features (h, w, d) are in standard deviations within a class."""
+    return RandomField(carried(copy.valid, _edges(features, copy.valid), smoothness_map), smoothness, _REACH)
+
+
+def _edges(features: Planes, valid: NDArray[np.bool_]) -> Planes:
+    """Squared strength of the edge at each pixel, 1 for a strong one and 0 beside pixels that are not valid: (h, w)."""
+    cv2 = load_cv2()
+    squares = np.zeros(features.shape[:2], dtype=np.float32)
+    for plane in np.moveaxis(features, 2, 0):
+        smooth = cv2.GaussianBlur(np.ascontiguousarray(plane), (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
+        for axis in ((1, 0), (0, 1)):
+            slope = cv2.Sobel(smooth, -1, *axis, ksize=1, scale=0.5 / _EDGE, borderType=cv2.BORDER_REPLICATE)
+            squares += cv2.multiply(slope, slope)
+    if not valid.all():
+        squares[cv2.dilate((~valid).view(np.uint8), np.ones((7, 7), dtype=np.uint8)) > 0] = 0
+    return squares
+
+
+def _whitening(model: MixtureModel) -> NDArray[np.float64]:
+    """The matrix (d, d) that takes features to coordinates in which the components have variance 1 on average."""
+    within = np.tensordot(model.weights, model.covariances, axes=1)
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(within)).T)
