@@ -39,9 +39,15 @@ _EDGE = 2.0  # deviations within a class that the smoothed colours change from p
 
 
 def working_copy(image: Image, pixels: int = WORKING) -> Image:
-    """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours."""
+    """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours.
+
+    An image whose valid pixels are so scattered that most would be lost is its own copy.
+    """
     longer, area = max(image.height, image.width), image.height * image.width
-    return shrink(image, max_size=max(1, round(longer * math.sqrt(pixels / area)))) if area > pixels else image
+    if area <= pixels:
+        return image
+    copy = shrink(image, max_size=max(1, round(longer * math.sqrt(pixels / area))))
+    return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
 
 
 def coherent_mixture(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from threading import Lock
@@ -173,7 +173,7 @@ class Segmentation:
         return self._posterior_map(lambda posteriors, _: entropy(posteriors), float("nan"))
 
     def confidence(self) -> NDArray[np.float32]:
-        """Probability of each pixel's own class, as in :meth:`posteriors`: (H, W), float32; NaN where there is no label.
+        """Probability of each pixel's own class by :meth:`posteriors`: (H, W), float32; NaN where there is no label.
 
         Where the clean-up has changed the label, it is that of the class given instead, and may be small.
         """
@@ -186,7 +186,7 @@ class Segmentation:
         return values
 
     def _posterior_map(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
-        """What a function of the posteriors (n, k) of some pixels and of their numbers (n,) is at each pixel: (H, W)."""
+        """What a function of the posteriors (n, k) of some pixels and their numbers (n,) is at each pixel: (H, W)."""
         if self.n_classes == 0:
             return np.full(self.label_image.shape, nothing, dtype=np.float32)
         values = np.empty(self.working.valid.size, dtype=np.float32)
