@@ -13,7 +13,7 @@ from segment.class_models.model import ClassModel
 from segment.coherence import coherent_mixture
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
-from segment.evidence import choose_classes
+from segment.choice import choose_classes
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells

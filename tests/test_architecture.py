@@ -49,9 +49,9 @@ ROOMS: dict[str, set[str]] = {
 }
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "naming", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
-ROOMS["evidence"] = {*STAGES, "errors", "image", "mixture", "spatial"}
+ROOMS["choice"] = {*STAGES, "errors", "image", "mixture", "spatial"}
 ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
-ROOMS["modelling"] = {*STAGES, "evidence", "coherence", "errors", "image", "config", "naming", "mixture", "spatial"}
+ROOMS["modelling"] = {*STAGES, "choice", "coherence", "errors", "image", "config", "naming", "mixture", "spatial"}
 ROOMS["modelling"] |= {"class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
@@ -86,7 +86,7 @@ LIBRARIES = {
     "charts": {"numpy", "PIL"},
     "colours": {"numpy"},
     "comparison": {"numpy", "sklearn"},
-    "evidence": {"numpy"},
+    "choice": {"numpy"},
     "features": {"numpy"},
     "image": {"numpy"},
     "palette": {"numpy"},
