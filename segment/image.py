@@ -55,6 +55,15 @@ class Image:
         """Width of the interval that one stored value stands for: 1 for integers, 0 for float32."""
         return 0.0 if self.pixels.dtype.kind == "f" else 1.0
 
+    def as_bytes(self) -> NDArray[np.uint8]:
+        """The pixels in 8 bits, from black to white."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        scaled = (self.pixels.astype(np.float32) - np.float32(self.black)) * np.float32(
+            255.0 / (self.white - self.black)
+        )
+        return np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled).astype(np.uint8)
+
     @classmethod
     def from_array(
         cls,

@@ -40,10 +40,7 @@ def colour_labels(
 
 def display(image: Image) -> Picture:
     """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
-    pixels = image.pixels
-    if pixels.dtype != np.uint8:
-        scaled = (pixels.astype(np.float64) - image.black) * (255.0 / (image.white - image.black))
-        pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    pixels = image.as_bytes()
     if image.is_grey:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if image.valid.all():
