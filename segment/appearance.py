@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from segment._opencv import load_cv2
 from segment.image import Image
 
-__all__ = ["colour_maps", "smooth_maps", "texture_maps"]
+__all__ = ["colour_maps", "oriented_maps", "smooth_maps", "texture_maps"]
 
 Maps = NDArray[np.float32]
 
 _TEXTURE_SCALES = (1.0, 2.0)  # pixels
 _TEXTURE_POOL = 4.0  # pixels: standard deviation of the Gaussian that gathers texture
+_ORIENTED_SCALES = (0.7, 1.5)  # pixels
+_ORIENTED_POOL = 3.0  # pixels
 _BILATERAL = (5, 12.0, 3.0)  # window in pixels; standard deviations in units of CIELAB and in pixels
 
 
@@ -45,7 +47,7 @@ def smooth_maps(colours: Maps) -> Maps:
 def texture_maps(lightness: NDArray[np.float32]) -> Maps:
     """How strongly the lightness (H, W), in 0..100, varies around each pixel, at two scales: (2, H, W), float32.
 
-    The gradient's magnitude at a scale, times the scale, is taken to ``log(1 + x)`` and averaged over a neighbourhood.
+    The gradient's magnitude at a scale, times the scale, is averaged over a neighbourhood and taken to ``log(1 + x)``.
     """
     cv2 = load_cv2()
     edge = cv2.BORDER_REPLICATE
@@ -54,6 +56,21 @@ def texture_maps(lightness: NDArray[np.float32]) -> Maps:
         smooth = cv2.GaussianBlur(lightness, (0, 0), scale, borderType=edge)
         across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=scale / 2, borderType=edge)
         down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=scale / 2, borderType=edge)
-        energy = np.log1p(cv2.magnitude(across, down))
-        maps.append(cv2.GaussianBlur(energy, (0, 0), _TEXTURE_POOL, borderType=edge))
+        energy = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), _TEXTURE_POOL, borderType=edge)
+        maps.append(np.log1p(energy))
+    return np.stack(maps)
+
+
+def oriented_maps(lightness: NDArray[np.float32]) -> Maps:
+    """How strongly the lightness (H, W), in 0..100, varies in four directions at two scales: (8, H, W), float32."""
+    cv2 = load_cv2()
+    edge = cv2.BORDER_REPLICATE
+    half = np.float32(np.sqrt(0.5))
+    maps = []
+    for scale in _ORIENTED_SCALES:
+        smooth = cv2.GaussianBlur(lightness, (0, 0), scale, borderType=edge)
+        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=scale / 2, borderType=edge)
+        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=scale / 2, borderType=edge)
+        for change in (across, down, half * (across + down), half * (across - down)):
+            maps.append(np.log1p(cv2.GaussianBlur(np.abs(change), (0, 0), _ORIENTED_POOL, borderType=edge)))
     return np.stack(maps)

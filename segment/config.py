@@ -66,6 +66,20 @@ class SegmentConfig:
         low=1,
         high=16,
     )
+    regions: int | str = _setting(
+        0,
+        "Classes",
+        "Divide the image into so many connected regions instead of classes; auto into those that a person would draw. "
+        "0 makes classes.",
+        high=10_000,
+        choices=("auto",),
+    )
+    coherence: str = _setting(
+        "pixel",
+        "Classes",
+        "What is given to a class as a whole: each pixel, by its colour, or each region that the image divides into.",
+        choices=("pixel", "region"),
+    )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
     max_pixels: int = _setting(
@@ -167,8 +181,8 @@ class SegmentConfig:
         ("segmented", "labels"),
         "Output",
         "What to write: the picture side by side with its segments, the label image, a picture of how unusual each "
-        "pixel is, the classes as a model for other images.",
-        choices=("segmented", "labels", "likelihood", "model"),
+        "pixel is, the classes as a model for other images, and with --regions the contour map.",
+        choices=("segmented", "labels", "likelihood", "model", "ucm"),
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
@@ -186,11 +200,29 @@ class SegmentConfig:
                     f"{setting.name} ({setting.option}): only with k = auto, but k is {self.k}; got {value}. "
                     "Give -k auto."
                 )
+            mode = self._making_idle(setting)
+            if mode and value != setting.default:
+                raise SettingsError(
+                    f"{setting.name} ({setting.option}): has no effect with {mode}; got {value}. Leave it out."
+                )
+        if self.regions == 0 and "ucm" in self.save:
+            raise SettingsError("save (--save): ucm only with regions; got regions 0. Give --regions auto.")
+        if self.regions != 0 and {"likelihood", "model"} & set(self.save):
+            raise SettingsError("save (--save): segmented, labels or ucm with regions; got " + ",".join(self.save) + ".")
         if self.criterion == "entropy" and self.components_per_class > 1:
             raise SettingsError(
                 "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "
                 f"itself; got {self.components_per_class}."
             )
+
+    def _making_idle(self, setting: Setting) -> str:
+        """The setting because of which this one would be ignored; empty if there is none."""
+        if self.regions != 0 and (
+            setting.group in ("Features", "Mixture", "Clean-up")
+            or (setting.group == "Classes" and setting.name not in ("regions", "seed"))
+        ):
+            return "regions"
+        return "coherence region" if self.coherence == "region" and setting.group == "Clean-up" else ""
 
     @classmethod
     def of(cls, **values: Any) -> SegmentConfig:

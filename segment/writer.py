@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_labels", "encode_picture", "file_name", "refuse_existing", "result_names", "write_files"]
+__all__ = ["encode_labels", "encode_picture", "encode_values", "file_name", "refuse_existing", "result_names", "write_files"]
 
 _SUFFIXES = {"model": ".json"}
 _PANELS = frozenset({"segmented", "compared"})
@@ -38,22 +38,33 @@ def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
 
 
 def encode_labels(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) -> bytes:
-    """A label image as the bytes of a palette PNG whose pixel values are the labels.
+    """A label image as the bytes of a PNG whose pixel values are the labels: with a palette, or above 255 in 16 bits.
 
     Parameters
     ----------
-    label_image : ndarray of shape (H, W), integers 0..k, k <= 255
+    label_image : ndarray of shape (H, W), integers 0..k, k <= 65535
     colours : ndarray of shape (k, 3), uint8
         The colour that a viewer shows for each class. No label, 0, is transparent.
     """
     from PIL import Image as PilImage
 
+    if len(colours) > 255:
+        return encode_values(label_image.astype("uint16", order="C"))
     image = PilImage.fromarray(label_image.astype("uint8", order="C", copy=False))
     # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
     image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
     buffer = io.BytesIO()
     hidden = {} if label_image.all() else {"transparency": 0}
     image.save(buffer, "PNG", compress_level=1, **hidden)
+    return buffer.getvalue()
+
+
+def encode_values(values: NDArray[np.uint16]) -> bytes:
+    """Values (H, W) as the bytes of a grey PNG of 16 bits."""
+    from PIL import Image as PilImage
+
+    buffer = io.BytesIO()
+    PilImage.fromarray(values).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

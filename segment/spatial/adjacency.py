@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.spatial.regions import components
-
-__all__ = ["Adjacency", "find_adjacency", "region_sums"]
+__all__ = ["Adjacency", "find_adjacency", "region_sums", "sparse_region_sums"]
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -38,39 +36,6 @@ class Adjacency:
         low, high = np.sort(region[self.pairs], axis=1).T
         apart = low != high
         return _added_up(n_regions, low[apart], high[apart], self.borders[apart])
-
-    def merged_to(self, n_regions: int, areas: Floats) -> Ids:
-        """Merge the regions with the weakest borders between them until at most so many are left, in rounds.
-
-        In each round those pairs are merged that are the weakest of either's: the mean of the first map along the
-        border, times the smaller area to the power 0.3, so that small regions go first.
-
-        Parameters
-        ----------
-        n_regions : int
-        areas : ndarray of shape (self.n_regions,), float64
-
-        Returns
-        -------
-        ndarray of shape (self.n_regions,), int
-            The new number of each region. More are left than asked for only where no two of them touch.
-        """
-        found = np.arange(self.n_regions)
-        graph = replace(self)
-        while graph.n_regions > n_regions and len(graph.pairs):
-            low, high = graph.pairs.T
-            cost = graph.borders[:, 1] / graph.borders[:, 0] * np.minimum(areas[low], areas[high]) ** 0.3
-            rank = np.empty(len(cost), dtype=np.intp)
-            rank[np.argsort(cost, kind="stable")] = np.arange(len(cost))
-            best = np.full(graph.n_regions, len(cost))
-            np.minimum.at(best, low, rank)
-            np.minimum.at(best, high, rank)
-            mutual = np.flatnonzero((best[low] == rank) & (best[high] == rank))
-            most = max(1, min(graph.n_regions - n_regions, graph.n_regions // 8))
-            chosen = mutual[np.argsort(rank[mutual])[:most]]
-            region, n = components(graph.n_regions, low[chosen], high[chosen])
-            found, areas, graph = region[found], np.bincount(region, areas, n), graph.contracted(region, n)
-        return found
 
 
 def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Adjacency:
@@ -103,6 +68,19 @@ def region_sums(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]
     places = labels[inside]
     sums = [np.bincount(places, each[inside], n_regions) for each in maps]
     return np.array(sums).reshape(len(maps), n_regions).T
+
+
+def sparse_region_sums(labels: Ids, n_regions: int, maps: NDArray[np.float32]) -> Floats:
+    """The same of many maps (c, h, w) of half the size, rounded up: each of their pixels counts for those it covers."""
+    from scipy.sparse import csr_matrix
+
+    height, width = labels.shape
+    place = (np.arange(height)[:, None] // 2) * maps.shape[2] + np.arange(width) // 2
+    inside = labels >= 0
+    n_places = maps.shape[1] * maps.shape[2]
+    entries = np.ones(np.count_nonzero(inside), dtype=np.float32)
+    covered = csr_matrix((entries, (labels[inside], place[inside])), shape=(n_regions, n_places))
+    return np.asarray(covered @ maps.reshape(len(maps), -1).T, dtype=np.float64)
 
 
 def _added_up(n_regions: int, low: Ids, high: Ids, values: Floats) -> Adjacency:

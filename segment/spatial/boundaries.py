@@ -9,48 +9,49 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 
-__all__ = ["basins", "boundary_strength", "resized"]
+__all__ = ["basins", "boundary_strengths", "resized"]
 
 Map = NDArray[np.float32]
 Labels = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 _ORIENTATIONS = 4
+_LARGE = 3.0  # pixels: Gaussians of this width and more are taken of a copy of half the size,
+_SMALL = 16  # pixels: unless its shorter side is less than this
 _BLUR = 0.75  # pixels: what is left of a boundary's place between two pixels before regions are drawn
 _APART = 5  # pixels: two minima closer than this are one
 
 
-def boundary_strength(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> Map:
+def boundary_strengths(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Map]:
     """The largest change of all maps together across a line through each pixel, over lines in four directions.
 
     At each scale the maps are smoothed by a Gaussian, the absolute derivatives across the line are added up over the
     maps and multiplied by the scale, so that edges of all widths count alike (Lindeberg 1998, Int. J. Comput. Vis. 30).
-    The scales are averaged. Posteriors, which sum to 1, so give the change of what the pixels are.
+    Of posteriors, which sum to 1, that is the change of what the pixels are.
 
     Parameters
     ----------
     maps : iterable of ndarray of shape (H, W), float32
-    sigmas : tuple of float, > 0
+        At least one.
+    sigmas : tuple of float, > 0, ascending
         Standard deviations of the Gaussians, in pixels. The large ones are measured on smaller copies.
 
     Returns
     -------
-    ndarray of shape (H, W), float32, >= 0
+    list of ndarray of shape (H, W), float32, >= 0
+        One for each scale.
     """
     totals: dict[float, NDArray[np.float32]] = {}
     shape = (0, 0)
     for values in maps:
         shape = values.shape
         smaller, factor = values, 1
-        for sigma in sorted(sigmas):
-            while sigma / factor >= 3 and min(smaller.shape) >= 16:
+        for sigma in sigmas:
+            while sigma / factor >= _LARGE and min(smaller.shape) >= _SMALL:
                 smaller, factor = resized(smaller, (-(-smaller.shape[0] // 2), -(-smaller.shape[1] // 2))), 2 * factor
             changes = _changes(smaller, sigma / factor)
             totals[sigma] = totals[sigma] + changes if sigma in totals else changes
-    strength = np.zeros(shape, dtype=np.float32)
-    for changes in totals.values():
-        strength += resized(changes.max(axis=0), shape)
-    return strength / np.float32(max(len(totals), 1))
+    return [resized(changes.max(axis=0), shape) for changes in totals.values()]
 
 
 def _changes(values: Map, sigma: float) -> NDArray[np.float32]:

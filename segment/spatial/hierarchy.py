@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SettingsError
+from segment.spatial.merging import members
 
 __all__ = ["RegionHierarchy"]
 
@@ -43,6 +44,11 @@ class RegionHierarchy:
         """Number of fine regions."""
         return int(self.label_image.max(initial=0))
 
+    @property
+    def n_least(self) -> int:
+        """Number of regions after all merges: of the parts that do not touch."""
+        return self.n_fine - len(self.merges)
+
     def count(self, level: float) -> int:
         """The number of regions of a cut at this cost."""
         return self.n_fine - int(np.searchsorted(self.costs, level, side="right"))
@@ -73,10 +79,9 @@ class RegionHierarchy:
         SettingsError
             If there are fewer fine regions than n, or more parts that do not touch.
         """
-        least = self.n_fine - len(self.merges)
-        if not least <= n <= self.n_fine:
+        if not self.n_least <= n <= self.n_fine:
             raise SettingsError(
-                f"regions: a number from {least}, the parts that do not touch, to {self.n_fine}, the finest regions of "
+                f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest regions of "
                 f"this image; got {n}."
             )
         return self._painted(self.n_fine - n)
@@ -100,21 +105,8 @@ class RegionHierarchy:
             contours[one][border] = np.maximum(contours[one][border], joined[place.reshape(-1)])
         return contours
 
-    def members(self, n_merged: int) -> tuple[Ids, int]:
-        """The region 0..n - 1 that each fine region is in after so many merges, (m,), and their number n."""
-        root = np.arange(self.n_fine + n_merged)
-        made = np.arange(n_merged) + self.n_fine
-        root[self.merges[:n_merged, 0]] = made
-        root[self.merges[:n_merged, 1]] = made
-        while not np.array_equal(further := root[root], root):
-            root = further
-        _, first, numbers = np.unique(root[: self.n_fine], return_index=True, return_inverse=True)
-        rank = np.empty(len(first), dtype=np.intp)
-        rank[np.argsort(first)] = np.arange(len(first))
-        return rank[numbers.reshape(-1)], len(first)
-
     def _painted(self, n_merged: int) -> Labels:
-        region, _ = self.members(n_merged)
+        region, _ = members(self.n_fine, self.merges[:n_merged])
         table = np.zeros(self.n_fine + 1, dtype=np.int32)
         table[1:] = region + 1
         return table[self.label_image]
