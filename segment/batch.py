@@ -78,6 +78,8 @@ class Outcome:
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why it failed; empty where it did not.
+    n_regions : int
+        How many regions the image was divided into; 0 where it has classes.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -90,6 +92,7 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
+    n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -195,6 +198,8 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
+    if config.regions != 0 and model is None:
+        return _attempted(job, config, _divided, tell, debug)
     return _attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
 
 
@@ -242,6 +247,15 @@ def _segmented(
         names=result.class_model.names,
         choice=result.selection.sentence if result.selection.candidates else "",
     )
+
+
+def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.regional import segment_regions
+
+    result = segment_regions(job.source, config, tell=tell)
+    tell("writing")
+    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    return Outcome(job, tuple(paths), warnings=result.warnings, n_regions=result.n_regions)
 
 
 def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:

@@ -208,7 +208,9 @@ class SegmentConfig:
         if self.regions == 0 and "ucm" in self.save:
             raise SettingsError("save (--save): ucm only with regions; got regions 0. Give --regions auto.")
         if self.regions != 0 and {"likelihood", "model"} & set(self.save):
-            raise SettingsError("save (--save): segmented, labels or ucm with regions; got " + ",".join(self.save) + ".")
+            raise SettingsError(
+                "save (--save): segmented, labels or ucm with regions; got " + ",".join(self.save) + "."
+            )
         if self.criterion == "entropy" and self.components_per_class > 1:
             raise SettingsError(
                 "components_per_class (--components-per-class): 1 with the criterion entropy, which finds the number "

@@ -82,15 +82,15 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
     half = (-(-shape[0] // 2), -(-shape[1] // 2))
     halved = np.stack([resized(each, half) for each in maps])
     scatter = np.array((*_SCATTER[: len(colours)], *_SCATTER[3:]))
-    found = [
-        _posteriors(_mixture(maps, k, scatter, seed + number), halved) for number, k in enumerate(_COMPONENTS)
-    ]
+    found = [_posteriors(_mixture(maps, k, scatter, seed + number), halved) for number, k in enumerate(_COMPONENTS)]
     textons = _principal(oriented_maps(resized(lightness, half)))
     texton_scatter = np.full(len(textons), _TEXTON_SCATTER)
     found.append(_posteriors(_mixture(textons, _TEXTONS, texton_scatter, seed + len(_COMPONENTS)), textons))
     sigmas = tuple(sigma / 2 for sigma in _SIGMAS)
     colour_like = np.concatenate(found[:-1])
-    mixture = [resized(each, shape) / np.float32(len(_COMPONENTS)) for each in boundary_strengths(colour_like, sigmas=sigmas)]
+    mixture = [
+        resized(each, shape) / np.float32(len(_COMPONENTS)) for each in boundary_strengths(colour_like, sigmas=sigmas)
+    ]
     texton = np.mean(boundary_strengths(found[-1], sigmas=_SIGMAS), axis=0)
     light = boundary_strengths([lightness / np.float32(_COLOUR_UNITS[0])], sigmas=_SIGMAS)
     edges = [each / np.float32(unit) for each, unit in zip(colours[1:], _COLOUR_UNITS[1:], strict=False)]
@@ -107,7 +107,12 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
         frame[edge] += 1
     lab = [*colours, *[np.zeros(shape, np.float32)] * (3 - len(colours))]
     inner = [np.ones(shape, np.float32), *lab, *(each**2 for each in lab), rows, columns, *texture, strength, frame]
-    return Evidence(strength, cues, inner, np.concatenate([_padded(each, k) for each, k in zip(found, (*_COMPONENTS, _TEXTONS), strict=True)]))
+    return Evidence(
+        strength,
+        cues,
+        inner,
+        np.concatenate([_padded(each, k) for each, k in zip(found, (*_COMPONENTS, _TEXTONS), strict=True)]),
+    )
 
 
 def _padded(posteriors: Maps, k: int) -> Maps:

@@ -55,9 +55,7 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHiera
     return hierarchy_of(source if isinstance(source, Image) else Image.from_array(source), seed=seed)
 
 
-def hierarchy_of(
-    image: Image, *, seed: int = 0, tell: Callable[[str], None] = lambda _: None
-) -> RegionHierarchy:
+def hierarchy_of(image: Image, *, seed: int = 0, tell: Callable[[str], None] = lambda _: None) -> RegionHierarchy:
     """The same for an Image; `tell` is called with the name of each stage as it begins."""
     tell("finding regions")
     factor = min(1.0, math.sqrt(_WORKING / (image.height * image.width)))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training, default_names
+from segment.coherence import WholeRegions
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -22,7 +23,7 @@ from segment.image import Image
 from segment.loader import load_image
 from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
-from segment.postprocessor import postprocess
+from segment.postprocessor import Cleaned, postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import label_cells, rejection_threshold
@@ -79,6 +80,10 @@ def segment_image(
     space, cells = collect(index, config)
     if start is not None:
         start.refuse_other(space, name_of(source))
+    whole = None
+    if config.coherence == "region":
+        whole = WholeRegions.of(working, index, space, seed=config.seed, tell=tell)
+        cells = whole.cells
     tell("fitting the mixture")
     found = model_classes(cells, space, [working], config, start)
     log_likelihood = float(found.fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
@@ -94,7 +99,7 @@ def segment_image(
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=Training(1, round(cells.total_weight), log_likelihood, log_likelihood),
     )
-    return finish(image, working, index, class_model, found, space, cells, config, tell)
+    return finish(image, working, index, class_model, found, space, cells, config, tell, whole)
 
 
 def finish(
@@ -107,14 +112,23 @@ def finish(
     cells: Cells,
     config: SegmentConfig,
     tell: Callable[[str], None],
+    whole: WholeRegions | None = None,
 ) -> Segmentation:
-    """The stages that follow once there are classes: labels, clean-up, statistics."""
+    """The stages that follow once there are classes: labels, clean-up, statistics.
+
+    `whole` are the regions that `cells` stand for, where each is to be of one class.
+    """
     tell("labelling pixels")
     least = rejection_threshold(found.mixture, cells, config.reject)
-    raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+    if whole is not None:
+        raw = whole.paint(label_cells(found.mixture, cells, found.groups, least=least))
+    else:
+        raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
     rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
-    tell("cleaning up")
-    cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
+    cleaned = Cleaned(raw, 0.0)
+    if whole is None:
+        tell("cleaning up")
+        cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, found.selection.chosen)
     return Segmentation(

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["class_colours", "colour_labels", "compared", "display", "log_likelihood_picture", "side_by_side"]
+__all__ = [
+    "class_colours",
+    "colour_labels",
+    "compared",
+    "contour_picture",
+    "display",
+    "log_likelihood_picture",
+    "regions_side_by_side",
+    "side_by_side",
+]
 
 Picture = NDArray[np.uint8]
 
@@ -24,6 +33,7 @@ _PICTURE = (960, 900)  # largest width and height of each of the two pictures, i
 _SMALL = 320  # pictures whose longer side is shorter are enlarged to this
 _THIN = 16  # least width and height, in pixels
 _MARGIN = 24
+_BORDER = (255, 64, 0)  # of regions, drawn on the original
 _TEXT = 22
 
 
@@ -101,6 +111,43 @@ def compared(
     pictures = [(title, _scaled(image, size))]
     pictures += [(words, _scaled_labels(label_image, colours, size)) for words, label_image in segmentations]
     return _panel(pictures, [f"class {label}" for label in range(1, n_classes + 1)])
+
+
+def regions_side_by_side(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
+    """The original with the borders of regions, beside the regions in their mean colours.
+
+    Parameters
+    ----------
+    image : Image
+    label_image : ndarray of shape (H, W), integers 0..n
+        Regions; 0 is none.
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    size = _panel_size(image.height, image.width)
+    original = _scaled(image, size)
+    labels = load_cv2().resize(label_image.astype(np.int32), size, interpolation=load_cv2().INTER_NEAREST_EXACT)
+    counts = np.maximum(np.bincount(labels.ravel()), 1)
+    flat = original.reshape(-1, 3)
+    means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in flat.T], axis=1)
+    means[0] = 255
+    mean_colours = np.rint(means).astype(np.uint8)[labels]
+    borders = np.zeros(labels.shape, dtype=bool)
+    borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    borders[1:] |= labels[1:] != labels[:-1]
+    outlined = np.where(borders[..., None], np.array(_BORDER, dtype=np.uint8), original)
+    n = int(label_image.max(initial=0))
+    return _panel([(title, outlined), (f"{n} regions" if n != 1 else "1 region", mean_colours)], ())
+
+
+def contour_picture(contours: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """A contour map (H, W), 0..1, as 16-bit values: 65535 for 1."""
+    return np.asarray(np.rint(np.clip(contours, 0, 1) * 65535), dtype=np.uint16)
 
 
 def log_likelihood_picture(values: NDArray[np.floating]) -> Picture:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_labels", "encode_picture", "encode_values", "file_name", "refuse_existing", "result_names", "write_files"]
+__all__ = [
+    "encode_labels",
+    "encode_picture",
+    "encode_values",
+    "file_name",
+    "refuse_existing",
+    "result_names",
+    "write_files",
+]
 
 _SUFFIXES = {"model": ".json"}
 _PANELS = frozenset({"segmented", "compared"})

@@ -25,11 +25,12 @@ ROOMS: dict[str, set[str]] = {
     "setting": {"errors"},
     "config": {"errors", "setting"},
     "mixture": {"errors", "mixture"},
-    "spatial": {"errors", "spatial"},
+    "spatial": {"errors", "_opencv", "spatial"},
     "decoders": {"errors", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
     "preprocessor": COMMON,
+    "appearance": COMMON,
     "colours": COMMON,
     "features": COMMON | {"mixture"},
     "segmenter": COMMON | {"mixture"},
@@ -42,11 +43,15 @@ ROOMS: dict[str, set[str]] = {
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
+ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
+ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
+ROOMS["coherence"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
+ROOMS["regional"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models", "comparison"}
+ROOMS["batch"] = {"errors", "config", "writer", "pipeline", "classes", "class_models", "comparison", "regional"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -54,6 +59,8 @@ ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 LIBRARIES = {
     "mixture": {"numpy", "scipy"},
     "spatial": {"numpy"},
+    "spatial.adjacency": {"numpy", "scipy"},
+    "spatial.boundaries": {"numpy", "scipy", "skimage"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},
@@ -65,7 +72,12 @@ LIBRARIES = {
     "classes": {"numpy"},
     "modelling": {"numpy"},
     "charts": {"numpy", "PIL"},
+    "appearance": {"numpy"},
+    "coherence": {"numpy"},
     "colours": {"numpy"},
+    "evidence": {"numpy"},
+    "grouping": {"numpy"},
+    "regional": {"numpy"},
     "comparison": {"numpy", "sklearn"},
     "features": {"numpy"},
     "image": {"numpy"},

@@ -62,12 +62,13 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
     For each INPUT two files are written: STEM_segmented.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
+    With --regions the image is divided into connected regions instead, whatever their colours.
+
     Example: segment run landscape.jpg -k 4
     """
     model, config = _started(start, given)
     jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
+    _mention_default(given, config, model)
     return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
 
 
@@ -88,14 +89,21 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     model, config = _started(start, given)
     found = find_images(folder, recursive=recursive, leave_out=output)
     jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
+    _mention_default(given, config, model)
     return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=True, debug=debug)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", besides=("overwrite",))
+@options_of(
+    "Classes",
+    "Loading",
+    "Preprocessing",
+    "Features",
+    "Mixture",
+    besides=("overwrite",),
+    leave_out=("regions", "coherence"),
+)
 @click.option("--names", default="", metavar="NAME,...", help="What the classes are called, from the darkest on.")
 @click.option(
     "-o",
@@ -158,7 +166,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save",))
+@options_of(*GROUPS, leave_out=("save", "regions", "coherence"))
 @_OUTPUT
 @_DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
@@ -186,8 +194,16 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
 
     model = load_class_model(start)
     config = config_from(given, **model.settings)
+    if config.regions != 0:
+        raise SettingsError(f"regions (--regions): not with --start; got {config.regions}. Leave one out.")
     model.refuse_settings(config)
     return model, config
+
+
+def _mention_default(given: dict[str, Any], config: SegmentConfig, model: ClassModel | None) -> None:
+    """Say how many classes there will be where nobody said so."""
+    if given["k"] is None and model is None and config.regions == 0:
+        say(f"No -k given: {config.k} classes.")
 
 
 def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, bar: bool, debug: bool) -> int:

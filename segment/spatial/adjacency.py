@@ -67,7 +67,7 @@ def region_sums(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]
     inside = labels >= 0
     places = labels[inside]
     sums = [np.bincount(places, each[inside], n_regions) for each in maps]
-    return np.array(sums).reshape(len(maps), n_regions).T
+    return np.array(sums, dtype=np.float64).reshape(len(maps), n_regions).T
 
 
 def sparse_region_sums(labels: Ids, n_regions: int, maps: NDArray[np.float32]) -> Floats:
@@ -89,4 +89,4 @@ def _added_up(n_regions: int, low: Ids, high: Ids, values: Floats) -> Adjacency:
     kept, place = np.unique(code, return_inverse=True)
     sums = [np.bincount(place.reshape(-1), column, len(kept)) for column in values.T]
     pairs = np.stack(np.divmod(kept, max(n_regions, 1)), axis=1).astype(np.intp)
-    return Adjacency(n_regions, pairs, np.array(sums).reshape(values.shape[1], len(kept)).T)
+    return Adjacency(n_regions, pairs, np.array(sums, dtype=np.float64).reshape(values.shape[1], len(kept)).T)

@@ -1,4 +1,4 @@
-"""How strong a boundary runs through each pixel, measured on maps of what is at the pixels, and regions between them."""
+"""How strong a boundary runs through each pixel of maps of what is there, and the regions between boundaries."""
 
 from __future__ import annotations
 

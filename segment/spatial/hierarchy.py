@@ -81,8 +81,8 @@ class RegionHierarchy:
         """
         if not self.n_least <= n <= self.n_fine:
             raise SettingsError(
-                f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest regions of "
-                f"this image; got {n}."
+                f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest "
+                f"regions of this image; got {n}."
             )
         return self._painted(self.n_fine - n)
 

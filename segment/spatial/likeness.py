@@ -62,7 +62,7 @@ def features(adjacency: Adjacency, sums: Floats) -> Floats:
     strength = along[:, _STRENGTH]
     image_strength = max(float(adjacency.borders[:, _STRENGTH].sum() / max(length.sum(), 1.0)), 1e-3)
     uneven = np.sqrt(np.maximum(along[:, _STRENGTH + 1] - strength**2, 0))
-    roots = np.sqrt(means)
+    roots = np.sqrt(np.maximum(means, 0))
     hellinger = np.stack(
         [np.sqrt(np.maximum(1 - (roots[low, k] * roots[high, k]).sum(axis=1), 0)) for k in MIXTURES], axis=1
     )

@@ -65,7 +65,7 @@ def _filled(labels: Labels) -> Labels:
     )
     donors = np.zeros(int(nearest.max()) + 1, dtype=np.int32)
     donors[nearest[labels > 0]] = labels[labels > 0]
-    return donors[nearest]
+    return np.asarray(donors[nearest])
 
 
 def _close_lines(labels: Labels, otherwise: Labels) -> None:
@@ -76,9 +76,7 @@ def _close_lines(labels: Labels, otherwise: Labels) -> None:
     rows, columns = np.nonzero(labels <= 0)
     found = otherwise[rows, columns]
     for down, across in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-        near = labels[
-            np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1)
-        ]
+        near = labels[np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1)]
         found = np.where(near > 0, near, found)
     labels[rows, columns] = found
 
@@ -96,7 +94,7 @@ def _connected(labels: Labels) -> Labels:
         joining = stray[source] & ~stray[target]
         source, target, border = source[joining], target[joining], border[joining]
         if not source.size:
-            return runs.paint(graph.label[graph.origin])
+            return runs.paint(graph.label[graph.origin]).astype(np.int32, copy=False)
         order = np.lexsort((target, -border, source))
         first = np.diff(source[order], prepend=-1) != 0
         label = graph.label.copy()

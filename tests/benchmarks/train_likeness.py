@@ -103,7 +103,7 @@ def learn(images: list[Lesson]) -> Floats:
     return weights
 
 
-def _recipe(cues: Floats, n_regions: int) -> Floats:  # noqa: ARG001
+def _recipe(cues: Floats, n_regions: int) -> Floats:
     strength = cues[:, :3].sum(axis=1) / 3 + cues[:, CUES.index("light 1")] + cues[:, CUES.index("light 4")]
     return (strength + cues[:, CUES.index("hellinger 32")]) * np.exp(0.1 * cues[:, CUES.index("smaller area")])
 
