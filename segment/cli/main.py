@@ -190,12 +190,12 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     """The model to start from, if there is one, and the settings."""
     if start is None:
         return None, config_from(given)
+    if given["regions"] is not None:
+        raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
     from segment.class_models.file import load_class_model
 
     model = load_class_model(start)
     config = config_from(given, **model.settings)
-    if config.regions != 0:
-        raise SettingsError(f"regions (--regions): not with --start; got {config.regions}. Leave one out.")
     model.refuse_settings(config)
     return model, config
 
