@@ -291,7 +291,7 @@ def test_refining_keeps_every_region_in_one_piece():
     small = np.where(small == 0, small.max() + 1, small).astype(np.int32)
     pieces = np.zeros_like(small)
     for number in np.unique(small):
-        parts, n = connected(small == number)
+        parts, _ = connected(small == number)
         pieces[parts > 0] = parts[parts > 0] + pieces.max()
     pixels = rng.integers(0, 256, (100, 133, 3), dtype=np.uint8)
     valid = np.ones((100, 133), bool)
