@@ -76,10 +76,8 @@ class Outcome:
         What the classes are called.
     choice : str
         Which number of classes was chosen and why; empty where it was given.
-    error : str
-        Why it failed; empty where it did not.
-    n_regions : int
-        How many regions the image was divided into; 0 where it has classes.
+    error : str, empty where there was none
+    n_regions : int, 0 where there are classes instead
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -198,9 +196,8 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
-    if config.regions != 0 and model is None:
-        return _attempted(job, config, _divided, tell, debug)
-    return _attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
+    classes = partial(_segmented, model=model, adapt=adapt)
+    return _attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
 
 
 def compare_job(
@@ -252,10 +249,9 @@ def _segmented(
 def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
     from segment.regional import segment_regions
 
-    result = segment_regions(job.source, config, tell=tell)
-    tell("writing")
-    paths = result.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
-    return Outcome(job, tuple(paths), warnings=result.warnings, n_regions=result.n_regions)
+    found = segment_regions(job.source, config, tell=tell)
+    paths = tuple(found.save(job.folder, stem=job.stem, suffix=job.picture_suffix))
+    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
 
 
 def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:

@@ -17,7 +17,7 @@ from segment.mixture.cells import Cells, pooled
 
 __all__ = ["WholeRegions"]
 
-_LEVEL = 0.2  # of the hierarchy: finer than a person would draw, so that no region holds two classes
+_LEVEL = 0.3  # of the hierarchy: finer than a person would draw, so that no region holds two classes
 _SAMPLE = 200_000  # pixels that the regions' means and scatters are taken from
 
 
