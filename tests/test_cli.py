@@ -312,7 +312,7 @@ def test_too_many_pixels_are_refused(program: Program) -> None:
         (["run", "a.png", "--denoise", "blur"], "Invalid value for '--denoise': 'blur' is not one of 'none', "),
         (
             ["run", "a.png", "--save", "all"],
-            "save (--save): one or more of segmented, labels, likelihood, model; got 'all'.",
+            "save (--save): one or more of segmented, labels, likelihood, model, ucm; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
