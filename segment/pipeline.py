@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training, default_names
-from segment.coherence import WholeRegions
+from segment.whole_regions import WholeRegions
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown

@@ -45,7 +45,7 @@ ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "wr
 ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
 ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
-ROOMS["coherence"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
+ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["regional"] = set(ROOMS)
@@ -73,7 +73,7 @@ LIBRARIES = {
     "modelling": {"numpy"},
     "charts": {"numpy", "PIL"},
     "appearance": {"numpy"},
-    "coherence": {"numpy"},
+    "whole_regions": {"numpy"},
     "colours": {"numpy"},
     "evidence": {"numpy"},
     "grouping": {"numpy"},
