@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from segment.comparison import Comparison, compare_image
     from segment.config import SegmentConfig
     from segment.errors import DependencyError, ImageError, ModelError, OutputError, SegmentError, SettingsError
+    from segment.grouping import region_hierarchy
     from segment.image import Image
     from segment.loader import load_image
     from segment.mixture.estimator import GaussianMixture
     from segment.mixture.fitting import MixtureFit, fit_mixture
     from segment.mixture.model import MixtureModel
     from segment.pipeline import segment_image
+    from segment.regional import RegionSegmentation, segment_regions
     from segment.segmentation import Segmentation
+    from segment.spatial.hierarchy import RegionHierarchy
 
 __version__ = "0.1.0"
 
@@ -41,6 +44,8 @@ _HOMES = {
     "MixtureModel": "segment.mixture.model",
     "ModelError": "segment.errors",
     "OutputError": "segment.errors",
+    "RegionHierarchy": "segment.spatial.hierarchy",
+    "RegionSegmentation": "segment.regional",
     "SegmentConfig": "segment.config",
     "SegmentError": "segment.errors",
     "Segmentation": "segment.segmentation",
@@ -52,7 +57,9 @@ _HOMES = {
     "load_class_model": "segment.class_models.file",
     "load_image": "segment.loader",
     "save_class_model": "segment.class_models.file",
+    "region_hierarchy": "segment.grouping",
     "segment_image": "segment.pipeline",
+    "segment_regions": "segment.regional",
 }
 
 __all__ = [
@@ -66,6 +73,8 @@ __all__ = [
     "MixtureModel",
     "ModelError",
     "OutputError",
+    "RegionHierarchy",
+    "RegionSegmentation",
     "SegmentConfig",
     "SegmentError",
     "Segmentation",
@@ -77,8 +86,10 @@ __all__ = [
     "fit_mixture",
     "load_class_model",
     "load_image",
+    "region_hierarchy",
     "save_class_model",
     "segment_image",
+    "segment_regions",
 ]
 
 

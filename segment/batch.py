@@ -87,6 +87,8 @@ class Outcome:
         Why it failed; empty where it did not.
     pixels : tuple of int
         The area of each class.
+    n_regions : int
+        How many there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
     """
@@ -100,6 +102,7 @@ class Outcome:
     choice: str = ""
     error: str = ""
     pixels: tuple[int, ...] = ()
+    n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
 
 
@@ -205,7 +208,8 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
-    return _attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
+    classes = partial(_segmented, model=model, adapt=adapt)
+    return _attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
 
 
 def compare_job(
@@ -251,6 +255,14 @@ def _segmented(
         pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
     )
+
+
+def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.regional import segment_regions
+
+    found = segment_regions(job.source, config, tell=tell)
+    paths = tuple(found.save(job.folder, stem=job.stem, suffix=job.picture_suffix))
+    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
 
 
 def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:

@@ -22,9 +22,9 @@ from segment.mixture.fitting import unchanged
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.modelling import Modelled, model_classes
+from segment.origin import Origin, Stopwatch
 from segment.pipeline import collect, finish, name_of, preprocess, read_image
-from segment.segmentation import Origin, Segmentation
-from segment.stopwatch import Stopwatch
+from segment.segmentation import Segmentation
 
 __all__ = ["apply_classes", "fit_classes"]
 

@@ -22,6 +22,7 @@ from segment.mixture.neighbours import NeighbourlyEM
 from segment.mixture.prior import Prior
 from segment.preprocessor import shrink
 from segment.spatial.random_field import RandomField, carried, mean_field
+from segment.spatial.upsampling import Upsampled
 
 __all__ = ["WORKING", "coherent_labels", "coherent_mixture", "coherent_posteriors", "working_copy"]
 
@@ -156,7 +157,7 @@ def coherent_labels(
         where = np.flatnonzero(flat == 0)
     if not len(where):
         return large
-    odds = _Upsampled(field.agreement(q), image.valid.shape)
+    odds = Upsampled(field.agreement(q), image.valid.shape)
     open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
     index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
     evidence = index.gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
@@ -193,7 +194,7 @@ def coherent_posteriors(
     if copy.valid.shape == image.valid.shape:
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
-    odds = _Upsampled(field.agreement(q), image.valid.shape)
+    odds = Upsampled(field.agreement(q), image.valid.shape)
     evidence = ColourIndex(image).gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
@@ -204,37 +205,6 @@ def coherent_posteriors(
         return np.asarray(logs)
 
     return posteriors
-
-
-class _Upsampled:
-    """Planes (k, h, w) interpolated linearly to an image of another shape (H, W)."""
-
-    def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
-        self._rows = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
-        self._width = planes.shape[2]
-        self._large_width = shape[1]
-        self._down, self._across = (_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
-
-    def at(self, where: NDArray[np.intp]) -> Planes:
-        """The values at some pixels, given by their numbers in row order: (n, k)."""
-        row, column = np.divmod(where, self._large_width)
-        (above, below, down), (left, right, across) = (
-            [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
-        )
-        down, across = down[:, None], across[:, None]
-        above, below = above * self._width, below * self._width
-        upper, lower = (
-            self._rows.take(row + left, axis=0) * (1 - across) + self._rows.take(row + right, axis=0) * across
-            for row in (above, below)
-        )
-        return np.asarray(upper * (1 - down) + lower * down)
-
-
-def _positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
-    """For each of m pixels along an axis the two of n that it lies between, and the share of the second."""
-    at = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
-    first = np.minimum(at.astype(np.intp), max(n - 2, 0))
-    return first, np.minimum(first + 1, n - 1), (at - first).astype(np.float32)
 
 
 def _solved(

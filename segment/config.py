@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segment.errors import SettingsError
 from segment.products import LABEL_FORMATS, PRODUCTS, products_in_words
+from segment.rules import refuse_conflicts
 from segment.setting import COLOUR, FREE, MERGE, NAMING, Form, Setting, Span, merge_of, naming_of
 
 __all__ = ["GROUPS", "SegmentConfig", "settings"]
@@ -91,6 +91,20 @@ class SegmentConfig:
         "What a class is called in tables, legends and models; may be repeated. The numbers are those of a run without "
         "--merge.",
         form=NAMING,
+    )
+    regions: int | str = _setting(
+        0,
+        "Classes",
+        "Divide the image into so many connected regions instead of classes; auto into those that a person would draw. "
+        "0 makes classes.",
+        high=10_000,
+        choices=("auto",),
+    )
+    coherence: str = _setting(
+        "pixel",
+        "Classes",
+        "What is given to a class as a whole: each pixel, by its colour, or each region that the image divides into.",
+        choices=("pixel", "region"),
     )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
@@ -237,12 +251,12 @@ class SegmentConfig:
     def __post_init__(self) -> None:
         for setting in settings():
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
-        self._check_together()
+        refuse_conflicts(self, settings())
 
     @property
     def has_field(self) -> bool:
         """Whether neighbours count for anything."""
-        return self.spatial == "field" and self.smoothness > 0
+        return self.spatial == "field" and self.smoothness > 0 and self.coherence == "pixel"
 
     @property
     def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -253,46 +267,6 @@ class SegmentConfig:
     def namings(self) -> tuple[tuple[int, str], ...]:
         """Label and name of each name."""
         return tuple(naming_of(text) for text in self.name)
-
-    def _check_labels(self) -> None:
-        """Refuse labels that cannot be, that are given twice, and a name for two classes."""
-        most = self.k if isinstance(self.k, int) else self.k_range[1]
-        merged = [label for _, labels in self.merges for label in labels]
-        for what, labels in (("merge", merged), ("name", [label for label, _ in self.namings])):
-            wrong = [label for label in labels if label > most or labels.count(label) > 1]
-            if wrong:
-                raise SettingsError(f"{what} (--{what}): each of the classes 1 to {most} at most once; got {wrong[0]}.")
-        names = [name for name in (*(name for name, _ in self.merges), *(name for _, name in self.namings)) if name]
-        wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
-        if wrong_names:
-            raise SettingsError(
-                f"name (--name): a name of its own for each class, and not 'class' and a number; got {wrong_names[0]}."
-            )
-
-    def _check_together(self) -> None:
-        """Refuse settings that would be ignored."""
-        self._check_labels()
-        for setting in settings():
-            value = getattr(self, setting.name)
-            if self.k != "auto" and setting.name in ("k_range", "criterion") and value != setting.default:
-                raise SettingsError(
-                    f"{setting.name} ({setting.option}): only with k = auto, but k is {self.k}; got {value}. "
-                    "Give -k auto."
-                )
-            if self.prior == "conjugate" and setting.name in ("shrinkage", "tails") and value != setting.default:
-                raise SettingsError(
-                    f"{setting.name} ({setting.option}): only with the prior pooled; got {value} with the prior "
-                    "conjugate. Leave out one of them."
-                )
-        if self.criterion in ("entropy", "variational") and self.components_per_class > 1:
-            raise SettingsError(
-                f"components_per_class (--components-per-class): 1 with the criterion {self.criterion}, which finds "
-                f"the number itself; got {self.components_per_class}."
-            )
-        if self.criterion == "variational" and self.covariance_type != "full":
-            raise SettingsError(
-                f"covariance_type (--covariance-type): full with the criterion variational; got {self.covariance_type}."
-            )
 
     @classmethod
     def of(cls, **values: Any) -> SegmentConfig:

@@ -13,6 +13,8 @@ from segment.georeference import NOWHERE, Georeference
 
 __all__ = ["Image"]
 
+_ROWS = 256  # that are converted at once: no full-size copy in floating point
+
 
 @dataclass(frozen=True)
 class Image:
@@ -61,6 +63,17 @@ class Image:
     def step(self) -> float:
         """Width of the interval that one stored value stands for: 1 for integers, 0 for float32."""
         return 0.0 if self.pixels.dtype.kind == "f" else 1.0
+
+    def as_bytes(self) -> NDArray[np.uint8]:
+        """The pixels in 8 bits, from black to white."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        out = np.empty(self.pixels.shape, dtype=np.uint8)
+        factor = 255.0 / (self.white - self.black)
+        for start in range(0, self.height, _ROWS):
+            rows = slice(start, start + _ROWS)
+            out[rows] = np.clip(np.rint((self.pixels[rows].astype(np.float64) - self.black) * factor), 0, 255)
+        return out
 
     @classmethod
     def from_array(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["labels_as_npz", "labels_as_png", "labels_as_tiff"]
+__all__ = ["labels_as_npz", "labels_as_png", "labels_as_tiff", "shares_as_png"]
 
 _NODATA, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXT = 42113, 34264, 34735, 34736, 34737
 _COLUMNS = 256  # that are compressed at once
@@ -42,6 +42,16 @@ def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1, **hidden)
+    return buffer.getvalue()
+
+
+def shares_as_png(values: NDArray[np.floating]) -> bytes:
+    """Values (H, W), 0 to 1, as the bytes of a grey PNG of 16 bits, with 65535 for 1."""
+    import numpy as np
+    from PIL import Image as PilImage
+
+    buffer = io.BytesIO()
+    PilImage.fromarray(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.choice import choose_classes
 from segment.class_models.model import ClassModel
 from segment.coherence import coherent_mixture
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
-from segment.choice import choose_classes
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells

@@ -24,12 +24,13 @@ from segment.image import Image
 from segment.loader import load_image, load_stream
 from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
-from segment.postprocessor import postprocess
+from segment.origin import Origin, Stopwatch
+from segment.postprocessor import Cleaned, postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
-from segment.segmentation import Origin, Segmentation
+from segment.segmentation import Segmentation
 from segment.segmenter import is_rejected, label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
-from segment.stopwatch import Stopwatch
+from segment.whole_regions import WholeRegions
 
 __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
 
@@ -84,6 +85,10 @@ def segment_image(
     space, cells = collect(index, config)
     if start is not None:
         start.refuse_other(space, name_of(source))
+    whole = None
+    if config.coherence == "region":
+        whole = WholeRegions.of(working, index, space, seed=config.seed, tell=tell)
+        cells = whole.cells
     tell("fitting the mixture")
     found = model_classes(cells, space, [copy], config, start)
     class_model = ClassModel(
@@ -98,7 +103,7 @@ def segment_image(
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=Training(1, round(cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
-    result = finish(image, working, copy, index, class_model, found, space, cells, config, tell)
+    result = finish(image, working, copy, index, class_model, found, space, cells, config, tell, whole)
     command = ("run", name_of(source), *(("--start", "MODEL") if start else ()))
     return replace(result, origin=Origin(name_of(source), command, tell.seconds))
 
@@ -114,25 +119,31 @@ def finish(
     cells: Cells,
     config: SegmentConfig,
     tell: Callable[[str], None],
+    whole: WholeRegions | None = None,
 ) -> Segmentation:
     """The stages that follow once there are classes: labels, clean-up, statistics.
 
-    The colours and cells are those of the copy that the classes were fitted to.
+    The colours and cells are those of the copy that the classes were fitted to. `whole` are the regions
+    that `cells` stand for, where each is to be of one class.
     """
     tell("labelling pixels")
     if copy is not working and config.reject:  # its share is one of all pixels
         index = ColourIndex(working)
         cells = collect(index, config)[1]
     least = rejection_threshold(found.mixture, cells, config.reject)
-    if config.has_field:
+    if whole is not None:
+        raw = whole.paint(label_cells(found.mixture, cells, found.groups, least=least))
+    elif config.has_field:
         raw = coherent_labels(found.mixture, found.groups, space, working, copy, smoothness=config.smoothness)
         if config.reject:
             raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
     else:
         raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
     rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
-    tell("cleaning up")
-    cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
+    cleaned = Cleaned(raw, 0.0)
+    if whole is None:
+        tell("cleaning up")
+        cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, len(found.names))
     return Segmentation(

@@ -16,7 +16,7 @@ from segment._opencv import load_cv2
 from segment.errors import SettingsError
 from segment.image import Image
 
-__all__ = ["DENOISERS", "denoise", "enlarge", "shrink", "to_greyscale"]
+__all__ = ["DENOISERS", "denoise", "enlarge", "filled", "shrink", "to_greyscale"]
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 
@@ -36,7 +36,7 @@ def shrink(image: Image, *, max_size: int) -> Image:
         return image
     cv2 = load_cv2()
     size = tuple(max(1, round(side * max_size / longer)) for side in (image.width, image.height))
-    pixels = cv2.resize(_filled(image), size, interpolation=cv2.INTER_AREA)
+    pixels = cv2.resize(filled(image), size, interpolation=cv2.INTER_AREA)
     if image.valid.all():
         return _with(image, pixels, np.ones(pixels.shape[:2], dtype=bool))
     share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
@@ -86,7 +86,7 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     if method == "none" or length < 1 / 3:
         return image
     filters = {"gaussian": _gaussian, "median": _median, "bilateral": _bilateral}
-    filtered = filters[method](_filled(image), length, image.white - image.black)
+    filtered = filters[method](filled(image), length, image.white - image.black)
     return _with(image, filtered, image.valid)
 
 
@@ -130,7 +130,7 @@ def _bilateral(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDAr
     return (filtered if pixels.dtype.kind == "f" else np.rint(filtered)).astype(pixels.dtype)  # type: ignore[no-any-return]
 
 
-def _filled(image: Image) -> NDArray[np.generic]:
+def filled(image: Image) -> NDArray[np.generic]:
     """The pixels, with the nearest valid value where they are not valid."""
     if image.valid.all() or not image.valid.any():
         return image.pixels

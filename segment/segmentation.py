@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -21,14 +20,14 @@ from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
-from segment.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
 from segment.measurements import Table, measure_classes, measure_regions
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
+from segment.origin import Origin
 from segment.palette import class_colours, ramp_colours
 from segment.preprocessor import enlarge
-from segment.products import plan_files
+from segment.saving import save_products
 from segment.segmenter import class_posteriors, entropy
 from segment.statistics import ClassRow
 from segment.vectors import Shapes, trace_classes
@@ -36,35 +35,14 @@ from segment.visualizer.layout import Legend, legend
 from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 from segment.visualizer.panels import side_by_side
-from segment.writer import pipe_files, write_files
 
-__all__ = ["Origin", "Segmentation"]
+__all__ = ["Segmentation"]
 
 Maps = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 _ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
 _BLOCK = 2**16  # pixels handled at once
-_AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
-
-
-@dataclass(frozen=True)
-class Origin:
-    """How a segmentation came about.
-
-    Attributes
-    ----------
-    source : str
-        What messages call the image: its path, or "image" for an array.
-    command : tuple of str
-        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``.
-    seconds : tuple of (str, float)
-        What each stage took.
-    """
-
-    source: str = "image"
-    command: tuple[str, ...] = ("run", "image")
-    seconds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +98,7 @@ class Segmentation:
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def n_classes(self) -> int:
@@ -258,31 +236,24 @@ class Segmentation:
         """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
         return anomaly_panel(self.log_likelihood())
 
-    def encoded_labels(self, suffix: str = ".png") -> bytes:
-        """The label image as the bytes of a ``.png``, ``.tif`` or ``.npz`` file; this one holds the posteriors too."""
-        if suffix == ".npz":
-            return labels_as_npz(self.label_image, self.posterior_maps(), self.n_classes)
-        if suffix == ".tif":
-            return labels_as_tiff(self.label_image, self.colours, self.image.georeference)
-        return labels_as_png(self.label_image, self.colours)
-
-    def encoded_means(self) -> bytes:
-        """Each class in its mean colour, transparent where there is no label, as the bytes of a PNG file."""
-        return labels_as_png(self.label_image, self.mean_colours)
-
     def shapes(self) -> Shapes:
         """The outlines of the classes, for :mod:`segment.vectors`. Found once."""
         with _ONE_AT_A_TIME:
             return self._shapes
 
-    def measurements(self) -> tuple[Table, Table]:
-        """What there is to measure of each class and of each connected region: two tables. Taken once.
+    def class_table(self) -> Table:
+        """What there is to measure of each class. Taken once, together with :meth:`region_table`.
 
         Columns by name, each an array with a value for every row: see :mod:`segment.measurements`. Beside those
         described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
         """
         with _ONE_AT_A_TIME:
-            return self._measurements
+            return self._measurements[0]
+
+    def region_table(self) -> Table:
+        """The same for each connected region."""
+        with _ONE_AT_A_TIME:
+            return self._measurements[1]
 
     @cached_property
     def _shapes(self) -> Shapes:
@@ -291,7 +262,7 @@ class Segmentation:
     @cached_property
     def _measurements(self) -> tuple[Table, Table]:
         maps = {"posterior": self.confidence(), "uncertainty": self.uncertainty()}
-        about = self.label_image, self.image, self.class_model.names
+        about = self.label_image, self.image, self.names
         return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
 
     def report(self) -> str:
@@ -317,20 +288,7 @@ class Segmentation:
         OutputError
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
-        files = plan_files(
-            stem,
-            self.config.save,
-            picture=suffix,
-            n_classes=self.n_classes,
-            labels=f".{self.config.labels_format}",
-        )
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            parts = pool.map(lambda file: file.product.encode(self, file), files)
-            contents = dict(zip((file.name for file in files), parts, strict=True))
-        if not isinstance(folder, (str, PathLike)):
-            pipe_files(folder, contents.values())
-            return []
-        return write_files(Path(folder), contents, overwrite=self.config.overwrite)
+        return save_products(self, folder, stem=stem, suffix=suffix)
 
 
 def _column(posteriors: Maps, _: Indices, number: int) -> Maps:

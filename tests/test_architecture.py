@@ -24,15 +24,18 @@ ROOMS: dict[str, set[str]] = {
     "image": {"errors", "georeference"},
     "palette": {"_opencv", "errors"},
     "setting": {"errors"},
-    "products": {"writer", "tables", "vectors"},
+    "products": {"writer", "tables", "vectors", "label_formats"},
     "naming": {"mixture"},
-    "config": {"errors", "setting", "products"},
+    "rules": {"errors", "setting", "products"},
+    "saving": {"products", "writer"},
+    "config": {"errors", "setting", "products", "rules"},
     "mixture": {"errors", "mixture"},
     "spatial": {"errors", "_opencv", "spatial"},
     "decoders": {"errors", "georeference", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
     "preprocessor": COMMON,
+    "appearance": COMMON,
     "colours": COMMON,
     "features": COMMON | {"mixture"},
     "segmenter": COMMON | {"mixture"},
@@ -44,11 +47,14 @@ ROOMS: dict[str, set[str]] = {
     "visualizer": COMMON | {"visualizer"},
     "label_formats": COMMON,
     "charts": COMMON | {"mixture"},
-    "stopwatch": set(),
+    "origin": set(),
     "writer": COMMON,
 }
-STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "naming", "mixture", "spatial"}
+STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "rules", "saving", "naming", "mixture", "spatial"}
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
+ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
+ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
+ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
 ROOMS["choice"] = {*STAGES, "errors", "image", "mixture", "spatial"}
 ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
 ROOMS["modelling"] = {*STAGES, "choice", "coherence", "errors", "image", "config", "naming", "mixture", "spatial"}
@@ -57,9 +63,11 @@ ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
 ROOMS["segmentation"].add("report")
 ROOMS["pipeline"] = set(ROOMS)
+ROOMS["regional"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
 ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
+ROOMS["batch"] |= {"regional"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -70,6 +78,8 @@ LIBRARIES = {
     "spatial.outlines": {"numpy", "scipy"},
     "vectors": {"numpy"},
     "measurements": {"numpy"},
+    "spatial.adjacency": {"numpy", "scipy"},
+    "spatial.boundaries": {"numpy", "scipy", "skimage"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},
@@ -84,7 +94,12 @@ LIBRARIES = {
     "coherence": {"numpy"},
     "modelling": {"numpy"},
     "charts": {"numpy", "PIL"},
+    "appearance": {"numpy"},
+    "whole_regions": {"numpy"},
     "colours": {"numpy"},
+    "evidence": {"numpy"},
+    "grouping": {"numpy"},
+    "regional": {"numpy"},
     "comparison": {"numpy", "sklearn"},
     "choice": {"numpy"},
     "features": {"numpy"},

@@ -68,6 +68,8 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
+    With --regions the image is divided into connected regions instead, whatever their colours.
+
     INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
     names.
 
@@ -82,7 +84,7 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save",))
+@options_of(*GROUPS, leave_out=("save", "regions"))
 @_START
 @_OUTPUT
 @_DEBUG
@@ -117,15 +119,23 @@ def batch(
     model, config = _started(start, given)
     found = find_images(folder, recursive=recursive, leave_out=output)
     jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
+    _mention_default(given, config, model)
     do = partial(run_job, model=model, adapt=True)
     return _work(jobs, config, do, bar=True, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", besides=("overwrite",))
+@options_of(
+    "Classes",
+    "Loading",
+    "Preprocessing",
+    "Features",
+    "Mixture",
+    "Space",
+    besides=("overwrite",),
+    leave_out=("regions", "coherence"),
+)
 @click.option(
     "-o",
     "--output",
@@ -183,7 +193,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name"))
+@options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
 @_OUTPUT
 @_DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
@@ -212,8 +222,7 @@ def _segment(
         jobs = [piped_job(inputs, output, config)]
     else:
         jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
+    _mention_default(given, config, model)
     do = partial(run_job, model=model, adapt=True)
     return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
 
@@ -222,12 +231,20 @@ def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | No
     """The model to start from, if there is one, and the settings."""
     if start is None:
         return None, config_from(given)
+    if given["regions"] is not None:
+        raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
     from segment.class_models.file import load_class_model
 
     model = load_class_model(start)
     config = config_from(given, **model.settings)
     model.refuse_settings(config)
     return model, config
+
+
+def _mention_default(given: dict[str, Any], config: SegmentConfig, model: ClassModel | None) -> None:
+    """Say how many classes there will be where nobody said so."""
+    if given["k"] is None and model is None and config.regions == 0:
+        say(f"No -k given: {config.k} classes.")
 
 
 def _work(

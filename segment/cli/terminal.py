@@ -80,6 +80,8 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         click.echo(shown(path, limit=sys.maxsize))
     if table and outcome.methods:
         click.echo(_methods(outcome))
+    elif table and outcome.n_regions:
+        click.echo(f"  {outcome.n_regions} region{'s' if outcome.n_regions > 1 else ''}")
     elif table and outcome.paths:
         click.echo(_table(outcome))
 

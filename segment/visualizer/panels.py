@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment._opencv import load_cv2
 from segment.image import Image
 from segment.palette import class_colours
 from segment.visualizer.layout import Legend, arrange
 from segment.visualizer.scaling import Picture, fitting_size, scaled_image, scaled_labels
 
-__all__ = ["compared", "pair", "side_by_side", "thumbnail"]
+__all__ = ["compared", "pair", "regions_beside", "side_by_side", "thumbnail"]
 
 _ROOM = (960, 900)  # largest width and height of each of two pictures beside each other, in pixels
 _WIDE_ROOM = (1600, 900)  # of pictures below each other
 _THUMBNAIL = (144, 96)  # of a picture among many
+_BORDER = (255, 64, 0)  # of regions, drawn on the original
 _WIDE = 2.5  # images of this width to height and more are below each other
 
 
@@ -69,6 +71,43 @@ def compared(
     return _panel(image, segmentations, entries, title)
 
 
+def regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
+    """The original with the borders of regions, beside the regions in their mean colours.
+
+    Parameters
+    ----------
+    image : Image
+    label_image : ndarray of shape (H, W), integers 0..n
+        Regions; 0 is none.
+    title : str
+        What stands above the original.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most about 2000 pixels wide however large the image is.
+    """
+    columns, room = _arrangement(image)
+    size = fitting_size(image.height, image.width, room)
+    original, cv2 = scaled_image(image, size), load_cv2()
+    labels = cv2.resize(label_image.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    counts = np.maximum(np.bincount(labels.ravel()), 1)
+    means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in original.reshape(-1, 3).T], axis=1)
+    means[0] = 255
+    borders = np.zeros(labels.shape, dtype=bool)
+    borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    borders[1:] |= labels[1:] != labels[:-1]
+    outlined = np.where(borders[..., None], np.array(_BORDER, dtype=np.uint8), original)
+    n = int(label_image.max(initial=0))
+    words = f"{n} regions" if n != 1 else "1 region"
+    return arrange([(title, outlined), (words, np.rint(means).astype(np.uint8)[labels])], columns, ())
+
+
+def _arrangement(image: Image) -> tuple[int, tuple[int, int]]:
+    """How many pictures stand beside each other, and the room for each."""
+    return (1, _WIDE_ROOM) if image.width >= _WIDE * image.height else (2, _ROOM)
+
+
 def pair(image: Image, label_image: NDArray[np.integer], colours: Picture) -> tuple[Picture, Picture]:
     """The original and its segments in the colours (k, 3) of their classes: two pictures of one size, for a screen."""
     size = fitting_size(image.height, image.width, _WIDE_ROOM)
@@ -85,7 +124,7 @@ def thumbnail(label_image: NDArray[np.integer], colours: Picture) -> Picture:
 def _panel(
     image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], entries: Legend, title: str
 ) -> Picture:
-    columns, room = (1, _WIDE_ROOM) if image.width >= _WIDE * image.height else (2, _ROOM)
+    columns, room = _arrangement(image)
     size = fitting_size(image.height, image.width, room)
     colours = np.array([colour for _, colour in entries], dtype=np.uint8).reshape(-1, 3)
     pictures = [(title, scaled_image(image, size))]

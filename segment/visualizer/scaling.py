@@ -23,7 +23,6 @@ Picture = NDArray[np.uint8]
 
 _SMALL = 320  # pictures whose longer side is shorter are enlarged to this
 _THIN = 16  # least width and height, in pixels
-_ROWS = 256  # rows that are scaled at once: no full-size copy in floating point
 
 
 def colour_labels(
@@ -39,21 +38,12 @@ def colour_labels(
 
 def display(image: Image) -> Picture:
     """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
-    pixels = image.pixels if image.pixels.dtype == np.uint8 else _in_8_bits(image)
+    pixels = image.as_bytes()
     if image.is_grey:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if image.valid.all():
         return pixels.astype(np.uint8, copy=False)
     return np.where(image.valid[..., None], pixels, checkerboard(image.height, image.width)[..., None]).astype(np.uint8)
-
-
-def _in_8_bits(image: Image) -> Picture:
-    out = np.empty(image.pixels.shape, dtype=np.uint8)
-    factor = 255.0 / (image.white - image.black)
-    for start in range(0, image.height, _ROWS):
-        rows = slice(start, start + _ROWS)
-        out[rows] = np.clip(np.rint((image.pixels[rows].astype(np.float64) - image.black) * factor), 0, 255)
-    return out
 
 
 def checkerboard(height: int, width: int, square: int = 8) -> Picture:

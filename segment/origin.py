@@ -1,11 +1,31 @@
-"""How long each stage takes."""
+"""How a segmentation comes about: of what, by which command, and how long each stage takes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-__all__ = ["Stopwatch"]
+__all__ = ["Origin", "Stopwatch"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a segmentation came about.
+
+    Attributes
+    ----------
+    source : str
+        What messages call the image: its path, or "image" for an array.
+    command : tuple of str
+        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``.
+    seconds : tuple of (str, float)
+        What each stage took.
+    """
+
+    source: str = "image"
+    command: tuple[str, ...] = ("run", "image")
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
 class Stopwatch:

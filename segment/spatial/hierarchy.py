@@ -1,0 +1,127 @@
+"""A hierarchy of regions: fine ones, and the order in which they become fewer and larger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.errors import SettingsError
+from segment.spatial.merging import members
+
+__all__ = ["RegionHierarchy"]
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.intp]
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class RegionHierarchy:
+    """Regions from fine to coarse. Any cut through it costs no more than painting the label image.
+
+    Attributes
+    ----------
+    label_image : ndarray of shape (H, W), int32
+        The fine regions, 1..m; 0 where there is none.
+    merges : ndarray of shape (n_merges, 2), int
+        The two regions that each merge joins, counted from 0: the fine region with label l is l - 1, and what the i-th
+        merge makes is m + i. Regions that do not touch, because masked pixels lie between them, are never merged.
+    costs : ndarray of shape (n_merges,), float64
+        What each merge costs, never falling: how different the two regions are.
+    level : float
+        The cost up to which merging makes the regions that a person would draw: ``auto``.
+    """
+
+    label_image: Labels
+    merges: Ids
+    costs: Floats
+    level: float
+
+    @property
+    def n_fine(self) -> int:
+        """Number of fine regions."""
+        return int(self.label_image.max(initial=0))
+
+    @property
+    def n_least(self) -> int:
+        """Number of regions after all merges: of the parts that do not touch."""
+        return self.n_fine - len(self.merges)
+
+    def count(self, level: float) -> int:
+        """The number of regions of a cut at this cost."""
+        return self.n_fine - int(np.searchsorted(self.costs, level, side="right"))
+
+    def cut(self, level: float | None = None) -> Labels:
+        """The regions after all merges that cost no more than `level`; by default after those up to :attr:`level`.
+
+        Parameters
+        ----------
+        level : float, optional
+            Raising it makes fewer, larger regions.
+
+        Returns
+        -------
+        ndarray of shape (H, W), int32
+            Regions 1..n, numbered by their first fine region; 0 where there is none.
+        """
+        level = self.level if level is None else level
+        if np.isnan(level):
+            raise SettingsError(f"level: a cost; got {level}.")
+        return self._painted(int(np.searchsorted(self.costs, level, side="right")))
+
+    def regions(self, n: int) -> Labels:
+        """The cut into n regions, as :meth:`cut` gives it.
+
+        Raises
+        ------
+        SettingsError
+            If there are fewer fine regions than n, or more parts that do not touch.
+        """
+        if not self.n_least <= n <= self.n_fine:
+            raise SettingsError(
+                f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest "
+                f"regions of this image; got {n}."
+            )
+        return self._painted(self.n_fine - n)
+
+    def contour_map(self) -> NDArray[np.float32]:
+        """The ultrametric contour map, (H, W), float32: how different the regions are that a border parts.
+
+        A pixel holds the cost at which it becomes one region with its right and its lower neighbour, the larger of the
+        two; 0 inside fine regions and beside pixels without a region. Where it exceeds a level there is a border in the
+        cut at that level (Arbelaez, Maire, Fowlkes & Malik 2011, IEEE PAMI 33).
+        """
+        labels = self.label_image
+        contours = np.zeros(labels.shape, dtype=np.float32)
+        for one, two in (((slice(None), slice(-1)), (slice(None), slice(1, None))), ((slice(-1),), (slice(1, None),))):
+            first, second = labels[one], labels[two]
+            border = (first != second) & (first > 0) & (second > 0)
+            code = first[border].astype(np.int64) * (self.n_fine + 1) + second[border]
+            kept, place = np.unique(code, return_inverse=True)
+            left, right = np.divmod(kept, self.n_fine + 1)
+            joined = self._joining_costs(left - 1, right - 1)
+            contours[one][border] = np.maximum(contours[one][border], joined[place.reshape(-1)])
+        return contours
+
+    def _painted(self, n_merged: int) -> Labels:
+        region, _ = members(self.n_fine, self.merges[:n_merged])
+        table = np.zeros(self.n_fine + 1, dtype=np.int32)
+        table[1:] = region + 1
+        return table[self.label_image]
+
+    def _joining_costs(self, left: Ids, right: Ids) -> NDArray[np.float32]:
+        """The cost of the merge that first joins two fine regions, for each pair; infinite where none does."""
+        n_nodes = self.n_fine + len(self.merges)
+        parent = np.full(n_nodes, n_nodes)
+        parent[self.merges] = (np.arange(len(self.merges)) + self.n_fine)[:, None]
+        parent = np.append(parent, n_nodes)
+        costs = np.concatenate([np.zeros(self.n_fine), self.costs, [np.inf]])
+        left, right = left.copy(), right.copy()
+        while (apart := left != right).any():  # a parent has a higher number than its parts, so the lower one climbs
+            climbing = apart & (left < right)
+            left[climbing] = parent[left[climbing]]
+            climbing = apart & (right < left)
+            right[climbing] = parent[right[climbing]]
+        return costs[left].astype(np.float32)

@@ -1,0 +1,114 @@
+"""How likely two neighbouring regions are to be one to a person: cues from their border, their insides and around."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.spatial.adjacency import Adjacency
+from segment.spatial.likeness_weights import STAGES, WEIGHTS
+
+__all__ = ["CUES", "MIXTURES", "difference", "features", "stage_of"]
+
+Floats = NDArray[np.float64]
+
+# Columns of the borders: length, then sums along it of the mixtures' boundary strength at three scales, that of the
+# oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square.
+_MIXED, _TEXTON, _COLOUR, _STRENGTH = slice(1, 4), 4, slice(5, 9), 9
+# Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
+_LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
+# After them the posteriors of the mixtures of colour and texture with 8, 16 and 32 components and of the textons.
+MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69), slice(69, 81))
+
+CUES = (
+    *("mixture 1", "mixture 2", "mixture 4", "texton", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
+    *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "least hellinger"),
+    *("colour", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
+    *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
+    *("lead smaller", "lead larger", "image strength", "distance", "image contrast"),
+)
+
+_VARIANCES = np.array([9.0, 4.0, 4.0])  # added to those of L, a and b
+_TEXTURE_VARIANCE = 0.05
+
+
+def difference(adjacency: Adjacency, sums: Floats) -> Floats:
+    """How different the regions of each pair are, from 0 to 1: the share of people, by the cues, who part them.
+
+    A logistic function of :func:`features`; its weights were learned from the training images of BSDS500, for many,
+    some and few regions left.
+    """
+    weights = WEIGHTS[stage_of(adjacency.n_regions)]
+    alike = weights[0] + features(adjacency, sums) @ weights[1:]
+    return np.asarray(1 / (1 + np.exp(np.clip(alike, -500, 500))))
+
+
+def stage_of(n_regions: int) -> int:
+    """Which weights count while so many regions are left."""
+    return sum(n_regions <= most for most in STAGES)
+
+
+def features(adjacency: Adjacency, sums: Floats) -> Floats:
+    """The cues of each of m pairs of neighbours, in the order of :data:`CUES`: (m, n_cues)."""
+    n = adjacency.n_regions
+    areas = sums[:, 0]
+    whole = areas.sum()
+    means = sums / areas[:, None]
+    low, high = adjacency.pairs.T
+    swapped = areas[high] < areas[low]
+    small, large = np.where(swapped, high, low), np.where(swapped, low, high)
+    length = adjacency.borders[:, 0]
+    along = adjacency.borders / length[:, None]
+    strength = along[:, _STRENGTH]
+    image_strength = max(float(adjacency.borders[:, _STRENGTH].sum() / max(length.sum(), 1.0)), 1e-3)
+    uneven = np.sqrt(np.maximum(along[:, _STRENGTH + 1] - strength**2, 0))
+    roots = np.sqrt(np.maximum(means, 0))
+    hellinger = np.stack(
+        [np.sqrt(np.maximum(1 - (roots[low, k] * roots[high, k]).sum(axis=1), 0)) for k in MIXTURES], axis=1
+    )
+    usual = (hellinger[:, 1] + hellinger[:, 2]) / 2
+    usual_mean = float(usual @ length / max(length.sum(), 1.0))
+    perimeter = np.bincount(low, length, n) + np.bincount(high, length, n) + sums[:, _FRAME]
+    lead = _lead(strength + usual, small, large, n)
+    place = means[low, _PLACE] - means[high, _PLACE]
+    columns = [
+        *(along[:, _MIXED].T, along[:, [_TEXTON]].T, along[:, _COLOUR].T, uneven, hellinger.T),
+        *(hellinger[:, :3].min(axis=1), *_colour_distances(means, low, high)),
+        *(np.log(areas[small] / whole), np.log(areas[large] / whole)),
+        *(length / perimeter[small], length / np.sqrt(areas[small])),
+        *(sums[small, _FRAME] / perimeter[small], sums[large, _FRAME] / perimeter[large]),
+        np.full(len(low), np.log(n)),
+        *(strength / image_strength, usual / (usual_mean + 0.05)),
+        np.maximum(means[low, _INNER], means[high, _INNER]),
+        *lead,
+        np.full(len(low), np.log(image_strength)),
+        np.sqrt((place**2).sum(axis=1)),
+        np.full(len(low), np.log(_contrast(sums, whole))),
+    ]
+    return np.vstack(columns).T
+
+
+def _colour_distances(means: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+    """Distance of the mean colours, of the Gaussians of colour and texture (Bhattacharyya), and of the mean chroma."""
+    apart = means[low, _LAB] - means[high, _LAB]
+    variances = np.maximum(means[:, _SQUARES] - means[:, _LAB] ** 2, 0) + _VARIANCES
+    middle = (variances[low] + variances[high]) / 2
+    texture = means[low, _TEXTURE] - means[high, _TEXTURE]
+    distance = (apart**2 / middle).sum(axis=1) / 8 + (texture**2).sum(axis=1) / (8 * _TEXTURE_VARIANCE)
+    distance += 0.5 * np.log(middle / np.sqrt(variances[low] * variances[high])).sum(axis=1)
+    overlap = np.sqrt(np.maximum(1 - np.exp(-distance), 0))
+    return np.sqrt((apart**2).sum(axis=1)) / 30, overlap, np.hypot(apart[:, 1], apart[:, 2]) / 20
+
+
+def _lead(cost: Floats, small: NDArray[np.intp], large: NDArray[np.intp], n: int) -> tuple[Floats, Floats]:
+    """By how much each pair is worse than the best that its smaller and its larger region could do."""
+    best = np.full(n, np.inf)
+    np.minimum.at(best, small, cost)
+    np.minimum.at(best, large, cost)
+    return cost - best[small], cost - best[large]
+
+
+def _contrast(sums: Floats, whole: float) -> float:
+    """Standard deviation of the image's colours, at least 1."""
+    means = sums.sum(axis=0) / whole
+    return float(np.sqrt(max(1.0, (means[_SQUARES] - means[_LAB] ** 2).sum())))

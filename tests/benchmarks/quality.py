@@ -1,0 +1,172 @@
+"""How well segment agrees with people, as a Markdown table: ``python tests/benchmarks/quality.py FOLDER METRICS``.
+
+FOLDER is BSDS500: ``images/SET/NAME.jpg`` and ``groundTruth/SET/NAME.mat``, several human segmentations an image.
+METRICS is the folder of ``evaluate.py``, which has the standard measures: segmentation covering, probabilistic Rand
+index (PRI), variation of information (VoI, in bits; less is better) and the F-measure of boundaries.
+
+ODS is the best parameter (k, or level) for all images together, OIS the best for each image: both are chosen by the
+human segmentations. "auto" is one result an image with nothing chosen by them. Classes count as segments as they are,
+whether connected or not. Seconds are processor seconds an image on one thread, at the parameter in the middle, from the
+array of RGB values to the label image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+from common import machine, table
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from skimage.color import rgb2lab
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from segment import RegionHierarchy, region_hierarchy, segment_image
+
+__all__ = ["SOURCES", "human_segmentations"]
+
+Picture = NDArray[np.uint8]
+Labels = NDArray[np.integer]
+Cuts = Callable[[float | None], Labels]
+
+SOURCES = """\
+Give the folder of BSDS500 (Arbelaez, Maire, Fowlkes & Malik 2011), laid out as FOLDER/images/SET/NAME.jpg and
+FOLDER/groundTruth/SET/NAME.mat. It is at https://github.com/BIDS/BSDS500 (its BSDS500/data folder), for research."""
+METRICS = """\
+Give the folder of evaluate.py too: a module with PreparedGT, evaluate and aggregate, the measures of BSDS500."""
+
+_NUMBERS = (2, 3, 4, 5, 6, 8)  # of classes
+_LEVELS = tuple(np.linspace(0.3, 0.8, 21).round(3).tolist())
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to segment: what it makes of an image before the parameter is known, and at which parameters."""
+
+    prepare: Callable[[Picture], Cuts]
+    parameters: tuple[float, ...]
+    has_automatic: bool = False
+
+
+def with_segment(rgb: Picture, **settings: Any) -> Cuts:
+    """k classes of segment."""
+    return lambda k: segment_image(rgb, k=k, **settings).label_image
+
+
+def with_k_means(rgb: Picture) -> Cuts:
+    """scikit-learn's KMeans on the pixels in CIELAB."""
+    pixels = rgb2lab(rgb).reshape(-1, 3)
+    return lambda k: KMeans(int(k or 4), n_init=3, random_state=0).fit_predict(pixels).reshape(rgb.shape[:2])
+
+
+def with_hierarchy(rgb: Picture) -> Cuts:
+    """The cuts of the region hierarchy."""
+    found: list[RegionHierarchy] = []
+
+    def cut(level: float | None) -> Labels:
+        found[:] = found or [region_hierarchy(rgb)]
+        return found[0].cut(level)
+
+    return cut
+
+
+_RAW = {"shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+METHODS = {
+    "raw mixture, RGB, k classes": Method(lambda rgb: with_segment(rgb, **_RAW), _NUMBERS),
+    "k-means, CIELAB, k classes": Method(with_k_means, _NUMBERS),
+    "segment, k classes": Method(with_segment, _NUMBERS),
+    "segment --coherence region, k classes": Method(lambda rgb: with_segment(rgb, coherence="region"), _NUMBERS),
+    "segment --regions": Method(with_hierarchy, _LEVELS, has_automatic=True),
+}
+
+
+def main() -> int:
+    """Score every method and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="BSDS500")
+    parser.add_argument("metrics", type=Path, nargs="?", help="the folder of evaluate.py")
+    parser.add_argument("--set", default="val", help="which images: val (default), train or test")
+    parser.add_argument("--limit", type=int, help="take this many images at most")
+    parser.add_argument("--only", default="", help="methods whose names contain this")
+    parser.add_argument("--boundary", action="store_true", help="the F-measure of boundaries too, which takes long")
+    given = parser.parse_args()
+    if given.folder is None or given.metrics is None:
+        print(SOURCES if given.folder is None else METRICS, file=sys.stderr)
+        return 2
+    evaluate = loaded(given.metrics)
+    paths = sorted((given.folder / "images" / given.set).glob("*.jpg"))[: given.limit]
+    if not paths:
+        print(f"{given.folder}: no images/{given.set}/*.jpg. {SOURCES}", file=sys.stderr)
+        return 2
+    cv2.setNumThreads(1)
+    print(f"BSDS500, {given.set}, {len(paths)} images. Measured on {machine()}\n")
+    rows = []
+    for name, method in METHODS.items():
+        if given.only in name:
+            with threadpool_limits(1):
+                rows += scores(name, method, given.folder, paths, evaluate, boundary=given.boundary)
+    print(table(["method, ODS / OIS", "covering", "PRI", "VoI", "boundary F", "seconds"], rows))
+    return 0
+
+
+def loaded(folder: Path) -> ModuleType:
+    """The module evaluate.py, used from where it is."""
+    spec = importlib.util.spec_from_file_location("evaluate", folder / "evaluate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def human_segmentations(folder: Path, group: str, name: str) -> list[Labels]:
+    """The label images that people drew of one image."""
+    from scipy.io import loadmat
+
+    drawn = loadmat(str(folder / "groundTruth" / group / f"{name}.mat"))["groundTruth"].ravel()
+    return [each["Segmentation"][0, 0].astype(np.int32) for each in drawn]
+
+
+def scores(
+    name: str, method: Method, folder: Path, paths: list[Path], evaluate: ModuleType, *, boundary: bool
+) -> Iterator[list[str]]:
+    """The rows of one method."""
+    results: dict[float, dict[str, Any]] = {parameter: {} for parameter in method.parameters}
+    automatic: dict[float, dict[str, Any]] = {0: {}}
+    seconds = []
+    timed = None if method.has_automatic else method.parameters[len(method.parameters) // 2]
+    for path in paths:
+        rgb = np.asarray(PilImage.open(path).convert("RGB"))
+        truth = evaluate.PreparedGT(human_segmentations(folder, path.parent.name, path.stem))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            begin = time.process_time()
+            cuts = method.prepare(rgb)
+            first = cuts(timed)
+            seconds.append(time.process_time() - begin)
+            automatic[0][path.stem] = evaluate.evaluate(first, truth, boundary=boundary)
+            for parameter in method.parameters:
+                results[parameter][path.stem] = evaluate.evaluate(cuts(parameter), truth, boundary=boundary)
+    found = evaluate.aggregate(results)
+    cells = [f"{found[key]['ods']:.3f} / {found[key]['ois']:.3f}" for key in ("covering", "pri", "voi")]
+    edge = f"{found['bf']['ods']:.3f} / {found['bf']['ois']:.3f}" if boundary else "-"
+    yield [name, *cells, edge, f"{np.mean(seconds):.2f}"]
+    if method.has_automatic:
+        found = evaluate.aggregate(automatic)
+        edge = f"{found['bf']['ods']:.3f}" if boundary else "-"
+        yield [f"{name} auto", *(f"{found[key]['ods']:.3f}" for key in ("covering", "pri", "voi")), edge, ""]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

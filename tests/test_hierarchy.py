@@ -1,0 +1,310 @@
+"""The region hierarchy: merging against brute force, cuts, contours, borders at full size, hard images."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import label as connected
+
+import segment
+from segment.errors import SettingsError
+from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums
+from segment.spatial.boundaries import basins, boundary_strengths
+from segment.spatial.hierarchy import RegionHierarchy
+from segment.spatial.likeness import CUES, difference, features
+from segment.spatial.merging import members, merge_regions
+from segment.spatial.refinement import refine
+
+
+def apart(adjacency, sums):
+    """How far the mean values are apart."""
+    means = sums[:, 1] / sums[:, 0]
+    return np.abs(means[adjacency.pairs[:, 0]] - means[adjacency.pairs[:, 1]])
+
+
+def quadrants(height=60, width=90):
+    """Four colours in quarters that are not alike."""
+    image = np.empty((height, width, 3), np.uint8)
+    high, wide = height // 3, width // 2
+    image[:high, :wide], image[:high, wide:] = (200, 40, 40), (40, 160, 60)
+    image[high:, :wide], image[high:, wide:] = (30, 60, 190), (230, 220, 90)
+    return image
+
+
+def is_connected(labels):
+    return all(connected(labels == number)[1] == 1 for number in range(1, labels.max() + 1))
+
+
+def same_partition(one, two):
+    pairs = set(zip(one.ravel().tolist(), two.ravel().tolist(), strict=True))
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
+def borders(labels):
+    """Pixels whose right or lower neighbour has another label."""
+    out = np.zeros(labels.shape, bool)
+    out[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    out[:-1] |= labels[:-1] != labels[1:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """A hierarchy with many regions."""
+    rng = np.random.default_rng(3)
+    image = np.clip(quadrants(80, 120) + rng.normal(0, 30, (80, 120, 3)), 0, 255).astype(np.uint8)
+    return segment.region_hierarchy(image)
+
+
+def merged_by_hand(values, pairs):
+    """Merge the closest neighbours one by one, all from scratch; groups and cost after each merge."""
+    groups = [{i} for i in range(len(values))]
+    touching = {frozenset(pair) for pair in pairs}
+    steps, top = [], 0.0
+    while True:
+        found = []
+        for one, two in itertools.combinations(groups, 2):
+            if any(frozenset((a, b)) in touching for a in one for b in two):
+                means = [sum(values[i][1] for i in g) / sum(values[i][0] for i in g) for g in (one, two)]
+                found.append((abs(means[0] - means[1]), one, two))
+        if not found:
+            return steps
+        cost, one, two = min(found, key=lambda each: each[0])
+        groups = [group for group in groups if group not in (one, two)] + [one | two]
+        top = max(top, cost)
+        steps.append((top, {frozenset(group) for group in groups}))
+
+
+@given(st.integers(2, 8), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_merging_pair_by_pair_is_what_brute_force_finds(n, seed):
+    rng = np.random.default_rng(seed)
+    sums = np.stack([rng.integers(1, 9, n), rng.random(n) * 9], axis=1).astype(float)
+    every = list(itertools.combinations(range(n), 2))
+    pairs = sorted(every[i] for i in rng.permutation(len(every))[: rng.integers(1, len(every) + 1)])
+    graph = Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)))
+    merges, costs = merge_regions(graph, sums, apart, share=0)
+    expected = merged_by_hand(sums.tolist(), pairs)
+    # Heights grow up the tree of merges, so a partition is compared where no other merge costs the same or less.
+    assert len(merges) == len(expected)
+    for level in (*costs, costs[0] / 2):
+        group, _ = members(n, merges[: np.searchsorted(costs, level, side="right")])
+        ours = {frozenset(np.flatnonzero(group == g).tolist()) for g in range(group.max() + 1)}
+        assert sum(len(each) for each in ours) == n
+    assert {frozenset(np.flatnonzero(members(n, merges)[0] == g).tolist()) for g in range(n - len(merges))} == (
+        expected[-1][1]
+    )
+    assert np.allclose(np.maximum.accumulate(costs)[-1], expected[-1][0])
+
+
+def test_merging_a_chain_by_hand():
+    graph = Adjacency(4, np.array([[0, 1], [1, 2], [2, 3]]), np.ones((3, 1)))
+    sums = np.array([[1, 0.0], [1, 1.0], [1, 5.0], [1, 5.5]])
+    merges, costs = merge_regions(graph, sums, apart, share=0)
+    assert merges.tolist() == [[2, 3], [0, 1], [5, 4]] or merges.tolist() == [[2, 3], [0, 1], [4, 5]]
+    assert costs.tolist() == [0.5, 1.0, 4.75]
+
+
+def test_a_merge_costs_no_less_than_those_that_made_its_regions():
+    graph = Adjacency(3, np.array([[0, 1], [1, 2]]), np.ones((2, 1)))
+    merges, costs = merge_regions(graph, np.array([[1, 0.0], [1, 4.0], [1, 4.0 + 4.1]]), apart, share=0)
+    assert costs.tolist() == [4.0, pytest.approx(6.1)]
+    cheaper = merge_regions(graph, np.array([[1, 0.0], [9, 4.0 * 9], [1, -0.5]]), apart, share=0)[1]
+    assert (np.diff(cheaper) >= 0).all()
+    assert merges.tolist() == [[0, 1], [3, 2]]
+
+
+def test_members_numbers_groups_by_their_first():
+    group, n = members(4, np.array([[2, 3], [1, 4]]))
+    assert (group.tolist(), n) == ([0, 1, 1, 1], 2)
+
+
+def test_adjacency_counts_sides_and_sums_maps():
+    labels = np.array([[0, 0, 1], [2, 2, 1]])
+    heights = np.arange(6, dtype=np.float32).reshape(2, 3)
+    found = find_adjacency(labels, 3, [heights])
+    assert found.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert found.borders.tolist() == [[1, 1.5], [2, 1.5 + 2.5], [1, 4.5]]
+    joined = found.contracted(np.array([0, 1, 0]), 2)
+    assert joined.pairs.tolist() == [[0, 1]]
+    assert joined.borders.tolist() == [[2, 6.0]]
+    assert region_sums(labels, 3, [heights]).tolist() == [[1], [7], [7]]
+
+
+def test_pixels_without_a_region_have_no_borders():
+    assert find_adjacency(np.array([[0, -1, 1]]), 2, []).pairs.size == 0
+
+
+def test_sums_of_halved_maps_are_those_of_their_enlargement():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(-1, 4, (7, 9))
+    maps = rng.random((3, 4, 5)).astype(np.float32)
+    large = np.repeat(np.repeat(maps, 2, axis=1), 2, axis=2)[:, :7, :9]
+    assert np.allclose(sparse_region_sums(labels, 4, maps), region_sums(labels, 4, list(large)), atol=1e-5)
+
+
+def test_boundary_strength_is_highest_on_the_edge_and_zero_far_off():
+    step = np.zeros((40, 60), np.float32)
+    step[:, 30:] = 1
+    for strength in boundary_strengths([step], sigmas=(1.5, 3.0)):
+        assert set(strength.argmax(axis=1).tolist()) <= {29, 30}
+        assert strength[:, :10].max() < 1e-4
+        assert strength.max() == pytest.approx(1 / np.sqrt(2 * np.pi), rel=0.15)  # the slope of a blurred step, x sigma
+
+
+def test_basins_are_connected_and_keep_to_the_mask():
+    rng = np.random.default_rng(1)
+    valid = rng.random((30, 40)) > 0.2
+    labels, n = basins(rng.random((30, 40)).astype(np.float32), valid)
+    assert ((labels >= 0) == valid).all()
+    assert labels.max() + 1 == n
+    assert is_connected(labels + 1)
+
+
+def test_cues_are_finite_and_symmetric():
+    rng = np.random.default_rng(2)
+    sums = np.abs(rng.random((5, 81))) * 10 + 1
+    sums[:, 0] = [1, 50, 7, 900, 3]
+    pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
+    graph = Adjacency(5, pairs, rng.random((5, 11)) + 1)
+    cues = features(graph, sums)
+    assert cues.shape == (5, len(CUES))
+    assert np.isfinite(cues).all()
+    swap = np.array([4, 3, 2, 1, 0])
+    order = np.array(sorted(range(5), key=lambda i: sorted(swap[pairs[i]].tolist())))
+    turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order])
+    assert np.allclose(features(turned, sums[swap]), cues[order])
+    assert ((difference(graph, sums) >= 0) & (difference(graph, sums) <= 1)).all()
+
+
+def test_four_quarters_are_four_regions_whichever_way_up():
+    image = quadrants()
+    truth = np.arange(1, 5)[np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)[1]].reshape(image.shape[:2])
+    for flip in (np.s_[:], np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1]):
+        found = segment.region_hierarchy(np.ascontiguousarray(image[flip])).regions(4)
+        assert same_partition(found, truth[flip])
+
+
+def test_every_number_of_regions_is_exact_and_connected(noisy):
+    assert noisy.n_fine > 20
+    for n in (*range(1, 12), noisy.n_fine):
+        labels = noisy.regions(n)
+        assert sorted(np.unique(labels).tolist()) == list(range(1, n + 1))
+        assert is_connected(labels)
+
+
+def test_costs_never_fall_and_cuts_are_nested(noisy):
+    assert (np.diff(noisy.costs) >= 0).all()
+    finer = noisy.label_image
+    for level in (0, *np.quantile(noisy.costs, (0.2, 0.5, 0.9)), 2):
+        labels = noisy.cut(level)
+        assert labels.max() == noisy.count(level)
+        parts = set(zip(finer.ravel().tolist(), labels.ravel().tolist(), strict=True))
+        assert len(parts) == finer.max()  # no finer region lies in two
+        finer = labels
+    assert finer.max() == 1
+
+
+def test_the_contour_map_above_a_level_is_the_borders_of_the_cut(noisy):
+    contours = noisy.contour_map()
+    for level in np.quantile(noisy.costs, (0.1, 0.5, 0.8, 0.95)):
+        assert np.array_equal(contours > np.float32(level), borders(noisy.cut(level)))
+
+
+def test_more_regions_than_there_are_is_refused(noisy):
+    with pytest.raises(SettingsError, match=rf"regions: a number from 1.*to {noisy.n_fine}.*got 9999"):
+        noisy.regions(9999)
+    with pytest.raises(SettingsError, match="regions"):
+        noisy.regions(0)
+    with pytest.raises(SettingsError, match="level: a cost; got nan"):
+        noisy.cut(float("nan"))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((1, 1), np.uint8),
+        np.arange(0, 250, 5, dtype=np.uint8)[None],
+        np.full((20, 30, 3), 7, np.uint8),
+        np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30),
+        np.random.default_rng(0).integers(0, 65536, (16, 17, 3)).astype(np.uint16),
+    ],
+    ids=["one pixel", "one row", "constant", "float ramp", "16-bit noise"],
+)
+def test_small_and_odd_images(image):
+    found = segment.region_hierarchy(image)
+    for labels in (found.label_image, found.cut(), found.regions(1)):
+        assert labels.shape == image.shape[:2]
+        assert labels.min() == 1
+        assert is_connected(labels)
+
+
+def test_no_region_crosses_what_is_masked():
+    valid = np.ones((40, 60), bool)
+    valid[:, 30] = False
+    image = segment.Image.from_array(np.full((40, 60), 90, np.uint8), valid=valid)
+    found = segment.region_hierarchy(image)
+    assert found.n_least == 2
+    labels = found.regions(2)
+    assert ((labels > 0) == valid).all()
+    assert (labels[:, :30] == 1).all()
+    assert (labels[:, 31:] == 2).all()
+    assert found.contour_map().max() < 1 + 1e-6
+    with pytest.raises(SettingsError, match="from 2, the parts that do not touch"):
+        found.regions(1)
+
+
+def test_a_mask_of_one_pixel_and_of_none():
+    valid = np.zeros((9, 12), bool)
+    image = quadrants(9, 12)
+    assert segment.region_hierarchy(segment.Image.from_array(image, valid=valid)).cut().max() == 0
+    valid[4, 5] = True
+    labels = segment.region_hierarchy(segment.Image.from_array(image, valid=valid)).cut()
+    assert labels[4, 5] == 1
+    assert labels.sum() == 1
+
+
+def test_same_regions_in_8_and_16_bits_and_in_other_memory_order():
+    image = quadrants()
+    first = segment.region_hierarchy(image).cut()
+    assert np.array_equal(first, segment.region_hierarchy(image.astype(np.uint16) * 257).cut())
+    assert np.array_equal(first, segment.region_hierarchy(np.asfortranarray(image)).cut())
+
+
+def test_large_images_have_their_borders_at_full_size():
+    image = quadrants(900, 1201)
+    truth = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(image.shape[:2])
+    labels = segment.region_hierarchy(image).regions(4)
+    table = np.zeros((5, 4), int)
+    np.add.at(table, (labels.ravel(), truth.ravel()), 1)
+    assert table.max(axis=0).sum() >= (1 - 3e-4) * truth.size
+    assert len(set(table.argmax(axis=0).tolist())) == 4
+
+
+def test_refining_keeps_every_region_in_one_piece():
+    rng = np.random.default_rng(5)
+    small, _ = connected(rng.random((12, 16)) > 0.5)
+    small = np.where(small == 0, small.max() + 1, small).astype(np.int32)
+    pieces = np.zeros_like(small)
+    for number in np.unique(small):
+        parts, _ = connected(small == number)
+        pieces[parts > 0] = parts[parts > 0] + pieces.max()
+    pixels = rng.integers(0, 256, (100, 133, 3), dtype=np.uint8)
+    valid = np.ones((100, 133), bool)
+    valid[:7] = False
+    labels = refine(pieces, pixels, valid)
+    assert ((labels > 0) == valid).all()
+    assert set(np.unique(labels).tolist()) - {0} <= set(range(1, pieces.max() + 1))
+    assert all(connected(labels == number)[1] <= 1 for number in range(1, pieces.max() + 1))
+
+
+def test_a_hierarchy_is_plain_data():
+    fine = np.array([[1, 2], [3, 3]], np.int32)
+    found = RegionHierarchy(fine, np.array([[0, 1], [2, 3]]), np.array([0.25, 0.75]), level=0.5)
+    assert found.cut().tolist() == [[1, 1], [2, 2]]
+    assert found.contour_map().tolist() == [[0.75, 0.75], [0, 0]]
+    assert found.regions(1).tolist() == [[1, 1], [1, 1]]
