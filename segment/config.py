@@ -279,21 +279,6 @@ class SegmentConfig:
                 raise SettingsError(f"{name}: no such setting. {hint}")
         return cls(**values)
 
-    def arguments(self, *groups: str) -> tuple[str, ...]:
-        """The options of the command line that say the same: those of some groups that are not the default, and -k."""
-        words: list[str] = []
-        for setting in settings():
-            value = getattr(self, setting.name)
-            if setting.group not in groups or (value == setting.default and setting.name != "k"):
-                continue
-            if setting.type is bool:
-                words.append(setting.option)
-            elif setting.type is tuple and not setting.choices:
-                words += [word for each in value for word in (setting.option, each)]
-            else:
-                words += [setting.option, ",".join(value) if setting.type is tuple else str(value)]
-        return tuple(words)
-
 
 def settings() -> tuple[Setting, ...]:
     """Every setting of SegmentConfig in order."""

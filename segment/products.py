@@ -63,66 +63,6 @@ class Product(NamedTuple):
     encode: Callable[[Any, File], bytes]
 
 
-LABEL_FORMATS = ("png", "tif", "npz")
-
-# To offer another product add its row. Whatever is heavy is imported by what the row calls.
-PRODUCTS = (
-    Product("panel", "_panel{picture}", "the original beside its segments", lambda r, f: _picture(r.panel(), f)),
-    Product("overlay", "_overlay{picture}", "the classes tinted", lambda r, f: _picture(r.overlay(), f)),
-    Product("contours", "_contours{picture}", "their outlines", lambda r, f: _picture(r.contours(), f)),
-    Product("labels", "_labels{labels}", "the label image", _labels),
-    Product("mean", "_mean.png", "each class in its mean colour", lambda r, _: _means(r)),
-    Product("posterior", "_posterior.png", "how probable each class is", lambda r, f: _picture(r.posterior_panel(), f)),
-    Product("uncertainty", "_uncertainty.png", "in bits", lambda r, f: _picture(r.uncertainty_panel(), f)),
-    Product("anomaly", "_anomaly.png", "how unusual each pixel is", lambda r, f: _picture(r.anomaly_panel(), f)),
-    Product("cutouts", "_cutout_{label}.png", "each class cut out", lambda r, f: _picture(r.cutout(f.label), f)),
-    Product("geojson", "_classes.geojson", "polygons for maps", lambda r, _: _geojson(r)),
-    Product("svg", "_classes.svg", "polygons for drawings", lambda r, _: _svg(r)),
-    Product("coco", "_coco.json", "masks as COCO annotations", lambda r, _: _coco(r)),
-    Product("classes", "_classes.csv", "a row of measurements for each class", lambda r, _: _table(r.class_table())),
-    Product("regions", "_regions.csv", "the same for each connected region", lambda r, _: _table(r.region_table())),
-    Product("measurements", "_measurements.json", "both as JSON", lambda r, _: _measurements(r)),
-    Product("report", "_report.html", "a page about all this", lambda r, _: r.report().encode()),
-    Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions", lambda r, _: _ucm(r)),
-    Product("model", "_model.json", "the classes, for other images", lambda r, _: r.class_model.to_json().encode()),
-)
-
-_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions")
-REGION_PRODUCTS = (*_OF_BOTH, "ucm")
-CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
-_COMPARED = Product("compared", "_compared{picture}", "beside other methods", lambda c, f: _picture(c.panel(), f))
-_ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
-
-
-def products_in_words() -> str:
-    """Every product with what it is, in one line."""
-    return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
-
-
-def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
-    """The files in which products are saved.
-
-    Parameters
-    ----------
-    stem : str
-        What their names begin with.
-    save : sequence of str
-        The names of the products.
-    picture : {".png", ".jpg"}
-        The format of the pictures that can be either.
-    n_classes : int
-        How many classes there are, at most, where there is a file for each.
-    labels : {".png", ".tif", ".npz"}
-        The format of label images.
-    """
-    files = []
-    for product in (_ROWS[name] for name in save):
-        for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
-            ending = product.ending.format(picture=picture, labels=labels, label=label)
-            files.append(File(product, file_name(stem, ending), ending[ending.rindex(".") :], label))
-    return files
-
-
 def _picture(picture: Any, file: File) -> bytes:
     return encode_picture(picture, suffix=file.suffix)
 
@@ -181,3 +121,63 @@ def _measurements(result: Any) -> bytes:
     classes, regions = (to_rows(table) for table in (result.class_table(), result.region_table()))
     image = {"file_name": result.image.file_name, "height": result.image.height, "width": result.image.width}
     return to_json({"image": image, "classes": classes, "regions": regions}).encode()
+
+
+LABEL_FORMATS = ("png", "tif", "npz")
+
+# To offer another product add its row. Whatever is heavy is imported by what the row calls.
+PRODUCTS = (
+    Product("panel", "_panel{picture}", "the original beside its segments", lambda r, f: _picture(r.panel(), f)),
+    Product("overlay", "_overlay{picture}", "the classes tinted", lambda r, f: _picture(r.overlay(), f)),
+    Product("contours", "_contours{picture}", "their outlines", lambda r, f: _picture(r.contours(), f)),
+    Product("labels", "_labels{labels}", "the label image", _labels),
+    Product("mean", "_mean.png", "each class in its mean colour", lambda r, _: _means(r)),
+    Product("posterior", "_posterior.png", "how probable each class is", lambda r, f: _picture(r.posterior_panel(), f)),
+    Product("uncertainty", "_uncertainty.png", "in bits", lambda r, f: _picture(r.uncertainty_panel(), f)),
+    Product("anomaly", "_anomaly.png", "how unusual each pixel is", lambda r, f: _picture(r.anomaly_panel(), f)),
+    Product("cutouts", "_cutout_{label}.png", "each class cut out", lambda r, f: _picture(r.cutout(f.label), f)),
+    Product("geojson", "_classes.geojson", "polygons for maps", lambda r, _: _geojson(r)),
+    Product("svg", "_classes.svg", "polygons for drawings", lambda r, _: _svg(r)),
+    Product("coco", "_coco.json", "masks as COCO annotations", lambda r, _: _coco(r)),
+    Product("classes", "_classes.csv", "a row of measurements for each class", lambda r, _: _table(r.class_table())),
+    Product("regions", "_regions.csv", "the same for each connected region", lambda r, _: _table(r.region_table())),
+    Product("measurements", "_measurements.json", "both as JSON", lambda r, _: _measurements(r)),
+    Product("report", "_report.html", "a page about all this", lambda r, _: r.report().encode()),
+    Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions", lambda r, _: _ucm(r)),
+    Product("model", "_model.json", "the classes, for other images", lambda r, _: r.class_model.to_json().encode()),
+)
+
+_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions")
+REGION_PRODUCTS = (*_OF_BOTH, "ucm")
+CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
+_COMPARED = Product("compared", "_compared{picture}", "beside other methods", lambda c, f: _picture(c.panel(), f))
+_ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
+
+
+def products_in_words() -> str:
+    """Every product with what it is, in one line."""
+    return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
+
+
+def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
+    """The files in which products are saved.
+
+    Parameters
+    ----------
+    stem : str
+        What their names begin with.
+    save : sequence of str
+        The names of the products.
+    picture : {".png", ".jpg"}
+        The format of the pictures that can be either.
+    n_classes : int
+        How many classes there are, at most, where there is a file for each.
+    labels : {".png", ".tif", ".npz"}
+        The format of label images.
+    """
+    files = []
+    for product in (_ROWS[name] for name in save):
+        for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
+            ending = product.ending.format(picture=picture, labels=labels, label=label)
+            files.append(File(product, file_name(stem, ending), ending[ending.rindex(".") :], label))
+    return files

@@ -39,7 +39,7 @@ def program(tmp_path, monkeypatch, capsys, picture):
 
 
 def test_run_writes_regions_and_their_contours(program):
-    code, out, err = program("run", "a.png", "--regions", "4", "--save", "segmented,labels,ucm")
+    code, out, err = program("run", "a.png", "--regions", "4", "--save", "panel,labels,ucm")
     assert (code, err) == (0, "")
     assert out.endswith("  4 regions\n")
     labels = np.asarray(PilImage.open("outputs/a_labels.png"))
@@ -47,7 +47,7 @@ def test_run_writes_regions_and_their_contours(program):
     contours = np.asarray(PilImage.open("outputs/a_ucm.png"))
     assert contours.dtype == np.uint16
     assert (contours[:, :-1][labels[:, :-1] != labels[:, 1:]] > 0).all()
-    assert np.asarray(PilImage.open("outputs/a_segmented.png")).shape[1] > 80
+    assert np.asarray(PilImage.open("outputs/a_panel.png")).shape[1] > 80
 
 
 def test_auto_is_the_default_cut(program, picture):
@@ -68,8 +68,8 @@ def test_more_regions_than_the_image_has_are_a_warning(program):
     [
         (["--regions", "3", "--features", "lab"], "features (--features): has no effect with regions"),
         (["--regions", "auto", "--min-region", "0"], "min_region (--min-region): has no effect with regions"),
-        (["--regions", "3", "--save", "model"], "save (--save): segmented, labels or ucm with regions"),
-        (["--save", "ucm"], "save (--save): ucm only with regions"),
+        (["--regions", "3", "--save", "model"], "save (--save): of regions one or more of panel, labels, "),
+        (["--save", "ucm"], "save (--save): of classes one or more of panel, overlay, "),
         (["--coherence", "region", "--max-hole", "0"], "max_hole (--max-hole): has no effect with coherence region"),
         (["--regions", "3", "--coherence", "region"], "coherence (--coherence): has no effect with regions"),
         (["--regions", "-1"], "-1"),
@@ -98,7 +98,7 @@ def test_more_than_255_regions_are_written_in_16_bits(tmp_path):
     assert result.warnings == ()
     paths = result.save(tmp_path, stem="many")
     assert np.array_equal(np.asarray(PilImage.open(tmp_path / "many_labels.png")), result.label_image)
-    assert [path.name for path in paths] == ["many_segmented.png", "many_labels.png"]
+    assert [path.name for path in paths] == ["many_panel.png", "many_labels.png"]
 
 
 def test_regions_of_a_masked_image(tmp_path):

@@ -179,7 +179,23 @@ def _choice(result: Segmentation) -> list[tuple[str, Any, str]]:
 
 def _command(result: Segmentation) -> tuple[str, ...]:
     command = result.origin.command
-    return ("segment", *command, *result.config.arguments(*(_OF_APPLY if command[0] == "apply" else GROUPS)))
+    return ("segment", *command, *_arguments(result.config, _OF_APPLY if command[0] == "apply" else GROUPS))
+
+
+def _arguments(config: SegmentConfig, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """The options of the command line that say the same: those of some groups that are not the default, and -k."""
+    words: list[str] = []
+    for setting in settings():
+        value = getattr(config, setting.name)
+        if setting.group not in groups or (value == setting.default and setting.name != "k"):
+            continue
+        if setting.type is bool:
+            words.append(setting.option)
+        elif setting.type is tuple and not setting.choices:
+            words += [word for each in value for word in (setting.option, each)]
+        else:
+            words += [setting.option, ",".join(value) if setting.type is tuple else str(value)]
+    return tuple(words)
 
 
 def _in_words(config: SegmentConfig, name: str) -> str:
