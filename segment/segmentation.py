@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2
+from segment._opencv import load_cv2, n_threads
 from segment.class_models.model import ClassModel
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
@@ -147,7 +147,7 @@ class Segmentation:
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
         files = plan_files(stem, self.config.save, picture=suffix, n_classes=self.n_classes)
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(n_threads()) as pool:
             parts = pool.map(lambda file: file.product.encode(self, file), files)
             contents = dict(zip((file.name for file in files), parts, strict=True))
         return write_files(Path(folder), contents, overwrite=self.config.overwrite)

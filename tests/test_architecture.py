@@ -13,7 +13,7 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
+HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "joblib"}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -50,7 +50,20 @@ ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
+ROOMS["training"] = set(ROOMS)
+ROOMS["alignment"] = set(ROOMS)
+ROOMS["batch"] = {
+    "errors",
+    "config",
+    "products",
+    "writer",
+    "pipeline",
+    "classes",
+    "class_models",
+    "comparison",
+    "batch",
+}
+ROOMS["batch"] |= {"", "_opencv", "alignment", "training"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -67,6 +80,9 @@ LIBRARIES = {
     "visualizer": {"numpy", "PIL"},
     "preprocessor": {"numpy", "scipy"},
     "_opencv": {"cv2"},
+    "batch.workers": {"joblib"},
+    "alignment": {"numpy"},
+    "training": {"numpy"},
     "cli": {"click"},
     "class_models": {"numpy"},
     "classes": {"numpy"},

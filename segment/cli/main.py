@@ -9,39 +9,20 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from segment import __version__
-from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
-from segment.cli.options import StagedCommand, config_from, options_of, setting_options
-from segment.cli.terminal import Status, report_outcome, say, summary
+from segment.batch.jobs import Outcome, compare_job, run_job
+from segment.batch.planning import Job, plan
+from segment.cli.folders import batch
+from segment.cli.options import DEBUG, OUTPUT, START, StagedCommand, config_from, options_of, setting_options, started
+from segment.cli.terminal import Status, Tally, report_outcome, say
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
 
-if TYPE_CHECKING:
-    from segment.class_models.model import ClassModel
-
 __all__ = ["main"]
-
-_OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder for the results.",
-)
-_START = click.option(
-    "--start",
-    type=click.Path(path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="Start the fit from the classes of a saved model; their number, names and order are kept.",
-)
-_DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,9 +34,9 @@ def cli() -> None:
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @setting_options
-@_START
-@_OUTPUT
-@_DEBUG
+@START
+@OUTPUT
+@DEBUG
 def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
     """Segment images.
 
@@ -64,33 +45,11 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool,
 
     Example: segment run landscape.jpg -k 4
     """
-    model, config = _started(start, given)
+    model, config = started(start, given)
     jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
     if given["k"] is None and model is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=False, debug=debug)
-
-
-@cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
-@setting_options
-@_START
-@_OUTPUT
-@_DEBUG
-def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug: bool, **given: Any) -> int:
-    """Segment every image of FOLDER, keeping its structure below the folder for the results.
-
-    An image that fails is reported and does not stop the rest.
-
-    Example: segment batch photographs -r -k 4 -o results
-    """
-    model, config = _started(start, given)
-    found = find_images(folder, recursive=recursive, leave_out=output)
-    jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
-    if given["k"] is None and model is None:
-        say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, partial(run_job, model=model, adapt=True), bar=True, debug=debug)
+    return _work(jobs, config, partial(run_job, model=model, adapt=True), debug=debug)
 
 
 @cli.command(cls=StagedCommand)
@@ -106,7 +65,7 @@ def batch(folder: Path, recursive: bool, start: Path | None, output: Path, debug
     metavar="FILE",
     help="File for the model.",
 )
-@_DEBUG
+@DEBUG
 def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
@@ -139,8 +98,8 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Loading", "Preprocessing", "Clean-up", "Output")
-@_OUTPUT
-@_DEBUG
+@OUTPUT
+@DEBUG
 def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
     """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
 
@@ -153,14 +112,14 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, debug: bool, **gi
     classes = load_class_model(model)
     config = config_from(given, **classes.settings)
     jobs = plan(inputs, output, config, also_read=(model,))
-    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug)
+    return _work(jobs, config, partial(run_job, model=classes), debug=debug)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of(*GROUPS, leave_out=("save",))
-@_OUTPUT
-@_DEBUG
+@OUTPUT
+@DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
     """Show the mixture beside k-means and hierarchical clustering.
 
@@ -175,33 +134,24 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     jobs = plan(inputs, output, config, save=("compared",))
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, compare_job, bar=False, debug=debug)
+    return _work(jobs, config, compare_job, debug=debug)
 
 
-def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
-    """The model to start from, if there is one, and the settings."""
-    if start is None:
-        return None, config_from(given)
-    from segment.class_models.file import load_class_model
-
-    model = load_class_model(start)
-    config = config_from(given, **model.settings)
-    model.refuse_settings(config)
-    return model, config
-
-
-def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, bar: bool, debug: bool) -> int:
+def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, debug: bool) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
-    outcomes: list[Outcome] = []
-    with Status(len(jobs), bar=bar) as status:
+    tally = Tally()
+    with Status(len(jobs), bar=False) as status:
         for job in jobs:
             outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
-            outcomes.append(outcome)
+            tally.count(outcome)
             status.advance()
-            report_outcome(outcome, table=not bar)
+            report_outcome(outcome, table=True)
     if len(jobs) > 1:
-        summary(outcomes)
-    return int(any(outcome.error for outcome in outcomes))
+        say(tally.sentence())
+    return int(tally.failed > 0)
+
+
+cli.add_command(batch)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import click
 
-from segment.batch import Outcome
+from segment.batch.jobs import Outcome
 from segment.errors import shown
 
-__all__ = ["Status", "report_outcome", "say", "summary"]
+__all__ = ["Status", "Tally", "report_outcome", "say"]
 
 _BAR = 24  # characters
 
@@ -77,16 +78,30 @@ def report_outcome(outcome: Outcome, *, table: bool) -> None:
         click.echo(_table(outcome))
 
 
-def summary(outcomes: Sequence[Outcome]) -> None:
-    """One line: how many images went well and how many did not."""
-    failed = sum(bool(outcome.error) for outcome in outcomes)
-    warned = sum(bool(outcome.warnings) for outcome in outcomes)
-    words = f"{len(outcomes) - failed} of {len(outcomes)} images segmented"
-    if warned:
-        words += f", {warned} with a warning"
-    if failed:
-        words += f", {failed} failed"
-    say(words + ".")
+@dataclass
+class Tally:
+    """How many images went well and how many did not."""
+
+    done: int = 0
+    failed: int = 0
+    warned: int = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """One image more."""
+        self.done += not outcome.error
+        self.failed += bool(outcome.error)
+        self.warned += bool(outcome.warnings)
+
+    def sentence(self, *, kept: int = 0) -> str:
+        """The tally in one line; `kept` images were done by an earlier run."""
+        words = f"{self.done} of {self.done + self.failed + kept} images segmented"
+        if kept:
+            words += f", {kept} kept from before"
+        if self.warned:
+            words += f", {self.warned} with a warning"
+        if self.failed:
+            words += f", {self.failed} failed"
+        return words + "."
 
 
 def _table(outcome: Outcome) -> str:
