@@ -48,10 +48,10 @@ ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "wr
 ROOMS["modelling"] = {*STAGES, "errors", "image", "config", "mixture", "spatial", "class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
-ROOMS["classes"] = set(ROOMS)
-ROOMS["comparison"] = set(ROOMS)
 ROOMS["training"] = set(ROOMS)
 ROOMS["alignment"] = set(ROOMS)
+ROOMS["classes"] = set(ROOMS)
+ROOMS["comparison"] = set(ROOMS)
 ROOMS["batch"] = {
     "errors",
     "config",

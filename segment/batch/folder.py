@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from segment import __version__
-from segment.batch.inputs import Fingerprint, find_images, fingerprint
+from segment.batch.inputs import find_images
 from segment.batch.jobs import Outcome, attempt_job, overtime_words
 from segment.batch.journal import Journal
+from segment.batch.ledger import Ledger
 from segment.batch.manifest import write_manifest
 from segment.batch.planning import Job, plan
-from segment.batch.records import CLAIM, input_name, row_of, settings_hash
+from segment.batch.records import CLAIM, settings_hash
 from segment.batch.sharing import SHARED_MODEL, Classes, ClassPlan
 from segment.batch.workers import Crew, Lost, n_cores, undisturbed
 from segment.config import SegmentConfig
@@ -94,12 +94,13 @@ class FolderRun:
         self.jobs: list[Job] = self._find()
         self.n_kept = 0
         self._journal = Journal(output)
+        self._ledger = Ledger(self._journal, folder, output, config)
         self._classes: Classes | None = None
-        self._hash = ""
-        self._stop: OutputError | None = None
+        self._skips = settings.resume
+        self._stop: Exception | None = None
         self._ready: dict[int, Outcome | None] = {}
         self._lock = threading.Lock()
-        self._began = False
+        self._began = self._has_news = False
         if not (settings.resume or config.overwrite) and (self._journal.was_interrupted or self._journal.has_manifest):
             what = "a run that was interrupted" if self._journal.was_interrupted else "an earlier run"
             self._journal.withdraw()
@@ -118,16 +119,21 @@ class FolderRun:
     ) -> None:
         with undisturbed():
             if error is None:
-                write_manifest(self._journal, [self._name(job) for job in self.jobs])
+                self._write_manifest()
                 self._journal.close(remove=True)
             elif self._began:
+                with contextlib.suppress(OutputError):  # what stopped the run is to be told
+                    self._write_manifest()
                 self._journal.close(remove=False)
             else:
                 self._journal.withdraw()
 
     def look_again(self) -> None:
-        """Find what has come up in the folder since."""
+        """Find what has come up in the folder since, once what was done has its row in the manifest."""
+        if self._has_news:
+            self._write_manifest()
         self.jobs = self._find()
+        self._skips, self._has_news = True, False
 
     def outcomes(self) -> Iterator[Outcome]:
         """Do what is left to do; what became of each image, in the order of their names.
@@ -141,7 +147,8 @@ class FolderRun:
         """
         if self._classes is None:
             self._classes = self._prepared()
-            self._hash = settings_hash(self.config, __version__, *self._classes.identity)
+            self._ledger.settings = settings_hash(self.config, __version__, *self._classes.identity)
+            self._ledger.model = self._classes.key
         do = partial(_attempt, config=self.config, classes=self._classes, debug=self.settings.debug)
         crew: Crew[_Task, Outcome] = Crew(do, again=_again, n_workers=self._n_workers(), timeout=self.settings.timeout)
         self._ready, self.n_kept = {}, 0
@@ -163,6 +170,9 @@ class FolderRun:
         yield from self._in_turn(following)[0]
         if self._stop is not None:
             raise self._stop
+
+    def _write_manifest(self) -> None:
+        write_manifest(self._journal, [self._ledger.name(job) for job in self.jobs])
 
     def _prepared(self) -> Classes:
         """The classes for all images, fitted to them first where that is asked for."""
@@ -189,33 +199,25 @@ class FolderRun:
     def _n_workers(self) -> int:
         return self.settings.n_workers or n_cores()
 
-    def _name(self, job: Job) -> str:
-        return input_name(job.source, self.folder)
-
     def _tasks(self) -> Iterator[_Task]:
         """What is left to do. Runs in a thread of joblib's, which an exception would leave waiting for ever."""
         try:
             for number, job in enumerate(self.jobs):
                 if self._stop is not None:
                     return
-                row = self._journal.row(self._name(job))
-                if self._is_done(job, row):
+                if self._skips and self._ledger.is_done(job, failures_too=self.settings.watch):
                     self._say(number, None)
                     continue
-                ours = _recorded(row)
-                there = {path for path in job.results(self.config) if os.path.lexists(path)}
-                foreign = [path for path in sorted(there) if self._relative(path) not in ours]
-                if foreign and not self.config.overwrite:
+                foreign = [] if self.config.overwrite else self._ledger.foreign(job)
+                if foreign:
                     error = f"{shown(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
                     outcome = Outcome(job, error=error)
                     self._record(outcome)
                     self._say(number, outcome)
                     continue
-                planned = {self._relative(path) for path in job.results(self.config)}
-                self._journal.add({"input": self._name(job), "earlier": [{"file": f} for f in sorted(ours | planned)]})
-                self._began = True
-                yield _Task(number, job, replaces=bool(there))
-        except OutputError as error:
+                self._began = self._has_news = True
+                yield _Task(number, job, replaces=self._ledger.begin(job))
+        except Exception as error:
             self._stop = error
 
     def _say(self, number: int, outcome: Outcome | None) -> None:
@@ -233,33 +235,8 @@ class FolderRun:
                 told.append(outcome)
         return told, following
 
-    def _is_done(self, job: Job, row: dict[str, Any]) -> bool:
-        """Whether the image has all its results, made from the same content with the same settings."""
-        watched_failure = self.settings.watch and row.get("status") == "failed"
-        if not (self.settings.resume or self.settings.watch) or row.get("settings") != self._hash:
-            return False
-        if row.get("status") != "done" and not watched_failure:
-            return False
-        known = Fingerprint(row["bytes"], row["modified"], row["sha256"]) if row["sha256"] else None
-        now = fingerprint(job.source, known)
-        if (now.sha256 if now else "") != row["sha256"]:
-            return False
-        planned = {self._relative(path) for path in job.results(self.config)}
-        return all(
-            output["file"] in planned and _size(self.output / output["file"]) == output["bytes"]
-            for output in row["outputs"]
-        )
-
     def _record(self, outcome: Outcome) -> None:
-        """Write the row of an image. From then on it is done, whatever happens."""
-        name = self._name(outcome.job)
-        row = row_of(outcome, name, self._hash, self.output)
-        assert self._classes is not None
-        row["model"] = self._classes.key
-        now = {output["file"] for output in row["outputs"]}
-        left = [file for file in sorted(_recorded(self._journal.row(name)) - now) if _size(self.output / file) >= 0]
-        row["earlier"] = [{"file": file} for file in left]
-        self._journal.add(row)
+        self._ledger.record(outcome)
         if outcome.is_stuck and self._stop is None:
             self._stop = OutputError(
                 f"{shown(self.output)}: takes no more results; {len(self.jobs)} images were to be done. "
@@ -283,9 +260,6 @@ class FolderRun:
                     path.unlink(missing_ok=True)
             remove_abandoned(task.job.folder)
 
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.output).as_posix()
-
 
 def _attempt(task: _Task, *, config: SegmentConfig, classes: Classes, debug: bool) -> Outcome:
     return attempt_job(
@@ -302,17 +276,6 @@ def _attempt(task: _Task, *, config: SegmentConfig, classes: Classes, debug: boo
 def _again(task: _Task) -> _Task:
     """The same task once more: what the first attempt has left may be replaced."""
     return replace(task, replaces=True)
-
-
-def _recorded(row: dict[str, Any]) -> set[str]:
-    return {output["file"] for output in (*row.get("outputs", ()), *row.get("earlier", ()))}
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return -1
 
 
 def _is_settled(path: Path) -> bool:

@@ -83,7 +83,7 @@ class Crew(Generic[Task, Result]):
         self._n_workers = n_workers
         self._backend = backend
         self._again = again
-        self._do = _Duty(do, os.getpid(), max(1, n_cores() // n_workers), timeout)
+        self._do = _Duty(do, os.getpid(), str(Path.cwd()), max(1, n_cores() // n_workers), timeout)
         self.under_way: dict[int, Task] = {}
 
     def perform(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | Lost]]:
@@ -169,11 +169,13 @@ class _Duty(Generic[Task, Result]):
 
     do: Callable[[Task], Result]
     parent: int
+    folder: str
     n_threads: int
     timeout: float
 
     def __call__(self, number: int, task: Task) -> tuple[int, Result]:
-        _settle(self.parent, self.n_threads)
+        if os.getppid() == self.parent:  # neither a thread of the parent itself nor a worker of another machine
+            _settle(self)
         with _deadline(self.timeout):
             return number, self.do(task)
 
@@ -181,16 +183,16 @@ class _Duty(Generic[Task, Result]):
 _settled = False
 
 
-def _settle(parent: int, n_threads: int) -> None:
-    """Make a new worker process use its share of the cores and end with its parent."""
+def _settle(duty: _Duty[Any, Any]) -> None:
+    """Make a worker process use its share of the cores, stand where its parent does, and end with it."""
     global _settled  # noqa: PLW0603  of the process, as what it guards is
-    if _settled or os.getppid() != parent:  # a thread of the parent itself, or a worker of another machine
-        return
-    _settled = True
     from segment._opencv import load_cv2
 
-    load_cv2().setNumThreads(n_threads)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    load_cv2().setNumThreads(duty.n_threads)
+    os.chdir(duty.folder)  # a worker may have served before
+    if not _settled:
+        _settled = True
+        threading.Thread(target=_follow, args=(duty.parent,), daemon=True).start()
 
 
 def _follow(parent: int) -> None:

@@ -116,13 +116,13 @@ def _tell(run: FolderRun, tally: Tally) -> None:
     if not run.jobs:
         return
     with Status(len(run.jobs), bar=True) as status:
-        status.show(run.folder, "starting")
+        status.show("starting")
         for outcome in run.outcomes():
             tally.count(outcome)
             status.advance()
             report_outcome(outcome, table=False)
             sys.stdout.flush()
-            status.show(outcome.job.source, "done")
+            status.show("done", outcome.job.source)
 
 
 def _class_plan(

@@ -84,7 +84,7 @@ def fit(inputs: tuple[Path, ...], names: str, output: Path, debug: bool, **given
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     with Status(len(inputs), bar=False) as status:
-        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(Path(source), stage))
+        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(stage, Path(source)))
     if called:
         model = model.renamed(*called)
     for note in model.training.notes:
@@ -142,7 +142,7 @@ def _work(jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *,
     tally = Tally()
     with Status(len(jobs), bar=False) as status:
         for job in jobs:
-            outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
+            outcome = do(job, config, tell=partial(status.show, source=job.source), debug=debug)
             tally.count(outcome)
             status.advance()
             report_outcome(outcome, table=True)

@@ -36,11 +36,11 @@ class Status:
     ) -> None:
         self.clear()
 
-    def show(self, source: Path, stage: str) -> None:
-        """Say which image is at which stage."""
+    def show(self, stage: str, source: Path | None = None) -> None:
+        """Say at which stage the run is, or one of its images."""
         if not self._visible:
             return
-        words = f"{shown(source.name)}: {stage}"
+        words = f"{shown(source.name)}: {stage}" if source else stage
         if self._bar:
             filled = _BAR * self._done // self._total
             words = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}  {words}"
