@@ -20,8 +20,10 @@ from PIL import Image as PilImage
 
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.inputs import find_images, fingerprint
+from segment.batch.jobs import attempt_job
+from segment.batch.planning import Job
 from segment.batch.records import JOURNAL, MANIFEST, TABLE
-from segment.batch.workers import Crew, Lost
+from segment.batch.workers import Crew, Lost, Overtime
 from segment.cli.main import main
 from segment.config import SegmentConfig
 from segment.errors import OutputError
@@ -117,8 +119,9 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no
 @needs_proc
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_run_that_was_stopped_goes_on_to_the_same_files(here: Path, number: int, code: int) -> None:
-    assert batch("whole") == 0
-    process = started("out", lines=2 + number % 3)
+    slow = ("--n-init", "150")
+    assert batch("whole", *slow) == 0
+    process = started("out", *slow, lines=2 + number % 3)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # as a terminal does
     else:
@@ -136,8 +139,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_files(here: Path, number: in
         assert "--resume" in errors.splitlines()[-1]
         assert results("out").keys() == {*done, JOURNAL}
     before = {name: Path("out", name).stat().st_mtime_ns for name in done}
-    assert batch("out") == 1  # not without being asked
-    assert batch("out", "--resume") == 0
+    assert batch("out", *slow) == 1  # not without being asked
+    assert batch("out", *slow, "--resume") == 0
     assert results("out") == results("whole")
     assert timeless("out") == timeless("whole")
     kept = sum(Path("out", name).stat().st_mtime_ns == before[name] for name in done)
@@ -223,7 +226,6 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
     """A worker killed from outside, as the kernel does for want of memory, each time it takes up a certain image."""
     for number in range(2, 12):
         Path(f"in/{number:02d}.png").unlink()
-    os.mkfifo("in/00.pipe")
     with PilImage.open("in/01.png") as image:
         image.resize((3000, 3000)).save("in/01.png")  # takes long enough to be caught at it
     process = started("out", "--denoise", "median", "--denoise-radius", "0.02", lines=1)
@@ -239,13 +241,24 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
     assert [row["status"] for row in rows("out")] == ["done", "failed"]
 
 
-def test_time_allowed_for_an_image(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with PilImage.open("in/03.png") as image:
-        image.resize((3000, 3000)).save("in/03.png")
-    assert batch("out", "--timeout", "0.7", "--denoise", "median", "--denoise-radius", "0.02") == 1
-    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Error")]
-    assert error.startswith("Error: in/03.png: stopped after ")
-    assert len(results("out")) == 11
+def overtime_of(task: str) -> str:
+    try:
+        time.sleep(60 if task == "slow" else 0)
+    except Overtime:
+        return "over"
+    return task
+
+
+def test_a_task_has_its_time(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crew: Crew[str, str] = Crew(overtime_of, n_workers=2, timeout=1.0)
+    assert dict(crew.perform(iter(["a", "slow", "b"]))) == {"a": "a", "slow": "over", "b": "b"}
+
+    def too_long(*_: Any, **__: Any) -> None:
+        raise Overtime
+
+    monkeypatch.setattr("segment.batch.jobs.run_job", too_long)
+    outcome = attempt_job(Job(Path("in/00.png"), Path("out"), "00"), CONFIG)
+    assert outcome.error.startswith("in/00.png: stopped after 0.0 s, which is more than --timeout allows.")
 
 
 # Disks
@@ -253,11 +266,11 @@ def test_time_allowed_for_an_image(here: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KB."""
+    """A file system of 256 KB."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], capture_output=True, check=False
     )
     if mounted.returncode != 0:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
@@ -269,11 +282,11 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     here: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in find_images(Path("in")):
-        pixels = np.random.default_rng(len(name.name)).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(len(name.name)).integers(0, 256, (64, 64, 3), dtype=np.uint8)
         PilImage.fromarray(pixels).save(name)
     more = ("--smooth-radius", "0", "--min-region", "0", "--max-hole", "0")  # labels as noisy, so some KB each
     assert batch("whole", *more) == 0
-    (small_disk / "ballast").write_bytes(bytes(40_000))
+    (small_disk / "ballast").write_bytes(bytes(215_000))
     capsys.readouterr()
     assert batch("disk", *more) == 1
     assert "no space left on device" in capsys.readouterr().err

@@ -97,11 +97,9 @@ class Crew(Generic[Task, Result]):
             for number in sorted(self.under_way):  # left by workers that died
                 task = self.under_way[number]
                 yield task, self._alone(number, task)
-            try:
-                for number, result in self._shift(queue):
+            with contextlib.suppress(BrokenExecutor), contextlib.closing(self._shift(queue)) as results:
+                for number, result in results:
                     yield self.under_way.pop(number), result
-            except BrokenExecutor:
-                continue
 
     def _alone(self, number: int, task: Task) -> Result | Lost:
         begin = time.monotonic()
@@ -133,7 +131,8 @@ class Crew(Generic[Task, Result]):
                     max_nbytes=None,
                 )(calls)
         try:
-            yield from results
+            for result in results:  # noqa: UP028  which would close it before the block below
+                yield result
         finally:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
