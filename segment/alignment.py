@@ -45,17 +45,21 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     reference.refuse_other(result.space, "image")
     if result.n_classes == 0:
         return result
-    own = _shapes(result.model, result.groups, result.n_classes)
-    partners = assignment(distances(own, _shapes(reference.mixture, reference.groups, reference.n_classes)), _FURTHEST)
-    alone = partners < 0
-    partners[alone] = reference.n_classes + np.arange(np.count_nonzero(alone))
-    top = int(partners.max()) + 1
+    present = np.unique(result.groups)
+    gaps = distances(_shapes(result.model, result.groups), _shapes(reference.mixture, reference.groups))
+    found = assignment(gaps, _FURTHEST)
+    alone = found < 0
+    found[~alone] = np.unique(reference.groups)[found[~alone]]
+    found[alone] = reference.n_classes + np.arange(np.count_nonzero(alone))
+    partners = np.full(result.n_classes, -1)
+    partners[present] = found
+    top = int(found.max()) + 1
     if top > 255:
         raise ModelError(f"alignment: at most 255 classes with those of the reference; got {top}. Ask for fewer.")
     order = np.argsort(partners[result.groups], kind="stable")
     mixture, groups = result.model.reordered(order), partners[result.groups][order]
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
-    rows = {partner + 1: row for partner, row in zip(partners.tolist(), result.classes, strict=True)}
+    rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
     nothing = ClassRow(0, 0, 0.0, ())
     names = (*reference.names, *default_names(top)[reference.n_classes :])[:top]
     return replace(
@@ -77,15 +81,15 @@ def drift_from(model: ClassModel, result: Segmentation) -> float:
     return model.training.log_likelihood - float(found.finish.log_likelihoods[-1])
 
 
-def _shapes(mixture: MixtureModel, groups: NDArray[np.intp], n_classes: int) -> tuple[Floats, Floats]:
-    """Mean and covariance of each class; one without components is infinitely far from all others."""
-    means = np.full((n_classes, mixture.n_features), 1e6)
-    covariances = np.tile(np.eye(mixture.n_features), (n_classes, 1, 1))
+def _shapes(mixture: MixtureModel, groups: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Mean and covariance of each class that has a component."""
+    means, covariances = [], []
     for label in np.unique(groups):
         members = groups == label
-        weights = mixture.weights[members] / max(mixture.weights[members].sum(), np.finfo(float).tiny)
-        means[label] = weights @ mixture.means[members]
-        gaps = mixture.means[members] - means[label]
+        weights = np.maximum(mixture.weights[members], np.finfo(float).tiny)
+        weights /= weights.sum()
+        means.append(weights @ mixture.means[members])
+        gaps = mixture.means[members] - means[-1]
         spread = mixture.covariances[members] + gaps[:, :, None] * gaps[:, None, :]
-        covariances[label] = np.einsum("c,cde->de", weights, spread)
-    return means, covariances
+        covariances.append(np.einsum("c,cde->de", weights, spread))
+    return np.array(means), np.array(covariances)
