@@ -20,10 +20,8 @@ from PIL import Image as PilImage
 
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.inputs import find_images, fingerprint
-from segment.batch.jobs import attempt_job
-from segment.batch.planning import Job
 from segment.batch.records import JOURNAL, MANIFEST, TABLE
-from segment.batch.workers import Crew, Lost, Overtime
+from segment.batch.workers import Crew, Lost
 from segment.cli.main import main
 from segment.config import SegmentConfig
 from segment.errors import OutputError
@@ -241,24 +239,24 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
     assert [row["status"] for row in rows("out")] == ["done", "failed"]
 
 
-def overtime_of(task: str) -> str:
-    try:
-        time.sleep(60 if task == "slow" else 0)
-    except Overtime:
-        return "over"
+def rest(task: str) -> str:
+    time.sleep(60 if task == "slow" else 0)
     return task
 
 
-def test_a_task_has_its_time(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    crew: Crew[str, str] = Crew(overtime_of, n_workers=2, timeout=1.0)
-    assert dict(crew.perform(iter(["a", "slow", "b"]))) == {"a": "a", "slow": "over", "b": "b"}
+def test_a_task_has_its_time(here: Path) -> None:
+    found = dict(Crew(rest, n_workers=2, timeout=1.0).perform(iter(["a", "slow", "b"])))
+    lost = found.pop("slow")
+    assert isinstance(lost, Lost)
+    assert 1 <= lost.seconds < 5
+    assert found == {"a": "a", "b": "b"}
 
-    def too_long(*_: Any, **__: Any) -> None:
-        raise Overtime
 
-    monkeypatch.setattr("segment.batch.jobs.run_job", too_long)
-    outcome = attempt_job(Job(Path("in/00.png"), Path("out"), "00"), CONFIG)
-    assert outcome.error.startswith("in/00.png: stopped after 0.0 s, which is more than --timeout allows.")
+def test_an_image_that_takes_too_long_is_reported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert batch("out", "--timeout", "0.000001") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.split(" after ")[0] for line in errors[:-1]] == [f"Error: in/{n:02d}.png: stopped" for n in range(12)]
+    assert batch("out", "--timeout", "60", "--resume") == 0
 
 
 # Disks

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from segment import __version__
 from segment.batch.inputs import find_images
-from segment.batch.jobs import Outcome, attempt_job, overtime_words
+from segment.batch.jobs import Outcome, attempt_job
 from segment.batch.journal import Journal
 from segment.batch.ledger import Ledger
 from segment.batch.manifest import write_manifest
@@ -182,7 +182,8 @@ class FolderRun:
                 refuse_existing(self.output / SHARED_MODEL)
             self._journal.add({"input": CLAIM, "earlier": [{"file": SHARED_MODEL}]})
         sources = [job.source for job in self.jobs]
-        return self.settings.classes.prepare(sources, self.output, self.config, self._n_workers(), models)
+        gather = partial(Crew, n_workers=self._n_workers(), timeout=self.settings.timeout)
+        return self.settings.classes.prepare(sources, self.output, self.config, gather, models)
 
     def _find(self) -> list[Job]:
         try:
@@ -245,7 +246,11 @@ class FolderRun:
 
     def _lost(self, job: Job, lost: Lost) -> Outcome:
         if 0 < self.settings.timeout <= lost.seconds:
-            return Outcome(job, error=overtime_words(job, lost.seconds), seconds=lost.seconds)
+            error = (
+                f"{shown(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
+                "Raise it, or give --max-size to segment a smaller copy."
+            )
+            return Outcome(job, error=error, seconds=lost.seconds)
         error = (
             f"{shown(job.source)}: its process was killed, twice; most often for want of memory. "
             "Give --max-size to segment a smaller copy."

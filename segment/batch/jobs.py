@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from segment.batch.inputs import Fingerprint, fingerprint
 from segment.batch.planning import Job
-from segment.batch.workers import Overtime
 from segment.config import SegmentConfig
 from segment.errors import OutputError, SegmentError, shown
 from segment.writer import refuse_existing
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from segment.class_models.model import ClassModel
 
-__all__ = ["Outcome", "attempt_job", "compare_job", "overtime_words", "run_job"]
+__all__ = ["Outcome", "attempt_job", "compare_job", "run_job"]
 
 # The folder for the results takes nothing more: all further images would fail alike.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -112,7 +111,7 @@ def attempt_job(
     replaces: bool = False,
     debug: bool = False,
 ) -> Outcome:
-    """Segment one image of many: :func:`run_job`, with the fingerprint of the image and the time that it took.
+    """Segment one image of many as :func:`run_job` does; with its fingerprint and the time that it took.
 
     Parameters
     ----------
@@ -123,11 +122,7 @@ def attempt_job(
     if replaces and not config.overwrite:
         config = replace(config, overwrite=True)
     before = fingerprint(job.source)
-    try:
-        outcome = run_job(job, config, model=model, adapt=adapt, like=like, debug=debug)
-    except Overtime:
-        seconds = time.perf_counter() - begin
-        outcome = Outcome(job, error=overtime_words(job, seconds))
+    outcome = run_job(job, config, model=model, adapt=adapt, like=like, debug=debug)
     after = fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
         for path in outcome.paths:
@@ -135,14 +130,6 @@ def attempt_job(
         error = f"{shown(job.source)}: the file changed while it was read. Segment it again when it is complete."
         outcome = Outcome(job, error=error)
     return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)
-
-
-def overtime_words(job: Job, seconds: float) -> str:
-    """The error of an image that took too long."""
-    return (
-        f"{shown(job.source)}: stopped after {seconds:.1f} s, which is more than --timeout allows. "
-        "Raise it, or give --max-size to segment a smaller copy."
-    )
 
 
 def compare_job(

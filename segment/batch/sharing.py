@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment.batch.inputs import fingerprint
 from segment.batch.workers import Crew, Lost
@@ -88,7 +88,7 @@ class ClassPlan:
         sources: Sequence[Path],
         output: Path,
         config: SegmentConfig,
-        n_workers: int,
+        crew: Callable[..., Crew[Any, Any]],
         known: Collection[str],
     ) -> Classes:
         """The classes for all images; where they are to be fitted to them, that is done here.
@@ -100,7 +100,8 @@ class ClassPlan:
         output : Path
             The folder for the model that images share.
         config : SegmentConfig
-        n_workers : int
+        crew : callable
+            Makes workers for a function.
         known : collection of str
             Keys of the models of an earlier run: used again if no image and no setting has changed.
 
@@ -118,19 +119,18 @@ class ClassPlan:
         key = _key(wanted, config, self)
         model = _kept(path, key, known)
         if model is None:
-            model = _fitted(wanted, config, n_workers) if self.shared else _of_first(sources, config, self)
+            model = _fitted(wanted, config, crew) if self.shared else _of_first(sources, config, self)
             save_class_model(model, path, overwrite=True)
         key = f"{key}-{_content(path)}"
         return Classes(model, key=key) if self.shared else Classes(self.model, self.adapt, model, key)
 
 
-def _fitted(sources: list[Path], config: SegmentConfig, n_workers: int) -> ClassModel:
+def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., Crew[Any, Any]]) -> ClassModel:
     """One model for all images that can be read and are like the first of them; the others will fail one by one."""
     from segment.training import common_scale, fit_parts
 
     def gathered(tasks: list[_Reading]) -> dict[int, Part]:
-        crew: Crew[_Reading, Part | None] = Crew(partial(_part, config=config), n_workers=n_workers)
-        found = crew.perform(iter(tasks))
+        found = crew(partial(_part, config=config)).perform(iter(tasks))
         return {task.number: part for task, part in found if part is not None and not isinstance(part, Lost)}
 
     readings = [_Reading(source, number, len(sources)) for number, source in enumerate(sources)]

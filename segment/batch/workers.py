@@ -32,12 +32,12 @@ class Overtime(BaseException):
 
 @dataclass(frozen=True)
 class Lost:
-    """What is returned for a task whose worker died twice, the second time alone.
+    """What is returned for a task that took too long, or whose worker died twice, the second time alone.
 
     Attributes
     ----------
     seconds : float
-        How long the second attempt took.
+        How long the last attempt took.
     """
 
     seconds: float
@@ -64,8 +64,8 @@ class Crew(Generic[Task, Result]):
     again : callable
         Makes a task into that of a second attempt.
     timeout : float, seconds
-        A task that takes longer raises Overtime in the worker; one that does not react is killed 5 s later.
-        0 is no limit.
+        A task that takes longer is lost: Overtime is raised in it, and a worker that does not react to that is killed
+        5 s later. 0 is no limit.
     backend : str
     """
 
@@ -103,17 +103,17 @@ class Crew(Generic[Task, Result]):
 
     def _alone(self, number: int, task: Task) -> Result | Lost:
         begin = time.monotonic()
-        result: Result | None
+        result: Result | Lost
         try:
             ((_, result),) = list(self._shift(iter([(number, self._again(task))]), one_at_a_time=True))
         except BrokenExecutor:
-            result = None
+            result = Lost(time.monotonic() - begin)
         del self.under_way[number]
-        return Lost(time.monotonic() - begin) if result is None else result
+        return result
 
     def _shift(
         self, tasks: Iterator[tuple[int, Task]], *, one_at_a_time: bool = False
-    ) -> Generator[tuple[int, Result]]:
+    ) -> Generator[tuple[int, Result | Lost]]:
         """Workers that do the tasks until there are no more, or until one of them dies."""
         from joblib import Parallel, delayed, parallel_config
 
@@ -172,11 +172,15 @@ class _Duty(Generic[Task, Result]):
     n_threads: int
     timeout: float
 
-    def __call__(self, number: int, task: Task) -> tuple[int, Result]:
+    def __call__(self, number: int, task: Task) -> tuple[int, Result | Lost]:
         if os.getppid() == self.parent:  # neither a thread of the parent itself nor a worker of another machine
             _settle(self)
-        with _deadline(self.timeout):
-            return number, self.do(task)
+        begin = time.monotonic()
+        try:
+            with _deadline(self.timeout):
+                return number, self.do(task)
+        except Overtime:
+            return number, Lost(time.monotonic() - begin)
 
 
 _settled = False
@@ -204,7 +208,8 @@ def _follow(parent: int) -> None:
 @contextlib.contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
     """Raise Overtime after some seconds in this thread, if it is the main one, and end a process that is deaf to it."""
-    if seconds == 0 or threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if seconds == 0 or not is_main or not hasattr(signal, "setitimer"):
         yield
         return
 
