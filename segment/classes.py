@@ -2,59 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Any, BinaryIO
 
 from numpy.typing import ArrayLike
 
 from segment.class_models.checks import PREPROCESSING
-from segment.class_models.model import ClassModel, Training
-from segment.coherence import WORKING, working_copy
+from segment.class_models.model import ClassModel
+from segment.coherence import working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
-from segment.errors import ModelError, SettingsError
-from segment.features import FeatureSpace
+from segment.errors import SettingsError
 from segment.image import Image
-from segment.mixture.cells import Cells, coarsen, merge
 from segment.mixture.fitting import unchanged
-from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
-from segment.modelling import Modelled, model_classes
+from segment.modelling import Modelled
 from segment.origin import Origin, Stopwatch
 from segment.pipeline import collect, finish, name_of, preprocess, read_image
 from segment.segmentation import Segmentation
+from segment.training import collect_part, common_scale, fit_parts
 
 __all__ = ["apply_classes", "fit_classes"]
 
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
-_MANY = 2**21  # cells of all images that are kept as they are: some 200 MB
-_KEPT = 2**24  # pixels of several images, shrunk, that are kept for what neighbours say
-_LEAST_KEPT = 2**16  # and of each of many
-_FINE_BINS = 64  # along the widest feature, where there are more
 _OF_THE_FIT = ("Classes", "Features", "Mixture")
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """What the pixel values of an image mean, and whether that is a guess."""
-
-    dtype: str
-    black: float
-    white: float
-    is_guess: bool
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What one training image is for the fit."""
-
-    cells: Cells
-    working: Image
-    space: FeatureSpace
-    scale: _Scale
 
 
 def fit_classes(
@@ -93,34 +68,14 @@ def fit_classes(
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
-    kept = min(WORKING, max(_KEPT // len(several), _LEAST_KEPT))
-    parts = [_part(source, config, tell, kept) for source in several]
-    scale = _common_scale([part.scale for part in parts])
+    gather = partial(collect_part, config=config, n_images=len(several))
+    parts = [gather(source, number=i, tell=partial(tell, source)) for i, source in enumerate(several)]
+    scale = common_scale([part.scale for part in parts])
     for i, source in enumerate(several):
-        if parts[i].scale.is_guess and parts[i].scale.dtype == scale.dtype and parts[i].scale != scale:
-            parts[i] = _part(source, config, tell, kept, scale)
-    first = parts[0].space
-    for source, part in zip(several, parts, strict=True):
-        _refuse_other(part.space, first, name_of(source))
+        if parts[i].is_misread(scale):
+            parts[i] = gather(source, number=i, scale=scale, tell=partial(tell, source))
     tell("", "fitting the mixture")
-    cells, notes = _bounded([part.cells for part in parts])
-    found = model_classes(merge(*cells), first, [part.working for part in parts], config)
-    if found.mixture.n_components == 0:
-        raise ModelError(f"{name_of(several[0])}: a model needs valid pixels; got none. Name another image.")
-    if len({(part.scale.black, part.scale.white) for part in parts}) > 1:
-        notes += ("images of different depth are compared as shares of the way from black to white",)
-    return ClassModel(
-        mixture=found.mixture,
-        groups=found.groups,
-        names=found.names,
-        features=first.name,
-        n_channels=first.n_channels,
-        dtype=scale.dtype,
-        black=scale.black,
-        white=scale.white,
-        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=_training(found.mixture, cells, found.log_likelihood, found.warnings + notes),
-    )
+    return fit_parts(parts, [name_of(source) for source in several], scale, config)
 
 
 def apply_classes(
@@ -195,59 +150,3 @@ def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str,
         if setting.name in given and setting.group in _OF_THE_FIT:
             raise SettingsError(f"{setting.name} ({setting.option}): the model has its own. Leave it out.")
     return SegmentConfig.of(**{**model.settings, **given})
-
-
-def _part(
-    source: Source, config: SegmentConfig, tell: Callable[[Any, str], None], kept: int, scale: _Scale | None = None
-) -> _Part:
-    """Read a training image, on the given scale where there is one, and keep about that many pixels of it."""
-    tell(source, "reading")
-    image = read_image(source, config)
-    if scale is not None:
-        image = replace(image, black=scale.black, white=scale.white)
-    working = preprocess(image, config)
-    tell(source, "counting colours")
-    copy = working_copy(working, kept)
-    space, cells = collect(ColourIndex(copy if config.has_field else working), config)
-    return _Part(
-        cells,
-        copy,
-        space,
-        _Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred),
-    )
-
-
-def _common_scale(scales: Sequence[_Scale]) -> _Scale:
-    """The scale of the first image, widened to those of its kind if they are guesses."""
-    first = scales[0]
-    alike = [scale for scale in scales if scale.is_guess and scale.dtype == first.dtype]
-    if not first.is_guess:
-        return first
-    return replace(first, black=min(scale.black for scale in alike), white=max(scale.white for scale in alike))
-
-
-def _refuse_other(space: FeatureSpace, first: FeatureSpace, what: str) -> None:
-    if space.feature_names != first.feature_names:
-        raise ModelError(
-            f"{what}: images of one model have the same features, {', '.join(first.feature_names)} in the first; "
-            f"got {', '.join(space.feature_names)}. Leave it out, or make all grey with --greyscale."
-        )
-
-
-def _bounded(parts: list[Cells]) -> tuple[list[Cells], tuple[str, ...]]:
-    """The cells of each image, coarser where all together are too many. A single image keeps its cells."""
-    bins = 2 * _FINE_BINS
-    while len(parts) > 1 and bins > 2 and sum(map(len, parts)) > _MANY:
-        bins //= 2
-        parts = [coarsen(part, bins) if len(part) else part for part in parts]
-    if bins > _FINE_BINS:
-        return parts, ()
-    return parts, (f"the images have many colours: they were fitted in boxes, {bins} along the widest feature",)
-
-
-def _training(mixture: MixtureModel, parts: list[Cells], log_likelihood: float, notes: tuple[str, ...]) -> Training:
-    filled = [part for part in parts if len(part)]
-    each = [float(unchanged(mixture, part).finish.log_likelihoods[-1]) for part in filled]
-    lowest = min(each) if len(each) > 1 else log_likelihood
-    pixels = round(sum(part.total_weight for part in parts))
-    return Training(len(parts), pixels, log_likelihood, lowest, notes)

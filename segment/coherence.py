@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2
+from segment._opencv import load_cv2, n_threads
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace
 from segment.image import Image
@@ -166,7 +165,7 @@ def coherent_labels(
         at = np.arange(start, min(start + _BLOCK, len(where)))
         flat[where[at]] = (evidence(at) + odds.at(where[at])).argmax(axis=1) + 1
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(n_threads()) as threads:
         list(threads.map(decide, range(0, len(where), _BLOCK)))
     return large
 

@@ -6,7 +6,6 @@ needs computing only once for each of them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2
+from segment._opencv import load_cv2, n_threads
 from segment.image import Image
 
 __all__ = ["ColourIndex"]
@@ -153,7 +152,7 @@ class ColourIndex:
         pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
         if len(pieces) == 1:
             return [work(pieces[0])]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(n_threads()) as pool:
             return list(pool.map(work, pieces))
 
     def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment._opencv import n_threads
 from segment.errors import SettingsError
 from segment.spatial.morphology import spread, sweep
 from segment.spatial.regions import RegionGraph, components, find_regions
@@ -124,7 +124,7 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
             whole[tile] = part[inner]
 
     corners = itertools.product(range(0, height, side), range(0, width, side))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         list(pool.map(smooth, corners))
     spread(decided, undecided, height + width)
     result: Labels = decided[1:-1, 1:-1].astype(label_image.dtype)

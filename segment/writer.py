@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_picture", "file_name", "pipe_files", "refuse_existing", "write_files"]
+__all__ = [
+    "encode_picture",
+    "file_name",
+    "pipe_files",
+    "refuse_existing",
+    "remove_abandoned",
+    "temporary_name",
+    "write_files",
+]
 
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
@@ -84,7 +92,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     ours: set[tuple[int, int]] = set()
     try:
         for content in contents.values():
-            temporaries.append(folder / f".segment-{secrets.token_hex(8)}.tmp")
+            temporaries.append(folder / temporary_name())
             temporaries[-1].write_bytes(content)
         ours.update(map(_identity, temporaries))
         for temporary, path in zip(temporaries, paths, strict=True):
@@ -118,6 +126,30 @@ def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
         raise OutputError(
             f"stdout: the result cannot be written; {_reason(error)}. Let the next program read all of it."
         ) from error
+
+
+def temporary_name() -> str:
+    """A new name for a file that is not complete; it says which process writes it."""
+    return f".segment-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the incomplete files that processes left in a folder when they were killed."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(".segment-*-*.tmp"):
+            process = path.name.split("-")[1]
+            if process.isascii() and process.isdigit() and not _is_alive(int(process)):
+                _remove([path])
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _place(temporary: Path, path: Path, overwrite: bool) -> None:

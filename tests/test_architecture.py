@@ -13,7 +13,7 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "jinja2"}
+HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "jinja2", "joblib"}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -64,10 +64,23 @@ ROOMS["report"] = set(ROOMS) | {"", "report"}
 ROOMS["segmentation"].add("report")
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["regional"] = set(ROOMS)
+ROOMS["training"] = set(ROOMS)
+ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
-ROOMS["batch"] |= {"regional"}
+ROOMS["batch"] = {
+    "errors",
+    "config",
+    "products",
+    "writer",
+    "pipeline",
+    "classes",
+    "class_models",
+    "comparison",
+    "batch",
+    "regional",
+}
+ROOMS["batch"] |= {"", "_opencv", "alignment", "training"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -88,6 +101,9 @@ LIBRARIES = {
     "naming": {"numpy"},
     "preprocessor": {"numpy", "scipy"},
     "_opencv": {"cv2"},
+    "batch.workers": {"joblib"},
+    "alignment": {"numpy"},
+    "training": {"numpy"},
     "cli": {"click"},
     "class_models": {"numpy"},
     "classes": {"numpy"},

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 
-from segment.batch import Job, find_images, plan, run_job
+from segment.batch.inputs import find_images
+from segment.batch.jobs import run_job
+from segment.batch.planning import Job, plan
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SettingsError
 

@@ -368,7 +368,7 @@ def test_more_cells_than_memory_should_hold_are_coarsened_and_said(
 ) -> None:
     images = [photographs["landscape"], photographs["sunset"]]
     exact = segment.fit_classes(images, k=4)
-    monkeypatch.setattr("segment.classes._MANY", 5000)
+    monkeypatch.setattr("segment.training._MANY", 5000)
     coarse = segment.fit_classes(images, k=4)
     assert re.fullmatch(
         r"the images have many colours: they were fitted in boxes, \d+ along .*", coarse.training.notes[0]

@@ -83,9 +83,9 @@ def check_notes(notes: tuple[str, ...]) -> None:
 
 
 def check_groups(groups: NDArray[np.intp], n_components: int) -> None:
-    """Raise a ModelError unless every component has a class, in order, and every class a component."""
-    steps = np.diff(groups, prepend=-1)
-    if groups.shape != (n_components,) or not np.isin(steps, (0, 1)).all() or (n_components and groups[0] != 0):
+    """Raise a ModelError unless every component has a class, in order. A class may lack components: it has no pixel."""
+    steps = np.diff(groups, prepend=0)
+    if groups.shape != (n_components,) or not (steps >= 0).all():
         raise ModelError(f"groups: a class for each of {n_components} components, ascending from 0; got {groups}.")
 
 

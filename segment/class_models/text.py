@@ -86,8 +86,9 @@ def _classes(top: Fields) -> list[Fields]:
         raise ModelError(f"classes: from 1 to 255; got {len(parts)}.")
     for label, part in enumerate(parts, start=1):
         part.whole("label", label, label)
-        if not part.items("components"):
-            raise ModelError(f"classes[{label - 1}].components: at least one; got none.")
+        part.items("components")
+    if not parts[-1].items("components"):
+        raise ModelError(f"classes[{len(parts) - 1}].components: at least one in the last class; got none.")
     return parts
 
 

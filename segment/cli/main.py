@@ -9,44 +9,32 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from segment import __version__
-from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
-from segment.cli.options import StagedCommand, config_from, options_of, setting_options
+from segment.batch.jobs import Outcome, compare_job, run_job
+from segment.batch.planning import Job, plan
+from segment.cli.folders import batch
+from segment.cli.options import (
+    DEBUG,
+    JSON,
+    OUTPUT,
+    START,
+    StagedCommand,
+    config_from,
+    mention_default,
+    options_of,
+    setting_options,
+    started,
+)
 from segment.cli.pipes import STANDARD, piped_job
-from segment.cli.terminal import Status, as_document, report_outcome, say, summary
+from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
 
-if TYPE_CHECKING:
-    from segment.class_models.model import ClassModel
-
 __all__ = ["main"]
-
-_OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Folder for the results.",
-)
-_START = click.option(
-    "--start",
-    type=click.Path(path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="Start the fit from the classes of a saved model; their number, names and order are kept.",
-)
-_JSON = click.option(
-    "--json", "as_json", is_flag=True, help="Print the run as one JSON document instead of tables, for scripts."
-)
-_DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,10 +46,10 @@ def cli() -> None:
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @setting_options
-@_START
-@_OUTPUT
-@_JSON
-@_DEBUG
+@START
+@OUTPUT
+@JSON
+@DEBUG
 def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Segment images.
 
@@ -85,9 +73,9 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of(*GROUPS, leave_out=("save", "regions"))
-@_START
-@_OUTPUT
-@_DEBUG
+@START
+@OUTPUT
+@DEBUG
 def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
     """Segment images and write a page about each.
 
@@ -97,31 +85,6 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
     Example: segment report landscape.jpg -k 4
     """
     return _segment(inputs, start, output, debug=debug, save=("report",), **given)
-
-
-@cli.command(cls=StagedCommand, short_help="Segment every image of a folder.")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
-@setting_options
-@_START
-@_OUTPUT
-@_JSON
-@_DEBUG
-def batch(
-    folder: Path, recursive: bool, start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any
-) -> int:
-    """Segment every image of FOLDER, keeping its structure below the folder for the results.
-
-    An image that fails is reported and does not stop the rest.
-
-    Example: segment batch photographs -r -k 4 -o results
-    """
-    model, config = _started(start, given)
-    found = find_images(folder, recursive=recursive, leave_out=output)
-    jobs = plan(found, output, config, root=folder, also_read=() if start is None else (start,))
-    _mention_default(given, config, model)
-    do = partial(run_job, model=model, adapt=True)
-    return _work(jobs, config, do, bar=True, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
@@ -145,7 +108,7 @@ def batch(
     metavar="FILE",
     help="File for the model.",
 )
-@_DEBUG
+@DEBUG
 def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
@@ -158,10 +121,9 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 
     config = config_from(given)
     check_model_path(output, inputs, overwrite=config.overwrite)
-    if given["k"] is None:
-        say(f"No -k given: {config.k} classes.")
+    mention_default(given, config, None)
     with Status(len(inputs), bar=False) as status:
-        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(Path(source), stage))
+        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(stage, Path(source)))
     for note in model.training.notes:
         say(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
@@ -173,9 +135,9 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of("Loading", "Preprocessing", "Space", "Clean-up", "Output")
-@_OUTPUT
-@_JSON
-@_DEBUG
+@OUTPUT
+@JSON
+@DEBUG
 def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **given: Any) -> int:
     """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
 
@@ -188,14 +150,14 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     classes = load_class_model(model)
     config = config_from(given, **classes.settings)
     jobs = plan(inputs, output, config, also_read=(model,))
-    return _work(jobs, config, partial(run_job, model=classes), bar=False, debug=debug, as_json=as_json)
+    return _work(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
-@_OUTPUT
-@_DEBUG
+@OUTPUT
+@DEBUG
 def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
     """Show the mixture beside k-means and hierarchical clustering.
 
@@ -208,70 +170,45 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     """
     config = config_from(given)
     jobs = plan(inputs, output, config, save=("compared",))
-    if given["k"] is None:
-        say(f"No -k given: {config.k} classes.")
-    return _work(jobs, config, compare_job, bar=False, debug=debug)
+    mention_default(given, config, None)
+    return _work(jobs, config, compare_job, debug=debug)
 
 
 def _segment(
     inputs: tuple[Path, ...], start: Path | None, output: Path, *, debug: bool, as_json: bool = False, **given: Any
 ) -> int:
     """Segment single images; 0 if all went well, else 1."""
-    model, config = _started(start, given)
+    model, config = started(start, given)
     if STANDARD in (*inputs, output):
         jobs = [piped_job(inputs, output, config)]
     else:
         jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    _mention_default(given, config, model)
+    mention_default(given, config, model)
     do = partial(run_job, model=model, adapt=True)
-    return _work(jobs, config, do, bar=False, debug=debug, as_json=as_json)
-
-
-def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
-    """The model to start from, if there is one, and the settings."""
-    if start is None:
-        return None, config_from(given)
-    if given["regions"] is not None:
-        raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
-    from segment.class_models.file import load_class_model
-
-    model = load_class_model(start)
-    config = config_from(given, **model.settings)
-    model.refuse_settings(config)
-    return model, config
-
-
-def _mention_default(given: dict[str, Any], config: SegmentConfig, model: ClassModel | None) -> None:
-    """Say how many classes there will be where nobody said so."""
-    if given["k"] is None and model is None and config.regions == 0:
-        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, do, debug=debug, as_json=as_json)
 
 
 def _work(
-    jobs: list[Job],
-    config: SegmentConfig,
-    do: Callable[..., Outcome],
-    *,
-    bar: bool,
-    debug: bool,
-    as_json: bool = False,
+    jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, debug: bool, as_json: bool = False
 ) -> int:
     """Do the jobs one after the other; 0 if all went well, else 1."""
-    outcomes: list[Outcome] = []
-    seconds: list[float] = []
-    with Status(len(jobs), bar=bar) as status:
+    tally = Tally()
+    outcomes = []
+    with Status(len(jobs), bar=False) as status:
         for job in jobs:
-            begin = perf_counter()
-            outcome = do(job, config, tell=partial(status.show, job.source), debug=debug)
+            outcome = do(job, config, tell=partial(status.show, source=job.source), debug=debug)
             outcomes.append(outcome)
-            seconds.append(perf_counter() - begin)
+            tally.count(outcome)
             status.advance()
-            report_outcome(outcome, table=not bar, quiet=as_json)
+            report_outcome(outcome, table=True, quiet=as_json)
     if as_json:
-        click.echo(as_document(outcomes, seconds, config), nl=False)
+        click.echo(as_document(outcomes, config), nl=False)
     if len(jobs) > 1:
-        summary(outcomes)
-    return int(any(outcome.error for outcome in outcomes))
+        say(tally.sentence())
+    return int(tally.failed > 0)
+
+
+cli.add_command(batch)
 
 
 def main(arguments: list[str] | None = None) -> None:

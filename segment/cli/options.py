@@ -4,16 +4,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from segment.config import GROUPS, SegmentConfig, settings
+from segment.errors import SettingsError
 from segment.setting import Setting, Span
 
-__all__ = ["StagedCommand", "config_from", "options_of", "setting_options"]
+if TYPE_CHECKING:
+    from segment.class_models.model import ClassModel
+
+__all__ = [
+    "DEBUG",
+    "JSON",
+    "OUTPUT",
+    "START",
+    "StagedCommand",
+    "config_from",
+    "mention_default",
+    "options_of",
+    "setting_options",
+    "started",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder for the results.",
+)
+START = click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Start the fit from the classes of a saved model; their number, names and order are kept.",
+)
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print the run as one JSON document instead of tables, for scripts."
+)
+DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
 class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
@@ -78,6 +115,26 @@ def options_of(
 def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
     """The configuration of the options that were given, and of other defaults than usual where they were not."""
     return SegmentConfig.of(**{**defaults, **{name: value for name, value in given.items() if value is not None}})
+
+
+def started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
+    """The model to start from, if there is one, and the settings."""
+    if start is None:
+        return None, config_from(given)
+    if given["regions"] is not None:
+        raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
+    from segment.class_models.file import load_class_model
+
+    model = load_class_model(start)
+    config = config_from(given, **model.settings)
+    model.refuse_settings(config)
+    return model, config
+
+
+def mention_default(given: dict[str, Any], config: SegmentConfig, model: ClassModel | None) -> None:
+    """Say how many classes there will be where nobody said so."""
+    if given["k"] is None and model is None and config.regions == 0:
+        click.echo(f"No -k given: {config.k} classes.", err=True)
 
 
 def _option(setting: Setting) -> Callable[[Function], Function]:

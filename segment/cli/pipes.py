@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from segment.batch import Job, plan
+from segment.batch.planning import Job, plan
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,12 +13,12 @@ from typing import Any
 import click
 
 from segment import __version__
-from segment.batch import Outcome
+from segment.batch.jobs import Outcome
 from segment.config import SegmentConfig
 from segment.errors import shown
 from segment.tables import to_json
 
-__all__ = ["Status", "as_document", "report_outcome", "say", "summary"]
+__all__ = ["Status", "Tally", "as_document", "report_outcome", "say"]
 
 _BAR = 24  # characters
 
@@ -40,11 +40,11 @@ class Status:
     ) -> None:
         self.clear()
 
-    def show(self, source: Path, stage: str) -> None:
-        """Say which image is at which stage."""
+    def show(self, stage: str, source: Path | None = None) -> None:
+        """Say at which stage the run is, or one of its images."""
         if not self._visible:
             return
-        words = f"{shown(source.name)}: {stage}"
+        words = f"{shown(source.name)}: {stage}" if source else stage
         if self._bar:
             filled = _BAR * self._done // self._total
             words = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}  {words}"
@@ -86,20 +86,34 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         click.echo(_table(outcome))
 
 
-def summary(outcomes: Sequence[Outcome]) -> None:
-    """One line: how many images went well and how many did not."""
-    failed = sum(bool(outcome.error) for outcome in outcomes)
-    warned = sum(bool(outcome.warnings) for outcome in outcomes)
-    words = f"{len(outcomes) - failed} of {len(outcomes)} images segmented"
-    if warned:
-        words += f", {warned} with a warning"
-    if failed:
-        words += f", {failed} failed"
-    say(words + ".")
+@dataclass
+class Tally:
+    """How many images went well and how many did not."""
+
+    done: int = 0
+    failed: int = 0
+    warned: int = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """One image more."""
+        self.done += not outcome.error
+        self.failed += bool(outcome.error)
+        self.warned += bool(outcome.warnings)
+
+    def sentence(self, *, kept: int = 0) -> str:
+        """The tally in one line; `kept` images were done by an earlier run."""
+        words = f"{self.done} of {self.done + self.failed + kept} images segmented"
+        if kept:
+            words += f", {kept} kept from before"
+        if self.warned:
+            words += f", {self.warned} with a warning"
+        if self.failed:
+            words += f", {self.failed} failed"
+        return words + "."
 
 
-def as_document(outcomes: Sequence[Outcome], seconds: Sequence[float], config: SegmentConfig) -> str:
-    """The whole run as one JSON document, for scripts; with how long each outcome took."""
+def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
+    """The whole run as one JSON document, for scripts."""
     images = [
         {
             "input": str(outcome.job.source),
@@ -110,9 +124,9 @@ def as_document(outcomes: Sequence[Outcome], seconds: Sequence[float], config: S
             "choice": outcome.choice,
             "warnings": outcome.warnings,
             "error": outcome.error,
-            "seconds": round(took, 3),
+            "seconds": round(outcome.seconds, 3),
         }
-        for outcome, took in zip(outcomes, seconds, strict=True)
+        for outcome in outcomes
     ]
     return to_json({"version": __version__, "settings": asdict(config), "images": images})
 

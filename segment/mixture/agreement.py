@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["adjusted_rand_index", "contingency", "matching"]
+__all__ = ["adjusted_rand_index", "assignment", "contingency", "distances", "matching"]
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +39,43 @@ def contingency(
         share = None if weights is None else weights.reshape(-1)[rows]
         table += np.bincount(one[rows].astype(np.intp) * k + two[rows], weights=share, minlength=k * k)
     return table.reshape(k, k)
+
+
+def distances(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Floats:
+    """Bhattacharyya distance of every Gaussian of one set from every one of another, in nats.
+
+    Bhattacharyya 1943, Bull. Calcutta Math. Soc. 35; for Gaussians Fukunaga 1990, Statistical Pattern Recognition.
+
+    Parameters
+    ----------
+    first, second : tuple of means (m, d) and covariances (m, d, d)
+
+    Returns
+    -------
+    ndarray of shape (m of the first, m of the second), float64
+    """
+    gap = first[0][:, None] - second[0]
+    middle = (first[1][:, None] + second[1]) / 2
+    apart = np.einsum("ijd,ijd->ij", gap, np.linalg.solve(middle, gap[..., None])[..., 0]) / 8
+    volumes = [np.linalg.slogdet(covariances)[1] for covariances in (first[1], second[1])]
+    return np.asarray(apart + (np.linalg.slogdet(middle)[1] - (volumes[0][:, None] + volumes[1]) / 2) / 2)
+
+
+def assignment(costs: Floats, limit: float) -> NDArray[np.intp]:
+    """For each row the column that it is paired with, -1 for none: the pairs of least cost in all.
+
+    No pair costs `limit` or more; leaving a row and a column without a partner counts as much as that.
+
+    Parameters
+    ----------
+    costs : ndarray of shape (m, n), not below 0
+    limit : float
+    """
+    rows, columns = linear_sum_assignment(np.minimum(costs, limit))
+    partners = np.full(len(costs), -1, dtype=np.intp)
+    paired = costs[rows, columns] < limit
+    partners[rows[paired]] = columns[paired]
+    return partners
 
 
 def adjusted_rand_index(table: Floats) -> float:

@@ -16,7 +16,6 @@ alone: Kraehenbuehl & Koltun 2013, ICML), and q stands still where the mean-fiel
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import comb
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2
+from segment._opencv import load_cv2, n_threads
 from segment.errors import SettingsError
 
 __all__ = ["RandomField", "carried", "free_energy", "iterated_conditional_modes", "mean_field", "posteriors"]
@@ -163,7 +162,7 @@ def mean_field(
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
         return q if start is None else posteriors(log_joint)
     strips = _strips(q.shape[1])
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         for _ in range(n_iter):
             after = np.empty_like(q)
             moved = sum(pool.map(lambda rows, a=after, b=q: _step(a, b, log_joint, field, rows), strips))

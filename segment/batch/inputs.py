@@ -1,0 +1,114 @@
+"""Which files of a folder are images to segment, and whether a file is still the one it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from segment.batch.records import recorded_outputs
+from segment.errors import ImageError, shown
+
+__all__ = ["Fingerprint", "find_images", "fingerprint"]
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".pfm"}
+)
+# Folders in which desktops and file servers keep thumbnails and what was thrown away.
+_JUNK = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"})
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells a file from another version of it.
+
+    Attributes
+    ----------
+    bytes : int
+    modified : int
+        Nanoseconds since 1970.
+    sha256 : str
+        Of its content, in hexadecimal.
+    """
+
+    bytes: int
+    modified: int
+    sha256: str
+
+
+def fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:
+    """The fingerprint of a regular file; None for anything else, and where it cannot be read.
+
+    The file is not read where size and time are those that are `known`.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # never opened: a pipe could block, a device could do anything
+            return None
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if known is not None and (known.bytes, known.modified) == (status.st_size, status.st_mtime_ns):
+                return known
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+            return Fingerprint(status.st_size, status.st_mtime_ns, content)
+    except (OSError, ValueError):
+        return None
+
+
+def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
+    """The image files in a folder, sorted by name, told by their suffix.
+
+    Hidden files and folders, what desktops leave behind, and the results that a manifest names are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+    recursive : bool
+        Whether to look into its folders too. Symbolic links to folders are not followed.
+    leave_out : Path, optional
+        A folder not to look into: that of the results.
+
+    Raises
+    ------
+    ImageError
+        If the folder is not one, cannot be read, or holds no image.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{shown(folder)}: not a folder. Give single images to 'segment run'.")
+    place = os.path.realpath(folder)
+    ours = {path for above in Path(place).parents for path in recorded_outputs(above)}
+    search = _Search(recursive, os.path.realpath(leave_out) if leave_out else "", ours)
+    found = sorted(search.walk(folder, place), key=os.fsencode)
+    if not found:
+        hint = "" if recursive else " Give -r to look into its folders too."
+        raise ImageError(f"{shown(folder)}: no image in this folder.{hint}")
+    return found
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A walk through folders; `ours` are the real paths of results, found on the way."""
+
+    recursive: bool
+    leave_out: str
+    ours: set[str]
+
+    def walk(self, folder: Path, place: str) -> Iterator[Path]:
+        """The images in a folder, whose real path is `place`, and where asked for in those below it."""
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise ImageError(f"{shown(folder)}: the folder cannot be read; {error.strerror}.") from error
+        self.ours.update(recorded_outputs(Path(place)))
+        for entry in entries:
+            path, here = Path(entry.path), os.path.join(place, entry.name)  # noqa: PTH118  as str, which is compared
+            if entry.name.startswith(".") or entry.name in _JUNK or here in self.ours:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if self.recursive and here != self.leave_out:
+                    yield from self.walk(path, here)
+            elif path.suffix.lower() in SUFFIXES and not path.is_dir():  # a broken link is an image that fails
+                yield path

@@ -1,0 +1,231 @@
+"""The work on one image, and what became of it: a failure is an outcome, so that the rest can go on."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segment.batch.inputs import Fingerprint, fingerprint
+from segment.batch.planning import Job
+from segment.config import SegmentConfig
+from segment.errors import OutputError, SegmentError, shown
+from segment.writer import refuse_existing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment.class_models.model import ClassModel
+
+__all__ = ["Outcome", "attempt_job", "compare_job", "run_job"]
+
+# The folder for the results takes nothing more: all further images would fail alike.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: written files, or an error.
+
+    Attributes
+    ----------
+    job : Job
+    paths : tuple of Path
+        Files written; empty where the job failed.
+    rows : tuple of (label, colour, share, mean)
+        The class table: int, (r, g, b), 0..1, and the mean of each channel.
+    changed : float
+        Share of the labelled pixels that the clean-up changed.
+    warnings : tuple of str
+    names : tuple of str
+        What the classes are called.
+    choice : str
+        Which number of classes was chosen and why; empty where it was given.
+    error : str
+        Why it failed; empty where it did not.
+    pixels : tuple of int
+        The area of each class.
+    n_regions : int
+        How many there are; 0 where there are classes instead.
+    methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
+        The table of a comparison: see :class:`segment.comparison.Method`.
+    drift : float, optional
+        By how many nats a pixel the classes that all images share explain this one worse than those they come from.
+        None where the image has classes of its own.
+    seconds : float
+    fingerprint : Fingerprint, optional
+        Of the input, where it was taken.
+    is_stuck : bool
+        Whether the folder for results takes nothing more.
+    """
+
+    job: Job
+    paths: tuple[Path, ...] = ()
+    rows: tuple[tuple[int, tuple[int, int, int], float, tuple[float, ...]], ...] = ()
+    changed: float = 0.0
+    warnings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    choice: str = ""
+    error: str = ""
+    pixels: tuple[int, ...] = ()
+    n_regions: int = 0
+    methods: tuple[tuple[str, float, float, float, float], ...] = ()
+    drift: float | None = None
+    seconds: float = 0.0
+    fingerprint: Fingerprint | None = None
+    is_stuck: bool = False
+
+    @property
+    def status(self) -> str:
+        """``done`` or ``failed``."""
+        return "failed" if self.error else "done"
+
+
+Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
+
+
+def run_job(
+    job: Job,
+    config: SegmentConfig,
+    *,
+    model: ClassModel | None = None,
+    adapt: bool = False,
+    like: ClassModel | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    debug: bool = False,
+) -> Outcome:
+    """Segment one image and write the results.
+
+    With a `model` its classes are found, or with `adapt` too the fit starts from them. `like` another model the classes
+    are numbered as its own.
+
+    A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
+    """
+    classes = partial(_segmented, model=model, adapt=adapt, like=like)
+    return _attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
+
+
+def attempt_job(
+    job: Job,
+    config: SegmentConfig,
+    *,
+    model: ClassModel | None = None,
+    adapt: bool = False,
+    like: ClassModel | None = None,
+    replaces: bool = False,
+    debug: bool = False,
+) -> Outcome:
+    """Segment one image of many as :func:`run_job` does; with its fingerprint and the time that it took.
+
+    Parameters
+    ----------
+    replaces : bool
+        Whether results that are there may be replaced: they are from an attempt that was cut short, or outdated.
+    """
+    begin = time.perf_counter()
+    if replaces and not config.overwrite:
+        config = replace(config, overwrite=True)
+    before = fingerprint(job.source)
+    outcome = run_job(job, config, model=model, adapt=adapt, like=like, debug=debug)
+    after = fingerprint(job.source, before)
+    if before and after and before.sha256 != after.sha256:
+        for path in outcome.paths:
+            path.unlink(missing_ok=True)
+        error = f"{shown(job.source)}: the file changed while it was read. Segment it again when it is complete."
+        outcome = Outcome(job, error=error)
+    return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)
+
+
+def compare_job(
+    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+) -> Outcome:
+    """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
+    return _attempted(job, config, _compared, tell, debug)
+
+
+def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+    begin = time.perf_counter()
+    try:
+        for path in () if config.overwrite or job.pipe_out else job.results(config):
+            refuse_existing(path)
+        return replace(work(job, config, tell), seconds=time.perf_counter() - begin)
+    except Exception as error:
+        if debug:
+            raise
+        seconds = time.perf_counter() - begin
+        return Outcome(job, error=_explained(error, job), is_stuck=_is_stuck(error), seconds=seconds)
+
+
+def _segmented(
+    job: Job,
+    config: SegmentConfig,
+    tell: Callable[[str], None],
+    *,
+    model: ClassModel | None,
+    adapt: bool,
+    like: ClassModel | None,
+) -> Outcome:
+    from segment.alignment import align_classes, drift_from
+    from segment.classes import apply_classes
+    from segment.pipeline import segment_image
+
+    source = job.source if job.pipe_in is None else job.pipe_in
+    if model is None or adapt:
+        result = segment_image(source, config, start=model, tell=tell)
+    else:
+        result = apply_classes(model, source, config, tell=tell)
+    if like is not None:
+        result = align_classes(result, like)
+    shared = like or (None if adapt else model)
+    tell("writing")
+    paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
+    colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
+    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
+    return Outcome(
+        job,
+        tuple(paths),
+        rows,
+        changed=result.changed,
+        warnings=result.warnings,
+        names=result.names,
+        pixels=tuple(row.pixels for row in result.classes),
+        choice=result.selection.sentence if result.selection.candidates else "",
+        drift=None if shared is None else drift_from(shared, result),
+    )
+
+
+def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.regional import segment_regions
+
+    found = segment_regions(job.source if job.pipe_in is None else job.pipe_in, config, tell=tell)
+    tell("writing")
+    paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
+    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
+
+
+def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    from segment.comparison import compare_image
+
+    found = compare_image(job.source, config, tell=tell)
+    tell("writing")
+    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
+    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows)
+
+
+def _is_stuck(error: Exception) -> bool:
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _NO_ROOM
+
+
+def _explained(error: Exception, job: Job) -> str:
+    """One line for a failure, expected or not, that names the image."""
+    if isinstance(error, SegmentError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"{shown(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
+    detail = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{shown(job.source)}: {detail}. This is a fault of segment; --debug shows where."

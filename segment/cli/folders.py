@@ -1,0 +1,205 @@
+"""``segment batch``."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segment.batch.folder import FolderRun, FolderSettings
+from segment.batch.jobs import Outcome
+from segment.batch.sharing import ClassPlan
+from segment.cli.options import (
+    DEBUG,
+    JSON,
+    OUTPUT,
+    START,
+    StagedCommand,
+    mention_default,
+    setting_options,
+    started,
+)
+from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
+from segment.config import SegmentConfig
+from segment.errors import SettingsError
+
+__all__ = ["batch"]
+
+_LOOK = 1.0  # seconds between two looks at a folder that is watched
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM)."""
+
+
+@click.command(cls=StagedCommand, short_help="Segment every image of a folder.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
+@click.option(
+    "--jobs", type=int, default=0, metavar=">=0", help="Images at a time; 0 for one on each core. [default: 0]"
+)
+@click.option(
+    "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
+)
+@click.option("--timeout", type=float, default=0.0, metavar="SECONDS", help="Give an image up after that; 0 never.")
+@click.option("--watch", is_flag=True, help="Go on with what comes into the folder, until Ctrl-C.")
+@click.option(
+    "--model",
+    "model_option",
+    default="each",
+    metavar="each|shared|FILE",
+    help="Classes of each image's own, one model fitted to all, or those of a saved one. [default: each]",
+)
+@click.option(
+    "--align",
+    default="none",
+    metavar="none|first|FILE",
+    help="Number each image's own classes like those of the first image, or of a saved model. [default: none]",
+)
+@setting_options
+@START
+@OUTPUT
+@JSON
+@DEBUG
+def batch(
+    folder: Path,
+    recursive: bool,
+    jobs: int,
+    resume: bool,
+    timeout: float,
+    watch: bool,
+    model_option: str,
+    align: str,
+    start: Path | None,
+    output: Path,
+    as_json: bool,
+    debug: bool,
+    **given: Any,
+) -> int:
+    """Segment every image of FOLDER, keeping its structure below the folder for the results.
+
+    An image that fails is reported and does not stop the rest. segment_manifest.csv and segment_manifest.jsonl have a
+    row for each. Whatever stops the run, the same command with --resume goes on.
+
+    Example: segment batch photographs -r -k 4 -o results
+    """
+    _refuse(jobs=jobs, timeout=timeout)
+    classes, config = _class_plan(model_option, align, start, given)
+    if watch and classes.shared:
+        raise SettingsError("watch (--watch): not with --model shared, which needs all images at once. Give a FILE.")
+    settings = FolderSettings(
+        recursive=recursive,
+        n_workers=jobs,
+        timeout=timeout,
+        resume=resume,
+        watch=watch,
+        classes=classes,
+        debug=debug,
+    )
+    tally = Tally()
+    outcomes: list[Outcome] | None = [] if as_json else None
+    with _ended_by_sigterm():
+        try:
+            with FolderRun(folder, output, config, settings) as run:
+                mention_default(given, config, classes.model)
+                _tell(run, tally, outcomes)
+                while watch:
+                    time.sleep(_LOOK)
+                    run.look_again()
+                    _tell(run, tally, outcomes)
+        except KeyboardInterrupt as stop:
+            total = tally.done + tally.failed
+            say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
+            return 143 if isinstance(stop, Terminated) else 130
+    if outcomes is not None:
+        click.echo(as_document(outcomes, config), nl=False)
+    if len(run.jobs) > 1:
+        say(tally.sentence(kept=run.n_kept))
+    return int(tally.failed > 0)
+
+
+def _tell(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
+    """Do what is left to do, and report it in order; for a document, collect it."""
+    if not run.jobs:
+        return
+    with Status(len(run.jobs), bar=True) as status:
+        status.show("starting")
+        for outcome in run.outcomes():
+            tally.count(outcome)
+            status.advance()
+            report_outcome(outcome, table=False, quiet=outcomes is not None)
+            if outcomes is not None:
+                outcomes.append(outcome)
+            sys.stdout.flush()
+            status.show("done", outcome.job.source)
+
+
+def _class_plan(
+    model_option: str, align: str, start: Path | None, given: dict[str, Any]
+) -> tuple[ClassPlan, SegmentConfig]:
+    """How images get their classes, and the settings."""
+    from segment.class_models.file import load_class_model
+
+    if model_option == "each":
+        model, config = started(start, given)
+        if align == "none":
+            return ClassPlan(model=model, adapt=model is not None, files=_files(start)), config
+        reference = None if align == "first" else load_class_model(align)
+        n_extra = reference.n_classes if reference else _most(config)
+        return (
+            ClassPlan(
+                model=model,
+                adapt=model is not None,
+                align=True,
+                reference=reference,
+                files=_files(start, None if align == "first" else Path(align)),
+                n_extra=min(n_extra, 255 - _most(config)),
+            ),
+            config,
+        )
+    if start is not None or align != "none":
+        what = "align (--align)" if align != "none" else "start (--start)"
+        raise SettingsError(f"{what}: only with --model each; got --model {model_option}. Leave one out.")
+    if model_option == "shared":
+        return ClassPlan(shared=True), started(None, given)[1]
+    model, config = started(Path(model_option), given)
+    return ClassPlan(model=model, files=(Path(model_option),)), config
+
+
+def _files(*paths: Path | None) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path is not None)
+
+
+def _most(config: SegmentConfig) -> int:
+    return config.k if isinstance(config.k, int) else config.k_range[1]
+
+
+def _refuse(*, jobs: int, timeout: float) -> None:
+    if jobs < 0:
+        raise SettingsError(f"jobs (--jobs): a whole number of at least 0; got {jobs}.")
+    if not 0 <= timeout < 1e6:
+        raise SettingsError(f"timeout (--timeout): seconds from 0 to 1000000; got {timeout:g}.")
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, with nothing left half done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: Any) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

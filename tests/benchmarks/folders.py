@@ -1,0 +1,125 @@
+"""Folders of small images: images a second with one and two workers, and whether memory stays flat.
+
+    python tests/benchmarks/folders.py images/sunset.jpg [--images 100] [--many 10000] [--repeats 3]
+
+The images are random pieces of the photograph, 64 x 64 pixels. Each run is a whole `segment batch`, start included. Its
+seconds are those of the wall clock, which other work on the machine makes longer; processor seconds are those of all
+processes together. Memory is the largest sum over all processes of what each has to itself (Pss where Linux tells it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from common import machine, table, take_turns
+from PIL import Image as PilImage
+
+_SIDE = 64
+
+
+class Run(NamedTuple):
+    """Seconds, processor seconds, and megabytes at a quarter of the run and at their highest."""
+
+    seconds: float
+    busy: float
+    early: float
+    peak: float
+
+
+def make_images(photograph: Path, folder: Path, count: int) -> None:
+    """Random pieces of a photograph as PNG."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    with PilImage.open(photograph) as image:
+        whole = image.convert("RGB")
+    for number in range(count):
+        side = int(rng.integers(2 * _SIDE, min(whole.size)))
+        left, top = (int(rng.integers(0, size - side + 1)) for size in whole.size)
+        piece = whole.crop((left, top, left + side, top + side)).resize((_SIDE, _SIDE))
+        piece.save(folder / f"{number:05d}.png")
+
+
+def run(folder: Path, *options: str) -> Run:
+    """One whole run of the program."""
+    output = folder.with_name("results")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "segment", "batch", str(folder), "-k", "4", "-o", str(output), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen = []
+    while process.poll() is None:
+        seen.append(memory(process.pid))
+        time.sleep(0.2)
+    seconds = time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    shutil.rmtree(output)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed.")
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds, busy, seen[len(seen) // 4], max(seen))
+
+
+def memory(process: int) -> float:
+    """Megabytes of a process and all below it."""
+    total, waiting = 0.0, [process]
+    while waiting:
+        each = Path("/proc") / str(waiting.pop())
+        try:
+            waiting += [int(child) for task in each.glob("task/*/children") for child in task.read_text().split()]
+            lines = (each / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return total
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photograph", type=Path)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--many", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as place:
+        few, many, model = Path(place, "few"), Path(place, "many"), Path(place, "model.json")
+        make_images(given.photograph, few, given.images)
+        make_images(given.photograph, many, given.many)
+        fit = [sys.executable, "-m", "segment", "fit", str(given.photograph), "-k", "4", "-o", str(model)]
+        subprocess.run(fit, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        settings = {"each image its own fit": (), "a saved model": ("--model", str(model))}
+        rows = []
+        for name, options in settings.items():
+            rivals = [lambda o=options, n=n: run(few, "--jobs", str(n), *o) for n in (1, 2)]
+            for workers, runs in zip((1, 2), take_turns(rivals, given.repeats), strict=True):
+                seconds, busy, _, peak = (statistics.median(values) for values in zip(*runs, strict=True))
+                speed = given.images / seconds
+                rows.append([name, str(workers), f"{seconds:.1f} s", f"{speed:.0f}", f"{busy:.1f} s", f"{peak:.0f} MB"])
+        print(f"\n{given.images} images of {_SIDE} x {_SIDE} pixels\n")
+        print(table(["classes", "workers", "time", "images a second", "processor time", "memory"], rows))
+        long = run(many, "--jobs", "2", "--model", str(model), "--save", "labels")
+        print(f"\n{given.many} images, 2 workers, a saved model, label images alone\n")
+        row = [f"{given.many / long.seconds:.0f}", f"{long.busy:.0f} s", f"{long.early:.0f} MB", f"{long.peak:.0f} MB"]
+        print(
+            table(
+                ["time", "images a second", "processor time", "memory after a quarter", "at most"],
+                [
+                    [f"{long.seconds:.0f} s", *row],
+                ],
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,383 @@
+"""A folder of images under real faults: signals, kills, full and read-only disks, two runs at once."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+from segment.batch.folder import FolderRun, FolderSettings
+from segment.batch.inputs import find_images, fingerprint
+from segment.batch.records import JOURNAL, MANIFEST, TABLE
+from segment.batch.workers import Crew, Lost
+from segment.cli.main import main
+from segment.config import SegmentConfig
+from segment.errors import OutputError
+
+ARGUMENTS = ("-k", "2", "--n-init", "2", "--save", "labels", "--jobs", "2")
+CONFIG = SegmentConfig(k=2, n_init=2, save=("labels",))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with twelve small images in ``in``."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.normal([[[60, 90, 120]]], 8, (16, 16, 3))
+        pixels[:, 4 + number :] += 60
+        PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
+    return tmp_path
+
+
+def command(output: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "segment", "batch", "in", "-o", output, *ARGUMENTS, *more]
+
+
+def run(*arguments: str) -> int:
+    """The program in this process, whose workers serve many tests."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def batch(output: str, *more: str) -> int:
+    return run("batch", "in", "-o", output, *ARGUMENTS, *more)
+
+
+def results(folder: str | Path) -> dict[str, str]:
+    """Every file but the manifest, which has times, and its hash."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in Path(folder).rglob("*")
+        if path.is_file() and path.name not in (MANIFEST, TABLE)
+    }
+
+
+def rows(folder: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(folder) / MANIFEST).read_text().splitlines()]
+
+
+def timeless(folder: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in ("seconds", "modified")} for row in rows(folder)]
+
+
+def started(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
+    """The program in processes of its own, once it has told of so many results."""
+    process = subprocess.Popen(
+        command(output, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    for _ in range(lines):
+        assert process.stdout.readline()
+    return process
+
+
+def living(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def gone(session: int) -> bool:
+    """Whether all processes of a session end within five seconds."""
+    end = time.monotonic() + 5
+    while living(session) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not living(session)
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to see processes in")
+
+
+# What is stopped goes on
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_run_that_was_stopped_goes_on_to_the_same_files(here: Path, number: int, code: int) -> None:
+    slow = ("--n-init", "150")
+    assert batch("whole", *slow) == 0
+    process = started("out", *slow, lines=2 + number % 3)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        os.kill(process.pid, number)
+    began = time.monotonic()
+    _, errors = process.communicate()
+    assert process.returncode == code
+    assert time.monotonic() - began < 5
+    assert gone(process.pid)
+    done = {name for name in results("out") if name.endswith("_labels.png")}
+    assert 2 <= len(done) < 12
+    assert all(results("whole")[name] == results("out")[name] for name in done)
+    if number != signal.SIGKILL:
+        assert errors.splitlines()[-1].startswith("Interrupted after ")
+        assert "--resume" in errors.splitlines()[-1]
+        assert results("out").keys() == {*done, JOURNAL}
+    before = {name: Path("out", name).stat().st_mtime_ns for name in done}
+    assert batch("out", *slow) == 1  # not without being asked
+    assert batch("out", *slow, "--resume") == 0
+    assert results("out") == results("whole")
+    assert timeless("out") == timeless("whole")
+    kept = sum(Path("out", name).stat().st_mtime_ns == before[name] for name in done)
+    assert kept >= 2
+
+
+def test_what_a_killed_run_leaves_anywhere_is_made_good(here: Path) -> None:
+    """Every state between two writes, made by hand: a result without its row, a row cut short, a temporary file."""
+    assert batch("whole", "--save", "panel,labels") == 0
+    assert batch("out", "--save", "panel,labels") == 0
+    lines = (Path("out") / MANIFEST).read_text().splitlines()
+    begun = {"input": "02.png", "earlier": [{"file": "02_panel.png"}, {"file": "02_labels.png"}]}
+    (Path("out") / JOURNAL).write_text("\n".join([*lines[:2], json.dumps(begun), lines[3][:40]]))
+    for path in [*Path("out").glob("0[3-9]_*"), *Path("out").glob("1?_*")]:
+        path.unlink()
+    Path("out/02_labels.png").unlink()
+    for name in (MANIFEST, TABLE):
+        (Path("out") / name).unlink()
+    nobody = 2**22 + 1
+    Path(f"out/.segment-{nobody}-0123456789abcdef.tmp").write_bytes(b"half")
+    assert batch("out", "--save", "panel,labels", "--resume") == 0
+    assert results("out") == results("whole")
+
+
+def test_resuming_does_only_what_is_missing_or_outdated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert batch("out") == 0
+
+    def redone(*more: str) -> list[str]:
+        capsys.readouterr()
+        assert batch("out", "--resume", *more) == 0
+        return [Path(line).name[:2] for line in capsys.readouterr().out.splitlines()]
+
+    assert redone() == []
+    os.utime("in/03.png")
+    assert redone() == []  # the same content
+    Path("in/04.png").write_bytes(Path("in/05.png").read_bytes())
+    Path("out/06_labels.png").unlink()
+    Path("out/07_labels.png").write_bytes(b"short")
+    assert redone() == ["04", "06", "07"]
+    assert redone() == []
+    Path("in/08.png").unlink()
+    assert redone("--shrinkage", "0.5") == [f"{number:02d}" for number in range(12) if number != 8]
+    assert [row["input"] for row in rows("out") if row["status"] == "gone"] == ["08.png"]
+
+
+def test_files_of_others_are_not_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").mkdir()
+    Path("out/05_labels.png").write_bytes(b"mine")
+    for more in ((), ("--resume",)):
+        assert batch("out", *more) == 1
+        assert "Error: out/05_labels.png: exists already." in capsys.readouterr().err
+        assert Path("out/05_labels.png").read_bytes() == b"mine"
+    assert batch("out", "--resume", "--overwrite") == 0
+    assert Path("out/05_labels.png").read_bytes() != b"mine"
+
+
+# Processes that die
+
+
+def die_of(task: str) -> str:
+    """A task for a worker: some kill it, one sleeps, one is deaf to all but the kernel."""
+    if task == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.startswith("once"):
+        mark = Path(task.split(":", 1)[1])
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def test_a_worker_that_dies_takes_no_other_image_with_it(tmp_path: Path) -> None:
+    tasks = ["a", "b", "killed", "c", f"once:{tmp_path}/mark", *"defgh"]
+    crew: Crew[str, str] = Crew(die_of, n_workers=2)
+    found = dict(crew.perform(iter(tasks)))
+    assert isinstance(found.pop("killed"), Lost)
+    assert found == {task: task for task in tasks if task != "killed"}
+    assert crew.under_way == {}
+
+
+@needs_proc
+def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
+    """A worker killed from outside, as the kernel does for want of memory, each time it takes up a certain image."""
+    for number in range(2, 12):
+        Path(f"in/{number:02d}.png").unlink()
+    with PilImage.open("in/01.png") as image:
+        image.resize((3000, 3000)).save("in/01.png")  # takes long enough to be caught at it
+    process = started("out", "--denoise", "median", "--denoise-radius", "0.02", lines=1)
+    while process.poll() is None:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            number = int(path.parent.name)
+            if number in living(process.pid) and b"LokyProcess" in path.read_bytes() and process.poll() is None:
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0.3)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "Error: in/01.png: its process was killed, twice" in errors
+    assert [row["status"] for row in rows("out")] == ["done", "failed"]
+
+
+def rest(task: str) -> str:
+    time.sleep(60 if task == "slow" else 0)
+    return task
+
+
+def test_a_task_has_its_time(here: Path) -> None:
+    found = dict(Crew(rest, n_workers=2, timeout=1.0).perform(iter(["a", "slow", "b"])))
+    lost = found.pop("slow")
+    assert isinstance(lost, Lost)
+    assert 1 <= lost.seconds < 5
+    assert found == {"a": "a", "b": "b"}
+
+
+def test_an_image_that_takes_too_long_is_reported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert batch("out", "--timeout", "0.000001") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.split(" after ")[0] for line in errors[:-1]] == [f"Error: in/{n:02d}.png: stopped" for n in range(12)]
+    assert batch("out", "--timeout", "60", "--resume") == 0
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
+    here: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in find_images(Path("in")):
+        pixels = np.random.default_rng(len(name.name)).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        PilImage.fromarray(pixels).save(name)
+    more = ("--smooth-radius", "0", "--min-region", "0", "--max-hole", "0")  # labels as noisy, so some KB each
+    assert batch("whole", *more) == 0
+    (small_disk / "ballast").write_bytes(bytes(215_000))
+    capsys.readouterr()
+    assert batch("disk", *more) == 1
+    assert "no space left on device" in capsys.readouterr().err
+    done = results("disk").keys() - {"ballast", JOURNAL}
+    assert 0 < len(done) < 12
+    assert all(results("disk")[name] == results("whole")[name] for name in done)
+    (small_disk / "ballast").unlink()
+    assert batch("disk", *more, "--resume") == 0
+    assert results("disk") == results("whole")
+
+
+def test_a_read_only_output_is_told_before_the_first_image(
+    here: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    Path("in/00.png").write_bytes(b"not an image")
+    assert batch("disk") == 1
+    assert capsys.readouterr().err == "Error: disk: no results can be written there; read-only file system.\n"
+
+
+# Folders and names
+
+
+def test_two_runs_do_not_share_a_folder(here: Path) -> None:
+    with FolderRun(Path("in"), Path("out"), CONFIG, FolderSettings(n_workers=2)) as first:
+        with pytest.raises(OutputError, match="another 'segment batch' is writing there"):
+            FolderRun(Path("in"), Path("out"), CONFIG, FolderSettings(n_workers=2, resume=True))
+        assert len(list(first.outcomes())) == 12
+    assert len(results("out")) == 12
+
+
+def test_results_in_the_folder_of_the_images_are_no_images(here: Path) -> None:
+    assert batch("in") == 0
+    before = results("in")
+    assert len(before) == 24
+    assert batch("in", "--resume") == 0
+    assert batch("in", "--overwrite") == 0
+    assert batch("in/below", "-r") == 0
+    assert batch("other", "-r") == 0  # leaves out both
+    assert results("other").keys() == results("in/below").keys()
+    assert {name: hash_ for name, hash_ in results("in").items() if "/" not in name} == before
+
+
+def test_images_go_and_change_while_the_run_lasts(here: Path) -> None:
+    run = FolderRun(Path("in"), Path("out"), CONFIG, FolderSettings(n_workers=2))
+    Path("in/11.png").unlink()
+    Path("in/10.png").write_bytes(b"")
+    with run:
+        outcomes = list(run.outcomes())
+    assert [outcome.job.source.name for outcome in outcomes] == [f"{number:02d}.png" for number in range(12)]
+    assert [outcome.status for outcome in outcomes] == ["done"] * 10 + ["failed"] * 2
+    assert "the file is empty" in outcomes[10].error
+    assert "No such file" in outcomes[11].error
+
+
+def test_pipes_devices_and_junk(here: Path) -> None:
+    os.mkfifo("in/pipe.png")
+    Path("in/zero.png").symlink_to("/dev/zero")
+    for name in ("in/Thumbs.db", "in/._00.png", "in/@eaDir/00.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"x")
+    assert batch("out", "-r") == 1
+    assert {row["input"]: row["error"].split("got ")[-1] for row in rows("out") if row["status"] == "failed"} == {
+        "pipe.png": "a pipe. Name a file.",
+        "zero.png": "a device. Name a file.",
+    }
+    assert fingerprint(Path("in/pipe.png")) is None
+
+
+def test_names_cannot_reach_into_terminals_and_spreadsheets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["=1+1.png", "@SUM(A1).png", " -2.png", "\x1b[31mred.png", 'a\nb,"c.png', os.fsdecode(b"caf\xe9.png")]
+    for number, name in enumerate(names):
+        Path(f"in/{number:02d}.png").rename(f"in/{name}")
+    assert batch("out") == 0
+    captured = capsys.readouterr()
+    assert all(line.isprintable() for line in (captured.out + captured.err).splitlines())
+    with (Path("out") / TABLE).open(newline="", encoding="utf-8") as file:
+        table = list(csv.reader(file))
+    assert {len(row) for row in table} == {len(table[0])}
+    assert not any(
+        cell.lstrip().startswith(("=", "+", "-", "@")) or not cell.isprintable() for row in table for cell in row
+    )
+    assert {row["input"] for row in rows("out")} == {path.name for path in Path("in").iterdir()}
+
+
+@needs_proc
+def test_a_folder_that_is_watched(here: Path) -> None:
+    process = started("out", "--watch", lines=1)
+    Path("in/00.png").rename("in/late.png")
+    assert process.stdout is not None
+    assert any("late_labels.png" in line for line in iter(process.stdout.readline, ""))
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    assert gone(process.pid)
+    assert (Path("out") / "late_labels.png").exists()
