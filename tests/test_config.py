@@ -21,7 +21,20 @@ from segment.setting import Setting, Span
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
-OF_COMMANDS = {"inputs", "folder", "recursive", "start", "output", "debug"}
+OF_COMMANDS = {
+    "inputs",
+    "folder",
+    "recursive",
+    "start",
+    "output",
+    "debug",
+    "jobs",
+    "resume",
+    "timeout",
+    "watch",
+    "model_option",
+    "align",
+}
 each_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 
 
