@@ -25,6 +25,12 @@ HALVES[:20] = 0
 COLOURS = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
 
 
+def saved(result: segment.Segmentation, name: str) -> bytes:
+    """What a product writes into its file."""
+    (file,) = plan_files("a", (name,), picture=".png", n_classes=result.n_classes)
+    return file.product.encode(result, file)
+
+
 def test_an_overlay_is_half_the_image_and_half_the_class() -> None:
     picture = overlaid(Image.from_array(PIXELS), HALVES, COLOURS)
     assert picture.shape == (400, 500, 3)
@@ -90,7 +96,7 @@ def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) ->
 def test_mean_colours_are_those_of_the_image(quadrants: np.ndarray) -> None:
     image = Image.from_array(quadrants, valid=np.arange(240).reshape(12, 20) > 3)
     result = segment_image(image, k=4)
-    shown = np.asarray(PilImage.open(io.BytesIO(result.encoded_means())).convert("RGBA"))
+    shown = np.asarray(PilImage.open(io.BytesIO(saved(result, "mean"))).convert("RGBA"))
     np.testing.assert_array_equal(shown[..., :3][image.valid], quadrants[image.valid])
     np.testing.assert_array_equal(shown[..., 3] == 255, image.valid)
 
@@ -98,7 +104,7 @@ def test_mean_colours_are_those_of_the_image(quadrants: np.ndarray) -> None:
 @pytest.mark.parametrize("palette", ["category", "mean", "viridis", "cividis", "grey"])
 def test_the_palette_colours_every_product(palette: str, quadrants: np.ndarray) -> None:
     result = segment_image(quadrants, k=4, palette=palette)
-    seen = np.asarray(PilImage.open(io.BytesIO(result.encoded_labels())).convert("RGB"))
+    seen = np.asarray(PilImage.open(io.BytesIO(saved(result, "labels"))).convert("RGB"))
     np.testing.assert_array_equal(seen, result.colours[result.label_image - 1])
     panel = {tuple(colour) for colour in result.panel().reshape(-1, 3).tolist()}
     assert {tuple(colour) for colour in result.colours.tolist()} <= panel

@@ -120,10 +120,11 @@ class Crew(Generic[Task, Result]):
         one_at_a_time |= self._n_workers == 1
         # joblib does the work of a single job in this process, which must outlive it: so two workers take turns.
         n_jobs = max(2, self._n_workers)
+        # One thread for linear algebra, whose matrices are small; OpenCV and the stages get their share of the cores.
         calls = (delayed(self._do)(number, task) for number, task in tasks)
         with warnings.catch_warnings(), undisturbed():
             warnings.simplefilter("ignore")  # of workers that were stopped or replaced: handled here
-            with parallel_config(self._backend, n_jobs=n_jobs, inner_max_num_threads=self._do.n_threads):
+            with parallel_config(self._backend, n_jobs=n_jobs, inner_max_num_threads=1):
                 results = Parallel(
                     return_as="generator_unordered",
                     batch_size=1,
