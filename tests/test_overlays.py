@@ -11,8 +11,9 @@ import pytest
 from PIL import Image as PilImage
 from scipy.stats import entropy
 
-from segment import Image, segment_image
+from segment import Image, Segmentation, segment_image
 from segment.palette import class_colours
+from segment.products import plan_files
 from segment.visualizer.maps import posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 
@@ -25,7 +26,7 @@ HALVES[:20] = 0
 COLOURS = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
 
 
-def saved(result: segment.Segmentation, name: str) -> bytes:
+def saved(result: Segmentation, name: str) -> bytes:
     """What a product writes into its file."""
     (file,) = plan_files("a", (name,), picture=".png", n_classes=result.n_classes)
     return file.product.encode(result, file)
