@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,6 +97,34 @@ def test_em_is_that_of_brute_force(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(fit.model.weights, model.weights, rtol=1e-8)
     np.testing.assert_allclose(fit.model.means, model.means, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(fit.model.covariances, model.covariances, rtol=1e-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("rare", [0, 20, 10**6])
+def test_rare_patterns_together_are_what_each_is_alone(
+    rare: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None, some and all of the patterns by the way of the rare ones, in one batch and in many."""
+    monkeypatch.setattr("segment.mixture.em._RARE", rare)
+    monkeypatch.setattr("segment.mixture.rare_patterns._ROWS", 100)
+    X = 10 + 5 * holed(rng, rng.normal(size=(400, 4)) @ rng.normal(size=(4, 4)), 0.3)
+    X[:2] = NAN
+    factors = rng.normal(size=(400, 4, 4))
+    scatters = factors @ np.swapaxes(factors, 1, 2)
+    plain, w = points(X).scatters, rng.uniform(0.5, 3, 400)
+    start = MixtureModel(
+        np.array([0.4, 0.6, 0]), 10 + 3 * rng.normal(size=(3, 4)), np.repeat(25 * np.eye(4)[None], 3, 0)
+    )
+    fit = expectation_maximization(Cells(w, X, plain), start, no_prior(4), tol=0, max_iter=4, accelerate=False)
+    two = replace(start, weights=start.weights[:2], means=start.means[:2], covariances=start.covariances[:2])
+    model, trace = brute_force(X, two, 4, w)
+    np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
+    np.testing.assert_allclose(fit.model.means[:2], model.means, rtol=1e-8)
+    np.testing.assert_allclose(fit.model.covariances[:2], model.covariances, rtol=1e-7, atol=1e-7)
+    cells = Cells(w, X, pack(scatters))
+    wide = expectation_maximization(cells, start, no_prior(4), tol=0, max_iter=4, accelerate=False)
+    reached = cells.weights @ wide.model.score_samples(cells) / cells.total_weight
+    assert reached == pytest.approx(wide.log_likelihoods[-1], rel=1e-10)
+    assert (np.diff(wide.objectives) > 0).all()
 
 
 def test_a_missing_feature_is_integrated_out(rng: np.random.Generator) -> None:

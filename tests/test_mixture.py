@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, multivariate_t
 
 from segment.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, distinct, pack, points
@@ -342,3 +342,37 @@ def test_free_parameters_are_counted_as_scikit_learn_counts_them(
     covariance_type: str, free: int, rng: np.random.Generator
 ) -> None:
     assert random_model(rng, 3, 3, covariance_type).n_parameters == free
+
+
+@pytest.mark.parametrize("degrees", [(), (3.0, 8.0)])
+@given(st.integers(0, 1000), st.floats(-1e3, 1e3))
+@settings(max_examples=20, deadline=None)
+def test_components_far_narrower_than_their_distance_keep_their_digits(
+    degrees: tuple[float, ...], seed: int, moved: float
+) -> None:
+    """Deviations of 1e-6 a thousand apart: m' P m is 1e18, and no difference of such numbers knows a density."""
+    rng = np.random.default_rng(seed)
+    shift = np.round(moved * 1024) / 1024  # so that moving the data rounds nothing but the last digits of 1e-6
+    factors = rng.normal(size=(2, 2, 2))
+    covariances = 1e-12 * (factors @ np.swapaxes(factors, 1, 2) + np.eye(2))
+    means = np.array([[0.0, 0.0], [1000.0, 0.0]]) + shift
+    model = MixtureModel(np.array([0.4, 0.6]), means, covariances, degrees_of_freedom=np.array(degrees))
+    X = np.concatenate([mean + 2e-6 * rng.normal(size=(20, 2)) for mean in means])
+    found = model.log_joint(X)
+    for j, own in enumerate((slice(20), slice(20, 40))):
+        # The densities of SciPy around zero, where it loses nothing either
+        law = (
+            multivariate_t(np.zeros(2), covariances[j], degrees[j])
+            if degrees
+            else multivariate_normal(np.zeros(2), covariances[j])
+        )
+        expected = np.log(model.weights[j]) + law.logpdf(X[own] - means[j])
+        np.testing.assert_allclose(found[own, j], expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(model.predict(X), np.repeat([0, 1], 20))
+
+
+def test_the_scatter_of_cells_counts_for_narrow_components_too() -> None:
+    model = MixtureModel(np.full(2, 0.5), np.array([[0.0], [1000.0]]), np.full((2, 1, 1), 1e-12))
+    cell = Cells(np.ones(1), np.array([[1000.0]]), np.array([[4e-12]]))
+    peak = np.log(0.5) - np.log(2 * np.pi * 1e-12) / 2
+    assert model.log_joint(cell)[0, 1] == pytest.approx(peak - 2)

@@ -23,6 +23,7 @@ from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.restarts import short_runs
 from segment.mixture.robust import noise_density, robust_steps
+from segment.mixture.starts import pooled_covariance
 from segment.mixture.tails import LEAST_DEGREES, MOST_DEGREES, fitted_degrees
 from segment.segmenter import label_cells, rejection_threshold
 
@@ -265,6 +266,22 @@ def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
     assert found.centres.ravel().tolist() == [1, 21]
     assert found.inertia == pytest.approx(4)
     assert assign(line, found.centres).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("strays", [0, 800])
+def test_a_small_wide_class_is_no_stray(strays: int, rng: np.random.Generator) -> None:
+    """The fifth that is farthest off is left out at first, and comes back but for what lies apart."""
+    narrow = np.concatenate([rng.normal(0, 1, (3000, 3)), rng.normal(25, 1, (3000, 3))])
+    X = np.concatenate([narrow, rng.normal((0, 12, 0), 3, (800, 3))])
+    plain = pooled_covariance(points(X), points(X), 3, np.eye(3), 10)
+    cells = points(np.concatenate([X, rng.uniform(-300, 300, (strays, 3))]))
+    found = pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
+    np.testing.assert_allclose(found, plain, atol=0.2 if strays else 1e-9)
+
+
+def test_strays_from_a_single_value_are_told_without_dividing_by_zero() -> None:
+    cells = points([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [100.0, 1.0, 1.0])
+    np.testing.assert_allclose(pooled_covariance(cells, cells, 1, np.eye(2), 2, trim=0.2), np.zeros((2, 2)), atol=1e-9)
 
 
 def test_the_noise_share_is_estimated(rng: np.random.Generator) -> None:

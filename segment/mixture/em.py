@@ -21,6 +21,7 @@ from segment.mixture.covariances import constrained, floored
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
 from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
 from segment.mixture.prior import Prior
+from segment.mixture.rare_patterns import prepared_together, rare_expectation
 
 __all__ = [
     "Fit",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+
+_RARE = 100  # cells; patterns of fewer are handled together
 
 
 @dataclass(frozen=True)
@@ -270,7 +273,9 @@ def e_step(
         prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
         return lambda model: expect(prepared, model)
     parts = []
-    for pattern in patterns(cells):
+    kinds = patterns(cells)
+    rare = prepared_together([pattern for pattern in kinds if len(pattern.rows) < _RARE], shift, scale)
+    for pattern in (pattern for pattern in kinds if len(pattern.rows) >= _RARE):
         there = pattern.observed
         part = [_prepared(pattern.cells[rows], shift[there], scale[there]) for rows in blocks(len(pattern.rows))]
         parts.append((there, part))
@@ -280,8 +285,9 @@ def e_step(
     def incomplete(model: MixtureModel) -> tuple[Any, Floats]:
         found = [expectation(part, model.marginal(there)) for there, part in parts]
         given = [regression(model.means, model.covariances, there) for there, _ in parts]
-        statistics = sum(lifted(observed, way) for (observed, _), way in zip(found, given, strict=True))
-        return np.asarray(statistics), np.asarray(constant + sum(log_likelihoods for _, log_likelihoods in found))
+        sums = [(lifted(observed, way), float(total[0])) for (observed, total), way in zip(found, given, strict=True)]
+        sums += [rare_expectation(batch, model) for batch in rare]
+        return np.sum([part for part, _ in sums], axis=0), np.array([constant + sum(total for _, total in sums)])
 
     return incomplete
 

@@ -30,7 +30,7 @@ _COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists a
 _SHORT = 30  # iterations that tell good starts from poor ones
 _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 6
-_TRIMMED = 0.2  # of the weight has no say in the pooled covariance where strays are reckoned with
+_TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
 _N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
 
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones

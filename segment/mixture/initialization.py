@@ -40,13 +40,16 @@ class Partition:
 
 
 def assign(cells: Cells, centres: Floats, *, trim: float = 0.0) -> Partition:
-    """Give every cell to the nearest centre (k, d), but for the share `trim` of the weight that is farthest off."""
+    """Give every cell to the nearest centre (k, d), but for the share `trim` of the weight that is farthest off.
+
+    The nearest cell stays whatever its weight.
+    """
     distances = _squared_distances(cells.means, centres)
     labels, nearest = distances.argmin(axis=0), distances.min(axis=0)
     if trim == 0:
         return Partition(centres, labels, float(cells.weights @ nearest))
     order = np.argsort(nearest, kind="stable")
-    farther = order[np.cumsum(cells.weights[order]) > (1 - trim) * cells.total_weight]
+    farther = order[1:][np.cumsum(cells.weights[order])[1:] > (1 - trim) * cells.total_weight]
     labels[farther], nearest[farther] = -1, 0.0
     return Partition(centres, labels, float(cells.weights @ nearest))
 

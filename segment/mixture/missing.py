@@ -4,8 +4,7 @@ Nothing is dropped or filled in. A cell's density is that of the features it has
 moments of those it lacks, given those it has and the component (Ghahramani & Jordan 1994, NIPS 6). Given the component,
 what is missing is a linear function of what is there plus noise. So the expected moments of all cells that lack the
 same features are a linear function of their observed moments, and cost one small matrix product a pattern, not a cell.
-An iteration takes some tenths of a millisecond more for each pattern: with very many features nearly every row has its
-own.
+With many features nearly every row has its own: see :mod:`segment.mixture.rare_patterns`.
 """
 
 from __future__ import annotations
@@ -76,12 +75,11 @@ def has_missing(cells: Cells) -> bool:
 
 def patterns(cells: Cells) -> list[Pattern]:
     """The cells grouped by the features that they have."""
-    kinds, group = np.unique(~np.isnan(cells.means), axis=0, return_inverse=True)
-    group = group.reshape(-1)
+    kinds, group, sizes = np.unique(~np.isnan(cells.means), axis=0, return_inverse=True, return_counts=True)
+    in_order = np.split(np.argsort(group.reshape(-1), kind="stable"), np.cumsum(sizes)[:-1])
     firsts, seconds = np.triu_indices(cells.n_features)
     found = []
-    for number, kind in enumerate(kinds):
-        rows = np.flatnonzero(group == number)
+    for kind, rows in zip(kinds, in_order, strict=True):
         there = cells.scatters[np.ix_(rows, kind[firsts] & kind[seconds])]
         found.append(Pattern(np.flatnonzero(kind), rows, Cells(cells.weights[rows], cells.means[rows][:, kind], there)))
     return found
@@ -111,23 +109,24 @@ def lifted(statistics: Floats, given: Regression) -> Floats:
 
     Parameters
     ----------
-    statistics : ndarray of shape (k, 1 + o + o (o + 1) / 2), float64
+    statistics : ndarray of shape (..., k, 1 + o + o (o + 1) / 2), float64
         Sums over the cells of responsibility times 1, x and the packed x x' + S, in the observed features.
     given : Regression
+        With the same leading dimensions.
 
     Returns
     -------
-    ndarray of shape (k, 1 + d + d (d + 1) / 2), float64
+    ndarray of shape (..., k, 1 + d + d (d + 1) / 2), float64
         The same in all features.
     """
-    o = given.slopes.shape[2]
-    counts = statistics[:, :1]
-    linear = (given.slopes @ statistics[:, 1 : 1 + o, None])[:, :, 0]
-    second = given.slopes @ unpack(statistics[:, 1 + o :]) @ np.swapaxes(given.slopes, 1, 2)
-    cross = linear[:, :, None] * given.intercepts[:, None, :]
-    constant = given.intercepts[:, :, None] * given.intercepts[:, None, :] + given.noise
-    second += cross + np.swapaxes(cross, 1, 2) + counts[:, :, None] * constant
-    return np.concatenate([counts, linear + counts * given.intercepts, pack(second)], axis=1)
+    o = given.slopes.shape[-1]
+    counts = statistics[..., :1]
+    linear = (given.slopes @ statistics[..., 1 : 1 + o, None])[..., 0]
+    second = given.slopes @ unpack(statistics[..., 1 + o :]) @ np.swapaxes(given.slopes, -1, -2)
+    cross = linear[..., :, None] * given.intercepts[..., None, :]
+    constant = given.intercepts[..., :, None] * given.intercepts[..., None, :] + given.noise
+    second += cross + np.swapaxes(cross, -1, -2) + counts[..., None] * constant
+    return np.concatenate([counts, linear + counts * given.intercepts, pack(second)], axis=-1)
 
 
 def observed_moments(cells: Cells) -> tuple[Floats, Floats]:

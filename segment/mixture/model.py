@@ -13,13 +13,22 @@ from segment.mixture.cells import Cells, pack, points, triangle
 from segment.mixture.missing import has_missing, patterns, regression
 from segment.mixture.tails import student
 
-__all__ = ["COVARIANCE_TYPES", "MixtureModel", "blocks", "log_peaks", "moments", "natural_parameters"]
+__all__ = [
+    "COVARIANCE_TYPES",
+    "MixtureModel",
+    "blocks",
+    "log_peaks",
+    "moments",
+    "natural_parameters",
+    "squared_distances",
+]
 
 Floats = NDArray[np.float64]
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
 _NEVER = -1e300  # log weight of an empty component: infinity would upset the matrix products
+_NARROW = 1e-8  # of the mixture's variance: with less, products of moments lose more than half of the digits
 _BLOCK = 8192  # cells handled at once: their moments and log densities stay in the cache
 
 
@@ -142,9 +151,12 @@ class MixtureModel:
         shift, scale = self.standard_coordinates()
         standard = self.rescaled(shift, scale)
         parameters, peaks = natural_parameters(standard), log_peaks(standard)
+        narrow = np.flatnonzero(np.diagonal(standard.covariances, axis1=1, axis2=2).min(axis=1, initial=1) < _NARROW)
         joint = np.empty((len(cells), self.n_components))
         for rows in blocks(len(cells)):
             block = parameters @ moments(cells[rows].rescaled(shift, scale))
+            for j in narrow:
+                block[j] = peaks[j] - squared_distances(cells[rows], self.means[j], self.covariances[j]) / 2
             if self.degrees_of_freedom.size:
                 block, _ = student(block, peaks, self.degrees_of_freedom, self.n_features)
             joint[rows] = block.T
@@ -207,6 +219,19 @@ def moments(cells: Cells) -> Floats:
     return stacked
 
 
+def squared_distances(cells: Cells, mean: Floats, covariance: Floats) -> Floats:
+    """Squared Mahalanobis distances (n,) of cells from one Gaussian, scatter included: the mean over each cell.
+
+    Exact however small the covariance is beside the mean, unlike the difference of products that
+    :func:`natural_parameters` stands for, which is many times faster.
+    """
+    scale = np.sqrt(np.diagonal(covariance))
+    own = cells.rescaled(mean, scale)
+    precision = np.linalg.inv(covariance / (scale[:, None] * scale))
+    within = own.scatters @ (pack(precision) * pack(2.0 - np.eye(len(mean))))
+    return np.asarray(((own.means @ precision) * own.means).sum(axis=1) + within)
+
+
 def natural_parameters(model: MixtureModel) -> Floats:
     """The factors of :func:`moments` in the log of weight times density, as (k, 1 + d + d (d + 1) / 2).
 
@@ -223,7 +248,11 @@ def natural_parameters(model: MixtureModel) -> Floats:
 
 def log_peaks(model: MixtureModel) -> Floats:
     """Log of weight times Gaussian density at each component's mean: shape (k,)."""
-    weighty = model.weights > 0
-    log_weights = np.where(weighty, np.log(np.where(weighty, model.weights, 1.0)), _NEVER)
     log_determinants = np.linalg.slogdet(model.covariances)[1]
-    return np.asarray(log_weights - (model.n_features * np.log(2 * np.pi) + log_determinants) / 2)
+    return np.asarray(log_weights(model) - (model.n_features * np.log(2 * np.pi) + log_determinants) / 2)
+
+
+def log_weights(model: MixtureModel) -> Floats:
+    """Logarithms of the weights, (k,): finite, if very small, for an empty component."""
+    weighty = model.weights > 0
+    return np.asarray(np.where(weighty, np.log(np.where(weighty, model.weights, 1.0)), _NEVER))
