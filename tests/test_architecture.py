@@ -80,7 +80,7 @@ ROOMS["batch"] = {
     "batch",
     "regional",
 }
-ROOMS["batch"] |= {"", "_opencv", "alignment", "training"}
+ROOMS["batch"] |= {"", "_opencv", "alignment", "training", "report", "segmentation"}
 ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
@@ -101,6 +101,7 @@ LIBRARIES = {
     "naming": {"numpy"},
     "preprocessor": {"numpy", "scipy"},
     "_opencv": {"cv2"},
+    "batch.jobs": {"numpy"},
     "batch.workers": {"joblib"},
     "alignment": {"numpy"},
     "training": {"numpy"},

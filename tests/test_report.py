@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
@@ -88,9 +89,7 @@ def test_the_command_makes_the_same(result: segment.Segmentation, tmp_path: Path
     with pytest.raises(SystemExit) as stopped:
         main([*arguments, "-o", str(tmp_path)])
     assert stopped.value.code == 0
-    from PIL import Image
-
-    with Image.open(tmp_path / "landscape_labels.png") as written:
+    with PilImage.open(tmp_path / "landscape_labels.png") as written:
         assert np.array_equal(np.asarray(written), result.label_image)
 
 
@@ -148,6 +147,26 @@ def test_a_browser_shows_the_page(browser: Any, page: str, tmp_path: Path) -> No
     assert clip.endswith("%)")
     assert float(re.findall(r"([\d.]+)%", clip)[-1]) > 50
     assert browser.get_log("browser") == []
+
+
+def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in ("a#1.png", "b.png"):
+        PilImage.fromarray(np.random.default_rng(0).integers(0, 255, (9, 12, 3), np.uint8)).save(f"in/{name}")
+    Path("in/broken.png").write_bytes(b"nothing")
+    with pytest.raises(SystemExit) as stopped:
+        main(["batch", "in", "-k", "2", "--save", "report", "--jobs", "1", "-o", "out"])
+    assert stopped.value.code == 1
+    text = Path("out/segment_index.html").read_text(encoding="utf-8")
+    links = Links()
+    links.feed(text)
+    assert [link for link in links.found if link.endswith("html")] == ["a%231_report.html", "b_report.html"]
+    assert Path("out/a#1_report.html").is_file()
+    assert sum(link.startswith("data:image/png") for link in links.found) == 2
+    assert "2 of 3 images segmented, 1 failed." in text
+    assert "broken.png: " in html.unescape(text)
+    assert "uncertainty (bits)" in text
 
 
 def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, tmp_path: Path) -> None:

@@ -172,7 +172,12 @@ class FolderRun:
             raise self._stop
 
     def _write_manifest(self) -> None:
-        write_manifest(self._journal, [self._ledger.name(job) for job in self.jobs])
+        names = [self._ledger.name(job) for job in self.jobs]
+        write_manifest(self._journal, names)
+        if "report" in self.config.save:
+            from segment.batch.overview import write_index
+
+            write_index(self._journal, names)
 
     def _prepared(self) -> Classes:
         """The classes for all images, fitted to them first where that is asked for."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment.batch.inputs import Fingerprint, fingerprint
 from segment.batch.planning import Job
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment.class_models.model import ClassModel
+    from segment.segmentation import Segmentation
 
 __all__ = ["Outcome", "attempt_job", "compare_job", "run_job"]
 
@@ -52,6 +53,10 @@ class Outcome:
         How many there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.comparison.Method`.
+    uncertainty : float, optional
+        Mean entropy of the posteriors in bits, where a page about the image was written.
+    thumbnail : str
+        URL of a small picture, where a page about the image was written.
     drift : float, optional
         By how many nats a pixel the classes that all images share explain this one worse than those they come from.
         None where the image has classes of its own.
@@ -73,6 +78,8 @@ class Outcome:
     pixels: tuple[int, ...] = ()
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
+    uncertainty: float | None = None
+    thumbnail: str = ""
     drift: float | None = None
     seconds: float = 0.0
     fingerprint: Fingerprint | None = None
@@ -194,7 +201,19 @@ def _segmented(
         pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
         drift=None if shared is None else drift_from(shared, result),
+        **_about(result),
     )
+
+
+def _about(result: Segmentation) -> dict[str, Any]:
+    """What an index of pages shows of a page."""
+    if "report" not in result.config.save or result.n_classes == 0:
+        return {}
+    import numpy as np
+
+    from segment.report.index import thumbnail_url
+
+    return {"uncertainty": float(np.nanmean(result.uncertainty())), "thumbnail": thumbnail_url(result)}
 
 
 def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:

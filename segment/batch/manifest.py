@@ -16,11 +16,11 @@ from segment.batch.records import CLAIM, MANIFEST, TABLE
 from segment.errors import OutputError, shown
 from segment.writer import temporary_name
 
-__all__ = ["write_manifest"]
+__all__ = ["replacing", "write_manifest"]
 
 Row = dict[str, Any]
 
-_COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "sha256", "settings", "outputs")
+_COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "uncertainty", "sha256", "settings", "outputs")
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -52,10 +52,10 @@ def write_manifest(journal: Journal, names: Sequence[str]) -> None:
             if left or any(os.path.lexists(journal.folder / output["file"]) for output in row.get("outputs", [])):
                 yield {**row, "status": "gone", "earlier": left}
 
-    with _replacing(journal.folder / MANIFEST) as file:
+    with replacing(journal.folder / MANIFEST) as file:
         for row in lines():
             file.write(json.dumps(row) + "\n")
-    with _replacing(journal.folder / TABLE) as file:
+    with replacing(journal.folder / TABLE) as file:
         _write_table(file, lambda: journal.rows(known))
 
 
@@ -81,7 +81,7 @@ def _cell(value: object) -> object:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[str]]:
+def replacing(path: Path) -> Iterator[IO[str]]:
     """A file that takes its name when it is complete."""
     temporary = path.with_name(temporary_name())
     try:

@@ -81,6 +81,8 @@ def row_of(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         "warnings": list(outcome.warnings),
         "seconds": round(outcome.seconds, 4),
         "drift": None if outcome.drift is None else round(outcome.drift, 6),
+        "uncertainty": None if outcome.uncertainty is None else round(outcome.uncertainty, 6),
+        **({"thumbnail": outcome.thumbnail} if outcome.thumbnail else {}),
         "classes": [
             {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*colour), "share": share}
             for label, colour, share, _ in outcome.rows
