@@ -18,6 +18,7 @@ __all__ = [
     "MixtureModel",
     "blocks",
     "log_peaks",
+    "log_weights",
     "moments",
     "natural_parameters",
     "squared_distances",
