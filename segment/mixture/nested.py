@@ -47,7 +47,8 @@ def nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **s
     Each but the last begins with two components of the next joined, or with fresh clusters, whichever is better after a
     few iterations.
     """
-    rich = fit_mixture(cells, numbers[-1], n_init=_N_INIT, shrinkage=_SHRINKAGE, tol=_TOL, metric=metric, **settings)
+    quick: dict[str, Any] = {"n_init": _N_INIT, "tol": _TOL, "tol_step": np.inf}
+    rich = fit_mixture(cells, numbers[-1], shrinkage=_SHRINKAGE, metric=metric, **quick, **settings)
     ruler = standardising(cells) if metric is None else metric
     rng = np.random.default_rng(settings["seed"])
     models = [rich.model]
