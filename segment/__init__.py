@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from segment.mixture.fitting import MixtureFit, fit_mixture
     from segment.mixture.model import MixtureModel
     from segment.pipeline import segment_image
+    from segment.rasters.passes import RasterSegmentation, segment_raster
     from segment.segmentation import Segmentation
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ _HOMES = {
     "MixtureModel": "segment.mixture.model",
     "ModelError": "segment.errors",
     "OutputError": "segment.errors",
+    "RasterSegmentation": "segment.rasters.passes",
     "SegmentConfig": "segment.config",
     "SegmentError": "segment.errors",
     "Segmentation": "segment.segmentation",
@@ -53,6 +55,7 @@ _HOMES = {
     "load_image": "segment.loader",
     "save_class_model": "segment.class_models.file",
     "segment_image": "segment.pipeline",
+    "segment_raster": "segment.rasters.passes",
 }
 
 __all__ = [
@@ -66,6 +69,7 @@ __all__ = [
     "MixtureModel",
     "ModelError",
     "OutputError",
+    "RasterSegmentation",
     "SegmentConfig",
     "SegmentError",
     "Segmentation",
@@ -79,6 +83,7 @@ __all__ = [
     "load_image",
     "save_class_model",
     "segment_image",
+    "segment_raster",
 ]
 
 

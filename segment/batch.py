@@ -19,7 +19,7 @@ from segment.writer import refuse_existing
 if TYPE_CHECKING:
     from segment.class_models.model import ClassModel
 
-__all__ = ["Job", "Outcome", "compare_job", "find_images", "plan", "run_job"]
+__all__ = ["Job", "Outcome", "attempted", "compare_job", "find_images", "plan", "run_job"]
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
@@ -205,17 +205,18 @@ def run_job(
 
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
-    return _attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
+    return attempted(job, config, partial(_segmented, model=model, adapt=adapt), tell, debug)
 
 
 def compare_job(
     job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
 ) -> Outcome:
     """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
-    return _attempted(job, config, _compared, tell, debug)
+    return attempted(job, config, _compared, tell, debug)
 
 
-def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+def attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+    """Do the work of a job; what goes wrong is its outcome, or with `debug` is raised."""
     try:
         for path in () if config.overwrite or job.pipe_out else job.results(config):
             refuse_existing(path)

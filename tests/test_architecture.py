@@ -13,7 +13,7 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs"}
+HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "rasterio"}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -53,8 +53,9 @@ ROOMS["segmentation"] = set(ROOMS)
 ROOMS["pipeline"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
+ROOMS["rasters"] = COMMON | STAGES | {"config", "mixture", "modelling", "pipeline", "rasters"}
 ROOMS["batch"] = {"errors", "config", "products", "writer", "pipeline", "classes", "class_models", "comparison"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
+ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables", "rasters"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
@@ -86,10 +87,13 @@ LIBRARIES = {
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},
     "segmenter": {"numpy"},
+    "rasters": {"numpy"},
+    "rasters.source": {"numpy", "rasterio"},
+    "rasters.target": {"numpy", "rasterio"},
     "statistics": {"numpy"},
 }
 
-FILE_ROOMS = {"label_formats", "loader", "decoders", "writer", "batch", "class_models"}
+FILE_ROOMS = {"label_formats", "rasters", "loader", "decoders", "writer", "batch", "class_models"}
 FILE_NAMES = {"open"}
 FILE_METHODS = {
     *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),

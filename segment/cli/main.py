@@ -18,6 +18,7 @@ from segment import __version__
 from segment.batch import Job, Outcome, compare_job, find_images, plan, run_job
 from segment.cli.options import StagedCommand, config_from, options_of, setting_options
 from segment.cli.pipes import STANDARD, piped_job
+from segment.cli.rasters import BANDS, RASTER_GROUPS, raster_job
 from segment.cli.terminal import Status, as_document, report_outcome, say, summary
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
@@ -192,6 +193,31 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     if given["k"] is None:
         say(f"No -k given: {config.k} classes.")
     return _work(jobs, config, compare_job, bar=False, debug=debug)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of(*RASTER_GROUPS, leave_out=("max_size",), besides=("palette", "overwrite"))
+@BANDS
+@_OUTPUT
+@_JSON
+@_DEBUG
+def raster(
+    inputs: tuple[Path, ...], bands: tuple[int, ...], output: Path, as_json: bool, debug: bool, **given: Any
+) -> int:
+    """Segment rasters of any size tile by tile.
+
+    For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
+    GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run' would find if
+    the whole raster were in memory. Needs rasterio: pip install 'gmm-segment[geo]'.
+
+    Example: segment raster scene.tif -k 6 --bands 4,3,2
+    """
+    config = config_from(given, labels_format="tif", save=("labels",))
+    jobs = plan(inputs, output, config)
+    if given["k"] is None:
+        say(f"No -k given: {config.k} classes.")
+    return _work(jobs, config, partial(raster_job, bands=bands), bar=False, debug=debug, as_json=as_json)
 
 
 def _started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:

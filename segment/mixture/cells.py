@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.errors import SettingsError
 
-__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "triangle", "unite", "unpack"]
+__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "pooled", "triangle", "unite", "unpack"]
 
 Floats = NDArray[np.float64]
 
@@ -191,7 +191,20 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
     low = features.min(axis=1, keepdims=True)
     span = features.max(axis=1, keepdims=True) - low
     bins = np.minimum((features - low) * (n_bins / np.where(span > 0, span, 1.0)), n_bins - 1).astype(np.int64)
-    group, n_groups = _group(bins, n_bins)
+    return pooled(cells, *_group(bins, n_bins))
+
+
+def pooled(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cells:
+    """One cell for each group that has any, in their order, with the exact joint mean and scatter of its cells.
+
+    Parameters
+    ----------
+    cells : Cells
+    group : ndarray of shape (n,), integers 0..n_groups - 1
+        The group of each cell.
+    n_groups : int
+    """
+    features = np.ascontiguousarray(cells.means.T)
 
     def total(values: Floats) -> Floats:
         return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64, copy=False)
