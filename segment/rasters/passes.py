@@ -25,7 +25,8 @@ from segment.pipeline import remarks
 from segment.preprocessor import to_greyscale
 from segment.rasters.collecting import ColourSum, collect_tile
 from segment.rasters.labelling import LabelledTile, clean_halo, filter_halo, label_tile, total
-from segment.rasters.source import Extremes, Raster, extremes, open_raster, rasterio_settings, scaled
+from segment.rasters.scale import Extremes, extremes, scaled
+from segment.rasters.source import Raster, open_raster, rasterio_settings
 from segment.rasters.target import label_raster
 from segment.rasters.windows import Window, in_order, tiles
 from segment.segmenter import label_cells, rejection_threshold

@@ -9,17 +9,17 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import DependencyError, ImageError, SegmentError, SettingsError, shown
-from segment.image import Image, scale_of
+from segment.image import Image
 from segment.rasters.windows import Window
 
-__all__ = ["Extremes", "Raster", "extremes", "open_raster", "rasterio_settings", "scaled"]
+__all__ = ["Raster", "open_raster", "rasterio_settings"]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CACHE = 64  # megabytes of decoded blocks that GDAL keeps
@@ -96,6 +96,12 @@ class Raster:
         with _explained(self.path):
             return self._image(*self._samples(_file(self.path), window))
 
+    def values(self, window: Window) -> NDArray[Any]:
+        """The values of a window's valid pixels, as they are in the file: (n, bands)."""
+        with _explained(self.path):
+            samples, valid = self._samples(_file(self.path), window)
+        return samples[valid]
+
     def thumbnail(self, longest: int) -> Image:
         """A copy of at most `longest` pixels on the longer side, by averaging areas, or from the file's overviews."""
         from rasterio.enums import Resampling
@@ -150,57 +156,6 @@ class Raster:
         if not valid.all():
             pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
         return Image(np.ascontiguousarray(pixels), valid, self.black, self.white, self.notes)
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The smallest and largest values of a part of a raster: of its valid pixels; NaN and False where there are none.
-
-    Attributes
-    ----------
-    low, high : float
-    by_256, by_257 : bool
-        Whether all are multiples of 256, or of 257.
-    """
-
-    low: float = math.nan
-    high: float = math.nan
-    by_256: bool = True
-    by_257: bool = True
-
-    def united(self, other: Extremes) -> Extremes:
-        """Those of both parts."""
-        return Extremes(
-            float(np.fmin(self.low, other.low)),
-            float(np.fmax(self.high, other.high)),
-            self.by_256 and other.by_256,
-            self.by_257 and other.by_257,
-        )
-
-
-def extremes(raster: Raster, window: Window) -> Extremes:
-    """The extremes of a window's values, as they are in the file."""
-    with _explained(raster.path):
-        samples, valid = raster._samples(_file(raster.path), window)
-    values = samples[valid]
-    if values.size == 0:
-        return Extremes()
-    if values.dtype == np.uint16:
-        spread = [not np.any(values % np.uint16(factor)) for factor in (256, 257)]
-        return Extremes(float(values.min()), float(values.max()), spread[0], spread[1])
-    return Extremes(float(values.min()), float(values.max()))
-
-
-def scaled(raster: Raster, found: Extremes) -> Raster:
-    """The raster with what its values are read as, now that their extremes are known."""
-    kind = raster.dtype
-    if kind != "uint16":
-        whole = np.dtype(raster.dtype).kind in "iu" and found.low >= 0 and found.high <= 65535
-        kind = ("uint8" if found.high <= 255 else "uint16") if whole else "float32"
-    low, high = (float(np.float32(value)) for value in (found.low, found.high))
-    is_spread = 255 < high < 2**14 and (found.by_256 or found.by_257)
-    black, white, notes = scale_of(kind, low, high, is_spread=is_spread)
-    return replace(raster, kind=kind, black=black, white=white, notes=notes)
 
 
 def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Raster:
