@@ -22,7 +22,7 @@ from segment.statistics import ClassRow, class_table
 
 __all__ = ["LabelledTile", "clean_halo", "filter_halo", "label_tile", "total"]
 
-_WIDEST = 512  # pixels around a tile that are looked at, at most, to clean it up
+_WIDEST = 1024  # pixels around a tile that are looked at, at most, to clean it up
 _SIGMAS = 4  # that the kernels of the filters reach
 _STEPS = 16  # how far the clean-up follows undecided pixels, as good as always
 

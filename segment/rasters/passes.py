@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -37,7 +38,9 @@ Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
-_SIDE = 3072  # pixels of a tile: with the halo around it a worker needs some 400 MB
+_MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
+_PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
+_STEP = 512  # pixels: tiles are a multiple of this
 _THREADS = 2  # that work on tiles at the same time
 _COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
 _LOOKED_UP = 2**20  # colours that are labelled at once
@@ -96,7 +99,7 @@ def segment_raster(
     config: SegmentConfig | None = None,
     *,
     bands: tuple[int, ...] = (),
-    tile: int = _SIDE,
+    tile: int = 0,
     tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RasterSegmentation:
@@ -118,7 +121,8 @@ def segment_raster(
         Bands to use, counted from 1; by default all. One is grey, three are red, green and blue; of any other number
         each is a feature as it is.
     tile : int, pixels
-        Side of the tiles. Raised: more memory, and clean-up across fewer seams.
+        Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
+        sees across from one side at a time.
     tell : callable
         Called with each stage and how far it is.
     **settings
@@ -138,13 +142,15 @@ def segment_raster(
     if config is not None and settings:
         raise SettingsError(f"config: give a configuration or single settings, not both; got {', '.join(settings)}.")
     config = config or SegmentConfig.of(**settings)
-    if tile < 1:
-        raise SettingsError(f"tile: a side of at least one pixel; got {tile}.")
+    if tile < 0:
+        raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
     with rasterio_settings():
         tell("reading")
-        raster = _scaled(open_raster(source, bands), tile, tell)
+        raster = open_raster(source, bands)
         _check(raster, path, config)
+        tile = tile or _side(raster, config)
+        raster = _scaled(raster, tile, tell)
         fitted = _fitted(raster, tile, config, tell)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
@@ -164,6 +170,13 @@ class _Fitted:
     space: FeatureSpace
     labels_of: Callable[[NDArray[Any]], NDArray[np.uint8]]
     notes: tuple[str, ...]
+
+
+def _side(raster: Raster, config: SegmentConfig) -> int:
+    """The side of tiles that suit the memory, in pixels."""
+    bytes_each = _PER_PIXEL + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
+    halo = clean_halo(raster, config) + filter_halo(raster, config)
+    return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
 
 
 def _scaled(raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
