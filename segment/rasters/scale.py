@@ -45,8 +45,8 @@ def extremes(raster: Raster, window: Window) -> Extremes:
     values = raster.values(window)
     if values.size == 0:
         return Extremes()
-    if values.dtype == np.uint16:
-        spread = [not np.any(values % np.uint16(factor)) for factor in (256, 257)]
+    if values.dtype.kind in "iu" and values.dtype.itemsize > 1:
+        spread = [not np.any(values % values.dtype.type(factor)) for factor in (256, 257)]
         return Extremes(float(values.min()), float(values.max()), spread[0], spread[1])
     return Extremes(float(values.min()), float(values.max()))
 

@@ -50,8 +50,6 @@ class Raster:
         Colours that the values of the band stand for; empty where they stand for themselves.
     is_inverted : bool
         Whether 0 is white.
-    block : int, pixels
-        Side of the file's own tiles; 0 where it has strips.
     transform : tuple of 6 floats
     crs : str
         As :class:`segment.georeference.Georeference` has them; the system as WKT.
@@ -72,7 +70,6 @@ class Raster:
     has_mask: bool
     palette: tuple[tuple[int, int, int], ...]
     is_inverted: bool
-    block: int
     transform: tuple[float, float, float, float, float, float]
     crs: str
     kind: str = "uint8"
@@ -83,7 +80,7 @@ class Raster:
     @property
     def is_scale_known(self) -> bool:
         """Whether black and white follow from the type of the values."""
-        return self.dtype == "uint8" or (self.dtype == "uint16" and 8 < self.bits < 16)
+        return bool(self.palette) or self.dtype == "uint8" or (self.dtype == "uint16" and 8 < self.bits < 16)
 
     def read(self, window: Window) -> Image:
         """The pixels of a window.
@@ -217,26 +214,25 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         raise ImageError(f"raster bands are numbers of one type; got {', '.join(sorted(kinds))}. Choose some: --bands.")
     image_structure = {**file.tags(ns="IMAGE_STRUCTURE"), **file.tags(used[0], ns="IMAGE_STRUCTURE")}
     dtype = kinds.pop()
+    bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
     is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
     colours = file.colormap(used[0]) if is_palette else {}
-    wide = file.block_shapes[0][1]
     return Raster(
         path=name,
         height=file.height,
         width=file.width,
         bands=used,
         dtype=dtype,
-        bits=int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize)),
+        bits=bits,
         nodata=math.nan if file.nodata is None else float(file.nodata),
         alpha=alpha,
         has_mask=any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums),
         palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colours.items())),
         is_inverted=image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u",
-        block=wide if wide < file.width else 0,
         transform=tuple(file.transform)[:6],
         crs=file.crs.to_wkt() if file.crs else "",
-        kind=dtype if dtype in ("uint8", "uint16") else "float32",
-        white=float(2 ** int(image_structure.get("NBITS", 16)) - 1) if dtype == "uint16" else 255.0,
+        kind="uint8" if colours else dtype if dtype in ("uint8", "uint16") else "float32",
+        white=float(2**bits - 1) if dtype == "uint16" and not colours else 255.0,
     )
 
 
