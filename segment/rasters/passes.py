@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
-_MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
+_MEMORY = 400_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
 _THREADS = 2  # that work on tiles at the same time
