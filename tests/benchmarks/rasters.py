@@ -61,18 +61,9 @@ def make_raster(image: Path, path: Path, side: int) -> None:
     rng = np.random.default_rng(0)
     size = {"height": side, "width": side, "count": 3, "dtype": "uint8"}
     place = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
-    layout = {
-        "photometric": "RGB",
-        "bigtiff": "if_safer",
-        "tiled": True,
-        "blockxsize": 512,
-        "blockysize": 512,
-        "compress": "deflate",
-    }
-    layout["zlevel"] = 1
-    with rasterio.open(
-        path, "w", driver="GTiff", photometric="RGB", bigtiff="if_safer", **layout, **size, **place
-    ) as f:
+    layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1}
+    colour = {"photometric": "RGB", "bigtiff": "if_safer"}
+    with rasterio.open(path, "w", driver="GTiff", **layout, **colour, **size, **place) as file:
         for row in range(0, side, PART):
             for column in range(0, side, PART):
                 turned = np.rot90(photograph, int(rng.integers(4)))
