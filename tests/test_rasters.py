@@ -202,6 +202,22 @@ def test_k_auto_and_rejected_pixels(tmp_path: Path, quadrants: np.ndarray) -> No
     assert rejecting.rejected == pytest.approx(np.mean(read(rejecting.path) == 0))
 
 
+def test_more_colours_than_memory_should_hold_are_gathered_in_boxes(
+    tmp_path: Path, scene: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segment.mixture import boxes
+    from segment.rasters import collecting, passes
+
+    source = write(tmp_path / "a.tif", scene)
+    exact = segment.segment_raster(source, tmp_path / "exact.tif", k=3, **NO_CLEAN_UP)
+    monkeypatch.setattr(collecting, "_MANY", 2000)
+    monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.Boxes(*keys, most=1000))
+    monkeypatch.setattr(passes, "_LOOKED_UP", 777)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
+    assert "distinct colours: they were fitted in" in found.warnings[0]
+    assert np.mean(read(found.path) == read(exact.path)) > 0.9
+
+
 @pytest.mark.parametrize("damage", ["garbage", "cut short"])
 def test_a_damaged_tile_leaves_nothing(
     tmp_path: Path, scene: np.ndarray, capsys: pytest.CaptureFixture[str], damage: str

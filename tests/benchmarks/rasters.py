@@ -78,7 +78,8 @@ def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
     pixels = segment.load_image(image).pixels
     source = folder / "whole.tif"
     height, width, bands = pixels.shape
-    with rasterio.open(source, "w", driver="GTiff", height=height, width=width, count=bands, dtype="uint8") as file:
+    size = {"height": height, "width": width, "count": bands, "dtype": "uint8", "crs": "EPSG:32632"}
+    with rasterio.open(source, "w", driver="GTiff", transform=rasterio.Affine.scale(2), **size) as file:
         file.write(np.moveaxis(pixels, -1, 0))
     off = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
     rows = []
