@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.image import Image
 from segment.postprocessor import postprocess
@@ -56,7 +55,7 @@ def label_tile(
     window: Window,
     halo: int,
     config: SegmentConfig,
-    labels_of: Callable[[NDArray[Any]], Labels],
+    label: Callable[[Image, Window], Labels],
     n_classes: int,
 ) -> LabelledTile:
     """The labels of a tile: the second pass, a function of the tile and what lies within the halo around it.
@@ -69,13 +68,13 @@ def label_tile(
     halo : int, pixels
         How far around the tile labels are looked at to clean it up.
     config : SegmentConfig
-    labels_of : callable
-        Takes colours, (m, n_channels) integers, and returns labels (m,).
+    label : callable
+        Takes the pixels of a window and where they lie, and returns their labels before clean-up.
     n_classes : int
     """
     outer = window.grown(halo, raster.height, raster.width)
     image = prepared(raster, outer, filter_halo(raster, config), config)
-    raw = ColourIndex(image).spread(labels_of)
+    raw = label(image, outer)
     rows, columns = window.within(outer).slices
     clean = _cleaned(raw, raster, config)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
 from segment.features import FeatureSpace
@@ -38,7 +39,7 @@ Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
-_MEMORY = 400_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
+_MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
 _THREADS = 2  # that work on tiles at the same time
@@ -154,10 +155,11 @@ def segment_raster(
         fitted = _fitted(raster, tile, config, tell)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
+        nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
         with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
             for part in _labelled(raster, tile, config, fitted, tell):
                 writer.write(part.window, part.label_image)
-                parts.append(replace(part, label_image=part.label_image[:0]))
+                parts.append(replace(part, label_image=nothing))
             tell("writing overviews")
     return _summary(path, raster, colours, fitted, parts)
 
@@ -223,8 +225,12 @@ def _labelled(
     halo = clean_halo(raster, config)
     n_classes = len(fitted.found.names)
     windows = tiles(raster.height, raster.width, tile)
+
+    def by_colour(image: Image, _: Window) -> NDArray[np.uint8]:
+        return ColourIndex(image).spread(fitted.labels_of)
+
     return _each(
-        lambda window: label_tile(raster, window, halo, config, fitted.labels_of, n_classes), windows, "labelling", tell
+        lambda window: label_tile(raster, window, halo, config, by_colour, n_classes), windows, "labelling", tell
     )
 
 
