@@ -353,7 +353,7 @@ def test_memory_does_not_grow_with_the_raster(tmp_path: Path, rng: np.random.Gen
         command = [sys.executable, "-c", script, str(source), str(tmp_path / f"out_{name}")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
-    assert peaks[1] < peaks[0] + 10, peaks  # megabytes; the labels of the large one are 19 more
+    assert peaks[1] < peaks[0] + 15, peaks  # megabytes; the labels of the large one are 19 more
 
 
 def test_windows_cover_a_raster_once() -> None:
