@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segment.mixture.fitting import MixtureFit, fit_mixture
     from segment.mixture.model import MixtureModel
     from segment.pipeline import segment_image
+    from segment.rasters.passes import RasterSegmentation, segment_raster
     from segment.regional import RegionSegmentation, segment_regions
     from segment.segmentation import Segmentation
     from segment.spatial.hierarchy import RegionHierarchy
@@ -44,6 +45,7 @@ _HOMES = {
     "MixtureModel": "segment.mixture.model",
     "ModelError": "segment.errors",
     "OutputError": "segment.errors",
+    "RasterSegmentation": "segment.rasters.passes",
     "RegionHierarchy": "segment.spatial.hierarchy",
     "RegionSegmentation": "segment.regional",
     "SegmentConfig": "segment.config",
@@ -59,6 +61,7 @@ _HOMES = {
     "save_class_model": "segment.class_models.file",
     "region_hierarchy": "segment.grouping",
     "segment_image": "segment.pipeline",
+    "segment_raster": "segment.rasters.passes",
     "segment_regions": "segment.regional",
 }
 
@@ -73,6 +76,7 @@ __all__ = [
     "MixtureModel",
     "ModelError",
     "OutputError",
+    "RasterSegmentation",
     "RegionHierarchy",
     "RegionSegmentation",
     "SegmentConfig",
@@ -89,6 +93,7 @@ __all__ = [
     "region_hierarchy",
     "save_class_model",
     "segment_image",
+    "segment_raster",
     "segment_regions",
 ]
 

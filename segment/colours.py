@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment._opencv import load_cv2, n_threads
 from segment.image import Image
 
-__all__ = ["ColourIndex"]
+__all__ = ["ColourCounts", "ColourIndex"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
@@ -36,7 +36,7 @@ class ColourIndex:
     Attributes
     ----------
     n_channels : int
-        1 or 3.
+        1 for grey, 3 for RGB, or the number of bands.
     black, white : float
         The scale of the colours given out: that of the image, or 0 and 65535 for float pixels.
     is_tabled : bool
@@ -47,7 +47,7 @@ class ColourIndex:
         self._shape = image.pixels.shape[:2]
         self._valid = image.valid
         self._all_valid = bool(image.valid.all())
-        self.n_channels = 1 if image.is_grey else 3
+        self.n_channels = 1 if image.is_grey else int(image.pixels.shape[2])
         self.black, self.white = image.black, image.white
         pixels = image.pixels
         if pixels.dtype.kind == "f":
@@ -56,6 +56,7 @@ class ColourIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_tabled = self._bits * self.n_channels <= 24
+        self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
         self._table = self._counted() if self.is_tabled else None
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
@@ -64,6 +65,10 @@ class ColourIndex:
             yield self._colours(self._table[0]), self._table[1]
             return
         for rows in self._blocks():
+            if self._is_wide:
+                colours = self._pixels[rows][self._valid.reshape(-1)[rows]]
+                yield colours, np.ones(len(colours), dtype=np.int64)
+                continue
             codes, counts = _count(self._codes(rows))
             if codes.size:
                 yield self._colours(codes), counts
@@ -98,6 +103,9 @@ class ColourIndex:
                     np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
 
             self._side_by_side(fill)
+        elif self._is_wide:
+            for rows in self._blocks():
+                out[rows] = function(self._pixels[rows])
         else:
             for rows in self._blocks():
                 codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
@@ -173,16 +181,62 @@ class ColourIndex:
             codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
             codes &= np.uint32(0xFFFFFF)
             return codes
-        dtype: Any = np.uint32 if self.is_tabled else np.uint64
-        codes = pixels[:, 0].astype(dtype)
-        for channel in range(1, self.n_channels):
-            codes |= pixels[:, channel].astype(dtype) << dtype(channel * self._bits)
-        return codes
+        return _numbers(pixels, self._bits)
 
     def _colours(self, codes: NDArray[Any]) -> NDArray[Any]:
         """The colours (n, n_channels) of such numbers."""
-        shifts = np.arange(self.n_channels, dtype=codes.dtype) * codes.dtype.type(self._bits)
-        return np.asarray((codes[:, None] >> shifts).astype(self._pixels.dtype))
+        return _channels(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
+
+
+class ColourCounts:
+    """How often each colour occurs in the parts of what is too large to be held: as :class:`ColourIndex`, added up.
+
+    Parameters
+    ----------
+    dtype : {"uint8", "uint16"}
+        Of the colours.
+    n_channels : int
+        So many that a colour has at most 24 bits.
+    """
+
+    def __init__(self, dtype: str, n_channels: int) -> None:
+        self._dtype = np.dtype(dtype)
+        self._bits = 8 * self._dtype.itemsize
+        self._n_channels = n_channels
+        self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
+
+    def add(self, colours: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Count colours (m, n_channels), no two alike, so many times each."""
+        self._counts[_numbers(colours, self._bits)] += counts
+
+    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """The distinct colours with their counts, in one part: those of :meth:`ColourIndex.parts` of the whole."""
+        codes = np.flatnonzero(self._counts)
+        yield _channels(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
+
+    def table(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """The function (m, n_channels) -> (m,) with its values at the counted colours looked up."""
+        ((colours, _),) = self.parts()
+        known = function(colours)
+        values = np.zeros(len(self._counts), dtype=known.dtype)
+        values[_numbers(colours, self._bits)] = known
+        bits = self._bits
+        return lambda asked: values.take(_numbers(asked, bits))
+
+
+def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:
+    """One number for each colour (n, c) of `bits` a channel, the first channel in its lowest bits."""
+    dtype: Any = np.uint32 if bits * colours.shape[1] <= 24 else np.uint64
+    codes = colours[:, 0].astype(dtype)
+    for channel in range(1, colours.shape[1]):
+        codes |= colours[:, channel].astype(dtype) << dtype(channel * bits)
+    return codes
+
+
+def _channels(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
+    """The colours (n, c) of such numbers, as wide as those."""
+    shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
+    return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 
 
 def _stepped(image: Image) -> NDArray[np.uint16]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, merge, pack, unpack
+from segment.mixture.boxes import Boxes
+from segment.mixture.cells import Cells, merge, pack, unpack
 
 __all__ = ["FEATURES", "FeatureSpace", "collect_cells"]
 
@@ -31,7 +32,6 @@ _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _LUMA = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in scikit-image's rgb2gray
 _BLOCK = 8192  # colours transformed at once: they stay in the cache
-_FINE_BINS = 64  # along the widest feature, where an image has too many colours to keep each
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FeatureSpace:
         magenta and the hue of a grey is no matter. ``intensity``: luma in 0..255. A grey image has one feature in every
         space: L for ``lab``, else the grey value in 0..255.
     n_channels : int
-        1 for grey, 3 for RGB.
+        1 for grey, 3 for RGB; any other number of bands has the space ``rgb`` alone, each band in 0..255.
     black, white : float
         The values of the channels that stand for no and full light.
     """
@@ -59,11 +59,18 @@ class FeatureSpace:
     def __post_init__(self) -> None:
         if self.name not in FEATURES:
             raise SettingsError(f"features: one of {', '.join(FEATURES)}; got {self.name!r}.")
+        if self.n_channels not in (1, 3) and self.name != "rgb":
+            raise SettingsError(
+                f"features (--features): rgb, the bands as they are, for {self.n_channels} bands; got {self.name}. "
+                "Choose three bands as red, green and blue."
+            )
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         if self.n_channels == 1 or self.name == "intensity":
             return ("L*",) if self.name == "lab" else ("intensity",)
+        if self.n_channels != 3:
+            return tuple(f"band {number}" for number in range(1, self.n_channels + 1))
         return {"lab": ("L*", "a*", "b*"), "rgb": ("R", "G", "B"), "hsv": ("S V cos H", "S V sin H", "V")}[self.name]
 
     def cells(self, colours: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
@@ -75,7 +82,7 @@ class FeatureSpace:
         d = len(self.feature_names)
         means = np.empty((len(colours), d))
         scatters = np.empty((len(colours), d * (d + 1) // 2))
-        transform = _TRANSFORMS[self.name] if self.n_channels == 3 else _GREY_TRANSFORMS[self.name]
+        transform = _GREY_TRANSFORMS[self.name] if self.n_channels == 1 else _TRANSFORMS[self.name]
         for start in range(0, len(colours), _BLOCK):
             rows = slice(start, start + _BLOCK)
             block_means, block_squares = transform(colours[rows].T, levels)
@@ -86,6 +93,8 @@ class FeatureSpace:
 
     def of_colours(self, rgb: NDArray[np.uint8]) -> Floats:
         """The features (m, d) of 8-bit RGB colours (m, 3), at the image's depth and grey where it is."""
+        if self.n_channels not in (1, 3):
+            raise SettingsError(f"seed_color (--seed-color): only for grey or RGB; got {self.n_channels} bands.")
         light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
         levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
         return self.cells(levels.astype(np.int64)).means
@@ -95,11 +104,15 @@ class FeatureSpace:
 
         Lightness and the plane of chroma are each divided by their standard deviation: so a small difference of hue
         counts for as much as a large one of light, and chroma, which hardly varies in a grey picture, for no more than
-        a quantisation step. RGB is taken to luma and two colour differences (ITU-R BT.601) for it.
+        a quantisation step. RGB is taken to luma and two colour differences (ITU-R BT.601) for it. Other bands are each
+        divided by their own.
         """
         d = len(self.feature_names)
         if d == 1:
             return np.eye(1)
+        if d != 3:
+            centred = Cells(cells.weights, cells.means - cells.centre(), cells.scatters)
+            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centred.second_moment()))))
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0
         centre = cells.centre()
@@ -115,11 +128,13 @@ class FeatureSpace:
             return features[:, 0]
         if self.name == "hsv":
             return features[:, 2] - np.hypot(features[:, 0], features[:, 1]) / 2
+        if features.shape[1] != 3:
+            return np.asarray(features.mean(axis=1))
         return np.asarray(features @ _LUMA)
 
     def hue(self, features: Floats) -> Floats:
-        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; 0 for greys."""
-        if features.shape[1] == 1:
+        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; or 0."""
+        if features.shape[1] != 3:
             return np.zeros(len(features))
         if self.name == "rgb":
             red, green, blue = features.T
@@ -141,15 +156,16 @@ def collect_cells(
     parts : iterable of (colours, counts)
         Arrays of shape (m, n_channels) and (m,).
     exact : bool
-        True keeps one cell for each colour given. False merges colours into the boxes of a grid as they come, for
-        images with more distinct colours than memory should hold.
+        True keeps one cell for each colour given. False merges colours into boxes as they come, for images with more
+        distinct colours than memory should hold; the parts make no difference to the result.
     """
-    cells = space.cells(np.zeros((0, space.n_channels), dtype=np.uint8))
-    for colours, counts in parts:
-        cells = merge(cells, space.cells(colours, counts))
-        if not exact:
-            cells = coarsen(cells, _FINE_BINS)
-    return cells
+    if not exact:
+        boxes = Boxes(space.n_channels, int(space.white).bit_length())
+        for colours, counts in parts:
+            boxes.add(colours, space.cells(colours, counts))
+        return boxes.cells(len(space.feature_names))
+    cells = [space.cells(colours, counts) for colours, counts in parts]
+    return merge(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
 
 
 # Each transform takes colours (c, m), integers, and the channel value in 0..1 that each integer stands for. It returns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.errors import ImageError
 from segment.georeference import NOWHERE, Georeference
 
-__all__ = ["Image"]
+__all__ = ["Image", "scale_of"]
 
 _ROWS = 256  # that are converted at once: no full-size copy in floating point
 
@@ -23,7 +24,7 @@ class Image:
     Attributes
     ----------
     pixels : ndarray of shape (H, W) or (H, W, 3), uint8, uint16 or float32
-        Grey or RGB values, finite everywhere.
+        Grey or RGB values, finite everywhere. Rasters may have another number of bands (H, W, C).
     valid : ndarray of shape (H, W), bool
         True where the pixel counts. Transparent and NaN pixels are False and hold 0.
     black, white : float
@@ -171,17 +172,33 @@ def _storable(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.boo
 
 def _scale(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[float, float, tuple[str, ...]]:
     """The values of black and white, and a remark where they had to be inferred."""
-    if pixels.dtype == np.uint8:
-        return 0.0, 255.0, ()
-    if not valid.any():
-        return 0.0, 65535.0 if pixels.dtype == np.uint16 else 1.0, ()
+    if pixels.dtype == np.uint8 or not valid.any():
+        return scale_of(pixels.dtype.name, math.nan, math.nan)
     if pixels.dtype == np.uint16:
-        high = float(pixels.max())
-        depth = 16 if _is_spread(pixels) else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
+        return scale_of("uint16", 0.0, float(pixels.max()), is_spread=_is_spread(pixels))
+    counted = pixels if valid.all() else pixels[valid]
+    return scale_of("float32", float(counted.min()), float(counted.max()))
+
+
+def scale_of(dtype: str, low: float, high: float, *, is_spread: bool = False) -> tuple[float, float, tuple[str, ...]]:
+    """The values of black and white in an image of which only the extremes are known, and what is to be said of them.
+
+    Parameters
+    ----------
+    dtype : {"uint8", "uint16", "float32"}
+    low, high : float
+        The smallest and the largest value of a valid pixel; NaN where there is none.
+    is_spread : bool
+        Whether 16-bit values are 8-bit values times 257, or times 256: a dark 8-bit picture, not a 10-bit one.
+    """
+    if dtype == "uint8":
+        return 0.0, 255.0, ()
+    if math.isnan(high):
+        return 0.0, 65535.0 if dtype == "uint16" else 1.0, ()
+    if dtype == "uint16":
+        depth = 16 if is_spread else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
         remark = f"16-bit values up to {high:.0f} are read as {depth}-bit" if depth < 16 else ""
         return 0.0, float(2**depth - 1), (remark,) if remark else ()
-    counted = pixels if valid.all() else pixels[valid]
-    low, high = float(counted.min()), float(counted.max())
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0, ()
     remark = f"float values are read from {low:g} (black) to {high:g} (white)"
@@ -189,7 +206,7 @@ def _scale(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[float, float
 
 
 def _is_spread(pixels: NDArray[Any]) -> bool:
-    """Say whether 16-bit values are 8-bit values times 257, or times 256: a dark 8-bit picture, not a 10-bit one."""
+    """Say whether 16-bit values are multiples of 256 or of 257, and reach a height at which that tells something."""
     high = int(pixels.max())
     if not 255 < high < 2**14:
         return False

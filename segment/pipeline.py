@@ -32,7 +32,7 @@ from segment.segmenter import is_rejected, label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
 from segment.whole_regions import WholeRegions
 
-__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
+__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "remarks", "segment_image"]
 
 
 def segment_image(
@@ -158,7 +158,7 @@ def finish(
         working=working,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + _remarks(classes if found.fit.restarts.size else (), rejected),
+        warnings=image.notes + found.warnings + remarks(classes if found.fit.restarts.size else (), rejected),
         config=config,
         class_model=class_model,
     )
@@ -214,7 +214,8 @@ def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Ce
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)
 
 
-def _remarks(classes: tuple[ClassRow, ...], rejected: float) -> tuple[str, ...]:
+def remarks(classes: tuple[ClassRow, ...], rejected: float) -> tuple[str, ...]:
+    """What is to be said of the classes, with the share of the pixels that is rejected."""
     remarks = []
     if rejected:
         remarks.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label")

@@ -13,7 +13,19 @@ import pytest
 import segment
 
 PACKAGE = Path(segment.__file__).parent
-HEAVY = {"numpy", "scipy", "sklearn", "skimage", "cv2", "PIL", "tifffile", "imagecodecs", "jinja2", "joblib"}
+HEAVY = {
+    "numpy",
+    "scipy",
+    "sklearn",
+    "skimage",
+    "cv2",
+    "PIL",
+    "tifffile",
+    "imagecodecs",
+    "jinja2",
+    "joblib",
+    "rasterio",
+}
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
 # What each room may import of this package. A new module needs a place here.
@@ -68,6 +80,7 @@ ROOMS["training"] = set(ROOMS)
 ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
+ROOMS["rasters"] = COMMON | STAGES | {"config", "mixture", "modelling", "pipeline", "rasters"}
 ROOMS["batch"] = {
     "errors",
     "config",
@@ -81,7 +94,7 @@ ROOMS["batch"] = {
     "regional",
 }
 ROOMS["batch"] |= {"", "_opencv", "alignment", "training", "report", "segmentation"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables"}
+ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables", "rasters"}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
@@ -127,10 +140,13 @@ LIBRARIES = {
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},
     "segmenter": {"numpy"},
+    "rasters": {"numpy"},
+    "rasters.source": {"numpy", "rasterio"},
+    "rasters.target": {"numpy", "rasterio"},
     "statistics": {"numpy"},
 }
 
-FILE_ROOMS = {"label_formats", "loader", "decoders", "writer", "batch", "class_models"}
+FILE_ROOMS = {"label_formats", "rasters", "loader", "decoders", "writer", "batch", "class_models"}
 FILE_NAMES = {"open"}
 FILE_METHODS = {
     *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),

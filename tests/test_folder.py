@@ -133,8 +133,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_files(here: Path, number: in
     assert 2 <= len(done) < 12
     assert all(results("whole")[name] == results("out")[name] for name in done)
     if number != signal.SIGKILL:
-        assert errors.splitlines()[-1].startswith("Interrupted after ")
-        assert "--resume" in errors.splitlines()[-1]
+        # loky's tracker of resources may have a word after ours
+        (told,) = (line for line in errors.splitlines() if line.startswith("Interrupted after "))
+        assert "--resume" in told
         assert results("out").keys() == {*done, JOURNAL}
     before = {name: Path("out", name).stat().st_mtime_ns for name in done}
     assert batch("out", *slow) == 1  # not without being asked

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from segment.class_models.model import ClassModel
     from segment.segmentation import Segmentation
 
-__all__ = ["Outcome", "attempt_job", "compare_job", "run_job"]
+__all__ = ["Outcome", "attempt_job", "attempted", "compare_job", "run_job"]
 
 # The folder for the results takes nothing more: all further images would fail alike.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -112,7 +112,7 @@ def run_job(
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
     classes = partial(_segmented, model=model, adapt=adapt, like=like)
-    return _attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
+    return attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
 
 
 def attempt_job(
@@ -150,10 +150,11 @@ def compare_job(
     job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
 ) -> Outcome:
     """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
-    return _attempted(job, config, _compared, tell, debug)
+    return attempted(job, config, _compared, tell, debug)
 
 
-def _attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+def attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+    """Do the work of a job; what goes wrong is its outcome, or with `debug` is raised."""
     begin = time.perf_counter()
     try:
         for path in () if config.overwrite or job.pipe_out else job.results(config):

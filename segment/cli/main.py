@@ -30,6 +30,7 @@ from segment.cli.options import (
     started,
 )
 from segment.cli.pipes import STANDARD, piped_job
+from segment.cli.rasters import BANDS, RASTER_GROUPS, raster_job
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config import GROUPS, SegmentConfig
 from segment.errors import SegmentError, SettingsError, shown
@@ -172,6 +173,30 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     jobs = plan(inputs, output, config, save=("compared",))
     mention_default(given, config, None)
     return _work(jobs, config, compare_job, debug=debug)
+
+
+@cli.command(cls=StagedCommand)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@options_of(*RASTER_GROUPS, leave_out=("max_size", "regions", "coherence"), besides=("palette", "overwrite"))
+@BANDS
+@OUTPUT
+@JSON
+@DEBUG
+def raster(
+    inputs: tuple[Path, ...], bands: tuple[int, ...], output: Path, as_json: bool, debug: bool, **given: Any
+) -> int:
+    """Segment rasters of any size tile by tile.
+
+    For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
+    GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run --spatial none'
+    would find if the whole raster were in memory. Needs rasterio: pip install 'gmm-segment[geo]'.
+
+    Example: segment raster scene.tif -k 6 --bands 4,3,2
+    """
+    config = config_from(given, labels_format="tif", save=("labels",))
+    jobs = plan(inputs, output, config)
+    mention_default(given, config, None)
+    return _work(jobs, config, partial(raster_job, bands=bands), debug=debug, as_json=as_json)
 
 
 def _segment(

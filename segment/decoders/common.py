@@ -49,7 +49,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise ImageError(
             f"at most {max_pixels} pixels are read; got {width} x {height} = {width * height}. "
-            "Raise the limit (--max-pixels) if you trust the file."
+            "Raise the limit (--max-pixels) if you trust the file, or give a TIFF to 'segment raster'."
         )
 
 

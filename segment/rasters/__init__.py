@@ -1,0 +1,1 @@
+"""Rasters larger than memory: read in tiles, segmented with one mixture, written in tiles."""

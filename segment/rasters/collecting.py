@@ -1,0 +1,118 @@
+"""From tiles to cells: what each tile gives, and the sum of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.colours import ColourCounts, ColourIndex
+from segment.config import SegmentConfig
+from segment.features import FeatureSpace
+from segment.image import Image
+from segment.mixture.boxes import Boxes
+from segment.mixture.cells import Cells
+from segment.preprocessor import denoise, to_greyscale
+from segment.rasters.source import Raster
+from segment.rasters.windows import Window
+
+__all__ = ["ColourSum", "TileColours", "collect_tile", "prepared"]
+
+_MANY = 2**21  # distinct colours that are kept as they are: some 200 MB
+
+
+@dataclass(frozen=True)
+class TileColours:
+    """What one tile adds: its distinct colours with their counts, or boxes of them where they are deep.
+
+    Attributes
+    ----------
+    counts : tuple of (ndarray of shape (m, n_channels), ndarray of shape (m,))
+        One pair or none.
+    boxes : Boxes
+    """
+
+    counts: tuple[tuple[NDArray[Any], NDArray[np.int64]], ...]
+    boxes: Boxes
+
+
+class ColourSum:
+    """The colours of all tiles.
+
+    Attributes
+    ----------
+    counts : ColourCounts
+        Of colours that have so few bits that each can be counted; else empty.
+    """
+
+    def __init__(self, space: FeatureSpace, dtype: str) -> None:
+        self._space = space
+        self.is_exact = _is_exact(space, dtype)
+        self.counts = ColourCounts(dtype, space.n_channels) if self.is_exact else ColourCounts("uint8", 1)
+        self._boxes = _boxes(space)
+
+    def add(self, tile: TileColours) -> None:
+        """Add the colours of a tile."""
+        for colours, counts in tile.counts:
+            self.counts.add(colours, counts)
+        self._boxes.take_in(tile.boxes)
+
+    def cells(self) -> tuple[Cells, tuple[str, ...]]:
+        """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
+        if not self.is_exact:
+            return self._boxes.cells(len(self._space.feature_names)), ()
+        ((colours, counts),) = self.counts.parts()
+        if len(colours) <= _MANY:
+            return self._space.cells(colours, counts), ()
+        boxes = _boxes(self._space)
+        for start in range(0, len(colours), _MANY // 8):
+            rows = slice(start, start + _MANY // 8)
+            boxes.add(colours[rows], self._space.cells(colours[rows], counts[rows]))
+        cells = boxes.cells(len(self._space.feature_names))
+        return cells, (f"the raster has {len(colours)} distinct colours: they were fitted in {len(cells)} boxes",)
+
+
+def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColours:
+    """The colours of a tile: the first pass, a function of the tile alone.
+
+    Parameters
+    ----------
+    raster : Raster
+    window : Window
+        The tile.
+    halo : int, pixels
+        What is read around it, for the noise filter.
+    config : SegmentConfig
+    space : FeatureSpace
+    """
+    index = ColourIndex(prepared(raster, window, halo, config))
+    boxes = _boxes(space)
+    if index.is_tabled:
+        return TileColours(tuple(index.parts()), boxes)
+    for colours, counts in index.parts():
+        boxes.add(colours, space.cells(colours, counts))
+    return TileColours((), boxes)
+
+
+def prepared(raster: Raster, window: Window, halo: int, config: SegmentConfig) -> Image:
+    """The pixels of a window, preprocessed as the whole raster would be."""
+    outer = window.grown(halo, raster.height, raster.width)
+    image = raster.read(outer)
+    if config.greyscale:
+        image = to_greyscale(image)
+    share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
+    image = denoise(image, method=config.denoise, radius=float(config.denoise_radius * share))
+    if halo == 0:
+        return image
+    rows, columns = window.within(outer).slices
+    return replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]), valid=image.valid[rows, columns])
+
+
+def _is_exact(space: FeatureSpace, dtype: str) -> bool:
+    return np.dtype(dtype).itemsize * 8 * space.n_channels <= 24
+
+
+def _boxes(space: FeatureSpace) -> Boxes:
+    return Boxes(space.n_channels, int(space.white).bit_length())

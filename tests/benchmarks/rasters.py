@@ -1,0 +1,98 @@
+"""Time and memory of rasters, as Markdown tables: ``python tests/benchmarks/rasters.py PHOTOGRAPH``.
+
+1.  ``segment raster RASTER -k 4``, the whole process, for three-band 8-bit rasters of growing size: a tiled, compressed
+    GeoTIFF made of the photograph, turned this way and that, with noise of its own everywhere. One of 1 gigapixel
+    (``-g 1``) takes 2.3 GB on the disk, in the folder that TMPDIR names, and a minute to make.
+2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: without
+    clean-up, where all must be, and with it.
+
+Trust processor time where other work runs on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from common import machine, table
+from processes import measured
+from rasterio.windows import Window
+
+import segment
+
+PART = 2048  # pixels a side of what is made at once
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("image", type=Path, help="a photograph in colour")
+    parser.add_argument("-g", "--gigapixels", type=float, nargs="+", default=[0.02, 0.1, 0.25], help="sizes to measure")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[200, 333, 512], help="tiles to compare, in pixels")
+    given = parser.parse_args()
+    print(f"Measured on {machine()} rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}.\n")
+    with tempfile.TemporaryDirectory() as name:
+        rows = (growth(given.image, Path(name), size) for size in given.gigapixels)
+        head = ("gigapixels", "seconds", "processor seconds", "megapixels a second", "MB at most", "MB of the result")
+        print(table(head, rows), flush=True)
+        print(f"\n{agreement(given.image, Path(name), given.tiles)}")
+
+
+def growth(image: Path, folder: Path, gigapixels: float) -> tuple[str, ...]:
+    """A row of the first table."""
+    side = round((1e9 * gigapixels) ** 0.5)
+    source = folder / "raster.tif"
+    make_raster(image, source, side)
+    command = (sys.executable, "-m", "segment", "raster", str(source), "-k", "4", "-o", str(folder), "--overwrite")
+    seconds, processor, memory = measured(*command)
+    source.unlink()
+    result = (folder / "raster_labels.tif").stat().st_size / 2**20
+    values = (side**2 / 1e9, seconds, processor, side**2 / 1e6 / seconds, memory, result)
+    return tuple(f"{value:.3g}" if i in (0, 3) else f"{value:.0f}" for i, value in enumerate(values))
+
+
+def make_raster(image: Path, path: Path, side: int) -> None:
+    """Write a raster of side x side pixels, made of a photograph."""
+    photograph = np.tile(segment.load_image(image).pixels, (3, 3, 1))[:PART, :PART].astype(np.int16)
+    rng = np.random.default_rng(0)
+    size = {"height": side, "width": side, "count": 3, "dtype": "uint8"}
+    place = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
+    layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1}
+    colour = {"photometric": "RGB", "bigtiff": "if_safer"}
+    with rasterio.open(path, "w", driver="GTiff", **layout, **colour, **size, **place) as file:
+        for row in range(0, side, PART):
+            for column in range(0, side, PART):
+                turned = np.rot90(photograph, int(rng.integers(4)))
+                noisy = turned + rng.integers(-3, 4, turned.shape, dtype=np.int16)
+                height, width = min(PART, side - row), min(PART, side - column)
+                bands = np.moveaxis(np.clip(noisy, 0, 255).astype(np.uint8)[:height, :width], -1, 0)
+                file.write(bands, window=Window(column, row, width, height))
+
+
+def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
+    """The table of the labels that tiles have in common with the whole."""
+    pixels = segment.load_image(image).pixels
+    source = folder / "whole.tif"
+    height, width, bands = pixels.shape
+    size = {"height": height, "width": width, "count": bands, "dtype": "uint8", "crs": "EPSG:32632"}
+    with rasterio.open(source, "w", driver="GTiff", transform=rasterio.Affine.scale(2), **size) as file:
+        file.write(np.moveaxis(pixels, -1, 0))
+    off = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+    rows = []
+    for tile in tiles:
+        shares = []
+        for settings in (off, {}):
+            whole = segment.segment_image(pixels, k=4, **settings).label_image
+            found = segment.segment_raster(source, folder / "tiled.tif", k=4, tile=tile, overwrite=True, **settings)
+            with rasterio.open(found.path) as file:
+                shares.append(f"{100 * np.mean(file.read(1) == whole):.4f} %")
+        rows.append((f"{tile} pixels", *shares))
+    return table((f"tiles, {width} x {height} pixels", "without clean-up", "with clean-up"), rows)
+
+
+if __name__ == "__main__":
+    main()
