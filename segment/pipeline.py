@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +30,9 @@ from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import is_rejected, label_cells, rejection_threshold
 from segment.statistics import ClassRow, class_table
-from segment.whole_regions import WholeRegions
+
+if TYPE_CHECKING:
+    from segment.whole_regions import WholeRegions
 
 __all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "remarks", "segment_image"]
 
@@ -87,6 +89,8 @@ def segment_image(
         start.refuse_other(space, name_of(source))
     whole = None
     if config.coherence == "region":
+        from segment.whole_regions import WholeRegions
+
         whole = WholeRegions.of(working, index, space, seed=config.seed, tell=tell)
         cells = whole.cells
     tell("fitting the mixture")

@@ -176,7 +176,6 @@ def _segmented(
     adapt: bool,
     like: ClassModel | None,
 ) -> Outcome:
-    from segment.alignment import align_classes, drift_from
     from segment.classes import apply_classes
     from segment.pipeline import segment_image
 
@@ -186,6 +185,8 @@ def _segmented(
     else:
         result = apply_classes(model, source, config, tell=tell)
     if like is not None:
+        from segment.alignment import align_classes
+
         result = align_classes(result, like)
     shared = like or (None if adapt else model)
     tell("writing")
@@ -201,9 +202,18 @@ def _segmented(
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
         choice=result.selection.sentence if result.selection.candidates else "",
-        drift=None if shared is None else drift_from(shared, result),
+        drift=_drift(shared, result),
         **_about(result),
     )
+
+
+def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
+    """How far the image is from what the classes that it shares come from; None where they are its own."""
+    if shared is None:
+        return None
+    from segment.alignment import drift_from
+
+    return drift_from(shared, result)
 
 
 def _about(result: Segmentation) -> dict[str, Any]:
