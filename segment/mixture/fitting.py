@@ -31,7 +31,7 @@ _SHORT = 30  # iterations that tell good starts from poor ones
 _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 6
 _TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
-_N_REFERENCE = 30  # k-means runs that the pooled covariance comes from
+_N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
 
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
@@ -159,7 +159,7 @@ def fit_mixture(
     if prior == "conjugate":
         believed = conjugate(cells, n_components, covariance_type, ridge)
     else:
-        n_runs = _N_REFERENCE if shrinkage > 0 else 1
+        n_runs = _N_REFERENCE if shrinkage > _WEAK else _N_ROUGH if shrinkage > 0 else 1
         target = pooled_covariance(coarse, coarsest, n_components, ruler, n_runs, trim=_TRIMMED if robust else 0.0)
         believed = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
     starts = _starts(coarsest, n_components, init, n_init, ruler, covariance_type, believed, seed)
