@@ -22,7 +22,7 @@ from segment.rasters.windows import Window, in_order, tiles
 
 rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
 
-NO_CLEAN_UP = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+NO_CLEAN_UP = {"n_init": 2, "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
 SIZE = (130, 170)
 PLACE = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000)}
 
@@ -73,8 +73,8 @@ DEPTHS = {
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, depth: str, tile: int) -> None:
     source = write(tmp_path / "a.tif", DEPTHS[depth](scene), tiled=True, blockxsize=64, blockysize=32)
-    whole = segment.segment_image(source, k=4, n_init=10, **NO_CLEAN_UP)
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, n_init=10, tile=tile, **NO_CLEAN_UP)
+    whole = segment.segment_image(source, k=4, **NO_CLEAN_UP)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, **NO_CLEAN_UP)
     np.testing.assert_array_equal(read(found.path), whole.label_image)
     assert [row.pixels for row in found.classes] == [row.pixels for row in whole.classes]
     for ours, theirs in zip(found.classes, whole.classes, strict=True):
