@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import segment
 from segment.cli.main import main
@@ -22,7 +23,7 @@ from segment.rasters.windows import Window, in_order, tiles
 
 rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
 
-NO_CLEAN_UP = {"spatial": "none", "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+NO_CLEAN_UP = {"n_init": 2, "spatial": "none", "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
 SIZE = (130, 170)
 PLACE = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000)}
 
@@ -52,6 +53,11 @@ def read(path: Path) -> np.ndarray:
         return file.read(1)
 
 
+def read_anywhere(path: Path) -> np.ndarray:
+    """The same of a raster without a place, of which rasterio warns."""
+    return tifffile.imread(path, key=0)
+
+
 def deep(scene: np.ndarray) -> np.ndarray:
     """The scene in 12 of 16 bits, with more distinct colours than a table has room for."""
     return scene.astype(np.uint16) * 16 + np.arange(16, dtype=np.uint16)[:, None, None].repeat(9, 0)[: SIZE[0]] % 16
@@ -73,8 +79,8 @@ DEPTHS = {
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, depth: str, tile: int) -> None:
     source = write(tmp_path / "a.tif", DEPTHS[depth](scene), tiled=True, blockxsize=64, blockysize=32)
-    whole = segment.segment_image(source, k=4, n_init=10, **NO_CLEAN_UP)
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, n_init=10, tile=tile, **NO_CLEAN_UP)
+    whole = segment.segment_image(source, k=4, **NO_CLEAN_UP)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, **NO_CLEAN_UP)
     np.testing.assert_array_equal(read(found.path), whole.label_image)
     assert [row.pixels for row in found.classes] == [row.pixels for row in whole.classes]
     for ours, theirs in zip(found.classes, whole.classes, strict=True):
@@ -190,6 +196,30 @@ def test_a_palette_stands_for_its_colours(tmp_path: Path, quadrants: np.ndarray)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=7, **NO_CLEAN_UP)
     expected = segment.segment_image(quadrants, k=4, **NO_CLEAN_UP).label_image
     np.testing.assert_array_equal(read(found.path), expected)
+
+
+@pytest.mark.parametrize("kind", ["inverted", "inverted, 16 bits", "black and white", "four bits", "planes"])
+def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
+    source = tmp_path / "a.tif"
+    if kind == "black and white":
+        tifffile.imwrite(source, scene[..., 0] > 100)
+    elif kind == "four bits":
+        write(source, scene[..., 0] // 16, nbits=4)
+    elif kind == "planes":
+        tifffile.imwrite(source, np.moveaxis(scene, -1, 0), planarconfig="separate", photometric="rgb")
+    else:
+        grey = scene[..., 0] if kind == "inverted" else scene[..., 0].astype(np.uint16) * 257
+        tifffile.imwrite(source, grey, photometric="miniswhite")
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=50, **NO_CLEAN_UP)
+    whole = segment.segment_image(source, k=2, **NO_CLEAN_UP)
+    np.testing.assert_array_equal(read_anywhere(found.path), whole.label_image)
+
+
+def test_a_raster_without_a_valid_pixel_has_no_labels(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.tif", np.full((40, 60), np.nan, dtype=np.float32))
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=25)
+    assert not read(found.path).any()
+    assert found.warnings == ("no pixel is valid, so no pixel has a label",)
 
 
 def test_k_auto_and_rejected_pixels(tmp_path: Path, quadrants: np.ndarray) -> None:

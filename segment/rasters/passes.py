@@ -193,7 +193,7 @@ def _scaled(raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
 
 def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> _Fitted:
     """The first pass, and the mixture."""
-    n_channels = 1 if config.greyscale else 3 if raster.palette else len(raster.bands)
+    n_channels = 1 if config.greyscale else raster.n_channels
     deep = raster.kind == "float32"
     black, white = (0.0, 65535.0) if deep else (raster.black, raster.white)
     space = FeatureSpace(config.features, n_channels, black, white)
@@ -252,7 +252,7 @@ def _copy(raster: Raster, config: SegmentConfig) -> Image:
 
 def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
     """Refuse what cannot be, before any work."""
-    if config.greyscale and len(raster.bands) not in (1, 3):
+    if config.greyscale and raster.n_channels not in (1, 3):
         raise SettingsError(
             f"greyscale (--greyscale): of one or three bands; got {len(raster.bands)}. Choose some with --bands."
         )

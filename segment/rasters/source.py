@@ -78,6 +78,13 @@ class Raster:
     notes: tuple[str, ...] = ()
 
     @property
+    def n_channels(self) -> int:
+        """Of its pixels."""
+        if self.palette:
+            return 1 if all(red == green == blue for red, green, blue in self.palette) else 3
+        return len(self.bands)
+
+    @property
     def is_scale_known(self) -> bool:
         """Whether black and white follow from the type of the values."""
         return bool(self.palette) or self.dtype == "uint8" or (self.dtype == "uint16" and 8 < self.bits < 16)
@@ -138,7 +145,9 @@ class Raster:
     def _image(self, samples: NDArray[Any], valid: NDArray[np.bool_]) -> Image:
         values = samples
         if self.palette:
-            values = np.array(self.palette, dtype=np.uint8)[np.minimum(samples[..., 0], len(self.palette) - 1)]
+            table = np.array(self.palette, dtype=np.uint8)[:, : self.n_channels]
+            values = table[np.minimum(samples[..., 0], len(table) - 1)]
+            values = values[..., 0] if self.n_channels == 1 else values
         elif values.shape[2] == 1:
             values = values[..., 0]
         if self.dtype == "uint8" and self.bits < 8 and not self.palette:
@@ -216,7 +225,8 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     dtype = kinds.pop()
     bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
     is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
-    colours = file.colormap(used[0]) if is_palette else {}
+    is_inverted = image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u"
+    colours = file.colormap(used[0]) if is_palette and not is_inverted else {}
     return Raster(
         path=name,
         height=file.height,
@@ -228,7 +238,7 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         alpha=alpha,
         has_mask=any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums),
         palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colours.items())),
-        is_inverted=image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u",
+        is_inverted=is_inverted,
         transform=tuple(file.transform)[:6],
         crs=file.crs.to_wkt() if file.crs else "",
         kind="uint8" if colours else dtype if dtype in ("uint8", "uint16") else "float32",
