@@ -76,10 +76,20 @@ def timeless(folder: str) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in ("seconds", "modified")} for row in rows(folder)]
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to programs in the background: they are deaf to Ctrl-C, and so are their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
     """The program in processes of its own, once it has told of so many results."""
     process = subprocess.Popen(
-        command(output, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(output, *more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # it takes no lock that a thread may hold
     )
     assert process.stdout is not None
     for _ in range(lines):
