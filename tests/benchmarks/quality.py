@@ -81,7 +81,7 @@ def with_hierarchy(rgb: Picture) -> Cuts:
     return cut
 
 
-_RAW = {"shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+_RAW = {"spatial": "none", "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
 METHODS = {
     "raw mixture, RGB, k classes": Method(lambda rgb: with_segment(rgb, **_RAW), _NUMBERS),
     "k-means, CIELAB, k classes": Method(with_k_means, _NUMBERS),

@@ -86,7 +86,7 @@ def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
     for tile in tiles:
         shares = []
         for settings in (off, {}):
-            whole = segment.segment_image(pixels, k=4, **settings).label_image
+            whole = segment.segment_image(pixels, k=4, spatial="none", **settings).label_image
             found = segment.segment_raster(source, folder / "tiled.tif", k=4, tile=tile, overwrite=True, **settings)
             with rasterio.open(found.path) as file:
                 shares.append(f"{100 * np.mean(file.read(1) == whole):.4f} %")
