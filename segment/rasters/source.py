@@ -19,11 +19,13 @@ from segment.errors import DependencyError, ImageError, SegmentError, SettingsEr
 from segment.image import Image
 from segment.rasters.windows import Window
 
-__all__ = ["Raster", "open_raster", "rasterio_settings"]
+__all__ = ["ONE_AT_A_TIME", "Raster", "open_raster", "rasterio_settings"]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CACHE = 64  # megabytes of decoded blocks that GDAL keeps
 _OPENED = threading.local()  # GDAL's files are not for several threads
+# Nor is its cache of blocks quite: who reads one file may have to write what is changed of another to make room.
+ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class Raster:
         if shape is not None:
             how["out_shape"] = (len(self.bands), *shape)
             how["resampling"] = way
-        samples = file.read(list(self.bands), **how)
+        with ONE_AT_A_TIME:
+            samples = file.read(list(self.bands), **how)
         valid = np.ones(samples.shape[1:], dtype=bool)
         if not math.isnan(self.nodata):
             valid = (samples != self.nodata).any(axis=0)
@@ -135,11 +138,13 @@ class Raster:
             valid &= np.isfinite(samples).all(axis=0)
         flat = {**how, "out_shape": shape} if shape is not None else how
         if self.alpha:
-            alpha = file.read(self.alpha, **flat)
+            with ONE_AT_A_TIME:
+                alpha = file.read(self.alpha, **flat)
             full = 1.0 if alpha.dtype.kind == "f" else float(2**self.bits - 1)
             valid &= alpha > full / 2
         if self.has_mask:
-            valid &= file.dataset_mask(**flat) > 127
+            with ONE_AT_A_TIME:
+                valid &= file.dataset_mask(**flat) > 127
         return np.moveaxis(samples, 0, -1), valid
 
     def _image(self, samples: NDArray[Any], valid: NDArray[np.bool_]) -> Image:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import OutputError, shown
-from segment.rasters.source import Raster
+from segment.rasters.source import ONE_AT_A_TIME, Raster
 from segment.rasters.windows import Window, tiles
 from segment.writer import refuse_existing
 
@@ -37,7 +37,8 @@ class RasterWriter:
     def write(self, window: Window, labels: NDArray[np.uint8]) -> None:
         """Write the labels of a window; each pixel once."""
         self._counts += _count(labels)
-        self._file.write(labels, 1, window=_file_window(window))
+        with ONE_AT_A_TIME:
+            self._file.write(labels, 1, window=_file_window(window))
 
     def finish(self) -> None:
         """Complete the file with smaller copies of itself, for viewers."""
