@@ -234,6 +234,7 @@ def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
         source, target = source[fits[source]], target[fits[source]]
         best = np.zeros(count, np.intp)  # area * base + (base - 1 - class around): the first hole to fill here
         guard = best.copy()  # the same of the first hole that has this region around it
+        found = []
         for around in np.unique(label[target]).tolist():
             inside = fits & (label != around)
             within = inside[source] & inside[target]
@@ -246,9 +247,15 @@ def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
             np.maximum(best, order[hole], out=best)
             rim &= closed
             np.maximum.at(guard, target[rim], order[hole[source[rim]]])
+            found.append((hole, order, source[rim], target[rim]))
         filled = best > guard
         if not filled.any():
             return graph
+        for hole, order, beside, around in found:  # one that an earlier hole changes, in it or around it, has to wait
+            waits = np.zeros(order.size, bool)
+            waits[hole[best > order[hole]]] = True
+            waits[hole[beside[(best[around] > order[hole[beside]]) & filled[around]]]] = True
+            filled &= ~(waits[hole] & (best == order[hole]))
         graph = graph.relabelled(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
 
 
