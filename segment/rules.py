@@ -50,6 +50,8 @@ def _why_idle(config: Any, setting: Setting) -> str:
         return "has no effect with coherence region; got {value}. Leave it out"
     if config.k != "auto" and setting.name in ("k_range", "criterion"):
         return f"only with k = auto, but k is {config.k}; got {{value}}. Give -k auto"
+    if setting.name == "labels_format" and "labels" not in config.save:
+        return "only with labels in save; got {value}. Give --save labels too"
     if config.prior == "conjugate" and setting.name in ("shrinkage", "tails"):
         return "only with the prior pooled; got {value} with the prior conjugate. Leave out one of them"
     return ""

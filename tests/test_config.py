@@ -144,6 +144,10 @@ def test_a_span_is_two_whole_numbers(given_: Any) -> None:
             {"k": "auto", "criterion": "variational", "covariance_type": "tied"},
             "covariance_type (--covariance-type): full with the criterion variational; got tied.",
         ),
+        (
+            {"labels_format": "tif", "save": ("panel",)},
+            "labels_format (--labels-format): only with labels in save; got tif. Give --save labels too.",
+        ),
     ],
 )
 def test_what_would_be_ignored_is_refused(values: dict[str, Any], rule: str) -> None:
