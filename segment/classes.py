@@ -64,7 +64,7 @@ def fit_classes(
     SettingsError
         If a setting is unknown or out of its range.
     """
-    config = _one_of(config, given)
+    config = SegmentConfig.either(config, given)
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
@@ -135,17 +135,11 @@ def apply_classes(
     return replace(result, origin=Origin(name_of(source), ("apply", "MODEL", name_of(source)), tell.seconds))
 
 
-def _one_of(config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
-    if config is not None and given:
-        raise SettingsError(f"config: give a configuration or single settings, not both; got {', '.join(given)} too.")
-    return config or SegmentConfig.of(**given)
-
-
 def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
     """The settings of an application: what is given, and the model's own."""
     if config is not None:
         own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
-        return replace(_one_of(config, given), **own)
+        return replace(SegmentConfig.either(config, given), **own)
     for setting in settings():
         if setting.name in given and setting.group in _OF_THE_FIT:
             raise SettingsError(f"{setting.name} ({setting.option}): the model has its own. Leave it out.")

@@ -279,6 +279,14 @@ class SegmentConfig:
                 raise SettingsError(f"{name}: no such setting. {hint}")
         return cls(**values)
 
+    @classmethod
+    def either(cls, config: SegmentConfig | None, values: dict[str, Any], **defaults: Any) -> SegmentConfig:
+        """A whole configuration, or that of single values and some other defaults than usual; both are refused."""
+        if config is not None and values:
+            got = ", ".join(values)
+            raise SettingsError(f"config: give a configuration or single settings, not both; got {got} too.")
+        return config or cls.of(**{**defaults, **values})
+
 
 def settings() -> tuple[Setting, ...]:
     """Every setting of SegmentConfig in order."""

@@ -18,7 +18,7 @@ from segment.class_models.model import ClassModel, Training
 from segment.coherence import coherent_labels, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
-from segment.errors import SettingsError, shown
+from segment.errors import shown
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
 from segment.loader import load_image, load_stream
@@ -170,13 +170,9 @@ def finish(
 
 def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
     """The settings of a run, those of the model it starts from where nothing else is said."""
-    if config is not None and settings:
-        raise SettingsError(
-            f"config: give a configuration or single settings, not both; got {', '.join(settings)} too."
-        )
     if start is None:
-        return config or SegmentConfig.of(**settings)
-    config = config or SegmentConfig.of(**{**start.settings, **settings})
+        return SegmentConfig.either(config, settings)
+    config = SegmentConfig.either(config, settings, **start.settings)
     start.refuse_settings(config)
     return config
 

@@ -116,11 +116,7 @@ def segment_regions(
     SettingsError
         If a setting is unknown or out of its range, or has no meaning for regions.
     """
-    if config is not None and settings:
-        raise SettingsError(
-            f"config: give a configuration or single settings, not both; got {', '.join(settings)} too."
-        )
-    config = config or SegmentConfig.of(**{"regions": "auto", **settings})
+    config = SegmentConfig.either(config, settings, regions="auto")
     if config.regions == 0:
         raise SettingsError("regions (--regions): a number of at least 1 or auto; got 0.")
     tell("reading")

@@ -45,6 +45,7 @@ def write_manifest(journal: Journal, names: Sequence[str]) -> None:
     gone = sorted(set(journal) - {*names, CLAIM})
 
     def lines() -> Iterator[Row]:
+        """The rows of the images, then of those that are gone and have left results."""
         yield from journal.rows(known)
         for name in gone:
             row = journal.row(name)

@@ -189,7 +189,7 @@ def raster(
 
     For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
     GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run --spatial
-    none' would find if the whole raster were in memory. Needs rasterio: pip install 'gmm-segment[geo]'.
+    none' would find if the whole raster were in memory. Needs rasterio: pip install rasterio.
 
     Example: segment raster scene.tif -k 6 --bands 4,3,2
     """

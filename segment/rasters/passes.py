@@ -141,9 +141,7 @@ def segment_raster(
     SettingsError
         If a setting is unknown, out of its range, or means nothing for such bands.
     """
-    if config is not None and settings:
-        raise SettingsError(f"config: give a configuration or single settings, not both; got {', '.join(settings)}.")
-    config = replace(config or SegmentConfig.of(**settings), spatial="none")
+    config = replace(SegmentConfig.either(config, settings), spatial="none")
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)

@@ -200,7 +200,7 @@ def rasterio_settings() -> Iterator[None]:
         import rasterio
     except ImportError as error:
         raise DependencyError(
-            f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install 'gmm-segment[geo]'."
+            f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install rasterio."
         ) from error
     with rasterio.Env(GDAL_CACHEMAX=_CACHE), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

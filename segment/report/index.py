@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-
 from segment.report.page import picture_url, render
 from segment.visualizer.panels import thumbnail
 
@@ -97,7 +95,7 @@ def thumbnail_url(result: Segmentation) -> str:
 
 
 def _number(value: float) -> dict[str, Any]:
-    known = not np.isnan(value)
+    known = not math.isnan(value)
     return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "colour": ""}
 
 
