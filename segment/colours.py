@@ -19,7 +19,7 @@ from segment.image import Image
 __all__ = ["ColourCounts", "ColourIndex"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
-_BLOCK = 2**16  # pixels handled at once
+_BLOCK = 2**16  # pixels handled at once; to sort that many is quicker than to look each up in a table of all colours
 _PIECE = 2**20  # pixels that one thread counts or fills at a time
 
 
@@ -58,6 +58,7 @@ class ColourIndex:
         self.is_tabled = self._bits * self.n_channels <= 24
         self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
         self._table = self._counted() if self.is_tabled else None
+        self._is_small = len(self._pixels) <= _BLOCK
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
@@ -93,7 +94,7 @@ class ColourIndex:
         """
         first = function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype))
         out = np.zeros((len(self._pixels), *first.shape[1:]), dtype=first.dtype)
-        if self._table is not None:
+        if self._table is not None and not self._is_small:
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
             table[codes] = function(self._colours(codes)) if codes.size else 0
@@ -128,7 +129,7 @@ class ColourIndex:
             Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
             it gives for pixels that are not valid has no meaning.
         """
-        if self._table is None:
+        if self._table is None or self._is_small:
 
             def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
                 codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
