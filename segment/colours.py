@@ -19,7 +19,8 @@ from segment.image import Image
 __all__ = ["ColourCounts", "ColourIndex"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
-_BLOCK = 2**16  # pixels handled at once; to sort that many is quicker than to look each up in a table of all colours
+_BLOCK = 2**16  # pixels handled at once
+_LOW = 8  # bits of a code that a page of a sparse table is for
 _PIECE = 2**20  # pixels that one thread counts or fills at a time
 
 
@@ -58,7 +59,6 @@ class ColourIndex:
         self.is_tabled = self._bits * self.n_channels <= 24
         self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
         self._table = self._counted() if self.is_tabled else None
-        self._is_small = len(self._pixels) <= _BLOCK
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
@@ -94,7 +94,7 @@ class ColourIndex:
         """
         first = function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype))
         out = np.zeros((len(self._pixels), *first.shape[1:]), dtype=first.dtype)
-        if self._table is not None and not self._is_small:
+        if self._table is not None:
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
             table[codes] = function(self._colours(codes)) if codes.size else 0
@@ -129,7 +129,7 @@ class ColourIndex:
             Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
             it gives for pixels that are not valid has no meaning.
         """
-        if self._table is None or self._is_small:
+        if self._table is None:
 
             def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
                 codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
@@ -137,16 +137,9 @@ class ColourIndex:
 
             return found_anew
         codes = self._table[0]
-        rows = np.zeros(
-            int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32
-        )  # memory is taken where there are colours
-        rows[codes] = np.arange(len(codes), dtype=np.int32)
+        find = _places(codes)
         values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
-
-        def looked_up(where: NDArray[np.intp]) -> NDArray[Any]:
-            return values.take(rows.take(self._encode(self._pixels.take(where, axis=0)), mode="clip"), axis=0)
-
-        return looked_up
+        return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
     def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The distinct codes in ascending order and the number of pixels of each."""
@@ -223,6 +216,31 @@ class ColourCounts:
         values[_numbers(colours, self._bits)] = known
         bits = self._bits
         return lambda asked: values.take(_numbers(asked, bits))
+
+
+def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+    """A function that finds numbers of 24 bits at most among the ascending `codes`, which all are to be of.
+
+    It looks them up in a table with a page for each 256 numbers in a row, if there is a code among them: of a table of
+    all numbers every code would touch another page of memory, which takes longer than all else. What it says of a
+    number that is none of the codes has no meaning.
+    """
+    high, low = codes >> codes.dtype.type(_LOW), codes & codes.dtype.type(2**_LOW - 1)
+    is_first = np.ones(codes.size, dtype=bool)
+    np.not_equal(high[1:], high[:-1], out=is_first[1:])
+    page = np.cumsum(is_first, dtype=np.int32)  # from 1: page 0 is for numbers that are none of the codes
+    page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
+    page_of[high] = page
+    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << _LOW, dtype=np.int32)
+    places[(page << _LOW) | low] = np.arange(codes.size, dtype=np.int32)
+
+    def find(numbers: NDArray[Any]) -> NDArray[np.int32]:
+        at = page_of.take(numbers >> numbers.dtype.type(_LOW), mode="clip")
+        at <<= _LOW
+        at |= (numbers & numbers.dtype.type(2**_LOW - 1)).astype(np.int32)
+        return np.asarray(places.take(at))
+
+    return find
 
 
 def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:
