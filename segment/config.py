@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from segment.errors import SettingsError
@@ -288,12 +289,12 @@ class SegmentConfig:
         return config or cls.of(**{**defaults, **values})
 
 
+@cache
 def settings() -> tuple[Setting, ...]:
     """Every setting of SegmentConfig in order."""
     return tuple(_described(item) for item in fields(SegmentConfig))
 
 
 def _described(item: Field[Any]) -> Setting:
-    about = dict(item.metadata)
-    about["option"] = about["option"] or "--" + item.name.replace("_", "-")
+    about = {**item.metadata, "option": item.metadata["option"] or "--" + item.name.replace("_", "-")}
     return Setting(name=item.name, default=item.default, type=type(item.default), **about)
