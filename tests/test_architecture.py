@@ -80,7 +80,7 @@ ROOMS["training"] = set(ROOMS)
 ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["rasters"] = COMMON | STAGES | {"config", "mixture", "modelling", "pipeline", "rasters"}
+ROOMS["rasters"] = COMMON | STAGES | {"coherence", "config", "mixture", "modelling", "pipeline", "rasters"}
 ROOMS["batch"] = {
     "errors",
     "config",
