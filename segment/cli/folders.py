@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ import click
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.jobs import Outcome
 from segment.batch.sharing import ClassPlan
+from segment.cli.interruption import exit_code
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -33,10 +30,6 @@ from segment.errors import SettingsError
 __all__ = ["batch"]
 
 _LOOK = 1.0  # seconds between two looks at a folder that is watched
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM)."""
 
 
 @click.command(cls=StagedCommand, short_help="Segment every image of a folder.")
@@ -105,19 +98,18 @@ def batch(
     )
     tally = Tally()
     outcomes: list[Outcome] | None = [] if as_json else None
-    with _ended_by_sigterm():
-        try:
-            with FolderRun(folder, output, config, settings) as run:
-                mention_default(given, config, classes.model)
+    try:
+        with FolderRun(folder, output, config, settings) as run:
+            mention_default(given, config, classes.model)
+            _tell(run, tally, outcomes)
+            while watch:
+                time.sleep(_LOOK)
+                run.look_again()
                 _tell(run, tally, outcomes)
-                while watch:
-                    time.sleep(_LOOK)
-                    run.look_again()
-                    _tell(run, tally, outcomes)
-        except KeyboardInterrupt as stop:
-            total = tally.done + tally.failed
-            say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
-            return 143 if isinstance(stop, Terminated) else 130
+    except KeyboardInterrupt as stop:
+        total = tally.done + tally.failed
+        say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
+        return exit_code(stop)
     if outcomes is not None:
         click.echo(as_document(outcomes, config), nl=False)
     if len(run.jobs) > 1:
@@ -186,20 +178,3 @@ def _refuse(*, jobs: int, timeout: float) -> None:
         raise SettingsError(f"jobs (--jobs): a whole number of at least 0; got {jobs}.")
     if not 0 <= timeout < 1e6:
         raise SettingsError(f"timeout (--timeout): seconds from 0 to 1000000; got {timeout:g}.")
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, with nothing left half done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(*_: Any) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
