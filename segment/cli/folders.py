@@ -25,7 +25,7 @@ from segment.cli.options import (
 )
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config import SegmentConfig
-from segment.errors import SettingsError
+from segment.errors import SettingsError, shown
 
 __all__ = ["batch"]
 
@@ -101,6 +101,7 @@ def batch(
     try:
         with FolderRun(folder, output, config, settings) as run:
             mention_default(given, config, classes.model)
+            _mention_results(run)
             _tell(run, tally, outcomes)
             while watch:
                 time.sleep(_LOOK)
@@ -131,6 +132,14 @@ def _tell(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
                 outcomes.append(outcome)
             sys.stdout.flush()
             status.show("done", outcome.job.source)
+
+
+def _mention_results(run: FolderRun) -> None:
+    """Say which pictures are passed over although no manifest knows them: somebody might miss them."""
+    if run.passed_over:
+        first = shown(run.passed_over[0])
+        others = f" and {len(run.passed_over) - 1} more" if len(run.passed_over) > 1 else ""
+        say(f"Passed over as results of segment, by their mark: {first}{others}. 'segment run' takes them.")
 
 
 def _class_plan(

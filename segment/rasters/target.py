@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import OutputError, shown
+from segment.mark import MARK
 from segment.rasters.source import ONE_AT_A_TIME, Raster
 from segment.rasters.windows import Window, tiles
 from segment.writer import refuse_existing, remove_abandoned, temporary_name
@@ -141,6 +142,7 @@ def _opened(temporary: Path, raster: Raster, colours: NDArray[np.uint8]) -> Any:
         bigtiff="if_safer",
         **place,
     )
+    file.update_tags(TIFFTAG_SOFTWARE=MARK)
     file.colorinterp = [ColorInterp.palette]
     file.write_colormap(1, {0: (0, 0, 0, 0), **{i: (*rgb, 255) for i, rgb in enumerate(colours.tolist(), start=1)}})
     return file
