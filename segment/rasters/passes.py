@@ -1,4 +1,4 @@
-"""A raster in two passes: colours of all tiles, one mixture, labels tile by tile. Read this first."""
+"""A raster in two passes: a working copy with one mixture and field, labels tile by tile. Read this first."""
 
 from __future__ import annotations
 
