@@ -24,6 +24,8 @@ from segment.segmenter import is_rejected
 
 __all__ = ["CopiedBlock", "FieldLabels", "assembled", "copied_block", "copy_blocks", "is_scattered"]
 
+_FILLED = 2048  # pixels a side that gaps are filled in at once: it takes some 40 bytes a pixel
+
 
 @dataclass(frozen=True)
 class CopiedBlock:
@@ -73,6 +75,8 @@ class FieldLabels:
 def copy_blocks(raster: Raster, tile: int) -> list[Window]:
     """Blocks that cover the working copy, each of at most so many pixels a side in the raster."""
     shape = working_shape(raster.height, raster.width)
+    if raster.may_have_gaps:
+        tile = min(tile, _FILLED)
     share = max(shape) / max(raster.height, raster.width)
     return tiles(*shape, max(1, math.floor(tile * share)))
 
@@ -96,9 +100,9 @@ def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig
     across = _edges(block.column, block.width, raster.width, width)
     inner = Window(int(down[0]), int(across[0]), math.ceil(down[-1]) - int(down[0]), 0)
     inner = replace(inner, width=math.ceil(across[-1]) - inner.column)
-    beside = 2 + 2 * max(
-        math.ceil(raster.height / height), math.ceil(raster.width / width)
-    )  # where gaps are filled from
+    beside = 0
+    if raster.may_have_gaps:  # which are filled from the pixels around them
+        beside = 2 + 2 * math.ceil(max(raster.height / height, raster.width / width))
     outer = inner.grown(beside, raster.height, raster.width)
     image = prepared(raster, outer, halo, config)
     rows, columns = inner.within(outer).slices
