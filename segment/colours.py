@@ -129,6 +129,8 @@ class ColourIndex:
             Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
             it gives for pixels that are not valid has no meaning.
         """
+        if self._is_wide:
+            return lambda where: function(self._pixels[where])
         if self._table is None:
 
             def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -125,12 +126,12 @@ def test_masks_alpha_and_nan_have_no_label(tmp_path: Path, scene: np.ndarray, wa
     assert (expected == 0).sum() == (~valid).sum()
 
 
-@pytest.mark.parametrize("tile", [300, 450])
-def test_clean_up_leaves_no_seams(tmp_path: Path, landscape: Path, tile: int) -> None:
+@pytest.mark.parametrize(("tile", "spatial"), [(300, "none"), (450, "field")])
+def test_clean_up_and_field_leave_no_seams(tmp_path: Path, landscape: Path, tile: int, spatial: str) -> None:
     pixels = segment.load_image(landscape).pixels
     source = write(tmp_path / "a.tif", pixels)
-    whole = segment.segment_image(source, k=4, spatial="none")
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile)
+    whole = segment.segment_image(source, k=4, spatial=spatial)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, spatial=spatial)
     labels = read(found.path)
     assert np.mean(labels == whole.label_image) >= 0.999
     assert found.changed == pytest.approx(whole.changed, abs=1e-3)
@@ -290,7 +291,7 @@ RUN = "import sys; from segment.cli.main import main; main(sys.argv[1:])"
 def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
     source = write(tmp_path / "a.tif", rng.integers(0, 256, (1200, 1200, 3), dtype=np.uint8))
     arguments = [sys.executable, "-c", RUN, "raster", str(source), "-k", "3", "-o", str(tmp_path / "out")]
-    arguments += ["--smooth-radius", "0", "--min-region", "0", "--max-hole", "0", "--n-init", "1"]
+    arguments += ["--spatial", "none", "--smooth-radius", "0", "--min-region", "0", "--max-hole", "0", "--n-init", "1"]
     done = subprocess.run(
         arguments,
         capture_output=True,
@@ -304,25 +305,44 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_is_killed_leaves_no_raster(tmp_path: Path, rng: np.random.Generator) -> None:
-    source = write(tmp_path / "a.tif", rng.integers(0, 256, (1500, 1500, 3), dtype=np.uint8))
-    script = (
-        "import sys, segment\n"
-        "segment.segment_raster(sys.argv[1], sys.argv[2], k=2, n_init=1, tile=100,"
-        " tell=lambda stage: print(stage, flush=True))"
+def stopped(number: int, source: Path, output: Path) -> tuple[int, str]:
+    """The exit code and the last words of the program, which gets a signal while it writes labels, tile by tile."""
+    small_tiles = "import segment.rasters.passes as passes; passes._side = lambda *_: 60; " + RUN
+    process = subprocess.Popen(
+        [sys.executable, "-c", small_tiles, "raster", str(source), "-k", "2", "--spatial", "none", "-o", str(output)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
     )
-    output = tmp_path / "out" / "labels.tif"
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(source), str(output)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("labelling, tile 3 "):
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL
-    assert not output.exists()
-    assert all(path.name.startswith(".segment-") for path in output.parent.iterdir())
+    while process.poll() is None and not list(output.glob(".segment-*.tmp")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    return process.wait(), process.communicate()[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_is_stopped_leaves_nothing(
+    tmp_path: Path, rng: np.random.Generator, number: int, code: int, is_new: bool
+) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    if not is_new:
+        output.mkdir()
+        output.joinpath("mine.txt").touch()
+    assert stopped(number, source, output) == (code, "\nInterrupted.\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tif"] + ["mine.txt", "out"] * (not is_new)
+
+
+def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, rng: np.random.Generator) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    assert stopped(signal.SIGKILL, source, output)[0] == -signal.SIGKILL
+    assert [path.name.split("-")[0] for path in output.iterdir()] == [".segment"]
+    another = output / f".segment-{os.getpid()}-0123456789abcdef.tmp"  # of a process that lives
+    another.touch()
+    segment.segment_raster(source, output / "labels.tif", k=2, spatial="none")
+    assert sorted(path.name for path in output.iterdir()) == [another.name, "labels.tif"]
 
 
 def test_results_are_not_overwritten_unasked(tmp_path: Path, scene: np.ndarray) -> None:

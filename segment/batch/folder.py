@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from segment import __version__
-from segment.batch.inputs import find_images
+from segment.batch.inputs import Found, find_images
 from segment.batch.jobs import Outcome, attempt_job
 from segment.batch.journal import Journal
 from segment.batch.ledger import Ledger
@@ -196,11 +196,11 @@ class FolderRun:
         except ImageError:
             if not (self.settings.watch and self.folder.is_dir()):
                 raise
-            found = []
-        if self.settings.watch:
-            found = [path for path in found if _is_settled(path)]
+            found = Found([], [])
+        self.passed_over = found.results
+        images = [path for path in found.images if not self.settings.watch or _is_settled(path)]
         also_read, n_extra = self.settings.classes.files, self.settings.classes.n_extra
-        return plan(found, self.output, self.config, root=self.folder, also_read=also_read, n_extra=n_extra)
+        return plan(images, self.output, self.config, root=self.folder, also_read=also_read, n_extra=n_extra)
 
     def _n_workers(self) -> int:
         return self.settings.n_workers or n_cores()

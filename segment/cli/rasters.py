@@ -15,7 +15,7 @@ from segment.errors import SettingsError
 
 __all__ = ["BANDS", "RASTER_GROUPS", "raster_job"]
 
-RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Clean-up")
+RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up")
 
 
 def _band_numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001

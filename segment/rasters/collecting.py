@@ -43,12 +43,13 @@ class ColourSum:
 
     Attributes
     ----------
+    space : FeatureSpace
     counts : ColourCounts
         Of colours that have so few bits that each can be counted; else empty.
     """
 
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
-        self._space = space
+        self.space = space
         self.is_exact = _is_exact(space, dtype)
         self.counts = ColourCounts(dtype, space.n_channels) if self.is_exact else ColourCounts("uint8", 1)
         self._boxes = _boxes(space)
@@ -62,15 +63,15 @@ class ColourSum:
     def cells(self) -> tuple[Cells, tuple[str, ...]]:
         """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
         if not self.is_exact:
-            return self._boxes.cells(len(self._space.feature_names)), ()
+            return self._boxes.cells(len(self.space.feature_names)), ()
         ((colours, counts),) = self.counts.parts()
         if len(colours) <= _MANY:
-            return self._space.cells(colours, counts), ()
-        boxes = _boxes(self._space)
+            return self.space.cells(colours, counts), ()
+        boxes = _boxes(self.space)
         for start in range(0, len(colours), _MANY // 8):
             rows = slice(start, start + _MANY // 8)
-            boxes.add(colours[rows], self._space.cells(colours[rows], counts[rows]))
-        cells = boxes.cells(len(self._space.feature_names))
+            boxes.add(colours[rows], self.space.cells(colours[rows], counts[rows]))
+        cells = boxes.cells(len(self.space.feature_names))
         return cells, (f"the raster has {len(colours)} distinct colours: they were fitted in {len(cells)} boxes",)
 
 
