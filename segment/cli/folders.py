@@ -16,6 +16,7 @@ import click
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.jobs import Outcome
 from segment.batch.sharing import ClassPlan
+from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -63,6 +64,7 @@ class Terminated(KeyboardInterrupt):
     metavar="none|first|FILE",
     help="Number each image's own classes like those of the first image, or of a saved model. [default: none]",
 )
+@SCHEDULER
 @setting_options
 @START
 @OUTPUT
@@ -77,6 +79,7 @@ def batch(
     watch: bool,
     model_option: str,
     align: str,
+    scheduler: str,
     start: Path | None,
     output: Path,
     as_json: bool,
@@ -107,7 +110,7 @@ def batch(
     outcomes: list[Outcome] | None = [] if as_json else None
     with _ended_by_sigterm():
         try:
-            with FolderRun(folder, output, config, settings) as run:
+            with cluster_at(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
                 mention_default(given, config, classes.model)
                 _tell(run, tally, outcomes)
                 while watch:
