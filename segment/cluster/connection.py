@@ -13,9 +13,9 @@ from segment import __version__
 from segment.cluster.errands import left_of, sees, versions
 from segment.errors import ClusterError, DependencyError, SegmentError, shown
 
-__all__ = ["LOOK", "PATIENCE", "Cluster"]
+__all__ = ["CONNECT", "LOOK", "PATIENCE", "Cluster"]
 
-_CONNECT = 10.0  # seconds that a scheduler has to answer, and its first worker to come
+CONNECT = 10.0  # seconds that a scheduler has to answer, and its first worker to come
 LOOK = 1.0  # seconds between two looks whether the cluster is still there
 PATIENCE = 60.0  # seconds without any worker, or without the scheduler, that are waited through
 _MUST_AGREE = ("segment", "Python")
@@ -61,7 +61,7 @@ class Cluster:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: see below
-                self.client = Client(scheduler, timeout=_CONNECT, set_as_default=False, name="segment")
+                self.client = Client(scheduler, timeout=CONNECT, set_as_default=False, name="segment")
         except (OSError, ValueError, TypeError) as error:
             self._log.setLevel(self._log_level)
             raise ClusterError(
@@ -131,7 +131,7 @@ class Cluster:
         """Refuse a cluster that cannot do the work."""
         place = shown(self.scheduler)
         try:
-            self.client.wait_for_workers(1, timeout=_CONNECT)
+            self.client.wait_for_workers(1, timeout=CONNECT)
         except TimeoutError:
             raise ClusterError(f"{place}: has no worker. Start some: dask worker {place}") from None
         ours = versions()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from segment import __version__
 from segment._opencv import load_cv2
-from segment.errors import ClusterError
+from segment.errors import ClusterError, SegmentError
 
 __all__ = ["Late", "carry_out", "left_of", "same", "sees", "versions"]
 
@@ -82,7 +82,7 @@ def carry_out(function: Callable[..., Any], *arguments: Any, run: str, version: 
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(_PULSE)
+            thread.join(min(_PULSE, seconds or _PULSE))
             if thread.is_alive() and (0 < seconds <= time.monotonic() - begin or not _is_wanted(worker, key)):
                 _end(thread)
                 raise Late(time.monotonic() - begin)
@@ -90,6 +90,8 @@ def carry_out(function: Callable[..., Any], *arguments: Any, run: str, version: 
         if not thread.is_alive():
             del _UNDER_WAY[thread]
     ((result, error),) = done
+    if isinstance(error, SegmentError):
+        error.__cause__ = error.__context__ = None  # it says it all, and what caused it may not be able to travel
     if error is not None:
         raise error
     return result

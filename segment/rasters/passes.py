@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.cluster.connection import Cluster
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
@@ -25,24 +26,22 @@ from segment.modelling import Modelled, model_classes
 from segment.palette import class_colours, ramp_colours
 from segment.pipeline import remarks
 from segment.preprocessor import to_greyscale
-from segment.rasters.collecting import ColourSum, collect_tile
+from segment.rasters.collecting import ColourSum, collect_tile, joined
+from segment.rasters.crew import Crew, Machines, Threads, progress
 from segment.rasters.labelling import LabelledTile, clean_halo, filter_halo, label_tile, total
 from segment.rasters.scale import Extremes, extremes, scaled
 from segment.rasters.source import Raster, open_raster, rasterio_settings
 from segment.rasters.target import label_raster
-from segment.rasters.windows import Window, in_order, tiles
+from segment.rasters.windows import Window, tiles
 from segment.segmenter import label_cells, rejection_threshold
 from segment.statistics import ClassRow
 from segment.writer import refuse_existing
-
-Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
 _MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
-_THREADS = 2  # that work on tiles at the same time
 _COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
 _LOOKED_UP = 2**20  # colours that are labelled at once
 
@@ -101,6 +100,7 @@ def segment_raster(
     *,
     bands: tuple[int, ...] = (),
     tile: int = 0,
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RasterSegmentation:
@@ -125,6 +125,9 @@ def segment_raster(
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
         sees across from one side at a time.
+    cluster : Cluster, optional
+        Whose workers read and label the tiles, in place of threads of this process, which writes the file: the same
+        file. They need to see the raster under the same path.
     tell : callable
         Called with each stage and how far it is.
     **settings
@@ -136,8 +139,10 @@ def segment_raster(
         If the raster cannot be read; then nothing is written.
     OutputError
         If the labels cannot be written; then nothing is left of them.
+    ClusterError
+        If the cluster goes away, or its workers do not see the raster or are killed.
     DependencyError
-        If rasterio is missing.
+        If rasterio is missing, here or on a worker.
     SettingsError
         If a setting is unknown, out of its range, or means nothing for such bands.
     """
@@ -149,14 +154,15 @@ def segment_raster(
         tell("reading")
         raster = open_raster(source, bands)
         _check(raster, path, config)
+        crew = Threads() if cluster is None else Machines(cluster, Path(raster.path))
         tile = tile or _side(raster, config)
-        raster = _scaled(raster, tile, tell)
-        fitted = _fitted(raster, tile, config, tell)
+        raster = _scaled(crew, raster, tile, tell)
+        fitted = _fitted(crew, raster, tile, config, tell)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
         nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
         with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
-            for part in _labelled(raster, tile, config, fitted, tell):
+            for part in _labelled(crew, raster, tile, config, fitted, tell):
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
             tell("writing overviews")
@@ -180,16 +186,17 @@ def _side(raster: Raster, config: SegmentConfig) -> int:
     return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
 
 
-def _scaled(raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
+def _scaled(crew: Crew, raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
     """The raster with its black and white, for which deep ones are looked through."""
     if raster.is_scale_known:
         return raster
     windows = tiles(raster.height, raster.width, tile)
-    found = _each(partial(extremes, raster), windows, "looking for black and white", tell)
+    told = progress(tell, "looking for black and white", len(windows))
+    found = crew.each(partial(extremes, raster), windows, told)
     return scaled(raster, reduce(Extremes.united, found, Extremes()))
 
 
-def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> _Fitted:
+def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> _Fitted:
     """The first pass, and the mixture."""
     n_channels = 1 if config.greyscale else raster.n_channels
     deep = raster.kind == "float32"
@@ -198,8 +205,11 @@ def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[st
     colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
     halo = filter_halo(raster, config)
     windows = tiles(raster.height, raster.width, tile)
-    for part in _each(
-        lambda window: collect_tile(raster, window, halo, config, space), windows, "counting colours", tell
+    for part in crew.sums(
+        lambda window: collect_tile(raster, window, halo, config, space),
+        windows,
+        joined,
+        progress(tell, "counting colours", len(windows)),
     ):
         colours.add(part)
     cells, notes = colours.cells()
@@ -219,7 +229,7 @@ def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[st
 
 
 def _labelled(
-    raster: Raster, tile: int, config: SegmentConfig, fitted: _Fitted, tell: Callable[[str], None]
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: _Fitted, tell: Callable[[str], None]
 ) -> Iterator[LabelledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
@@ -229,18 +239,11 @@ def _labelled(
     def by_colour(image: Image, _: Window) -> NDArray[np.uint8]:
         return ColourIndex(image).spread(fitted.labels_of)
 
-    return _each(
-        lambda window: label_tile(raster, window, halo, config, by_colour, n_classes), windows, "labelling", tell
+    return crew.each(
+        lambda window: label_tile(raster, window, halo, config, by_colour, n_classes),
+        windows,
+        progress(tell, "labelling", len(windows)),
     )
-
-
-def _each(
-    function: Callable[[Window], Result], windows: list[Window], stage: str, tell: Callable[[str], None]
-) -> Iterator[Result]:
-    """What a function makes of each tile, in their order."""
-    for done, result in enumerate(in_order(function, windows, threads=_THREADS)):
-        tell(f"{stage}, tile {done + 1} of {len(windows)}")
-        yield result
 
 
 def _copy(raster: Raster, config: SegmentConfig) -> Image:
