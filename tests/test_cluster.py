@@ -188,6 +188,11 @@ def test_a_task_that_kills_its_workers_is_lost_alone(cluster: Cluster, machines:
     assert crew.under_way == {}
 
 
+def test_a_task_may_find_what_a_dead_worker_left_of_it(cluster: Cluster) -> None:
+    crew: ClusterCrew[str, str] = ClusterCrew(rest, cluster, again=str.upper)
+    assert dict(crew.perform(iter("ab"))) == {"a": "A", "b": "B"}
+
+
 def _forgive(number: int, dask_scheduler: object = None) -> int:
     """Let a scheduler begin a task again after so many deaths; how many it was before."""
     before = dask_scheduler.allowed_failures  # type: ignore[attr-defined]

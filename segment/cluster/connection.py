@@ -17,7 +17,9 @@ __all__ = ["CONNECT", "LOOK", "PATIENCE", "Cluster"]
 
 CONNECT = 10.0  # seconds that a scheduler has to answer, and its first worker to come
 LOOK = 1.0  # seconds between two looks whether the cluster is still there
-PATIENCE = 60.0  # seconds without any worker, or without the scheduler, that are waited through
+PATIENCE = 60.0  # seconds without any worker that are waited through
+_LOGS = ("distributed", "distributed.client")
+_AGAIN = "Start it again, then run the same command; a folder goes on with --resume."
 _MUST_AGREE = ("segment", "Python")
 
 
@@ -55,15 +57,15 @@ class Cluster:
                 "Install it: pip install distributed."
             ) from error
         self.scheduler = scheduler
-        self._log = logging.getLogger("distributed")
-        self._log_level = self._log.level
-        self._log.setLevel(logging.CRITICAL)  # what goes wrong is an error here, or done again
+        self._levels = {name: logging.getLogger(name).level for name in _LOGS}
+        for name in _LOGS:  # what goes wrong is an error here, or done again
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: see below
                 self.client = Client(scheduler, timeout=CONNECT, set_as_default=False, name="segment")
         except (OSError, ValueError, TypeError) as error:
-            self._log.setLevel(self._log_level)
+            self._unmute()
             raise ClusterError(
                 f"{shown(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and give the "
                 "address that it prints."
@@ -87,11 +89,20 @@ class Cluster:
         with warnings.catch_warnings(), contextlib.suppress(TimeoutError, OSError):
             warnings.simplefilter("ignore")
             self.client.close(timeout=LOOK)
-        self._log.setLevel(self._log_level)
+        self._unmute()
 
     def n_threads(self) -> int:
-        """How many tasks its workers do at a time."""
-        return sum(self.client.nthreads().values())
+        """How many tasks its workers do at a time.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler is gone. It has forgotten this process then, so there is nothing to wait for.
+        """
+        if self.client.status == "running":
+            with contextlib.suppress(OSError):
+                return sum(self.client.nthreads().values())
+        raise ClusterError(f"{shown(self.scheduler)}: the scheduler is gone. {_AGAIN}")
 
     def check_sees(self, *paths: Path) -> None:
         """Refuse workers that do not see files.
@@ -109,23 +120,26 @@ class Cluster:
                     )
 
     def check(self, last_seen: float) -> float:
-        """Refuse to wait any longer for a cluster that is gone. When it was last seen, by the monotonic clock.
+        """Refuse to wait any longer for a worker. When one was last seen, by the monotonic clock.
 
         Raises
         ------
         ClusterError
+            If there has been none for a minute, or the scheduler is gone.
         """
-        is_running = self.client.status == "running"
-        if is_running and self.n_threads() > 0:
+        if self.n_threads() > 0:
             return time.monotonic()
         if time.monotonic() - last_seen > PATIENCE:
-            what = "has no worker left" if is_running else "is gone"
-            raise ClusterError(f"{shown(self.scheduler)}: {what}. Start it again, then run the same command again.")
+            raise ClusterError(f"{shown(self.scheduler)}: has no worker left. {_AGAIN}")
         return last_seen
 
     def left_of(self, run: str) -> int:
         """How much all workers have of a run; see :func:`segment.cluster.errands.left_of`."""
         return sum(self.client.run(left_of, run, on_error="ignore").values())
+
+    def _unmute(self) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
     def _checked(self) -> tuple[str, ...]:
         """Refuse a cluster that cannot do the work."""

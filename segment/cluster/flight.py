@@ -45,7 +45,7 @@ class Flight:
         self._run = f"segment-{secrets.token_hex(8)}"
         self._how = {"run": self._run, "version": __version__, "seconds": seconds}
         self._at_once = at_once
-        self._bound = (0.0, at_once)  # when it was found, and how many
+        self._n_threads, self._counted = 0, -LOOK  # of the cluster, and when that was found
         self._settled: SimpleQueue[Any] = SimpleQueue()
         self._under_way: set[Any] = set()
         self._known: weakref.WeakSet[Any] = weakref.WeakSet()  # all whose results the cluster has to hold
@@ -72,10 +72,11 @@ class Flight:
     @property
     def most(self) -> int:
         """How many tasks should be under way."""
-        found, bound = self._bound
-        if not self._at_once and time.monotonic() - found > LOOK:
-            self._bound = time.monotonic(), 2 * max(1, self._cluster.n_threads())
-        return self._bound[1] if not self._at_once else bound
+        if self._at_once:
+            return self._at_once
+        if time.monotonic() - self._counted > LOOK:
+            self._n_threads, self._counted = self._cluster.n_threads(), time.monotonic()
+        return 2 * max(1, self._n_threads)
 
     def share(self, thing: Any) -> Any:
         """A thing that many tasks need, sent once. What a worker that dies has of it, Dask makes again."""
@@ -134,9 +135,8 @@ class Flight:
                 "Give them more."
             ) from error
         except CancelledError as error:
-            raise ClusterError(
-                f"{shown(self._cluster.scheduler)}: the scheduler was lost. Start it again, then run the same again."
-            ) from error
+            self._cluster.n_threads()
+            raise ClusterError(f"{shown(self._cluster.scheduler)}: somebody cancelled the work.") from error
 
     def _submit(self, function: Any, *arguments: Any, **how: Any) -> Any:
         self._sent += 1
