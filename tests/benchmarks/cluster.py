@@ -5,8 +5,9 @@
 The scheduler and all workers are processes on this machine, one thread each, so workers beyond its cores gain nothing:
 what is measured is what the cluster costs, and that two cores are used as well through it. The images are the
 photograph with other noise in each, the raster is made of it. Each run is a whole `segment batch` or `segment raster`,
-start included; workers are warm, and use one thread for linear algebra, as
-with a nanny. A raster of this size is a single tile by default, so it is cut into tiles of 2048 pixels here. Processor seconds are those of the program, the scheduler and all workers together.
+start included; workers are warm, and use one thread for linear algebra, as with a nanny. A raster of this size is a
+single tile by default, so it is cut into tiles of 2048 pixels here. Processor seconds are those of the program, the
+scheduler and all workers together.
 """
 
 from __future__ import annotations
