@@ -17,6 +17,7 @@ import pytest
 from test_folder import (
     die_of,
     gone,
+    heed_interrupts,
     needs_proc,
     rest,
     results,
@@ -49,7 +50,7 @@ class Machines:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "scheduler.json"
         # Workers find the functions of these tests.
-        self._environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
         self._log = (folder / "log").open("w")
         self._scheduler = self._begin("scheduler", "--host", "127.0.0.1", "--port", "0")
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -80,7 +81,7 @@ class Machines:
     def _begin(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(self._file)]
         return subprocess.Popen(
-            command, stdout=self._log, stderr=self._log, env=self._environment, start_new_session=True
+            command, stdout=self._log, stderr=self._log, env=self.environment, start_new_session=True
         )
 
 
@@ -161,13 +162,31 @@ def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     assert timeless("out") == timeless("local")
 
 
-@needs_proc
-def test_a_run_that_is_killed_leaves_no_work_on_the_cluster(here: Path, cluster: Cluster, machines: Machines) -> None:
-    process = started("out", *SLOW, "--scheduler", machines.address, lines=1)
-    process.kill()
+ENDLESS = """
+import sys
+from test_cluster import ClusterCrew, Cluster, busy
+with Cluster(sys.argv[1]) as cluster:
+    for task, _ in ClusterCrew(busy, cluster).perform(iter(["a", "busy", "busy", "busy"])):
+        print(task, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_program_that_ends_leaves_no_work_on_the_cluster(cluster: Cluster, machines: Machines, number: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, machines.address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=machines.environment,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # it takes no lock that a thread may hold
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"a\n"
+    began = time.monotonic()
+    process.send_signal(number)
     process.communicate()
+    assert time.monotonic() - began < 5
     assert idle(cluster)
-    assert 1 <= len(list(Path("out").glob("*_labels.png"))) < 12
 
 
 def test_a_task_that_kills_its_workers_is_lost_alone(cluster: Cluster, machines: Machines) -> None:
@@ -204,7 +223,7 @@ def busy(task: str) -> str:
     """Some tasks take long, in Python or in a call that hears of nothing."""
     end = time.monotonic() + 60
     while task == "busy" and time.monotonic() < end:
-        pass
+        time.sleep(0.01)
     return rest(task)
 
 

@@ -16,7 +16,8 @@ SCHEDULER = click.option(
     "--scheduler",
     default="",
     metavar="tcp://HOST:PORT",
-    help="Work on the Dask cluster of this scheduler, whose workers see the same files under the same paths.",
+    help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
+    "Dask: pip install distributed.",
 )
 
 

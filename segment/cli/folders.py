@@ -44,7 +44,11 @@ class Terminated(KeyboardInterrupt):
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
-    "--jobs", type=int, default=0, metavar=">=0", help="Images at a time; 0 for one on each core. [default: 0]"
+    "--jobs",
+    type=int,
+    default=0,
+    metavar=">=0",
+    help="Images at a time; 0 for as many as there are cores. [default: 0]",
 )
 @click.option(
     "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
