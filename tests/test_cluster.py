@@ -305,6 +305,18 @@ def test_a_raster_that_is_damaged_leaves_nothing(
     assert idle(cluster)
 
 
+def test_a_raster_that_is_interrupted_leaves_nothing(tmp_path: Path, cluster: Cluster) -> None:
+    def tell(stage: str) -> None:
+        if stage == "labelling, tile 2 of 6":
+            raise KeyboardInterrupt
+
+    source = write(tmp_path / "a.tif", scene("uint8"))
+    with pytest.raises(KeyboardInterrupt):
+        segment.segment_raster(source, tmp_path / "out.tif", k=3, n_init=2, tile=512, cluster=cluster, tell=tell)
+    assert idle(cluster)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
 def test_a_raster_on_the_command_line(tmp_path: Path, machines: Machines, cluster: Cluster) -> None:
     source = write(tmp_path / "a.tif", scene("uint8")[:300, :300])
     for folder, more in (("local", ()), ("out", ("--scheduler", machines.address))):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import threading
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any, TypeVar
 
 from segment import __version__
@@ -114,6 +112,8 @@ def _is_wanted(worker: Any, key: str) -> bool:
 
 def _end(thread: threading.Thread) -> None:
     """Raise Withdrawn in a thread, as soon as it is in Python code, and wait a while for its end."""
+    import ctypes
+
     assert thread.ident is not None
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Withdrawn))
     thread.join(_GRACE)
@@ -139,6 +139,8 @@ def sees(path: str) -> bool:
 
 def versions() -> dict[str, str]:
     """What results depend on, and its versions here."""
+    from importlib import metadata  # slow to load
+
     found = {"segment": __version__, "Python": ".".join(platform.python_version_tuple()[:2])}
     for name in ("numpy", "scipy", "scikit-image", "distributed"):
         try:

@@ -140,9 +140,10 @@ class Flight:
 
     def _submit(self, function: Any, *arguments: Any, **how: Any) -> Any:
         self._sent += 1
+        key = f"{self._run}-{self._sent}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large things: they are sent once
-            task = self._cluster.client.submit(function, *arguments, **how, key=f"{self._run}-{self._sent}", pure=False)
+            task = self._cluster.client.submit(function, *arguments, **how, key=key, pure=False, fifo_timeout=0)
         self._known.add(task)
         return task
 
