@@ -249,6 +249,8 @@ def test_an_image_that_takes_too_long_is_reported(
 
 # Rasters
 
+QUICK = {"k": 3, "n_init": 1, "tile": 512, "smooth_radius": 0.002, "min_region": 0.0, "max_hole": 0.0}
+
 
 def write(path: Path, pixels: np.ndarray) -> Path:
     rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
@@ -272,8 +274,7 @@ def test_a_raster_is_the_file_of_this_machine_though_workers_are_killed(
     tmp_path: Path, cluster: Cluster, machines: Machines, depth: str
 ) -> None:
     source = write(tmp_path / "a.tif", scene(depth))
-    settings = {"k": 3, "n_init": 2, "tile": 512, "min_region": 0.0001, "max_hole": 0.0}
-    local = segment.segment_raster(source, tmp_path / "local.tif", **settings)
+    local = segment.segment_raster(source, tmp_path / "local.tif", **QUICK)
     told: list[str] = []
 
     def tell(stage: str) -> None:
@@ -281,7 +282,7 @@ def test_a_raster_is_the_file_of_this_machine_though_workers_are_killed(
         if stage in ("counting colours, tile 2 of 6", "labelling, tile 2 of 6"):
             machines.kill()
 
-    found = segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, **settings)
+    found = segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, **QUICK)
     assert found.path.read_bytes() == local.path.read_bytes()
     assert found.classes == local.classes
     assert found.warnings == local.warnings
@@ -312,7 +313,7 @@ def test_a_raster_that_is_interrupted_leaves_nothing(tmp_path: Path, cluster: Cl
 
     source = write(tmp_path / "a.tif", scene("uint8"))
     with pytest.raises(KeyboardInterrupt):
-        segment.segment_raster(source, tmp_path / "out.tif", k=3, n_init=2, tile=512, cluster=cluster, tell=tell)
+        segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, **QUICK)
     assert idle(cluster)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
