@@ -6,7 +6,7 @@ needs computing only once for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment._opencv import load_cv2, n_threads
 from segment.image import Image
 
-__all__ = ["ColourCounts", "ColourIndex"]
+__all__ = ["ColourCounts", "ColourIndex", "summed"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
@@ -243,6 +243,17 @@ def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
         return np.asarray(places.take(at))
 
     return find
+
+
+def summed(
+    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Colours (m, c) with their counts (m,), added up over parts: each colour once."""
+    colours, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = _numbers(colours, 8 * colours.dtype.itemsize)
+    order = np.argsort(codes, kind="stable")
+    _, starts = _runs(codes[order])
+    return colours[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
 def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:

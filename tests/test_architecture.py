@@ -25,6 +25,8 @@ HEAVY = {
     "jinja2",
     "joblib",
     "rasterio",
+    "distributed",
+    "dask",
 }
 
 COMMON = {"errors", "georeference", "image", "_opencv", "palette", "mark"}
@@ -81,7 +83,8 @@ ROOMS["training"] = set(ROOMS)
 ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["rasters"] = COMMON | STAGES | {"coherence", "config", "mixture", "modelling", "pipeline", "rasters"}
+ROOMS["cluster"] = {"", "errors", "_opencv", "cluster"}
+ROOMS["rasters"] = COMMON | STAGES | {"coherence", "config", "mixture", "modelling", "pipeline", "rasters", "cluster"}
 ROOMS["batch"] = {
     "errors",
     "config",
@@ -94,8 +97,20 @@ ROOMS["batch"] = {
     "batch",
     "regional",
 }
-ROOMS["batch"] |= {"", "mark", "_opencv", "alignment", "training", "report", "segmentation"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables", "rasters"}
+ROOMS["batch"] |= {"", "mark", "_opencv", "alignment", "training", "report", "segmentation", "cluster"}
+ROOMS["cli"] = {
+    "errors",
+    "config",
+    "setting",
+    "batch",
+    "cli",
+    "",
+    "classes",
+    "class_models",
+    "tables",
+    "rasters",
+    "cluster",
+}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
@@ -118,6 +133,7 @@ LIBRARIES = {
     "_opencv": {"cv2"},
     "batch.jobs": {"numpy"},
     "batch.workers": {"joblib"},
+    "cluster": {"distributed"},
     "alignment": {"numpy"},
     "training": {"numpy"},
     "cli": {"click"},
@@ -148,7 +164,7 @@ LIBRARIES = {
     "statistics": {"numpy"},
 }
 
-FILE_ROOMS = {"mark", "label_formats", "rasters", "loader", "decoders", "writer", "batch", "class_models"}
+FILE_ROOMS = {"mark", "label_formats", "rasters", "cluster", "loader", "decoders", "writer", "batch", "class_models"}
 FILE_NAMES = {"open"}
 FILE_METHODS = {
     *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),

@@ -246,7 +246,7 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
         time.sleep(0.3)
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert "Error: in/01.png: its process was killed, twice" in errors
+    assert "Error: in/01.png: its process was killed, and again when" in errors
     assert [row["status"] for row in rows("out")] == ["done", "failed"]
 
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 
 import segment
 from segment.cli.main import main
+from segment.colours import ColourIndex
 from segment.errors import ImageError, OutputError, SettingsError
+from segment.features import FeatureSpace
 from segment.mixture.boxes import Boxes
 from segment.mixture.cells import points
+from segment.rasters.collecting import ColourSum, TileColours, joined
+from segment.rasters.tree import Tree
 from segment.rasters.windows import Window, in_order, tiles
 
 rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
@@ -448,3 +457,52 @@ def test_boxes_keep_few_values_apart(rng: np.random.Generator) -> None:
     found = boxes.cells(2)
     assert len(found) == 36
     assert not found.scatters.any()
+
+
+@given(st.integers(1, 40))
+def test_a_tree_adds_up_parts_in_their_order(number: int) -> None:
+    tree: Tree[tuple[Any, ...]] = Tree(lambda first, second: (first, second))
+    for part in range(number):
+        tree.add((part,))
+    assert leaves(tree.total()) == list(range(number))
+    assert depth(tree.total()) == math.ceil(math.log2(number)) + 1
+
+
+def leaves(node: tuple[Any, ...]) -> list[int]:
+    return list(node) if len(node) == 1 else [*leaves(node[0]), *leaves(node[1])]
+
+
+def depth(node: tuple[Any, ...]) -> int:
+    return 1 if len(node) == 1 else 1 + max(depth(node[0]), depth(node[1]))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_parts_that_are_joined_are_the_whole_and_stay_what_they_are(rng: np.random.Generator, bits: int) -> None:
+    dtype = f"uint{bits}"
+    space = FeatureSpace("rgb", 3, 0.0, float(2**bits - 1))
+    pixels = rng.integers(0, 40, (30, 50, 3)).astype(dtype)
+    parts = [tile_colours(piece, space) for piece in (pixels[:, :20], pixels[:, 20:])]
+    before = pickle.dumps(parts)
+    whole = joined(*parts)
+    assert pickle.dumps(parts) == before
+    found, expected = ColourSum(space, dtype), ColourSum(space, dtype)
+    found.add(whole)
+    expected.add(tile_colours(pixels, space))
+    for ours, theirs in zip(asdict(found.cells()[0]).values(), asdict(expected.cells()[0]).values(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert len(whole.counts) == (bits == 8)
+    for colours, counts in whole.counts:
+        theirs, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+        order = np.lexsort(colours.T[::-1])
+        np.testing.assert_array_equal(colours[order], theirs)
+        np.testing.assert_array_equal(counts[order], numbers)
+
+
+def tile_colours(pixels: np.ndarray, space: FeatureSpace) -> TileColours:
+    index = ColourIndex(segment.Image.from_array(pixels))
+    boxes = Boxes(3, int(space.white).bit_length())
+    if index.is_tabled:
+        return TileColours(tuple(index.parts()), boxes)
+    for colours, counts in index.parts():
+        boxes.add(colours, space.cells(colours, counts))
+    return TileColours((), boxes)

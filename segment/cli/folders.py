@@ -12,6 +12,7 @@ import click
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.jobs import Outcome
 from segment.batch.sharing import ClassPlan
+from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.interruption import exit_code
 from segment.cli.options import (
     DEBUG,
@@ -36,7 +37,11 @@ _LOOK = 1.0  # seconds between two looks at a folder that is watched
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
-    "--jobs", type=int, default=0, metavar=">=0", help="Images at a time; 0 for one on each core. [default: 0]"
+    "--jobs",
+    type=int,
+    default=0,
+    metavar=">=0",
+    help="Images at a time; 0 for as many as there are cores. [default: 0]",
 )
 @click.option(
     "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
@@ -56,6 +61,7 @@ _LOOK = 1.0  # seconds between two looks at a folder that is watched
     metavar="none|first|FILE",
     help="Number each image's own classes like those of the first image, or of a saved model. [default: none]",
 )
+@SCHEDULER
 @setting_options
 @START
 @OUTPUT
@@ -70,6 +76,7 @@ def batch(
     watch: bool,
     model_option: str,
     align: str,
+    scheduler: str,
     start: Path | None,
     output: Path,
     as_json: bool,
@@ -99,7 +106,7 @@ def batch(
     tally = Tally()
     outcomes: list[Outcome] | None = [] if as_json else None
     try:
-        with FolderRun(folder, output, config, settings) as run:
+        with cluster_at(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
             mention_default(given, config, classes.model)
             _mention_results(run)
             _tell(run, tally, outcomes)

@@ -16,6 +16,7 @@ import click
 from segment import __version__
 from segment.batch.jobs import Outcome, compare_job, run_job
 from segment.batch.planning import Job, plan
+from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.folders import batch
 from segment.cli.interruption import ended_by_sigterm, exit_code
 from segment.cli.options import (
@@ -180,11 +181,18 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of(*RASTER_GROUPS, leave_out=("max_size", "regions", "coherence"), besides=("palette", "overwrite"))
 @BANDS
+@SCHEDULER
 @OUTPUT
 @JSON
 @DEBUG
 def raster(
-    inputs: tuple[Path, ...], bands: tuple[int, ...], output: Path, as_json: bool, debug: bool, **given: Any
+    inputs: tuple[Path, ...],
+    bands: tuple[int, ...],
+    scheduler: str,
+    output: Path,
+    as_json: bool,
+    debug: bool,
+    **given: Any,
 ) -> int:
     """Segment rasters of any size tile by tile.
 
@@ -197,7 +205,8 @@ def raster(
     config = config_from(given, labels_format="tif", save=("labels",))
     jobs = plan(inputs, output, config)
     mention_default(given, config, None)
-    return _work(jobs, config, partial(raster_job, bands=bands), debug=debug, as_json=as_json)
+    with cluster_at(scheduler) as cluster:
+        return _work(jobs, config, partial(raster_job, bands=bands, cluster=cluster), debug=debug, as_json=as_json)
 
 
 def _segment(

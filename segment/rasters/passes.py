@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.cluster.connection import Cluster
 from segment.coherence import CoherentLabels
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
@@ -24,25 +25,23 @@ from segment.modelling import model_classes
 from segment.palette import class_colours, ramp_colours
 from segment.pipeline import collect
 from segment.preprocessor import to_greyscale
-from segment.rasters.collecting import ColourSum, collect_tile
+from segment.rasters.collecting import ColourSum, collect_tile, joined
+from segment.rasters.crew import Crew, Machines, Threads, progress
 from segment.rasters.labelling import LabelledTile, clean_halo, filter_halo, label_tile
 from segment.rasters.result import Fitted, RasterSegmentation, summary
 from segment.rasters.scale import Extremes, extremes, scaled
 from segment.rasters.source import Raster, open_raster, rasterio_settings
 from segment.rasters.target import label_raster
-from segment.rasters.windows import Window, in_order, tiles
+from segment.rasters.windows import tiles
 from segment.rasters.working import FieldLabels, assembled, copied_block, copy_blocks, is_scattered
 from segment.segmenter import label_cells, rejection_threshold
 from segment.writer import refuse_existing
-
-Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
 _MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
-_THREADS = 2  # that work on tiles at the same time
 _COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
 _LOOKED_UP = 2**20  # colours that are labelled at once
 _SCATTERED = "the valid pixels lie too far apart for a random field: they are labelled by colour alone"
@@ -55,6 +54,7 @@ def segment_raster(
     *,
     bands: tuple[int, ...] = (),
     tile: int = 0,
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RasterSegmentation:
@@ -80,6 +80,9 @@ def segment_raster(
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
         sees across from one side at a time.
+    cluster : Cluster, optional
+        Whose workers read and label the tiles, in place of threads of this process, which writes the file: the same
+        file. They need to see the raster under the same path.
     tell : callable
         Called with each stage and how far it is.
     **settings
@@ -91,8 +94,10 @@ def segment_raster(
         If the raster cannot be read; then nothing is written.
     OutputError
         If the labels cannot be written; then nothing is left of them.
+    ClusterError
+        If the cluster goes away, or its workers do not see the raster or are killed.
     DependencyError
-        If rasterio is missing.
+        If rasterio is missing, here or on a worker.
     SettingsError
         If a setting is unknown, out of its range, or means nothing for such bands.
     """
@@ -104,14 +109,15 @@ def segment_raster(
         tell("reading")
         raster = open_raster(source, bands)
         _check(raster, path, config)
+        crew = Threads() if cluster is None else Machines(cluster, Path(raster.path))
         tile = tile or _side(raster, config)
-        raster = _scaled(raster, tile, tell)
-        fitted = _fitted(raster, tile, config, tell)
+        raster = _scaled(crew, raster, tile, tell)
+        fitted = _fitted(crew, raster, tile, config, tell)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
         nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
         with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
-            for part in _labelled(raster, tile, config, fitted, tell):
+            for part in _labelled(crew, raster, tile, config, fitted, tell):
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
             tell("writing overviews")
@@ -125,29 +131,31 @@ def _side(raster: Raster, config: SegmentConfig) -> int:
     return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
 
 
-def _scaled(raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
+def _scaled(crew: Crew, raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
     """The raster with its black and white, for which deep ones are looked through."""
     if raster.is_scale_known:
         return raster
     windows = tiles(raster.height, raster.width, tile)
-    found = _each(partial(extremes, raster), windows, "looking for black and white", tell)
+    told = progress(tell, "looking for black and white", len(windows))
+    found = crew.each(partial(extremes, raster), windows, told)
     return scaled(raster, reduce(Extremes.united, found, Extremes()))
 
 
-def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> Fitted:
+def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> Fitted:
     """The first pass, and the mixture."""
     if not config.has_field:
-        return _fitted_to_colours(raster, tile, config, tell)
+        return _fitted_to_colours(crew, raster, tile, config, tell)
     block = partial(copied_block, raster, halo=filter_halo(raster, config), config=config)
-    copy, n_valid = assembled(raster, _each(block, copy_blocks(raster, tile), "making the working copy", tell))
+    blocks = copy_blocks(raster, tile)
+    copy, n_valid = assembled(raster, crew.each(block, blocks, progress(tell, "making the working copy", len(blocks))))
     if not is_scattered(copy, n_valid):
-        return _fitted_with_field(raster, tile, config, tell, copy)
-    fitted = _fitted_to_colours(raster, tile, replace(config, spatial="none"), tell)
+        return _fitted_with_field(crew, raster, tile, config, tell, copy)
+    fitted = _fitted_to_colours(crew, raster, tile, replace(config, spatial="none"), tell)
     return replace(fitted, notes=(*fitted.notes, _SCATTERED))
 
 
 def _fitted_with_field(
-    raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None], copy: Image
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None], copy: Image
 ) -> Fitted:
     """The mixture of the working copy and the field on it, as a whole image has them."""
     space, cells = collect(ColourIndex(copy), config)
@@ -156,7 +164,7 @@ def _fitted_with_field(
     least = -math.inf
     notes: tuple[str, ...] = ()
     if config.reject:  # a share of all pixels
-        colours, notes = _counted(raster, tile, config, tell).cells()
+        colours, notes = _counted(crew, raster, tile, config, tell).cells()
         least = rejection_threshold(found.mixture, colours, config.reject)
     tell("solving the random field")
     of = (found.mixture, found.groups, space, copy, (raster.height, raster.width))
@@ -164,9 +172,11 @@ def _fitted_with_field(
     return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
 
 
-def _fitted_to_colours(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> Fitted:
+def _fitted_to_colours(
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]
+) -> Fitted:
     """The mixture of the colours of all pixels."""
-    colours = _counted(raster, tile, config, tell)
+    colours = _counted(crew, raster, tile, config, tell)
     space = colours.space
     cells, notes = colours.cells()
     tell("fitting the mixture")
@@ -185,7 +195,7 @@ def _fitted_to_colours(raster: Raster, tile: int, config: SegmentConfig, tell: C
     return Fitted(found, space, lambda image, _: ColourIndex(image).spread(known), notes)
 
 
-def _counted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> ColourSum:
+def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> ColourSum:
     """The colours of all pixels."""
     n_channels = 1 if config.greyscale else raster.n_channels
     deep = raster.kind == "float32"
@@ -194,32 +204,21 @@ def _counted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[s
     colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
     halo = filter_halo(raster, config)
     windows = tiles(raster.height, raster.width, tile)
-    for part in _each(
-        lambda window: collect_tile(raster, window, halo, config, space), windows, "counting colours", tell
-    ):
+    told = progress(tell, "counting colours", len(windows))
+    for part in crew.sums(lambda window: collect_tile(raster, window, halo, config, space), windows, joined, told):
         colours.add(part)
     return colours
 
 
 def _labelled(
-    raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, tell: Callable[[str], None]
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, tell: Callable[[str], None]
 ) -> Iterator[LabelledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
     n_classes = len(fitted.found.names)
     windows = tiles(raster.height, raster.width, tile)
-    return _each(
-        lambda window: label_tile(raster, window, halo, config, fitted.label, n_classes), windows, "labelling", tell
-    )
-
-
-def _each(
-    function: Callable[[Window], Result], windows: list[Window], stage: str, tell: Callable[[str], None]
-) -> Iterator[Result]:
-    """What a function makes of each tile, in their order."""
-    for done, result in enumerate(in_order(function, windows, threads=_THREADS)):
-        tell(f"{stage}, tile {done + 1} of {len(windows)}")
-        yield result
+    label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, n_classes=n_classes)
+    return crew.each(label, windows, progress(tell, "labelling", len(windows)))
 
 
 def _copy(raster: Raster, config: SegmentConfig) -> Image:
