@@ -269,24 +269,25 @@ def scene(depth: str) -> np.ndarray:
     return np.clip(pixels * (1 if depth == "uint8" else 100), 0, 65535).astype(depth)
 
 
-@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+@pytest.mark.parametrize(("depth", "spatial"), [("uint8", "none"), ("uint16", "none"), ("uint8", "field")])
 def test_a_raster_is_the_file_of_this_machine_though_workers_are_killed(
-    tmp_path: Path, cluster: Cluster, machines: Machines, depth: str
+    tmp_path: Path, cluster: Cluster, machines: Machines, depth: str, spatial: str
 ) -> None:
     source = write(tmp_path / "a.tif", scene(depth))
-    local = segment.segment_raster(source, tmp_path / "local.tif", **QUICK)
+    first_pass = "counting colours" if spatial == "none" else "making the working copy"
+    local = segment.segment_raster(source, tmp_path / "local.tif", spatial=spatial, **QUICK)
     told: list[str] = []
 
     def tell(stage: str) -> None:
         told.append(stage)
-        if stage in ("counting colours, tile 2 of 6", "labelling, tile 2 of 6"):
+        if stage in (f"{first_pass}, tile 2 of 6", "labelling, tile 2 of 6"):
             machines.kill()
 
-    found = segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, **QUICK)
+    found = segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, spatial=spatial, **QUICK)
     assert found.path.read_bytes() == local.path.read_bytes()
     assert found.classes == local.classes
     assert found.warnings == local.warnings
-    assert [stage for stage in told if "colours" in stage] == [f"counting colours, tile {n} of 6" for n in range(1, 7)]
+    assert [stage for stage in told if first_pass in stage] == [f"{first_pass}, tile {n} of 6" for n in range(1, 7)]
     assert idle(cluster)
 
 
