@@ -86,7 +86,7 @@ def carry_out(function: Callable[..., Any], *arguments: Any, run: str, version: 
                 raise Late(time.monotonic() - begin)
     finally:
         if not thread.is_alive():
-            del _UNDER_WAY[thread]
+            _UNDER_WAY.pop(thread, None)
     ((result, error),) = done
     if isinstance(error, SegmentError):
         error.__cause__ = error.__context__ = None  # it says it all, and what caused it may not be able to travel

@@ -7,6 +7,7 @@ import secrets
 import time
 import warnings
 import weakref
+from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -141,11 +142,20 @@ class Flight:
     def _submit(self, function: Any, *arguments: Any, **how: Any) -> Any:
         self._sent += 1
         key = f"{self._run}-{self._sent}"
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self._told_if_gone():
             warnings.simplefilter("ignore")  # of large things: they are sent once
             task = self._cluster.client.submit(function, *arguments, **how, key=key, pure=False, fifo_timeout=0)
         self._known.add(task)
         return task
+
+    @contextlib.contextmanager
+    def _told_if_gone(self) -> Iterator[None]:
+        """Blame the scheduler for whatever goes wrong when it is gone."""
+        try:
+            yield
+        except Exception:
+            self._cluster.n_threads()
+            raise
 
     def _end(self) -> None:
         """Cancel what is under way, and wait a few seconds for its end."""
