@@ -27,10 +27,10 @@ def _setting(
     choices: tuple[str, ...] = (),
     option: str = "",
     form: Form = FREE,
+    kind: type | None = None,
 ) -> Any:
     about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
-    about["form"] = form
-    return field(default=default, metadata=about)
+    return field(default=default, metadata={**about, "form": form, "type": kind or type(default)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +165,14 @@ class SegmentConfig:
         "the weak prior of Fraley & Raftery, some ten independent pixels a class.",
         choices=("pooled", "conjugate"),
     )
-    shrinkage: float = _setting(
-        1.5,
+    shrinkage: float | str = _setting(
+        "auto",
         "Mixture",
-        "Pull of every covariance towards the pooled one, in mean class sizes. 0 is plain maximum likelihood; "
-        "more makes the classes more alike in shape.",
+        "Pull of every covariance towards the pooled one, in mean class sizes. 0 is maximum likelihood, more makes "
+        "classes more alike in shape; auto takes 0.75, 1.5 or 3, by where borders then run.",
         high=1000,
+        choices=("auto",),
+        kind=float,
     )
     tails: str = _setting(
         "gaussian",
@@ -294,6 +296,5 @@ def settings() -> tuple[Setting, ...]:
 
 
 def _described(item: Field[Any]) -> Setting:
-    about = dict(item.metadata)
-    about["option"] = about["option"] or "--" + item.name.replace("_", "-")
-    return Setting(name=item.name, default=item.default, type=type(item.default), **about)
+    option = item.metadata["option"] or "--" + item.name.replace("_", "-")
+    return Setting(name=item.name, default=item.default, **{**item.metadata, "option": option})

@@ -50,12 +50,15 @@ class MixtureFit:
     finalists : ndarray of shape (n_finalists,), float64
         Log posterior per unit weight that the most promising starts reached on the coarse cells.
     prior : Prior
+    shrinkage : float
+        Strength of the pooled prior in mean component weights.
     """
 
     finish: Fit
     restarts: Floats
     finalists: Floats
     prior: Prior
+    shrinkage: float = 0.0
 
     @property
     def model(self) -> MixtureModel:
@@ -168,7 +171,7 @@ def fit_mixture(
     climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     ahead = partial(short_runs, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    return _best_of(starts, (coarsest, coarse, cells), believed, improve, ahead)
+    return replace(_best_of(starts, (coarsest, coarse, cells), believed, improve, ahead), shrinkage=shrinkage)
 
 
 def _starts(
@@ -256,7 +259,7 @@ def _fit_incomplete(
     fits = [expectation_maximization(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1]).model
     finish = expectation_maximization(cells, best, rough.prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior)
+    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior, rough.shrinkage)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
