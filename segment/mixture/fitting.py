@@ -33,6 +33,7 @@ _N_FINALISTS = 6
 _TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
 _N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
 
+_LARGEST = 1e152  # the square of it is far from the largest number there is
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
 
@@ -140,7 +141,7 @@ def fit_mixture(
     Raises
     ------
     SettingsError
-        If a setting is out of its range or there are fewer cells than components.
+        If a setting is out of its range, there are fewer cells than components, or values are too large to be squared.
     """
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
@@ -273,6 +274,9 @@ def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, t
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
         )
+    largest = float(np.abs(np.nan_to_num(cells.means)).max())
+    if not largest <= _LARGEST / np.sqrt(cells.total_weight):
+        raise SettingsError(f"X: values whose squares can be summed up; got {largest:.3g}. Divide them by that.")
     if covariance_type not in COVARIANCE_TYPES:
         raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
     if n_init < 1:
