@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from segment.class_models.file import load_class_model, save_class_model
     from segment.class_models.model import ClassModel
     from segment.classes import apply_classes, fit_classes
+    from segment.cluster.connection import Cluster
     from segment.comparison import Comparison, compare_image
     from segment.config import SegmentConfig
-    from segment.errors import DependencyError, ImageError, ModelError, OutputError, SegmentError, SettingsError
+    from segment.errors import (
+        ClusterError,
+        DependencyError,
+        ImageError,
+        ModelError,
+        OutputError,
+        SegmentError,
+        SettingsError,
+    )
     from segment.grouping import region_hierarchy
     from segment.image import Image
     from segment.loader import load_image
@@ -36,6 +45,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ClassModel": "segment.class_models.model",
+    "Cluster": "segment.cluster.connection",
+    "ClusterError": "segment.errors",
     "Comparison": "segment.comparison",
     "DependencyError": "segment.errors",
     "GaussianMixture": "segment.mixture.estimator",
@@ -67,6 +78,8 @@ _HOMES = {
 
 __all__ = [
     "ClassModel",
+    "Cluster",
+    "ClusterError",
     "Comparison",
     "DependencyError",
     "GaussianMixture",

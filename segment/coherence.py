@@ -19,11 +19,11 @@ from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 from segment.mixture.neighbours import NeighbourlyEM
 from segment.mixture.prior import Prior
-from segment.preprocessor import shrink
+from segment.preprocessor import shrink, shrunk_shape
 from segment.spatial.random_field import RandomField, carried, mean_field
-from segment.spatial.upsampling import Upsampled
+from segment.spatial.upsampling import Upsampled, nearest
 
-__all__ = ["WORKING", "coherent_labels", "coherent_mixture", "coherent_posteriors", "working_copy"]
+__all__ = ["WORKING", "CoherentLabels", "coherent_mixture", "coherent_posteriors", "working_copy", "working_shape"]
 
 Planes = NDArray[np.float32]
 
@@ -43,11 +43,14 @@ def working_copy(image: Image, pixels: int = WORKING) -> Image:
 
     An image whose valid pixels are so scattered that most would be lost is its own copy.
     """
-    longer, area = max(image.height, image.width), image.height * image.width
-    if area <= pixels:
-        return image
-    copy = shrink(image, max_size=max(1, round(longer * math.sqrt(pixels / area))))
+    copy = shrink(image, max_size=max(working_shape(image.height, image.width, pixels)))
     return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
+
+
+def working_shape(height: int, width: int, pixels: int = WORKING) -> tuple[int, int]:
+    """Height and width of the working copy of an image of so many pixels."""
+    longer, area = max(height, width), height * width
+    return shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))
 
 
 def coherent_mixture(
@@ -107,17 +110,8 @@ def coherent_mixture(
     return em.model
 
 
-def coherent_labels(
-    model: MixtureModel,
-    groups: NDArray[np.intp],
-    space: FeatureSpace,
-    image: Image,
-    copy: Image,
-    *,
-    smoothness: float,
-    smoothness_map: NDArray[np.generic] | None = None,
-) -> NDArray[np.uint8]:
-    """Label 1..k of each pixel, 0 where it is not valid: (H, W), uint8.
+class CoherentLabels:
+    """The labels of an image that holds together, window by window.
 
     Where a pixel of the working copy and those around it have one label, so have the pixels of the image there. All
     others take the class of highest posterior, from their own colour and the neighbours' agreement in the copy, which
@@ -129,45 +123,77 @@ def coherent_labels(
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component, ascending.
     space : FeatureSpace
-    image : Image
     copy : Image
-        Its :func:`working_copy`, or the image itself.
+        The :func:`working_copy` of the image, or the image itself.
+    shape : (height, width)
+        Of the image, in pixels.
     smoothness : float, >= 0
         See :class:`segment.spatial.random_field.RandomField`.
     smoothness_map : array_like of shape (H, W), 0 to 1, optional
         How much of it counts at each pixel.
     """
-    if model.n_components == 0:
-        return np.zeros(image.valid.shape, dtype=np.uint8)
-    field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
-    labels: NDArray[np.uint8] = (q.argmax(axis=0) + 1).astype(np.uint8)
-    labels[~copy.valid] = 0
-    if copy.valid.shape == image.valid.shape:
+
+    def __init__(
+        self,
+        model: MixtureModel,
+        groups: NDArray[np.intp],
+        space: FeatureSpace,
+        copy: Image,
+        shape: tuple[int, int],
+        *,
+        smoothness: float,
+        smoothness_map: NDArray[np.generic] | None = None,
+    ) -> None:
+        self._model, self._groups, self._space = model, groups, space
+        self._rows, self._columns = (nearest(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
+        self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
+        self._odds: list[Upsampled] = []
+        if model.n_components == 0:
+            return
+        field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
+        self._labels[:] = q.argmax(axis=0) + 1
+        self._labels[~copy.valid] = 0
+        if copy.valid.shape != shape:
+            cv2 = load_cv2()
+            window = np.ones((3, 3), dtype=np.uint8)
+            self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0  # decided later
+            self._odds = [Upsampled(field.agreement(q), shape)]
+
+    def of(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
+        """Label 1..k of each pixel, 0 where it is not valid: (h, w), uint8.
+
+        Parameters
+        ----------
+        image : Image
+            The image, or the window of it whose first pixel lies in this row and column.
+        row, column : int
+        """
+        down = self._rows[row : row + image.height]
+        across = self._columns[column : column + image.width]
+        labels = self._labels.take(across, axis=1).take(down, axis=0)
+        if not image.valid.all():
+            labels[~image.valid] = 0
+        for odds in self._odds:
+            where = np.flatnonzero((labels == 0) & image.valid)
+            if len(where):
+                self._decide(labels.reshape(-1), where, image, odds, row, column)
         return labels
-    cv2 = load_cv2()
-    window = np.ones((3, 3), dtype=np.uint8)
-    labels[cv2.dilate(labels, window) != cv2.erode(labels, window)] = 0  # decided below
-    large: NDArray[np.uint8] = cv2.resize(labels, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
-    flat = large.reshape(-1)
-    if not image.valid.all():
-        large[~image.valid] = 0
-        where = np.flatnonzero((flat == 0) & image.valid.reshape(-1))
-    else:
-        where = np.flatnonzero(flat == 0)
-    if not len(where):
-        return large
-    odds = Upsampled(field.agreement(q), image.valid.shape)
-    open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
-    index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
-    evidence = index.gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
 
-    def decide(start: int) -> None:
-        at = np.arange(start, min(start + _BLOCK, len(where)))
-        flat[where[at]] = (evidence(at) + odds.at(where[at])).argmax(axis=1) + 1
+    def _decide(
+        self, flat: NDArray[np.uint8], where: NDArray[np.intp], image: Image, odds: Upsampled, row: int, column: int
+    ) -> None:
+        """Label the pixels of these numbers by colour and neighbours."""
+        open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
+        index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
+        evidence = index.gatherer(lambda colours: _evidence(self._model, self._groups, self._space.cells(colours)))
 
-    with ThreadPoolExecutor(n_threads()) as threads:
-        list(threads.map(decide, range(0, len(where), _BLOCK)))
-    return large
+        def decide(start: int) -> None:
+            at = np.arange(start, min(start + _BLOCK, len(where)))
+            down, across = np.divmod(where[at], image.width)
+            flat[where[at]] = (evidence(at) + odds.at(down + row, across + column)).argmax(axis=1) + 1
+
+        with ThreadPoolExecutor(n_threads()) as threads:
+            list(threads.map(decide, range(0, len(where), _BLOCK)))
 
 
 def coherent_posteriors(
@@ -180,7 +206,7 @@ def coherent_posteriors(
 ) -> Callable[[NDArray[np.intp]], Planes]:
     """Probability of each class at some pixels given their colours and their neighbours.
 
-    The parameters are those of :func:`coherent_labels`.
+    The parameters are those of :class:`CoherentLabels`.
 
     Returns
     -------
@@ -197,7 +223,7 @@ def coherent_posteriors(
     evidence = ColourIndex(image).gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
-        logs = evidence(at) + odds.at(at)
+        logs = evidence(at) + odds.at(*np.divmod(at, image.width))
         logs -= logs.max(axis=1, keepdims=True)
         np.exp(logs, out=logs)
         logs /= logs.sum(axis=1, keepdims=True)

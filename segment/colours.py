@@ -6,7 +6,7 @@ needs computing only once for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from segment._opencv import load_cv2, n_threads
 from segment.image import Image
 
-__all__ = ["ColourCounts", "ColourIndex"]
+__all__ = ["ColourCounts", "ColourIndex", "summed"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
+_LOW = 8  # bits of a code that a page of a sparse table is for
 _PIECE = 2**20  # pixels that one thread counts or fills at a time
 
 
@@ -128,6 +129,8 @@ class ColourIndex:
             Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
             it gives for pixels that are not valid has no meaning.
         """
+        if self._is_wide:
+            return lambda where: function(self._pixels[where])
         if self._table is None:
 
             def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
@@ -136,16 +139,9 @@ class ColourIndex:
 
             return found_anew
         codes = self._table[0]
-        rows = np.zeros(
-            int(codes[-1]) + 1 if codes.size else 1, dtype=np.int32
-        )  # memory is taken where there are colours
-        rows[codes] = np.arange(len(codes), dtype=np.int32)
+        find = _places(codes)
         values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
-
-        def looked_up(where: NDArray[np.intp]) -> NDArray[Any]:
-            return values.take(rows.take(self._encode(self._pixels.take(where, axis=0)), mode="clip"), axis=0)
-
-        return looked_up
+        return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
     def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The distinct codes in ascending order and the number of pixels of each."""
@@ -222,6 +218,42 @@ class ColourCounts:
         values[_numbers(colours, self._bits)] = known
         bits = self._bits
         return lambda asked: values.take(_numbers(asked, bits))
+
+
+def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+    """A function that finds numbers of 24 bits at most among the ascending `codes`, which all are to be of.
+
+    It looks them up in a table with a page for each 256 numbers in a row, if there is a code among them: of a table of
+    all numbers every code would touch another page of memory, which takes longer than all else. What it says of a
+    number that is none of the codes has no meaning.
+    """
+    high, low = codes >> codes.dtype.type(_LOW), codes & codes.dtype.type(2**_LOW - 1)
+    is_first = np.ones(codes.size, dtype=bool)
+    np.not_equal(high[1:], high[:-1], out=is_first[1:])
+    page = np.cumsum(is_first, dtype=np.int32)  # from 1: page 0 is for numbers that are none of the codes
+    page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
+    page_of[high] = page
+    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << _LOW, dtype=np.int32)
+    places[(page << _LOW) | low] = np.arange(codes.size, dtype=np.int32)
+
+    def find(numbers: NDArray[Any]) -> NDArray[np.int32]:
+        at = page_of.take(numbers >> numbers.dtype.type(_LOW), mode="clip")
+        at <<= _LOW
+        at |= (numbers & numbers.dtype.type(2**_LOW - 1)).astype(np.int32)
+        return np.asarray(places.take(at))
+
+    return find
+
+
+def summed(
+    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Colours (m, c) with their counts (m,), added up over parts: each colour once."""
+    colours, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = _numbers(colours, 8 * colours.dtype.itemsize)
+    order = np.argsort(codes, kind="stable")
+    _, starts = _runs(codes[order])
+    return colours[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
 def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:

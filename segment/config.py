@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from segment.errors import SettingsError
@@ -168,8 +169,7 @@ class SegmentConfig:
     shrinkage: float | str = _setting(
         "auto",
         "Mixture",
-        "Pull of every covariance towards the pooled one, in mean class sizes. 0 is maximum likelihood, more makes "
-        "classes more alike in shape; auto takes 0.75, 1.5 or 3, by where borders then run.",
+        "Pull of covariances towards the pooled one, in mean class sizes. 0 is none; auto 0.75, 1.5 or 3 by borders.",
         high=1000,
         choices=("auto",),
         kind=float,
@@ -274,11 +274,10 @@ class SegmentConfig:
     def of(cls, **values: Any) -> SegmentConfig:
         """A configuration with the given values; an unknown name is refused with the nearest known one."""
         known = [setting.name for setting in settings()]
-        for name in values:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
-                raise SettingsError(f"{name}: no such setting. {hint}")
+        for name in [name for name in values if name not in known]:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+            raise SettingsError(f"{name}: no such setting. {hint}")
         return cls(**values)
 
     @classmethod
@@ -290,11 +289,12 @@ class SegmentConfig:
         return config or cls.of(**{**defaults, **values})
 
 
+@cache
 def settings() -> tuple[Setting, ...]:
     """Every setting of SegmentConfig in order."""
     return tuple(_described(item) for item in fields(SegmentConfig))
 
 
 def _described(item: Field[Any]) -> Setting:
-    option = item.metadata["option"] or "--" + item.name.replace("_", "-")
-    return Setting(name=item.name, default=item.default, **{**item.metadata, "option": option})
+    about = {**item.metadata, "option": item.metadata["option"] or "--" + item.name.replace("_", "-")}
+    return Setting(name=item.name, default=item.default, **about)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["DependencyError", "ImageError", "ModelError", "OutputError", "SegmentError", "SettingsError", "shown"]
+__all__ = [
+    "ClusterError",
+    "DependencyError",
+    "ImageError",
+    "ModelError",
+    "OutputError",
+    "SegmentError",
+    "SettingsError",
+    "shown",
+]
 
 
 class SegmentError(Exception):
@@ -23,6 +32,10 @@ class ModelError(SegmentError):
 
 class OutputError(SegmentError):
     """A result cannot be written, or would replace a file that nobody asked to replace."""
+
+
+class ClusterError(SegmentError):
+    """The machines that were to do the work cannot be reached, are lost, or do not fit this one."""
 
 
 class DependencyError(SegmentError):

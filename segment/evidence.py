@@ -137,12 +137,12 @@ def _mixture(maps: Maps, k: int, scatter: Floats, seed: int) -> MixtureModel:
     means = grid.reshape(d, -1).T.astype(np.float64)
     cells = Cells(np.ones(len(means)), means, np.broadcast_to(pack(np.diag(scatter)), (len(means), d * (d + 1) // 2)))
     k = max(1, min(k, len(cells) // _FEWEST_EACH))
-    (labels,) = first_clusters(cells, k, "k-means++", 1, standardising(cells), np.random.default_rng(seed))
+    labels = first_clusters(cells, k, "k-means++", 1, standardising(cells), np.random.default_rng(seed))
     plain = Prior(np.eye(d), 0.0, np.zeros(d))
-    start = clusters(cells, labels, k, "full", plain)
+    start = clusters(cells, labels, k, "full", plain)[0]
     pooled = np.einsum("k,kij->ij", start.weights, start.covariances)
     prior = Prior(pooled, _SHRINKAGE * len(cells) / k, np.zeros(d))
-    start = clusters(cells, labels, k, "full", prior)
+    start = clusters(cells, labels, k, "full", prior)[0]
     return expectation_maximization(cells, start, prior, tol=1e-3, max_iter=_MAX_ITER, accelerate=False).model
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from segment.georeference import NOWHERE, Georeference
+from segment.mark import MARK, marked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
         image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1, **hidden)
+    image.save(buffer, "PNG", compress_level=1, **marked(".png"), **hidden)
     return buffer.getvalue()
 
 
@@ -51,7 +52,8 @@ def shares_as_png(values: NDArray[np.floating]) -> bytes:
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()
-    PilImage.fromarray(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16)).save(buffer, "PNG", compress_level=1)
+    image = PilImage.fromarray(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16))
+    image.save(buffer, "PNG", compress_level=1, **marked(".png"))
     return buffer.getvalue()
 
 
@@ -84,7 +86,7 @@ def labels_as_tiff(
         compression="zlib",
         rowsperstrip=256,
         metadata=None,
-        software="segment",
+        software=MARK,
         extratags=[(_NODATA, _ASCII, 2, "0", True), *_geo_tags(georeference)],
         **coloured,
     )

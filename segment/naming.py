@@ -67,8 +67,8 @@ def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merge
     for name, labels in merges:
         if name and min(labels) <= k:
             called[min(labels)] = name
-    kept = np.unique(targets) + 1
-    return tuple(called.get(int(label), f"class {new}") for new, label in enumerate(kept, start=1))
+    kept = sorted(set(targets.tolist()))
+    return tuple(called.get(target + 1, f"class {new}") for new, target in enumerate(kept, start=1))
 
 
 def _targets(n_classes: int, merges: Merges) -> NDArray[np.intp]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel, Training
-from segment.coherence import coherent_labels, working_copy
+from segment.coherence import CoherentLabels, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import shown
@@ -138,7 +138,8 @@ def finish(
     if whole is not None:
         raw = whole.paint(label_cells(found.mixture, cells, found.groups, least=least))
     elif config.has_field:
-        raw = coherent_labels(found.mixture, found.groups, space, working, copy, smoothness=config.smoothness)
+        of = (found.mixture, found.groups, space, copy, working.valid.shape)
+        raw = CoherentLabels(*of, smoothness=config.smoothness).of(working)
         if config.reject:
             raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
     else:

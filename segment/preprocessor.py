@@ -16,7 +16,7 @@ from segment._opencv import load_cv2
 from segment.errors import SettingsError
 from segment.image import Image
 
-__all__ = ["DENOISERS", "denoise", "enlarge", "filled", "shrink", "to_greyscale"]
+__all__ = ["DENOISERS", "denoise", "enlarge", "filled", "shrink", "shrunk_shape", "to_greyscale"]
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 
@@ -29,18 +29,22 @@ def shrink(image: Image, *, max_size: int) -> Image:
 
     A pixel of the result is valid where at least half of its area was. Images are never enlarged.
     """
-    longer = max(image.height, image.width)
     if max_size < 0:
         raise SettingsError(f"max_size: zero or more pixels; got {max_size}.")
-    if max_size == 0 or longer <= max_size:
+    if max_size == 0 or max(image.height, image.width) <= max_size:
         return image
-    cv2 = load_cv2()
-    size = tuple(max(1, round(side * max_size / longer)) for side in (image.width, image.height))
-    pixels = cv2.resize(filled(image), size, interpolation=cv2.INTER_AREA)
+    shape = shrunk_shape(image.height, image.width, max_size)
+    pixels = _averaged(filled(image), shape)
     if image.valid.all():
-        return _with(image, pixels, np.ones(pixels.shape[:2], dtype=bool))
-    share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+        return _with(image, pixels, np.ones(shape, dtype=bool))
+    share = _averaged(image.valid.view(np.uint8) * np.uint8(255), shape)
     return _with(image, pixels, share >= 128)
+
+
+def shrunk_shape(height: int, width: int, max_size: int) -> tuple[int, int]:
+    """Height and width, in pixels, of an image whose longer side is shrunk to `max_size` pixels."""
+    longer = max(height, width)
+    return max(1, round(height * max_size / longer)), max(1, round(width * max_size / longer))
 
 
 def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[Any]:
@@ -88,6 +92,14 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     filters = {"gaussian": _gaussian, "median": _median, "bilateral": _bilateral}
     filtered = filters[method](filled(image), length, image.white - image.black)
     return _with(image, filtered, image.valid)
+
+
+def _averaged(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Pixels (H, W) or (H, W, C) averaged over the areas that become a smaller image of this height and width."""
+    cv2 = load_cv2()
+    if pixels.ndim == 3 and pixels.shape[2] > 4:  # more than OpenCV takes at once
+        return np.dstack([_averaged(np.ascontiguousarray(band), shape) for band in np.moveaxis(pixels, 2, 0)])
+    return cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
 def _gaussian(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDArray[np.generic]:  # noqa: ARG001

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segment.coherence import coherent_labels, working_copy
+from segment.coherence import CoherentLabels, working_copy
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace
 from segment.image import Image
@@ -78,7 +78,7 @@ def choose_shrinkage(
         own = FeatureSpace(space.name, index.n_channels, index.black, index.white)
         affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
         for number, (model, group) in enumerate(zip(models, groups, strict=True)):
-            raw = coherent_labels(model, group, own, copy, copy, smoothness=smoothness)
+            raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
             cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
     cuts[0] *= 1 - _BETTER
     return strengths[int(cuts.argmin())]

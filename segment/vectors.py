@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,4 +259,4 @@ def _hex(colour: NDArray[np.uint8]) -> str:
 
 def _xml(text: str) -> str:
     """Text that may stand in XML: control characters, which may not, are written as escapes."""
-    return escape(shown(text, limit=sys.maxsize))
+    return html.escape(shown(text, limit=sys.maxsize), quote=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from segment.errors import OutputError, shown
+from segment.mark import marked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,15 +32,18 @@ _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
 def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
-    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file; RGBA (H, W, 4) as a ``.png``."""
+    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file; RGBA (H, W, 4) as a ``.png``.
+
+    It carries the mark of our results.
+    """
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()
     image = PilImage.fromarray(picture)
     if suffix == ".jpg":
-        image.save(buffer, "JPEG", quality=92, subsampling=0)
+        image.save(buffer, "JPEG", quality=92, subsampling=0, **marked(suffix))
     else:
-        image.save(buffer, "PNG", compress_level=4)
+        image.save(buffer, "PNG", compress_level=4, **marked(suffix))
     return buffer.getvalue()
 
 

@@ -25,9 +25,11 @@ HEAVY = {
     "jinja2",
     "joblib",
     "rasterio",
+    "distributed",
+    "dask",
 }
 
-COMMON = {"errors", "georeference", "image", "_opencv", "palette"}
+COMMON = {"errors", "georeference", "image", "_opencv", "palette", "mark"}
 # What each room may import of this package. A new module needs a place here.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
@@ -35,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "georeference": set(),
     "image": {"errors", "georeference"},
     "palette": {"_opencv", "errors"},
+    "mark": set(),
     "setting": {"errors"},
     "products": {"writer", "tables", "vectors", "label_formats"},
     "naming": {"mixture"},
@@ -92,7 +95,8 @@ ROOMS["training"] = set(ROOMS)
 ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
-ROOMS["rasters"] = COMMON | STAGES | {"config", "mixture", "modelling", "pipeline", "rasters"}
+ROOMS["cluster"] = {"", "errors", "_opencv", "cluster"}
+ROOMS["rasters"] = COMMON | STAGES | {"coherence", "config", "mixture", "modelling", "pipeline", "rasters", "cluster"}
 ROOMS["batch"] = {
     "errors",
     "config",
@@ -105,8 +109,20 @@ ROOMS["batch"] = {
     "batch",
     "regional",
 }
-ROOMS["batch"] |= {"", "_opencv", "alignment", "training", "report", "segmentation"}
-ROOMS["cli"] = {"errors", "config", "setting", "batch", "cli", "", "classes", "class_models", "tables", "rasters"}
+ROOMS["batch"] |= {"", "mark", "_opencv", "alignment", "training", "report", "segmentation", "cluster"}
+ROOMS["cli"] = {
+    "errors",
+    "config",
+    "setting",
+    "batch",
+    "cli",
+    "",
+    "classes",
+    "class_models",
+    "tables",
+    "rasters",
+    "cluster",
+}
 ROOMS["__main__"] = {"cli"}
 ROOMS[""] = set(ROOMS)  # segment/__init__.py names the public ones
 
@@ -121,6 +137,7 @@ LIBRARIES = {
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "writer": {"numpy", "PIL"},
+    "mark": {"PIL"},
     "visualizer": {"numpy", "PIL"},
     "label_formats": {"numpy", "PIL", "tifffile"},
     "naming": {"numpy"},
@@ -128,6 +145,7 @@ LIBRARIES = {
     "_opencv": {"cv2"},
     "batch.jobs": {"numpy"},
     "batch.workers": {"joblib"},
+    "cluster": {"distributed"},
     "alignment": {"numpy"},
     "training": {"numpy"},
     "cli": {"click"},
@@ -159,7 +177,7 @@ LIBRARIES = {
     "statistics": {"numpy"},
 }
 
-FILE_ROOMS = {"label_formats", "rasters", "loader", "decoders", "writer", "batch", "class_models"}
+FILE_ROOMS = {"mark", "label_formats", "rasters", "cluster", "loader", "decoders", "writer", "batch", "class_models"}
 FILE_NAMES = {"open"}
 FILE_METHODS = {
     *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),

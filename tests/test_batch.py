@@ -29,7 +29,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def found(folder: Path, **options: Any) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in find_images(folder, **options)]
+    return [path.relative_to(folder).as_posix() for path in find_images(folder, **options).images]
 
 
 def results(jobs: list[Job], config: SegmentConfig = CONFIG) -> list[list[str]]:
@@ -71,7 +71,8 @@ def test_broken_links_are_images_that_will_fail(tmp_path: Path) -> None:
     (tmp_path / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert found(tmp_path) == ["gone.png", "loop.png"]
-    assert [bool(run_job(Job(path, tmp_path, "x"), CONFIG).error) for path in find_images(tmp_path)] == [True, True]
+    outcomes = [run_job(Job(path, tmp_path, "x"), CONFIG) for path in find_images(tmp_path).images]
+    assert [bool(outcome.error) for outcome in outcomes] == [True, True]
 
 
 @pytest.mark.parametrize("spelling", ["out", "sub/../out", "./out", "link"])

@@ -246,7 +246,7 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
         time.sleep(0.3)
     _, errors = process.communicate()
     assert process.returncode == 1
-    assert "Error: in/01.png: its process was killed, twice" in errors
+    assert "Error: in/01.png: its process was killed, and again when" in errors
     assert [row["status"] for row in rows("out")] == ["done", "failed"]
 
 
@@ -290,7 +290,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     here: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in find_images(Path("in")):
+    for name in find_images(Path("in")).images:
         pixels = np.random.default_rng(len(name.name)).integers(0, 256, (64, 64, 3), dtype=np.uint8)
         PilImage.fromarray(pixels).save(name)
     more = ("--smooth-radius", "0", "--min-region", "0", "--max-hole", "0")  # labels as noisy, so some KB each

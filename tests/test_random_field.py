@@ -281,7 +281,7 @@ def test_one_class_and_one_pixel() -> None:
 
 
 def test_a_map_of_the_smoothness_leaves_pixels_alone(photograph: NDArray[np.uint8]) -> None:
-    from segment.coherence import coherent_labels
+    from segment.coherence import CoherentLabels
     from segment.colours import ColourIndex
 
     result = segment.segment_image(photograph[::8, ::8], k=4)
@@ -290,7 +290,8 @@ def test_a_map_of_the_smoothness_leaves_pixels_alone(photograph: NDArray[np.uint
     free = np.ones(working.valid.shape)
     free[:, 80:] = 0
     settings = {"smoothness": 12.0, "smoothness_map": free}
-    found = coherent_labels(result.model, result.groups, result.space, working, working, **settings)
+    labels = CoherentLabels(result.model, result.groups, result.space, working, working.valid.shape, **settings)
+    found = labels.of(working)
     colours = index.spread(lambda some_: result.model.predict(result.space.cells(some_)) + 1)
     np.testing.assert_array_equal(found[:, 80:], colours[:, 80:])
     assert np.mean(found[:, :80] != colours[:, :80]) > 0.002

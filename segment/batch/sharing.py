@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment.batch.inputs import fingerprint
-from segment.batch.workers import Crew, Lost
+from segment.batch.machines import AnyCrew
+from segment.batch.workers import Lost
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SegmentError, shown
 
@@ -88,7 +89,7 @@ class ClassPlan:
         sources: Sequence[Path],
         output: Path,
         config: SegmentConfig,
-        crew: Callable[..., Crew[Any, Any]],
+        crew: Callable[..., AnyCrew],
         known: Collection[str],
     ) -> Classes:
         """The classes for all images; where they are to be fitted to them, that is done here.
@@ -125,7 +126,7 @@ class ClassPlan:
         return Classes(model, key=key) if self.shared else Classes(self.model, self.adapt, model, key)
 
 
-def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., Crew[Any, Any]]) -> ClassModel:
+def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., AnyCrew]) -> ClassModel:
     """One model for all images that can be read and are like the first of them; the others will fail one by one."""
     from segment.training import common_scale, fit_parts
 
@@ -189,9 +190,9 @@ def _key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> str
     for source in sources:
         try:
             status = source.stat()
-            stats.append((str(source), status.st_size, status.st_mtime_ns))
+            stats.append((str(source.absolute()), status.st_size, status.st_mtime_ns))
         except OSError:
-            stats.append((str(source), -1, -1))
+            stats.append((str(source.absolute()), -1, -1))
     text = json.dumps([repr(config), plan.shared, stats, plan.model.to_json() if plan.model else ""])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,8 @@ import click
 from segment.batch.folder import FolderRun, FolderSettings
 from segment.batch.jobs import Outcome
 from segment.batch.sharing import ClassPlan
+from segment.cli.clusters import SCHEDULER, cluster_at
+from segment.cli.interruption import exit_code
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -28,22 +26,22 @@ from segment.cli.options import (
 )
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config import SegmentConfig
-from segment.errors import SettingsError
+from segment.errors import SettingsError, shown
 
 __all__ = ["batch"]
 
 _LOOK = 1.0  # seconds between two looks at a folder that is watched
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM)."""
-
-
 @click.command(cls=StagedCommand, short_help="Segment every image of a folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
-    "--jobs", type=int, default=0, metavar=">=0", help="Images at a time; 0 for one on each core. [default: 0]"
+    "--jobs",
+    type=int,
+    default=0,
+    metavar=">=0",
+    help="Images at a time; 0 for as many as there are cores. [default: 0]",
 )
 @click.option(
     "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
@@ -63,6 +61,7 @@ class Terminated(KeyboardInterrupt):
     metavar="none|first|FILE",
     help="Number each image's own classes like those of the first image, or of a saved model. [default: none]",
 )
+@SCHEDULER
 @setting_options
 @START
 @OUTPUT
@@ -77,6 +76,7 @@ def batch(
     watch: bool,
     model_option: str,
     align: str,
+    scheduler: str,
     start: Path | None,
     output: Path,
     as_json: bool,
@@ -105,19 +105,19 @@ def batch(
     )
     tally = Tally()
     outcomes: list[Outcome] | None = [] if as_json else None
-    with _ended_by_sigterm():
-        try:
-            with FolderRun(folder, output, config, settings) as run:
-                mention_default(given, config, classes.model)
+    try:
+        with cluster_at(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
+            mention_default(given, config, classes.model)
+            _mention_results(run)
+            _tell(run, tally, outcomes)
+            while watch:
+                time.sleep(_LOOK)
+                run.look_again()
                 _tell(run, tally, outcomes)
-                while watch:
-                    time.sleep(_LOOK)
-                    run.look_again()
-                    _tell(run, tally, outcomes)
-        except KeyboardInterrupt as stop:
-            total = tally.done + tally.failed
-            say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
-            return 143 if isinstance(stop, Terminated) else 130
+    except KeyboardInterrupt as stop:
+        total = tally.done + tally.failed
+        say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
+        return exit_code(stop)
     if outcomes is not None:
         click.echo(as_document(outcomes, config), nl=False)
     if len(run.jobs) > 1:
@@ -139,6 +139,14 @@ def _tell(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
                 outcomes.append(outcome)
             sys.stdout.flush()
             status.show("done", outcome.job.source)
+
+
+def _mention_results(run: FolderRun) -> None:
+    """Say which pictures are passed over although no manifest knows them: somebody might miss them."""
+    if run.passed_over:
+        first = shown(run.passed_over[0])
+        others = f" and {len(run.passed_over) - 1} more" if len(run.passed_over) > 1 else ""
+        say(f"Passed over as results of segment, by their mark: {first}{others}. 'segment run' takes them.")
 
 
 def _class_plan(
@@ -186,20 +194,3 @@ def _refuse(*, jobs: int, timeout: float) -> None:
         raise SettingsError(f"jobs (--jobs): a whole number of at least 0; got {jobs}.")
     if not 0 <= timeout < 1e6:
         raise SettingsError(f"timeout (--timeout): seconds from 0 to 1000000; got {timeout:g}.")
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, with nothing left half done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(*_: Any) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

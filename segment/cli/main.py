@@ -16,7 +16,9 @@ import click
 from segment import __version__
 from segment.batch.jobs import Outcome, compare_job, run_job
 from segment.batch.planning import Job, plan
+from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.folders import batch
+from segment.cli.interruption import ended_by_sigterm, exit_code
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -179,24 +181,32 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 @options_of(*RASTER_GROUPS, leave_out=("max_size", "regions", "coherence"), besides=("palette", "overwrite"))
 @BANDS
+@SCHEDULER
 @OUTPUT
 @JSON
 @DEBUG
 def raster(
-    inputs: tuple[Path, ...], bands: tuple[int, ...], output: Path, as_json: bool, debug: bool, **given: Any
+    inputs: tuple[Path, ...],
+    bands: tuple[int, ...],
+    scheduler: str,
+    output: Path,
+    as_json: bool,
+    debug: bool,
+    **given: Any,
 ) -> int:
     """Segment rasters of any size tile by tile.
 
     For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
-    GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run --spatial
-    none' would find if the whole raster were in memory. Needs rasterio: pip install rasterio.
+    GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run' would find if
+    the whole raster were in memory. Needs rasterio: pip install rasterio.
 
     Example: segment raster scene.tif -k 6 --bands 4,3,2
     """
     config = config_from(given, labels_format="tif", save=("labels",))
     jobs = plan(inputs, output, config)
     mention_default(given, config, None)
-    return _work(jobs, config, partial(raster_job, bands=bands), debug=debug, as_json=as_json)
+    with cluster_at(scheduler) as cluster:
+        return _work(jobs, config, partial(raster_job, bands=bands, cluster=cluster), debug=debug, as_json=as_json)
 
 
 def _segment(
@@ -237,7 +247,7 @@ cli.add_command(batch)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program and exit: 0 all done, 1 an image or the run failed, 2 wrong usage, 130 interrupted."""
+    """Run the program and exit: 0 all done, 1 an image or the run failed, 2 wrong usage, 130 or 143 interrupted."""
     # The engine's matrices are small: more BLAS threads cost time and memory, and gain nothing.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
@@ -245,10 +255,11 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
+        with ended_by_sigterm():
+            code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort) as stop:
         say("Interrupted.")
-        code = 130
+        code = exit_code(stop.__cause__ or stop)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code

@@ -10,12 +10,13 @@ import click
 
 from segment.batch.jobs import Outcome, attempted
 from segment.batch.planning import Job
+from segment.cluster.connection import Cluster
 from segment.config import SegmentConfig
 from segment.errors import SettingsError
 
 __all__ = ["BANDS", "RASTER_GROUPS", "raster_job"]
 
-RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Clean-up")
+RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up")
 
 
 def _band_numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001
@@ -43,18 +44,26 @@ def raster_job(
     config: SegmentConfig,
     *,
     bands: tuple[int, ...],
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
     """Segment one raster. A failure is an outcome, or with `debug` an exception."""
-    return attempted(job, config, partial(_segmented, bands=bands), tell, debug)
+    return attempted(job, config, partial(_segmented, bands=bands, cluster=cluster), tell, debug)
 
 
-def _segmented(job: Job, config: SegmentConfig, tell: Callable[[str], None], *, bands: tuple[int, ...]) -> Outcome:
+def _segmented(
+    job: Job,
+    config: SegmentConfig,
+    tell: Callable[[str], None],
+    *,
+    bands: tuple[int, ...],
+    cluster: Cluster | None,
+) -> Outcome:
     from segment.rasters.passes import segment_raster
 
     (path,) = job.results(config)
-    done = segment_raster(job.source, path, config, bands=bands, tell=tell)
+    done = segment_raster(job.source, path, config, bands=bands, cluster=cluster, tell=tell)
     colours: list[Any] = [tuple(colour) for colour in done.colours.tolist()]
     return Outcome(
         job,

@@ -135,6 +135,8 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
 
 def merge(*parts: Cells) -> Cells:
     """The cells of several sources side by side. Nothing is lost: EM on the result is EM on all sources at once."""
+    if len(parts) == 1:
+        return parts[0]
     return Cells(
         np.concatenate([part.weights for part in parts]),
         np.concatenate([part.means for part in parts]),

@@ -25,7 +25,10 @@ def constrained(covariances: Floats, covariance_type: str) -> Floats:
 
 def floored(covariances: Floats) -> Floats:
     """The covariances, of data of unit variances, with no eigenvalue below the floor: the best under that bound."""
-    values, vectors = np.linalg.eigh(covariances)
-    if values.min() >= _FLOOR:
+    try:  # in a third of the time that the eigenvalues take
+        np.linalg.cholesky(covariances - _FLOOR * np.eye(covariances.shape[-1]))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariances)
+    else:
         return covariances
     return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))

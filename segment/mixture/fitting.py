@@ -16,7 +16,7 @@ from segment.mixture.em import Fit, expectation_maximization, standard_coordinat
 from segment.mixture.missing import coarsen_patterns, completed, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import PRIORS, Prior, conjugate, without
-from segment.mixture.restarts import promising, short_runs
+from segment.mixture.restarts import Runs, promising, race
 from segment.mixture.robust import noise_density, robust_steps
 from segment.mixture.starts import INITS, clusters, coarser, first_clusters, pooled_covariance, standardising
 
@@ -29,10 +29,9 @@ TAILS = ("gaussian", "student")
 _COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
 _SHORT = 30  # iterations that tell good starts from poor ones
 _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
-_N_FINALISTS = 6
+_N_FINALISTS = 4
 _TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
 _N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
-
 _LARGEST = 1e152  # the square of it is far from the largest number there is
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
@@ -47,7 +46,8 @@ class MixtureFit:
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
     restarts : ndarray of shape (n_starts,), float64
-        Log posterior per unit weight that every start came to in its short run on the coarsest cells.
+        Log posterior per unit weight that every start came to on the coarsest cells, before it was given up or its
+        short run was over.
     finalists : ndarray of shape (n_finalists,), float64
         Log posterior per unit weight that the most promising starts reached on the coarse cells.
     prior : Prior
@@ -171,7 +171,7 @@ def fit_mixture(
     steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
     climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
-    ahead = partial(short_runs, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
+    ahead = partial(race, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
     return replace(_best_of(starts, (coarsest, coarse, cells), believed, improve, ahead), shrinkage=shrinkage)
 
 
@@ -184,37 +184,37 @@ def _starts(
     covariance_type: str,
     prior: Prior,
     seed: int,
-) -> list[MixtureModel]:
+) -> Runs:
     """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
     if isinstance(init, MixtureModel):
-        return [init]
+        return Runs.of([init])
     drawn = first_clusters(coarsest, k, init, n_init, ruler, np.random.default_rng(seed))
-    return [clusters(coarsest, labels, k, covariance_type, prior) for labels in drawn]
+    return clusters(coarsest, drawn, k, covariance_type, prior)
 
 
 def _best_of(
-    starts: list[MixtureModel],
+    starts: Runs,
     levels: tuple[Cells, Cells, Cells],
     prior: Prior,
     improve: Callable[..., Fit],
-    ahead: Callable[..., tuple[list[MixtureModel], Floats]],
+    ahead: Callable[..., tuple[Runs, Floats, Floats]],
 ) -> MixtureFit:
     """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, one ended."""
     coarsest, coarse, cells = levels
-    advanced, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
-    finals = [improve(coarse, advanced[run]) for run in promising(worth, _N_FINALISTS)]
+    advanced, reached, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
+    finals = [improve(coarse, advanced[run]) for run in promising(reached, _N_FINALISTS)]
     best = finals[int(_reached(finals).argmax())]
     finish = best if coarse is cells else improve(cells, best.model)
     return MixtureFit(finish, worth, _reached(finals), prior)
 
 
-def _robust(starts: list[MixtureModel], cells: Cells, noise: bool, tails: str, degrees: float) -> list[MixtureModel]:
+def _robust(starts: Runs, cells: Cells, noise: bool, tails: str, degrees: float) -> Runs:
     """The starts with the noise and tails to begin with, or without them where none are asked for."""
     density = noise_density(cells) if noise else 0.0
     share = _FIRST_NOISE if noise else 0.0
-    k = starts[0].n_components if tails == "student" else 0
-    tailed = np.full(k, degrees or _FIRST_DEGREES)
-    return [replace(start, noise_share=share, noise_density=density, degrees_of_freedom=tailed) for start in starts]
+    tailed = np.full(starts.stacked.n_components if tails == "student" else 0, degrees or _FIRST_DEGREES)
+    stacked = replace(starts.stacked, noise_share=share, noise_density=density, degrees_of_freedom=tailed)
+    return Runs(stacked, np.full(len(starts), share))
 
 
 def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:

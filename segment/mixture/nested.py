@@ -13,7 +13,7 @@ from segment.mixture.fitting import fit_mixture
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
 from segment.mixture.reduction import reduced
-from segment.mixture.restarts import short_runs
+from segment.mixture.restarts import Runs, short_runs
 from segment.mixture.starts import clusters, first_clusters, standardising
 
 __all__ = ["few_cells", "nested_mixtures"]
@@ -58,8 +58,8 @@ def nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **s
             start = reduced(cells, start, rich.prior)
         if not has_missing(cells):
             drawn = first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
-            fresh = [clusters(cells, labels, number, start.covariance_type, rich.prior) for labels in drawn]
-            runs, reached = short_runs(cells, [start, *fresh], rich.prior, n_iter=_SHORT)
+            fresh = clusters(cells, drawn, number, start.covariance_type, rich.prior)
+            runs, reached = short_runs(cells, Runs.of([start, *fresh]), rich.prior, n_iter=_SHORT)
             start = runs[int(reached.argmax())]
         models.append(expectation_maximization(cells, start, rich.prior, tol=_TOL).model)
     return models[::-1]

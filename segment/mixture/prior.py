@@ -64,16 +64,20 @@ class Prior:
 
     def log_density(self, model: MixtureModel) -> float:
         """Log density of the model's means and covariances, up to a constant; at most 0 for full covariances."""
+        return float(self.log_densities(model).sum())
+
+    def log_densities(self, model: MixtureModel) -> Floats:
+        """The same for the mean and covariance of each component, (k,)."""
         if self.strength == self.mean_strength == 0:
-            return 0.0
+            return np.zeros(model.n_components)
         ratios = np.linalg.solve(model.covariances, np.broadcast_to(self.target, model.covariances.shape))
         excess = np.linalg.slogdet(ratios)[1] - np.trace(ratios, axis1=1, axis2=2) + model.n_features
-        belief = self.strength / 2 * float(excess.sum())
+        belief = np.asarray(self.strength / 2 * excess)
         if self.mean_strength == 0:
             return belief
         offsets = model.means - self.centre
         distances = (offsets * np.linalg.solve(model.covariances, offsets[:, :, None])[:, :, 0]).sum(axis=1)
-        return belief - self.mean_strength / 2 * float(distances.sum())
+        return np.asarray(belief - self.mean_strength / 2 * distances)
 
 
 def without(d: int) -> Prior:

@@ -7,7 +7,8 @@ and only the promising ones are continued (Biernacki, Celeux & Govaert 2003, Com
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +20,76 @@ from segment.mixture.prior import Prior
 from segment.mixture.robust import expectation as robust_expectation
 from segment.mixture.robust import maximization as robust_maximization
 
-__all__ = ["promising", "short_runs"]
+__all__ = ["Runs", "promising", "race", "short_runs"]
 
 Floats = NDArray[np.float64]
 
 _SAME = 1e-3  # log posterior per unit weight
+_EARLY = 3  # the worse half of the runs ends after the iterations divided by this
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Mixtures of one kind and size side by side.
+
+    Attributes
+    ----------
+    stacked : MixtureModel
+        The components of all in one; the weights sum to 1 for each of them.
+    noise_shares : ndarray of shape (n_runs,), float64
+        The share of noise in each.
+    """
+
+    stacked: MixtureModel
+    noise_shares: Floats
+
+    @classmethod
+    def of(cls, models: Sequence[MixtureModel]) -> Runs:
+        """At least one, all of one covariance type and k components, alike in whether they have noise and tails."""
+        stacked = replace(
+            models[0],
+            weights=np.concatenate([model.weights for model in models]),
+            means=np.concatenate([model.means for model in models]),
+            covariances=np.concatenate([model.covariances for model in models]),
+            degrees_of_freedom=np.concatenate([model.degrees_of_freedom for model in models]),
+        )
+        return cls(stacked, np.array([model.noise_share for model in models]))
+
+    @property
+    def n_components(self) -> int:
+        return self.stacked.n_components // len(self)
+
+    def __len__(self) -> int:
+        return len(self.noise_shares)
+
+    def __getitem__(self, run: int) -> MixtureModel:
+        k = self.n_components
+        own = self.stacked.reordered(np.arange(run * k, (run + 1) * k))
+        return replace(own, noise_share=float(self.noise_shares[run]))
+
+    def __iter__(self) -> Iterator[MixtureModel]:
+        return (self[run] for run in range(len(self)))
+
+    def chosen(self, runs: NDArray[np.integer]) -> Runs:
+        """Some of the runs, by their numbers."""
+        k = self.n_components
+        return Runs(self.stacked.reordered((k * runs[:, None] + np.arange(k)).reshape(-1)), self.noise_shares[runs])
+
+    def rescaled(self, shift: Floats, scale: Floats) -> Runs:
+        """The same mixtures in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
+        return replace(self, stacked=self.stacked.rescaled(shift, scale))
 
 
 def short_runs(
-    cells: Cells, starts: list[MixtureModel], prior: Prior, *, n_iter: int, fixed_degrees: bool = False
-) -> tuple[list[MixtureModel], Floats]:
+    cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
+) -> tuple[Runs, Floats]:
     """Plain EM from every start for a few iterations.
 
     Parameters
     ----------
     cells : Cells
         n cells in d dimensions.
-    starts : list of MixtureModel
-        At least one; all of one covariance type and k components, and alike in whether they have noise and tails.
+    starts : Runs
     prior : Prior
     n_iter : int, >= 0
     fixed_degrees : bool
@@ -44,17 +97,16 @@ def short_runs(
 
     Returns
     -------
-    models : list of MixtureModel
-        Where each run came to.
+    runs : Runs
+        Where each came to.
     objectives : ndarray, (len(starts),), float64
         Log posterior per unit weight of each of them.
     """
-    shift, scale = standard_coordinates(cells, starts[0].covariance_type)
+    shift, scale = standard_coordinates(cells, starts.stacked.covariance_type)
     prepared = [(cells.weights[rows], moments(cells[rows].rescaled(shift, scale))) for rows in blocks(len(cells))]
     believed = prior.rescaled(shift, scale)
     n_runs = len(starts)
-    stacked = _stacked([start.rescaled(shift, scale) for start in starts])
-    shares = np.array([start.noise_share for start in starts])
+    stacked, shares = starts.stacked.rescaled(shift, scale), starts.noise_shares
     if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
         for _ in range(n_iter):
             sums, _likelihoods = robust_expectation(prepared, stacked, shares)
@@ -66,13 +118,34 @@ def short_runs(
             statistics, _likelihoods = expectation(prepared, stacked, n_runs)
             stacked = maximization(statistics, stacked, believed, n_runs)
         reached = expectation(prepared, stacked, n_runs)[1]
-    models = _parted(stacked, shares)
     log_likelihoods = reached - cells.total_weight * np.log(scale).sum()
-    beliefs = [believed.log_density(model) for model in models]
-    return (
-        [model.rescaled(-shift / scale, 1 / scale) for model in models],
-        np.asarray((log_likelihoods + beliefs) / cells.total_weight),
-    )
+    beliefs = believed.log_densities(stacked).reshape(n_runs, -1).sum(axis=1)
+    runs = Runs(stacked, shares).rescaled(-shift / scale, 1 / scale)
+    return runs, np.asarray((log_likelihoods + beliefs) / cells.total_weight)
+
+
+def race(
+    cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
+) -> tuple[Runs, Floats, Floats]:
+    """The short runs of the better half of the starts, as a third of the iterations tells them.
+
+    Parameters are those of :func:`short_runs`.
+
+    Returns
+    -------
+    runs : Runs
+        The better half, to the end.
+    objectives : ndarray, (len(runs),), float64
+        What they came to, as in :func:`short_runs`.
+    worth : ndarray, (len(starts),), float64
+        What every start came to, early or in the end.
+    """
+    halfway, worth = short_runs(cells, starts, prior, n_iter=n_iter // _EARLY, fixed_degrees=fixed_degrees)
+    better = np.argsort(-worth, kind="stable")[: (len(starts) + 1) // 2]
+    left = n_iter - n_iter // _EARLY
+    runs, reached = short_runs(cells, halfway.chosen(better), prior, n_iter=left, fixed_degrees=fixed_degrees)
+    worth[better] = reached
+    return runs, reached, worth
 
 
 def promising(objectives: Floats, n_runs: int) -> list[int]:
@@ -85,23 +158,3 @@ def promising(objectives: Floats, n_runs: int) -> list[int]:
         if len(chosen) < n_runs and (not chosen or objectives[chosen[-1]] - objectives[run] > _SAME):
             chosen.append(run)
     return chosen
-
-
-def _stacked(models: list[MixtureModel]) -> MixtureModel:
-    """The components of all mixtures in one; the weights sum to 1 for each of them."""
-    return replace(
-        models[0],
-        weights=np.concatenate([model.weights for model in models]),
-        means=np.concatenate([model.means for model in models]),
-        covariances=np.concatenate([model.covariances for model in models]),
-        degrees_of_freedom=np.concatenate([model.degrees_of_freedom for model in models]),
-    )
-
-
-def _parted(stacked: MixtureModel, noise_shares: Floats) -> list[MixtureModel]:
-    """The mixtures that stand side by side, each with its share of noise."""
-    k = stacked.n_components // len(noise_shares)
-    return [
-        replace(stacked.reordered(np.arange(run * k, (run + 1) * k)), noise_share=float(share))
-        for run, share in enumerate(noise_shares)
-    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -12,6 +14,7 @@ from segment.mixture.hierarchy import ward
 from segment.mixture.initialization import Partition, assign, k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import MixtureModel, moments
 from segment.mixture.prior import Prior, without
+from segment.mixture.restarts import Runs
 
 __all__ = ["INITS", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
 
@@ -19,6 +22,7 @@ Floats = NDArray[np.float64]
 
 INITS = ("mixed", "k-means++", "random", "ward")
 
+_AT_ONCE = 2**20  # numbers in an array of runs that are made side by side
 _MOST_FOR_WARD = 2000  # cells; time grows with their square
 
 # Mahalanobis distances from every cluster beyond which a cell is a stray. Classes of pictures have tails far beyond a
@@ -41,27 +45,46 @@ def coarser(cells: Cells, n_bins: int, k: int) -> Cells:
 
 def first_clusters(
     cells: Cells, k: int, init: str | ArrayLike, n_init: int, metric: Floats, rng: np.random.Generator
-) -> list[NDArray[np.intp]]:
-    """The clusters that the starts are made of, as labels (n,). Distances are those of ``means @ metric``."""
+) -> NDArray[np.intp]:
+    """The clusters that the starts are made of, as labels (n_starts, n). Distances are those of ``means @ metric``."""
     measured = points(cells.means @ metric, cells.weights)
     if isinstance(init, str):
         if init == "ward":
             few = measured
             if len(measured) > _MOST_FOR_WARD:
-                few = assign(measured, random_cells(measured, _MOST_FOR_WARD, rng)).clusters(measured)
-            centres = [Partition(few.means, ward(few, k), 0.0).clusters(few).means]
-        elif init in INITS:
-            far = [init == "k-means++" or (init == "mixed" and start % 2 == 0) for start in range(n_init)]
-            centres = [k_means_plus_plus(measured, k, rng) if f else random_cells(measured, k, rng) for f in far]
-        else:
+                few = assign(measured, random_cells(measured, _MOST_FOR_WARD, 1, rng)[0]).clusters(measured)
+            return assign(measured, Partition(few.means, ward(few, k), np.zeros(())).clusters(few).means[None]).labels
+        if init not in INITS:
             raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
+        far = _far(init, n_init)
+        drawn = [_drawn(measured, k, far[batch], rng) for batch in _batches(n_init, len(cells) * k)]
     else:
         means = np.asarray(init, dtype=np.float64)
         if means.ndim != 2 or means.shape[1] != cells.n_features or len(means) > k or not np.isfinite(means).all():
             raise SettingsError(f"init: finite means, at most ({k}, {cells.n_features}); got shape {means.shape}.")
-        n_starts = n_init if len(means) < k else 1
-        centres = [k_means_plus_plus(measured, k, rng, given=means @ metric) for _ in range(n_starts)]
-    return [assign(measured, each).labels for each in centres]
+        batches = _batches(n_init if len(means) < k else 1, len(cells) * k)
+        drawn = [k_means_plus_plus(measured, k, batch.stop - batch.start, rng, means @ metric) for batch in batches]
+    return np.concatenate([assign(measured, centres).labels for centres in drawn])
+
+
+def _far(init: str, n_runs: int) -> NDArray[np.bool_]:
+    """Which of the runs begin from cells far from each other, and not from random ones: (n_runs,)."""
+    return np.resize({"k-means++": [True], "random": [False], "mixed": [True, False]}[init], n_runs)
+
+
+def _drawn(measured: Cells, k: int, far: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    """Centres (len(far), k, d): cells far from each other, or random cells."""
+    centres = np.empty((len(far), k, measured.n_features))
+    for chosen, draw in ((far, k_means_plus_plus), (~far, random_cells)):
+        if chosen.any():
+            centres[chosen] = draw(measured, k, int(chosen.sum()), rng)
+    return centres
+
+
+def _batches(n_runs: int, size: int) -> Iterator[slice]:
+    """The numbers of the runs, as many at a time as arrays of `size` each have room for."""
+    step = max(1, _AT_ONCE // size)
+    return (slice(start, min(start + step, n_runs)) for start in range(0, n_runs, step))
 
 
 def pooled_covariance(
@@ -72,24 +95,24 @@ def pooled_covariance(
     The clusters are those of k-means, the tightest of several runs; they depend on no seed and on no start of EM. The
     share `trim` of the weight that is farthest from all of them counts for nothing: there, every second run starts from
     random cells, as k-means++ starts from the very cells that are far off. That share can hold a small or wide class as
-    well as strays: :func:`_without_strays` takes in again what does not lie apart.
+    well as strays: what does not lie apart from the rest counts after all (:func:`_near`).
     """
     rng = np.random.default_rng(0)
     rough = points(coarsest.means @ metric, coarsest.weights)
-    drawn = [
-        random_cells(rough, k, rng) if trim > 0 and run % 2 else k_means_plus_plus(rough, k, rng)
-        for run in range(n_runs)
-    ]
-    tightest = min((k_means(rough, centres, trim=trim) for centres in drawn), key=lambda run: run.inertia)
+    far = _far("mixed" if trim > 0 else "k-means++", n_runs)
+    drawn = [_drawn(rough, k, far[batch], rng) for batch in _batches(n_runs, len(rough) * k)]
+    found = [k_means(rough, centres, trim=trim) for centres in drawn]
+    tightest = min((runs[int(runs.inertia.argmin())] for runs in found), key=lambda run: float(run.inertia))
     measured = points(coarse.means @ metric, coarse.weights)
     partition = k_means(measured, tightest.centres, trim=trim)
     if trim == 0:
-        return _within(clusters(coarse, partition.labels, k, "full", without(coarse.n_features)))
-    return _without_strays(coarse, measured, partition, _untrimmed(coarse.n_features, trim))
+        return _within(clusters(coarse, partition.labels[None], k, "full", without(coarse.n_features))[0])
+    kept = coarse[_near(coarse, measured, partition, _untrimmed(coarse.n_features, trim))]
+    return pooled_covariance(kept, kept, k, metric, n_runs)
 
 
-def _without_strays(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -> Floats:
-    """The pooled covariance of all cells within `_APART` Mahalanobis distances of a cluster, by that very covariance.
+def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -> NDArray[np.bool_]:
+    """Which cells (n,) are within `_APART` Mahalanobis distances of a cluster, by the pooled covariance of those cells.
 
     It begins with the cells that were not trimmed away, whose covariance is too small by the factor `inflation`, and
     takes in more as it grows, until none is left within reach or but a gap: reweighting as in Rousseeuw & Leroy 1987,
@@ -99,17 +122,16 @@ def _without_strays(cells: Cells, measured: Cells, trimmed: Partition, inflation
     partition, kept = trimmed, trimmed.labels >= 0
     for _ in range(_MOST_ROUNDS):
         labels = partition.labels[partition.labels >= 0]
-        found = clusters(cells[kept], labels, len(trimmed.centres), "full", without(cells.n_features))
-        covariance = inflation * _within(found)
+        found = clusters(cells[kept], labels[None], len(trimmed.centres), "full", without(cells.n_features))[0]
+        precision = np.linalg.inv(inflation * _within(found) + least)
         inflation = 1.0
-        precision = np.linalg.inv(covariance + least)
         offsets = [cells.means - mean for mean in found.means]
         squares = np.min([((offset @ precision) * offset).sum(axis=1) for offset in offsets], axis=0)
         near = squares <= _APART**2
         if (near == kept).all():
             break
         kept, partition = near, k_means(measured[near], partition.centres)
-    return covariance
+    return kept
 
 
 def _within(found: MixtureModel) -> Floats:
@@ -129,15 +151,19 @@ def _untrimmed(d: int, trim: float) -> float:
     return float((1 - trim) / gammainc(d / 2 + 1, gammaincinv(d / 2, 1 - trim)))
 
 
-def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> MixtureModel:
-    """The mixture whose components are the k clusters that the labels (n,) make of the cells."""
-    memberships = np.zeros((k, len(cells)))
-    memberships[labels, np.arange(len(cells))] = cells.weights
+def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> Runs:
+    """The mixtures whose components are the k clusters that the labels (n_runs, n) make of the cells."""
+    n_runs, d = len(labels), cells.n_features
     shift, scale = standard_coordinates(cells, covariance_type)
     believed = prior.rescaled(shift, scale)
-    d = cells.n_features
+    places = (labels + k * np.arange(n_runs)[:, None]).reshape(-1)
+    sums = [
+        np.bincount(places, weights=np.tile(cells.weights * moment, n_runs), minlength=n_runs * k)
+        for moment in moments(cells.rescaled(shift, scale))
+    ]
+    n = n_runs * k
     empty = MixtureModel(
-        np.full(k, 1 / k), np.zeros((k, d)), np.broadcast_to(believed.target, (k, d, d)), covariance_type
+        np.full(n, 1 / k), np.zeros((n, d)), np.broadcast_to(believed.target, (n, d, d)), covariance_type
     )
-    found = maximization(memberships @ moments(cells.rescaled(shift, scale)).T, empty, believed)
-    return found.rescaled(-shift / scale, 1 / scale)
+    found = maximization(np.stack(sums, axis=1), empty, believed, n_runs)
+    return Runs(found, np.zeros(n_runs)).rescaled(-shift / scale, 1 / scale)

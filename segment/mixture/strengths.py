@@ -53,7 +53,7 @@ def shrunk_mixtures(
     found = []
     for strength in strengths:
         prior = replace(believed, strength=strength * cells.total_weight / n_components)
-        starts = [clusters(coarsest, labels, n_components, kind, prior) for labels in drawn]
+        starts = clusters(coarsest, drawn, n_components, kind, prior)
         runs, worth = short_runs(coarsest, starts, prior, n_iter=_SHORT)
         finals = [
             expectation_maximization(coarse, runs[run], prior, tol=_TOL) for run in promising(worth, _N_FINALISTS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.colours import ColourCounts, ColourIndex
+from segment.colours import ColourCounts, ColourIndex, summed
 from segment.config import SegmentConfig
 from segment.features import FeatureSpace
 from segment.image import Image
@@ -16,9 +17,10 @@ from segment.mixture.boxes import Boxes
 from segment.mixture.cells import Cells
 from segment.preprocessor import denoise, to_greyscale
 from segment.rasters.source import Raster
+from segment.rasters.tree import Tree
 from segment.rasters.windows import Window
 
-__all__ = ["ColourSum", "TileColours", "collect_tile", "prepared"]
+__all__ = ["ColourSum", "TileColours", "collect_tile", "joined", "prepared"]
 
 _MANY = 2**21  # distinct colours that are kept as they are: some 200 MB
 
@@ -43,35 +45,42 @@ class ColourSum:
 
     Attributes
     ----------
+    space : FeatureSpace
     counts : ColourCounts
         Of colours that have so few bits that each can be counted; else empty.
     """
 
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
-        self._space = space
+        self.space = space
         self.is_exact = _is_exact(space, dtype)
         self.counts = ColourCounts(dtype, space.n_channels) if self.is_exact else ColourCounts("uint8", 1)
-        self._boxes = _boxes(space)
+        self._boxes: Tree[Boxes] = Tree(_united)
 
-    def add(self, tile: TileColours) -> None:
-        """Add the colours of a tile."""
-        for colours, counts in tile.counts:
+    def add(self, part: TileColours) -> None:
+        """Add the colours of the next tile, or those of all, joined in a tree."""
+        for colours, counts in part.counts:
             self.counts.add(colours, counts)
-        self._boxes.take_in(tile.boxes)
+        self._boxes.add(part.boxes)
 
     def cells(self) -> tuple[Cells, tuple[str, ...]]:
         """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
         if not self.is_exact:
-            return self._boxes.cells(len(self._space.feature_names)), ()
+            return self._boxes.total().cells(len(self.space.feature_names)), ()
         ((colours, counts),) = self.counts.parts()
         if len(colours) <= _MANY:
-            return self._space.cells(colours, counts), ()
-        boxes = _boxes(self._space)
+            return self.space.cells(colours, counts), ()
+        boxes = _boxes(self.space)
         for start in range(0, len(colours), _MANY // 8):
             rows = slice(start, start + _MANY // 8)
-            boxes.add(colours[rows], self._space.cells(colours[rows], counts[rows]))
-        cells = boxes.cells(len(self._space.feature_names))
+            boxes.add(colours[rows], self.space.cells(colours[rows], counts[rows]))
+        cells = boxes.cells(len(self.space.feature_names))
         return cells, (f"the raster has {len(colours)} distinct colours: they were fitted in {len(cells)} boxes",)
+
+
+def joined(first: TileColours, second: TileColours) -> TileColours:
+    """The colours of two parts of a raster as those of one."""
+    counts = (*first.counts, *second.counts)
+    return TileColours((summed(counts),) if counts else (), _united(first.boxes, second.boxes))
 
 
 def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColours:
@@ -112,6 +121,13 @@ def prepared(raster: Raster, window: Window, halo: int, config: SegmentConfig) -
 
 def _is_exact(space: FeatureSpace, dtype: str) -> bool:
     return np.dtype(dtype).itemsize * 8 * space.n_channels <= 24
+
+
+def _united(first: Boxes, second: Boxes) -> Boxes:
+    """The sum of two; both stay what they are, for a worker may be asked for them again."""
+    total = copy.deepcopy(first)
+    total.take_in(copy.deepcopy(second))
+    return total
 
 
 def _boxes(space: FeatureSpace) -> Boxes:

@@ -1,97 +1,50 @@
-"""A raster in two passes: colours of all tiles, one mixture, labels tile by tile. Read this first."""
+"""A raster in two passes: a working copy with one mixture and field, labels tile by tile. Read this first."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.cluster.connection import Cluster
+from segment.coherence import CoherentLabels
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
 from segment.errors import SettingsError, shown
 from segment.features import FeatureSpace
-from segment.georeference import Transform
 from segment.image import Image
-from segment.mixture.model import MixtureModel
-from segment.modelling import Modelled, model_classes
+from segment.modelling import model_classes
 from segment.palette import class_colours, ramp_colours
-from segment.pipeline import remarks
+from segment.pipeline import collect
 from segment.preprocessor import to_greyscale
-from segment.rasters.collecting import ColourSum, collect_tile
-from segment.rasters.labelling import LabelledTile, clean_halo, filter_halo, label_tile, total
+from segment.rasters.collecting import ColourSum, collect_tile, joined
+from segment.rasters.crew import Crew, Machines, Threads, progress
+from segment.rasters.labelling import LabelledTile, clean_halo, filter_halo, label_tile
+from segment.rasters.result import Fitted, RasterSegmentation, summary
 from segment.rasters.scale import Extremes, extremes, scaled
 from segment.rasters.source import Raster, open_raster, rasterio_settings
 from segment.rasters.target import label_raster
-from segment.rasters.windows import Window, in_order, tiles
+from segment.rasters.windows import tiles
+from segment.rasters.working import FieldLabels, assembled, copied_block, copy_blocks, is_scattered
 from segment.segmenter import label_cells, rejection_threshold
-from segment.statistics import ClassRow
 from segment.writer import refuse_existing
-
-Result = TypeVar("Result")
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
 _MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
-_THREADS = 2  # that work on tiles at the same time
 _COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
 _LOOKED_UP = 2**20  # colours that are labelled at once
-
-
-@dataclass(frozen=True)
-class RasterSegmentation:
-    """A segmented raster: what is told of it; the labels are in the file.
-
-    Attributes
-    ----------
-    path : Path
-        The label raster.
-    height, width : int, pixels
-    bands : tuple of int
-        Those that were used.
-    crs : str
-    transform : tuple of 6 floats
-    classes : tuple of ClassRow
-        Area, share and mean value in each band of each class.
-    names : tuple of str
-    colours : ndarray of shape (k, 3), uint8
-    model : MixtureModel
-    groups : ndarray of shape (n_components,), int
-    space : FeatureSpace
-    choice : str
-        Which number of classes was chosen and why; empty where it was given.
-    changed : float
-        Share of the labelled pixels that the clean-up changed.
-    rejected : float
-        Share of the valid pixels that were rejected.
-    warnings : tuple of str
-    """
-
-    path: Path
-    height: int
-    width: int
-    bands: tuple[int, ...]
-    crs: str
-    transform: Transform
-    classes: tuple[ClassRow, ...]
-    names: tuple[str, ...]
-    colours: NDArray[np.uint8]
-    model: MixtureModel
-    groups: NDArray[np.intp]
-    space: FeatureSpace
-    choice: str
-    changed: float
-    rejected: float
-    warnings: tuple[str, ...]
+_SCATTERED = "the valid pixels lie too far apart for a random field: they are labelled by colour alone"
 
 
 def segment_raster(
@@ -101,14 +54,16 @@ def segment_raster(
     *,
     bands: tuple[int, ...] = (),
     tile: int = 0,
+    cluster: Cluster | None = None,
     tell: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RasterSegmentation:
     """Segment a raster that need not fit into memory, and write its labels as a GeoTIFF.
 
-    The classes are those of :func:`segment.segment_image`: the mixture is fitted to the colours of the whole raster,
-    and every pixel has the label of its colour: that is ``spatial="none"``, as there is no random field across tiles.
-    Clean-up looks a limited way beyond each tile.
+    The classes and labels are those of :func:`segment.segment_image`: the mixture is fitted to a working copy of the
+    whole raster, on which the random field is solved; the labels of each tile come from the field and its own colours.
+    With ``spatial="none"`` the mixture is fitted to the colours of all pixels. Clean-up looks a limited way beyond each
+    tile.
 
     Parameters
     ----------
@@ -125,6 +80,9 @@ def segment_raster(
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
         sees across from one side at a time.
+    cluster : Cluster, optional
+        Whose workers read and label the tiles, in place of threads of this process, which writes the file: the same
+        file. They need to see the raster under the same path.
     tell : callable
         Called with each stage and how far it is.
     **settings
@@ -136,12 +94,14 @@ def segment_raster(
         If the raster cannot be read; then nothing is written.
     OutputError
         If the labels cannot be written; then nothing is left of them.
+    ClusterError
+        If the cluster goes away, or its workers do not see the raster or are killed.
     DependencyError
-        If rasterio is missing.
+        If rasterio is missing, here or on a worker.
     SettingsError
         If a setting is unknown, out of its range, or means nothing for such bands.
     """
-    config = replace(SegmentConfig.either(config, settings), spatial="none")
+    config = SegmentConfig.either(config, settings)
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
@@ -149,28 +109,19 @@ def segment_raster(
         tell("reading")
         raster = open_raster(source, bands)
         _check(raster, path, config)
+        crew = Threads() if cluster is None else Machines(cluster, Path(raster.path))
         tile = tile or _side(raster, config)
-        raster = _scaled(raster, tile, tell)
-        fitted = _fitted(raster, tile, config, tell)
+        raster = _scaled(crew, raster, tile, tell)
+        fitted = _fitted(crew, raster, tile, config, tell)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
         nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
         with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
-            for part in _labelled(raster, tile, config, fitted, tell):
+            for part in _labelled(crew, raster, tile, config, fitted, tell):
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
             tell("writing overviews")
-    return _summary(path, raster, colours, fitted, parts)
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """The classes of a raster, and the label of every colour."""
-
-    found: Modelled
-    space: FeatureSpace
-    labels_of: Callable[[NDArray[Any]], NDArray[np.uint8]]
-    notes: tuple[str, ...]
+    return summary(path, raster, colours, fitted, parts)
 
 
 def _side(raster: Raster, config: SegmentConfig) -> int:
@@ -180,28 +131,53 @@ def _side(raster: Raster, config: SegmentConfig) -> int:
     return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
 
 
-def _scaled(raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
+def _scaled(crew: Crew, raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
     """The raster with its black and white, for which deep ones are looked through."""
     if raster.is_scale_known:
         return raster
     windows = tiles(raster.height, raster.width, tile)
-    found = _each(partial(extremes, raster), windows, "looking for black and white", tell)
+    told = progress(tell, "looking for black and white", len(windows))
+    found = crew.each(partial(extremes, raster), windows, told)
     return scaled(raster, reduce(Extremes.united, found, Extremes()))
 
 
-def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> _Fitted:
+def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> Fitted:
     """The first pass, and the mixture."""
-    n_channels = 1 if config.greyscale else raster.n_channels
-    deep = raster.kind == "float32"
-    black, white = (0.0, 65535.0) if deep else (raster.black, raster.white)
-    space = FeatureSpace(config.features, n_channels, black, white)
-    colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
-    halo = filter_halo(raster, config)
-    windows = tiles(raster.height, raster.width, tile)
-    for part in _each(
-        lambda window: collect_tile(raster, window, halo, config, space), windows, "counting colours", tell
-    ):
-        colours.add(part)
+    if not config.has_field:
+        return _fitted_to_colours(crew, raster, tile, config, tell)
+    block = partial(copied_block, raster, halo=filter_halo(raster, config), config=config)
+    blocks = copy_blocks(raster, tile)
+    copy, n_valid = assembled(raster, crew.each(block, blocks, progress(tell, "making the working copy", len(blocks))))
+    if not is_scattered(copy, n_valid):
+        return _fitted_with_field(crew, raster, tile, config, tell, copy)
+    fitted = _fitted_to_colours(crew, raster, tile, replace(config, spatial="none"), tell)
+    return replace(fitted, notes=(*fitted.notes, _SCATTERED))
+
+
+def _fitted_with_field(
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None], copy: Image
+) -> Fitted:
+    """The mixture of the working copy and the field on it, as a whole image has them."""
+    space, cells = collect(ColourIndex(copy), config)
+    tell("fitting the mixture")
+    found = model_classes(cells, space, [copy], config)
+    least = -math.inf
+    notes: tuple[str, ...] = ()
+    if config.reject:  # a share of all pixels
+        colours, notes = _counted(crew, raster, tile, config, tell).cells()
+        least = rejection_threshold(found.mixture, colours, config.reject)
+    tell("solving the random field")
+    of = (found.mixture, found.groups, space, copy, (raster.height, raster.width))
+    field = CoherentLabels(*of, smoothness=config.smoothness)
+    return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
+
+
+def _fitted_to_colours(
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]
+) -> Fitted:
+    """The mixture of the colours of all pixels."""
+    colours = _counted(crew, raster, tile, config, tell)
+    space = colours.space
     cells, notes = colours.cells()
     tell("fitting the mixture")
     asked = config.k == "auto" or config.prior == "conjugate"
@@ -215,32 +191,34 @@ def _fitted(raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[st
             [label_cells(found.mixture, space.cells(asked[rows]), found.groups, least=least) for rows in parts]
         )
 
-    return _Fitted(found, space, colours.counts.table(labels_of) if colours.is_exact else labels_of, notes)
+    known = colours.counts.table(labels_of) if colours.is_exact else labels_of
+    return Fitted(found, space, lambda image, _: ColourIndex(image).spread(known), notes)
+
+
+def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> ColourSum:
+    """The colours of all pixels."""
+    n_channels = 1 if config.greyscale else raster.n_channels
+    deep = raster.kind == "float32"
+    black, white = (0.0, 65535.0) if deep else (raster.black, raster.white)
+    space = FeatureSpace(config.features, n_channels, black, white)
+    colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
+    halo = filter_halo(raster, config)
+    windows = tiles(raster.height, raster.width, tile)
+    told = progress(tell, "counting colours", len(windows))
+    for part in crew.sums(lambda window: collect_tile(raster, window, halo, config, space), windows, joined, told):
+        colours.add(part)
+    return colours
 
 
 def _labelled(
-    raster: Raster, tile: int, config: SegmentConfig, fitted: _Fitted, tell: Callable[[str], None]
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, tell: Callable[[str], None]
 ) -> Iterator[LabelledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
     n_classes = len(fitted.found.names)
     windows = tiles(raster.height, raster.width, tile)
-
-    def by_colour(image: Image, _: Window) -> NDArray[np.uint8]:
-        return ColourIndex(image).spread(fitted.labels_of)
-
-    return _each(
-        lambda window: label_tile(raster, window, halo, config, by_colour, n_classes), windows, "labelling", tell
-    )
-
-
-def _each(
-    function: Callable[[Window], Result], windows: list[Window], stage: str, tell: Callable[[str], None]
-) -> Iterator[Result]:
-    """What a function makes of each tile, in their order."""
-    for done, result in enumerate(in_order(function, windows, threads=_THREADS)):
-        tell(f"{stage}, tile {done + 1} of {len(windows)}")
-        yield result
+    label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, n_classes=n_classes)
+    return crew.each(label, windows, progress(tell, "labelling", len(windows)))
 
 
 def _copy(raster: Raster, config: SegmentConfig) -> Image:
@@ -266,30 +244,3 @@ def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
 
 def _palette(config: SegmentConfig, n_classes: int) -> NDArray[np.uint8]:
     return class_colours(n_classes) if config.palette == "category" else ramp_colours(config.palette, n_classes)
-
-
-def _summary(
-    path: Path, raster: Raster, colours: NDArray[np.uint8], fitted: _Fitted, parts: list[LabelledTile]
-) -> RasterSegmentation:
-    classes = total([part.classes for part in parts])
-    labelled = sum(row.pixels for row in classes)
-    rejected = sum(part.rejected for part in parts) / max(1, sum(part.valid for part in parts))
-    found = fitted.found
-    return RasterSegmentation(
-        path=path,
-        height=raster.height,
-        width=raster.width,
-        bands=raster.bands,
-        crs=raster.crs,
-        transform=raster.transform,
-        classes=classes,
-        names=found.names,
-        colours=colours,
-        model=found.mixture,
-        groups=found.groups,
-        space=fitted.space,
-        choice=found.selection.sentence if found.selection.candidates else "",
-        changed=sum(part.changed for part in parts) / max(1, labelled),
-        rejected=rejected,
-        warnings=raster.notes + fitted.notes + found.warnings + remarks(classes, rejected),
-    )

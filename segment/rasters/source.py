@@ -91,6 +91,11 @@ class Raster:
         """Whether black and white follow from the type of the values."""
         return bool(self.palette) or self.dtype == "uint8" or (self.dtype == "uint16" and 8 < self.bits < 16)
 
+    @property
+    def may_have_gaps(self) -> bool:
+        """Whether some pixels may not be valid."""
+        return not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or np.dtype(self.dtype).kind == "f"
+
     def read(self, window: Window) -> Image:
         """The pixels of a window.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import OutputError, shown
+from segment.mark import MARK
 from segment.rasters.source import ONE_AT_A_TIME, Raster
 from segment.rasters.windows import Window, tiles
-from segment.writer import refuse_existing
+from segment.writer import refuse_existing, remove_abandoned, temporary_name
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
@@ -73,7 +73,8 @@ def label_raster(
 ) -> Iterator[RasterWriter]:
     """A GeoTIFF for the labels of a raster: tiled, compressed, with a palette, overviews, and 0 as nodata.
 
-    It has its name once it is complete; whatever goes wrong before leaves nothing.
+    It has its name once it is complete; whatever goes wrong before leaves nothing, but where the process is killed: the
+    next one to write into the folder removes what is left then.
 
     Parameters
     ----------
@@ -96,7 +97,8 @@ def label_raster(
     if not overwrite:
         refuse_existing(path)
     made = [part for part in (path.parent, *path.parent.parents) if not os.path.lexists(part)]
-    temporary = path.parent / f".segment-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    remove_abandoned(path.parent)
+    temporary = path.parent / temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _opened(temporary, raster, colours) as file:
@@ -140,6 +142,7 @@ def _opened(temporary: Path, raster: Raster, colours: NDArray[np.uint8]) -> Any:
         bigtiff="if_safer",
         **place,
     )
+    file.update_tags(TIFFTAG_SOFTWARE=MARK)
     file.colorinterp = [ColorInterp.palette]
     file.write_colormap(1, {0: (0, 0, 0, 0), **{i: (*rgb, 255) for i, rgb in enumerate(colours.tolist(), start=1)}})
     return file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Upsampled"]
+__all__ = ["Upsampled", "nearest"]
 
 Planes = NDArray[np.float32]
 
@@ -16,12 +16,10 @@ class Upsampled:
     def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
         self._rows = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
         self._width = planes.shape[2]
-        self._large_width = shape[1]
         self._down, self._across = (_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
 
-    def at(self, where: NDArray[np.intp]) -> Planes:
-        """The values at some pixels, given by their numbers in row order: (n, k)."""
-        row, column = np.divmod(where, self._large_width)
+    def at(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Planes:
+        """The values at some pixels of the large image, given by their rows (n,) and columns (n,): (n, k)."""
         (above, below, down), (left, right, across) = (
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
@@ -32,6 +30,11 @@ class Upsampled:
             for row in (above, below)
         )
         return np.asarray(upper * (1 - down) + lower * down)
+
+
+def nearest(n: int, m: int) -> NDArray[np.intp]:
+    """For each of m pixels along an axis the one of n that its middle lies in: (m,)."""
+    return (2 * np.arange(m) + 1) * n // (2 * m)
 
 
 def _positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:

@@ -36,16 +36,16 @@ class Run(NamedTuple):
     peak: float
 
 
-def make_images(photograph: Path, folder: Path, count: int) -> None:
-    """Random pieces of a photograph as PNG."""
+def make_images(photograph: Path, folder: Path, count: int, pixels: int = _SIDE) -> None:
+    """Random pieces of a photograph as PNG, each of so many pixels a side."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     with PilImage.open(photograph) as image:
         whole = image.convert("RGB")
     for number in range(count):
-        side = int(rng.integers(2 * _SIDE, min(whole.size)))
+        side = int(rng.integers(2 * pixels, min(whole.size)))
         left, top = (int(rng.integers(0, size - side + 1)) for size in whole.size)
-        piece = whole.crop((left, top, left + side, top + side)).resize((_SIDE, _SIDE))
+        piece = whole.crop((left, top, left + side, top + side)).resize((pixels, pixels))
         piece.save(folder / f"{number:05d}.png")
 
 

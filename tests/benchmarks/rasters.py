@@ -3,8 +3,12 @@
 1.  ``segment raster RASTER -k 4``, the whole process, for three-band 8-bit rasters of growing size: a tiled, compressed
     GeoTIFF made of the photograph, turned this way and that, with noise of its own everywhere. One of 1 gigapixel
     (``-g 1``) takes 2.3 GB on the disk, in the folder that TMPDIR names, and a minute to make.
-2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: without
-    clean-up, where all must be, and with it.
+2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: by colours
+    alone, where all must be, with the random field, and with clean-up too.
+3.  Where `--areas` asks for it: the shares of wrong labels on grey rasters of four classes in areas of so many pixels
+    across (Gaussian noise smoothed by 0.6 times that and cut at its quartiles), with Gaussian noise of 0.3 of the step
+    between neighbouring classes: by colours alone and by the field, without clean-up and with it. Clean-up of specks on
+    100 megapixels takes minutes.
 
 Trust processor time where other work runs on the machine.
 """
@@ -15,12 +19,15 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from common import machine, table
+from numpy.typing import NDArray
 from processes import measured
 from rasterio.windows import Window
+from scipy import ndimage
 
 import segment
 
@@ -33,13 +40,17 @@ def main() -> None:
     parser.add_argument("image", type=Path, help="a photograph in colour")
     parser.add_argument("-g", "--gigapixels", type=float, nargs="+", default=[0.02, 0.1, 0.25], help="sizes to measure")
     parser.add_argument("--tiles", type=int, nargs="+", default=[200, 333, 512], help="tiles to compare, in pixels")
+    parser.add_argument("--areas", type=int, nargs="*", default=[], help="areas to measure truth by, in pixels")
+    parser.add_argument("--side", type=int, default=10_240, help="of the rasters with such areas, in pixels")
     given = parser.parse_args()
     print(f"Measured on {machine()} rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}.\n")
     with tempfile.TemporaryDirectory() as name:
         rows = (growth(given.image, Path(name), size) for size in given.gigapixels)
         head = ("gigapixels", "seconds", "processor seconds", "megapixels a second", "MB at most", "MB of the result")
         print(table(head, rows), flush=True)
-        print(f"\n{agreement(given.image, Path(name), given.tiles)}")
+        print(f"\n{agreement(given.image, Path(name), given.tiles)}", flush=True)
+        if given.areas:
+            print(f"\n{errors(Path(name), given.areas, given.side)}")
 
 
 def growth(image: Path, folder: Path, gigapixels: float) -> tuple[str, ...]:
@@ -81,17 +92,54 @@ def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
     size = {"height": height, "width": width, "count": bands, "dtype": "uint8", "crs": "EPSG:32632"}
     with rasterio.open(source, "w", driver="GTiff", transform=rasterio.Affine.scale(2), **size) as file:
         file.write(np.moveaxis(pixels, -1, 0))
-    off = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+    off: dict[str, Any] = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
     rows = []
     for tile in tiles:
         shares = []
-        for settings in (off, {}):
-            whole = segment.segment_image(pixels, k=4, spatial="none", **settings).label_image
+        for settings in ({"spatial": "none", **off}, off, {}):
+            whole = segment.segment_image(pixels, k=4, **settings).label_image
             found = segment.segment_raster(source, folder / "tiled.tif", k=4, tile=tile, overwrite=True, **settings)
             with rasterio.open(found.path) as file:
                 shares.append(f"{100 * np.mean(file.read(1) == whole):.4f} %")
         rows.append((f"{tile} pixels", *shares))
-    return table((f"tiles, {width} x {height} pixels", "without clean-up", "with clean-up"), rows)
+    return table((f"tiles, {width} x {height} pixels", "colours alone", "with the field", "and clean-up"), rows)
+
+
+def errors(folder: Path, areas: list[int], side: int) -> str:
+    """The table of wrong labels on rasters whose classes are known."""
+    rows = []
+    for area in areas:
+        truth = known_classes(area, side)
+        write_noisy(folder / "known.tif", truth)
+        for spatial in ("none", "field"):
+            row = [f"{area} pixels, {side} x {side}", spatial]
+            for settings in ({"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}, {}):
+                how: dict[str, Any] = {"k": 4, "spatial": spatial, "overwrite": True, **settings}
+                path = segment.segment_raster(folder / "known.tif", folder / "found.tif", **how).path
+                with rasterio.open(path) as file:
+                    row.append(f"{100 * np.mean(file.read(1) != truth + 1):.1f} %")
+            rows.append(row)
+    return table(("areas", "--spatial", "wrong without clean-up", "and with clean-up"), rows)
+
+
+def known_classes(area: int, side: int) -> NDArray[np.uint8]:
+    """Classes 0..3 in areas of so many pixels across, on average: (side, side)."""
+    coarse = np.random.default_rng(1).standard_normal((side // 4, side // 4), dtype=np.float32)
+    smooth = ndimage.gaussian_filter(coarse, 0.6 * area / 4, mode="reflect")
+    classes = np.searchsorted(np.quantile(smooth, (0.25, 0.5, 0.75)), smooth).astype(np.uint8)
+    return np.kron(classes, np.ones((4, 4), dtype=np.uint8))
+
+
+def write_noisy(path: Path, classes: NDArray[np.uint8]) -> None:
+    """Write classes as levels of grey with noise."""
+    rng = np.random.default_rng(2)
+    size = {"height": len(classes), "width": classes.shape[1], "count": 1, "dtype": "uint8"}
+    with rasterio.open(path, "w", driver="GTiff", tiled=True, transform=rasterio.Affine.scale(2), **size) as file:
+        for row in range(0, len(classes), PART):
+            part = classes[row : row + PART]
+            noisy = 40 + 57 * (part + 0.3 * rng.standard_normal(part.shape, dtype=np.float32))
+            grey = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+            file.write(grey, 1, window=Window(0, row, part.shape[1], len(part)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""Curves on axes in powers of ten, drawn with Pillow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
+
+from segment.palette import INK, class_colours
+
+__all__ = ["Curve", "picture"]
+
+WIDTH, HEIGHT, LEFT, BELOW, TOP = 460, 340, 80, 60, 60  # of a plot and the margins around it, in pixels
+GREY, PALE = (150, 150, 150), (226, 226, 226)
+TEXT = 16
+
+
+class Curve(NamedTuple):
+    """A curve: its name, the row of the plot and the colour by their numbers, and its points."""
+
+    name: str
+    row: int
+    colour: int
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def picture(columns: Sequence[Sequence[Curve]], names: Sequence[Sequence[str]]) -> PilImage.Image:
+    """Plots side by side and below each other: a column for each sequence of curves, named below and on the left."""
+    size = (len(columns) * (WIDTH + LEFT + 20), len(names[1]) * (HEIGHT + BELOW + TOP))
+    image = PilImage.new("RGB", size, "white")
+    draw = ImageDraw.Draw(image)
+    for i, (curves, below) in enumerate(zip(columns, names[0], strict=True)):
+        for row, beside in enumerate(names[1]):
+            corner = (LEFT + i * (WIDTH + LEFT + 20), TOP + row * (HEIGHT + BELOW + TOP))
+            plot(draw, corner, [curve for curve in curves if curve.row == row], below, beside)
+    return image.quantize(32)
+
+
+def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Curve], below: str, beside: str) -> None:
+    """One plot, its upper left corner there."""
+    left, top = corner
+    xs = span([x for curve in curves for x in curve.x])
+    ys = span([y for curve in curves for y in curve.y])
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (math.log10(x) - xs[0]) / (xs[1] - xs[0])
+        up = (math.log10(y) - ys[0]) / (ys[1] - ys[0])
+        return left + WIDTH * across, top + HEIGHT * (1 - up)
+
+    for power in range(xs[0], xs[1] + 1):
+        at, _ = place(10.0**power, 10.0 ** ys[0])
+        draw.line([(at, top), (at, top + HEIGHT)], fill=PALE)
+        write(draw, (at, top + HEIGHT + 6), f"{10.0**power:,g}", "ma")
+    for power in range(ys[0], ys[1] + 1):
+        _, at = place(10.0 ** xs[0], 10.0**power)
+        draw.line([(left, at), (left + WIDTH, at)], fill=PALE)
+        write(draw, (left - 8, at), f"{10.0**power:,g}", "rm")
+    rise = min(xs[1] - xs[0], ys[1] - ys[0])
+    draw.line([place(10.0 ** xs[0], 10.0 ** ys[0]), place(10.0 ** (xs[0] + rise), 10.0 ** (ys[0] + rise))], fill=GREY)
+    draw.rectangle([left, top, left + WIDTH, top + HEIGHT], outline=GREY)
+    colours = [tuple(colour) for colour in class_colours(4).tolist()]
+    for number, curve in enumerate(curves):
+        points = [place(x, y) for x, y in zip(curve.x, curve.y, strict=True)]
+        draw.line(points, fill=colours[curve.colour], width=3)
+        for x, y in points:
+            draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colours[curve.colour])
+        line = top + 14 + number * (TEXT + 4)
+        draw.line([(left + 12, line), (left + 36, line)], fill=colours[curve.colour], width=3)
+        write(draw, (left + 44, line), curve.name, "lm")
+    write(draw, (left + WIDTH / 2, top + HEIGHT + 30), below, "ma")
+    write(draw, (left, top - 10), beside, "ls")
+
+
+def span(values: Sequence[float]) -> tuple[int, int]:
+    """The powers of ten that the values lie between."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return low, max(high, low + 1)
+
+
+def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
+    """Words at a place."""
+    draw.text(place, words, fill=INK, font=ImageFont.load_default(TEXT), anchor=anchor)
