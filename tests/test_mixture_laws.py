@@ -164,6 +164,18 @@ def test_what_no_covariance_can_be_computed_of_is_refused() -> None:
         fit_mixture(points([[0.0, 0.0, 0.0], [1e120, 1e120, 1e120], [1.0, 2.0, 3.0]]), 1, noise=True)
 
 
+def test_what_is_too_narrow_for_its_range_is_as_narrow_as_can_be(rng: np.random.Generator) -> None:
+    """Deviations of 1e-9 a unit apart: the variances end at 1e-10 of the data's, and the groups are told apart."""
+    X = np.repeat([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]], 30, axis=0) + 1e-9 * rng.normal(size=(90, 2))
+    fit = fit_mixture(points(X), 3, shrinkage=0.0)
+    labels = fit.model.predict(X).reshape(3, 30)
+    assert (labels == labels[:, :1]).all()
+    assert len(np.unique(labels)) == 3
+    variances = np.diagonal(fit.model.covariances, axis1=1, axis2=2) / X.var(axis=0)
+    np.testing.assert_allclose(variances, 1e-10, rtol=1e-3)
+    assert (np.diff(fit.finish.objectives) > -1e-6).all()
+
+
 def test_all_may_be_noise() -> None:
     """Two points alone are as likely anywhere in their range."""
     model = fit_mixture(points([[0.1225], [-0.0510]]), 1, noise=True, shrinkage=1.5).model
