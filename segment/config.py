@@ -28,10 +28,10 @@ def _setting(
     choices: tuple[str, ...] = (),
     option: str = "",
     form: Form = FREE,
+    kind: type | None = None,
 ) -> Any:
     about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
-    about["form"] = form
-    return field(default=default, metadata=about)
+    return field(default=default, metadata={**about, "form": form, "type": kind or type(default)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +166,13 @@ class SegmentConfig:
         "the weak prior of Fraley & Raftery, some ten independent pixels a class.",
         choices=("pooled", "conjugate"),
     )
-    shrinkage: float = _setting(
-        1.5,
+    shrinkage: float | str = _setting(
+        "auto",
         "Mixture",
-        "Pull of every covariance towards the pooled one, in mean class sizes. 0 is plain maximum likelihood; "
-        "more makes the classes more alike in shape.",
+        "Pull of covariances towards the pooled one, in mean class sizes. 0 is none; auto 0.75, 1.5 or 3 by borders.",
         high=1000,
+        choices=("auto",),
+        kind=float,
     )
     tails: str = _setting(
         "gaussian",
@@ -273,11 +274,10 @@ class SegmentConfig:
     def of(cls, **values: Any) -> SegmentConfig:
         """A configuration with the given values; an unknown name is refused with the nearest known one."""
         known = [setting.name for setting in settings()]
-        for name in values:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
-                raise SettingsError(f"{name}: no such setting. {hint}")
+        for name in [name for name in values if name not in known]:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+            raise SettingsError(f"{name}: no such setting. {hint}")
         return cls(**values)
 
     @classmethod
@@ -297,4 +297,4 @@ def settings() -> tuple[Setting, ...]:
 
 def _described(item: Field[Any]) -> Setting:
     about = {**item.metadata, "option": item.metadata["option"] or "--" + item.name.replace("_", "-")}
-    return Setting(name=item.name, default=item.default, type=type(item.default), **about)
+    return Setting(name=item.name, default=item.default, **about)

@@ -23,6 +23,7 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.naming import default_names, fold_classes, name_classes
 from segment.segmenter import order_classes
+from segment.strength import USUAL, choose_shrinkage
 
 __all__ = ["Modelled", "model_classes"]
 
@@ -88,7 +89,8 @@ def model_classes(
 def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
-    fit, unfinished = _fit(counted, space, selection.n_components, config)
+    shrinkage = _shrinkage(cells, space, images, config, selection)
+    fit, unfinished = _fit(counted, space, selection.n_components, config, shrinkage)
     groups = group_components(fit.model, cells, selection.chosen)
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
         "lightness": lambda means, _: space.lightness(means),
@@ -112,7 +114,9 @@ def _adapted(
         fit = unchanged(start.mixture, cells)
         worth = float(fit.finish.log_likelihoods[-1])
         return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
-    fit, unfinished = _fit(_counted(cells, space, images, config, selection), space, n, config, start.mixture)
+    shrinkage = USUAL if config.shrinkage == "auto" else float(config.shrinkage)
+    counted = _counted(cells, space, images, config, selection)
+    fit, unfinished = _fit(counted, space, n, config, shrinkage, start.mixture)
     mixture, worth = _coherent(fit, cells, start.groups, space, images, config)
     return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
 
@@ -172,8 +176,40 @@ def _counted(
     return cells.weighing(worth)
 
 
+def _shrinkage(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, selection: Selection
+) -> float:
+    """The strength asked for, or the one that suits the images.
+
+    It is chosen where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the
+    usual one.
+    """
+    if config.shrinkage != "auto":
+        return float(config.shrinkage)
+    plain = config.prior == "pooled" and config.tails == "gaussian" and not config.noise
+    if not (plain and config.has_field and selection.n_components):
+        return USUAL
+    return choose_shrinkage(
+        cells,
+        space,
+        images,
+        n_components=selection.n_components,
+        n_classes=selection.chosen,
+        smoothness=config.smoothness,
+        clean_up={"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole},
+        seed=config.seed,
+        covariance_type=config.covariance_type,
+        init=_init(space, config, selection.n_components),
+    )
+
+
 def _fit(
-    cells: Cells, space: FeatureSpace, n_components: int, config: SegmentConfig, start: MixtureModel | None = None
+    cells: Cells,
+    space: FeatureSpace,
+    n_components: int,
+    config: SegmentConfig,
+    shrinkage: float,
+    start: MixtureModel | None = None,
 ) -> tuple[MixtureFit, tuple[str, ...]]:
     """The mixture, and what is to be said of it."""
     fit = fit_mixture(
@@ -185,7 +221,7 @@ def _fit(
         init=_init(space, config, n_components) if start is None else start,
         n_init=config.n_init,
         prior=config.prior,
-        shrinkage=config.shrinkage,
+        shrinkage=shrinkage,
         tol=config.tol,
         tol_step=config.tol_step,
         max_iter=config.max_iter,

@@ -72,7 +72,19 @@ ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
 ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
 ROOMS["choice"] = {*STAGES, "errors", "image", "mixture", "spatial"}
 ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
-ROOMS["modelling"] = {*STAGES, "choice", "coherence", "errors", "image", "config", "naming", "mixture", "spatial"}
+ROOMS["strength"] = {*STAGES, "coherence", "image", "mixture", "spatial"}
+ROOMS["modelling"] = {
+    *STAGES,
+    "choice",
+    "coherence",
+    "strength",
+    "errors",
+    "image",
+    "config",
+    "naming",
+    "mixture",
+    "spatial",
+}
 ROOMS["modelling"] |= {"class_models"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
@@ -141,6 +153,7 @@ LIBRARIES = {
     "classes": {"numpy"},
     "coherence": {"numpy"},
     "modelling": {"numpy"},
+    "strength": {"numpy"},
     "charts": {"numpy", "PIL"},
     "appearance": {"numpy"},
     "whole_regions": {"numpy"},

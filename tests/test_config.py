@@ -45,6 +45,9 @@ def test_every_setting_is_described_and_its_default_within_its_range(setting: Se
     assert setting.group in GROUPS
     assert re.fullmatch(r"[A-Z].*\.", setting.help)
     assert setting.checked(setting.default) == setting.default
+    if setting.default in setting.choices and setting.type is not str:  # a word that stands for a number
+        assert setting.type(setting.checked(setting.low)) == setting.low
+        return
     assert type(setting.checked(setting.default)) is setting.type
     if setting.type in (int, float):
         assert setting.low <= setting.default <= setting.high
@@ -240,8 +243,8 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
             if setting.type is Span:
                 assert setting.checked(tail) == setting.default
             else:
-                assert setting.type is tuple or setting.type(tail) == setting.default
-                assert setting.type is not tuple or tail == shown
+                assert setting.type is tuple or tail in setting.choices or setting.type(tail) == setting.default
+                assert (setting.type is not tuple and tail not in setting.choices) or tail == shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -286,7 +289,11 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
             word = other[setting.name]
         else:
             other[setting.name] = setting.type(
-                setting.default + 1 if setting.type is int else setting.default / 2 or 0.25
+                setting.default + 1
+                if setting.type is int
+                else 0.25
+                if setting.default in setting.choices
+                else setting.default / 2 or 0.25
             )
             word = repr(other[setting.name])
         arguments += [setting.option, word]

@@ -42,7 +42,7 @@ def default_of(setting: Setting) -> str:
 def values_of(setting: Setting) -> str:
     if setting.type is bool:
         return ""
-    if setting.choices and setting.type is not int:
+    if setting.choices and setting.type not in (int, float):
         return ", ".join(setting.choices)
     if setting.type is tuple:
         return setting.form.text

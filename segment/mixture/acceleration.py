@@ -76,7 +76,7 @@ def coordinates(model: MixtureModel) -> Floats:
     log_weights = np.log(np.maximum(model.weights, _SMALLEST))
     degrees = np.log(model.degrees_of_freedom)
     share = model.noise_share
-    noise = [np.log(max(share, _SMALLEST) / (1 - share))] if model.noise_density > 0 else []
+    noise = [np.log(max(share, _SMALLEST) / max(1 - share, _SMALLEST))] if model.noise_density > 0 else []
     return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel(), degrees, noise])
 
 

@@ -21,6 +21,7 @@ __all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "pooled", 
 
 Floats = NDArray[np.float64]
 
+_NARROWEST = 1e-300  # a range below this is that of a constant: its inverse could overflow
 _LARGEST_TABLE = 2**20  # bins that are counted in a table; a larger grid is sorted instead
 
 
@@ -196,7 +197,7 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
     features = np.ascontiguousarray(cells.means.T)
     low = features.min(axis=1, keepdims=True)
     span = features.max(axis=1, keepdims=True) - low
-    bins = np.minimum((features - low) * (n_bins / np.where(span > 0, span, 1.0)), n_bins - 1).astype(np.int64)
+    bins = np.minimum((features - low) * (n_bins / np.where(span > _NARROWEST, span, 1.0)), n_bins - 1).astype(np.int64)
     return pooled(cells, *_group(bins, n_bins))
 
 

@@ -19,7 +19,7 @@ from segment.mixture.acceleration import Leaper
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.covariances import constrained, floored
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
-from segment.mixture.model import MixtureModel, blocks, moments, natural_parameters
+from segment.mixture.model import SMALLEST, MixtureModel, blocks, moments, natural_parameters
 from segment.mixture.prior import Prior
 from segment.mixture.rare_patterns import prepared_together, rare_expectation
 
@@ -226,7 +226,8 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
         shrunk = (mass * within + pulled + prior.strength * prior.target) / held
         shrunk = np.where(alive[:, None, None], shrunk, within)
     covariances = constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
-    shares = counts / counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
+    totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
+    shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)  # 0: all is noise
     return replace(previous, weights=shares, means=means, covariances=floored(covariances))
 
 
@@ -257,7 +258,7 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
         variances = np.diagonal(Cells(cells.weights, cells.means - centre, cells.scatters).second_moment())
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
-    scale = np.sqrt(np.where(variances > 0, variances, 1.0))
+    scale = np.sqrt(np.where(variances > SMALLEST, variances, 1.0))
     return centre, scale
 
 

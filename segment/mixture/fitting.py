@@ -32,7 +32,7 @@ _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 4
 _TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
 _N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
-
+_LARGEST = 1e152  # the square of it is far from the largest number there is
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
 
@@ -51,12 +51,15 @@ class MixtureFit:
     finalists : ndarray of shape (n_finalists,), float64
         Log posterior per unit weight that the most promising starts reached on the coarse cells.
     prior : Prior
+    shrinkage : float
+        Strength of the pooled prior in mean component weights.
     """
 
     finish: Fit
     restarts: Floats
     finalists: Floats
     prior: Prior
+    shrinkage: float = 0.0
 
     @property
     def model(self) -> MixtureModel:
@@ -138,7 +141,7 @@ def fit_mixture(
     Raises
     ------
     SettingsError
-        If a setting is out of its range or there are fewer cells than components.
+        If a setting is out of its range, there are fewer cells than components, or values are too large to be squared.
     """
     if len(cells) == n_components == 0:
         return _nothing(cells.n_features, covariance_type)
@@ -169,7 +172,7 @@ def fit_mixture(
     climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     ahead = partial(race, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    return _best_of(starts, (coarsest, coarse, cells), believed, improve, ahead)
+    return replace(_best_of(starts, (coarsest, coarse, cells), believed, improve, ahead), shrinkage=shrinkage)
 
 
 def _starts(
@@ -257,7 +260,7 @@ def _fit_incomplete(
     fits = [expectation_maximization(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1]).model
     finish = expectation_maximization(cells, best, rough.prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior)
+    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior, rough.shrinkage)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
@@ -271,6 +274,9 @@ def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, t
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
         )
+    largest = float(np.abs(np.nan_to_num(cells.means)).max())
+    if not largest <= _LARGEST / np.sqrt(cells.total_weight):
+        raise SettingsError(f"X: values whose squares can be summed up; got {largest:.3g}. Divide them by that.")
     if covariance_type not in COVARIANCE_TYPES:
         raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
     if n_init < 1:

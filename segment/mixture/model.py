@@ -15,6 +15,7 @@ from segment.mixture.tails import student
 
 __all__ = [
     "COVARIANCE_TYPES",
+    "SMALLEST",
     "MixtureModel",
     "blocks",
     "log_peaks",
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
+SMALLEST = 1e-280  # a variance below this is that of a constant: its inverse could overflow
 _NEVER = -1e300  # log weight of an empty component: infinity would upset the matrix products
 _NARROW = 1e-8  # of the mixture's variance: with less, products of moments lose more than half of the digits
 _BLOCK = 8192  # cells handled at once: their moments and log densities stay in the cache
@@ -106,7 +108,9 @@ class MixtureModel:
             self,
             means=(self.means - shift) / scale,
             covariances=self.covariances / (scale[:, None] * scale),
-            noise_density=self.noise_density * float(np.prod(scale)) if self.noise_density else 0.0,
+            noise_density=float(np.exp(np.log(self.noise_density) + np.log(scale).sum()))
+            if self.noise_density
+            else 0.0,
         )
 
     def marginal(self, features: ArrayLike) -> MixtureModel:
@@ -126,7 +130,7 @@ class MixtureModel:
         shift = self.weights @ self.means
         between = self.weights @ (self.means - shift) ** 2
         variance = self.weights @ np.diagonal(self.covariances, axis1=1, axis2=2) + between
-        return shift, np.sqrt(np.where(variance > 0, variance, 1.0))
+        return shift, np.sqrt(np.where(variance > SMALLEST, variance, 1.0))
 
     def log_joint(self, X: ArrayLike | Cells) -> Floats:
         """Log of weight times density of every component.
@@ -161,7 +165,7 @@ class MixtureModel:
             if self.degrees_of_freedom.size:
                 block, _ = student(block, peaks, self.degrees_of_freedom, self.n_features)
             joint[rows] = block.T
-        joint += np.log1p(-self.noise_share) - np.log(scale).sum()
+        joint += np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
         return joint
 
     def score_samples(self, X: ArrayLike | Cells) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
-from segment.mixture.model import MixtureModel
+from segment.mixture.model import SMALLEST, MixtureModel
 
 __all__ = ["PRIORS", "Prior", "conjugate", "without"]
 
@@ -70,11 +70,14 @@ class Prior:
         """The same for the mean and covariance of each component, (k,)."""
         if self.strength == self.mean_strength == 0:
             return np.zeros(model.n_components)
-        offsets = model.means - self.centre
         ratios = np.linalg.solve(model.covariances, np.broadcast_to(self.target, model.covariances.shape))
         excess = np.linalg.slogdet(ratios)[1] - np.trace(ratios, axis1=1, axis2=2) + model.n_features
+        belief = np.asarray(self.strength / 2 * excess)
+        if self.mean_strength == 0:
+            return belief
+        offsets = model.means - self.centre
         distances = (offsets * np.linalg.solve(model.covariances, offsets[:, :, None])[:, :, 0]).sum(axis=1)
-        return np.asarray(self.strength / 2 * excess - self.mean_strength / 2 * distances)
+        return np.asarray(belief - self.mean_strength / 2 * distances)
 
 
 def without(d: int) -> Prior:
@@ -116,6 +119,6 @@ def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prio
     }[covariance_type]
     shared = {"tied": k, "spherical": d}.get(covariance_type, 1)
     variances = np.diagonal(spread)
-    floor = _LEAST * np.diag(np.where(variances > 0, variances, 1.0))
+    floor = _LEAST * np.diag(np.where(variances > SMALLEST, variances, 1.0))
     scale = (spread + floor) / k ** (2 / d) / shared
     return Prior(scale / counted, counted, ridge, _MEAN_STRENGTH, centre)

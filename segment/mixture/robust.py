@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.errors import SettingsError
 from segment.mixture.cells import Cells, pack
 from segment.mixture.em import Steps
 from segment.mixture.em import maximization as gaussian_maximization
@@ -26,6 +27,7 @@ __all__ = ["Sums", "expectation", "maximization", "noise_density", "robust_steps
 Floats = NDArray[np.float64]
 
 _NEVER = -1e300
+_FARTHEST = 600.0  # log of a volume beyond which densities leave the range of floating point
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,24 @@ def robust_steps(*, fixed_degrees: bool) -> Steps:
 
 
 def noise_density(cells: Cells) -> float:
-    """One over the volume of the box that holds all cells, each as wide as its scatter says."""
+    """One over the volume of the box that holds all cells, each as wide as its scatter says.
+
+    Raises
+    ------
+    SettingsError
+        If that is no number, as the data are too large or too small.
+    """
     d = cells.n_features
     diagonal = np.flatnonzero(np.equal(*np.triu_indices(d)))
     half = np.sqrt(3 * cells.scatters[:, diagonal])  # a uniform interval of half width h has variance h**2 / 3
     sides = (cells.means + half).max(axis=0) - (cells.means - half).min(axis=0)
-    return float(1 / np.prod(np.where(sides > 0, sides, 1.0)))
+    log_volume = float(np.log(np.where(sides > 0, sides, 1.0)).sum())
+    if abs(log_volume) > _FARTHEST:
+        raise SettingsError(
+            f"noise: the range of the data has a volume from e-{_FARTHEST:.0f} to e+{_FARTHEST:.0f}; got "
+            f"e{log_volume:+.0f}. Scale the data, or leave the noise out."
+        )
+    return float(np.exp(-log_volume))
 
 
 def expectation(

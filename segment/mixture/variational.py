@@ -22,7 +22,7 @@ from segment.errors import SettingsError
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.em import e_step, standard_coordinates
 from segment.mixture.missing import has_missing
-from segment.mixture.model import MixtureModel
+from segment.mixture.model import SMALLEST, MixtureModel
 
 __all__ = ["Belief", "VariationalFit", "default_belief", "variational_bayes"]
 
@@ -149,7 +149,7 @@ def default_belief(cells: Cells, k: int) -> Belief:
     centre = cells.centre()
     spread = Cells(cells.weights, cells.means - centre, cells.scatters).second_moment()
     variances = np.diagonal(spread)
-    spread = spread + 1e-10 * np.diag(np.where(variances > 0, variances, 1.0))
+    spread = spread + 1e-10 * np.diag(np.where(variances > SMALLEST, variances, 1.0))
     scale = spread / k ** (2 / d)
     ones = np.ones(k)
     return Belief(ones / k, 0.01 * ones, np.tile(centre, (k, 1)), (d + 2) * ones, np.tile(scale, (k, 1, 1)))

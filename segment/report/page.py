@@ -154,7 +154,8 @@ def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
     note = f"Nats a pixel on all colours{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
     curves = [("Log likelihood", values, note)]
     if not np.array_equal(values, fit.finish.objectives):
-        note = "Nats a pixel, the likelihood with the pull of --shrinkage: what each iteration raises."
+        pull = f"--shrinkage {fit.shrinkage:g}" if result.config.prior == "pooled" else "--prior conjugate"
+        note = f"Nats a pixel, the likelihood with the pull of {pull}: what each iteration raises."
         curves.append(("Log posterior", fit.finish.objectives, note))
     return [
         (head, line_chart(range(len(y)), y.tolist(), x_label="iteration", y_label=head), words)

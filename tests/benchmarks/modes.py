@@ -97,7 +97,7 @@ def ours(image: Image, pixels: Pixels) -> dict[str, Run]:
     return {
         "maximum likelihood": mode(),
         "the same without acceleration": mode(accelerate=False),
-        "shrinkage 1.5 (default)": mode(shrinkage=SHRINKAGE),
+        "shrinkage 1.5": mode(shrinkage=SHRINKAGE),
         "conjugate prior": mode(prior="conjugate"),
         "tied": mode(covariance_type="tied"),
         "diag": mode(covariance_type="diag"),
