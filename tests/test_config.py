@@ -24,7 +24,7 @@ KINDS = ", ".join(product.name for product in PRODUCTS)
 
 SETTINGS = {setting.name: setting for setting in settings()}
 COMMANDS = ("run", "batch")
-OF_COMMANDS = {"as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
+OF_COMMANDS = {"scheduler", "as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
 OF_COMMANDS |= {"jobs", "resume", "timeout", "watch", "model_option", "align"}
 each_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 
