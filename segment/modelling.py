@@ -89,8 +89,19 @@ def model_classes(
 def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
-    shrinkage = _shrinkage(cells, space, images, config, selection)
+    shrinkage = USUAL if config.shrinkage == "auto" else float(config.shrinkage)
     fit, unfinished = _fit(counted, space, selection.n_components, config, shrinkage)
+    if _is_open(config) and selection.n_components:
+        chosen = choose_shrinkage(
+            *(fit, cells, space, images),
+            n_classes=selection.chosen,
+            smoothness=config.smoothness,
+            clean_up={"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole},
+            init=_init(space, config, selection.n_components),
+            seed=config.seed,
+        )
+        if chosen != shrinkage:
+            fit, unfinished = _fit(counted, space, selection.n_components, config, chosen)
     groups = group_components(fit.model, cells, selection.chosen)
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
         "lightness": lambda means, _: space.lightness(means),
@@ -176,31 +187,14 @@ def _counted(
     return cells.weighing(worth)
 
 
-def _shrinkage(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, selection: Selection
-) -> float:
-    """The strength asked for, or the one that suits the images.
+def _is_open(config: SegmentConfig) -> bool:
+    """Whether the strength of the shrinkage is to be chosen.
 
-    It is chosen where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the
-    usual one.
+    It is where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the usual
+    one.
     """
-    if config.shrinkage != "auto":
-        return float(config.shrinkage)
     plain = config.prior == "pooled" and config.tails == "gaussian" and not config.noise
-    if not (plain and config.has_field and selection.n_components):
-        return USUAL
-    return choose_shrinkage(
-        cells,
-        space,
-        images,
-        n_components=selection.n_components,
-        n_classes=selection.chosen,
-        smoothness=config.smoothness,
-        clean_up={"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole},
-        seed=config.seed,
-        covariance_type=config.covariance_type,
-        init=_init(space, config, selection.n_components),
-    )
+    return config.shrinkage == "auto" and plain and config.has_field
 
 
 def _fit(

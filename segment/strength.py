@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from segment.coherence import CoherentLabels, working_copy
 from segment.colours import ColourIndex
@@ -14,6 +14,7 @@ from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells
 from segment.mixture.combination import group_components
+from segment.mixture.fitting import MixtureFit
 from segment.mixture.strengths import shrunk_mixtures
 from segment.postprocessor import postprocess
 from segment.spatial.normalized_cut import Affinities, normalized_cut
@@ -23,55 +24,57 @@ __all__ = ["USUAL", "choose_shrinkage"]
 USUAL = 1.5  # in mean class sizes: the best of those fixed for all images
 _OTHERS = (3.0, 0.75)
 _BETTER = 0.05  # the share by which another must lessen the cut: what differs little is not worth other classes
+_FEWEST = 2**13  # pixels of all images together: fewer tell too little
 _PIXELS = 2**14  # of the copies that are labelled, all together
 _LEAST, _MOST_IMAGES = 2**11, 32  # pixels of each of many images, and of how many
 
 
 def choose_shrinkage(
+    fit: MixtureFit,
     cells: Cells,
     space: FeatureSpace,
     images: Sequence[Image],
     *,
-    n_components: int,
     n_classes: int,
     smoothness: float,
     clean_up: dict[str, float],
+    init: str | ArrayLike,
     seed: int,
-    **settings: Any,
 ) -> float:
     """Choose the strength of the shrinkage by where it lets the borders of the classes run.
 
-    The usual one, its double and its half are fitted quickly, and small copies of the images are labelled with each,
-    random field and clean-up included. The usual one stays unless another has a normalised cut less by a twentieth.
-    Likelihood would not do: it says which strength describes the colours best, and that is no strength at all.
+    Mixtures of twice and half the usual strength are fitted quickly, and small copies of the images are labelled by
+    them and by the fit, random field and clean-up included. The usual strength stays unless another has a normalised
+    cut less by a twentieth. Likelihood would not do: it says which strength describes the colours best, and that is no
+    strength at all.
 
     Parameters
     ----------
+    fit : MixtureFit
+        With the usual strength, of Gaussian components.
     cells : Cells
         Those of all images; at least one.
     space : FeatureSpace
     images : sequence of Image
-    n_components, n_classes : int
+    n_classes : int
     smoothness : float, > 0
         Of the random field.
     clean_up : dict of str to float
         `radius`, `min_region` and `max_hole`, as :func:`segment.postprocessor.postprocess` takes them.
-    seed : int, >= 0
-    **settings
-        `init` and `covariance_type`, as for :func:`segment.mixture.fitting.fit_mixture`.
+    init, seed
+        As for :func:`segment.mixture.fitting.fit_mixture`.
 
     Returns
     -------
     float
         In mean class sizes.
     """
-    if n_classes < 2 or not any(image.valid.any() for image in images):
+    if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _FEWEST:
         return USUAL
-    strengths = (USUAL, *_OTHERS)
-    models = shrunk_mixtures(cells, n_components, strengths, metric=space.start_metric(cells), seed=seed, **settings)
+    models = [fit.model, *shrunk_mixtures(cells, fit, _OTHERS, init=init, metric=space.start_metric(cells), seed=seed)]
     groups = [group_components(model, cells, n_classes) for model in models]
     some = images[:: math.ceil(len(images) / _MOST_IMAGES)]
-    cuts = np.zeros(len(strengths))
+    cuts = np.zeros(len(models))
     for image in some:
         copy = working_copy(image, max(_PIXELS // len(some), _LEAST))
         index = ColourIndex(copy)
@@ -81,4 +84,4 @@ def choose_shrinkage(
             raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
             cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
     cuts[0] *= 1 - _BETTER
-    return strengths[int(cuts.argmin())]
+    return (USUAL, *_OTHERS)[int(cuts.argmin())]

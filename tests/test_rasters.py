@@ -283,10 +283,10 @@ def test_a_raster_that_fails_while_it_is_written_leaves_nothing(
 
     labels_of = passes.label_tile
 
-    def fails_late(raster: Any, window: Window, *rest: Any) -> Any:
+    def fails_late(raster: Any, window: Window, **rest: Any) -> Any:
         if window.row > 60:
             raise ImageError("the disk has gone")
-        return labels_of(raster, window, *rest)
+        return labels_of(raster, window, **rest)
 
     monkeypatch.setattr(passes, "label_tile", fails_late)
     with pytest.raises(ImageError, match="the disk has gone"):

@@ -74,8 +74,9 @@ def test_pixels_that_are_not_valid_have_no_say(rng: np.random.Generator) -> None
 def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
     cells, metric = points(X), np.eye(2)
-    found = shrunk_mixtures(cells, 3, (1.5, 0.5, 20.0), metric=metric, seed=0, covariance_type=covariance_type)
-    for strength, model in zip((1.5, 0.5, 20.0), found, strict=True):
+    usual = fit_mixture(cells, 3, shrinkage=1.5, metric=metric, covariance_type=covariance_type)
+    found = shrunk_mixtures(cells, usual, (0.5, 20.0), init="mixed", metric=metric, seed=0)
+    for strength, model in zip((0.5, 20.0), found, strict=True):
         whole = fit_mixture(cells, 3, shrinkage=strength, metric=metric, covariance_type=covariance_type).model
         order, other = np.argsort(model.means[:, 0]), np.argsort(whole.means[:, 0])
         np.testing.assert_allclose(model.means[order], whole.means[other], atol=0.05)
@@ -83,9 +84,9 @@ def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: n
 
 
 def picture(rng: np.random.Generator) -> np.ndarray:
-    truth = np.repeat([0, 1, 2], 20)[None].repeat(40, axis=0)
+    truth = np.repeat([0, 1, 2], 40)[None].repeat(80, axis=0)
     colours = np.array([[60, 60, 60], [120, 140, 150], [200, 180, 120]])
-    return np.clip(colours[truth] + rng.normal(0, 12, (40, 60, 3)), 0, 255).astype(np.uint8)
+    return np.clip(colours[truth] + rng.normal(0, 12, (80, 120, 3)), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,16 @@ def test_where_nothing_tells_it_is_the_usual_one(
     assert result.fit.shrinkage == USUAL
 
 
+def test_a_small_image_tells_too_little(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.strength.normalized_cut", None)  # not to be called
+    assert segment.segment_image(picture(rng)[:40], k=3).fit.shrinkage == USUAL
+
+
 def test_a_given_strength_is_kept_and_many_images_share_one(rng: np.random.Generator) -> None:
     assert SegmentConfig().shrinkage == "auto"
     assert SegmentConfig.of(shrinkage=2).shrinkage == 2.0
     given_ = segment.segment_image(picture(rng), k=3, shrinkage=2).fit
     assert given_.shrinkage == 2
-    assert given_.prior.strength == pytest.approx(2 * 40 * 60 / 3)
+    assert given_.prior.strength == pytest.approx(2 * 80 * 120 / 3)
     fitted = segment.fit_classes([picture(rng), picture(rng)], k=3)
     assert fitted.n_classes == 3
