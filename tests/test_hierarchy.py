@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from segment.spatial.boundaries import basins, boundary_strengths
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import CUES, difference, features
 from segment.spatial.merging import members, merge_regions
+from segment.spatial.perceptron import Perceptron
 from segment.spatial.refinement import refine
 
 
@@ -231,6 +233,15 @@ def test_cues_are_finite_and_symmetric():
     turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order], graph.beside[order, ::-1])
     assert np.allclose(features(turned, sums[swap]), cues[order])
     assert ((difference(graph, sums) >= 0) & (difference(graph, sums) <= 1)).all()
+
+
+def test_a_perceptron_by_hand():
+    hidden = np.array([[0.5, 0.0], [1.0, -2.0], [0.0, 1.0]])
+    net = Perceptron(np.array([1.0, 0.0]), np.array([2.0, 1.0]), hidden, np.array([0.1, 1.0, -1.0, 3.0, 4.0]))
+    found = net.log_odds(np.array([[3.0, -1.0], [1e9, 0.0], [13.0, 0.0]]))
+    by_hand = 0.1 + 1 * 1 - 1 * -1 + 3 * math.tanh(0.5 + 1) + 4 * math.tanh(-2 - 1)
+    assert found[0] == pytest.approx(by_hand)
+    assert found[1] == found[2] == pytest.approx(0.1 + 6 + 3 * math.tanh(6.5) + 4 * math.tanh(-12))  # cut off at 6
 
 
 def test_four_quarters_are_four_regions_whichever_way_up():

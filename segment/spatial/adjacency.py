@@ -98,7 +98,7 @@ def sums_beside(labels: Ids, adjacency: Adjacency, maps: NDArray[np.float32]) ->
     row, place = np.concatenate(rows), np.concatenate(places)
     looked = csr_matrix((np.ones(len(row), np.float32), (row, place)), shape=(2 * len(codes), height * width))
     sums = np.concatenate([looked.sum(axis=1), looked @ maps.reshape(len(maps), -1).T], axis=1)
-    return np.asarray(sums, dtype=np.float64).reshape(len(codes), 2, -1)
+    return np.asarray(sums, dtype=np.float64).reshape(len(codes), 2, 1 + len(maps))
 
 
 def region_sums(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Floats:

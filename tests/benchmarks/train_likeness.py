@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from quality import SOURCES, human_segmentations
@@ -49,6 +49,7 @@ LIKENESS = Perceptron('''
 _ROUNDS = 3
 _POWER = 0.4
 _PAIRS = 80  # pairs kept of each step of merging
+_SHARE = 0.25  # of the regions are merged in one step
 _HIDDEN = 16
 _EPOCHS = 12
 _BATCH = 1024
@@ -80,11 +81,15 @@ def main() -> int:
     """Learn from the training images and print the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="BSDS500")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     given = parser.parse_args()
     if given.folder is None:
         print(SOURCES, file=sys.stderr)
         return 2
-    print(text_of(learn(list(lessons(given.folder)))))
+    with Parallel(n_jobs=given.jobs) as parallel:
+        paths = sorted((given.folder / "images" / "train").glob("*.jpg"))
+        images = parallel(delayed(lesson)(given.folder, path) for path in paths)
+        print(text_of(learn(images, parallel)))
     return 0
 
 
@@ -101,31 +106,32 @@ def text_of(found: Perceptron) -> str:
     return "\n".join([*lines, ")", "# fmt: on"])
 
 
-def lessons(folder: Path) -> Iterator[Lesson]:
-    """The training images."""
-    for path in sorted((folder / "images" / "train").glob("*.jpg")):
-        image = Image.from_array(np.asarray(PilImage.open(path)))
-        evidence = gather_evidence(image, seed=0)
-        labels, n = fine_regions(evidence, image.valid)
-        drawn = human_segmentations(folder, "train", path.stem)
-        sums = evidence.sums(labels, n)
-        counts = []
-        for person in drawn:
-            _, segment = np.unique(person, return_inverse=True)
-            k = int(segment.max()) + 1
-            counts.append(np.bincount(labels.ravel() * k + segment.ravel(), minlength=n * k).reshape(n, k))
-        yield Lesson(evidence.borders(labels, n), np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn))
+def lesson(folder: Path, path: Path) -> Lesson:
+    """What a training image teaches."""
+    image = Image.from_array(np.asarray(PilImage.open(path)))
+    evidence = gather_evidence(image, seed=0)
+    labels, n = fine_regions(evidence, image.valid)
+    drawn = human_segmentations(folder, "train", path.stem)
+    sums = evidence.sums(labels, n)
+    counts = []
+    for person in drawn:
+        _, segment = np.unique(person, return_inverse=True)
+        k = int(segment.max()) + 1
+        counts.append(np.bincount(labels.ravel() * k + segment.ravel(), minlength=n * k).reshape(n, k))
+    return Lesson(evidence.borders(labels, n), np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn))
 
 
-def learn(images: list[Lesson]) -> Perceptron:
+def learn(images: list[Lesson], parallel: Parallel) -> Perceptron:
     """The perceptron that judges cues."""
     rng = np.random.default_rng(0)
-    cost: Callable[[Floats], Floats] = _recipe
+    found: Perceptron | None = None
     pools: list[Pairs] = []
     for _ in range(_ROUNDS):
-        pools = [*pools[-1:], _united([pairs for image in images for pairs in _meet(image, cost, rng)])]
+        seeds = rng.spawn(len(images))
+        met = parallel(delayed(_meet)(image, found, seed) for image, seed in zip(images, seeds, strict=True))
+        pools = [*pools[-1:], _united(met)]
         found = _fitted(_united(pools), rng)
-        cost = _difference_by(found)
+    assert found is not None
     return found
 
 
@@ -134,12 +140,8 @@ def _recipe(cues: Floats) -> Floats:
     return (strength + cues[:, CUES.index("hellinger 32")]) * np.exp(0.1 * cues[:, CUES.index("smaller area")])
 
 
-def _difference_by(found: Perceptron) -> Callable[[Floats], Floats]:
-    return lambda cues: 1 / (1 + np.exp(found.log_odds(cues)))
-
-
-def _meet(image: Lesson, cost: Callable[[Floats], Floats], rng: np.random.Generator) -> list[Pairs]:
-    """The pairs that merging by a cost meets."""
+def _meet(image: Lesson, found: Perceptron | None, rng: np.random.Generator) -> Pairs:
+    """The pairs that merging meets by what was found so far, first by the recipe."""
     met = []
 
     def watched(adjacency: Adjacency, sums: Floats) -> Floats:
@@ -152,10 +154,10 @@ def _meet(image: Lesson, cost: Callable[[Floats], Floats], rng: np.random.Genera
         smaller = np.minimum(sums[low, 0], sums[high, 0]) / sums[:, 0].sum()
         weights = smaller**_POWER * len(cues) / (len(kept) * n)
         met.append(Pairs(cues[kept], joined, weights))
-        return cost(cues)
+        return _recipe(cues) if found is None else 1 / (1 + np.exp(found.log_odds(cues)))
 
-    merge_regions(image.adjacency, image.sums, watched)
-    return met
+    merge_regions(image.adjacency, image.sums, watched, share=_SHARE)
+    return _united(met)
 
 
 def _united(parts: list[Pairs]) -> Pairs:
