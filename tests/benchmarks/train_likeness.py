@@ -50,7 +50,8 @@ _ROUNDS = 3
 _POWER = 0.4
 _PAIRS = 80  # pairs kept of each step of merging
 _SHARE = 0.25  # of the regions are merged in one step
-_HIDDEN = 16
+_HIDDEN = 16  # units to begin with; those that the decay leaves with a weight below _LEAST are dropped
+_LEAST = 1e-3
 _EPOCHS = 12
 _BATCH = 1024
 _RATE = 0.01  # of the first steps; it falls to 0 along half a cosine
@@ -185,7 +186,9 @@ def _fitted(pairs: Pairs, rng: np.random.Generator) -> Perceptron:
         usual = np.sqrt(slope_square / (1 - _FALL_SQUARES ** (step + 1))) + 1e-8
         rate = _RATE * (1 + np.cos(np.pi * step / (_EPOCHS * n_batches))) / 2
         free -= rate * slope_mean / (1 - _FALL ** (step + 1)) / usual
-    return Perceptron(centres, spreads, *_parted(free, d))
+    hidden, outer = _parted(free, d)
+    kept = np.abs(outer[1 + d :]) > _LEAST
+    return Perceptron(centres, spreads, hidden[:, kept], np.concatenate([outer[: 1 + d], outer[1 + d :][kept]]))
 
 
 def _parted(free: Floats, d: int) -> tuple[Floats, Floats]:
