@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from segment.mixture.em import expectation_maximization
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.starts import clusters, first_clusters, standardising
-from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums
+from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
 from segment.spatial.boundaries import boundary_strengths, resized
 
 __all__ = ["Evidence", "gather_evidence"]
@@ -54,16 +54,24 @@ class Evidence:
         What is summed inside regions, likewise.
     posteriors : ndarray of shape (k, h, w)
         The posteriors of all mixtures, at half the size.
+    colours : ndarray of shape (6, h, w)
+        L, a, b and their squares, at half the size.
     """
 
     strength: Map
     cues: list[Map]
     inner: list[Map]
     posteriors: Maps
+    colours: Maps
 
     def borders(self, labels: Labels, n_regions: int) -> Adjacency:
-        """Neighbouring regions with the sums of the cues along their borders."""
-        return find_adjacency(labels, n_regions, self.cues)
+        """Neighbouring regions with the sums of the cues along their borders, and of what lies beside them.
+
+        The coarsest mixture is left out there.
+        """
+        adjacency = find_adjacency(labels, n_regions, self.cues)
+        maps = np.concatenate([self.posteriors[_COMPONENTS[0] :], self.colours])
+        return replace(adjacency, beside=sums_beside(labels, adjacency, maps))
 
     def sums(self, labels: Labels, n_regions: int) -> Floats:
         """The sums over each region that likeness is judged by: (n_regions, c)."""
@@ -107,11 +115,13 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
         frame[edge] += 1
     lab = [*colours, *[np.zeros(shape, np.float32)] * (3 - len(colours))]
     inner = [np.ones(shape, np.float32), *lab, *(each**2 for each in lab), rows, columns, *texture, strength, frame]
+    halved = np.stack([resized(each, half) for each in lab])
     return Evidence(
         strength,
         cues,
         inner,
         np.concatenate([_padded(each, k) for each, k in zip(found, (*_COMPONENTS, _TEXTONS), strict=True)]),
+        np.concatenate([halved, halved**2]),
     )
 
 

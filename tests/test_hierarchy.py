@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from scipy.ndimage import label as connected
 
 import segment
 from segment.errors import SettingsError
-from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums
+from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
 from segment.spatial.boundaries import basins, boundary_strengths
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import CUES, difference, features
 from segment.spatial.merging import members, merge_regions
+from segment.spatial.perceptron import Perceptron
 from segment.spatial.refinement import refine
 
 
@@ -24,6 +26,11 @@ def apart(adjacency, sums):
     """How far the mean values are apart."""
     means = sums[:, 1] / sums[:, 0]
     return np.abs(means[adjacency.pairs[:, 0]] - means[adjacency.pairs[:, 1]])
+
+
+def plain_graph(n, pairs):
+    """Regions with borders of length 1 and nothing known beside them."""
+    return Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)), np.zeros((len(pairs), 2, 0)))
 
 
 def quadrants(height=60, width=90):
@@ -86,7 +93,7 @@ def test_merging_pair_by_pair_is_what_brute_force_finds(n, seed):
     sums = np.stack([rng.integers(1, 9, n), rng.random(n) * 9], axis=1).astype(float)
     every = list(itertools.combinations(range(n), 2))
     pairs = sorted(every[i] for i in rng.permutation(len(every))[: rng.integers(1, len(every) + 1)])
-    graph = Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)))
+    graph = plain_graph(n, pairs)
     merges, costs = merge_regions(graph, sums, apart, share=0)
     expected = merged_by_hand(sums.tolist(), pairs)
     # Heights grow up the tree of merges, so a partition is compared where no other merge costs the same or less.
@@ -102,7 +109,7 @@ def test_merging_pair_by_pair_is_what_brute_force_finds(n, seed):
 
 
 def test_merging_a_chain_by_hand():
-    graph = Adjacency(4, np.array([[0, 1], [1, 2], [2, 3]]), np.ones((3, 1)))
+    graph = plain_graph(4, [[0, 1], [1, 2], [2, 3]])
     sums = np.array([[1, 0.0], [1, 1.0], [1, 5.0], [1, 5.5]])
     merges, costs = merge_regions(graph, sums, apart, share=0)
     assert merges.tolist() == [[2, 3], [0, 1], [5, 4]] or merges.tolist() == [[2, 3], [0, 1], [4, 5]]
@@ -110,7 +117,7 @@ def test_merging_a_chain_by_hand():
 
 
 def test_a_merge_costs_no_less_than_those_that_made_its_regions():
-    graph = Adjacency(3, np.array([[0, 1], [1, 2]]), np.ones((2, 1)))
+    graph = plain_graph(3, [[0, 1], [1, 2]])
     merges, costs = merge_regions(graph, np.array([[1, 0.0], [1, 4.0], [1, 4.0 + 4.1]]), apart, share=0)
     assert costs.tolist() == [4.0, pytest.approx(6.1)]
     cheaper = merge_regions(graph, np.array([[1, 0.0], [9, 4.0 * 9], [1, -0.5]]), apart, share=0)[1]
@@ -147,6 +154,53 @@ def test_sums_of_halved_maps_are_those_of_their_enlargement():
     assert np.allclose(sparse_region_sums(labels, 4, maps), region_sums(labels, 4, list(large)), atol=1e-5)
 
 
+def test_sums_beside_a_border_stay_in_their_region():
+    # Region 1 is four pixels wide, so the farthest of the three places lies in another region and is not looked at.
+    labels = np.repeat([[0] * 8 + [1] * 4 + [2] * 4], 2, axis=0)
+    graph = find_adjacency(labels, 3, [])
+    values = np.arange(8, dtype=np.float32)[None, None]
+    found = sums_beside(labels, graph, values)
+    assert graph.pairs.tolist() == [[0, 1], [1, 2]]
+    # Columns 7, 5, 3 and 8, 10; 11, 9 and 12, 14: at half the size 3, 2, 1 and 4, 5; 5, 4 and 6, 7; in two rows each.
+    assert found[..., 0].tolist() == [[6, 4], [4, 4]]
+    assert found[..., 1].tolist() == [[2 * (3 + 2 + 1), 2 * (4 + 5)], [2 * (5 + 4), 2 * (6 + 7)]]
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_sums_beside_borders_do_not_depend_on_numbering_nor_turning(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.repeat(rng.integers(-1, 4, (3, 4)), 4, axis=0), 4, axis=1)
+    maps = rng.random((2, 6, 8)).astype(np.float32)
+    number = rng.permutation(4)
+    graph = find_adjacency(labels, 4, [])
+    sums = {}
+    for new, values in (
+        (labels, maps),
+        (np.where(labels < 0, -1, number[labels]), maps),
+        (labels.T, maps.swapaxes(1, 2)),
+    ):
+        other = find_adjacency(np.ascontiguousarray(new), 4, [])
+        beside = sums_beside(np.ascontiguousarray(new), other, values)
+        back = np.argsort(number) if new.shape == labels.shape and new is not labels else np.arange(4)
+        named = {}
+        for pair, both in zip(back[other.pairs].tolist(), beside, strict=True):
+            named[tuple(sorted(pair))] = both[::-1] if pair[0] > pair[1] else both
+        sums = sums or named
+        assert named.keys() == sums.keys()
+        assert all(np.allclose(named[pair], sums[pair]) for pair in sums)
+    assert len(graph.pairs) == len(sums)
+
+
+def test_merged_regions_keep_their_side_of_a_border():
+    beside = np.array([[[1.0], [2.0]], [[4.0], [8.0]]])
+    graph = Adjacency(3, np.array([[0, 2], [1, 2]]), np.ones((2, 1)), beside)
+    joined = graph.contracted(np.array([0, 0, 1]), 2)
+    assert joined.beside.tolist() == [[[5.0], [10.0]]]
+    turned = graph.contracted(np.array([1, 1, 0]), 2)
+    assert turned.beside.tolist() == [[[10.0], [5.0]]]
+
+
 def test_boundary_strength_is_highest_on_the_edge_and_zero_far_off():
     step = np.zeros((40, 60), np.float32)
     step[:, 30:] = 1
@@ -170,15 +224,24 @@ def test_cues_are_finite_and_symmetric():
     sums = np.abs(rng.random((5, 81))) * 10 + 1
     sums[:, 0] = [1, 50, 7, 900, 3]
     pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
-    graph = Adjacency(5, pairs, rng.random((5, 11)) + 1)
+    graph = Adjacency(5, pairs, rng.random((5, 11)) + 1, rng.random((5, 2, 67)) + 1)
     cues = features(graph, sums)
     assert cues.shape == (5, len(CUES))
     assert np.isfinite(cues).all()
     swap = np.array([4, 3, 2, 1, 0])
     order = np.array(sorted(range(5), key=lambda i: sorted(swap[pairs[i]].tolist())))
-    turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order])
+    turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order], graph.beside[order, ::-1])
     assert np.allclose(features(turned, sums[swap]), cues[order])
     assert ((difference(graph, sums) >= 0) & (difference(graph, sums) <= 1)).all()
+
+
+def test_a_perceptron_by_hand():
+    hidden = np.array([[0.5, 0.0], [1.0, -2.0], [0.0, 1.0]])
+    net = Perceptron(np.array([1.0, 0.0]), np.array([2.0, 1.0]), hidden, np.array([0.1, 1.0, -1.0, 3.0, 4.0]))
+    found = net.log_odds(np.array([[3.0, -1.0], [1e9, 0.0], [13.0, 0.0]]))
+    by_hand = 0.1 + 1 * 1 - 1 * -1 + 3 * math.tanh(0.5 + 1) + 4 * math.tanh(-2 - 1)
+    assert found[0] == pytest.approx(by_hand)
+    assert found[1] == found[2] == pytest.approx(0.1 + 6 + 3 * math.tanh(6.5) + 4 * math.tanh(-12))  # cut off at 6
 
 
 def test_four_quarters_are_four_regions_whichever_way_up():

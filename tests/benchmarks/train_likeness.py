@@ -4,39 +4,59 @@ FOLDER is BSDS500 with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``. P
 ``segment/spatial/likeness_weights.py``.
 
 The probability that a person gives two pixels, one from each of two regions, the same segment, averaged over the
-people who drew the image, is what a logistic function of the cues is fitted to. The pairs are those that merging meets
-on its way: first with weights that follow the recipe "boundary strength plus Hellinger distance", then with those just
-learned, three times over. A pair counts with (its smaller region's share of the image) ** 0.4.
+people who drew the image, is what a perceptron with one hidden layer is fitted to. The pairs are those that merging
+meets on its way: first by the recipe "boundary strength plus Hellinger distance", then by the perceptron just learned,
+three times over. A pair counts with (its smaller region's share of the image) ** 0.4.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from quality import SOURCES, human_segmentations
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from segment.evidence import gather_evidence
 from segment.grouping import fine_regions
 from segment.image import Image
 from segment.spatial.adjacency import Adjacency
-from segment.spatial.likeness import CUES, features, stage_of
-from segment.spatial.likeness_weights import STAGES
+from segment.spatial.likeness import CUES, features
 from segment.spatial.merging import merge_regions
+from segment.spatial.perceptron import FARTHEST, Perceptron
 
 Floats = NDArray[np.float64]
 
+_HEAD = '''\
+"""What the cues of likeness weigh, as tests/benchmarks/train_likeness.py learned it from BSDS500."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segment.spatial.perceptron import Perceptron
+
+__all__ = ["LIKENESS"]
+
+# fmt: off
+LIKENESS = Perceptron('''
 _ROUNDS = 3
 _POWER = 0.4
-_PAIRS = 40  # pairs kept of each step of merging
+_PAIRS = 80  # pairs kept of each step of merging
+_SHARE = 0.25  # of the regions are merged in one step
+_HIDDEN = 16  # units to begin with; those that the decay leaves with a weight below _LEAST are dropped
+_LEAST = 1e-3
+_EPOCHS = 12
+_BATCH = 1024
+_RATE = 0.01  # of the first steps; it falls to 0 along half a cosine
+_DECAY = 0.003  # of all weights but those that are added
+_FALL, _FALL_SQUARES = 0.9, 0.999  # what is left of the past in the means of slopes and of their squares
 
 
 @dataclass(frozen=True)
@@ -51,73 +71,78 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of regions: their cues, the share of people who join them, how much they count, and the stage."""
+    """Pairs of regions: their cues, the share of people who join them, and how much they count."""
 
     cues: Floats
     joined: Floats
     weights: Floats
-    stages: NDArray[np.intp]
 
 
 def main() -> int:
     """Learn from the training images and print the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="BSDS500")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     given = parser.parse_args()
     if given.folder is None:
         print(SOURCES, file=sys.stderr)
         return 2
-    weights = learn(list(lessons(given.folder)))
-    rows = ",\n".join("        [" + ", ".join(f"{value:.4g}" for value in row) + "]" for row in weights)
-    print(f"WEIGHTS = np.array(\n    [\n{rows},\n    ]\n)")
+    with Parallel(n_jobs=given.jobs) as parallel:
+        paths = sorted((given.folder / "images" / "train").glob("*.jpg"))
+        images = parallel(delayed(lesson)(given.folder, path) for path in paths)
+        print(text_of(learn(images, parallel)))
     return 0
 
 
-def lessons(folder: Path) -> Iterator[Lesson]:
-    """The training images."""
-    for path in sorted((folder / "images" / "train").glob("*.jpg")):
-        image = Image.from_array(np.asarray(PilImage.open(path)))
-        evidence = gather_evidence(image, seed=0)
-        labels, n = fine_regions(evidence, image.valid)
-        drawn = human_segmentations(folder, "train", path.stem)
-        sums = evidence.sums(labels, n)
-        counts = []
-        for person in drawn:
-            _, segment = np.unique(person, return_inverse=True)
-            k = int(segment.max()) + 1
-            counts.append(np.bincount(labels.ravel() * k + segment.ravel(), minlength=n * k).reshape(n, k))
-        yield Lesson(evidence.borders(labels, n), np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn))
+def text_of(found: Perceptron) -> str:
+    """The module that holds a perceptron."""
+    lines = [_HEAD]
+    for name in ("centres", "spreads", "hidden", "outer"):
+        values = getattr(found, name)
+        numbers = ", ".join(f"{value:.4g}" for value in values.ravel())
+        shaped = f".reshape(-1, {values.shape[1]})" if values.ndim > 1 else ""
+        lines += [f"    {name}=np.array(", "        ["]
+        lines += [f"            {line}" for line in textwrap.wrap(numbers, 108, break_on_hyphens=False)]
+        lines += ["        ]", f"    ){shaped},"]
+    return "\n".join([*lines, ")", "# fmt: on"])
 
 
-def learn(images: list[Lesson]) -> Floats:
-    """The weights (stages, 1 + cues)."""
+def lesson(folder: Path, path: Path) -> Lesson:
+    """What a training image teaches."""
+    image = Image.from_array(np.asarray(PilImage.open(path)))
+    evidence = gather_evidence(image, seed=0)
+    labels, n = fine_regions(evidence, image.valid)
+    drawn = human_segmentations(folder, "train", path.stem)
+    sums = evidence.sums(labels, n)
+    counts = []
+    for person in drawn:
+        _, segment = np.unique(person, return_inverse=True)
+        k = int(segment.max()) + 1
+        counts.append(np.bincount(labels.ravel() * k + segment.ravel(), minlength=n * k).reshape(n, k))
+    return Lesson(evidence.borders(labels, n), np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn))
+
+
+def learn(images: list[Lesson], parallel: Parallel) -> Perceptron:
+    """The perceptron that judges cues."""
     rng = np.random.default_rng(0)
-    cost: Callable[[Floats, int], Floats] = _recipe
+    found: Perceptron | None = None
     pools: list[Pairs] = []
-    weights = np.zeros(0)
     for _ in range(_ROUNDS):
-        met = [pairs for image in images for pairs in _meet(image, cost, rng)]
+        seeds = rng.spawn(len(images))
+        met = parallel(delayed(_meet)(image, found, seed) for image, seed in zip(images, seeds, strict=True))
         pools = [*pools[-1:], _united(met)]
-        weights = _fitted(_united(pools))
-        cost = _learned(weights)
-    return weights
+        found = _fitted(_united(pools), rng)
+    assert found is not None
+    return found
 
 
-def _recipe(cues: Floats, n_regions: int) -> Floats:
+def _recipe(cues: Floats) -> Floats:
     strength = cues[:, :3].sum(axis=1) / 3 + cues[:, CUES.index("light 1")] + cues[:, CUES.index("light 4")]
     return (strength + cues[:, CUES.index("hellinger 32")]) * np.exp(0.1 * cues[:, CUES.index("smaller area")])
 
 
-def _learned(weights: Floats) -> Callable[[Floats, int], Floats]:
-    def cost(cues: Floats, n_regions: int) -> Floats:
-        row = weights[stage_of(n_regions)]
-        return 1 / (1 + np.exp(row[0] + cues @ row[1:]))
-
-    return cost
-
-
-def _meet(image: Lesson, cost: Callable[[Floats, int], Floats], rng: np.random.Generator) -> list[Pairs]:
-    """The pairs that merging by a cost meets."""
+def _meet(image: Lesson, found: Perceptron | None, rng: np.random.Generator) -> Pairs:
+    """The pairs that merging meets by what was found so far, first by the recipe."""
     met = []
 
     def watched(adjacency: Adjacency, sums: Floats) -> Floats:
@@ -129,33 +154,62 @@ def _meet(image: Lesson, cost: Callable[[Floats, int], Floats], rng: np.random.G
         joined = (shares[low, image.n_cues :] * shares[high, image.n_cues :]).sum(axis=1) / image.n_people
         smaller = np.minimum(sums[low, 0], sums[high, 0]) / sums[:, 0].sum()
         weights = smaller**_POWER * len(cues) / (len(kept) * n)
-        met.append(Pairs(cues[kept], joined, weights, np.full(len(kept), stage_of(n))))
-        return cost(cues, n)
+        met.append(Pairs(cues[kept], joined, weights))
+        return _recipe(cues) if found is None else 1 / (1 + np.exp(found.log_odds(cues)))
 
-    merge_regions(image.adjacency, image.sums, watched)
-    return met
+    merge_regions(image.adjacency, image.sums, watched, share=_SHARE)
+    return _united(met)
 
 
 def _united(parts: list[Pairs]) -> Pairs:
-    return Pairs(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("cues", "joined", "weights", "stages"))
-    )
+    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("cues", "joined", "weights")))
 
 
-def _fitted(pairs: Pairs) -> Floats:
-    """Logistic regression in each stage; a pair that half of the people join counts half for either answer."""
-    rows = []
-    for stage in range(len(STAGES) + 1):
-        own = pairs.stages == stage
-        scaler = StandardScaler().fit(pairs.cues[own], sample_weight=pairs.weights[own])
-        cues = scaler.transform(pairs.cues[own])
-        joined, weights = pairs.joined[own], pairs.weights[own] / pairs.weights[own].mean()
-        model = LogisticRegression(C=1000 / len(cues), max_iter=300)
-        answers = np.repeat([1, 0], len(cues))
-        model.fit(np.concatenate([cues, cues]), answers, np.concatenate([weights * joined, weights * (1 - joined)]))
-        slopes = model.coef_[0] / scaler.scale_
-        rows.append([model.intercept_[0] - slopes @ scaler.mean_, *slopes])
-    return np.array(rows)
+def _fitted(pairs: Pairs, rng: np.random.Generator) -> Perceptron:
+    """Fit by steps down the slope of the cross-entropy (Adam: Kingma & Ba 2015, ICLR)."""
+    centres = np.average(pairs.cues, axis=0, weights=pairs.weights)
+    spreads = np.sqrt(np.average((pairs.cues - centres) ** 2, axis=0, weights=pairs.weights)) + 1e-9
+    cues = np.clip((pairs.cues - centres) / spreads, -FARTHEST, FARTHEST)
+    weights = pairs.weights / pairs.weights.mean()
+    d = cues.shape[1]
+    hidden = np.concatenate([np.zeros((1, _HIDDEN)), rng.normal(0, d**-0.5, (d, _HIDDEN))])
+    free = np.concatenate([hidden.ravel(), np.zeros(1 + d), rng.normal(0, 0.3, _HIDDEN)])
+    slope_mean, slope_square = np.zeros_like(free), np.zeros_like(free)
+    n_batches = len(cues) // _BATCH
+    for step in range(_EPOCHS * n_batches):
+        if step % n_batches == 0:
+            batches = np.array_split(rng.permutation(len(cues)), n_batches)
+        batch = batches[step % n_batches]
+        slopes = _slopes(cues[batch], pairs.joined[batch], weights[batch], free)
+        slope_mean += (1 - _FALL) * (slopes - slope_mean)
+        slope_square += (1 - _FALL_SQUARES) * (slopes**2 - slope_square)
+        usual = np.sqrt(slope_square / (1 - _FALL_SQUARES ** (step + 1))) + 1e-8
+        rate = _RATE * (1 + np.cos(np.pi * step / (_EPOCHS * n_batches))) / 2
+        free -= rate * slope_mean / (1 - _FALL ** (step + 1)) / usual
+    hidden, outer = _parted(free, d)
+    kept = np.abs(outer[1 + d :]) > _LEAST
+    return Perceptron(centres, spreads, hidden[:, kept], np.concatenate([outer[: 1 + d], outer[1 + d :][kept]]))
+
+
+def _parted(free: Floats, d: int) -> tuple[Floats, Floats]:
+    """Weights in one row as those of the hidden units (1 + d, h) and of the answer (1 + d + h,)."""
+    hidden, outer = np.split(free, [(1 + d) * _HIDDEN])
+    return hidden.reshape(1 + d, _HIDDEN), outer
+
+
+def _slopes(cues: Floats, joined: Floats, weights: Floats, free: Floats) -> Floats:
+    """By how much the cross-entropy, and what keeps weights small, rise with each weight."""
+    d = cues.shape[1]
+    hidden, outer = _parted(free, d)
+    units = np.tanh(hidden[0] + cues @ hidden[1:])
+    alike = outer[0] + cues @ outer[1 : 1 + d] + units @ outer[1 + d :]
+    error = (1 / (1 + np.exp(-alike)) - joined) * weights / len(cues)
+    behind = error[:, None] * outer[1 + d :] * (1 - units**2)
+    to_hidden = np.concatenate([behind.sum(axis=0)[None], cues.T @ behind])
+    to_outer = np.concatenate([[error.sum()], error @ cues, error @ units])
+    to_hidden[1:] += _DECAY * hidden[1:]
+    to_outer[1:] += _DECAY * outer[1:]
+    return np.concatenate([to_hidden.ravel(), to_outer])
 
 
 if __name__ == "__main__":
