@@ -29,6 +29,11 @@ __all__ = ["Modelled", "model_classes"]
 
 Floats = NDArray[np.float64]
 
+_USUALLY = SegmentConfig()
+# How labels are cleaned up where strengths of the shrinkage are judged by them: classes are not to depend on how the result
+# is cleaned up.
+_CLEAN_UP = {"radius": _USUALLY.smooth_radius, "min_region": _USUALLY.min_region, "max_hole": _USUALLY.max_hole}
+
 
 @dataclass(frozen=True)
 class Modelled:
@@ -96,7 +101,7 @@ def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: 
             *(fit, cells, space, images),
             n_classes=selection.chosen,
             smoothness=config.smoothness,
-            clean_up={"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole},
+            clean_up=_CLEAN_UP,
             init=_init(space, config, selection.n_components),
             seed=config.seed,
         )

@@ -83,10 +83,10 @@ def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: n
         np.testing.assert_allclose(model.covariances[order], whole.covariances[other], rtol=0.1, atol=0.1)
 
 
-def picture(rng: np.random.Generator) -> np.ndarray:
+def picture(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
     truth = np.repeat([0, 1, 2], 40)[None].repeat(80, axis=0)
     colours = np.array([[60, 60, 60], [120, 140, 150], [200, 180, 120]])
-    return np.clip(colours[truth] + rng.normal(0, 12, (80, 120, 3)), 0, 255).astype(np.uint8)
+    return np.clip(colours[truth] + rng.normal(0, noise, (80, 120, 3)), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,17 @@ def test_a_given_strength_is_kept_and_many_images_share_one(rng: np.random.Gener
     assert given_.prior.strength == pytest.approx(2 * 80 * 120 / 3)
     fitted = segment.fit_classes([picture(rng), picture(rng)], k=3)
     assert fitted.n_classes == 3
+
+
+def test_how_labels_are_cleaned_up_changes_no_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+
+    def judged(labels: np.ndarray, *_: object) -> float:
+        heard.append(labels)
+        return 1.0
+
+    monkeypatch.setattr("segment.strength.normalized_cut", judged)
+    for clean_up in ({}, {"smooth_radius": 0, "min_region": 0, "max_hole": 0}):
+        segment.segment_image(picture(np.random.default_rng(0), noise=60), k=3, **clean_up)
+    for usual, bare in zip(heard[:3], heard[3:], strict=True):
+        np.testing.assert_array_equal(usual, bare)

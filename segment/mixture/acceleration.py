@@ -72,6 +72,7 @@ def coordinates(model: MixtureModel) -> Floats:
     Behind them come the logarithms of the degrees of freedom and the log odds of noise, where there are any.
     """
     values, vectors = np.linalg.eigh(model.covariances)
+    values = np.maximum(values, np.finfo(float).tiny)  # rounding may leave 0 beside huge ones
     logarithms = (vectors * np.log(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     log_weights = np.log(np.maximum(model.weights, _SMALLEST))
     degrees = np.log(model.degrees_of_freedom)
