@@ -30,8 +30,8 @@ __all__ = ["Modelled", "model_classes"]
 Floats = NDArray[np.float64]
 
 _USUALLY = SegmentConfig()
-# How labels are cleaned up where strengths of the shrinkage are judged by them: classes are not to depend on how the result
-# is cleaned up.
+# How labels are cleaned up where strengths of the shrinkage are judged by them: how the result is cleaned up is not to
+# change the classes.
 _CLEAN_UP = {"radius": _USUALLY.smooth_radius, "min_region": _USUALLY.min_region, "max_hole": _USUALLY.max_hole}
 
 
