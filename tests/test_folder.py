@@ -222,11 +222,15 @@ def die_of(task: str) -> str:
 
 
 def test_a_worker_that_dies_takes_no_other_image_with_it(tmp_path: Path) -> None:
-    tasks = ["a", "b", "killed", "c", f"once:{tmp_path}/mark", *"defgh"]
     crew: Crew[str, str] = Crew(die_of, n_workers=2)
-    found = dict(crew.perform(iter(tasks)))
-    assert isinstance(found.pop("killed"), Lost)
-    assert found == {task: task for task in tasks if task != "killed"}
+    # In one run, a task that dies only once may be under way when the other dies, and meet its own end when alone.
+    for deadly in ("killed", f"once:{tmp_path}/mark"):
+        tasks = ["a", "b", deadly, *"cdefgh"]
+        found = dict(crew.perform(iter(tasks)))
+        if deadly == "killed":
+            assert isinstance(found.pop(deadly), Lost)
+            tasks.remove(deadly)
+        assert found == {task: task for task in tasks}
     assert crew.under_way == {}
 
 
