@@ -147,7 +147,7 @@ class CoherentLabels:
         self._model, self._groups, self._space = model, groups, space
         self._rows, self._columns = (nearest(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
         self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
-        self._odds: list[Upsampled] = []
+        self._odds: Upsampled | None = None  # where the copy is the image, nothing is left to decide
         if model.n_components == 0:
             return
         field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
@@ -157,7 +157,7 @@ class CoherentLabels:
             cv2 = load_cv2()
             window = np.ones((3, 3), dtype=np.uint8)
             self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0  # decided later
-            self._odds = [Upsampled(field.agreement(q), shape)]
+            self._odds = Upsampled(field.agreement(q), shape)
 
     def of(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
         """Label 1..k of each pixel, 0 where it is not valid: (h, w), uint8.
@@ -173,10 +173,10 @@ class CoherentLabels:
         labels = self._labels.take(across, axis=1).take(down, axis=0)
         if not image.valid.all():
             labels[~image.valid] = 0
-        for odds in self._odds:
+        if self._odds is not None:
             where = np.flatnonzero((labels == 0) & image.valid)
             if len(where):
-                self._decide(labels.reshape(-1), where, image, odds, row, column)
+                self._decide(labels.reshape(-1), where, image, self._odds, row, column)
         return labels
 
     def _decide(

@@ -169,7 +169,7 @@ class SegmentConfig:
     shrinkage: float | str = _setting(
         "auto",
         "Mixture",
-        "Pull of covariances towards the pooled one, in mean class sizes. 0 is none; auto 0.75, 1.5 or 3 by borders.",
+        "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75, 1.5 or 3.",
         high=1000,
         choices=("auto",),
         kind=float,
@@ -296,5 +296,5 @@ def settings() -> tuple[Setting, ...]:
 
 
 def _described(item: Field[Any]) -> Setting:
-    about = {**item.metadata, "option": item.metadata["option"] or "--" + item.name.replace("_", "-")}
-    return Setting(name=item.name, default=item.default, **about)
+    option = item.metadata["option"] or "--" + item.name.replace("_", "-")
+    return Setting(**{**item.metadata, "name": item.name, "default": item.default, "option": option})

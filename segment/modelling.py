@@ -94,11 +94,14 @@ def model_classes(
 def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
-    shrinkage = USUAL if config.shrinkage == "auto" else float(config.shrinkage)
+    shrinkage = _first_shrinkage(config)
     fit, unfinished = _fit(counted, space, selection.n_components, config, shrinkage)
     if _is_open(config) and selection.n_components:
         chosen = choose_shrinkage(
-            *(fit, cells, space, images),
+            fit,
+            cells,
+            space,
+            images,
             n_classes=selection.chosen,
             smoothness=config.smoothness,
             clean_up=_CLEAN_UP,
@@ -130,9 +133,8 @@ def _adapted(
         fit = unchanged(start.mixture, cells)
         worth = float(fit.finish.log_likelihoods[-1])
         return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
-    shrinkage = USUAL if config.shrinkage == "auto" else float(config.shrinkage)
     counted = _counted(cells, space, images, config, selection)
-    fit, unfinished = _fit(counted, space, n, config, shrinkage, start.mixture)
+    fit, unfinished = _fit(counted, space, n, config, _first_shrinkage(config), start.mixture)
     mixture, worth = _coherent(fit, cells, start.groups, space, images, config)
     return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
 
@@ -190,6 +192,11 @@ def _counted(
         settings: dict[str, Any] = {"covariance_type": config.covariance_type, "seed": config.seed}
         worth = choose_classes(cells, space, images, (k, k), **settings).n_effective
     return cells.weighing(worth)
+
+
+def _first_shrinkage(config: SegmentConfig) -> float:
+    """The strength asked for; where it is to be chosen, the one to begin with."""
+    return USUAL if config.shrinkage == "auto" else float(config.shrinkage)
 
 
 def _is_open(config: SegmentConfig) -> bool:

@@ -10,7 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from segment._opencv import load_cv2
 from segment.class_models.checks import PREPROCESSING
@@ -138,8 +138,7 @@ def finish(
     if whole is not None:
         raw = whole.paint(label_cells(found.mixture, cells, found.groups, least=least))
     elif config.has_field:
-        of = (found.mixture, found.groups, space, copy, working.valid.shape)
-        raw = CoherentLabels(*of, smoothness=config.smoothness).of(working)
+        raw = _coherent(found, space, working, copy, config)
         if config.reject:
             raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
     else:
@@ -167,6 +166,15 @@ def finish(
         config=config,
         class_model=class_model,
     )
+
+
+def _coherent(
+    found: Modelled, space: FeatureSpace, working: Image, copy: Image, config: SegmentConfig
+) -> NDArray[np.uint8]:
+    """The labels by the random field, which is solved on the copy."""
+    shape = working.valid.shape
+    field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
+    return field.of(working)
 
 
 def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:

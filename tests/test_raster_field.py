@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from raster_files import read, write
 
 import segment
 from segment.coherence import working_copy
@@ -14,10 +15,7 @@ from segment.config import SegmentConfig
 from segment.rasters.source import open_raster, rasterio_settings
 from segment.rasters.working import assembled, copied_block, copy_blocks
 
-rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
-
 SIZE = (130, 170)
-PLACE = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000)}
 SETTINGS = {"k": 3, "n_init": 2, "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
 
 
@@ -46,22 +44,6 @@ KINDS: dict[str, Any] = {
     "5 bands of 16 bits": lambda scene: np.dstack([scene, scene[..., :1]]),
     "5 bands of 8 bits": lambda scene: (np.dstack([scene, scene[..., :1]]) // 16).astype(np.uint8),
 }
-
-
-def write(path: Path, pixels: np.ndarray, valid: np.ndarray | None = None) -> Path:
-    bands = pixels if pixels.ndim == 3 else pixels[..., None]
-    size = {"height": bands.shape[0], "width": bands.shape[1], "count": bands.shape[2], "dtype": bands.dtype}
-    how = {"photometric": "RGB" if bands.shape[2] == 3 else "MINISBLACK", **PLACE, **size}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", driver="GTiff", **how) as file:
-        file.write(np.moveaxis(bands, -1, 0))
-        if valid is not None:
-            file.write_mask(valid)
-    return path
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as file:
-        return file.read(1)
 
 
 def image_of(pixels: np.ndarray, valid: np.ndarray | None = None) -> segment.Image:

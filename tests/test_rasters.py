@@ -19,6 +19,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from raster_files import PLACE, rasterio, read, write
 
 import segment
 from segment.cli.main import main
@@ -31,11 +32,8 @@ from segment.rasters.collecting import ColourSum, TileColours, joined
 from segment.rasters.tree import Tree
 from segment.rasters.windows import Window, in_order, tiles
 
-rasterio = pytest.importorskip("rasterio", reason="rasters need rasterio")
-
 NO_CLEAN_UP = {"n_init": 2, "spatial": "none", "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
 SIZE = (130, 170)
-PLACE = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000)}
 
 
 @pytest.fixture
@@ -44,23 +42,6 @@ def scene(rng: np.random.Generator) -> np.ndarray:
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     near = np.stack([rows / SIZE[0], columns / SIZE[1], 0.5 + 0.5 * np.sin(rows / 9) * np.cos(columns / 13)], axis=-1)
     return np.clip(30 + 190 * near + rng.normal(0, 9, (*SIZE, 3)), 0, 255).astype(np.uint8)
-
-
-def write(path: Path, pixels: np.ndarray, **how: Any) -> Path:
-    bands = pixels if pixels.ndim == 3 else pixels[..., None]
-    how = {"photometric": "RGB" if bands.shape[2] in (3, 4) else "MINISBLACK", **PLACE, **how}
-    mask = how.pop("mask", None)
-    size = {"height": bands.shape[0], "width": bands.shape[1], "count": bands.shape[2], "dtype": bands.dtype}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", driver="GTiff", **size, **how) as file:
-        file.write(np.moveaxis(bands, -1, 0))
-        if mask is not None:
-            file.write_mask(mask)
-    return path
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as file:
-        return file.read(1)
 
 
 def read_anywhere(path: Path) -> np.ndarray:
@@ -124,7 +105,7 @@ def test_masks_alpha_and_nan_have_no_label(tmp_path: Path, scene: np.ndarray, wa
         how = {"mask": valid}
     elif way == "alpha":
         pixels = np.dstack([scene, np.where(valid, 255, 0).astype(np.uint8)])
-        how = {"alpha": "yes"}
+        how = {"alpha": "yes", "photometric": "RGB"}
     else:
         pixels = np.where(valid[..., None], scene / 255, np.nan).astype(np.float32)
     source = write(tmp_path / "a.tif", pixels, **how)

@@ -7,17 +7,13 @@ from typing import Any, Generic, TypeVar
 
 from segment.batch.workers import Crew, Lost, n_cores
 from segment.cluster.connection import Cluster
-from segment.cluster.errands import Late
+from segment.cluster.errands import Late, same
 from segment.cluster.flight import Flight, Killed
 
 __all__ = ["AnyCrew", "ClusterCrew", "crew_of"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-def _same(task: Task) -> Task:
-    return task
 
 
 class ClusterCrew(Generic[Task, Result]):
@@ -44,7 +40,7 @@ class ClusterCrew(Generic[Task, Result]):
         cluster: Cluster,
         *,
         at_once: int = 0,
-        again: Callable[[Task], Task] = _same,
+        again: Callable[[Task], Task] = same,
         timeout: float = 0.0,
     ) -> None:
         self._do = do
@@ -108,7 +104,7 @@ def crew_of(
     *,
     cluster: Cluster | None,
     n_workers: int,
-    again: Callable[[Any], Any] = _same,
+    again: Callable[[Any], Any] = same,
     timeout: float = 0.0,
 ) -> AnyCrew:
     """Those who do tasks, at most `n_workers` at a time; 0 for one on each core, or each thread of the cluster."""

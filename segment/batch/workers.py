@@ -53,8 +53,7 @@ def n_cores() -> int:
 class Crew(Generic[Task, Result]):
     """Worker processes for a function.
 
-    They are joblib's, so `backend` can be any that joblib knows. Workers ignore Ctrl-C, which is for the parent process
-    to handle, and end when it ends.
+    They are joblib's. Workers ignore Ctrl-C, which is for the parent process to handle, and end when it ends.
 
     Parameters
     ----------
@@ -66,7 +65,6 @@ class Crew(Generic[Task, Result]):
     timeout : float, seconds
         A task that takes longer is lost: Overtime is raised in it, and a worker that does not react to that is killed
         5 s later. 0 is no limit.
-    backend : str
     """
 
     def __init__(
@@ -76,12 +74,10 @@ class Crew(Generic[Task, Result]):
         n_workers: int,
         again: Callable[[Task], Task] = lambda task: task,
         timeout: float = 0.0,
-        backend: str = "loky",
     ) -> None:
         if n_workers < 1:
             raise SettingsError(f"jobs (--jobs): a whole number of at least 1; got {n_workers}.")
         self._n_workers = n_workers
-        self._backend = backend
         self._again = again
         self._do = _Duty(do, os.getpid(), str(Path.cwd()), max(1, n_cores() // n_workers), timeout)
         self.under_way: dict[int, Task] = {}
@@ -124,7 +120,7 @@ class Crew(Generic[Task, Result]):
         calls = (delayed(self._do)(number, task) for number, task in tasks)
         with warnings.catch_warnings(), undisturbed():
             warnings.simplefilter("ignore")  # of workers that were stopped or replaced: handled here
-            with parallel_config(self._backend, n_jobs=n_jobs, inner_max_num_threads=1):
+            with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
                 results = Parallel(
                     return_as="generator_unordered",
                     batch_size=1,

@@ -167,8 +167,8 @@ def _fitted_with_field(
         colours, notes = _counted(crew, raster, tile, config, tell).cells()
         least = rejection_threshold(found.mixture, colours, config.reject)
     tell("solving the random field")
-    of = (found.mixture, found.groups, space, copy, (raster.height, raster.width))
-    field = CoherentLabels(*of, smoothness=config.smoothness)
+    shape = (raster.height, raster.width)
+    field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
     return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
 
 
