@@ -17,6 +17,7 @@ from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
 from segment.errors import SettingsError
 from segment.image import Image
+from segment.loader import Loaded
 from segment.mixture.fitting import unchanged
 from segment.mixture.selection import Selection
 from segment.modelling import Modelled
@@ -116,7 +117,7 @@ def apply_classes(
         If a setting is unknown, out of its range, or one of the fit.
     """
     config = _for_model(model, config, given)
-    tell = Stopwatch(tell)
+    tell = Stopwatch(tell, source.begin if isinstance(source, Loaded) else None)
     tell("reading")
     image = model.rescaled(read_image(source, config))
     tell("preprocessing")

@@ -1,6 +1,7 @@
 """Read image files: file -> Image.
 
 The file's first bytes choose the decoder, never its name. Whatever a decoder raises becomes one `ImageError` here.
+Nothing here needs NumPy: while it and the other stages are being loaded, a picture can be decoded.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.errors import ImageError, SegmentError, shown
-from segment.image import Image
 
-__all__ = ["load_image", "load_stream"]
+if TYPE_CHECKING:
+    from segment.image import Image
+
+__all__ = ["Loaded", "load_image", "load_stream"]
 
 _SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\xff\xd8\xff",), "pillow", "decode_jpeg"),
@@ -44,6 +47,26 @@ _KINDS = (
 
 _ONE_AT_A_TIME = threading.Lock()
 """Pillow's switch for truncated files, Python's warning filters and file descriptor 2 belong to the whole process."""
+
+
+@dataclass(frozen=True)
+class Loaded(os.PathLike[str]):
+    """The path of a file whose image is there already, for whoever takes a path.
+
+    Attributes
+    ----------
+    path : str
+    image : Image
+    begin : float
+        When reading began, by :func:`time.perf_counter`.
+    """
+
+    path: str
+    image: Image
+    begin: float
+
+    def __fspath__(self) -> str:
+        return self.path
 
 
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, allow_truncated: bool = False) -> Image:

@@ -35,14 +35,18 @@ class Stopwatch:
     ----------
     tell : callable
         Called with every name.
+    begin : float, optional
+        When the first stage began, by :func:`time.perf_counter`, if that was before it is named here.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], None], begin: float | None = None) -> None:
         self._tell = tell
+        self._begin = begin
         self._begun: list[tuple[str, float]] = []
 
     def __call__(self, stage: str) -> None:
-        self._begun.append((stage, time.perf_counter()))
+        begin, self._begin = self._begin, None
+        self._begun.append((stage, time.perf_counter() if begin is None else begin))
         self._tell(stage)
 
     @property

@@ -21,7 +21,7 @@ from segment.config import SegmentConfig
 from segment.errors import shown
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
-from segment.loader import load_image, load_stream
+from segment.loader import Loaded, load_image, load_stream
 from segment.mixture.cells import Cells
 from segment.modelling import Modelled, model_classes
 from segment.origin import Origin, Stopwatch
@@ -74,7 +74,7 @@ def segment_image(
         If a setting is unknown or out of its range.
     """
     config = _configured(config, settings, start)
-    tell = Stopwatch(tell)
+    tell = Stopwatch(tell, source.begin if isinstance(source, Loaded) else None)
     tell("reading")
     image = read_image(source, config)
     if start is not None:
@@ -193,6 +193,8 @@ def name_of(source: object) -> str:
 
 def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], config: SegmentConfig) -> Image:
     """The image of a file, a stream, an array or itself."""
+    if isinstance(source, Loaded):
+        return source.image
     if isinstance(source, (str, PathLike)):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(load_cv2)  # all later stages need it, and loading it takes as long as decoding, which does not

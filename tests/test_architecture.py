@@ -29,11 +29,12 @@ HEAVY = {
     "dask",
 }
 
-COMMON = {"errors", "georeference", "image", "_opencv", "palette", "mark"}
+COMMON = {"errors", "georeference", "image", "_opencv", "threads", "palette", "mark"}
 # What each room may import of this package. A new module needs a place here.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "_opencv": {"errors"},
+    "threads": {"_opencv"},
     "georeference": set(),
     "image": {"errors", "georeference"},
     "palette": {"_opencv", "errors"},
@@ -45,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "saving": {"products", "writer"},
     "config": {"errors", "setting", "products", "rules"},
     "mixture": {"errors", "mixture"},
-    "spatial": {"errors", "_opencv", "spatial"},
+    "spatial": {"errors", "_opencv", "threads", "spatial"},
     "decoders": {"errors", "georeference", "image", "decoders"},
     # the stages
     "loader": COMMON | {"decoders"},
@@ -109,7 +110,7 @@ ROOMS["batch"] = {
     "batch",
     "regional",
 }
-ROOMS["batch"] |= {"", "mark", "_opencv", "alignment", "training", "report", "segmentation", "cluster"}
+ROOMS["batch"] |= {"", "mark", "_opencv", "loader", "alignment", "training", "report", "segmentation", "cluster"}
 ROOMS["cli"] = {
     "errors",
     "config",

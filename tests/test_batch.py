@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from segment.batch.jobs import run_job
 from segment.batch.planning import Job, plan
 from segment.config import SegmentConfig
 from segment.errors import ImageError, SettingsError
+from segment.loader import Loaded, load_image
+from segment.pipeline import segment_image
 
 CONFIG = SegmentConfig(k=2)
 
@@ -226,6 +229,19 @@ def test_a_job_writes_its_results(tmp_path: Path, picture: Path) -> None:
         (3, 60, (90, 140, 200)),
         (4, 84, (230, 220, 190)),
     ]
+
+
+def test_a_file_read_before_the_stages_are_loaded_counts_as_a_file(picture: Path) -> None:
+    image, begin = load_image(picture), time.perf_counter() - 100
+    result = segment_image(Loaded(str(picture), image, begin), k=4)
+    expected = segment_image(picture, k=4)
+    np.testing.assert_array_equal(result.label_image, expected.label_image)
+    assert result.image is image
+    assert (result.origin.source, result.origin.command) == (expected.origin.source, expected.origin.command)
+    (stage, seconds), *others = result.origin.seconds
+    assert stage == "reading"
+    assert seconds >= 100
+    assert max(seconds for _, seconds in others) < 100
 
 
 def test_a_failure_is_an_outcome_and_leaves_nothing(tmp_path: Path) -> None:

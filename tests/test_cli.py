@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -233,6 +234,18 @@ def test_the_number_of_threads_does_not_change_the_files(here: Path) -> None:
         assert (done.returncode, done.stderr) == (0, b"")
     assert tree(Path("by1")) == tree(Path("by2"))
     assert len(np.unique(labels("by1/p_labels.png"))) == 5
+
+
+def test_garbage_is_looked_for_rarely_in_a_process_of_its_own_alone(program: Program) -> None:
+    script = (
+        "import atexit, gc; from segment.cli.main import main; "
+        "atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 10_000)); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, check=True)
+    assert done.stdout.split()[-2:] == [b"100000", b"True"]
+    before = gc.get_threshold()
+    program("--version")
+    assert gc.get_threshold() == before
 
 
 def test_the_threads_of_opencv_do_not_change_the_files(program: Program) -> None:

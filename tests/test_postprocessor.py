@@ -456,7 +456,8 @@ class TestForms:
     def test_threads_do_not_matter(self, monkeypatch, threads):
         labels = np.tile(noisy(0.3), (4, 3))
         expected = slow_open_and_close(labels, 2)
-        monkeypatch.setattr(postprocessor, "n_threads", lambda: threads)
+        monkeypatch.setattr("segment.threads.n_threads", lambda: threads)
+        monkeypatch.setattr(postprocessor, "_TILE", 64)
         np.testing.assert_array_equal(open_and_close(labels, radius=2), expected)
 
     @pytest.mark.parametrize(("steps", "few"), [(0, 256), (1, 1), (3, 10**9)])

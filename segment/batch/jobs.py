@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from segment._opencv import load_cv2
 from segment.batch.inputs import Fingerprint, fingerprint
 from segment.batch.planning import Job
 from segment.config import SegmentConfig
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment.class_models.model import ClassModel
+    from segment.loader import Loaded
     from segment.segmentation import Segmentation
 
 __all__ = ["Outcome", "attempt_job", "attempted", "compare_job", "run_job"]
@@ -176,13 +181,14 @@ def _segmented(
     adapt: bool,
     like: ClassModel | None,
 ) -> Outcome:
-    from segment.classes import apply_classes
-    from segment.pipeline import segment_image
-
-    source = job.source if job.pipe_in is None else job.pipe_in
+    source = _source(job, config, tell)
     if model is None or adapt:
+        from segment.pipeline import segment_image
+
         result = segment_image(source, config, start=model, tell=tell)
     else:
+        from segment.classes import apply_classes
+
         result = apply_classes(model, source, config, tell=tell)
     if like is not None:
         from segment.alignment import align_classes
@@ -207,6 +213,26 @@ def _segmented(
     )
 
 
+def _source(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Loaded | BinaryIO:
+    """What to segment: the file, read while another thread loads what works on it, or the pipe."""
+    if job.pipe_in is not None:
+        return job.pipe_in
+    from segment.loader import Loaded, load_image
+
+    tell("reading")
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_load_stages)  # what cannot be loaded is said by the stage that needs it
+        image = load_image(job.source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+    return Loaded(os.fspath(job.source), image, begin)
+
+
+def _load_stages() -> None:
+    """Load all that segments an image: it takes as long as to decode a large one, and both can be done at once."""
+    import_module("segment.pipeline")
+    load_cv2()
+
+
 def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
     """How far the image is from what the classes that it shares come from; None where they are its own."""
     if shared is None:
@@ -228,9 +254,10 @@ def _about(result: Segmentation) -> dict[str, Any]:
 
 
 def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+    source = _source(job, config, tell)
     from segment.regional import segment_regions
 
-    found = segment_regions(job.source if job.pipe_in is None else job.pipe_in, config, tell=tell)
+    found = segment_regions(source, config, tell=tell)
     tell("writing")
     paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
     return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)

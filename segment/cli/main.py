@@ -18,6 +18,7 @@ from segment.batch.jobs import Outcome, compare_job, run_job
 from segment.batch.planning import Job, plan
 from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.folders import batch
+from segment.cli.garbage import collect_rarely
 from segment.cli.interruption import ended_by_sigterm, exit_code
 from segment.cli.options import (
     DEBUG,
@@ -253,7 +254,9 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
             stream.reconfigure(errors="backslashreplace")
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments = sys.argv[1:]
+        collect_rarely()
     try:
         with ended_by_sigterm():
             code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)

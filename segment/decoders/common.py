@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeVar
 
 from segment.errors import ImageError
 
-_Scalar = TypeVar("_Scalar", bound=np.generic)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_Scalar = TypeVar("_Scalar", bound="np.generic")
 
 __all__ = ["TRUNCATED_NOTE", "TruncatedError", "check_size", "frames_note", "stderr_closed", "upright"]
 

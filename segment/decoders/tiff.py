@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from segment.decoders.common import check_size, frames_note, stderr_closed, upright
 from segment.decoders.frames import FRAME_CAP, count_tiff_pages
 from segment.decoders.geotiff import read_georeference
-from segment.decoders.pillow import as_arrays, orientation, strict
+from segment.decoders.pillow import orientation, strict
+from segment.decoders.pixels import as_arrays
 from segment.decoders.tiff_deep import decode_deep, valid_data
 from segment.errors import ImageError
 from segment.image import Image

@@ -40,11 +40,27 @@ def spread(labels: Labels, undecided: Mask, steps: int) -> None:
     Every step decides the undecided pixels with a labelled 4-neighbour. It looks at all pixels at once while that
     decides many, and then only at those that the step before has reached.
     """
+    if steps and np.count_nonzero(undecided) * _FEW > labels.size:
+        steps = _spread_everywhere(labels, undecided, steps)
+    flat, open_ = labels.reshape(-1), undecided.reshape(-1)
+    one, none = labels.dtype.type(1), labels.dtype.type(np.iinfo(labels.dtype).max)
+    front, offsets = np.flatnonzero(open_), (-1, 1, -labels.shape[1], labels.shape[1])
+    while steps and front.size:
+        lowest = np.minimum.reduce([flat[front + offset] - one for offset in offsets])  # no label: the highest number
+        decided = front[lowest != none]
+        flat[decided] = lowest[lowest != none] + one
+        open_[decided] = False
+        beside = np.concatenate([decided + offset for offset in offsets])
+        front, steps = np.unique(beside[open_[beside]]), steps - 1
+
+
+def _spread_everywhere(labels: Labels, undecided: Mask, steps: int) -> int:
+    """The steps that decide many pixels; how many are left to do."""
     one, none = labels.dtype.type(1), labels.dtype.type(np.iinfo(labels.dtype).max)
     labels -= one  # unsigned: no label becomes the highest number
     fixed = none * ~undecided
     near, mask = np.empty_like(labels), np.empty(labels.shape, bool)
-    inner, done = (slice(1, -1), slice(1, -1)), np.count_nonzero(undecided)
+    inner, done = (slice(1, -1), slice(1, -1)), labels.size
     while steps and done * _FEW > labels.size:
         np.minimum(labels[:-2, 1:-1], labels[2:, 1:-1], out=near[inner])
         np.minimum(near[inner], labels[1:-1, :-2], out=near[inner])
@@ -53,15 +69,7 @@ def spread(labels: Labels, undecided: Mask, steps: int) -> None:
         np.minimum(labels[inner], near[inner], out=labels[inner])
         np.not_equal(near[inner], none, out=mask[inner])
         fixed[inner] |= np.multiply(mask[inner].view(np.uint8), none, out=near[inner])
-        done, steps = np.count_nonzero(mask[inner]), steps - 1
+        done, steps = int(np.count_nonzero(mask[inner])), steps - 1
     np.equal(fixed, 0, out=undecided)
-    flat, open_ = labels.reshape(-1), undecided.reshape(-1)
-    front, offsets = np.flatnonzero(open_), (-1, 1, -labels.shape[1], labels.shape[1])
-    while steps and front.size:
-        lowest = np.minimum.reduce([flat[front + offset] for offset in offsets])
-        decided = front[lowest != none]
-        flat[decided] = lowest[lowest != none]
-        open_[decided] = False
-        beside = np.concatenate([decided + offset for offset in offsets])
-        front, steps = np.unique(beside[open_[beside]]), steps - 1
     labels += one
+    return steps
