@@ -6,7 +6,7 @@ from types import ModuleType
 
 from segment.errors import DependencyError
 
-__all__ = ["load_cv2", "n_threads"]
+__all__ = ["load_cv2"]
 
 
 def load_cv2() -> ModuleType:
@@ -34,8 +34,3 @@ def load_cv2() -> ModuleType:
     set_log_level = getattr(module, "setLogLevel", None) or module.utils.logging.setLogLevel  # OpenCV 4, or 5
     set_log_level(0)  # silent
     return module
-
-
-def n_threads() -> int:
-    """How many threads a stage may use: as many as OpenCV, so that one call of its limits both."""
-    return max(1, int(load_cv2().getNumThreads()))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2, n_threads
+from segment._opencv import load_cv2
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace
 from segment.image import Image
@@ -20,8 +19,10 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.neighbours import NeighbourlyEM
 from segment.mixture.prior import Prior
 from segment.preprocessor import shrink, shrunk_shape
+from segment.spatial.edges import edge_strengths
 from segment.spatial.random_field import RandomField, carried, mean_field
 from segment.spatial.upsampling import Upsampled, nearest
+from segment.threads import side_by_side
 
 __all__ = ["WORKING", "CoherentLabels", "coherent_mixture", "coherent_posteriors", "working_copy", "working_shape"]
 
@@ -35,7 +36,6 @@ _ITERATIONS, _STILL = 12, 1e-3  # of the mean field: at most, and the mean chang
 _STEPS, _MOVE = 20, 1e-2  # of EM with the field
 _BLOCK = 2**16  # pixels decided at once
 _TINY = 1e-30  # a posterior below this is no stronger evidence
-_EDGE = 2.0  # deviations within a class that the smoothed colours change from pixel to pixel, at a strong edge
 
 
 def working_copy(image: Image, pixels: int = WORKING) -> Image:
@@ -90,7 +90,7 @@ def coherent_mixture(
         index = ColourIndex(copy)
         found = FeatureSpace(space.name, index.n_channels, index.black, index.white).cells(index.pixels)
         cells.append(found[copy.valid.reshape(-1)])
-        features = (found.means @ whiten).astype(np.float32).reshape(*copy.valid.shape, -1)
+        features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
         fields.append(_field(copy, features, smoothness))
     em = NeighbourlyEM(merge(*cells), model, prior)
     ends = np.cumsum([len(part) for part in cells])
@@ -100,10 +100,8 @@ def coherent_mixture(
         logs = _logs(pool(em.posteriors().T.astype(np.float64), groups)).T
         for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
             own = slice(ends[i] - len(cells[i]), ends[i])
-            planes = np.zeros((len(logs), *copy.valid.shape), dtype=np.float32)
-            planes[:, copy.valid] = logs[:, own]
-            q[i] = after = mean_field(planes, field, n_iter=1, start=q[i])
-            odds[:, own] = field.agreement(after)[:, copy.valid][groups]
+            q[i] = after = mean_field(_planes(logs[:, own], copy.valid), field, n_iter=1, start=q[i])
+            odds[:, own] = _at_valid(field.agreement(after), copy.valid)[groups]
         em.step(odds)
         if em.move < _MOVE:
             break
@@ -192,8 +190,7 @@ class CoherentLabels:
             down, across = np.divmod(where[at], image.width)
             flat[where[at]] = (evidence(at) + odds.at(down + row, across + column)).argmax(axis=1) + 1
 
-        with ThreadPoolExecutor(n_threads()) as threads:
-            list(threads.map(decide, range(0, len(where), _BLOCK)))
+        side_by_side(decide, range(0, len(where), _BLOCK))
 
 
 def coherent_posteriors(
@@ -249,14 +246,28 @@ def _solved(
         return np.concatenate([_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
 
     values = ColourIndex(copy).gatherer(known)(np.arange(copy.valid.size))
-    logs = np.ascontiguousarray(values[:, :k].T).reshape(k, *copy.valid.shape)
-    features = np.ascontiguousarray(values[:, k:]).reshape(*copy.valid.shape, -1)
+    planes = np.ascontiguousarray(values.T).reshape(-1, *copy.valid.shape)
+    logs, features = planes[:k], planes[k:]
     if smoothness_map is not None:
         cv2 = load_cv2()
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     field = _field(copy, features, smoothness, smoothness_map)
     return field, mean_field(logs, field, n_iter=_ITERATIONS, tol=_STILL)
+
+
+def _planes(values: Planes, valid: NDArray[np.bool_]) -> Planes:
+    """Values of the n valid pixels, (k, n), in their places: (k, h, w), 0 elsewhere."""
+    if valid.all():
+        return values.reshape(-1, *valid.shape)
+    planes = np.zeros((len(values), *valid.shape), dtype=np.float32)
+    planes[:, valid] = values
+    return planes
+
+
+def _at_valid(planes: Planes, valid: NDArray[np.bool_]) -> Planes:
+    """The values (k, n) of planes (k, h, w) at the valid pixels."""
+    return planes.reshape(len(planes), -1) if valid.all() else planes[:, valid]
 
 
 def _evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Planes:
@@ -275,22 +286,8 @@ def _logs(posteriors: NDArray[np.floating]) -> Planes:
 def _field(
     copy: Image, features: Planes, smoothness: float, smoothness_map: NDArray[np.generic] | None = None
 ) -> RandomField:
-    """The field on a copy whose features (h, w, d) are in standard deviations within a class."""
-    return RandomField(carried(copy.valid, _edges(features, copy.valid), smoothness_map), smoothness, _REACH)
-
-
-def _edges(features: Planes, valid: NDArray[np.bool_]) -> Planes:
-    """Squared strength of the edge at each pixel, 1 for a strong one and 0 beside pixels that are not valid: (h, w)."""
-    cv2 = load_cv2()
-    squares = np.zeros(features.shape[:2], dtype=np.float32)
-    for plane in np.moveaxis(features, 2, 0):
-        smooth = cv2.GaussianBlur(np.ascontiguousarray(plane), (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
-        for axis in ((1, 0), (0, 1)):
-            slope = cv2.Sobel(smooth, -1, *axis, ksize=1, scale=0.5 / _EDGE, borderType=cv2.BORDER_REPLICATE)
-            squares += cv2.multiply(slope, slope)
-    if not valid.all():
-        squares[cv2.dilate((~valid).view(np.uint8), np.ones((7, 7), dtype=np.uint8)) > 0] = 0
-    return squares
+    """The field on a copy whose features (d, h, w) are in standard deviations within a class."""
+    return RandomField(carried(copy.valid, edge_strengths(features, copy.valid), smoothness_map), smoothness, _REACH)
 
 
 def _whitening(model: MixtureModel) -> NDArray[np.float64]:

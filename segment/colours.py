@@ -7,14 +7,14 @@ needs computing only once for each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2, n_threads
+from segment._opencv import load_cv2
 from segment.image import Image
+from segment.threads import side_by_side
 
 __all__ = ["ColourCounts", "ColourIndex", "summed"]
 
@@ -154,10 +154,7 @@ class ColourIndex:
     def _side_by_side(self, work: Callable[[slice], Any]) -> list[Any]:
         """Do the work for every piece of the pixels, several at a time."""
         pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
-        if len(pieces) == 1:
-            return [work(pieces[0])]
-        with ThreadPoolExecutor(n_threads()) as pool:
-            return list(pool.map(work, pieces))
+        return side_by_side(work, pieces)
 
     def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
         start, stop, _ = piece.indices(len(self._pixels))

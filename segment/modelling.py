@@ -21,6 +21,7 @@ from segment.mixture.combination import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
+from segment.mixture.starts import Levels
 from segment.naming import default_names, fold_classes, name_classes
 from segment.segmenter import order_classes
 from segment.strength import USUAL, choose_shrinkage
@@ -94,22 +95,22 @@ def model_classes(
 def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
-    shrinkage = _first_shrinkage(config)
-    fit, unfinished = _fit(counted, space, selection.n_components, config, shrinkage)
-    if _is_open(config) and selection.n_components:
-        chosen = choose_shrinkage(
-            fit,
+    n, levels, shrinkage = selection.n_components, None, _given_shrinkage(config)
+    if _is_open(config) and n:
+        levels = Levels.of(counted, n, space.start_metric(counted))
+        shrinkage = choose_shrinkage(
+            levels,
             cells,
             space,
             images,
             n_classes=selection.chosen,
+            covariance_type=config.covariance_type,
             smoothness=config.smoothness,
             clean_up=_CLEAN_UP,
-            init=_init(space, config, selection.n_components),
+            init=_init(space, config, n),
             seed=config.seed,
         )
-        if chosen != shrinkage:
-            fit, unfinished = _fit(counted, space, selection.n_components, config, chosen)
+    fit, unfinished = _fit(counted, space, n, config, shrinkage, levels=levels)
     groups = group_components(fit.model, cells, selection.chosen)
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
         "lightness": lambda means, _: space.lightness(means),
@@ -134,7 +135,7 @@ def _adapted(
         worth = float(fit.finish.log_likelihoods[-1])
         return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
     counted = _counted(cells, space, images, config, selection)
-    fit, unfinished = _fit(counted, space, n, config, _first_shrinkage(config), start.mixture)
+    fit, unfinished = _fit(counted, space, n, config, _given_shrinkage(config), start.mixture)
     mixture, worth = _coherent(fit, cells, start.groups, space, images, config)
     return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
 
@@ -194,8 +195,8 @@ def _counted(
     return cells.weighing(worth)
 
 
-def _first_shrinkage(config: SegmentConfig) -> float:
-    """The strength asked for; where it is to be chosen, the one to begin with."""
+def _given_shrinkage(config: SegmentConfig) -> float:
+    """The strength asked for; where it is to be chosen, the usual one."""
     return USUAL if config.shrinkage == "auto" else float(config.shrinkage)
 
 
@@ -216,6 +217,7 @@ def _fit(
     config: SegmentConfig,
     shrinkage: float,
     start: MixtureModel | None = None,
+    levels: Levels | None = None,
 ) -> tuple[MixtureFit, tuple[str, ...]]:
     """The mixture, and what is to be said of it."""
     fit = fit_mixture(
@@ -233,6 +235,7 @@ def _fit(
         max_iter=config.max_iter,
         metric=space.start_metric(cells) if n_components else None,
         seed=config.seed,
+        levels=levels,
     )
     if fit.converged:
         return fit, ()

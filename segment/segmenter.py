@@ -50,8 +50,7 @@ def order_classes(
 
 def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
     """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
-    posteriors = model.posteriors(cells)
-    return posteriors if _is_plain(groups) else pool(posteriors, groups)
+    return pool(model.posteriors(cells), groups)
 
 
 def entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:

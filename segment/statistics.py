@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 from segment.image import Image
+from segment.threads import side_by_side
 
 __all__ = ["ClassRow", "class_table"]
 
@@ -47,20 +48,25 @@ def class_table(label_image: NDArray[np.integer], image: Image, n_classes: int) 
         Of the same size.
     n_classes : int
     """
-    cv2 = load_cv2()
     n_channels = 1 if image.is_grey else 3
-    height, width = label_image.shape
-    high = max(1, _BLOCK // width)
+    high = max(1, _BLOCK // label_image.shape[1])
     counts = np.zeros(n_classes, dtype=np.int64)
     sums = np.zeros((n_classes, n_channels))
-    for top in range(0, height, high):
+
+    def tally(top: int) -> list[tuple[int, int, NDArray[np.float64]]]:
+        """Number, pixels and sum of the classes that some rows have."""
+        cv2, found = load_cv2(), []
         labels, pixels = (np.ascontiguousarray(array[top : top + high]) for array in (label_image, image.pixels))
         for i in range(n_classes):
             mask = (labels == i + 1).view(np.uint8)
-            count = cv2.countNonZero(mask)
-            if count:
-                counts[i] += count
-                sums[i] += count * np.array(cv2.mean(pixels, mask=mask)[:n_channels])
+            if count := cv2.countNonZero(mask):
+                found.append((i, count, count * np.array(cv2.mean(pixels, mask=mask)[:n_channels])))
+        return found
+
+    for found in side_by_side(tally, range(0, len(label_image), high)):
+        for i, count, total in found:
+            counts[i] += count
+            sums[i] += total
     labelled = max(1, int(counts.sum()))
     return tuple(
         ClassRow(label, int(count), int(count) / labelled, tuple((total / count).tolist()) if count else ())

@@ -14,7 +14,7 @@ from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells
 from segment.mixture.combination import group_components
-from segment.mixture.fitting import MixtureFit
+from segment.mixture.starts import Levels
 from segment.mixture.strengths import shrunk_mixtures
 from segment.postprocessor import postprocess
 from segment.spatial.normalized_cut import Affinities, normalized_cut
@@ -30,12 +30,13 @@ _LEAST, _MOST_IMAGES = 2**11, 32  # pixels of each of many images, and of how ma
 
 
 def choose_shrinkage(
-    fit: MixtureFit,
+    levels: Levels,
     cells: Cells,
     space: FeatureSpace,
     images: Sequence[Image],
     *,
     n_classes: int,
+    covariance_type: str,
     smoothness: float,
     clean_up: dict[str, float],
     init: str | ArrayLike,
@@ -43,20 +44,22 @@ def choose_shrinkage(
 ) -> float:
     """Choose the strength of the shrinkage by where it lets the borders of the classes run.
 
-    Mixtures of twice and half the usual strength are fitted quickly, and small copies of the images are labelled by
-    them and by the fit, random field and clean-up included. The usual strength stays unless another has a normalised
-    cut less by a twentieth. Likelihood would not do: it says which strength describes the colours best, and that is no
-    strength at all.
+    Mixtures of the usual strength, twice and half of it are fitted quickly, and small copies of the images are labelled
+    by each, random field and clean-up included. The usual strength stays unless another has a normalised cut less by a
+    twentieth. Likelihood would not do: it says which strength describes the colours best, and that is no strength at
+    all.
 
     Parameters
     ----------
-    fit : MixtureFit
-        With the usual strength, of Gaussian components.
+    levels : Levels
+        Of the cells, for as many components as are to be fitted.
     cells : Cells
         Those of all images; at least one.
     space : FeatureSpace
     images : sequence of Image
     n_classes : int
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Of the components, which are Gaussian.
     smoothness : float, > 0
         Of the random field.
     clean_up : dict of str to float
@@ -71,7 +74,8 @@ def choose_shrinkage(
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _FEWEST:
         return USUAL
-    models = [fit.model, *shrunk_mixtures(cells, fit, _OTHERS, init=init, metric=space.start_metric(cells), seed=seed)]
+    strengths = (USUAL, *_OTHERS)
+    models = shrunk_mixtures(levels, strengths, covariance_type=covariance_type, init=init, seed=seed)
     groups = [group_components(model, cells, n_classes) for model in models]
     some = images[:: math.ceil(len(images) / _MOST_IMAGES)]
     cuts = np.zeros(len(models))
@@ -84,4 +88,4 @@ def choose_shrinkage(
             raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
             cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
     cuts[0] *= 1 - _BETTER
-    return (USUAL, *_OTHERS)[int(cuts.argmin())]
+    return strengths[int(cuts.argmin())]

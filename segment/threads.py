@@ -38,8 +38,8 @@ def n_threads() -> int:
 
 
 @contextmanager
-def threads() -> Iterator[Each]:
-    """Threads for as long as a block lasts.
+def threads(several: bool = True) -> Iterator[Each]:
+    """Threads for as long as a block lasts; where `several` is False only the present one.
 
     Yields
     ------
@@ -47,7 +47,7 @@ def threads() -> Iterator[Each]:
         ``each(work, items)`` does the work for all items, several at a time. An exception, of the work or of Ctrl-C,
         is raised once what is under way has ended; the rest is not begun.
     """
-    n = n_threads()
+    n = n_threads() if several else 1
     if n == 1:
         yield _one_by_one
         return

@@ -72,7 +72,7 @@ ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
 ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
 ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
 ROOMS["choice"] = {*STAGES, "errors", "image", "mixture", "spatial"}
-ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "mixture", "spatial"}
+ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "threads", "mixture", "spatial"}
 ROOMS["strength"] = {*STAGES, "coherence", "image", "mixture", "spatial"}
 ROOMS["modelling"] = {
     *STAGES,

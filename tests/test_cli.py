@@ -6,8 +6,10 @@ import gc
 import hashlib
 import json
 import os
+import platform
 import pty
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -246,6 +248,17 @@ def test_garbage_is_looked_for_rarely_in_a_process_of_its_own_alone(program: Pro
     before = gc.get_threshold()
     program("--version")
     assert gc.get_threshold() == before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library is asked to keep memory")
+def test_freed_memory_is_used_again() -> None:
+    script = (
+        "import resource, segment.cli.memory as m; m.keep_freed_memory(); x = b'x' * 2**24; del x; "
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt; x = b'y' * 2**24; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(done.stdout) < 2**24 / resource.getpagesize() / 2
 
 
 def test_the_threads_of_opencv_do_not_change_the_files(program: Program) -> None:

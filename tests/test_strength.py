@@ -11,6 +11,7 @@ import segment
 from segment.config import SegmentConfig
 from segment.mixture.cells import points
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.starts import Levels
 from segment.mixture.strengths import shrunk_mixtures
 from segment.spatial.normalized_cut import Affinities, normalized_cut
 from segment.strength import USUAL
@@ -74,8 +75,8 @@ def test_pixels_that_are_not_valid_have_no_say(rng: np.random.Generator) -> None
 def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
     cells, metric = points(X), np.eye(2)
-    usual = fit_mixture(cells, 3, shrinkage=1.5, metric=metric, covariance_type=covariance_type)
-    found = shrunk_mixtures(cells, usual, (0.5, 20.0), init="mixed", metric=metric, seed=0)
+    levels = Levels.of(cells, 3, metric)
+    found = shrunk_mixtures(levels, (0.5, 20.0), covariance_type=covariance_type, init="mixed", seed=0)
     for strength, model in zip((0.5, 20.0), found, strict=True):
         whole = fit_mixture(cells, 3, shrinkage=strength, metric=metric, covariance_type=covariance_type).model
         order, other = np.argsort(model.means[:, 0]), np.argsort(whole.means[:, 0])

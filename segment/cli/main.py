@@ -18,8 +18,8 @@ from segment.batch.jobs import Outcome, compare_job, run_job
 from segment.batch.planning import Job, plan
 from segment.cli.clusters import SCHEDULER, cluster_at
 from segment.cli.folders import batch
-from segment.cli.garbage import collect_rarely
 from segment.cli.interruption import ended_by_sigterm, exit_code
+from segment.cli.memory import collect_rarely, keep_freed_memory
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -257,6 +257,7 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments is None:
         arguments = sys.argv[1:]
         collect_rarely()
+        keep_freed_memory()
     try:
         with ended_by_sigterm():
             code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)

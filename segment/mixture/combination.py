@@ -111,6 +111,8 @@ def mean_entropy(shares: Floats, posteriors: Floats) -> float:
 
 def pool(posteriors: Floats, groups: Ids) -> Floats:
     """Posteriors of the classes, (n, g), from those of the components, (n, K), and each component's class, (K,)."""
+    if np.array_equal(groups, np.arange(len(groups))):
+        return posteriors
     members = np.zeros((len(groups), int(groups.max(initial=-1)) + 1), dtype=posteriors.dtype)
     members[np.arange(len(groups)), groups] = 1
     return np.asarray(posteriors @ members)

@@ -18,7 +18,7 @@ from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import PRIORS, Prior, conjugate, without
 from segment.mixture.restarts import Runs, promising, race
 from segment.mixture.robust import noise_density, robust_steps
-from segment.mixture.starts import INITS, clusters, coarser, first_clusters, pooled_covariance, standardising
+from segment.mixture.starts import INITS, Levels, clusters, first_clusters
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
 
@@ -26,12 +26,10 @@ Floats = NDArray[np.float64]
 
 TAILS = ("gaussian", "student")
 
-_COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
 _SHORT = 30  # iterations that tell good starts from poor ones
 _FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
 _N_FINALISTS = 4
 _TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
-_N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
 _LARGEST = 1e152  # the square of it is far from the largest number there is
 _FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
 
@@ -89,6 +87,7 @@ def fit_mixture(
     tails: str = "gaussian",
     degrees_of_freedom: float = 0.0,
     seed: int = 0,
+    levels: Levels | None = None,
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
 
@@ -137,6 +136,8 @@ def fit_mixture(
         Of Student's tails: the fewer, the heavier. 0 estimates them for each component.
     seed : int, >= 0
         The same seed gives the same result.
+    levels : Levels, optional
+        Those of the cells, if they are there already: for complete cells, with the same metric.
 
     Raises
     ------
@@ -155,32 +156,28 @@ def fit_mixture(
         return _fit_incomplete(
             cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
         )
-    coarse = coarser(cells, _COARSE, n_components)
-    coarsest = coarser(coarse, _COARSEST, n_components)
-    ruler = standardising(coarse) if metric is None else metric
+    levels = levels or Levels.of(cells, n_components, metric)
     ridge = np.full(cells.n_features, float(reg_covar))
     robust = noise or tails != "gaussian"
     if prior == "conjugate":
         believed = conjugate(cells, n_components, covariance_type, ridge)
     else:
-        n_runs = _N_REFERENCE if shrinkage > _WEAK else _N_ROUGH if shrinkage > 0 else 1
-        target = pooled_covariance(coarse, coarsest, n_components, ruler, n_runs, trim=_TRIMMED if robust else 0.0)
+        target = levels.target(shrinkage, trim=_TRIMMED if robust else 0.0)
         believed = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
-    starts = _starts(coarsest, n_components, init, n_init, ruler, covariance_type, believed, seed)
+    starts = _starts(levels, init, n_init, covariance_type, believed, seed)
     starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
     steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
     climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     ahead = partial(race, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    return replace(_best_of(starts, (coarsest, coarse, cells), believed, improve, ahead), shrinkage=shrinkage)
+    found = _best_of(starts, (levels.coarsest, levels.coarse, cells), believed, improve, ahead)
+    return replace(found, shrinkage=shrinkage)
 
 
 def _starts(
-    coarsest: Cells,
-    k: int,
+    levels: Levels,
     init: str | ArrayLike | MixtureModel,
     n_init: int,
-    ruler: Floats,
     covariance_type: str,
     prior: Prior,
     seed: int,
@@ -188,8 +185,8 @@ def _starts(
     """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
     if isinstance(init, MixtureModel):
         return Runs.of([init])
-    drawn = first_clusters(coarsest, k, init, n_init, ruler, np.random.default_rng(seed))
-    return clusters(coarsest, drawn, k, covariance_type, prior)
+    drawn = first_clusters(levels.coarsest, levels.k, init, n_init, levels.metric, np.random.default_rng(seed))
+    return clusters(levels.coarsest, drawn, levels.k, covariance_type, prior)
 
 
 def _best_of(

@@ -146,33 +146,40 @@ class MixtureModel:
         ndarray of shape (n, k), float64
         """
         cells = X if isinstance(X, Cells) else points(X)
+        joint = np.empty((len(cells), self.n_components))
+        for rows, block in self._joint(cells):
+            joint[rows] = block.T
+        return joint
+
+    def _joint(self, cells: Cells) -> Iterator[tuple[slice | NDArray[np.intp], Floats]]:
+        """What :meth:`log_joint` has for some cells at a time, and which: their rows, and (k, rows)."""
         if cells.n_features != self.n_features:
             raise SettingsError(f"X: the mixture has {self.n_features} features; got {cells.n_features}.")
         if has_missing(cells):
-            joint = np.empty((len(cells), self.n_components))
             for pattern in patterns(cells):
-                joint[pattern.rows] = self.marginal(pattern.observed).log_joint(pattern.cells)
-            return joint
+                yield pattern.rows, self.marginal(pattern.observed).log_joint(pattern.cells).T
+            return
         shift, scale = self.standard_coordinates()
         standard = self.rescaled(shift, scale)
         parameters, peaks = natural_parameters(standard), log_peaks(standard)
         narrow = np.flatnonzero(np.diagonal(standard.covariances, axis1=1, axis2=2).min(axis=1, initial=1) < _NARROW)
-        joint = np.empty((len(cells), self.n_components))
+        constant = np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
         for rows in blocks(len(cells)):
             block = parameters @ moments(cells[rows].rescaled(shift, scale))
             for j in narrow:
                 block[j] = peaks[j] - squared_distances(cells[rows], self.means[j], self.covariances[j]) / 2
             if self.degrees_of_freedom.size:
                 block, _ = student(block, peaks, self.degrees_of_freedom, self.n_features)
-            joint[rows] = block.T
-        joint += np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
-        return joint
+            block += constant
+            yield rows, block
 
     def score_samples(self, X: ArrayLike | Cells) -> Floats:
         """Log density of the mixture, its noise included, at every row of X (n, d): shape (n,)."""
-        joint = self.log_joint(X)
-        top = joint.max(axis=1, initial=_NEVER)
-        components = top + np.log(np.exp(joint - top[:, None]).sum(axis=1))
+        cells = X if isinstance(X, Cells) else points(X)
+        components = np.empty(len(cells))
+        for rows, block in self._joint(cells):
+            top = block.max(axis=0, initial=_NEVER)
+            components[rows] = top + np.log(np.exp(block - top).sum(axis=0))
         noise = self.noise_share * self.noise_density
         return np.asarray(np.logaddexp(components, np.log(noise)) if noise > 0 else components)
 
@@ -183,11 +190,12 @@ class MixtureModel:
 
     def posteriors(self, X: ArrayLike | Cells) -> Floats:
         """Probability of every component given each row of X (n, d) and that it is no noise: (n, k), rows sum to 1."""
-        joint = self.log_joint(X)
-        joint -= joint.max(axis=1, keepdims=True, initial=_NEVER)
-        np.exp(joint, out=joint)
-        joint /= joint.sum(axis=1, keepdims=True)
-        return joint
+        cells = X if isinstance(X, Cells) else points(X)
+        found = np.empty((len(cells), self.n_components))
+        for rows, block in self._joint(cells):
+            odds = np.exp(block - block.max(axis=0, initial=_NEVER))
+            found[rows] = (odds / odds.sum(axis=0)).T
+        return found
 
     def predict(self, X: ArrayLike | Cells) -> NDArray[np.intp]:
         """Number 0..k-1 of the most probable component for each row of X (n, d): shape (n,)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +18,14 @@ from segment.mixture.model import MixtureModel, moments
 from segment.mixture.prior import Prior, without
 from segment.mixture.restarts import Runs
 
-__all__ = ["INITS", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
+__all__ = ["INITS", "Levels", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
 
 Floats = NDArray[np.float64]
 
 INITS = ("mixed", "k-means++", "random", "ward")
 
+_COARSE, _COARSEST = 32, 16  # boxes along the widest feature, where finalists and where all starts run
+_N_REFERENCE, _WEAK, _N_ROUGH = 30, 0.1, 5  # k-means runs that the pooled covariance comes from; a weak pull needs few
 _AT_ONCE = 2**20  # numbers in an array of runs that are made side by side
 _MOST_FOR_WARD = 2000  # cells; time grows with their square
 
@@ -30,6 +34,43 @@ _MOST_FOR_WARD = 2000  # cells; time grows with their square
 _APART = 9.0
 _LEAST = 1e-10  # share of the data's variances that keeps distances finite where clusters are single values
 _MOST_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What fits of one number of components to the same cells have in common, whatever the strength of the shrinkage.
+
+    Attributes
+    ----------
+    coarse, coarsest : Cells
+        Where the finalists and where all starts run; the cells themselves where those are few.
+    k : int
+        The number of components.
+    metric : ndarray of shape (d, m)
+        Clusters are looked for among the rows of ``means @ metric``.
+    """
+
+    coarse: Cells
+    coarsest: Cells
+    k: int
+    metric: Floats
+
+    @classmethod
+    def of(cls, cells: Cells, k: int, metric: Floats | None = None) -> Levels:
+        """By default every feature is divided by its standard deviation for the metric."""
+        coarse = coarser(cells, _COARSE, k)
+        return cls(coarse, coarser(coarse, _COARSEST, k), k, standardising(coarse) if metric is None else metric)
+
+    def target(self, shrinkage: float, *, trim: float = 0.0) -> Floats:
+        """The covariance within clusters, (d, d), that shrunk ones lean on: :func:`pooled_covariance`."""
+        if shrinkage > _WEAK and trim == 0:
+            return self._pooled
+        n_runs = _N_REFERENCE if shrinkage > _WEAK else _N_ROUGH if shrinkage > 0 else 1
+        return pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs, trim=trim)
+
+    @cached_property
+    def _pooled(self) -> Floats:
+        return pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_REFERENCE)
 
 
 def standardising(cells: Cells) -> Floats:

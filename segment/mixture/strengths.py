@@ -3,51 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from segment.mixture.cells import Cells
 from segment.mixture.em import expectation_maximization
-from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
+from segment.mixture.prior import Prior
 from segment.mixture.restarts import promising, short_runs
-from segment.mixture.starts import clusters, coarser, first_clusters
+from segment.mixture.starts import Levels, clusters, first_clusters
 
 __all__ = ["shrunk_mixtures"]
 
-Floats = NDArray[np.float64]
-
-_BINS, _FEWER_BINS = 32, 16  # boxes along the widest feature, where runs end and where they begin
 _N_INIT, _SHORT, _N_FINALISTS, _TOL = 8, 15, 3, 1e-4
 
 
 def shrunk_mixtures(
-    cells: Cells, fit: MixtureFit, strengths: Sequence[float], *, init: str | ArrayLike, metric: Floats, seed: int
+    levels: Levels, strengths: Sequence[float], *, covariance_type: str, init: str | ArrayLike, seed: int
 ) -> list[MixtureModel]:
-    """What a mixture would be with other strengths of the shrinkage, all from the same starts.
+    """What a mixture would be with several strengths of the shrinkage, all from the same starts.
 
     Parameters
     ----------
-    cells : Cells
-        n complete cells in d dimensions.
-    fit : MixtureFit
-        To these cells, of Gaussian components with the pooled prior.
+    levels : Levels
+        Of n complete cells in d dimensions.
     strengths : sequence of float, > 0
         In mean component weights.
-    init, metric, seed
+    covariance_type, init, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
     """
-    k, kind = fit.model.n_components, fit.model.covariance_type
-    coarse = coarser(cells, _BINS, k)
-    coarsest = coarser(coarse, _FEWER_BINS, k)
-    drawn = first_clusters(coarsest, k, init, _N_INIT, metric, np.random.default_rng(seed))
+    k, coarsest = levels.k, levels.coarsest
+    drawn = first_clusters(coarsest, k, init, _N_INIT, levels.metric, np.random.default_rng(seed))
     found = []
     for strength in strengths:
-        prior = replace(fit.prior, strength=strength * cells.total_weight / k)
-        runs, worth = short_runs(coarsest, clusters(coarsest, drawn, k, kind, prior), prior, n_iter=_SHORT)
+        prior = Prior(levels.target(strength), strength * coarsest.total_weight / k, np.zeros(coarsest.n_features))
+        runs, worth = short_runs(coarsest, clusters(coarsest, drawn, k, covariance_type, prior), prior, n_iter=_SHORT)
         best = promising(worth, _N_FINALISTS)
-        finals = [expectation_maximization(coarse, runs[run], prior, tol=_TOL) for run in best]
+        finals = [expectation_maximization(levels.coarse, runs[run], prior, tol=_TOL) for run in best]
         found.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
     return found

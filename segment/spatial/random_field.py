@@ -16,22 +16,25 @@ alone: Kraehenbuehl & Koltun 2013, ICML), and q stands still where the mean-fiel
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment._opencv import load_cv2, n_threads
+from segment._opencv import load_cv2
 from segment.errors import SettingsError
+from segment.threads import threads
 
 __all__ = ["RandomField", "carried", "free_energy", "iterated_conditional_modes", "mean_field", "posteriors"]
 
 Planes = NDArray[np.float32]
 
-_ROWS = 48  # handled at once: what belongs to them stays in the cache
+_ROWS = 96  # handled at once: what belongs to them stays in the cache
+_MANY = 2**20  # numbers, in all planes, that are worth several threads
 _NEVER = np.float32(-1e30)
 
 
@@ -88,18 +91,17 @@ class RandomField:
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, height)
         inner = slice(rows.start - top, rows.stop - top)
         around, own = self.carry[top:bottom], self.carry[rows]
-        factor = np.float32(
-            self.smoothness * (1 + self.centre)
-        )  # the taps without their centre sum to 1 / (1 + centre)
+        # the taps without their centre sum to 1 / (1 + centre)
+        factor = np.float32(self.smoothness * (1 + self.centre))
         middle = np.float32(self.taps[self.reach] ** 2)
-        found = np.empty((len(q), rows.stop - rows.start, q.shape[2]), dtype=np.float32)
-        for plane, out in zip(q, found, strict=True):
-            given = cv2.multiply(plane[top:bottom], around)
-            summed = cv2.sepFilter2D(given, -1, self.taps, self.taps, borderType=cv2.BORDER_CONSTANT)[inner]
-            np.multiply(given[inner], middle, out=out)
-            np.subtract(summed, out, out=out)
-            np.multiply(out, own, out=out)
-            np.multiply(out, factor, out=out)
+        given = np.multiply(q[:, top:bottom], around, order="C")
+        summed = np.empty_like(given)
+        for plane, out in zip(given, summed, strict=True):
+            cv2.sepFilter2D(plane, -1, self.taps, self.taps, dst=out, borderType=cv2.BORDER_CONSTANT)
+        found = given[:, inner] * middle
+        np.subtract(summed[:, inner], found, out=found)
+        found *= own
+        found *= factor
         return found
 
 
@@ -162,10 +164,10 @@ def mean_field(
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
         return q if start is None else posteriors(log_joint)
     strips = _strips(q.shape[1])
-    with ThreadPoolExecutor(n_threads()) as pool:
+    with threads(q.size >= _MANY) as each:
         for _ in range(n_iter):
             after = np.empty_like(q)
-            moved = sum(pool.map(lambda rows, a=after, b=q: _step(a, b, log_joint, field, rows), strips))
+            moved = sum(each(partial(_step, after, q, log_joint, field), strips))
             q = after
             if moved <= tol * q[0].size:
                 break
@@ -201,26 +203,30 @@ def iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter:
 
 def _step(after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows: slice) -> float:
     """One step of the mean field on some rows; returns the sum of the pixels' changes there."""
-    cv2 = load_cv2()
     target = field.agreement_within(q, rows)
     target += log_joint[:, rows]
     damping = np.float32(field.smoothness * field.centre / 2) * field.carry[rows] ** 2
     share = 1 / (1 + damping)
     damping *= share
-    for plane, held in zip(target, q[:, rows], strict=True):
-        np.multiply(plane, share, out=plane)
-        np.add(plane, cv2.log(np.maximum(held, np.float32(1e-30))) * damping, out=plane)
-    after[:, rows] = _normalised(target)
-    return float(np.abs(after[:, rows] - q[:, rows]).sum()) / 2
+    target *= share
+    held = _each(load_cv2().log, np.maximum(q[:, rows], np.float32(1e-30)))
+    held *= damping
+    target += held
+    own = after[:, rows]
+    own[:] = _normalised(target)
+    return float(np.abs(own - q[:, rows]).sum()) / 2
 
 
 def _normalised(logs: Planes) -> Planes:
     """Probabilities from logarithms, both (k, h, W)."""
-    cv2 = load_cv2()
-    top = logs.max(axis=0)
-    found = np.stack([cv2.exp(plane) for plane in logs - top])
+    found = _each(load_cv2().exp, logs - logs.max(axis=0))
     found /= found.sum(axis=0)
     return found
+
+
+def _each(function: Callable[[Planes], Planes], planes: Planes) -> Planes:
+    """A function of OpenCV, which knows no planes, of every number of them."""
+    return function(planes.reshape(-1, planes.shape[2])).reshape(planes.shape)
 
 
 def _strips(height: int) -> list[slice]:
