@@ -245,8 +245,12 @@ def _solved(
         cells = space.cells(colours)
         return np.concatenate([_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
 
-    values = ColourIndex(copy).gatherer(known)(np.arange(copy.valid.size))
-    planes = np.ascontiguousarray(values.T).reshape(-1, *copy.valid.shape)
+    n, values = copy.valid.size, ColourIndex(copy).gatherer(known)
+    planes = np.empty((k + len(whiten), n), dtype=np.float32)
+    for start in range(0, n, _BLOCK):
+        at = np.arange(start, min(start + _BLOCK, n))
+        planes[:, start : start + len(at)] = values(at).T
+    planes = planes.reshape(-1, *copy.valid.shape)
     logs, features = planes[:k], planes[k:]
     if smoothness_map is not None:
         cv2 = load_cv2()

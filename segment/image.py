@@ -126,9 +126,9 @@ class Image:
             given = np.asarray(valid, dtype=bool)
             if given.shape != opaque.shape:
                 raise ImageError(f"valid: the mask has the image's shape {opaque.shape}; got {given.shape}.")
-            opaque &= given
+            opaque = _both(opaque, given)
         pixels, usable = _storable(values)
-        opaque &= usable
+        opaque = _both(opaque, usable)
         if not opaque.all():
             pixels = np.where(opaque if pixels.ndim == 2 else opaque[..., None], pixels, pixels.dtype.type(0))
         if white is not None and pixels.dtype.kind == "u":
@@ -153,6 +153,11 @@ def _opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
     if white is not None and alpha.dtype.kind in "ui":
         full = float(white)
     return np.asarray(alpha > full / 2)
+
+
+def _both(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where both are True; the mask as it is where the other is one True for all pixels."""
+    return mask if other.strides == (0, 0) and other[0, 0] else mask & other
 
 
 def _storable(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:

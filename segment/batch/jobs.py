@@ -12,7 +12,6 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from segment._opencv import load_cv2
 from segment.batch.inputs import Fingerprint, fingerprint
 from segment.batch.planning import Job
 from segment.config import SegmentConfig
@@ -95,6 +94,10 @@ class Outcome:
         """``done`` or ``failed``."""
         return "failed" if self.error else "done"
 
+
+# In the order in which they are needed; numpy.ma is needed by numpy.unique, GIF by Pillow before it saves anything.
+_FITTING = ("segment.pipeline", "cv2", "numpy.random", "numpy.ma")
+_DRAWING = ("segment.label_formats", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "PIL.ImageDraw")
 
 Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 
@@ -222,15 +225,16 @@ def _source(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Loa
     tell("reading")
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(_load_stages)  # what cannot be loaded is said by the stage that needs it
+        pool.submit(_load_stages, config)  # what cannot be loaded is said by the stage that needs it
         image = load_image(job.source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
     return Loaded(os.fspath(job.source), image, begin)
 
 
-def _load_stages() -> None:
-    """Load all that segments an image: it takes as long as to decode a large one, and both can be done at once."""
-    import_module("segment.pipeline")
-    load_cv2()
+def _load_stages(config: SegmentConfig) -> None:
+    """Load what segments an image: it takes as long as to decode a large one, and both can be done at once."""
+    draws = {"panel", "labels"} & set(config.save)
+    for module in (*_FITTING, *(_DRAWING if draws else ())):
+        import_module(module)
 
 
 def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
