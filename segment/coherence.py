@@ -13,10 +13,9 @@ from segment._opencv import load_cv2
 from segment.colours import ColourIndex
 from segment.features import FeatureSpace
 from segment.image import Image
-from segment.mixture.cells import Cells, merge
-from segment.mixture.combination import pool
+from segment.mixture.cells import merge
 from segment.mixture.model import MixtureModel
-from segment.mixture.neighbours import NeighbourlyEM
+from segment.mixture.neighbours import NeighbourlyEM, fit_with_neighbours, log_evidence
 from segment.mixture.prior import Prior
 from segment.preprocessor import shrink, shrunk_shape
 from segment.spatial.edges import edge_strengths
@@ -33,9 +32,7 @@ _FITTED = 2**17  # pixels of the copies that the mixture is fitted to, all toget
 _LEAST = 2**14  # and of each of many
 _REACH = 2  # pixels of the copy, to the farthest neighbours; the weights' standard deviation is 1 pixel
 _ITERATIONS, _STILL = 12, 1e-3  # of the mean field: at most, and the mean change at which it stands still
-_STEPS, _MOVE = 20, 1e-2  # of EM with the field
 _BLOCK = 2**16  # pixels decided at once
-_TINY = 1e-30  # a posterior below this is no stronger evidence
 
 
 def working_copy(image: Image, pixels: int = WORKING) -> Image:
@@ -95,17 +92,16 @@ def coherent_mixture(
     em = NeighbourlyEM(merge(*cells), model, prior)
     ends = np.cumsum([len(part) for part in cells])
     q: list[Planes | None] = [None] * len(copies)
-    odds = np.zeros((model.n_components, int(ends[-1])), dtype=np.float32)
-    for _ in range(_STEPS):
-        logs = _logs(pool(em.posteriors().T.astype(np.float64), groups)).T
+    odds = np.zeros((int(groups.max()) + 1, int(ends[-1])), dtype=np.float32)
+
+    def agree(logs: Planes) -> Planes:
         for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
             own = slice(ends[i] - len(cells[i]), ends[i])
             q[i] = after = mean_field(_planes(logs[:, own], copy.valid), field, n_iter=1, start=q[i])
-            odds[:, own] = _at_valid(field.agreement(after), copy.valid)[groups]
-        em.step(odds)
-        if em.move < _MOVE:
-            break
-    return em.model
+            odds[:, own] = _at_valid(field.agreement(after), copy.valid)
+        return odds
+
+    return fit_with_neighbours(em, groups, agree)
 
 
 class CoherentLabels:
@@ -183,7 +179,7 @@ class CoherentLabels:
         """Label the pixels of these numbers by colour and neighbours."""
         open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
         index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
-        evidence = index.gatherer(lambda colours: _evidence(self._model, self._groups, self._space.cells(colours)))
+        evidence = index.gatherer(lambda colours: log_evidence(self._model, self._groups, self._space.cells(colours)))
 
         def decide(start: int) -> None:
             at = np.arange(start, min(start + _BLOCK, len(where)))
@@ -217,7 +213,7 @@ def coherent_posteriors(
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
     odds = Upsampled(field.agreement(q), image.valid.shape)
-    evidence = ColourIndex(image).gatherer(lambda colours: _evidence(model, groups, space.cells(colours)))
+    evidence = ColourIndex(image).gatherer(lambda colours: log_evidence(model, groups, space.cells(colours)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
         logs = evidence(at) + odds.at(*np.divmod(at, image.width))
@@ -243,7 +239,7 @@ def _solved(
 
     def known(colours: NDArray[np.generic]) -> Planes:
         cells = space.cells(colours)
-        return np.concatenate([_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
+        return np.concatenate([log_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
 
     n, values = copy.valid.size, ColourIndex(copy).gatherer(known)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)
@@ -272,19 +268,6 @@ def _planes(values: Planes, valid: NDArray[np.bool_]) -> Planes:
 def _at_valid(planes: Planes, valid: NDArray[np.bool_]) -> Planes:
     """The values (k, n) of planes (k, h, w) at the valid pixels."""
     return planes.reshape(len(planes), -1) if valid.all() else planes[:, valid]
-
-
-def _evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Planes:
-    """Log posterior of each class by colour alone, (n, k). Noise may be of any class, by their weights."""
-    posteriors = model.posteriors(cells)
-    if model.noise_share:
-        noise = model.noise_posteriors(cells)[:, None]
-        posteriors = (1 - noise) * posteriors + noise * model.weights
-    return _logs(pool(posteriors, groups))
-
-
-def _logs(posteriors: NDArray[np.floating]) -> Planes:
-    return np.asarray(np.log(np.maximum(posteriors, _TINY), dtype=np.float32))
 
 
 def _field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from segment.mixture.starts import Levels
 from segment.naming import default_names, fold_classes, name_classes
 from segment.segmenter import order_classes
 from segment.strength import USUAL, choose_shrinkage
+
+if TYPE_CHECKING:
+    from segment.whole_regions import WholeRegions
 
 __all__ = ["Modelled", "model_classes"]
 
@@ -68,7 +71,12 @@ class Modelled:
 
 
 def model_classes(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, start: ClassModel | None = None
+    cells: Cells,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    config: SegmentConfig,
+    start: ClassModel | None = None,
+    whole: WholeRegions | None = None,
 ) -> Modelled:
     """Fit the classes that the configuration asks for.
 
@@ -82,8 +90,11 @@ def model_classes(
     config : SegmentConfig
     start : ClassModel, optional
         Classes to start from. Their number and order are kept.
+    whole : WholeRegions, optional
+        The regions that the cells stand for, where each is to be of one class.
     """
-    found = _fitted(cells, space, images, config) if start is None else _adapted(cells, space, images, config, start)
+    of = cells, space, images, config, whole
+    found = _fitted(*of) if start is None else _adapted(*of, start)
     mixture, groups = fold_classes(found.mixture, found.groups, config.merges)
     names = name_classes(found.names, config.namings, config.merges)
     missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
@@ -92,7 +103,9 @@ def model_classes(
     return replace(found, mixture=mixture, groups=groups, names=names, warnings=found.warnings + absent)
 
 
-def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig) -> Modelled:
+def _fitted(
+    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, whole: WholeRegions | None
+) -> Modelled:
     selection, unmet = _select(cells, space, images, config)
     counted = _counted(cells, space, images, config, selection)
     n, levels, shrinkage = selection.n_components, None, _given_shrinkage(config)
@@ -117,14 +130,19 @@ def _fitted(cells: Cells, space: FeatureSpace, images: Sequence[Image], config: 
         "area": lambda _, weights: -weights,
         "hue": lambda means, _: space.hue(means),
     }
-    mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config)
+    mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config, whole)
     mixture, groups = order_classes(mixture, groups, keys[config.order])
     names = default_names(selection.chosen)
     return Modelled(mixture, groups, selection, fit, names, log_likelihood, unmet + unfinished)
 
 
 def _adapted(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, start: ClassModel
+    cells: Cells,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    config: SegmentConfig,
+    whole: WholeRegions | None,
+    start: ClassModel,
 ) -> Modelled:
     """The classes of a model, fitted again from where they are."""
     n = start.mixture.n_components
@@ -136,7 +154,7 @@ def _adapted(
         return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
     counted = _counted(cells, space, images, config, selection)
     fit, unfinished = _fit(counted, space, n, config, _given_shrinkage(config), start.mixture)
-    mixture, worth = _coherent(fit, cells, start.groups, space, images, config)
+    mixture, worth = _coherent(fit, cells, start.groups, space, images, config, whole)
     return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
 
 
@@ -147,10 +165,14 @@ def _coherent(
     space: FeatureSpace,
     images: Sequence[Image],
     config: SegmentConfig,
+    whole: WholeRegions | None,
 ) -> tuple[MixtureModel, float]:
     """The mixture, fitted further with a random field where one is asked for, and the cells' mean log density."""
-    if config.has_field and len(cells):
-        model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
+    if len(cells) and (whole is not None or config.has_field):
+        if whole is not None:
+            model = whole.mixture(fit.model, groups, fit.prior)
+        else:
+            model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
         if model is not fit.model:
             return model, float(unchanged(model, cells).finish.log_likelihoods[-1])
     return fit.model, float(fit.finish.log_likelihoods[-1]) if len(cells) else 0.0

@@ -91,10 +91,11 @@ def segment_image(
     if config.coherence == "region":
         from segment.whole_regions import WholeRegions
 
-        whole = WholeRegions.of(working, index, space, seed=config.seed, tell=tell)
+        smoothness = config.smoothness if config.spatial == "field" else 0.0
+        whole = WholeRegions.of(working, index, space, smoothness=smoothness, seed=config.seed, tell=tell)
         cells = whole.cells
     tell("fitting the mixture")
-    found = model_classes(cells, space, [copy], config, start)
+    found = model_classes(cells, space, [copy], config, start, whole)
     class_model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
@@ -136,7 +137,7 @@ def finish(
         cells = collect(index, config)[1]
     least = rejection_threshold(found.mixture, cells, config.reject)
     if whole is not None:
-        raw = whole.paint(label_cells(found.mixture, cells, found.groups, least=least))
+        raw = whole.paint(whole.labels(found.mixture, found.groups, least=least))
     elif config.has_field:
         raw = _coherent(found, space, working, copy, config)
         if config.reject:
@@ -165,6 +166,7 @@ def finish(
         warnings=image.notes + found.warnings + remarks(classes if found.fit.restarts.size else (), rejected),
         config=config,
         class_model=class_model,
+        whole=whole,
     )
 
 

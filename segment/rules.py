@@ -46,7 +46,7 @@ def _why_idle(config: Any, setting: Setting) -> str:
     of_classes = setting.group == "Classes" and setting.name not in ("regions", "seed")
     if config.regions != 0 and (of_classes or setting.group in ("Features", "Mixture", "Space", "Clean-up")):
         return "has no effect with regions; got {value}. Leave it out"
-    if config.coherence == "region" and setting.group in ("Space", "Clean-up"):
+    if config.coherence == "region" and setting.group == "Clean-up":
         return "has no effect with coherence region; got {value}. Leave it out"
     if config.k != "auto" and setting.name in ("k_range", "criterion"):
         return f"only with k = auto, but k is {config.k}; got {{value}}. Give -k auto"

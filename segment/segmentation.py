@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ from segment.visualizer.layout import Legend, legend
 from segment.visualizer.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.visualizer.overlays import contoured, cutout, overlaid
 from segment.visualizer.panels import side_by_side
+
+if TYPE_CHECKING:
+    from segment.whole_regions import WholeRegions
 
 __all__ = ["Segmentation"]
 
@@ -64,8 +67,8 @@ class Segmentation:
     classes : tuple of ClassRow
         Area, share and mean colour of each class.
     fit : MixtureFit
-        How the mixture of colours alone was found: log likelihoods, restarts, convergence. Its components are in the
-        order of the fit. With the field EM goes on from there to `model`.
+        How the mixture of colours alone was found, its components in the order of the fit. With the field EM goes on
+        from there to `model`.
     space : FeatureSpace
         What the features are.
     working : Image
@@ -82,6 +85,8 @@ class Segmentation:
         The same classes for other images: a model to save, or the one that was applied.
     origin : Origin
         What was segmented, by which command, and how long it took.
+    whole : WholeRegions, optional
+        The regions of `working` that were each given to a class as a whole.
     """
 
     image: Image
@@ -99,6 +104,7 @@ class Segmentation:
     config: SegmentConfig
     class_model: ClassModel
     origin: Origin = field(default_factory=Origin)
+    whole: WholeRegions | None = None
 
     @property
     def n_classes(self) -> int:
@@ -130,8 +136,8 @@ class Segmentation:
     def posteriors(self) -> NDArray[np.float32]:
         """Probability of each class at each pixel, before clean-up: (H, W, k), float32.
 
-        Given its colour and, with ``spatial="field"``, its neighbours; by colour alone with ``spatial="none"``. The
-        probabilities of a pixel sum to 1; where it is not valid they are 0.
+        Given its colour and, with ``spatial="field"``, its neighbours; with ``coherence="region"`` those of its region.
+        The probabilities of a pixel sum to 1; where it is not valid they are 0.
         """
         maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
         for number, part in enumerate(self.posterior_maps()):
@@ -141,7 +147,7 @@ class Segmentation:
     def posterior_maps(self) -> Iterator[NDArray[np.float32]]:
         """The probability of each class in turn, as in :meth:`posteriors`: (H, W), float32, one held at a time."""
         for number in range(self.n_classes):
-            yield self._posterior_map(partial(_column, number=number), 0.0)
+            yield self._posterior_map(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
 
     def uncertainty(self) -> NDArray[np.float32]:
         """How unsure the class of each pixel is: the entropy of its :meth:`posteriors`, in bits, 0 to log2 k.
@@ -176,9 +182,11 @@ class Segmentation:
     @cached_property
     def _posteriors_at(self) -> Callable[[Indices], Maps]:
         """The posteriors (n, k) of some pixels of `working`, given by their numbers in row order."""
-        of = self.model, self.groups, self.space
+        if self.whole is not None:
+            return self.whole.posteriors_at(self.model, self.groups)
         if self.config.has_field:
-            return coherent_posteriors(*of, self.working, smoothness=self.config.smoothness)
+            smoothness = self.config.smoothness
+            return coherent_posteriors(self.model, self.groups, self.space, self.working, smoothness=smoothness)
         return ColourIndex(self.working).gatherer(
             lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
         )
@@ -289,7 +297,3 @@ class Segmentation:
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
         return save_products(self, folder, stem=stem, suffix=suffix)
-
-
-def _column(posteriors: Maps, _: Indices, number: int) -> Maps:
-    return posteriors[:, number]

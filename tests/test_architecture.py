@@ -70,7 +70,7 @@ STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "rules", "savin
 ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
 ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
-ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "grouping", "mixture"}
+ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "segmenter", "grouping", "mixture", "spatial"}
 ROOMS["choice"] = {*STAGES, "errors", "image", "mixture", "spatial"}
 ROOMS["coherence"] = {*STAGES, "errors", "image", "_opencv", "threads", "mixture", "spatial"}
 ROOMS["strength"] = {*STAGES, "coherence", "image", "mixture", "spatial"}
@@ -86,7 +86,7 @@ ROOMS["modelling"] = {
     "mixture",
     "spatial",
 }
-ROOMS["modelling"] |= {"class_models"}
+ROOMS["modelling"] |= {"class_models", "whole_regions"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
 ROOMS["segmentation"].add("report")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
+from segment.mixture.combination import pool
 from segment.mixture.em import largest_move, standard_coordinates
 from segment.mixture.model import MixtureModel, blocks, log_peaks, moments, natural_parameters
 from segment.mixture.prior import Prior
 from segment.mixture.robust import expectation, maximization
 from segment.mixture.tails import student
 
-__all__ = ["NeighbourlyEM"]
+__all__ = ["NeighbourlyEM", "fit_with_neighbours", "log_evidence"]
 
 Floats = NDArray[np.float64]
+Logs = NDArray[np.float32]
+
+_STEPS, _MOVE = 20, 1e-2  # of EM with neighbours: at most, and the largest move of the last
+_TINY = 1e-30  # a posterior below this is no stronger evidence
 
 
 class NeighbourlyEM:
@@ -86,3 +93,36 @@ class NeighbourlyEM:
         after = maximization(expectation(prepared, self._model)[0], self._model, self._prior, fixed_degrees=True)
         self.move = largest_move(self._model, after)
         self._model = after
+
+
+def fit_with_neighbours(em: NeighbourlyEM, groups: NDArray[np.intp], agree: Callable[[Logs], Logs]) -> MixtureModel:
+    """The mixture after EM steps in which neighbours have their say.
+
+    Parameters
+    ----------
+    em : NeighbourlyEM
+        K components at n cells.
+    groups : ndarray of shape (K,), int
+        The class 0..k-1 of each component.
+    agree : callable
+        Takes the log posterior of each class at each cell by its features alone, (k, n), and returns what the cells'
+        neighbours add to the log weight of each class there, (k, n).
+    """
+    for _ in range(_STEPS):
+        em.step(agree(_logs(pool(em.posteriors().T.astype(np.float64), groups)).T)[groups])
+        if em.move < _MOVE:
+            break
+    return em.model
+
+
+def log_evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
+    """Log posterior of each class by features alone, (n, k), float32. Noise may be of any class, by their weights."""
+    posteriors = model.posteriors(cells)
+    if model.noise_share:
+        noise = model.noise_posteriors(cells)[:, None]
+        posteriors = (1 - noise) * posteriors + noise * model.weights
+    return _logs(pool(posteriors, groups))
+
+
+def _logs(posteriors: Floats) -> Logs:
+    return np.asarray(np.log(np.maximum(posteriors, _TINY), dtype=np.float32))

@@ -105,6 +105,24 @@ class RegionHierarchy:
             contours[one][border] = np.maximum(contours[one][border], joined[place.reshape(-1)])
         return contours
 
+    def joining_costs(self, level: float) -> Floats:
+        """The cost of the merge that first joins each two of the n regions of a cut: (n, n), symmetric.
+
+        In the order of the labels of :meth:`cut`; 0 on the diagonal, infinite where no merge joins them.
+        """
+        n_merged = int(np.searchsorted(self.costs, level, side="right"))
+        region, n = members(self.n_fine, self.merges[:n_merged])
+        found = np.full((n, n), np.inf)
+        np.fill_diagonal(found, 0.0)
+        parts = [np.array([number]) for number in region]  # the regions of the cut that each node consists of
+        for i, (one, other) in enumerate(self.merges):
+            if i < n_merged:
+                parts.append(parts[one])
+            else:
+                found[np.ix_(parts[one], parts[other])] = self.costs[i]
+                parts.append(np.concatenate([parts[one], parts[other]]))
+        return np.asarray(np.minimum(found, found.T))
+
     def _painted(self, n_merged: int) -> Labels:
         region, _ = members(self.n_fine, self.merges[:n_merged])
         table = np.zeros(self.n_fine + 1, dtype=np.int32)
