@@ -177,7 +177,7 @@ class CoherentLabels:
         self, flat: NDArray[np.uint8], where: NDArray[np.intp], image: Image, odds: Upsampled, row: int, column: int
     ) -> None:
         """Label the pixels of these numbers by colour and neighbours."""
-        open_ = image.pixels.reshape(flat.size, -1)[where].reshape(1, len(where), *image.pixels.shape[2:])
+        open_ = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
         index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
         evidence = index.gatherer(lambda colours: log_evidence(self._model, self._groups, self._space.cells(colours)))
 

@@ -23,7 +23,10 @@ class Upsampled:
         (above, below, down), (left, right, across) = (
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
-        down, across = down[:, None], across[:, None]
+        k = self._rows.shape[1]
+        down, across = (
+            share.repeat(k).reshape(-1, k) for share in (down, across)
+        )  # broadcast, they take twice as long
         above, below = above * self._width, below * self._width
         upper, lower = (
             self._rows.take(row + left, axis=0) * (1 - across) + self._rows.take(row + right, axis=0) * across
