@@ -28,8 +28,8 @@ def collect_rarely() -> None:
 def keep_freed_memory() -> None:
     """Have the C library, where it is GNU's, keep freed memory for what is asked for next.
 
-    By default much of it goes back to the system and is fetched anew page by page, which takes a twelfth of the time
-    of a run. At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway.
+    By default much of it goes back to the system and is fetched anew page by page, a fourteenth of the time of a run.
+    At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
