@@ -17,7 +17,7 @@ from segment.spatial.boundaries import basins
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import difference
 from segment.spatial.merging import members, merge_regions
-from segment.spatial.refinement import refine
+from segment.spatial.refinement import Refined, refine
 
 __all__ = ["AUTO_LEVEL", "fine_regions", "hierarchy_of", "region_hierarchy"]
 
@@ -64,13 +64,36 @@ def hierarchy_of(image: Image, *, seed: int = 0, tell: Callable[[str], None] = l
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
     evidence = gather_evidence(replace(working, pixels=filled(working)), seed=seed)
-    labels, n = fine_regions(evidence, working.valid)
-    tell("merging regions")
-    merges, costs = merge_regions(evidence.borders(labels, n), evidence.sums(labels, n), difference)
+    labels, _ = fine_regions(evidence, working.valid)
     tell("drawing borders")
     rgb = replace(image, pixels=filled(image)).as_bytes()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_grey else rgb
-    return RegionHierarchy(refine((labels + 1).astype(np.int32), rgb, image.valid), merges, costs, AUTO_LEVEL)
+    refined = refine((labels + 1).astype(np.int32), rgb, image.valid)
+    tell("merging regions")
+    merges, costs = _merged(evidence, labels, refined)
+    return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
+
+
+def _merged(evidence: Evidence, labels: Labels, refined: Refined) -> tuple[Labels, Floats]:
+    """The merges of regions that touch at full size, by the evidence of the copy, where their labels were from 0."""
+    known = np.flatnonzero(refined.origin)
+    n, n_further = len(known), len(refined.origin) - len(known)
+    number = np.full(int(labels.max()) + 2, -1)
+    number[refined.origin[known]] = known
+    labels = number[labels + 1]
+    touching = refined.pairs[(refined.pairs < n).all(axis=1)]
+    merges, costs = merge_regions(evidence.borders(labels, n).between(touching), evidence.sums(labels, n), _cost)
+    return np.where(merges < n, merges, merges + n_further), costs
+
+
+def _cost(adjacency: Adjacency, sums: Floats) -> Floats:
+    """How different neighbours are; entirely if they touch at full size alone, so that nothing is known."""
+    known = adjacency.borders[:, 0] > 0
+    costs = np.ones(len(known))
+    if known.any():
+        seen = Adjacency(adjacency.n_regions, adjacency.pairs[known], adjacency.borders[known], adjacency.beside[known])
+        costs[known] = difference(seen, sums)
+    return costs
 
 
 def fine_regions(evidence: Evidence, valid: NDArray[np.bool_]) -> tuple[Labels, int]:

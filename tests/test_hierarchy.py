@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label as connected
+from skimage.measure import label as number_pieces
 
 import segment
+from segment import grouping
 from segment.errors import SettingsError
+from segment.preprocessor import shrunk_shape
 from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
 from segment.spatial.boundaries import basins, boundary_strengths
 from segment.spatial.hierarchy import RegionHierarchy
@@ -57,6 +60,16 @@ def borders(labels):
     out[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     out[:-1] |= labels[:-1] != labels[1:]
     return out
+
+
+def neighbours(labels):
+    """Labels beside each other, then above each other."""
+    return ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:]))
+
+
+def one_label_pieces(labels):
+    """The 4-connected pieces of one label, numbered from 1."""
+    return number_pieces(labels.astype(int), background=0, connectivity=1)
 
 
 @pytest.fixture(scope="module")
@@ -359,10 +372,63 @@ def test_refining_keeps_every_region_in_one_piece():
     pixels = rng.integers(0, 256, (100, 133, 3), dtype=np.uint8)
     valid = np.ones((100, 133), bool)
     valid[:7] = False
-    labels = refine(pieces, pixels, valid)
+    found = refine(pieces, pixels, valid)
+    labels = found.label_image
     assert ((labels > 0) == valid).all()
-    assert set(np.unique(labels).tolist()) - {0} <= set(range(1, pieces.max() + 1))
-    assert all(connected(labels == number)[1] <= 1 for number in range(1, pieces.max() + 1))
+    assert np.array_equal(np.unique(labels), np.arange(len(found.origin) + 1))
+    assert (np.diff(found.origin) > 0).all()
+    assert set(found.origin.tolist()) <= set(range(1, pieces.max() + 1))
+    assert is_connected(labels)
+    assert np.array_equal(found.pairs, find_adjacency(labels.astype(int) - 1, len(found.origin), []).pairs)
+
+
+def test_a_part_that_the_mask_cuts_off_is_a_region_and_a_speck_is_not():
+    valid = np.ones((40, 60), bool)
+    valid[:, 45] = False  # too thin for the small label image
+    valid[:4, :4] = False
+    valid[1, 1:3] = True  # two pixels, of which each small one covers 16
+    found = refine(np.ones((10, 15), np.int32), np.zeros((40, 60, 3), np.uint8), valid)
+    expected = np.where(np.arange(60) < 45, 1, 2) * valid
+    assert np.array_equal(found.label_image, expected)
+    assert found.origin.tolist() == [1, 0]
+    assert found.pairs.size == 0
+
+
+@given(st.tuples(st.integers(12, 50), st.integers(12, 50)), st.floats(0, 1), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_every_cut_is_made_of_connected_regions_on_which_the_contours_agree(shape, specks, framed, seed):
+    rng = np.random.default_rng(seed)
+    blocks = np.kron(rng.integers(0, 256, (9, 9, 3)), np.ones((6, 6, 1)))[: shape[0], : shape[1]]
+    image = np.clip(blocks + rng.normal(0, 30, blocks.shape), 0, 255).astype(np.uint8)
+    valid = rng.random(shape) >= 0.3 * specks**4
+    if framed:
+        valid[rng.integers(shape[0])] = valid[:, rng.integers(shape[1])] = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "_WORKING", 300)
+        found = segment.region_hierarchy(segment.Image.from_array(image, valid=valid))
+    copy = shrunk_shape(*shape, round(max(shape) * min(1, math.sqrt(300 / valid.size))))
+    labels = found.label_image
+    assert ((labels > 0) == valid).all()
+    pieces, parts = one_label_pieces(labels), one_label_pieces(valid)
+    n_apart = 0
+    for number in range(1, found.n_fine + 1):
+        _, *others = sorted(np.unique(pieces[labels == number]), key=lambda piece: -np.count_nonzero(pieces == piece))
+        n_apart += len(others)
+        for piece in others:  # all that the mask leaves there, and less than a pixel of the working copy
+            inside = pieces == piece
+            assert np.array_equal(parts == parts[inside][0], inside)
+            assert np.count_nonzero(inside) * math.prod(copy) < valid.size
+    assert parts.max() == found.n_least + n_apart
+    contours = found.contour_map()
+    for n in range(found.n_least, min(found.n_fine, found.n_least + 25) + 1):
+        cut = found.regions(n)
+        assert cut.max() == n
+        assert one_label_pieces(cut).max() == n + n_apart
+    for level in np.append(found.costs[-8:], 0.5):
+        cut = found.cut(level)
+        across, down = ((one != two) & (one > 0) & (two > 0) for one, two in neighbours(cut))
+        border = np.pad(across, ((0, 0), (0, 1))) | np.pad(down, ((0, 1), (0, 0)))
+        assert np.array_equal(contours > np.float32(level), border)
 
 
 def test_a_hierarchy_is_plain_data():

@@ -36,6 +36,18 @@ class Adjacency:
     borders: Floats
     beside: Floats
 
+    def between(self, pairs: Ids) -> Adjacency:
+        """The borders of these pairs (p, 2) of regions, in ascending order: all zeros where none is known."""
+        n = self.n_regions
+        codes = np.append(self.pairs[:, 0] * n + self.pairs[:, 1], n * n)
+        wanted = pairs[:, 0] * n + pairs[:, 1]
+        place = np.searchsorted(codes, wanted)
+        known = codes[place] == wanted
+        borders = np.zeros((len(pairs), self.borders.shape[1]))
+        beside = np.zeros((len(pairs), *self.beside.shape[1:]))
+        borders[known], beside[known] = self.borders[place[known]], self.beside[place[known]]
+        return Adjacency(n, pairs, borders, beside)
+
     def contracted(self, region: Ids, n_regions: int) -> Adjacency:
         """The borders after regions were merged: `region` (n_regions,) is the new number of each."""
         ends = region[self.pairs]

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
-from segment.spatial.regions import find_regions
+from segment.spatial.regions import RegionGraph, components, find_regions
 
-__all__ = ["refine"]
+__all__ = ["Refined", "refine"]
 
 Labels = NDArray[np.int32]
+Ids = NDArray[np.intp]
 
 _AROUND = np.ones((3, 3), np.uint8)
 
 
-def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Labels:
+@dataclass(frozen=True)
+class Refined:
+    """Regions at full size, and which of them touch there: borders that moved may have parted some and joined others.
+
+    Attributes
+    ----------
+    label_image : ndarray of shape (H, W), int32
+        1..m; 0 where not valid. Each region is 4-connected. Only pixels that the mask cuts off from all others, fewer
+        than one of the small label image covers, are apart from the rest of theirs.
+    origin : ndarray of shape (m,), int
+        The label that each had in the small label image, ascending; after them 0 for each further part of the mask.
+    pairs : ndarray of shape (p, 2), int
+        The regions that share a side of a pixel, counted from 0, the lower number first, in ascending order.
+    """
+
+    label_image: Labels
+    origin: Ids
+    pairs: Ids
+
+
+def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Refined:
     """Bring region labels to the size of an image.
 
     Away from borders a pixel has the label of the place it comes from. A strip around them, one pixel of the small
@@ -31,11 +54,11 @@ def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) 
 
     Returns
     -------
-    ndarray of shape (H, W), int32
-        The same labels, each one connected region as far as valid pixels allow it; 0 where not valid.
+    Refined
+        The regions that have valid pixels, and each part of the valid pixels that holds none of them.
     """
     if labels.shape == valid.shape:
-        return np.where(valid, labels, 0).astype(np.int32)
+        return _connected(np.where(valid, labels, 0).astype(np.int32), 1)
     cv2 = load_cv2()
     known = _filled(labels) if not labels.all() else labels
     size = valid.shape[::-1]
@@ -45,7 +68,7 @@ def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) 
     cv2.watershed(np.ascontiguousarray(pixels), markers)
     _close_lines(markers, pixels, large)
     markers[~valid] = 0
-    return _connected(markers)
+    return _connected(markers, valid.size / labels.size)
 
 
 def _beside_borders(labels: Labels) -> NDArray[np.uint8]:
@@ -93,22 +116,47 @@ def _close_lines(labels: Labels, pixels: NDArray[np.uint8], otherwise: Labels) -
         rows, columns = rows[~decided], columns[~decided]
 
 
-def _connected(labels: Labels) -> Labels:
-    """Every label's largest 4-connected piece, the others given to the neighbour with the longest border."""
+def _connected(labels: Labels, smallest: float) -> Refined:
+    """Every label's largest 4-connected piece, the others given to the neighbour with the longest border.
+
+    Pieces without a way to such a neighbour fill a part of the mask together. That is a region of its own if it has
+    `smallest` pixels or more, otherwise it has the label of its largest piece.
+    """
     runs, graph = find_regions(labels, largest=labels.size)
     while True:
-        order = np.lexsort((np.arange(graph.label.size), -graph.area, graph.label))
-        first = np.diff(graph.label[order], prepend=-1) != 0
-        stray = np.ones(graph.label.size, dtype=bool)
-        stray[order[first]] = False
-        stray &= graph.label > 0
+        stray = _beside_the_largest(graph)
         source, target, border = graph.both_ways()
         joining = stray[source] & ~stray[target]
         source, target, border = source[joining], target[joining], border[joining]
         if not source.size:
-            return runs.paint(graph.label[graph.origin]).astype(np.int32, copy=False)
+            break
         order = np.lexsort((target, -border, source))
         first = np.diff(source[order], prepend=-1) != 0
         label = graph.label.copy()
         label[source[order[first]]] = graph.label[target[order[first]]]
         graph = graph.relabelled(label)
+    label = graph.label.astype(np.intp)
+    n = int(label.max(initial=0))
+    if stray.any():
+        part, n_parts = components(label.size, graph.low, graph.high)
+        order = np.flatnonzero(stray)[np.argsort(graph.area[stray], kind="stable")]
+        most = np.zeros(n_parts, dtype=np.intp)
+        most[part[order]] = label[order]  # the last one counts
+        own = (most > 0) & (np.bincount(part, graph.area, n_parts) >= smallest)
+        most[own] = n + 1 + np.arange(np.count_nonzero(own))
+        label[stray] = most[part[stray]]
+    used, number = np.unique(np.append(label, 0), return_inverse=True)
+    number = number.reshape(-1)[:-1]
+    origin = np.where(used[1:] <= n, used[1:], 0)
+    ends = np.sort(number[np.stack([graph.low, graph.high], axis=1)], axis=1)
+    pairs = np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0) - 1
+    return Refined(runs.paint(number[graph.origin]).astype(np.int32, copy=False), origin, pairs)
+
+
+def _beside_the_largest(graph: RegionGraph) -> NDArray[np.bool_]:
+    """Which pieces are not the largest of their label, the first of equals."""
+    order = np.lexsort((np.arange(graph.label.size), -graph.area, graph.label))
+    first = np.diff(graph.label[order], prepend=-1) != 0
+    stray = np.ones(graph.label.size, dtype=bool)
+    stray[order[first]] = False
+    return np.asarray(stray & (graph.label > 0))
