@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label as connected
 from skimage.measure import label as number_pieces
@@ -342,6 +342,29 @@ def test_a_mask_of_one_pixel_and_of_none():
     labels = segment.region_hierarchy(segment.Image.from_array(image, valid=valid)).cut()
     assert labels[4, 5] == 1
     assert labels.sum() == 1
+
+
+@given(st.tuples(*[st.integers(1, 60)] * 2), st.tuples(*[st.integers(0, 255)] * 3))
+@settings(max_examples=20, deadline=None)
+@example((346, 462), (200, 40, 90))
+@example((37, 53), (200, 40, 90))
+def test_one_colour_is_one_region_at_any_size(shape, colour):
+    assert segment.region_hierarchy(np.full((*shape, 3), colour, np.uint8)).n_fine == 1
+
+
+@given(st.tuples(*[st.integers(12, 60)] * 2), st.integers(1, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_no_region_ends_where_nothing_changes(shape, n_colours, seed):
+    rng = np.random.default_rng(seed)
+    stripes = rng.integers(0, 256, (n_colours, 3), np.uint8)[np.sort(rng.integers(0, n_colours, shape[1]))]
+    labels = segment.region_hierarchy(np.tile(stripes, (shape[0], 1, 1))).label_image
+    assert (labels == labels[0]).all()
+
+
+def test_a_flat_part_is_not_divided():
+    image = np.full((346, 462, 3), (200, 40, 90), np.uint8)
+    image[:, 231:] = np.random.default_rng(0).integers(0, 255, (346, 231, 3))
+    assert (segment.region_hierarchy(image).label_image[:, :200] == 1).all()
 
 
 def test_same_regions_in_8_and_16_bits_and_in_other_memory_order():

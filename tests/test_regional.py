@@ -63,6 +63,12 @@ def test_more_regions_than_the_image_has_are_a_warning(program):
     assert out.splitlines()[-1].endswith(" regions")
 
 
+def test_one_colour_is_one_region_however_many_are_asked_for():
+    result = segment.segment_regions(np.full((346, 462), 99, np.uint8), regions=10)
+    assert result.n_regions == 1
+    assert result.warnings == ("the image has fewer regions than the 10 asked for: it gets 1",)
+
+
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [

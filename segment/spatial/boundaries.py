@@ -20,6 +20,7 @@ _LARGE = 3.0  # pixels: Gaussians of this width and more are taken of a copy of 
 _SMALL = 16  # pixels: unless its shorter side is less than this
 _BLUR = 0.75  # pixels: what is left of a boundary's place between two pixels before regions are drawn
 _APART = 5  # pixels: two minima closer than this are one
+_ROUNDING = np.float32(2e-6)  # strength: a minimum less deep comes from rounding, where in truth nothing changes
 
 
 def boundary_strengths(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Map]:
@@ -102,7 +103,7 @@ def basins(strength: Map, valid: Mask) -> tuple[Labels, int]:
     high = np.float32(np.finfo(np.float32).max)
     walled = np.where(valid, smooth, high)
     lowest = cv2.erode(walled, np.ones((_APART, _APART), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    markers, _ = label((walled == lowest) & valid)
+    markers, _ = label((walled <= lowest + _ROUNDING) & valid)
     # A valid part may be without a minimum of its own where a lower pixel lies beyond a gap in the mask.
     parts, n_parts = label(valid)
     reached = np.zeros(n_parts + 1, dtype=bool)
