@@ -164,8 +164,13 @@ def _rival(
     labels = _classes(balls, cells)
     partner = matching(contingency(_classes(result.model, cells, result.groups), labels, k, cells.weights))
     numbers = np.concatenate([[0], partner + 1]).astype(np.uint8)
+    sizes = np.bincount(labels, weights=cells.weights, minlength=k)
     cleaned = postprocess(
-        numbers[raw], radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole
+        numbers[raw],
+        radius=config.smooth_radius,
+        min_region=config.min_region,
+        max_hole=config.max_hole,
+        precedence=[int(number) for number in partner[np.argsort(-sizes, kind="stable")] + 1],
     )
     label_image = enlarge(cleaned.label_image, result.image)
     table = contingency(result.label_image, label_image, k + 1)[1:, 1:]

@@ -28,7 +28,7 @@ from segment.origin import Origin, Stopwatch
 from segment.postprocessor import Cleaned, postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
-from segment.segmenter import is_rejected, label_cells, rejection_threshold
+from segment.segmenter import is_rejected, label_cells, precedence, rejection_threshold
 from segment.statistics import ClassRow, class_table
 
 if TYPE_CHECKING:
@@ -148,7 +148,13 @@ def finish(
     cleaned = Cleaned(raw, 0.0)
     if whole is None:
         tell("cleaning up")
-        cleaned = postprocess(raw, radius=config.smooth_radius, min_region=config.min_region, max_hole=config.max_hole)
+        cleaned = postprocess(
+            raw,
+            radius=config.smooth_radius,
+            min_region=config.min_region,
+            max_hole=config.max_hole,
+            precedence=precedence(found.mixture, found.groups),
+        )
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, len(found.names))
     return Segmentation(

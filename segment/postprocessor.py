@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.errors import SettingsError
-from segment.spatial.morphology import spread, sweep
+from segment.spatial.morphology import smooth_block, spread
 from segment.spatial.regions import RegionGraph, components, find_regions
 from segment.threads import side_by_side
 
@@ -37,7 +38,9 @@ class Cleaned:
     changed: float
 
 
-def postprocess(label_image: Labels, *, radius: float, min_region: float, max_hole: float) -> Cleaned:
+def postprocess(
+    label_image: Labels, *, radius: float, min_region: float, max_hole: float, precedence: Sequence[int] = ()
+) -> Cleaned:
     """Open and close, fill holes, absorb small regions: in this order, with sizes relative to the frame.
 
     The same as calling the three functions in turn; the regions are looked for only once. All sizes are measured on
@@ -53,14 +56,19 @@ def postprocess(label_image: Labels, *, radius: float, min_region: float, max_ho
         Regions below it are absorbed. Raised: fewer, larger regions.
     max_hole : share of the image area (H * W)
         Holes up to it are filled. Raised: larger islands disappear.
+    precedence : sequence of int
+        Labels in the order in which they win ties; those left out come after, the lower before the higher. With one
+        that goes by something of the picture, classes numbered otherwise are cleaned up alike.
     """
     _check(label_image, radius=radius, min_region=min_region, max_hole=max_hole)
     height, width = label_image.shape
     min_area, max_area = (round(share * height * width) for share in (min_region, max_hole))
-    smooth = open_and_close(label_image, radius=radius * math.hypot(height, width))
+    order = _order(label_image, precedence)
+    smooth = open_and_close(_renumbered(label_image, order.argsort()), radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
         runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
         smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))
+    smooth = _renumbered(smooth, order)
     labelled = int(np.count_nonzero(label_image))
     return Cleaned(smooth, int(np.count_nonzero(smooth != label_image)) / max(labelled, 1))
 
@@ -119,7 +127,7 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
         inner = tuple(
             slice(at - start + 1, end - start + 1) for at, start, end in zip(top_left, starts, ends, strict=True)
         )
-        for whole, part in zip((decided, undecided), _smooth_block(block, classes, widths), strict=True):
+        for whole, part in zip((decided, undecided), smooth_block(block, classes, widths, steps=_STEPS), strict=True):
             whole[tile] = part[inner]
 
     side_by_side(smooth, itertools.product(range(0, height, side), range(0, width, side)))
@@ -173,6 +181,22 @@ def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
     return runs.paint(_absorb(graph, min_area))
 
 
+def _order(label_image: Labels, precedence: Sequence[int]) -> NDArray[np.intp]:
+    """The labels from 0 in the order in which they win ties; empty where they win it as they are numbered."""
+    first = np.array([0, *precedence], dtype=np.intp)
+    if np.array_equal(first, np.arange(first.size)):
+        return first[:0]
+    return np.append(first, np.setdiff1d(np.arange(max(first.max(), label_image.max(initial=0)) + 1), first))
+
+
+def _renumbered(labels: Labels, table: NDArray[np.intp]) -> Labels:
+    if table.size == 0:
+        return labels
+    if labels.dtype == np.uint8:
+        return np.asarray(load_cv2().LUT(labels, np.append(table, np.zeros(256 - table.size)).astype(np.uint8)))
+    return table.astype(labels.dtype)[labels]
+
+
 def _check(label_image: Labels, **sizes: float) -> None:
     if label_image.ndim != 2 or not np.issubdtype(label_image.dtype, np.integer):
         got = f"{label_image.dtype} with shape {label_image.shape}"
@@ -184,41 +208,6 @@ def _check(label_image: Labels, **sizes: float) -> None:
     for name, value in sizes.items():
         if not 0 <= value < math.inf:
             raise SettingsError(f"{name}: must be a finite number of at least 0; got {value}. Use 0 to switch it off.")
-
-
-def _smooth_block(block: Labels, classes: Any, widths: list[int]) -> tuple[Labels, Mask]:
-    """Open and close some rows: labels (0 where open), and which labelled pixels are left undecided."""
-    empty = block == 0
-    background = empty.view(np.uint8) * np.uint8(255)
-    bits, swept, mask = (np.empty(block.shape, np.uint8) for _ in range(3))
-    hit, value = mask.view(bool), np.empty_like(block)
-    kept, claimed, contested = (np.zeros(block.shape, bool) for _ in range(3))
-    labels = np.zeros_like(block)
-    for at in range(0, len(classes), 8):
-        group = list(enumerate(classes[at : at + 8]))
-        bits[:] = 0
-        for bit, label in group:
-            np.equal(block, label, out=hit)
-            bits |= np.multiply(mask, np.uint8(1 << bit), out=mask)
-        np.bitwise_or(bits, background, out=mask)
-        sweep(np.bitwise_and, mask, widths, swept)
-        swept &= bits  # a disc has its centre in the class itself, not in the background beside it
-        bits &= sweep(np.bitwise_or, swept, widths, mask)
-        kept |= np.not_equal(bits, 0, out=hit)
-        sweep(np.bitwise_or, bits, widths, swept)
-        swept |= background
-        sweep(np.bitwise_and, swept, widths, bits)
-        for bit, label in group:
-            np.not_equal(np.bitwise_and(bits, np.uint8(1 << bit), out=mask), 0, out=hit)
-            labels += np.multiply(mask, block.dtype.type(label), out=value)
-            contested |= np.logical_and(claimed, hit, out=swept.view(bool))
-            claimed |= hit
-    claimed &= ~(kept | contested | empty)
-    labels *= claimed.view(np.uint8)
-    labels += np.multiply(block, kept.view(np.uint8), out=value)
-    undecided = ~(kept | claimed | empty)
-    spread(labels, undecided, _STEPS)
-    return labels, undecided
 
 
 def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:

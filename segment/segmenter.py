@@ -12,7 +12,15 @@ from segment.mixture.cells import Cells
 from segment.mixture.combination import pool
 from segment.mixture.model import MixtureModel
 
-__all__ = ["class_posteriors", "entropy", "is_rejected", "label_cells", "order_classes", "rejection_threshold"]
+__all__ = [
+    "class_posteriors",
+    "entropy",
+    "is_rejected",
+    "label_cells",
+    "order_classes",
+    "precedence",
+    "rejection_threshold",
+]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -39,13 +47,16 @@ def order_classes(
     groups : ndarray of shape (K,), int
         The class of each component, ascending.
     """
-    members = pool(np.eye(len(groups)), groups).T
-    masses = members * np.maximum(model.weights, np.finfo(float).tiny)
-    weights = masses.sum(axis=1)
-    means = (masses / weights[:, None]) @ model.means
+    weights, means = _weights_and_means(model, groups)
     rank = np.argsort(_ascending(means, key(means, weights)))[groups]
     order = np.lexsort((np.argsort(_ascending(model.means, key(model.means, model.weights))), rank))
     return model.reordered(order), rank[order]
+
+
+def precedence(model: MixtureModel, groups: Groups) -> list[int]:
+    """Labels in the order in which classes win ties: the heavier first, whatever their numbers."""
+    weights, means = _weights_and_means(model, groups)
+    return [int(number) + 1 for number in _ascending(means, -weights)]
 
 
 def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
@@ -105,6 +116,13 @@ def rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> floa
 def _component_density(model: MixtureModel, cells: Cells) -> NDArray[np.float64]:
     """Log density without noise, under which all that is far off would be equally likely: (n,)."""
     return replace(model, noise_share=0.0, noise_density=0.0).score_samples(cells)
+
+
+def _weights_and_means(model: MixtureModel, groups: Groups) -> tuple[Floats, Floats]:
+    """The weight (k,) and mean (k, d) of each class."""
+    masses = pool(np.eye(len(groups)), groups).T * np.maximum(model.weights, np.finfo(float).tiny)
+    weights = masses.sum(axis=1)
+    return weights, (masses / weights[:, None]) @ model.means
 
 
 def _is_plain(groups: Groups) -> bool:

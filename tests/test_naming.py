@@ -11,6 +11,8 @@ from PIL import Image as PilImage
 from segment import SegmentConfig, SettingsError, apply_classes, load_class_model, save_class_model, segment_image
 from segment.naming import name_classes
 
+IMAGES = Path(__file__).parents[1] / "images"
+
 
 def test_folded_posteriors_add_up(quadrants: np.ndarray) -> None:
     plain = segment_image(quadrants, k=4)
@@ -78,6 +80,15 @@ def test_a_class_that_is_not_there_has_a_warning() -> None:
 def test_what_cannot_be_is_refused(given_: dict[str, tuple[str, ...]], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         SegmentConfig(k=4, **given_)
+
+
+def test_the_order_of_classes_changes_their_numbers_alone() -> None:
+    """Ties of the clean-up too go by the classes and not by their numbers."""
+    settings = {"k": 5, "max_size": 400, "smooth_radius": 0.004, "min_region": 0.002}
+    usual, other = (segment_image(IMAGES / "lamps.jpg", order=order, **settings) for order in ("lightness", "hue"))
+    numbers = [int(np.abs(usual.model.means - mean).sum(axis=1).argmin()) + 1 for mean in other.model.means]
+    assert sorted(numbers) == [1, 2, 3, 4, 5] != numbers
+    np.testing.assert_array_equal(np.array([0, *numbers])[other.label_image], usual.label_image)
 
 
 @pytest.mark.parametrize("features", ["rgb", "lab", "hsv"])

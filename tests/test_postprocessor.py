@@ -494,6 +494,22 @@ class TestPostprocess:
         assert np.mean(twice[::2, ::2] != once) < 0.02
         assert regions(once)[1] == regions(twice)[1]
 
+    @given(label_images(), st.permutations(range(1, 5)), st.permutations(range(1, 5)), st.sampled_from([np.uint8, int]))
+    @settings(max_examples=300, deadline=None)
+    def test_how_classes_are_numbered_does_not_matter(self, labels, numbers, precedence, dtype):
+        table = np.array([0, *numbers])
+        sizes = {"radius": 0.15, "min_region": 0.08, "max_hole": 0.08}
+        one = postprocess(labels, **sizes, precedence=precedence).label_image
+        other = postprocess(table[labels].astype(dtype), **sizes, precedence=table[precedence].tolist()).label_image
+        np.testing.assert_array_equal(other, table[one])
+
+    def test_ties_go_by_the_precedence(self):
+        tied = picture("22223331111")
+        sizes = {"radius": 0, "min_region": 4 / tied.size, "max_hole": 0}
+        for precedence, winner in (((), "1"), ((1, 2, 3), "1"), ((2, 3), "2"), ((3, 2, 1), "2")):
+            expected = "22223331111".replace("3", winner)
+            check(postprocess(tied, **sizes, precedence=precedence).label_image, expected)
+
     def test_nothing_labelled_changes_nothing(self):
         assert postprocess(np.zeros((5, 6), np.uint8), radius=0.1, min_region=0.1, max_hole=0.1).changed == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +56,7 @@ def label_tile(
     halo: int,
     config: SegmentConfig,
     label: Callable[[Image, Window], Labels],
-    n_classes: int,
+    precedence: Sequence[int],
 ) -> LabelledTile:
     """The labels of a tile: the second pass, a function of the tile and what lies within the halo around it.
 
@@ -70,19 +70,20 @@ def label_tile(
     config : SegmentConfig
     label : callable
         Takes the pixels of a window and where they lie, and returns their labels before clean-up.
-    n_classes : int
+    precedence : sequence of int
+        The label of every class, in the order in which they win ties in the clean-up.
     """
     outer = window.grown(halo, raster.height, raster.width)
     image = prepared(raster, outer, filter_halo(raster, config), config)
     raw = label(image, outer)
     rows, columns = window.within(outer).slices
-    clean = _cleaned(raw, raster, config)[rows, columns]
+    clean = _cleaned(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
     return LabelledTile(
         window,
         np.ascontiguousarray(clean),
-        _rows(clean, replace(image, pixels=pixels), n_classes),
+        _rows(clean, replace(image, pixels=pixels), len(precedence)),
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
@@ -133,10 +134,14 @@ def _rows(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tup
     return tuple(replace(row, mean=mean) for row, mean in zip(tables[0], means, strict=True))
 
 
-def _cleaned(raw: Labels, raster: Raster, config: SegmentConfig) -> NDArray[np.integer[Any]]:
+def _cleaned(raw: Labels, raster: Raster, config: SegmentConfig, precedence: Sequence[int]) -> NDArray[np.integer[Any]]:
     """The labels cleaned up, with sizes relative to the whole raster."""
     radius = config.smooth_radius * math.hypot(raster.height, raster.width) / math.hypot(*raw.shape)
     share = raster.height * raster.width / raw.size
     return postprocess(
-        raw, radius=radius, min_region=config.min_region * share, max_hole=config.max_hole * share
+        raw,
+        radius=radius,
+        min_region=config.min_region * share,
+        max_hole=config.max_hole * share,
+        precedence=precedence,
     ).label_image

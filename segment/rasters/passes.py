@@ -34,7 +34,7 @@ from segment.rasters.source import Raster, open_raster, rasterio_settings
 from segment.rasters.target import label_raster
 from segment.rasters.windows import tiles
 from segment.rasters.working import FieldLabels, assembled, copied_block, copy_blocks, is_scattered
-from segment.segmenter import label_cells, rejection_threshold
+from segment.segmenter import label_cells, precedence, rejection_threshold
 from segment.writer import refuse_existing
 
 __all__ = ["RasterSegmentation", "segment_raster"]
@@ -215,9 +215,9 @@ def _labelled(
 ) -> Iterator[LabelledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
-    n_classes = len(fitted.found.names)
+    first = precedence(fitted.found.mixture, fitted.found.groups)
     windows = tiles(raster.height, raster.width, tile)
-    label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, n_classes=n_classes)
+    label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, precedence=first)
     return crew.each(label, windows, progress(tell, "labelling", len(windows)))
 
 

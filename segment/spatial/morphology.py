@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["spread", "sweep"]
+__all__ = ["smooth_block", "spread", "sweep"]
 
 Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
 _FEW = 256  # a step deciding less than 1/256 of the pixels is cheaper pixel by pixel
+
+
+def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, steps: int) -> tuple[Labels, Mask]:
+    """Open and close the classes of a block with an empty rim, and follow what is undecided for some steps.
+
+    Returns the labels, 0 where there is none, and which pixels are left undecided.
+    """
+    empty = block == 0
+    background = empty.view(np.uint8) * np.uint8(255)
+    bits, swept, mask = (np.empty(block.shape, np.uint8) for _ in range(3))
+    hit, value = mask.view(bool), np.empty_like(block)
+    kept, claimed, contested = (np.zeros(block.shape, bool) for _ in range(3))
+    labels = np.zeros_like(block)
+    for at in range(0, len(classes), 8):
+        group = list(enumerate(classes[at : at + 8]))
+        bits[:] = 0
+        for bit, label in group:
+            np.equal(block, label, out=hit)
+            bits |= np.multiply(mask, np.uint8(1 << bit), out=mask)
+        np.bitwise_or(bits, background, out=mask)
+        sweep(np.bitwise_and, mask, widths, swept)
+        swept &= bits  # a disc has its centre in the class itself, not in the background beside it
+        bits &= sweep(np.bitwise_or, swept, widths, mask)
+        kept |= np.not_equal(bits, 0, out=hit)
+        sweep(np.bitwise_or, bits, widths, swept)
+        swept |= background
+        sweep(np.bitwise_and, swept, widths, bits)
+        for bit, label in group:
+            np.not_equal(np.bitwise_and(bits, np.uint8(1 << bit), out=mask), 0, out=hit)
+            labels += np.multiply(mask, block.dtype.type(label), out=value)
+            contested |= np.logical_and(claimed, hit, out=swept.view(bool))
+            claimed |= hit
+    claimed &= ~(kept | contested | empty)
+    labels *= claimed.view(np.uint8)
+    labels += np.multiply(block, kept.view(np.uint8), out=value)
+    undecided = ~(kept | claimed | empty)
+    spread(labels, undecided, steps)
+    return labels, undecided
 
 
 def sweep(
