@@ -148,7 +148,7 @@ def _adapted(
     n = start.mixture.n_components
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
-        few = f"the image has fewer distinct colours than the model's {start.n_classes} classes: they stay as they are"
+        few = f"the image has fewer {_units(config)} than the model's {start.n_classes} classes: they stay as they are"
         fit = unchanged(start.mixture, cells)
         worth = float(fit.finish.log_likelihoods[-1])
         return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
@@ -187,7 +187,7 @@ def _select(
         return Selection.given(0, 0), ("no pixel is valid, so no pixel has a label",)
     if isinstance(config.k, int):
         k = min(config.k, n)
-        few = f"the image has fewer distinct colours than the {config.k} classes asked for: it gets {k}"
+        few = f"the image has fewer {_units(config)} than the {config.k} classes asked for: it gets {k}"
         return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
     selection = choose_classes(
         cells,
@@ -199,8 +199,13 @@ def _select(
         covariance_type=config.covariance_type,
         seed=config.seed,
     )
-    few = f"the image has fewer distinct colours than the {config.k_range[0]} classes asked for: it gets {n}"
+    few = f"the image has fewer {_units(config)} than the {config.k_range[0]} classes asked for: it gets {n}"
     return selection, (few,) if n < config.k_range[0] else ()
+
+
+def _units(config: SegmentConfig) -> str:
+    """What is given to a class as a whole."""
+    return "regions" if config.coherence == "region" else "distinct colours"
 
 
 def _counted(

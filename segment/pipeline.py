@@ -18,6 +18,7 @@ from segment.class_models.model import ClassModel, Training
 from segment.coherence import CoherentLabels, working_copy
 from segment.colours import ColourIndex
 from segment.config import SegmentConfig
+from segment.emptiness import remarks, taken_away
 from segment.errors import shown
 from segment.features import FeatureSpace, collect_cells
 from segment.image import Image
@@ -29,12 +30,12 @@ from segment.postprocessor import Cleaned, postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import is_rejected, label_cells, precedence, rejection_threshold
-from segment.statistics import ClassRow, class_table
+from segment.statistics import class_table
 
 if TYPE_CHECKING:
     from segment.whole_regions import WholeRegions
 
-__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "remarks", "segment_image"]
+__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
 
 
 def segment_image(
@@ -157,6 +158,9 @@ def finish(
         )
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, len(found.names))
+    told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
+    few = _few_colours(working, config, len(told)) if any(row.pixels == 0 for row in told) else 0
+    said = remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -169,11 +173,17 @@ def finish(
         working=working,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + remarks(classes if found.fit.restarts.size else (), rejected),
+        warnings=image.notes + found.warnings + said,
         config=config,
         class_model=class_model,
         whole=whole,
     )
+
+
+def _few_colours(image: Image, config: SegmentConfig, n_classes: int) -> int:
+    """How many distinct colours there are, if less than classes: a copy that the classes were fitted to has more."""
+    n_colours = len(collect(ColourIndex(image), config)[1])
+    return n_colours if n_colours < n_classes else 0
 
 
 def _coherent(
@@ -231,14 +241,3 @@ def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Ce
     """The features of an image and its cells."""
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)
-
-
-def remarks(classes: tuple[ClassRow, ...], rejected: float) -> tuple[str, ...]:
-    """What is to be said of the classes, with the share of the pixels that is rejected."""
-    remarks = []
-    if rejected:
-        remarks.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label")
-    empty = [str(row.label) for row in classes if row.pixels == 0]
-    if empty:
-        remarks.append(f"no pixel is left in class {', '.join(empty)}; ask for fewer classes or less clean-up")
-    return tuple(remarks)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment._opencv import load_cv2
 from segment.errors import SettingsError
 from segment.spatial.morphology import smooth_block, spread
 from segment.spatial.regions import RegionGraph, components, find_regions

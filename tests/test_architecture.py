@@ -87,6 +87,7 @@ ROOMS["modelling"] = {
     "spatial",
 }
 ROOMS["modelling"] |= {"class_models", "whole_regions"}
+ROOMS["emptiness"] = {"config", "statistics"}
 ROOMS["segmentation"] = set(ROOMS)
 ROOMS["report"] = set(ROOMS) | {"", "report"}
 ROOMS["segmentation"].add("report")
@@ -97,7 +98,9 @@ ROOMS["alignment"] = set(ROOMS)
 ROOMS["classes"] = set(ROOMS)
 ROOMS["comparison"] = set(ROOMS)
 ROOMS["cluster"] = {"", "errors", "_opencv", "cluster"}
-ROOMS["rasters"] = COMMON | STAGES | {"coherence", "config", "mixture", "modelling", "pipeline", "rasters", "cluster"}
+ROOMS["rasters"] = (
+    COMMON | STAGES | {"coherence", "config", "emptiness", "mixture", "modelling", "pipeline", "rasters", "cluster"}
+)
 ROOMS["batch"] = {
     "errors",
     "config",
@@ -168,6 +171,7 @@ LIBRARIES = {
     "image": {"numpy"},
     "palette": {"numpy"},
     "pipeline": {"numpy"},
+    "emptiness": {"numpy"},
     "report": {"numpy", "jinja2", "markupsafe"},
     "postprocessor": {"numpy"},
     "segmentation": {"numpy"},

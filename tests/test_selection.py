@@ -238,7 +238,12 @@ def test_only_as_many_as_there_are_values_are_tried() -> None:
     assert [row.n_classes for row in choose_n_components(cells, (1, 12)).candidates] == [1, 2, 3]
     alone = choose_n_components(cells, (7, 9))
     assert (alone.chosen, alone.runner_up, len(alone.candidates)) == (3, 3, 1)
-    assert alone.reason == "there was no other number to try"
+    assert alone.sentence == "k = 3: there was no other number to try"
+
+
+def test_the_fewest_observations_to_reckon_with_are_no_measurement() -> None:
+    selection = choose_n_components(points(np.array([[0.0], [5.0], [9.0]])), (1, 3))
+    assert "taken for 8 independent observations, the fewest to reckon with" in selection.sentence
 
 
 def test_a_given_number_has_no_curve() -> None:

@@ -88,8 +88,10 @@ class Selection:
 
     @property
     def sentence(self) -> str:
-        """The choice, the reason and the runner-up, without a full stop."""
-        tried = f"{self.candidates[0].n_classes}..{self.candidates[-1].n_classes}" if self.candidates else self.chosen
+        """The choice, the reason and, where there was another number to try, the runner-up, without a full stop."""
+        if len(self.candidates) < 2:
+            return f"k = {self.chosen}: {self.reason}"
+        tried = f"{self.candidates[0].n_classes}..{self.candidates[-1].n_classes}"
         return f"k = {self.chosen} chosen of {tried}: {self.reason}; runner-up {self.runner_up}"
 
     @classmethod
@@ -278,4 +280,6 @@ def _combined(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: f
 
 
 def _worth(n: float) -> str:
+    if n == _FEWEST:  # which is not measured
+        return f"the data being taken for {n:.0f} independent observations, the fewest to reckon with"
     return f"the data being worth {n:.0f} independent observations"

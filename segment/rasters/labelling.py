@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config import SegmentConfig
+from segment.emptiness import taken_away
 from segment.image import Image
 from segment.postprocessor import postprocess
 from segment.preprocessor import DENOISERS
@@ -40,6 +41,8 @@ class LabelledTile:
         Their shares are of the tile.
     changed, rejected, valid : int
         Pixels whose label the clean-up changed, valid pixels without a label, and valid pixels.
+    taken : tuple of int
+        Labels of which the clean-up left no pixel.
     """
 
     window: Window
@@ -48,6 +51,7 @@ class LabelledTile:
     changed: int
     rejected: int
     valid: int
+    taken: tuple[int, ...]
 
 
 def label_tile(
@@ -80,13 +84,15 @@ def label_tile(
     clean = _cleaned(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
+    classes = _rows(clean, replace(image, pixels=pixels), len(precedence))
     return LabelledTile(
         window,
         np.ascontiguousarray(clean),
-        _rows(clean, replace(image, pixels=pixels), len(precedence)),
+        classes,
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
+        taken=taken_away(before, classes),
     )
 
 

@@ -121,7 +121,7 @@ def segment_raster(
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
             tell("writing overviews")
-    return summary(path, raster, colours, fitted, parts)
+    return summary(path, raster, colours, fitted, parts, config)
 
 
 def _side(raster: Raster, config: SegmentConfig) -> int:

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config import SegmentConfig
+from segment.emptiness import remarks
 from segment.features import FeatureSpace
 from segment.georeference import Transform
 from segment.image import Image
 from segment.mixture.model import MixtureModel
 from segment.modelling import Modelled
-from segment.pipeline import remarks
 from segment.rasters.labelling import LabelledTile, total
 from segment.rasters.source import Raster
 from segment.rasters.windows import Window
@@ -90,12 +91,19 @@ class RasterSegmentation:
 
 
 def summary(
-    path: Path, raster: Raster, colours: NDArray[np.uint8], fitted: Fitted, parts: list[LabelledTile]
+    path: Path,
+    raster: Raster,
+    colours: NDArray[np.uint8],
+    fitted: Fitted,
+    parts: list[LabelledTile],
+    config: SegmentConfig,
 ) -> RasterSegmentation:
     """The result, from the classes and the labelled tiles."""
     classes = total([part.classes for part in parts])
     labelled = sum(row.pixels for row in classes)
     rejected = sum(part.rejected for part in parts) / max(1, sum(part.valid for part in parts))
+    taken = sorted({label for part in parts for label in part.taken})
+    said = remarks(classes, config, rejected=rejected, taken=taken)
     found = fitted.found
     return RasterSegmentation(
         path=path,
@@ -113,5 +121,5 @@ def summary(
         choice=found.selection.sentence if found.selection.candidates else "",
         changed=sum(part.changed for part in parts) / max(1, labelled),
         rejected=rejected,
-        warnings=raster.notes + fitted.notes + found.warnings + remarks(classes, rejected),
+        warnings=raster.notes + fitted.notes + found.warnings + said,
     )
