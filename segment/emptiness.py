@@ -64,8 +64,8 @@ def _why(config: SegmentConfig, has_rejected: bool, n_colours: int) -> str:
         return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
     if config.has_field:
         return (
-            "each is likelier of another, its neighbours considered; ask for fewer classes, lower --smoothness, or give "
-            "--spatial none"
+            "each is likelier of another, its neighbours considered; ask for fewer classes, lower --smoothness, or "
+            "give --spatial none"
         )
     return "each colour is likelier of another; ask for fewer classes"
 

@@ -30,7 +30,7 @@ from segment.postprocessor import Cleaned, postprocess
 from segment.preprocessor import denoise, enlarge, shrink, to_greyscale
 from segment.segmentation import Segmentation
 from segment.segmenter import is_rejected, label_cells, precedence, rejection_threshold
-from segment.statistics import class_table
+from segment.statistics import ClassRow, class_table
 
 if TYPE_CHECKING:
     from segment.whole_regions import WholeRegions
@@ -149,17 +149,12 @@ def finish(
     cleaned = Cleaned(raw, 0.0)
     if whole is None:
         tell("cleaning up")
-        cleaned = postprocess(
-            raw,
-            radius=config.smooth_radius,
-            min_region=config.min_region,
-            max_hole=config.max_hole,
-            precedence=precedence(found.mixture, found.groups),
-        )
+        sizes = {"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole}
+        cleaned = postprocess(raw, **sizes, precedence=precedence(found.mixture, found.groups))
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, len(found.names))
     told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
-    few = _few_colours(working, config, len(told)) if any(row.pixels == 0 for row in told) else 0
+    few = _few_colours(working, config, told)
     said = remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
     return Segmentation(
         image=image,
@@ -180,10 +175,15 @@ def finish(
     )
 
 
-def _few_colours(image: Image, config: SegmentConfig, n_classes: int) -> int:
-    """How many distinct colours there are, if less than classes: a copy that the classes were fitted to has more."""
+def _few_colours(image: Image, config: SegmentConfig, classes: tuple[ClassRow, ...]) -> int:
+    """How many distinct colours there are, if less than classes; else 0. Looked at only where a class is empty.
+
+    A copy that the classes were fitted to may have more, between those of the image.
+    """
+    if all(row.pixels for row in classes):
+        return 0
     n_colours = len(collect(ColourIndex(image), config)[1])
-    return n_colours if n_colours < n_classes else 0
+    return n_colours if n_colours < len(classes) else 0
 
 
 def _coherent(

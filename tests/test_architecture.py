@@ -67,7 +67,7 @@ ROOMS: dict[str, set[str]] = {
     "writer": COMMON,
 }
 STAGES = set(ROOMS) - COMMON - {"config", "setting", "products", "rules", "saving", "naming", "mixture", "spatial"}
-ROOMS["class_models"] = {"errors", "config", "image", "features", "mixture", "writer", "class_models"}
+ROOMS["class_models"] = {"errors", "config", "rules", "image", "features", "mixture", "writer", "class_models"}
 ROOMS["evidence"] = COMMON | {"appearance", "mixture", "spatial"}
 ROOMS["grouping"] = {"errors", "image", "preprocessor", "evidence", "spatial"}
 ROOMS["whole_regions"] = {"errors", "image", "colours", "features", "segmenter", "grouping", "mixture", "spatial"}
@@ -118,6 +118,7 @@ ROOMS["cli"] = {
     "errors",
     "config",
     "setting",
+    "rules",
     "batch",
     "cli",
     "",

@@ -78,6 +78,12 @@ def test_one_colour_is_one_region_however_many_are_asked_for():
         (["--save", "ucm"], "save (--save): of classes one or more of panel, overlay, "),
         (["--coherence", "region", "--max-hole", "0"], "max_hole (--max-hole): has no effect with coherence region"),
         (["--regions", "3", "--coherence", "region"], "coherence (--coherence): has no effect with regions"),
+        (["--regions", "5", "--palette", "mean"], "palette (--palette): has no effect with regions; got mean"),
+        (["--regions", "auto", "-k", "4"], "k (-k): has no effect with regions; got 4"),
+        (["--spatial", "none", "--smoothness", "4"], "smoothness (--smoothness): only with the random field; got 4"),
+        (["--spatial", "none", "--smoothness", "12"], "smoothness (--smoothness): only with the random field"),
+        (["--denoise-radius", "0.01"], "denoise_radius (--denoise-radius): only with a noise filter; got 0.01"),
+        (["-k", "1", "--seed-color", "#000000", "--seed-color", "#ffffff"], "at most one for each of 1 classes; got 2"),
         (["--regions", "-1"], "-1"),
         (["--regions", "some"], "some"),
     ],
@@ -89,11 +95,15 @@ def test_settings_that_would_be_ignored_are_refused(program, arguments, rule):
     assert not Path("outputs").exists()
 
 
-def test_a_model_is_not_a_start_for_regions(program):
+def test_a_model_is_not_a_start_for_regions_nor_for_what_only_a_first_fit_needs(program):
     assert program("fit", "a.png", "-k", "2", "-o", "model.json")[0] == 0
     code, _, err = program("run", "a.png", "--start", "model.json", "--regions", "3")
     assert code == 2
     assert "regions (--regions): not with --start" in err
+    for idle in (["--order", "hue"], ["--init", "ward"], ["--n-init", "3"], ["--seed-color", "#000000"]):
+        code, _, err = program("run", "a.png", "--start", "model.json", *idle)
+        assert code == 2
+        assert f"({idle[0]}): has no effect on a fit that starts from a model; got {idle[1]}" in err
 
 
 def test_more_than_255_regions_are_written_in_16_bits(tmp_path):

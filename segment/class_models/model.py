@@ -18,11 +18,12 @@ from segment.class_models.checks import (
     checked_preprocessing,
 )
 from segment.class_models.text import read_text, write_text
-from segment.config import SegmentConfig
-from segment.errors import ModelError, SettingsError, shown
+from segment.config import SegmentConfig, settings
+from segment.errors import ModelError, shown
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.model import MixtureModel
+from segment.rules import refuse_start
 
 __all__ = ["ClassModel", "Training"]
 
@@ -125,10 +126,7 @@ class ClassModel:
 
     def refuse_settings(self, config: SegmentConfig) -> None:
         """Raise a SettingsError if a fit of such settings cannot start from the model."""
-        for name in ("k", "features", "covariance_type"):
-            own, other = self.settings[name], getattr(config, name)
-            if own != other:
-                raise SettingsError(f"{name}: that of the model to start from, {own}; got {other}. Leave it out.")
+        refuse_start(config, settings(), self.settings)
 
     def renamed(self, *names: str) -> ClassModel:
         """The same model with other names, one for each class."""

@@ -11,6 +11,7 @@ import click
 
 from segment.config import GROUPS, SegmentConfig, settings
 from segment.errors import SettingsError
+from segment.rules import refuse_idle
 from segment.setting import Setting, Span
 
 if TYPE_CHECKING:
@@ -114,7 +115,10 @@ def options_of(
 
 def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
     """The configuration of the options that were given, and of other defaults than usual where they were not."""
-    return SegmentConfig.of(**{**defaults, **{name: value for name, value in given.items() if value is not None}})
+    values = {name: value for name, value in given.items() if value is not None}
+    config = SegmentConfig.of(**{**defaults, **values})
+    refuse_idle(config, [setting for setting in settings() if setting.name in values])
+    return config
 
 
 def started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:

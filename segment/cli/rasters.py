@@ -25,8 +25,10 @@ def _band_numbers(context: click.Context, parameter: click.Parameter, value: str
         numbers = tuple(int(part) for part in value.split(",")) if value else ()
     except ValueError:
         numbers = (0,)
-    if any(number < 1 for number in numbers):
-        raise SettingsError(f"bands (--bands): numbers from 1 with commas between them, such as 4,3,2; got {value!r}.")
+    if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
+        raise SettingsError(
+            f"bands (--bands): numbers from 1, each once, with commas between them, such as 4,3,2; got {value!r}."
+        )
     return numbers
 
 

@@ -150,7 +150,7 @@ def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: 
     copy, n_valid = assembled(raster, crew.each(block, blocks, progress(tell, "making the working copy", len(blocks))))
     if not is_scattered(copy, n_valid):
         return _fitted_with_field(crew, raster, tile, config, tell, copy)
-    fitted = _fitted_to_colours(crew, raster, tile, replace(config, spatial="none"), tell)
+    fitted = _fitted_to_colours(crew, raster, tile, replace(config, smoothness=0), tell)
     return replace(fitted, notes=(*fitted.notes, _SCATTERED))
 
 
