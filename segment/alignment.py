@@ -71,6 +71,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         groups=groups,
         classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, top + 1)),
         class_model=replace(result.class_model, mixture=mixture, groups=groups, names=names),
+        origin=replace(result.origin, command=()),  # none of one image numbers its classes like those of another
     )
 
 

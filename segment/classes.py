@@ -26,7 +26,7 @@ from segment.pipeline import collect, finish, name_of, preprocess, read_image
 from segment.segmentation import Segmentation
 from segment.training import collect_part, common_scale, fit_parts
 
-__all__ = ["apply_classes", "fit_classes"]
+__all__ = ["apply_classes", "fit_and_select", "fit_classes"]
 
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
@@ -65,7 +65,13 @@ def fit_classes(
     SettingsError
         If a setting is unknown or out of its range.
     """
-    config = SegmentConfig.either(config, given)
+    return fit_and_select(sources, SegmentConfig.either(config, given), tell=tell)[0]
+
+
+def fit_and_select(
+    sources: Iterable[Source], config: SegmentConfig, *, tell: Callable[[Any, str], None]
+) -> tuple[ClassModel, Selection]:
+    """The model of :func:`fit_classes`, and how many classes it has and why."""
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
@@ -133,7 +139,9 @@ def apply_classes(
     selection = Selection.given(model.n_classes, model.mixture.n_components)
     found = Modelled(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
     result = finish(image, working, copy, index, model, found, space, cells, config, tell)
-    return replace(result, origin=Origin(name_of(source), ("apply", "MODEL", name_of(source)), tell.seconds))
+    is_file = isinstance(source, (str, PathLike)) and bool(model.file)
+    command = ("apply", model.file, name_of(source)) if is_file else ()
+    return replace(result, origin=Origin(name_of(source), command, tell.seconds))
 
 
 def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:

@@ -47,7 +47,7 @@ class SegmentConfig:
     k: int | str = _setting(
         4,
         "Classes",
-        "Number of classes; auto chooses it for each image.",
+        "Number of classes; auto chooses it by what can be told apart.",
         low=1,
         high=255,
         choices=("auto",),

@@ -18,13 +18,14 @@ class Origin:
     source : str
         What messages call the image: its path, or "image" for an array.
     command : tuple of str
-        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``.
+        The words of the command line that makes the same, without the settings: ``("run", "landscape.jpg")``. Empty
+        where none does: for an array, or with a model that is in no file.
     seconds : tuple of (str, float)
         What each stage took.
     """
 
     source: str = "image"
-    command: tuple[str, ...] = ("run", "image")
+    command: tuple[str, ...] = ()
     seconds: tuple[tuple[str, float], ...] = ()
 
 

@@ -110,8 +110,7 @@ def segment_image(
         training=Training(1, round(cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
     result = finish(image, working, copy, index, class_model, found, space, cells, config, tell, whole)
-    command = ("run", name_of(source), *(("--start", "MODEL") if start else ()))
-    return replace(result, origin=Origin(name_of(source), command, tell.seconds))
+    return replace(result, origin=Origin(name_of(source), _command(source, start), tell.seconds))
 
 
 def finish(
@@ -202,6 +201,13 @@ def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: C
     config = SegmentConfig.either(config, settings, **start.settings)
     start.refuse_settings(config)
     return config
+
+
+def _command(source: object, start: ClassModel | None) -> tuple[str, ...]:
+    """The command line that makes the same, where there is one."""
+    if not isinstance(source, (str, PathLike)) or (start is not None and not start.file):
+        return ()
+    return ("run", name_of(source), *(("--start", start.file) if start else ()))
 
 
 def name_of(source: object) -> str:

@@ -20,6 +20,7 @@ from segment.image import Image
 from segment.mixture.cells import Cells, coarsen, merge
 from segment.mixture.fitting import unchanged
 from segment.mixture.model import MixtureModel
+from segment.mixture.selection import Selection
 from segment.modelling import model_classes
 from segment.pipeline import collect, preprocess, read_image
 
@@ -119,8 +120,10 @@ def common_scale(scales: Sequence[Scale]) -> Scale:
     return replace(first, black=min(scale.black for scale in alike), white=max(scale.white for scale in alike))
 
 
-def fit_parts(parts: Sequence[Part], names: Sequence[str], scale: Scale, config: SegmentConfig) -> ClassModel:
-    """Fit one set of classes to all training images.
+def fit_parts(
+    parts: Sequence[Part], names: Sequence[str], scale: Scale, config: SegmentConfig
+) -> tuple[ClassModel, Selection]:
+    """Fit one set of classes to all training images; with how many there are and why.
 
     Parameters
     ----------
@@ -146,7 +149,7 @@ def fit_parts(parts: Sequence[Part], names: Sequence[str], scale: Scale, config:
     if found.mixture.n_components == 0:
         raise ModelError(f"{names[0]}: a model needs valid pixels; got none. Name another image.")
     notes = _notes(parts)
-    return ClassModel(
+    model = ClassModel(
         mixture=found.mixture,
         groups=found.groups,
         names=found.names,
@@ -158,6 +161,7 @@ def fit_parts(parts: Sequence[Part], names: Sequence[str], scale: Scale, config:
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=_training(found.mixture, cells, found.log_likelihood, found.warnings + notes),
     )
+    return model, found.selection
 
 
 def _refuse_other(space: FeatureSpace, first: FeatureSpace, what: str) -> None:

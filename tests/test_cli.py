@@ -194,6 +194,8 @@ def test_the_choice_of_k_is_explained_on_stderr(program: Program) -> None:
     assert one_line(result.err).startswith("a.png: k = 4 chosen of 1..4: its BIC of ")
     assert one_line(result.err).endswith("; runner-up 3.")
     assert labels("out/a_labels.png").max() == 4
+    assert "k = " in program("compare", "a.png", "-k", "auto", "--k-range", "2..3", "-o", "out").err
+    assert program("fit", "a.png", "-k", "auto", "-o", "model.json").err == result.err.replace("a.png: ", "")
     again = program("batch", ".", "-k", "auto", "--k-range", "2..3", "--criterion", "icl", "-o", "again")
     assert again.err.startswith("a.png: k = 3 chosen of 2..3: its ICL of ")
 

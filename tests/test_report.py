@@ -93,12 +93,45 @@ def test_the_command_makes_the_same(result: segment.Segmentation, tmp_path: Path
         assert np.array_equal(np.asarray(written), result.label_image)
 
 
+@pytest.mark.parametrize("arguments", [("apply", "model.json"), ("run", "--start", "model.json")])
+def test_the_command_names_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    PilImage.fromarray(picture).save("a.png")
+    segment.save_class_model(segment.fit_classes([picture], k=2), "model.json")
+    with pytest.raises(SystemExit):
+        main([*arguments, "a.png", "--save", "report,labels", "--smoothness", "5"])
+    page = Path("outputs/a_report.html").read_text()
+    (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
+    assert "-k" not in shlex.split(command)
+    with pytest.raises(SystemExit) as stopped:
+        main([*shlex.split(command)[1:], "-o", "again"])
+    assert stopped.value.code == 0
+    assert Path("again/a_labels.png").read_bytes() == Path("outputs/a_labels.png").read_bytes()
+
+
+def test_no_command_makes_the_same_of_an_array_or_a_model_without_a_file() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    model = segment.fit_classes([picture], k=2)
+    for result in (segment.segment_image(picture, k=2), segment.apply_classes(model, picture)):
+        assert '<pre id="command">' not in result.report()
+
+
 def test_a_page_tells_of_warnings_and_escapes_names() -> None:
     result = segment.segment_image(np.zeros((3, 4), np.uint8), k=3)
     named = replace(result, class_model=result.class_model.renamed(EVIL), warnings=(EVIL,))
     page = named.report()
     assert EVIL not in page
     assert page.count(html.escape(EVIL, quote=False).replace('"', "&#34;")) == 2
+
+
+def test_values_at_an_axis_differ() -> None:
+    chart = line_chart([0, 1, 2], [-12.481842, -12.481838, -12.481836], x_label="iteration", y_label="value")
+    values = re.findall(r'text-anchor="end">([^<]*)<', chart)
+    assert len(values) > 1
+    assert len(set(values)) == len(values)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +152,7 @@ def test_a_curve_goes_through_its_points() -> None:
     chart = line_chart([1, 2, 4], [10.0, 20.0, 15.0], x_label="k & more", y_label="value", marked=[2])
     assert "k &amp; more" in chart
     ((x, y),) = re.findall(r'class="mark" cx="([\d.]+)" cy="([\d.]+)"', chart)
-    assert float(x) == pytest.approx(64 + 380 / 3, abs=0.06)
+    assert float(x) == pytest.approx(88 + 356 / 3, abs=0.06)
     assert float(y) == 16.0
     assert len(re.findall('class="point"', chart)) == 2
 

@@ -210,7 +210,7 @@ def _segmented(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
-        choice=result.selection.sentence if result.selection.candidates else "",
+        choice=_choice(result),
         drift=_drift(shared, result),
         **_about(result),
     )
@@ -235,6 +235,10 @@ def _load_stages(config: SegmentConfig) -> None:
     draws = {"panel", "labels"} & set(config.save)
     for module in (*_FITTING, *(_DRAWING if draws else ())):
         import_module(module)
+
+
+def _choice(result: Segmentation) -> str:
+    return result.selection.sentence if result.selection.candidates else ""
 
 
 def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
@@ -274,7 +278,8 @@ def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> O
     tell("writing")
     paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
-    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows)
+    choice = _choice(found.result)
+    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows, choice=choice)
 
 
 def _is_stuck(error: Exception) -> bool:

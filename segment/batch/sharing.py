@@ -122,6 +122,7 @@ class ClassPlan:
         if model is None:
             model = _fitted(wanted, config, crew) if self.shared else _of_first(sources, config, self)
             save_class_model(model, path, overwrite=True)
+        model = replace(model, file=str(path))
         key = f"{key}-{_content(path)}"
         return Classes(model, key=key) if self.shared else Classes(self.model, self.adapt, model, key)
 
@@ -143,7 +144,7 @@ def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., AnyC
     parts |= gathered([replace(readings[number], scale=scale) for number in misread])
     first = parts[min(parts)].space.feature_names
     alike = [number for number in sorted(parts) if parts[number].space.feature_names == first]
-    return fit_parts([parts[number] for number in alike], [shown(sources[n]) for n in alike], scale, config)
+    return fit_parts([parts[number] for number in alike], [shown(sources[n]) for n in alike], scale, config)[0]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from segment.class_models.model import ClassModel
@@ -38,7 +39,7 @@ def load_class_model(path: str | os.PathLike[str]) -> ClassModel:
         reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(f"{shown(path)}: the model cannot be opened; {reason.lower()}. Check the path.") from error
     try:
-        return ClassModel.from_json(text)
+        return replace(ClassModel.from_json(text), file=str(place))
     except ModelError as error:
         raise ModelError(f"{shown(path)}: {error}") from error
 

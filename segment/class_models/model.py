@@ -78,6 +78,9 @@ class ClassModel:
     preprocessing : mapping of str to value
         The preprocessing settings of the fit. They are the defaults wherever the model is applied.
     training : Training
+    file : str
+        Path of the file that it was read from or is kept in; empty where there is none. No part of what is compared
+        and saved.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class ClassModel:
     white: float
     preprocessing: Mapping[str, Any]
     training: Training
+    file: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preprocessing", checked_preprocessing(self.preprocessing))

@@ -121,13 +121,16 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
     Example: segment fit monday.jpg tuesday.jpg -k 4 -o model.json
     """
     from segment.class_models.file import check_model_path, save_class_model
-    from segment.classes import fit_classes
+    from segment.classes import fit_and_select
 
     config = config_from(given)
     check_model_path(output, inputs, overwrite=config.overwrite)
     mention_default(given, config, None)
     with Status(len(inputs), bar=False) as status:
-        model = fit_classes(inputs, config, tell=lambda source, stage: status.show(stage, Path(source)))
+        tell = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
+        model, selection = fit_and_select(inputs, config, tell=tell)
+    if selection.candidates:
+        say(f"{selection.sentence}.")
     for note in model.training.notes:
         say(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,7 +13,8 @@ from segment.charts import ticks
 __all__ = ["line_chart"]
 
 _SIZE = (460, 250)  # pixels, before the page scales it
-_BOX = (64, 16, 444, 200)  # left, top, right, bottom of the plot
+_ROUNDING = 1e-9  # values that differ by this share of themselves are one value
+_BOX = (88, 16, 444, 200)  # left, top, right, bottom of the plot
 
 
 def line_chart(
@@ -36,7 +38,7 @@ def line_chart(
     """
     left, top, right, bottom = _BOX
     low, high = min(y), max(y)
-    if low == high:
+    if high - low <= _ROUNDING * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     first, last = float(x[0]), float(x[-1])
     if first == last:
@@ -51,10 +53,11 @@ def line_chart(
     points = [(across(a), down(b)) for a, b in zip(x, y, strict=True)]
     lines = [(a, b) for a, b in pairwise(points)]
     parts = [Markup('<path class="axis" d="M{0} {1}V{2}H{3}" />').format(left, top, bottom, right)]
-    for value in (float(v) for v in ticks(low, high, 4)):
-        parts.append(_tick(left, down(value), value, across=False))
+    levels = [float(value) for value in ticks(low, high, 4)]
+    for value, text in zip(levels, _apart(levels), strict=True):
+        parts.append(_tick(left, down(value), text, across=False))
     for value in (float(v) for v in ticks(first, last, 6) if float(v).is_integer()):
-        parts.append(_tick(across(value), bottom, value, across=True))
+        parts.append(_tick(across(value), bottom, f"{value:.0f}", across=True))
     if lines:
         path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
         parts.append(Markup('<path class="curve" d="{0}" />').format(path))
@@ -68,9 +71,16 @@ def line_chart(
     return head.format(*_SIZE, y_label, x_label) + Markup("").join(parts) + Markup("</svg>")
 
 
-def _tick(x: float, y: float, value: float, *, across: bool) -> Markup:
-    """A small line at a place of an axis with its value beside it."""
-    text = f"{value:.6g}"
+def _apart(values: Sequence[float]) -> list[str]:
+    """Round numbers in steps of 1, 2 or 5 times a power of ten, with as many decimals as the steps have."""
+    if len(values) < 2:
+        return [f"{value:.6g}" for value in values]
+    decimals = max(0, -math.floor(math.log10(values[1] - values[0]) + 1e-6))
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+def _tick(x: float, y: float, text: str, *, across: bool) -> Markup:
+    """A small line at a place of an axis with a text beside it."""
     if across:
         line = Markup('<path class="axis" d="M{0:.1f} {1:.1f}v5" />').format(x, y)
         return line + Markup('<text x="{0:.1f}" y="{1:.1f}" text-anchor="middle">{2}</text>').format(x, y + 18, text)

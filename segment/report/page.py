@@ -31,7 +31,7 @@ __all__ = ["picture_url", "render", "report_page"]
 
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
 # The groups of settings that the command of a saved model takes.
-_OF_APPLY = ("Loading", "Preprocessing", "Clean-up", "Output")
+_OF_APPLY = ("Loading", "Preprocessing", "Space", "Clean-up", "Output")
 
 
 def report_page(result: Segmentation) -> str:
@@ -179,16 +179,21 @@ def _choice(result: Segmentation) -> list[tuple[str, Any, str]]:
 
 
 def _command(result: Segmentation) -> tuple[str, ...]:
+    """The command line that makes the same; nothing where there is none."""
     command = result.origin.command
-    return ("segment", *command, *_arguments(result.config, _OF_APPLY if command[0] == "apply" else GROUPS))
+    if not command:
+        return ()
+    groups = _OF_APPLY if command[0] == "apply" else GROUPS
+    return ("segment", *command, *_arguments(result.config, groups, says_k="--start" not in command))
 
 
-def _arguments(config: SegmentConfig, groups: tuple[str, ...]) -> tuple[str, ...]:
+def _arguments(config: SegmentConfig, groups: tuple[str, ...], *, says_k: bool) -> tuple[str, ...]:
     """The options of the command line that say the same: those of some groups that are not the default, and -k."""
     words: list[str] = []
     for setting in settings():
         value = getattr(config, setting.name)
-        if setting.group not in groups or (value == setting.default and setting.name != "k"):
+        is_said = says_k if setting.name == "k" else value != setting.default
+        if setting.group not in groups or not is_said:
             continue
         if setting.type is bool:
             words.append(setting.option)
