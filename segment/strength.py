@@ -86,6 +86,7 @@ def choose_shrinkage(
         affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
         for number, (model, group) in enumerate(zip(models, groups, strict=True)):
             raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
-            cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
+            cleaned = postprocess(raw, **clean_up, precedence=()).label_image
+            cuts[number] += normalized_cut(cleaned, affinities, n_classes)
     cuts[0] *= 1 - _BETTER
     return strengths[int(cuts.argmin())]
