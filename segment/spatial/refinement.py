@@ -146,7 +146,7 @@ def _connected(labels: Labels, smallest: float) -> Refined:
         most[own] = n + 1 + np.arange(np.count_nonzero(own))
         label[stray] = most[part[stray]]
     used, number = np.unique(np.append(label, 0), return_inverse=True)
-    number = number.reshape(-1)[:-1]
+    number = number.reshape(-1)[:-1].astype(np.int32)
     origin = np.where(used[1:] <= n, used[1:], 0)
     ends = np.sort(number[np.stack([graph.low, graph.high], axis=1)], axis=1)
     pairs = np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0) - 1
