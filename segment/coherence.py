@@ -61,8 +61,8 @@ def coherent_mixture(
 ) -> MixtureModel:
     """The mixture after EM with a random field: the class priors of a pixel come from its neighbours' posteriors.
 
-    E-steps of the field and M-steps of the mixture take turns on copies of the images, some 65 thousand pixels together
-    for a few images. Classes whose colours overlap are told apart by where their pixels lie.
+    E-steps of the field and M-steps of the mixture take turns on copies of the images, some 130 thousand pixels
+    together for a few images. Classes whose colours overlap are told apart by where their pixels lie.
 
     Parameters
     ----------

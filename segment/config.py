@@ -45,13 +45,7 @@ class SegmentConfig:
     """
 
     k: int | str = _setting(
-        4,
-        "Classes",
-        "Number of classes; auto chooses it by what can be told apart.",
-        low=1,
-        high=255,
-        choices=("auto",),
-        option="-k",
+        4, "Classes", "Number of classes; auto chooses it.", low=1, high=255, choices=("auto",), option="-k"
     )
     k_range: tuple[int, int] = _setting(
         Span(1, 12), "Classes", "Numbers of classes that -k auto chooses from.", low=1, high=255
@@ -286,7 +280,11 @@ class SegmentConfig:
         if config is not None and values:
             got = ", ".join(values)
             raise SettingsError(f"config: give a configuration or single settings, not both; got {got} too.")
-        return config or cls.of(**{**defaults, **values})
+        if config is None:
+            return cls.of(**{**defaults, **values})
+        if not isinstance(config, cls):
+            raise SettingsError(f"config: a SegmentConfig; got {type(config).__name__}. Name settings, such as k=4.")
+        return config
 
 
 @cache

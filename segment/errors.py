@@ -12,6 +12,7 @@ __all__ = [
     "OutputError",
     "SegmentError",
     "SettingsError",
+    "counted",
     "shown",
 ]
 
@@ -46,6 +47,11 @@ class SettingsError(SegmentError, ValueError):
     """A setting, an argument or their combination makes no sense."""
 
     exit_code = 2
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things in words: "1 image", "2 images", "3 classes"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
 
 def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, limit: int = 160) -> str:

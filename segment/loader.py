@@ -137,8 +137,7 @@ def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_trunc
     except SegmentError:
         raise
     except Exception as error:  # decoders raise a dozen kinds of exception on damaged files
-        detail = " ".join(f"{type(error).__name__} {error}".split())[:80]
-        raise ImageError(f"{shown(name)}: the image is damaged or of an unknown kind; {detail}. {_CURE}") from error
+        raise ImageError(f"{shown(name)}: the image is damaged, or no valid file of its kind. {_CURE}") from error
 
 
 _SILENCE = logging.NullHandler()

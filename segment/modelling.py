@@ -13,7 +13,7 @@ from segment.choice import choose_classes
 from segment.class_models.model import ClassModel
 from segment.coherence import coherent_mixture
 from segment.config import SegmentConfig
-from segment.errors import SettingsError
+from segment.errors import SettingsError, counted
 from segment.features import FeatureSpace
 from segment.image import Image
 from segment.mixture.cells import Cells
@@ -276,7 +276,8 @@ def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str 
         return config.init
     if len(given) > n_components:
         raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {n_components} classes; got {len(given)}. Raise -k."
+            f"seed_color (--seed-color): at most one for each of {counted(n_components, 'class')}; got "
+            f"{len(given)}. Raise -k."
         )
     colours = np.array([tuple(bytes.fromhex(colour[1:])) for colour in given], dtype=np.uint8)
     return space.of_colours(colours)

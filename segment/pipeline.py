@@ -152,9 +152,6 @@ def finish(
         cleaned = postprocess(raw, **sizes, precedence=precedence(found.mixture, found.groups))
     labels = enlarge(cleaned.label_image, image)
     classes = class_table(labels, image, len(found.names))
-    told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
-    few = _few_colours(working, config, told)
-    said = remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -167,22 +164,28 @@ def finish(
         working=working,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + said,
+        warnings=image.notes + found.warnings + _remarks(found, classes, raw, rejected, working, config),
         config=config,
         class_model=class_model,
         whole=whole,
     )
 
 
-def _few_colours(image: Image, config: SegmentConfig, classes: tuple[ClassRow, ...]) -> int:
-    """How many distinct colours there are, if less than classes; else 0. Looked at only where a class is empty.
-
-    A copy that the classes were fitted to may have more, between those of the image.
-    """
-    if all(row.pixels for row in classes):
-        return 0
-    n_colours = len(collect(ColourIndex(image), config)[1])
-    return n_colours if n_colours < len(classes) else 0
+def _remarks(
+    found: Modelled,
+    classes: tuple[ClassRow, ...],
+    raw: NDArray[np.uint8],
+    rejected: float,
+    working: Image,
+    config: SegmentConfig,
+) -> tuple[str, ...]:
+    """What is to be said of the classes, whose labels before the clean-up are `raw`."""
+    told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
+    few = 0
+    if any(row.pixels == 0 for row in told):  # a copy that they were fitted to may have more colours, between others
+        n_colours = len(collect(ColourIndex(working), config)[1])
+        few = n_colours if n_colours < len(told) else 0
+    return remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
 
 
 def _coherent(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segment.errors import SettingsError
+from segment.errors import SettingsError, counted
 from segment.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.setting import Setting
 
@@ -47,7 +47,7 @@ def refuse_idle(config: Any, given: Sequence[Setting]) -> None:
     """Raise a SettingsError if one of the settings that somebody has given would be ignored, whatever its value."""
     for setting in given:
         if reason := _why_idle(config, setting):
-            value = getattr(config, setting.name)
+            value = _in_words(getattr(config, setting.name))
             raise SettingsError(f"{setting.name} ({setting.option}): {reason}.".format(value=value))
 
 
@@ -75,7 +75,9 @@ def refuse_start(config: Any, settings: Sequence[Setting], own: Mapping[str, Any
 
 
 def _in_words(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(value) if type(value) is tuple else str(value)
 
 
 def _why_idle(config: Any, setting: Setting) -> str:
@@ -136,8 +138,8 @@ def _check_seed_colours(config: Any) -> None:
     most = (config.k if isinstance(config.k, int) else config.k_range[1]) * config.components_per_class
     if len(config.seed_color) > most:
         raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {most} classes; got {len(config.seed_color)}. "
-            "Raise -k."
+            f"seed_color (--seed-color): at most one for each of {counted(most, 'class')}; got "
+            f"{len(config.seed_color)}. Raise -k."
         )
 
 

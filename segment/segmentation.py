@@ -57,7 +57,8 @@ class Segmentation:
     image : Image
         The image as it was read.
     label_image : ndarray of shape (H, W), uint8
-        1..k in order of lightness, 1 the darkest; 0 where there is no label. Of the image's size.
+        1..k as the setting `order` says, by default in order of lightness, 1 the darkest, or as the model numbers them
+        that was applied or started from; 0 where there is no label. Of the image's size.
     model : MixtureModel
         The mixture. Its features are those of `space`; its components are in the order of their classes.
     groups : ndarray of shape (n_components,), int
@@ -289,7 +290,7 @@ class Segmentation:
         stem : str
             What file names begin with.
         suffix : {".png", ".jpg"}
-            Format of the panel. All other pictures are PNG.
+            Format of the panel, overlay and contours. All other pictures are PNG.
 
         Raises
         ------

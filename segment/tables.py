@@ -12,12 +12,19 @@ from typing import Any
 
 from segment.errors import shown
 
-__all__ = ["to_csv", "to_json", "to_rows"]
+__all__ = ["short", "to_csv", "to_json", "to_rows"]
 
 Columns = Mapping[str, Any]
 
 # Spreadsheets take text that begins with one of these, in ordinary or full width, for a formula, and would run it.
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+
+
+def short(value: float) -> str:
+    """A number for people, in four digits or all before the point; "-" for NaN."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
 def to_csv(columns: Columns) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "encode_picture",
     "file_name",
     "pipe_files",
+    "reason",
     "refuse_existing",
     "remove_abandoned",
     "temporary_name",
@@ -85,7 +86,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _remove(made)
-        raise OutputError(f"{shown(folder)}: cannot be made a folder for results; {_reason(error)}.") from error
+        raise OutputError(f"{shown(folder)}: cannot be made a folder for results; {reason(error)}.") from error
     for path in paths:
         if path.is_dir():
             raise OutputError(f"{shown(path)}: is a folder, so no result can have its name. Give another folder.")
@@ -107,7 +108,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
         _remove(path for path in new if os.path.lexists(path) and _identity(path) in ours)
         _remove(made)
         if isinstance(error, OSError):
-            raise OutputError(f"{shown(folder)}: the results cannot be written; {_reason(error)}.") from error
+            raise OutputError(f"{shown(folder)}: the results cannot be written; {reason(error)}.") from error
         raise
     return paths
 
@@ -128,7 +129,7 @@ def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
         pipe.flush()
     except OSError as error:
         raise OutputError(
-            f"stdout: the result cannot be written; {_reason(error)}. Let the next program read all of it."
+            f"stdout: the result cannot be written; {reason(error)}. Let the next program read all of it."
         ) from error
 
 
@@ -186,5 +187,8 @@ def _remove(paths: Iterable[Path]) -> None:
                 path.unlink()
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why the system refused, in a few words."""
+    if isinstance(error, FileExistsError):
+        return "a file of that name is in the way"
     return (error.strerror or str(error)).lower()

@@ -10,6 +10,7 @@ import platform
 import pty
 import re
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -496,12 +497,28 @@ def test_results_beside_the_input_leave_it_as_it_is(program: Program) -> None:
     assert tree()["a.png"] == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_program_is_loaded(number: int, tmp_path: Path) -> None:
+    """The package is loaded from a finder that sends the signal as soon as the command line is looked for."""
+    script = f"""
+import os, runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "segment.cli.main":
+            os.kill(os.getpid(), {int(number)})
+sys.meta_path.insert(0, Finder())
+runpy.run_module("segment", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, b"Interrupted.\n")
+
+
 def test_an_output_folder_that_is_a_file(program: Program) -> None:
     Path("out").write_bytes(b"mine")
     result = program("run", "a.png", "-k", "2", "-o", "out")
     assert (result.code, one_line(result.err)) == (
         1,
-        "Error: out: cannot be made a folder for results; file exists.",
+        "Error: out: cannot be made a folder for results; a file of that name is in the way.",
     )
     assert Path("out").read_bytes() == b"mine"
 
@@ -552,7 +569,11 @@ def test_batch_leaves_out_earlier_results_below_its_folder(program: Program) -> 
 
 @pytest.mark.parametrize(
     ("folder", "words"),
-    [("missing", "missing: not a folder."), ("a.png", "a.png: not a folder."), ("sub", "sub: no image in this folder")],
+    [
+        ("missing", "missing: there is no such folder."),
+        ("a.png", "a.png: not a folder."),
+        ("sub", "sub: no image in this folder"),
+    ],
 )
 def test_batch_of_nothing(program: Program, folder: str, words: str) -> None:
     Path("sub").mkdir()

@@ -337,6 +337,8 @@ def test_a_scheduler_that_cannot_be_reached(
         assert batch("out", "--scheduler", address) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"Error: {address}: no scheduler answers there. Start one with 'dask scheduler'")
+    assert batch("out", "--scheduler", "nonsense") == 2
+    assert "an address such as tcp://10.0.0.1:8786; got nonsense." in capsys.readouterr().err
     assert not Path("out").exists()
 
 

@@ -174,6 +174,14 @@ def test_an_image_without_a_valid_pixel() -> None:
     assert found.panel().shape[2] == 3
 
 
+def test_what_nothing_is_known_of_is_a_dash(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    PilImage.fromarray(np.full((4, 5), np.nan, np.float32)).save(here / "nothing.tif")
+    with pytest.raises(SystemExit):
+        main(["compare", str(here / "nothing.tif"), "-k", "2"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split()[-3:] for row in rows] == [["-", "-", "-"]] * 3
+
+
 def test_deep_grey_and_few_colours() -> None:
     ramp = np.linspace(0, 65535, 4_000).astype(np.uint16).reshape(40, 100)
     found = compare_image(ramp, k=255, n_init=1, max_iter=1, smooth_radius=0, min_region=0)

@@ -121,6 +121,12 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: Any, rule: str) -> N
         SegmentConfig(**{name: value})
 
 
+@pytest.mark.parametrize("wrong", [10, 0, "k=4", {}, ""])
+def test_what_is_no_configuration_is_refused(wrong: Any) -> None:
+    with pytest.raises(SettingsError, match="config: a SegmentConfig; got "):
+        SegmentConfig.either(wrong, {})
+
+
 @pytest.mark.parametrize("given_", ["2..9", (2, 9), [2, 9], (2.0, np.int64(9))])
 def test_a_span_is_two_whole_numbers(given_: Any) -> None:
     span = SegmentConfig(k="auto", k_range=given_).k_range
@@ -264,7 +270,8 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
     monkeypatch.setattr("segment.cli.main._work", lambda _jobs, config, *_, **__: seen.append(config) or 0)
     other: dict[str, Any] = {}
     arguments = ["run", "a.png"]
-    alone = {"regions": "auto", "coherence": "region", "prior": "conjugate"}  # with these, some others have no effect
+    # with these, some others have no effect
+    alone = {"regions": "auto", "coherence": "region", "prior": "conjugate", "spatial": "none"}
     together = [setting for setting in settings() if setting.name not in alone]
     for setting in together:
         if setting.type is bool:

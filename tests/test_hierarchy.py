@@ -291,6 +291,15 @@ def test_the_contour_map_above_a_level_is_the_borders_of_the_cut(noisy):
         assert np.array_equal(contours > np.float32(level), borders(noisy.cut(level)))
 
 
+@pytest.mark.parametrize("value", [2.5, "x", None, [3]])
+def test_what_is_no_number_is_refused(noisy, value):
+    with pytest.raises(SettingsError, match=r"regions: a number .*got"):
+        noisy.regions(value)
+    if isinstance(value, (str, list)):
+        with pytest.raises(SettingsError, match="level: a cost, which is a number; got"):
+            noisy.cut(value)
+
+
 def test_more_regions_than_there_are_is_refused(noisy):
     with pytest.raises(SettingsError, match=rf"regions: a number from 1.*to {noisy.n_fine}.*got 9999"):
         noisy.regions(9999)

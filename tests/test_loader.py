@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -224,6 +225,15 @@ def test_pam_alpha(put):
     image = load_image(put(head + struct.pack(">8H", 1, 2, 3, 400, 1, 2, 3, 600)))
     assert image.valid.tolist() == [[False, True]]
     assert image.white == 1000
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0", b"\xff\xd8\xff"])
+def test_a_mere_signature_is_a_damaged_image_in_words(put, data):
+    with pytest.raises(ImageError) as caught:
+        load_image(put(data))
+    message = str(caught.value).split(": ", 1)[1]
+    assert not re.search(r"Error|unpack|bytes for", message)
+    assert re.match(r"the (image|file|\w+ file) is (damaged|truncated|empty)", message)
 
 
 @pytest.mark.parametrize(

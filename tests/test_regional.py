@@ -83,7 +83,7 @@ def test_one_colour_is_one_region_however_many_are_asked_for():
         (["--spatial", "none", "--smoothness", "4"], "smoothness (--smoothness): only with the random field; got 4"),
         (["--spatial", "none", "--smoothness", "12"], "smoothness (--smoothness): only with the random field"),
         (["--denoise-radius", "0.01"], "denoise_radius (--denoise-radius): only with a noise filter; got 0.01"),
-        (["-k", "1", "--seed-color", "#000000", "--seed-color", "#ffffff"], "at most one for each of 1 classes; got 2"),
+        (["-k", "1", "--seed-color", "#000000", "--seed-color", "#ffffff"], "at most one for each of 1 class; got 2"),
         (["--regions", "-1"], "-1"),
         (["--regions", "some"], "some"),
     ],

@@ -149,7 +149,7 @@ def test_given_colours_are_scaled_to_the_image() -> None:
 
 
 def test_more_given_colours_than_classes_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"seed_color .*at most one for each of 1 classes; got 2"):
+    with pytest.raises(SettingsError, match=r"seed_color .*at most one for each of 1 class; got 2"):
         segment.segment_image(four_quarters(), k=1, seed_color=["#000000", "#ffffff"])
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.tables import to_csv, to_json, to_rows
+from segment.errors import counted
+from segment.tables import short, to_csv, to_json, to_rows
 
 TABLE = {
     "label": np.array([1, 2]),
@@ -65,3 +67,16 @@ def test_values_are_read_back(rows: list[tuple[str, float, int]]) -> None:
 def test_json_holds_no_infinity() -> None:
     with pytest.raises(ValueError, match="JSON"):
         to_json({"a": np.inf})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(44721.4, "44721"), (7196.2, "7196"), (123.456, "123.5"), (0.012345, "0.01235"), (-2.5, "-2.5"), (math.nan, "-")],
+)
+def test_numbers_for_people_have_no_exponent(value: float, text: str) -> None:
+    assert short(value) == text
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert [counted(n, "class") for n in (1, 3)] == ["1 class", "3 classes"]

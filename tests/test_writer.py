@@ -147,7 +147,9 @@ def test_a_folder_that_cannot_be_made_leaves_none_of_its_parents(tmp_path: Path)
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"mine")
-    with pytest.raises(OutputError, match="out: cannot be made a folder for results; file exists"):
+    with pytest.raises(
+        OutputError, match="out: cannot be made a folder for results; a file of that name is in the way"
+    ):
         write_files(tmp_path / "out", FILES)
     with pytest.raises(OutputError, match="deeper: cannot be made a folder for results; not a directory"):
         write_files(tmp_path / "out" / "deeper", FILES)

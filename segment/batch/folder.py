@@ -25,7 +25,7 @@ from segment.batch.tasks import Task, again, attempt, lost_outcome
 from segment.batch.workers import Lost, undisturbed
 from segment.cluster.connection import Cluster
 from segment.config import SegmentConfig
-from segment.errors import ImageError, OutputError, shown
+from segment.errors import ImageError, OutputError, counted, shown
 from segment.writer import refuse_existing, remove_abandoned
 
 __all__ = ["FolderRun", "FolderSettings"]
@@ -260,7 +260,7 @@ class FolderRun:
         self._ledger.record(outcome)
         if outcome.is_stuck and self._stop is None:
             self._stop = OutputError(
-                f"{shown(self.output)}: takes no more results; {len(self.jobs)} images were to be done. "
+                f"{shown(self.output)}: takes no more results; {counted(len(self.jobs), 'image')} in all. "
                 "Make room there, then give --resume."
             )
 

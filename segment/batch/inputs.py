@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segment.batch.records import recorded_outputs
-from segment.errors import ImageError, shown
+from segment.errors import ImageError, counted, shown
 from segment.mark import is_marked
 
 __all__ = ["Fingerprint", "Found", "find_images", "fingerprint"]
@@ -94,6 +94,8 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     ImageError
         If the folder is not one, cannot be read, or holds no image.
     """
+    if not os.path.lexists(folder):
+        raise ImageError(f"{shown(folder)}: there is no such folder. Check the path.")
     if not folder.is_dir():
         raise ImageError(f"{shown(folder)}: not a folder. Give single images to 'segment run'.")
     place = os.path.realpath(folder)
@@ -104,7 +106,7 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     for path in sorted(search.walk(folder, place), key=os.fsencode):
         (results if is_marked(path) else images).append(path)
     if not images:
-        but = f", but {len(results)} results of segment" if results else ""
+        but = f", but {counted(len(results), 'result')} of segment" if results else ""
         hint = "" if recursive else " Give -r to look into its folders too."
         raise ImageError(f"{shown(folder)}: no image in this folder{but}.{hint}")
     return Found(images, results)

@@ -289,6 +289,8 @@ def _is_stuck(error: Exception) -> bool:
 
 def _explained(error: Exception, job: Job) -> str:
     """One line for a failure, expected or not, that names the image."""
+    if _is_stuck(error):
+        return f"{shown(job.source)}: has no results; {error}"
     if isinstance(error, SegmentError):
         return str(error)
     if isinstance(error, MemoryError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from segment.batch.records import JOURNAL, MANIFEST, TABLE, rows_in
 from segment.errors import OutputError, shown
+from segment.writer import reason
 
 try:
     import fcntl
@@ -52,8 +53,7 @@ class Journal:
             self._file = _locked(self._path)
         except OSError as error:
             self._unmake()
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"{shown(folder)}: no results can be written there; {reason}.") from error
+            raise OutputError(f"{shown(folder)}: no results can be written there; {reason(error)}.") from error
         begun = self._index()
         self.was_interrupted = begun > 0
         self.has_manifest = os.path.lexists(folder / MANIFEST) or os.path.lexists(folder / TABLE)
@@ -86,8 +86,7 @@ class Journal:
             except OSError as error:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, begin)
-                reason = (error.strerror or str(error)).lower()
-                raise OutputError(f"{shown(self._path)}: the run cannot go on; {reason}.") from error
+                raise OutputError(f"{shown(self._path)}: the run cannot go on; {reason(error)}.") from error
             self._places[row["input"]] = begin
 
     def row(self, name: str) -> Row:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segment.class_models.model import ClassModel
 from segment.errors import ModelError, OutputError, shown
-from segment.writer import refuse_existing, write_files
+from segment.writer import write_files
 
 __all__ = ["check_model_path", "load_class_model", "save_class_model"]
 
@@ -61,8 +61,8 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
     """Raise an OutputError if a model cannot go to `path` or would replace one of the inputs."""
     if not path.name or path.is_dir():
         raise OutputError(f"{shown(path)}: is a folder, and a model is one file. Give a file name with -o.")
-    if not overwrite:
-        refuse_existing(path)
+    if not overwrite and os.path.lexists(path):
+        raise OutputError(f"{shown(path)}: exists already. Give --overwrite to replace it, or another file with -o.")
     if any(_is_same(path, source) for source in inputs):
         raise OutputError(f"{shown(path)}: is an input, and the model would replace it. Give another file with -o.")
 

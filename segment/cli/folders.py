@@ -26,7 +26,7 @@ from segment.cli.options import (
 )
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config import SegmentConfig
-from segment.errors import SettingsError, shown
+from segment.errors import SettingsError, counted, shown
 
 __all__ = ["batch"]
 
@@ -116,7 +116,7 @@ def batch(
                 _tell(run, tally, outcomes)
     except KeyboardInterrupt as stop:
         total = tally.done + tally.failed
-        say(f"Interrupted after {total} images: all that is written is whole. Give --resume to go on.")
+        say(f"Interrupted after {counted(total, 'image')}: all that is written is whole. Give --resume to go on.")
         return exit_code(stop)
     if outcomes is not None:
         click.echo(as_document(outcomes, config), nl=False)

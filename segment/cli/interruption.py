@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Terminated", "ended_by_sigterm", "exit_code"]
+__all__ = ["Terminated", "ended_by_sigterm", "ended_while_loading", "exit_code"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -18,6 +19,25 @@ class Terminated(KeyboardInterrupt):
 def exit_code(stop: BaseException) -> int:
     """What the program exits with when it is interrupted: 128 and the number of the signal, as shells have it."""
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+@contextlib.contextmanager
+def ended_while_loading() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the process at once in the block, in which nothing is begun: no traceback."""
+
+    def end(number: int, _: Any) -> None:
+        os.write(2, b"Interrupted.\n")
+        os._exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as for what a shell runs in the background: that stays so
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ def options_of(
 
 def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
     """The configuration of the options that were given, and of other defaults than usual where they were not."""
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value for name, value in given.items() if value not in (None, ())}
     config = SegmentConfig.of(**{**defaults, **values})
     refuse_idle(config, [setting for setting in settings() if setting.name in values])
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ import click
 from segment import __version__
 from segment.batch.jobs import Outcome
 from segment.config import SegmentConfig
-from segment.errors import shown
-from segment.tables import to_json
+from segment.errors import counted, shown
+from segment.tables import short, to_json
 
 __all__ = ["Status", "Tally", "as_document", "report_outcome", "say"]
 
@@ -102,7 +103,7 @@ class Tally:
 
     def sentence(self, *, kept: int = 0) -> str:
         """The tally in one line; `kept` images were done by an earlier run."""
-        words = f"{self.done} of {self.done + self.failed + kept} images segmented"
+        words = f"{self.done} of {counted(self.done + self.failed + kept, 'image')} segmented"
         if kept:
             words += f", {kept} kept from before"
         if self.warned:
@@ -152,7 +153,9 @@ def _table(outcome: Outcome) -> str:
 def _methods(outcome: Outcome) -> str:
     lines = ["  method               seconds    inertia  log-likelihood  agreement"]
     for name, seconds, inertia, likelihood, agreement in outcome.methods:
-        lines.append(f"  {name:<19}  {seconds:>7.2f}  {inertia:>9.5g}  {likelihood:>14.4f}  {agreement:>9.3f}")
+        about = (f"{inertia:.5g}", f"{likelihood:.4f}", f"{agreement:.3f}")
+        told = about if math.isfinite(inertia) else ("-", "-", "-")  # without a valid pixel
+        lines.append(f"  {name:<19}  {seconds:>7.2f}  {told[0]:>9}  {told[1]:>14}  {told[2]:>9}")
     return "\n".join(lines)
 
 
@@ -162,4 +165,4 @@ def _hex(colour: Sequence[float]) -> str:
 
 def _mean(mean: tuple[float, ...]) -> str:
     """The mean of each channel in the image's own values."""
-    return " ".join(f"{part:.4g}" for part in mean) or "-"
+    return " ".join(map(short, mean)) or "-"

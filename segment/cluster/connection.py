@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import TracebackType
 
 from segment import __version__
 from segment.cluster.errands import left_of, sees, versions
-from segment.errors import ClusterError, DependencyError, SegmentError, shown
+from segment.errors import ClusterError, DependencyError, SegmentError, SettingsError, shown
 
 __all__ = ["CONNECT", "LOOK", "PATIENCE", "Cluster"]
 
@@ -56,6 +57,16 @@ class Cluster:
                 f"scheduler (--scheduler): needs Dask, which cannot be loaded; {error}. "
                 "Install it: pip install distributed."
             ) from error
+        if "://" not in scheduler and not re.fullmatch(r".+:\d+", scheduler):
+            raise SettingsError(
+                f"scheduler (--scheduler): an address such as tcp://10.0.0.1:8786; got {shown(scheduler)}."
+            )
+
+        class Quiet(Client):  # type: ignore[misc]  # one that never came to be has nothing to say at its end
+            def __del__(self) -> None:
+                with contextlib.suppress(Exception):
+                    super().__del__()
+
         self.scheduler = scheduler
         self._levels = {name: logging.getLogger(name).level for name in _LOGS}
         for name in _LOGS:  # what goes wrong is an error here, or done again
@@ -63,7 +74,7 @@ class Cluster:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: see below
-                self.client = Client(scheduler, timeout=CONNECT, set_as_default=False, name="segment")
+                self.client = Quiet(scheduler, timeout=CONNECT, set_as_default=False, name="segment")
         except (OSError, ValueError, TypeError) as error:
             self._unmute()
             raise ClusterError(

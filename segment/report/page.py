@@ -17,10 +17,12 @@ from segment import __version__
 from segment.charts import density_picture
 from segment.colours import ColourIndex
 from segment.config import GROUPS, SegmentConfig, settings
+from segment.errors import counted
 from segment.features import collect_cells
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.report.curves import line_chart
+from segment.tables import short
 from segment.visualizer.panels import pair
 from segment.writer import encode_picture
 
@@ -89,7 +91,7 @@ def _about(result: Segmentation) -> str:
     image = result.image
     kind = f"{'grey' if image.is_grey else 'RGB'}, {image.pixels.dtype}"
     unlabelled = float(np.mean(result.label_image == 0))
-    words = f"{image.width} x {image.height} pixels, {kind}; {result.n_classes} classes"
+    words = f"{image.width} x {image.height} pixels, {kind}; {counted(result.n_classes, 'class')}"
     words += f"; {unlabelled:.2%} of the pixels without a label" if unlabelled else ""
     return words + f"; clean-up changed {result.changed:.2%} of the labelled pixels"
 
@@ -102,7 +104,7 @@ def _class_rows(result: Segmentation) -> list[dict[str, Any]]:
     rows = []
     empty = ("-",) * len(_channels(result))
     for row, colour, name in zip(result.classes, result.colours, result.names, strict=True):
-        means = tuple(f"{value:.4g}" for value in row.mean) or empty
+        means = tuple(map(short, row.mean)) or empty
         hexadecimal = "#" + bytes(colour.tolist()).hex()
         rows.append(
             {"colour": hexadecimal, "name": name, "cells": (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +68,8 @@ class RegionHierarchy:
             Regions 1..n, numbered by their first fine region; 0 where there is none.
         """
         level = self.level if level is None else level
-        if np.isnan(level):
-            raise SettingsError(f"level: a cost; got {level}.")
+        if not isinstance(level, Real) or np.isnan(level):
+            raise SettingsError(f"level: a cost, which is a number; got {level!r}.")
         return self._painted(int(np.searchsorted(self.costs, level, side="right")))
 
     def regions(self, n: int) -> Labels:
@@ -79,12 +80,12 @@ class RegionHierarchy:
         SettingsError
             If there are fewer fine regions than n, or more parts that do not touch.
         """
-        if not self.n_least <= n <= self.n_fine:
+        if not isinstance(n, Integral) or not self.n_least <= n <= self.n_fine:
             raise SettingsError(
                 f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest "
-                f"regions of this image; got {n}."
+                f"regions of this image; got {n!r}."
             )
-        return self._painted(self.n_fine - n)
+        return self._painted(self.n_fine - int(n))
 
     def contour_map(self) -> NDArray[np.float32]:
         """The ultrametric contour map, (H, W), float32: how different the regions are that a border parts.
