@@ -59,7 +59,8 @@ def _why(config: SegmentConfig, has_rejected: bool, n_colours: int) -> str:
         colours = f"{n_colours} distinct colour{'s' if n_colours > 1 else ''}"
         return f"the image has only {colours}; ask for no more classes"
     if config.coherence == "region":
-        return "each region is likelier of another; ask for fewer classes, or give --spatial none or --coherence pixel"
+        cure = "--spatial none or --coherence pixel" if config.spatial == "field" else "--coherence pixel"
+        return f"each region is likelier of another; ask for fewer classes, or give {cure}"
     if has_rejected:
         return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
     if config.has_field:

@@ -49,13 +49,15 @@ def test_what_is_rejected(spatial: str) -> None:
     assert words == "100.00% of the pixels are rejected as unlikely and have no label; lower --reject"
 
 
-def test_what_no_region_is_likeliest_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    from segment import pipeline
+@pytest.mark.parametrize(
+    ("spatial", "cure"), [("field", "--spatial none or --coherence pixel"), ("none", "--coherence pixel")]
+)
+def test_what_no_region_is_likeliest_of(monkeypatch: pytest.MonkeyPatch, spatial: str, cure: str) -> None:
+    from segment.whole_regions import WholeRegions
 
-    labels_of = pipeline.label_cells
-    monkeypatch.setattr(pipeline, "label_cells", lambda *args, **kwargs: np.minimum(labels_of(*args, **kwargs), 1))
-    words = said(mottled((255, 0, 0)), k=2, coherence="region")[-1]
-    assert words.startswith("no pixel is of class 2: each region is likelier of another; ask for fewer classes")
+    monkeypatch.setattr(WholeRegions, "labels", lambda self, *_, **__: np.ones(len(self.cells), dtype=np.uint8))
+    words = said(mottled((255, 0, 0)), k=2, coherence="region", spatial=spatial)[-1]
+    assert words == f"no pixel is of class 2: each region is likelier of another; ask for fewer classes, or give {cure}"
 
 
 def test_too_few_regions_are_called_regions() -> None:
