@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 
 from segment.class_models.checks import PREPROCESSING
 from segment.class_models.model import ClassModel
-from segment.coherence import working_copy
-from segment.colours import ColourIndex
 from segment.config import SegmentConfig, settings
 from segment.errors import SettingsError
 from segment.image import Image
@@ -22,7 +20,7 @@ from segment.mixture.fitting import unchanged
 from segment.mixture.selection import Selection
 from segment.modelling import Modelled
 from segment.origin import Origin, Stopwatch
-from segment.pipeline import collect, finish, name_of, preprocess, read_image
+from segment.pipeline import finish, name_of, prepare, read_image
 from segment.segmentation import Segmentation
 from segment.training import collect_part, common_scale, fit_parts
 
@@ -126,19 +124,14 @@ def apply_classes(
     tell = Stopwatch(tell, source.begin if isinstance(source, Loaded) else None)
     tell("reading")
     image = model.rescaled(read_image(source, config))
-    tell("preprocessing")
-    working = preprocess(image, config)
-    tell("counting colours")
-    copy = working_copy(working) if config.has_field else working
-    index = ColourIndex(copy)
-    space, cells = collect(index, config)
-    model.refuse_other(space, name_of(source))
-    fit = unchanged(model.mixture, cells)
+    ready = prepare(image, config, tell)
+    model.refuse_other(ready.space, name_of(source))
+    fit = unchanged(model.mixture, ready.cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
-    warnings = model.drift(log_likelihood) if len(cells) else ("no pixel is valid",)
+    warnings = model.drift(log_likelihood) if len(ready.cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
     found = Modelled(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
-    result = finish(image, working, copy, index, model, found, space, cells, config, tell)
+    result = finish(ready, model, found, config, tell)
     is_file = isinstance(source, (str, PathLike)) and bool(model.file)
     command = ("apply", model.file, name_of(source)) if is_file else ()
     return replace(result, origin=Origin(name_of(source), command, tell.seconds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import IOBase
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -35,7 +35,37 @@ from segment.statistics import ClassRow, class_table
 if TYPE_CHECKING:
     from segment.whole_regions import WholeRegions
 
-__all__ = ["collect", "finish", "name_of", "preprocess", "read_image", "segment_image"]
+__all__ = ["collect", "finish", "name_of", "prepare", "preprocess", "read_image", "segment_image"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image that classes can be fitted to.
+
+    Attributes
+    ----------
+    image : Image
+        As it was read.
+    working : Image
+        What is segmented: the image after preprocessing.
+    copy : Image
+        What classes are fitted to: `working`, or its working copy where there is a random field.
+    index : ColourIndex
+        The colours of `copy`.
+    space : FeatureSpace
+    cells : Cells
+        The features of `copy`.
+    whole : WholeRegions, optional
+        The regions that the cells stand for, where each is to be of one class.
+    """
+
+    image: Image
+    working: Image
+    copy: Image
+    index: ColourIndex
+    space: FeatureSpace
+    cells: Cells
+    whole: WholeRegions | None = None
 
 
 def segment_image(
@@ -80,95 +110,101 @@ def segment_image(
     image = read_image(source, config)
     if start is not None:
         image = start.rescaled(image)
+    ready = prepare(image, config, tell)
+    if start is not None:
+        start.refuse_other(ready.space, name_of(source))
+    if config.coherence == "region":
+        ready = _divided(ready, config, tell)
+    tell("fitting the mixture")
+    found = model_classes(ready.cells, ready.space, [ready.copy], config, start, ready.whole)
+    class_model = ClassModel(
+        mixture=found.mixture,
+        groups=found.groups,
+        names=found.names,
+        features=ready.space.name,
+        n_channels=ready.space.n_channels,
+        dtype=ready.working.pixels.dtype.name,
+        black=ready.working.black,
+        white=ready.working.white,
+        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
+        training=Training(1, round(ready.cells.total_weight), found.log_likelihood, found.log_likelihood),
+    )
+    result = finish(ready, class_model, found, config, tell)
+    return replace(result, origin=Origin(name_of(source), _command(source, start), tell.seconds))
+
+
+def prepare(image: Image, config: SegmentConfig, tell: Callable[[str], None]) -> Prepared:
+    """Bring an image to where classes can be fitted to it."""
     tell("preprocessing")
     working = preprocess(image, config)
     tell("counting colours")
     copy = working_copy(working) if config.has_field else working
     index = ColourIndex(copy)
-    space, cells = collect(index, config)
-    if start is not None:
-        start.refuse_other(space, name_of(source))
-    whole = None
-    if config.coherence == "region":
-        from segment.whole_regions import WholeRegions
+    return Prepared(image, working, copy, index, *collect(index, config))
 
-        smoothness = config.smoothness if config.spatial == "field" else 0.0
-        whole = WholeRegions.of(working, index, space, smoothness=smoothness, seed=config.seed, tell=tell)
-        cells = whole.cells
-    tell("fitting the mixture")
-    found = model_classes(cells, space, [copy], config, start, whole)
-    class_model = ClassModel(
-        mixture=found.mixture,
-        groups=found.groups,
-        names=found.names,
-        features=space.name,
-        n_channels=space.n_channels,
-        dtype=working.pixels.dtype.name,
-        black=working.black,
-        white=working.white,
-        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=Training(1, round(cells.total_weight), found.log_likelihood, found.log_likelihood),
-    )
-    result = finish(image, working, copy, index, class_model, found, space, cells, config, tell, whole)
-    return replace(result, origin=Origin(name_of(source), _command(source, start), tell.seconds))
+
+def _divided(ready: Prepared, config: SegmentConfig, tell: Callable[[str], None]) -> Prepared:
+    """The same image with its regions as the cells."""
+    from segment.whole_regions import WholeRegions
+
+    smoothness = config.smoothness if config.spatial == "field" else 0.0
+    of = ready.working, ready.index, ready.space
+    whole = WholeRegions.of(*of, smoothness=smoothness, seed=config.seed, tell=tell)
+    return replace(ready, cells=whole.cells, whole=whole)
 
 
 def finish(
-    image: Image,
-    working: Image,
-    copy: Image,
-    index: ColourIndex,
-    class_model: ClassModel,
-    found: Modelled,
-    space: FeatureSpace,
-    cells: Cells,
-    config: SegmentConfig,
-    tell: Callable[[str], None],
-    whole: WholeRegions | None = None,
+    ready: Prepared, class_model: ClassModel, found: Modelled, config: SegmentConfig, tell: Callable[[str], None]
 ) -> Segmentation:
-    """The stages that follow once there are classes: labels, clean-up, statistics.
-
-    The colours and cells are those of the copy that the classes were fitted to. `whole` are the regions
-    that `cells` stand for, where each is to be of one class.
-    """
+    """The stages that follow once there are classes: labels, clean-up, statistics."""
     tell("labelling pixels")
-    if copy is not working and config.reject:  # its share is one of all pixels
-        index = ColourIndex(working)
-        cells = collect(index, config)[1]
-    least = rejection_threshold(found.mixture, cells, config.reject)
-    if whole is not None:
-        raw = whole.paint(whole.labels(found.mixture, found.groups, least=least))
-    elif config.has_field:
-        raw = _coherent(found, space, working, copy, config)
-        if config.reject:
-            raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
-    else:
-        raw = index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
-    rejected = float(np.mean(raw[working.valid] == 0)) if config.reject and len(cells) else 0.0
+    raw = _labelled(ready, found, config)
+    valid = ready.working.valid
+    rejected = float(np.mean(raw[valid] == 0)) if config.reject and len(ready.cells) else 0.0
     cleaned = Cleaned(raw, 0.0)
-    if whole is None:
+    if ready.whole is None:
         tell("cleaning up")
         sizes = {"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole}
         cleaned = postprocess(raw, **sizes, precedence=precedence(found.mixture, found.groups))
-    labels = enlarge(cleaned.label_image, image)
-    classes = class_table(labels, image, len(found.names))
+    labels = enlarge(cleaned.label_image, ready.image)
+    classes = class_table(labels, ready.image, len(found.names))
+    said = _remarks(found, classes, raw, rejected, ready.working, config)
     return Segmentation(
-        image=image,
+        image=ready.image,
         label_image=labels,
         model=found.mixture,
         groups=found.groups,
         selection=found.selection,
         classes=classes,
         fit=found.fit,
-        space=space,
-        working=working,
+        space=ready.space,
+        working=ready.working,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + _remarks(found, classes, raw, rejected, working, config),
+        warnings=ready.image.notes + found.warnings + said,
         config=config,
         class_model=class_model,
-        whole=whole,
+        whole=ready.whole,
     )
+
+
+def _labelled(ready: Prepared, found: Modelled, config: SegmentConfig) -> NDArray[np.uint8]:
+    """The labels of the working image before any clean-up."""
+    index, cells, space = ready.index, ready.cells, ready.space
+    if ready.copy is not ready.working and config.reject:  # its share is one of all pixels
+        index = ColourIndex(ready.working)
+        cells = collect(index, config)[1]
+    least = rejection_threshold(found.mixture, cells, config.reject)
+    if ready.whole is not None:
+        return ready.whole.paint(ready.whole.labels(found.mixture, found.groups, least=least))
+    if not config.has_field:
+        return index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+    shape, smoothness = ready.working.valid.shape, config.smoothness
+    field = CoherentLabels(found.mixture, found.groups, space, ready.copy, shape, smoothness=smoothness)
+    raw = field.of(ready.working)
+    if config.reject:
+        raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
+    return raw
 
 
 def _remarks(
@@ -186,15 +222,6 @@ def _remarks(
         n_colours = len(collect(ColourIndex(working), config)[1])
         few = n_colours if n_colours < len(told) else 0
     return remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
-
-
-def _coherent(
-    found: Modelled, space: FeatureSpace, working: Image, copy: Image, config: SegmentConfig
-) -> NDArray[np.uint8]:
-    """The labels by the random field, which is solved on the copy."""
-    shape = working.valid.shape
-    field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
-    return field.of(working)
 
 
 def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
