@@ -16,7 +16,7 @@ from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums
 from segment.spatial.boundaries import basins
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import difference
-from segment.spatial.merging import members, merge_regions
+from segment.spatial.merging import absorb_small, members, merge_regions
 from segment.spatial.refinement import Refined, refine
 
 __all__ = ["AUTO_LEVEL", "fine_regions", "hierarchy_of", "region_hierarchy"]
@@ -28,6 +28,7 @@ AUTO_LEVEL = 0.54  # chosen on the training and validation images of BSDS500: te
 
 _WORKING = 160_000  # pixels of the copy on which regions are found; all lengths are in pixels of it
 _N_FINE = 600  # regions that likeness is asked about
+_SMALLEST = 0.001  # of the area: smaller regions are not told from their neighbours in the automatic cut
 _SHARE = 0.125  # of the basins are merged in one round
 
 
@@ -82,7 +83,10 @@ def _merged(evidence: Evidence, labels: Labels, refined: Refined) -> tuple[Label
     number[refined.origin[known]] = known
     labels = number[labels + 1]
     touching = refined.pairs[(refined.pairs < n).all(axis=1)]
-    merges, costs = merge_regions(evidence.borders(labels, n).between(touching), evidence.sums(labels, n), _cost)
+    sums = evidence.sums(labels, n)
+    merges, costs = merge_regions(evidence.borders(labels, n).between(touching), sums, _cost)
+    areas = sums[:, 0]
+    merges, costs = absorb_small(merges, costs, areas, smallest=_SMALLEST * areas.sum(), level=AUTO_LEVEL)
     return np.where(merges < n, merges, merges + n_further), costs
 
 

@@ -20,7 +20,7 @@ from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sp
 from segment.spatial.boundaries import basins, boundary_strengths
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import CUES, difference, features
-from segment.spatial.merging import members, merge_regions
+from segment.spatial.merging import absorb_small, members, merge_regions
 from segment.spatial.perceptron import Perceptron
 from segment.spatial.refinement import refine
 
@@ -136,6 +136,27 @@ def test_a_merge_costs_no_less_than_those_that_made_its_regions():
     cheaper = merge_regions(graph, np.array([[1, 0.0], [9, 4.0 * 9], [1, -0.5]]), apart, share=0)[1]
     assert (np.diff(cheaper) >= 0).all()
     assert merges.tolist() == [[0, 1], [3, 2]]
+
+
+def test_small_regions_are_merged_at_the_level_at_the_latest():
+    merges, costs = np.array([[0, 1], [2, 4], [3, 5]]), np.array([0.7, 0.8, 0.9])
+    later, lowered = absorb_small(merges, costs, np.array([9.0, 1, 9, 9]), smallest=2, level=0.5)
+    assert (later.tolist(), lowered.tolist()) == (merges.tolist(), [0.5, 0.8, 0.9])
+    later, lowered = absorb_small(merges, costs, np.array([9.0, 9, 1, 9]), smallest=2, level=0.5)
+    assert (later.tolist(), lowered.tolist()) == (merges.tolist(), [0.7, 0.7, 0.9])  # 4 is made at 0.7
+    later, lowered = absorb_small(merges, costs, np.array([1.0, 1, 1, 9]), smallest=1, level=0.5)
+    assert (later.tolist(), lowered.tolist()) == (merges.tolist(), costs.tolist())
+    apart = np.array([[0, 1], [2, 3], [4, 5]])
+    later, lowered = absorb_small(apart, costs, np.array([9.0, 9, 1, 9]), smallest=2, level=0.5)
+    assert (later.tolist(), lowered.tolist()) == ([[2, 3], [0, 1], [5, 4]], [0.5, 0.7, 0.9])
+
+
+def test_no_speck_is_a_region_of_the_automatic_cut():
+    image = quadrants(200, 300)
+    image[20:24, 20:24] = 255
+    found = segment.region_hierarchy(image)
+    assert found.cut().max() == 4
+    assert 16 <= np.bincount(found.regions(5).ravel())[1:].min() < 0.001 * 200 * 300
 
 
 def test_members_numbers_groups_by_their_first():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.spatial.adjacency import Adjacency
 from segment.spatial.regions import components
 
-__all__ = ["members", "merge_regions"]
+__all__ = ["absorb_small", "members", "merge_regions"]
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -68,6 +68,36 @@ def merge_regions(
         np.add.at(joined, region, sums)
         node, sums, adjacency = following, joined, adjacency.contracted(region, left)
     return _ascending(np.concatenate(merges), height[n:made], n)
+
+
+def absorb_small(merges: Ids, costs: Floats, areas: Floats, *, smallest: float, level: float) -> tuple[Ids, Floats]:
+    """Merge small regions at a level at the latest, unless what they would be merged with is only made above it.
+
+    Parameters
+    ----------
+    merges, costs : ndarray
+        As :func:`merge_regions` gives them.
+    areas : ndarray of shape (n,), float64
+        Of the n regions at first.
+    smallest : float, >= 0
+        Smaller ones, in the unit of the areas, are small.
+    level : float
+        A cost.
+
+    Returns
+    -------
+    merges, costs : ndarray
+        The same merges, those of small regions above the level as cheap as it and as the merges before them allow.
+    """
+    n = len(areas)
+    area = np.append(areas, np.zeros(len(merges)))
+    height = np.zeros(len(area))
+    for made, (one, other) in enumerate(merges.tolist(), start=n):
+        area[made] = area[one] + area[other]
+        height[made] = costs[made - n]
+        if min(area[one], area[other]) < smallest:
+            height[made] = min(height[made], max(level, height[one], height[other]))
+    return _ascending(merges, height[n:], n)
 
 
 def members(n: int, merges: Ids) -> tuple[Ids, int]:
