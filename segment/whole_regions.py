@@ -26,13 +26,14 @@ Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
 
 _LEVEL = 0.3  # of the hierarchy: finer than a person would draw, so that no region holds two classes
+_SCATTER = 0.2  # of the regions' scatters counts: classes are told apart by the regions' means, not by their texture
 _SAMPLE = 200_000  # pixels that the regions' means and scatters are taken from
 _ITERATIONS = 200  # of the field, at most, once the mixture is fitted
 
 
 @dataclass(frozen=True)
 class WholeRegions:
-    """The regions of an image, each a cell with the mean and the scatter of its features, weighing its pixels.
+    """The regions of an image, each a cell with the mean and some scatter of its features, weighing its pixels.
 
     Attributes
     ----------
@@ -81,7 +82,7 @@ class WholeRegions:
         kinship = np.where(np.isfinite(costs), 1 - 2 * costs, 0.0)
         np.fill_diagonal(kinship, 0.0)
         field = KinshipField(kinship, weights / weights.sum(), smoothness)
-        return cls(labels, Cells(weights, cells.means, cells.scatters), field)
+        return cls(labels, Cells(weights, cells.means, _SCATTER * cells.scatters), field)
 
     def mixture(self, model: MixtureModel, groups: Groups, prior: Prior) -> MixtureModel:
         """The mixture after EM in which each region's class priors come from its kin.
