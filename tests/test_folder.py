@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -302,7 +303,12 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     (small_disk / "ballast").write_bytes(bytes(215_000))
     capsys.readouterr()
     assert batch("disk", *more) == 1
-    assert "no space left on device" in capsys.readouterr().err
+    *failures, last = capsys.readouterr().err.splitlines()
+    full = [line for line in failures if line.endswith("no space left on device.")]
+    assert full
+    assert all(re.match(r"Error: in/\S+: has no results; ", line) for line in full)
+    assert len(set(full)) == len(full)
+    assert last == "Error: disk: takes no more results; 12 images in all. Make room there, then give --resume."
     done = results("disk").keys() - {"ballast", JOURNAL}
     assert 0 < len(done) < 12
     assert all(results("disk")[name] == results("whole")[name] for name in done)

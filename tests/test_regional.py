@@ -79,6 +79,8 @@ def test_one_colour_is_one_region_however_many_are_asked_for():
         (["--coherence", "region", "--max-hole", "0"], "max_hole (--max-hole): has no effect with coherence region"),
         (["--regions", "3", "--coherence", "region"], "coherence (--coherence): has no effect with regions"),
         (["--regions", "5", "--palette", "mean"], "palette (--palette): has no effect with regions; got mean"),
+        (["--regions", "5", "--name", "1=x"], "name (--name): has no effect with regions; got 1=x. Leave it out"),
+        (["--regions", "5", "--noise"], "noise (--noise): has no effect with regions; got on. Leave it out"),
         (["--regions", "auto", "-k", "4"], "k (-k): has no effect with regions; got 4"),
         (["--spatial", "none", "--smoothness", "4"], "smoothness (--smoothness): only with the random field; got 4"),
         (["--spatial", "none", "--smoothness", "12"], "smoothness (--smoothness): only with the random field"),
