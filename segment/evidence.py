@@ -16,7 +16,9 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.starts import clusters, first_clusters, standardising
 from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
-from segment.spatial.boundaries import boundary_strengths, resized
+from segment.spatial.boundaries import boundary_strengths, directional_changes, resized
+from segment.spatial.border_edges import edge_sums
+from segment.spatial.likeness_weights import EDGES
 
 __all__ = ["Evidence", "gather_evidence"]
 
@@ -56,6 +58,8 @@ class Evidence:
         The posteriors of all mixtures, at half the size.
     colours : ndarray of shape (6, h, w)
         L, a, b and their squares, at half the size.
+    changes : ndarray of shape (10, 4, h, w)
+        What changes in four directions, at half the size: see :func:`segment.spatial.border_edges.edge_cues`.
     """
 
     strength: Map
@@ -63,6 +67,7 @@ class Evidence:
     inner: list[Map]
     posteriors: Maps
     colours: Maps
+    changes: Maps
 
     def borders(self, labels: Labels, n_regions: int) -> Adjacency:
         """Neighbouring regions with the sums of the cues along their borders, and of what lies beside them.
@@ -70,8 +75,10 @@ class Evidence:
         The coarsest mixture is left out there.
         """
         adjacency = find_adjacency(labels, n_regions, self.cues)
+        edges = edge_sums(labels, adjacency, self.changes, EDGES)
         maps = np.concatenate([self.posteriors[_COMPONENTS[0] :], self.colours])
-        return replace(adjacency, beside=sums_beside(labels, adjacency, maps))
+        borders = np.concatenate([adjacency.borders, edges], axis=1)
+        return replace(adjacency, borders=borders, beside=sums_beside(labels, adjacency, maps))
 
     def sums(self, labels: Labels, n_regions: int) -> Floats:
         """The sums over each region that likeness is judged by: (n_regions, c)."""
@@ -95,14 +102,15 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
     texton_scatter = np.full(len(textons), _TEXTON_SCATTER)
     found.append(_posteriors(_mixture(textons, _TEXTONS, texton_scatter, seed + len(_COMPONENTS)), textons))
     sigmas = tuple(sigma / 2 for sigma in _SIGMAS)
-    colour_like = np.concatenate(found[:-1])
-    mixture = [
-        resized(each, shape) / np.float32(len(_COMPONENTS)) for each in boundary_strengths(colour_like, sigmas=sigmas)
-    ]
-    texton = np.mean(boundary_strengths(found[-1], sigmas=_SIGMAS), axis=0)
-    light = boundary_strengths([lightness / np.float32(_COLOUR_UNITS[0])], sigmas=_SIGMAS)
+    mixed = directional_changes(np.concatenate(found[:-1]), sigmas=sigmas)
+    mixture = [resized(each, shape) / np.float32(len(_COMPONENTS)) for each in boundary_strengths(mixed, half)]
+    textured = directional_changes(found[-1], sigmas=_SIGMAS)
+    texton = np.mean(boundary_strengths(textured, half), axis=0)
+    light = boundary_strengths(directional_changes([lightness / np.float32(_COLOUR_UNITS[0])], sigmas=_SIGMAS), shape)
     edges = [each / np.float32(unit) for each, unit in zip(colours[1:], _COLOUR_UNITS[1:], strict=False)]
-    chroma = boundary_strengths(edges, sigmas=_SIGMAS) if edges else [np.zeros(shape, np.float32) for _ in _SIGMAS]
+    chroma = [np.zeros(shape, np.float32) for _ in _SIGMAS]
+    if edges:
+        chroma = boundary_strengths(directional_changes(edges, sigmas=_SIGMAS), shape)
     colour = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
     strength = np.asarray((sum(mixture) + np.float32(_COLOUR_WEIGHT) * colour) / np.float32(len(_SIGMAS)))
     cues = [*mixture, resized(texton, shape), light[0], light[2], chroma[0], chroma[2], strength, strength**2]
@@ -122,7 +130,23 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
         inner,
         np.concatenate([_padded(each, k) for each, k in zip(found, (*_COMPONENTS, _TEXTONS), strict=True)]),
         np.concatenate([halved, halved**2]),
+        _changes(mixed, textured, halved, np.stack([resized(each, half) for each in texture])),
     )
+
+
+def _changes(mixed: list[Maps], textured: list[Maps], colours: Maps, texture: Maps) -> Maps:
+    """What edges are judged by: changes of the mixtures, of the textons, of L, a b and texture (c, h, w), at that size.
+
+    Those of the mixtures come first, at the finest and the coarsest scale.
+    """
+    finest, middle, coarsest = (sigma / 2 for sigma in _SIGMAS)
+    kinds = [
+        *(mixed[0], mixed[-1], *textured),
+        *directional_changes(colours[:1], sigmas=(finest, coarsest)),
+        *directional_changes(colours[1:], sigmas=(finest, coarsest)),
+        *directional_changes(texture, sigmas=(middle,)),
+    ]
+    return np.stack([[resized(each, colours.shape[1:]) for each in four] for four in kinds])
 
 
 def _padded(posteriors: Maps, k: int) -> Maps:

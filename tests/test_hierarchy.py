@@ -17,7 +17,7 @@ from segment import grouping
 from segment.errors import SettingsError
 from segment.preprocessor import shrunk_shape
 from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
-from segment.spatial.boundaries import basins, boundary_strengths
+from segment.spatial.boundaries import basins, boundary_strengths, directional_changes
 from segment.spatial.hierarchy import RegionHierarchy
 from segment.spatial.likeness import CUES, difference, features
 from segment.spatial.merging import absorb_small, members, merge_regions
@@ -238,7 +238,7 @@ def test_merged_regions_keep_their_side_of_a_border():
 def test_boundary_strength_is_highest_on_the_edge_and_zero_far_off():
     step = np.zeros((40, 60), np.float32)
     step[:, 30:] = 1
-    for strength in boundary_strengths([step], sigmas=(1.5, 3.0)):
+    for strength in boundary_strengths(directional_changes([step], sigmas=(1.5, 3.0)), step.shape):
         assert set(strength.argmax(axis=1).tolist()) <= {29, 30}
         assert strength[:, :10].max() < 1e-4
         assert strength.max() == pytest.approx(1 / np.sqrt(2 * np.pi), rel=0.15)  # the slope of a blurred step, x sigma
@@ -258,7 +258,7 @@ def test_cues_are_finite_and_symmetric():
     sums = np.abs(rng.random((5, 81))) * 10 + 1
     sums[:, 0] = [1, 50, 7, 900, 3]
     pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
-    graph = Adjacency(5, pairs, rng.random((5, 11)) + 1, rng.random((5, 2, 67)) + 1)
+    graph = Adjacency(5, pairs, rng.random((5, 13)) + 1, rng.random((5, 2, 67)) + 1)
     cues = features(graph, sums)
     assert cues.shape == (5, len(CUES))
     assert np.isfinite(cues).all()

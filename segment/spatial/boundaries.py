@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from segment._opencv import load_cv2
 
-__all__ = ["basins", "boundary_strengths", "resized"]
+__all__ = ["basins", "boundary_strengths", "directional_changes", "resized"]
 
 Map = NDArray[np.float32]
+Changes = NDArray[np.float32]
 Labels = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-_ORIENTATIONS = 4
+_DIRECTIONS = 4
 _LARGE = 3.0  # pixels: Gaussians of this width and more are taken of a copy of half the size,
 _SMALL = 16  # pixels: unless its shorter side is less than this
 _BLUR = 0.75  # pixels: what is left of a boundary's place between two pixels before regions are drawn
@@ -23,8 +24,8 @@ _APART = 5  # pixels: two minima closer than this are one
 _ROUNDING = np.float32(2e-6)  # strength: a minimum less deep comes from rounding, where in truth nothing changes
 
 
-def boundary_strengths(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Map]:
-    """The largest change of all maps together across a line through each pixel, over lines in four directions.
+def directional_changes(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Changes]:
+    """How much all maps together change across lines in four directions through each pixel.
 
     At each scale the maps are smoothed by a Gaussian, the absolute derivatives across the line are added up over the
     maps and multiplied by the scale, so that edges of all widths count alike (Lindeberg 1998, Int. J. Comput. Vis. 30).
@@ -39,35 +40,39 @@ def boundary_strengths(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> lis
 
     Returns
     -------
-    list of ndarray of shape (H, W), float32, >= 0
-        One for each scale.
+    list of ndarray of shape (4, h, w), float32, >= 0
+        One for each scale, of the size of the copy: the change to the right, then each time an eighth of a turn
+        further, clockwise.
     """
-    totals: dict[float, NDArray[np.float32]] = {}
-    shape = (0, 0)
+    totals: dict[float, Changes] = {}
     for values in maps:
-        shape = values.shape
         smaller, factor = values, 1
         for sigma in sigmas:
             while sigma / factor >= _LARGE and min(smaller.shape) >= _SMALL:
                 smaller, factor = resized(smaller, (-(-smaller.shape[0] // 2), -(-smaller.shape[1] // 2))), 2 * factor
             changes = _changes(smaller, sigma / factor)
             totals[sigma] = totals[sigma] + changes if sigma in totals else changes
-    return [resized(changes.max(axis=0), shape) for changes in totals.values()]
+    return list(totals.values())
 
 
-def _changes(values: Map, sigma: float) -> NDArray[np.float32]:
+def boundary_strengths(changes: Iterable[Changes], shape: tuple[int, int]) -> list[Map]:
+    """The largest change of the four directions, at this size: one map for each scale."""
+    return [resized(each.max(axis=0), shape) for each in changes]
+
+
+def _changes(values: Map, sigma: float) -> Changes:
     """Absolute derivative of one map, smoothed, in each of four directions, times sigma: (4, H, W)."""
     cv2 = load_cv2()
     edge = cv2.BORDER_REPLICATE
     smooth = cv2.GaussianBlur(values, (0, 0), sigma, borderType=edge)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=sigma / 2, borderType=edge)
     down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=sigma / 2, borderType=edge)
-    changes = np.empty((_ORIENTATIONS, *values.shape), dtype=np.float32)
+    changes = np.empty((_DIRECTIONS, *values.shape), dtype=np.float32)
     np.abs(across, out=changes[0])
-    np.abs(down, out=changes[1])
-    np.abs(across + down, out=changes[2])
+    np.abs(across + down, out=changes[1])
+    np.abs(down, out=changes[2])
     np.abs(across - down, out=changes[3])
-    changes[2:] *= np.float32(np.sqrt(0.5))
+    changes[1::2] *= np.float32(np.sqrt(0.5))
     return changes
 
 

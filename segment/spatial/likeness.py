@@ -13,8 +13,9 @@ __all__ = ["CUES", "difference", "features"]
 Floats = NDArray[np.float64]
 
 # Columns of the borders: length, then sums along it of the mixtures' boundary strength at three scales, that of the
-# oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square.
-_MIXED, _TEXTON, _COLOUR, _STRENGTH = slice(1, 4), 4, slice(5, 9), 9
+# oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square; the
+# log-odds, by the places along it, that people leave it out, and the probabilities.
+_MIXED, _TEXTON, _COLOUR, _STRENGTH, _LEFT_OUT, _SHARE_LEFT_OUT = slice(1, 4), 4, slice(5, 9), 9, 11, 12
 # Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
 _LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
 # After them the posteriors of the mixtures of colour and texture with 8, 16 and 32 components and of the textons.
@@ -30,10 +31,12 @@ CUES = (
     *("lead smaller", "lead larger", "image strength", "distance", "image contrast"),
     *("hellinger 16 beside", "hellinger 32 beside", "hellinger texton beside", "colour beside", "chroma beside"),
     *("bhattacharyya beside", "unlike inside most", "unlike inside least"),
+    *("left out", "share left out", "odds left out"),
 )
 
 _VARIANCES = np.array([9.0, 4.0, 4.0])  # added to those of L, a and b
 _TEXTURE_VARIANCE = 0.05
+_LEAST_SHARE = 0.005
 
 
 def difference(adjacency: Adjacency, sums: Floats) -> Floats:
@@ -79,6 +82,7 @@ def features(adjacency: Adjacency, sums: Floats) -> Floats:
         np.sqrt((place**2).sum(axis=1)),
         np.full(len(low), np.log(_contrast(sums, whole))),
         *_beside(adjacency, roots),
+        *(along[:, _LEFT_OUT], along[:, _SHARE_LEFT_OUT], _logit(along[:, _SHARE_LEFT_OUT])),
     ]
     return np.vstack(columns).T
 
@@ -124,6 +128,12 @@ def _beside(adjacency: Adjacency, roots: Floats) -> list[Floats]:
 def _hellinger(one: Floats, other: Floats) -> Floats:
     """Distance of distributions given by their square roots (m, k): (m,), 0 to 1."""
     return np.asarray(np.sqrt(np.maximum(1 - (one * other).sum(axis=1), 0)))
+
+
+def _logit(shares: Floats) -> Floats:
+    """The log-odds of probabilities, which count as no closer to 0 and 1 than this."""
+    kept = np.clip(shares, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def _lead(cost: Floats, small: NDArray[np.intp], large: NDArray[np.intp], n: int) -> tuple[Floats, Floats]:

@@ -33,7 +33,7 @@ class Perceptron:
     hidden: Floats
     outer: Floats
 
-    def log_odds(self, cues: Floats) -> Floats:
+    def log_odds(self, cues: NDArray[np.floating]) -> Floats:
         """The logit of the probability for each row of cues (m, d): (m,)."""
         scaled = np.clip((cues - self.centres) / self.spreads, -FARTHEST, FARTHEST)
         units = np.tanh(self.hidden[0] + scaled @ self.hidden[1:])

@@ -4,9 +4,11 @@ FOLDER is BSDS500 with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``. P
 ``segment/spatial/likeness_weights.py``.
 
 The probability that a person gives two pixels, one from each of two regions, the same segment, averaged over the
-people who drew the image, is what a perceptron with one hidden layer is fitted to. The pairs are those that merging
-meets on its way: first by the recipe "boundary strength plus Hellinger distance", then by the perceptron just learned,
-three times over. A pair counts with (its smaller region's share of the image) ** 0.4.
+people who drew the image, is what two perceptrons with one hidden layer are fitted to. EDGES judges places along the
+borders of fine regions. LIKENESS judges pairs of regions, by what EDGES says of their border among much else. Its pairs
+are those that merging meets on its way: first by the recipe "boundary strength plus Hellinger distance", then by the
+perceptron just learned, three times over. A pair counts with (its smaller region's share of the image) ** 0.4. While
+LIKENESS is learned, what is said of borders comes from the images of the other half, as it will for new images.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +29,13 @@ from segment.evidence import gather_evidence
 from segment.grouping import fine_regions
 from segment.image import Image
 from segment.spatial.adjacency import Adjacency
+from segment.spatial.border_edges import Places, edge_cues, edge_places
 from segment.spatial.likeness import CUES, features
 from segment.spatial.merging import merge_regions
 from segment.spatial.perceptron import FARTHEST, Perceptron
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 _HEAD = '''\
 """What the cues of likeness weigh, as tests/benchmarks/train_likeness.py learned it from BSDS500."""
@@ -42,17 +46,17 @@ import numpy as np
 
 from segment.spatial.perceptron import Perceptron
 
-__all__ = ["LIKENESS"]
+__all__ = ["EDGES", "LIKENESS"]
 
-# fmt: off
-LIKENESS = Perceptron('''
+# fmt: off'''
 _ROUNDS = 3
 _POWER = 0.4
 _PAIRS = 80  # pairs kept of each step of merging
 _SHARE = 0.25  # of the regions are merged in one step
-_HIDDEN = 16  # units to begin with; those that the decay leaves with a weight below _LEAST are dropped
-_LEAST = 1e-3
-_EPOCHS = 12
+_HIDDEN, _EPOCHS = 16, 12
+_EDGE_PLACES = 1500  # kept of each image
+_EDGE_HIDDEN, _EDGE_EPOCHS = 4, 4
+_LEAST = 1e-3  # hidden units that the decay leaves with a smaller weight are dropped
 _BATCH = 1024
 _RATE = 0.01  # of the first steps; it falls to 0 along half a cosine
 _DECAY = 0.003  # of all weights but those that are added
@@ -67,6 +71,13 @@ class Lesson:
     sums: Floats
     n_cues: int
     n_people: int
+    places: Places
+    edge_cues: NDArray[np.float16]
+
+    def joined(self, pairs: NDArray[np.intp], sums: Floats) -> Floats:
+        """The share of people who join two pixels, one of each region, for pairs (m, 2) of regions with these sums."""
+        shares = sums[:, self.n_cues :] / sums[:, :1]
+        return np.asarray((shares[pairs[:, 0]] * shares[pairs[:, 1]]).sum(axis=1) / self.n_people)
 
 
 @dataclass(frozen=True)
@@ -90,13 +101,17 @@ def main() -> int:
     with Parallel(n_jobs=given.jobs) as parallel:
         paths = sorted((given.folder / "images" / "train").glob("*.jpg"))
         images = parallel(delayed(lesson)(given.folder, path) for path in paths)
-        print(text_of(learn(images, parallel)))
+        print(text_of(*learn(images, parallel)))
     return 0
 
 
-def text_of(found: Perceptron) -> str:
-    """The module that holds a perceptron."""
-    lines = [_HEAD]
+def text_of(edges: Perceptron, likeness: Perceptron) -> str:
+    """The module that holds both perceptrons."""
+    return "\n".join([_HEAD, *_lines_of("EDGES", edges), *_lines_of("LIKENESS", likeness), "# fmt: on"])
+
+
+def _lines_of(title: str, found: Perceptron) -> list[str]:
+    lines = [f"{title} = Perceptron("]
     for name in ("centres", "spreads", "hidden", "outer"):
         values = getattr(found, name)
         numbers = ", ".join(f"{value:.4g}" for value in values.ravel())
@@ -104,7 +119,7 @@ def text_of(found: Perceptron) -> str:
         lines += [f"    {name}=np.array(", "        ["]
         lines += [f"            {line}" for line in textwrap.wrap(numbers, 108, break_on_hyphens=False)]
         lines += ["        ]", f"    ){shaped},"]
-    return "\n".join([*lines, ")", "# fmt: on"])
+    return [*lines, ")"]
 
 
 def lesson(folder: Path, path: Path) -> Lesson:
@@ -119,19 +134,48 @@ def lesson(folder: Path, path: Path) -> Lesson:
         _, segment = np.unique(person, return_inverse=True)
         k = int(segment.max()) + 1
         counts.append(np.bincount(labels.ravel() * k + segment.ravel(), minlength=n * k).reshape(n, k))
-    return Lesson(evidence.borders(labels, n), np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn))
+    adjacency = evidence.borders(labels, n)
+    places = edge_places(labels, adjacency)
+    cues = edge_cues(evidence.changes, places.row, places.column).astype(np.float16)
+    return Lesson(adjacency, np.concatenate([sums, *counts], axis=1), sums.shape[1], len(drawn), places, cues)
 
 
-def learn(images: list[Lesson], parallel: Parallel) -> Perceptron:
-    """The perceptron that judges cues."""
+def learn(images: list[Lesson], parallel: Parallel) -> tuple[Perceptron, Perceptron]:
+    """The perceptrons that judge the places along borders, and pairs of regions."""
     rng = np.random.default_rng(0)
+    halves = images[::2], images[1::2]
+    by_others = [learn_edges(half, rng) for half in reversed(halves)]
+    told = [with_edges(image, edges) for half, edges in zip(halves, by_others, strict=True) for image in half]
+    return learn_edges(images, rng), learn_likeness(told, parallel, rng)
+
+
+def learn_edges(images: list[Lesson], rng: np.random.Generator) -> Perceptron:
+    """The perceptron that judges the places along borders."""
+    met = []
+    for image in images:
+        kept = rng.permutation(len(image.places.pair))[:_EDGE_PLACES]
+        joined = image.joined(image.adjacency.pairs, image.sums)[image.places.pair[kept]]
+        met.append(Pairs(image.edge_cues[kept].astype(np.float64), joined, np.ones(len(kept))))
+    return _fitted(_united(met), rng, _EDGE_HIDDEN, _EDGE_EPOCHS)
+
+
+def with_edges(image: Lesson, edges: Perceptron) -> Lesson:
+    """The image with what this perceptron says of its borders; without the cues of their places."""
+    pairs, borders = image.adjacency.pairs, image.adjacency.borders
+    told = image.places.sums(edges, image.edge_cues.astype(np.float32), len(pairs))
+    adjacency = replace(image.adjacency, borders=np.concatenate([borders[:, : -told.shape[1]], told], axis=1))
+    return replace(image, adjacency=adjacency, edge_cues=image.edge_cues[:0])
+
+
+def learn_likeness(images: list[Lesson], parallel: Parallel, rng: np.random.Generator) -> Perceptron:
+    """The perceptron that judges pairs of regions."""
     found: Perceptron | None = None
     pools: list[Pairs] = []
     for _ in range(_ROUNDS):
         seeds = rng.spawn(len(images))
         met = parallel(delayed(_meet)(image, found, seed) for image, seed in zip(images, seeds, strict=True))
         pools = [*pools[-1:], _united(met)]
-        found = _fitted(_united(pools), rng)
+        found = _fitted(_united(pools), rng, _HIDDEN, _EPOCHS)
     assert found is not None
     return found
 
@@ -149,12 +193,10 @@ def _meet(image: Lesson, found: Perceptron | None, rng: np.random.Generator) -> 
         cues = features(adjacency, sums[:, : image.n_cues])
         n = adjacency.n_regions
         kept = rng.permutation(len(cues))[:_PAIRS]
-        low, high = adjacency.pairs[kept].T
-        shares = sums / sums[:, :1]
-        joined = (shares[low, image.n_cues :] * shares[high, image.n_cues :]).sum(axis=1) / image.n_people
-        smaller = np.minimum(sums[low, 0], sums[high, 0]) / sums[:, 0].sum()
+        pairs = adjacency.pairs[kept]
+        smaller = sums[pairs, 0].min(axis=1) / sums[:, 0].sum()
         weights = smaller**_POWER * len(cues) / (len(kept) * n)
-        met.append(Pairs(cues[kept], joined, weights))
+        met.append(Pairs(cues[kept], image.joined(pairs, sums), weights))
         return _recipe(cues) if found is None else 1 / (1 + np.exp(found.log_odds(cues)))
 
     merge_regions(image.adjacency, image.sums, watched, share=_SHARE)
@@ -165,39 +207,41 @@ def _united(parts: list[Pairs]) -> Pairs:
     return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("cues", "joined", "weights")))
 
 
-def _fitted(pairs: Pairs, rng: np.random.Generator) -> Perceptron:
+def _fitted(pairs: Pairs, rng: np.random.Generator, n_hidden: int, epochs: int) -> Perceptron:
     """Fit by steps down the slope of the cross-entropy (Adam: Kingma & Ba 2015, ICLR)."""
     centres = np.average(pairs.cues, axis=0, weights=pairs.weights)
     spreads = np.sqrt(np.average((pairs.cues - centres) ** 2, axis=0, weights=pairs.weights)) + 1e-9
-    cues = np.clip((pairs.cues - centres) / spreads, -FARTHEST, FARTHEST)
-    weights = pairs.weights / pairs.weights.mean()
+    cues = np.clip((pairs.cues - centres) / spreads, -FARTHEST, FARTHEST).astype(np.float32)
+    weights = (pairs.weights / pairs.weights.mean()).astype(np.float32)
+    joined = pairs.joined.astype(np.float32)
     d = cues.shape[1]
-    hidden = np.concatenate([np.zeros((1, _HIDDEN)), rng.normal(0, d**-0.5, (d, _HIDDEN))])
-    free = np.concatenate([hidden.ravel(), np.zeros(1 + d), rng.normal(0, 0.3, _HIDDEN)])
+    hidden = np.concatenate([np.zeros((1, n_hidden)), rng.normal(0, d**-0.5, (d, n_hidden))])
+    free = np.concatenate([hidden.ravel(), np.zeros(1 + d), rng.normal(0, 0.3, n_hidden)]).astype(np.float32)
     slope_mean, slope_square = np.zeros_like(free), np.zeros_like(free)
     n_batches = len(cues) // _BATCH
-    for step in range(_EPOCHS * n_batches):
+    for step in range(epochs * n_batches):
         if step % n_batches == 0:
             batches = np.array_split(rng.permutation(len(cues)), n_batches)
         batch = batches[step % n_batches]
-        slopes = _slopes(cues[batch], pairs.joined[batch], weights[batch], free)
+        slopes = _slopes(cues[batch], joined[batch], weights[batch], free)
         slope_mean += (1 - _FALL) * (slopes - slope_mean)
         slope_square += (1 - _FALL_SQUARES) * (slopes**2 - slope_square)
         usual = np.sqrt(slope_square / (1 - _FALL_SQUARES ** (step + 1))) + 1e-8
-        rate = _RATE * (1 + np.cos(np.pi * step / (_EPOCHS * n_batches))) / 2
+        rate = _RATE * (1 + np.cos(np.pi * step / (epochs * n_batches))) / 2
         free -= rate * slope_mean / (1 - _FALL ** (step + 1)) / usual
     hidden, outer = _parted(free, d)
     kept = np.abs(outer[1 + d :]) > _LEAST
     return Perceptron(centres, spreads, hidden[:, kept], np.concatenate([outer[: 1 + d], outer[1 + d :][kept]]))
 
 
-def _parted(free: Floats, d: int) -> tuple[Floats, Floats]:
+def _parted(free: Singles, d: int) -> tuple[Singles, Singles]:
     """Weights in one row as those of the hidden units (1 + d, h) and of the answer (1 + d + h,)."""
-    hidden, outer = np.split(free, [(1 + d) * _HIDDEN])
-    return hidden.reshape(1 + d, _HIDDEN), outer
+    n_hidden = (len(free) - 1 - d) // (2 + d)
+    hidden, outer = np.split(free, [(1 + d) * n_hidden])
+    return hidden.reshape(1 + d, n_hidden), outer
 
 
-def _slopes(cues: Floats, joined: Floats, weights: Floats, free: Floats) -> Floats:
+def _slopes(cues: Singles, joined: Singles, weights: Singles, free: Singles) -> Singles:
     """By how much the cross-entropy, and what keeps weights small, rise with each weight."""
     d = cues.shape[1]
     hidden, outer = _parted(free, d)
