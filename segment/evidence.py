@@ -16,8 +16,8 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.starts import clusters, first_clusters, standardising
 from segment.spatial.adjacency import Adjacency, find_adjacency, region_sums, sparse_region_sums, sums_beside
-from segment.spatial.boundaries import boundary_strengths, directional_changes, resized
 from segment.spatial.border_edges import edge_sums
+from segment.spatial.boundaries import boundary_strengths, directional_changes, resized
 from segment.spatial.likeness_weights import EDGES
 
 __all__ = ["Evidence", "gather_evidence"]

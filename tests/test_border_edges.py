@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment.spatial.adjacency import find_adjacency
-from segment.spatial.boundaries import directional_changes
 from segment.spatial.border_edges import edge_cues, edge_places, edge_sums
+from segment.spatial.boundaries import directional_changes
 from segment.spatial.perceptron import Perceptron
 
 EVERYWHERE = [each.ravel() for each in np.indices((24, 24))]

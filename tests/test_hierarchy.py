@@ -326,7 +326,7 @@ def test_more_regions_than_there_are_is_refused(noisy):
         noisy.regions(9999)
     with pytest.raises(SettingsError, match="regions"):
         noisy.regions(0)
-    with pytest.raises(SettingsError, match="level: a cost; got nan"):
+    with pytest.raises(SettingsError, match="level: a cost, which is a number; got nan"):
         noisy.cut(float("nan"))
 
 
