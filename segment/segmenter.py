@@ -119,10 +119,11 @@ def _component_density(model: MixtureModel, cells: Cells) -> NDArray[np.float64]
 
 
 def _weights_and_means(model: MixtureModel, groups: Groups) -> tuple[Floats, Floats]:
-    """The weight (k,) and mean (k, d) of each class."""
-    masses = pool(np.eye(len(groups)), groups).T * np.maximum(model.weights, np.finfo(float).tiny)
+    """The weight (k,) and mean (k, d) of each class; both 0 for one without components."""
+    tiny = np.finfo(float).tiny
+    masses = pool(np.eye(len(groups)), groups).T * np.maximum(model.weights, tiny)
     weights = masses.sum(axis=1)
-    return weights, (masses / weights[:, None]) @ model.means
+    return weights, (masses / np.maximum(weights, tiny)[:, None]) @ model.means
 
 
 def _is_plain(groups: Groups) -> bool:

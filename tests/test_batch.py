@@ -108,8 +108,8 @@ def test_a_folder_without_images_says_so(tmp_path: Path, names: list[str], rule:
 
 def test_what_is_no_folder_says_so(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
-    for path in (tmp_path / "a.png", tmp_path / "missing"):
-        with pytest.raises(ImageError, match=f"{path.name}: not a folder"):
+    for path, rule in ((tmp_path / "a.png", "not a folder"), (tmp_path / "missing", "there is no such folder")):
+        with pytest.raises(ImageError, match=f"{path.name}: {rule}"):
             find_images(path)
 
 
