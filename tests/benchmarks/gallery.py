@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image as PilImage
 
-from segment import compare_image, segment_image
+from segment import compare_image, segment_image, segment_regions
 
 __all__ = ["PICTURES", "make"]
 
@@ -39,8 +39,13 @@ def make(folder: Path) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for name, (photograph, product, settings) in PICTURES.items():
         _save(_picture(photograph, product, settings), folder / name, _PANEL if product == "panel" else _WIDTH)
-    _save(compare_image(IMAGES / "mountains.jpg", k=5).panel(), folder / "mountains_compared.jpg", _PANEL)
-    return [*(folder / name for name in PICTURES), folder / "mountains_compared.jpg"]
+    of_mountains = {
+        "mountains_compared.jpg": compare_image(IMAGES / "mountains.jpg", k=5),
+        "mountains_regions.jpg": segment_regions(IMAGES / "mountains.jpg"),
+    }
+    for name, result in of_mountains.items():
+        _save(result.panel(), folder / name, _PANEL)
+    return [folder / name for name in (*PICTURES, *of_mountains)]
 
 
 def _picture(photograph: str, product: str, settings: dict) -> np.ndarray:
