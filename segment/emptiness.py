@@ -58,11 +58,11 @@ def _why(config: SegmentConfig, has_rejected: bool, n_colours: int) -> str:
     if n_colours:
         colours = f"{n_colours} distinct colour{'s' if n_colours > 1 else ''}"
         return f"the image has only {colours}; ask for no more classes"
+    if has_rejected:
+        return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
     if config.coherence == "region":
         cure = "--spatial none or --coherence pixel" if config.spatial == "field" else "--coherence pixel"
         return f"each region is likelier of another; ask for fewer classes, or give {cure}"
-    if has_rejected:
-        return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
     if config.has_field:
         return (
             "each is likelier of another, its neighbours considered; ask for fewer classes, lower --smoothness, or "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import segment
+from segment.emptiness import remarks
 
 PALE, DARK = (200, 190, 180), (30, 60, 50)
 
@@ -72,3 +74,10 @@ def test_few_colours_are_counted_on_the_image_and_not_on_its_smaller_copy(monkey
     flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
     words = said(flag, k=4)[-1]
     assert "the image has only 3 distinct colours; ask for no more classes" in words
+
+
+def test_what_rejection_leaves_empty_of_whole_regions() -> None:
+    config = segment.SegmentConfig(k=2, coherence="region", reject=0.05)
+    first, *others = segment.segment_image(mottled(), config).classes
+    told = remarks((replace(first, pixels=0), *others), config, rejected=0.05, taken=())
+    assert told[-1].startswith("no pixel is of class 1: none that --reject leaves is likeliest of it")
