@@ -509,7 +509,14 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 runpy.run_module("segment", run_name="__main__")
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        # What is started in the background may have been told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
+    )
     assert (done.returncode, done.stderr) == (128 + number, b"Interrupted.\n")
 
 

@@ -384,6 +384,7 @@ def test_one_colour_is_one_region_at_any_size(shape, colour):
 
 @given(st.tuples(*[st.integers(12, 60)] * 2), st.integers(1, 5), st.integers(0, 2**32 - 1))
 @settings(max_examples=25, deadline=None)
+@example((31, 12), 5, 12)
 def test_no_region_ends_where_nothing_changes(shape, n_colours, seed):
     rng = np.random.default_rng(seed)
     stripes = rng.integers(0, 256, (n_colours, 3), np.uint8)[np.sort(rng.integers(0, n_colours, shape[1]))]

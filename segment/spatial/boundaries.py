@@ -21,7 +21,7 @@ _LARGE = 3.0  # pixels: Gaussians of this width and more are taken of a copy of 
 _SMALL = 16  # pixels: unless its shorter side is less than this
 _BLUR = 0.75  # pixels: what is left of a boundary's place between two pixels before regions are drawn
 _APART = 5  # pixels: two minima closer than this are one
-_ROUNDING = np.float32(2e-6)  # strength: a minimum less deep comes from rounding, where in truth nothing changes
+_ROUNDING = np.float32(2e-5)  # strength: a minimum less deep comes from rounding, where in truth nothing changes
 
 
 def directional_changes(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Changes]:
