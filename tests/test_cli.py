@@ -515,7 +515,7 @@ runpy.run_module("segment", run_name="__main__")
         capture_output=True,
         check=False,
         # What is started in the background may have been told to ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it takes no lock
     )
     assert (done.returncode, done.stderr) == (128 + number, b"Interrupted.\n")
 
