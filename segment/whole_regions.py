@@ -28,7 +28,7 @@ Groups = NDArray[np.intp]
 _LEVEL = 0.3  # of the hierarchy: finer than a person would draw, so that no region holds two classes
 _SCATTER = 0.2  # of the regions' scatters counts: classes are told apart by the regions' means, not by their texture
 _SAMPLE = 200_000  # pixels that the regions' means and scatters are taken from
-_ITERATIONS = 200  # of the field, at most, once the mixture is fitted
+_BETWEEN, _ITERATIONS = 3, 200  # of the field, at most: between steps of EM, and once the mixture is fitted
 
 
 @dataclass(frozen=True)
@@ -78,23 +78,14 @@ class WholeRegions:
         places = np.flatnonzero(sampled)
         cells = pooled(space.cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
         weights = areas[1:].astype(np.float64)
-        costs = hierarchy.joining_costs(_LEVEL)
-        kinship = np.where(np.isfinite(costs), 1 - 2 * costs, 0.0)
-        np.fill_diagonal(kinship, 0.0)
-        field = KinshipField(kinship, weights / weights.sum(), smoothness)
+        pairs, costs = hierarchy.joining_costs(_LEVEL)
+        field = KinshipField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
         return cls(labels, Cells(weights, cells.means, _SCATTER * cells.scatters), field)
 
     def mixture(self, model: MixtureModel, groups: Groups, prior: Prior) -> MixtureModel:
         """The mixture after EM in which each region's class priors come from its kin.
 
-        Parameters
-        ----------
-        model : MixtureModel
-            Where to begin: the mixture of colours alone.
-        groups : ndarray of shape (K,), int
-            The class 0..k-1 of each component.
-        prior : Prior
-            That of the fit.
+        The parameters are those of :func:`segment.coherence.coherent_mixture`.
         """
         if self.field.smoothness == 0 or groups.max(initial=0) == 0:
             return model
@@ -102,7 +93,7 @@ class WholeRegions:
 
         def agree(logs: NDArray[np.float32]) -> NDArray[np.float32]:
             nonlocal q
-            q = self.field.mean_field(logs.astype(np.float64), n_iter=3, start=q)
+            q = self.field.mean_field(logs.astype(np.float64), n_iter=_BETWEEN, start=q)
             return self.field.agreement(q).astype(np.float32)
 
         return fit_with_neighbours(NeighbourlyEM(self.cells, model, prior), groups, agree)

@@ -106,23 +106,32 @@ class RegionHierarchy:
             contours[one][border] = np.maximum(contours[one][border], joined[place.reshape(-1)])
         return contours
 
-    def joining_costs(self, level: float) -> Floats:
-        """The cost of the merge that first joins each two of the n regions of a cut: (n, n), symmetric.
+    def joining_costs(self, level: float) -> tuple[Ids, Floats]:
+        """What it costs to join the regions of a cut, two by two.
 
-        In the order of the labels of :meth:`cut`; 0 on the diagonal, infinite where no merge joins them.
+        Parameters
+        ----------
+        level : float
+            As for :meth:`cut`.
+
+        Returns
+        -------
+        pairs : ndarray of shape (p, 2), int
+            All pairs of regions that merges join, counted from 0 in the order of their labels, each pair once.
+        costs : ndarray of shape (p,), float64
+            Of the merge that first joins them.
         """
         n_merged = int(np.searchsorted(self.costs, level, side="right"))
-        region, n = members(self.n_fine, self.merges[:n_merged])
-        found = np.full((n, n), np.inf)
-        np.fill_diagonal(found, 0.0)
+        region, _ = members(self.n_fine, self.merges[:n_merged])
         parts = [np.array([number]) for number in region]  # the regions of the cut that each node consists of
-        for i, (one, other) in enumerate(self.merges):
+        pairs = [np.zeros((0, 2), dtype=np.intp)]
+        for i, (one, other) in enumerate(self.merges.tolist()):
             if i < n_merged:
                 parts.append(parts[one])
             else:
-                found[np.ix_(parts[one], parts[other])] = self.costs[i]
+                pairs.append(np.stack(np.meshgrid(parts[one], parts[other]), axis=-1).reshape(-1, 2))
                 parts.append(np.concatenate([parts[one], parts[other]]))
-        return np.asarray(np.minimum(found, found.T))
+        return np.concatenate(pairs), np.repeat(self.costs[n_merged:], [len(each) for each in pairs[1:]])
 
     def _painted(self, n_merged: int) -> Labels:
         region, _ = members(self.n_fine, self.merges[:n_merged])

@@ -12,6 +12,8 @@ Kullback-Leibler divergence of the move (``|p - q|_2^2 <= |p - q|_1^2 / 2 <= KL`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,22 +31,33 @@ class KinshipField:
 
     Attributes
     ----------
-    kinship : ndarray of shape (n, n), float64, -1 to 1
-        Symmetric; 1 where two regions surely belong together, -1 where they surely do not, 0 where nothing is known,
-        as on the diagonal.
+    pairs : ndarray of shape (p, 2), int
+        Pairs of n different regions, each at most once.
+    kinship : ndarray of shape (p,), float64, -1 to 1
+        1 where the two surely belong together, -1 where they surely do not. It is 0 for all other pairs.
     shares : ndarray of shape (n,), float64, > 0
         Of the regions in all pixels; they sum to 1.
     smoothness : float, >= 0
         Log odds (nats) that all others give a region for their class, if they have one and surely belong to it.
     """
 
+    pairs: NDArray[np.intp]
     kinship: Floats
     shares: Floats
     smoothness: float
 
+    @cached_property
+    def _matrix(self) -> Any:
+        """The kinship of all regions, sparse, as those in parts of the mask that do not touch are many: (n, n)."""
+        from scipy.sparse import csr_matrix
+
+        n = len(self.shares)
+        once = csr_matrix((self.kinship, (self.pairs[:, 0], self.pairs[:, 1])), shape=(n, n))
+        return once + once.T
+
     def agreement(self, q: Floats) -> Floats:
         """What the others' posteriors q (k, n) add to the log odds of each class of each region: (k, n)."""
-        return np.asarray(self.smoothness * (q * self.shares) @ self.kinship)
+        return np.asarray(self.smoothness * (self._matrix @ (q * self.shares).T).T)
 
     def mean_field(self, logs: Floats, *, n_iter: int, start: Floats | None = None) -> Floats:
         """The posteriors (k, n) of the field in mean-field approximation.
@@ -59,7 +72,7 @@ class KinshipField:
             Posteriors to start from; those of each region alone by default.
         """
         q = _normalised(logs) if start is None else start
-        damping = self.smoothness * (self.shares @ np.abs(self.kinship)) / 2
+        damping = self.smoothness * (abs(self._matrix) @ self.shares) / 2
         for _ in range(n_iter if self.smoothness else 0):
             before = q
             target = logs + self.agreement(before) + damping * np.log(np.maximum(before, 1e-300))
