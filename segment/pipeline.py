@@ -164,8 +164,13 @@ def finish(
     cleaned = Cleaned(raw, 0.0)
     if ready.whole is None:
         tell("cleaning up")
-        sizes = {"radius": config.smooth_radius, "min_region": config.min_region, "max_hole": config.max_hole}
-        cleaned = postprocess(raw, **sizes, precedence=precedence(found.mixture, found.groups))
+        cleaned = postprocess(
+            raw,
+            radius=config.smooth_radius,
+            min_region=config.min_region,
+            max_hole=config.max_hole,
+            precedence=precedence(found.mixture, found.groups),
+        )
     labels = enlarge(cleaned.label_image, ready.image)
     classes = class_table(labels, ready.image, len(found.names))
     said = _remarks(found, classes, raw, rejected, ready.working, config)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,7 +39,7 @@ def choose_shrinkage(
     n_classes: int,
     covariance_type: str,
     smoothness: float,
-    clean_up: dict[str, float],
+    clean_up: Mapping[str, Any],
     init: str | ArrayLike,
     seed: int,
 ) -> float:
@@ -62,7 +63,7 @@ def choose_shrinkage(
         Of the components, which are Gaussian.
     smoothness : float, > 0
         Of the random field.
-    clean_up : dict of str to float
+    clean_up : mapping of str to float
         `radius`, `min_region` and `max_hole`, as :func:`segment.postprocessor.postprocess` takes them.
     init, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
@@ -86,7 +87,6 @@ def choose_shrinkage(
         affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
         for number, (model, group) in enumerate(zip(models, groups, strict=True)):
             raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
-            cleaned = postprocess(raw, **clean_up, precedence=()).label_image
-            cuts[number] += normalized_cut(cleaned, affinities, n_classes)
+            cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
     cuts[0] *= 1 - _BETTER
     return strengths[int(cuts.argmin())]

@@ -123,34 +123,47 @@ def _connected(labels: Labels, smallest: float) -> Refined:
     `smallest` pixels or more, otherwise it has the label of its largest piece.
     """
     runs, graph = find_regions(labels, largest=labels.size)
-    while True:
-        stray = _beside_the_largest(graph)
-        source, target, border = graph.both_ways()
-        joining = stray[source] & ~stray[target]
-        source, target, border = source[joining], target[joining], border[joining]
-        if not source.size:
-            break
-        order = np.lexsort((target, -border, source))
-        first = np.diff(source[order], prepend=-1) != 0
-        label = graph.label.copy()
-        label[source[order[first]]] = graph.label[target[order[first]]]
-        graph = graph.relabelled(label)
-    label = graph.label.astype(np.intp)
-    n = int(label.max(initial=0))
-    if stray.any():
-        part, n_parts = components(label.size, graph.low, graph.high)
-        order = np.flatnonzero(stray)[np.argsort(graph.area[stray], kind="stable")]
-        most = np.zeros(n_parts, dtype=np.intp)
-        most[part[order]] = label[order]  # the last one counts
-        own = (most > 0) & (np.bincount(part, graph.area, n_parts) >= smallest)
-        most[own] = n + 1 + np.arange(np.count_nonzero(own))
-        label[stray] = most[part[stray]]
+    graph = _strays_given_away(graph)
+    n = int(graph.label.max(initial=0))
+    label = _further_parts(graph, n, smallest)
     used, number = np.unique(np.append(label, 0), return_inverse=True)
     number = number.reshape(-1)[:-1].astype(np.int32)
     origin = np.where(used[1:] <= n, used[1:], 0)
     ends = np.sort(number[np.stack([graph.low, graph.high], axis=1)], axis=1)
     pairs = np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0) - 1
     return Refined(runs.paint(number[graph.origin]).astype(np.int32, copy=False), origin, pairs)
+
+
+def _strays_given_away(graph: RegionGraph) -> RegionGraph:
+    """The graph once no piece is left that is not the largest of its label and touches one that is."""
+    while True:
+        stray = _beside_the_largest(graph)
+        source, target, border = graph.both_ways()
+        joining = stray[source] & ~stray[target]
+        source, target, border = source[joining], target[joining], border[joining]
+        if not source.size:
+            return graph
+        order = np.lexsort((target, -border, source))
+        first = np.diff(source[order], prepend=-1) != 0
+        label = graph.label.copy()
+        label[source[order[first]]] = graph.label[target[order[first]]]
+        graph = graph.relabelled(label)
+
+
+def _further_parts(graph: RegionGraph, n: int, smallest: float) -> Ids:
+    """The labels of the pieces; those of parts of the mask that hold no label's largest one from n + 1 on."""
+    label: Ids = graph.label.astype(np.intp)
+    stray = _beside_the_largest(graph)
+    if not stray.any():
+        return label
+    part, n_parts = components(label.size, graph.low, graph.high)
+    order = np.flatnonzero(stray)[np.argsort(graph.area[stray], kind="stable")]
+    most = np.zeros(n_parts, dtype=np.intp)
+    most[part[order]] = label[order]  # the last one counts
+    own = (most > 0) & (np.bincount(part, graph.area, n_parts) >= smallest)
+    most[own] = n + 1 + np.arange(np.count_nonzero(own))
+    label[stray] = most[part[stray]]
+    return label
 
 
 def _beside_the_largest(graph: RegionGraph) -> NDArray[np.bool_]:
