@@ -138,6 +138,7 @@ LIBRARIES = {
     "vectors": {"numpy"},
     "measurements": {"numpy"},
     "spatial.adjacency": {"numpy", "scipy"},
+    "spatial.kinship": {"numpy", "scipy"},
     "spatial.boundaries": {"numpy", "scipy", "skimage"},
     "mixture.estimator": {"numpy", "sklearn"},
     "decoders": {"numpy", "PIL", "tifffile", "imagecodecs"},
