@@ -1,6 +1,6 @@
 """Where the program begins, as ``segment`` and as ``python -m segment``."""
 
-from segment.cli.interruption import ended_while_loading
+from segment.cli.signals import ended_while_loading
 
 __all__ = ["main"]
 

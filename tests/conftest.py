@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image as PilImage
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,3 +45,16 @@ def shared_folder(variable: str) -> Path:
     if not value or not Path(value).is_dir():
         pytest.skip(f"{variable} names no folder of labelled or hostile images")
     return Path(value)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with twelve small images in ``in``."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.normal([[[60, 90, 120]]], 8, (16, 16, 3))
+        pixels[:, 4 + number :] += 60
+        PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
+    return tmp_path

@@ -1,1 +1,1 @@
-"""The command line: parse, call, and turn errors into messages and exit codes."""
+"""The command line."""

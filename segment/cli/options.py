@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from segment.config import GROUPS, SegmentConfig, settings
-from segment.errors import SettingsError
-from segment.rules import refuse_idle
-from segment.setting import Setting, Span
+from segment.config.config import GROUPS, SegmentConfig, settings
+from segment.config.conflicts import refuse_idle
+from segment.config.setting import Setting, Span
+from segment.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from segment.class_models.model import ClassModel
+    from segment.segmenter.class_model.class_model import ClassModel
+import contextlib
+from collections.abc import Iterator
+
+from segment.cli.terminal import say
+from segment.runs.workers.dask_client import Cluster
 
 __all__ = [
+    "BANDS",
     "DEBUG",
     "JSON",
     "OUTPUT",
+    "RASTER_GROUPS",
+    "SCHEDULER",
     "START",
     "StagedCommand",
+    "cluster_at",
     "config_from",
     "mention_default",
     "options_of",
@@ -30,8 +39,8 @@ __all__ = [
     "started",
 ]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 OUTPUT = click.option(
     "-o",
     "--output",
@@ -127,7 +136,7 @@ def started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | Non
         return None, config_from(given)
     if given["regions"] is not None:
         raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
-    from segment.class_models.file import load_class_model
+    from segment.segmenter.class_model.storage import load_class_model
 
     model = load_class_model(start)
     config = config_from(given, **model.settings)
@@ -170,3 +179,47 @@ def _range(setting: Setting) -> str:
     if math.isinf(setting.high):
         return f">={setting.low:g}"
     return f"{setting.low:g}..{setting.high:.10g}"
+
+
+RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up")
+
+
+def _band_numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001
+    """The numbers in a text such as 4,3,2."""
+    try:
+        numbers = tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        numbers = (0,)
+    if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
+        raise SettingsError(
+            f"bands (--bands): numbers from 1, each once, with commas between them, such as 4,3,2; got {value!r}."
+        )
+    return numbers
+
+
+BANDS = click.option(
+    "--bands",
+    callback=_band_numbers,
+    default="",
+    metavar="NUMBER,...",
+    help="Bands to use, counted from 1. Three are red, green and blue. [default: all]",
+)
+SCHEDULER = click.option(
+    "--scheduler",
+    default="",
+    metavar="tcp://HOST:PORT",
+    help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
+    "Dask: pip install distributed.",
+)
+
+
+@contextlib.contextmanager
+def cluster_at(scheduler: str) -> Iterator[Cluster | None]:
+    """The cluster of a scheduler, of which warnings are told; None where there is none."""
+    if not scheduler:
+        yield None
+        return
+    with Cluster(scheduler) as cluster:
+        for note in cluster.notes:
+            say(f"Warning: {note}.")
+        yield cluster

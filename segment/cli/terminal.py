@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from segment import __version__
-from segment.batch.jobs import Outcome
-from segment.config import SegmentConfig
-from segment.errors import counted, shown
-from segment.tables import short, to_json
+from segment.config.config import SegmentConfig
+from segment.core.errors import counted, shown
+from segment.core.version import __version__
+from segment.output.tables import short, to_json
+from segment.runs.outcome import Outcome
 
 __all__ = ["Status", "Tally", "as_document", "report_outcome", "say"]
 

@@ -1,1 +1,1 @@
-"""Gaussian mixtures on weighted cells: the engine. Arrays only; nothing here knows what an image is."""
+"""Gaussian mixtures fitted by Expectation-Maximization; arrays only, no images."""

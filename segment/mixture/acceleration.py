@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import pack, unpack
 from segment.mixture.model import MixtureModel
-from segment.mixture.tails import LEAST_DEGREES, MOST_DEGREES
+from segment.mixture.student_t import LEAST_DEGREES, MOST_DEGREES
 
 __all__ = ["Leaper", "coordinates", "mixture_at"]
 

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 
 __all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "pooled", "triangle", "unite", "unpack"]
 

@@ -8,12 +8,12 @@ told from others. Densities under a given mixture have no such limit.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["constrained", "floored"]
+__all__ = ["constrained", "floored", "shaped", "whole"]
+
 
 Floats = NDArray[np.float64]
-
 # Covariances have no eigenvalue below this share of the data's own variance: less cannot be told from rounding.
 _FLOOR = 1e-10
 
@@ -37,3 +37,22 @@ def floored(covariances: Floats) -> Floats:
     else:
         return covariances
     return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
+
+
+def shaped(matrices: Floats, covariance_type: str) -> Floats:
+    """Whole matrices (k, d, d) as (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical ones."""
+    if covariance_type == "tied":
+        return np.asarray(matrices[0])
+    diagonals = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.asarray({"full": matrices, "diag": diagonals, "spherical": diagonals[:, 0]}[covariance_type])
+
+
+def whole(given: ArrayLike, covariance_type: str, k: int, d: int) -> Floats:
+    """The whole matrices (k, d, d) of what :func:`shaped` gives."""
+    array = np.asarray(given, dtype=np.float64)
+    return {
+        "full": lambda: array,
+        "tied": lambda: np.broadcast_to(array, (k, d, d)),
+        "diag": lambda: array[:, :, None] * np.eye(d),
+        "spherical": lambda: array[:, None, None] * np.eye(d),
+    }[covariance_type]()

@@ -19,9 +19,9 @@ from segment.mixture.acceleration import Leaper
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.covariances import constrained, floored
 from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
+from segment.mixture.missing_patterns import prepared_together, rare_expectation
 from segment.mixture.model import SMALLEST, MixtureModel, blocks, moments, natural_parameters
 from segment.mixture.prior import Prior
-from segment.mixture.rare_patterns import prepared_together, rare_expectation
 
 __all__ = [
     "Fit",

@@ -12,14 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, distinct, points
+from segment.mixture.covariances import shaped, whole
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior, without
-from segment.mixture.pruning import fit_variational
-from segment.mixture.shapes import shaped, whole
+from segment.mixture.variational_pruning import fit_variational
 
 __all__ = ["GaussianMixture"]
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Fit, expectation_maximization, standard_coordinates
+from segment.mixture.initialization import INITS, Levels, clusters, first_clusters
 from segment.mixture.missing import coarsen_patterns, completed, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.multistart import Runs, promising, race
 from segment.mixture.prior import PRIORS, Prior, conjugate, without
-from segment.mixture.restarts import Runs, promising, race
 from segment.mixture.robust import noise_density, robust_steps
-from segment.mixture.starts import INITS, Levels, clusters, first_clusters
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack
 from segment.mixture.em import e_step, maximization
 from segment.mixture.model import MixtureModel

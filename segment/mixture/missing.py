@@ -4,7 +4,7 @@ Nothing is dropped or filled in. A cell's density is that of the features it has
 moments of those it lacks, given those it has and the component (Ghahramani & Jordan 1994, NIPS 6). Given the component,
 what is missing is a linear function of what is there plus noise. So the expected moments of all cells that lack the
 same features are a linear function of their observed moments, and cost one small matrix product a pattern, not a cell.
-With many features nearly every row has its own: see :mod:`segment.mixture.rare_patterns`.
+With many features nearly every row has its own: see :mod:`segment.mixture.missing_patterns`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, merge, pack, unpack
 
 __all__ = [

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack, points, triangle
 from segment.mixture.missing import has_missing, patterns, regression
-from segment.mixture.tails import student
+from segment.mixture.student_t import student
 
 __all__ = [
     "COVARIANCE_TYPES",

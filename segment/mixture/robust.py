@@ -14,13 +14,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack
 from segment.mixture.em import Steps
 from segment.mixture.em import maximization as gaussian_maximization
 from segment.mixture.model import MixtureModel, log_peaks, natural_parameters
 from segment.mixture.prior import Prior
-from segment.mixture.tails import fitted_degrees, student
+from segment.mixture.student_t import fitted_degrees, student
 
 __all__ = ["Sums", "expectation", "maximization", "noise_density", "robust_steps"]
 

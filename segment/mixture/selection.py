@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
+from segment.mixture.candidates import few_cells, nested_mixtures
 from segment.mixture.cells import Cells
-from segment.mixture.combination import combine, elbow_errors, mean_entropy, pool
+from segment.mixture.component_merging import combine, elbow_errors, mean_entropy, pool
 from segment.mixture.model import MixtureModel
-from segment.mixture.nested import few_cells, nested_mixtures
-from segment.mixture.pruning import log_evidence, prune
 from segment.mixture.variational import default_belief
+from segment.mixture.variational_pruning import log_evidence, prune
 
 __all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
 
@@ -158,7 +158,7 @@ def choose_n_components(
         See :func:`bic`, :func:`aic` and :func:`icl`. ``entropy`` takes the components that BIC chooses in the range
         and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
         ``variational`` fits the greatest number only, full covariances, lets surplus components die out, and compares
-        the bounds of the evidence (:mod:`segment.mixture.pruning`).
+        the bounds of the evidence (:mod:`segment.mixture.variational_pruning`).
     components_per_class : int, >= 1
         Components that each class has; 1 for ``entropy``, which finds it itself, and for ``variational``.
     n_effective : float or callable, optional

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.errors import SettingsError
+from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.em import e_step, standard_coordinates
 from segment.mixture.missing import has_missing

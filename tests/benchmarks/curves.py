@@ -9,7 +9,7 @@ from typing import NamedTuple
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from segment.palette import INK, class_colours
+from segment.output.palette import INK, class_colours
 
 __all__ = ["Curve", "picture"]
 

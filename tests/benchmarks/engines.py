@@ -16,8 +16,9 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segment import Image, MixtureModel, fit_mixture, load_image
-from segment.colours import ColourIndex
-from segment.features import FeatureSpace, collect_cells
+from segment.features.color_index import ColourIndex
+from segment.features.color_space import FeatureSpace
+from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
 from segment.mixture.em import expectation_maximization
 from segment.mixture.prior import Prior

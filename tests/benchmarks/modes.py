@@ -30,12 +30,13 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segment import Image, MixtureModel, fit_mixture, load_image
-from segment.colours import ColourIndex
-from segment.features import FeatureSpace, collect_cells
+from segment.features.color_index import ColourIndex
+from segment.features.color_space import FeatureSpace
+from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells, distinct
-from segment.mixture.pruning import fit_variational
+from segment.mixture.covariances import whole
 from segment.mixture.selection import choose_n_components
-from segment.mixture.shapes import whole
+from segment.mixture.variational_pruning import fit_variational
 
 Pixels = NDArray[np.float64]
 Run = Callable[[], tuple[float, int, float]]  # processor seconds, components, log likelihood a pixel

@@ -48,7 +48,7 @@ import json, os, sys, time
 begin = time.perf_counter()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import cv2
-import segment.cli.main
+import segment.cli.commands
 from segment import segment_image
 marks = [("importing", begin)]
 tell = lambda stage: marks.append((stage, time.perf_counter()))

@@ -19,7 +19,7 @@ from common import machine, table, take_turns
 from processes import measured, output
 
 from segment import segment_image
-from segment.products import PRODUCTS
+from segment.config.products import PRODUCTS
 
 # Arguments: who measures, the image, its labels as .npy. Prints processor seconds.
 MEASURE = """
@@ -29,7 +29,7 @@ from segment import load_image
 image, labels = load_image(sys.argv[2]), np.load(sys.argv[3])
 begin = time.process_time()
 if sys.argv[1] == "segment":
-    from segment.measurements import measure
+    from segment.output.measurements import measure
     measure(labels, image, maps={})
 else:
     from skimage.measure import regionprops_table
@@ -66,7 +66,7 @@ def products(image: Path, folder: Path, repeats: int) -> str:
 
 def measuring(image: Path, folder: Path, repeats: int) -> str:
     """The table of the measurements."""
-    from segment.spatial.regions import number_regions
+    from segment.postprocessor.connected_regions import number_regions
 
     classes = segment_image(image, k=4).label_image
     rows = []

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from quality import SOURCES, human_segmentations
 
-from segment.evidence import gather_evidence
-from segment.grouping import fine_regions
-from segment.image import Image
-from segment.spatial.adjacency import Adjacency
-from segment.spatial.border_edges import Places, edge_cues, edge_places
-from segment.spatial.likeness import CUES, features
-from segment.spatial.merging import merge_regions
-from segment.spatial.perceptron import FARTHEST, Perceptron
+from segment.core.image import Image
+from segment.segmenter.regions.agglomeration import merge_regions
+from segment.segmenter.regions.boundary_evidence import gather_evidence
+from segment.segmenter.regions.edge_cues import Places, edge_cues, edge_places
+from segment.segmenter.regions.merge_cues import CUES, features
+from segment.segmenter.regions.perceptron import FARTHEST, Perceptron
+from segment.segmenter.regions.region_adjacency import Adjacency
+from segment.segmenter.regions.region_finding import fine_regions
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -44,7 +44,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segment.spatial.perceptron import Perceptron
+from segment.segmenter.regions.perceptron import Perceptron
 
 __all__ = ["EDGES", "LIKENESS"]
 

@@ -1,1 +1,0 @@
-"""Many images: which ones, where their results go, who does the work, and what became of each."""

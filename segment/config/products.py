@@ -1,0 +1,118 @@
+"""What a segmentation can be saved as, one row for each product: the choices of ``--save`` come from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from segment.core.atomic_files import file_name
+
+__all__ = [
+    "CLASS_PRODUCTS",
+    "LABEL_FORMATS",
+    "PRODUCTS",
+    "REGION_PRODUCTS",
+    "File",
+    "Product",
+    "plan_files",
+    "products_in_words",
+]
+
+
+@dataclass(frozen=True)
+class File:
+    """One file to write.
+
+    Attributes
+    ----------
+    product : Product
+    name : str
+        Of the file, without its folder.
+    suffix : str
+        The end of the name from its last dot: the format.
+    label : int
+        The class that it shows, 1..k; 0 where it shows all of them.
+    """
+
+    product: Product
+    name: str
+    suffix: str
+    label: int
+
+
+class Product(NamedTuple):
+    """One thing that a segmentation can be saved as.
+
+    Attributes
+    ----------
+    name : str
+        How it is asked for.
+    ending : str
+        How its files end: ``{picture}`` stands for ``.jpg`` or ``.png``, as the input is, ``{labels}`` for the format
+        of label images; with ``{label}`` there is a file for each class.
+    help : str
+        What it is, in a few words.
+    """
+
+    name: str
+    ending: str
+    help: str
+
+
+LABEL_FORMATS = ("png", "tif", "npz")
+# To offer another product add its row here and its encoder in segment/output/products.py.
+PRODUCTS = (
+    Product("panel", "_panel{picture}", "the original beside its segments"),
+    Product("overlay", "_overlay{picture}", "the classes tinted"),
+    Product("contours", "_contours{picture}", "their outlines"),
+    Product("labels", "_labels{labels}", "the label image"),
+    Product("mean", "_mean.png", "each class in its mean colour"),
+    Product("posterior", "_posterior.png", "how probable each class is"),
+    Product("uncertainty", "_uncertainty.png", "in bits"),
+    Product("anomaly", "_anomaly.png", "how unusual each pixel is"),
+    Product("cutouts", "_cutout_{label}.png", "each class cut out"),
+    Product("geojson", "_classes.geojson", "polygons for maps"),
+    Product("svg", "_classes.svg", "polygons for drawings"),
+    Product("coco", "_coco.json", "masks as COCO annotations"),
+    Product("classes", "_classes.csv", "a row of measurements for each class"),
+    Product("regions", "_regions.csv", "the same for each connected region"),
+    Product("measurements", "_measurements.json", "both as JSON"),
+    Product("report", "_report.html", "a page about all this"),
+    Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions"),
+    Product("model", "_model.json", "the classes, for other images"),
+)
+_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions")
+REGION_PRODUCTS = (*_OF_BOTH, "ucm")
+CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
+_COMPARED = Product("compared", "_compared{picture}", "beside other methods")
+_ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
+
+
+def products_in_words() -> str:
+    """Every product with what it is, in one line."""
+    return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
+
+
+def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
+    """The files in which products are saved.
+
+    Parameters
+    ----------
+    stem : str
+        What their names begin with.
+    save : sequence of str
+        The names of the products.
+    picture : {".png", ".jpg"}
+        The format of the pictures that can be either.
+    n_classes : int
+        How many classes there are, at most, where there is a file for each.
+    labels : {".png", ".tif", ".npz"}
+        The format of label images.
+    """
+    files = []
+    for product in (_ROWS[name] for name in save):
+        for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
+            ending = product.ending.format(picture=picture, labels=labels, label=label)
+            files.append(File(product, file_name(stem, ending), ending[ending.rindex(".") :], label))
+    return files

@@ -1,0 +1,1 @@
+"""Images, errors, threads and files: what every room stands on."""

@@ -1,1 +1,0 @@
-"""Decoders: an open file -> Image. One module per family of formats; :mod:`segment.loader` chooses."""

@@ -1,0 +1,1 @@
+"""Stage 3: from an Image to pixel features and weighted cells."""

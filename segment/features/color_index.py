@@ -1,0 +1,292 @@
+"""The distinct colours of an image, and the way back from them to its pixels.
+
+A photograph of 12 megapixels has some hundred thousand distinct colours, and whatever is a function of a pixel's colour
+needs computing only once for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.core.opencv import load_cv2
+from segment.core.threads import side_by_side
+
+__all__ = ["ColourCounts", "ColourIndex", "summed"]
+
+_DEEP = 65535  # float pixels are read as this many steps between black and white
+_BLOCK = 2**16  # pixels handled at once
+_LOW = 8  # bits of a code that a page of a sparse table is for
+_PIECE = 2**20  # pixels that one thread counts or fills at a time
+
+
+class ColourIndex:
+    """The valid pixels of an image by colour.
+
+    Grey images and 8-bit colour have a table with a place for every possible colour; the distinct colours of the whole
+    image are found once. 16-bit and float colour is handled in blocks of pixels, so memory stays flat.
+
+    Parameters
+    ----------
+    image : Image
+
+    Attributes
+    ----------
+    n_channels : int
+        1 for grey, 3 for RGB, or the number of bands.
+    black, white : float
+        The scale of the colours given out: that of the image, or 0 and 65535 for float pixels.
+    is_tabled : bool
+        Whether :meth:`parts` has one part, with every colour in it once.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self._shape = image.pixels.shape[:2]
+        self._valid = image.valid
+        self._all_valid = bool(image.valid.all())
+        self.n_channels = 1 if image.is_grey else int(image.pixels.shape[2])
+        self.black, self.white = image.black, image.white
+        pixels = image.pixels
+        if pixels.dtype.kind == "f":
+            pixels = _stepped(image)
+            self.black, self.white = 0.0, float(_DEEP)
+        self._pixels = pixels.reshape(-1, self.n_channels)
+        self._bits = 8 * pixels.dtype.itemsize
+        self.is_tabled = self._bits * self.n_channels <= 24
+        self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
+        self._table = self._counted() if self.is_tabled else None
+
+    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
+        if self._table is not None:
+            yield self._colours(self._table[0]), self._table[1]
+            return
+        for rows in self._blocks():
+            if self._is_wide:
+                colours = self._pixels[rows][self._valid.reshape(-1)[rows]]
+                yield colours, np.ones(len(colours), dtype=np.int64)
+                continue
+            codes, counts = _count(self._codes(rows))
+            if codes.size:
+                yield self._colours(codes), counts
+
+    @property
+    def pixels(self) -> NDArray[Any]:
+        """The colour of each pixel, row by row: (H * W, n_channels) integers."""
+        return self._pixels
+
+    def spread(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        """The value that a function has for every pixel's colour.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colours, (m, n_channels) integers, and returns an array of shape (m,) or (m, k).
+
+        Returns
+        -------
+        ndarray of shape (H, W) or (H, W, k), of the function's dtype
+            0 where the pixel is not valid.
+        """
+        first = function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype))
+        out = np.zeros((len(self._pixels), *first.shape[1:]), dtype=first.dtype)
+        if self._table is not None:
+            codes = self._table[0]
+            table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
+            table[codes] = function(self._colours(codes)) if codes.size else 0
+
+            def fill(piece: slice) -> None:
+                for rows in self._blocks(piece):
+                    np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
+
+            self._side_by_side(fill)
+        elif self._is_wide:
+            for rows in self._blocks():
+                out[rows] = function(self._pixels[rows])
+        else:
+            for rows in self._blocks():
+                codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
+                out[rows] = function(self._colours(codes))[place.reshape(-1)]
+        if not self._all_valid:
+            out[~self._valid.reshape(-1)] = 0
+        return out.reshape(*self._shape, *first.shape[1:])
+
+    def gatherer(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
+        """The same for some pixels at a time.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colours, (m, n_channels) integers, and returns an array of shape (m, k).
+
+        Returns
+        -------
+        callable
+            Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
+            it gives for pixels that are not valid has no meaning.
+        """
+        if self._is_wide:
+            return lambda where: function(self._pixels[where])
+        if self._table is None:
+
+            def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
+                codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
+                return function(self._colours(codes))[place.reshape(-1)]
+
+            return found_anew
+        codes = self._table[0]
+        find = _places(codes)
+        values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+        return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
+
+    def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The distinct codes in ascending order and the number of pixels of each."""
+        parts = self._side_by_side(lambda piece: _count(self._codes(piece)))
+        codes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(codes, kind="stable")
+        codes, starts = _runs(codes[order])
+        return codes, np.add.reduceat(counts[order], starts) if codes.size else counts
+
+    def _side_by_side(self, work: Callable[[slice], Any]) -> list[Any]:
+        """Do the work for every piece of the pixels, several at a time."""
+        pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
+        return side_by_side(work, pieces)
+
+    def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
+        start, stop, _ = piece.indices(len(self._pixels))
+        return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
+
+    def _codes(self, rows: slice) -> NDArray[Any]:
+        """One number for the colour of each valid pixel."""
+        pixels = self._pixels[rows]
+        return self._encode(pixels if self._all_valid else pixels[self._valid.reshape(-1)[rows]])
+
+    def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """One number for each colour (n, n_channels), the first channel in its lowest bits."""
+        if (
+            self._bits == 8 and self.n_channels == 3 and len(pixels)
+        ):  # a fourth byte makes each pixel a number as it stands
+            cv2 = load_cv2()
+            codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
+            codes &= np.uint32(0xFFFFFF)
+            return codes
+        return _numbers(pixels, self._bits)
+
+    def _colours(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The colours (n, n_channels) of such numbers."""
+        return _channels(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
+
+
+class ColourCounts:
+    """How often each colour occurs in the parts of what is too large to be held: as :class:`ColourIndex`, added up.
+
+    Parameters
+    ----------
+    dtype : {"uint8", "uint16"}
+        Of the colours.
+    n_channels : int
+        So many that a colour has at most 24 bits.
+    """
+
+    def __init__(self, dtype: str, n_channels: int) -> None:
+        self._dtype = np.dtype(dtype)
+        self._bits = 8 * self._dtype.itemsize
+        self._n_channels = n_channels
+        self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
+
+    def add(self, colours: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Count colours (m, n_channels), no two alike, so many times each."""
+        self._counts[_numbers(colours, self._bits)] += counts
+
+    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """The distinct colours with their counts, in one part: those of :meth:`ColourIndex.parts` of the whole."""
+        codes = np.flatnonzero(self._counts)
+        yield _channels(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
+
+    def table(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """The function (m, n_channels) -> (m,) with its values at the counted colours looked up."""
+        ((colours, _),) = self.parts()
+        known = function(colours)
+        values = np.zeros(len(self._counts), dtype=known.dtype)
+        values[_numbers(colours, self._bits)] = known
+        bits = self._bits
+        return lambda asked: values.take(_numbers(asked, bits))
+
+
+def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+    """A function that finds numbers of 24 bits at most among the ascending `codes`, which all are to be of.
+
+    It looks them up in a table with a page for each 256 numbers in a row, if there is a code among them: of a table of
+    all numbers every code would touch another page of memory, which takes longer than all else. What it says of a
+    number that is none of the codes has no meaning.
+    """
+    high, low = codes >> codes.dtype.type(_LOW), codes & codes.dtype.type(2**_LOW - 1)
+    is_first = np.ones(codes.size, dtype=bool)
+    np.not_equal(high[1:], high[:-1], out=is_first[1:])
+    page = np.cumsum(is_first, dtype=np.int32)  # from 1: page 0 is for numbers that are none of the codes
+    page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
+    page_of[high] = page
+    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << _LOW, dtype=np.int32)
+    places[(page << _LOW) | low] = np.arange(codes.size, dtype=np.int32)
+
+    def find(numbers: NDArray[Any]) -> NDArray[np.int32]:
+        at = page_of.take(numbers >> numbers.dtype.type(_LOW), mode="clip")
+        at <<= _LOW
+        at |= (numbers & numbers.dtype.type(2**_LOW - 1)).astype(np.int32)
+        return np.asarray(places.take(at))
+
+    return find
+
+
+def summed(
+    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Colours (m, c) with their counts (m,), added up over parts: each colour once."""
+    colours, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = _numbers(colours, 8 * colours.dtype.itemsize)
+    order = np.argsort(codes, kind="stable")
+    _, starts = _runs(codes[order])
+    return colours[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
+
+
+def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:
+    """One number for each colour (n, c) of `bits` a channel, the first channel in its lowest bits."""
+    dtype: Any = np.uint32 if bits * colours.shape[1] <= 24 else np.uint64
+    codes = colours[:, 0].astype(dtype)
+    for channel in range(1, colours.shape[1]):
+        codes |= colours[:, channel].astype(dtype) << dtype(channel * bits)
+    return codes
+
+
+def _channels(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
+    """The colours (n, c) of such numbers, as wide as those."""
+    shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
+    return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
+
+
+def _stepped(image: Image) -> NDArray[np.uint16]:
+    """Float pixels in whole steps from 0 at black to _DEEP at white."""
+    steps = np.empty(image.pixels.shape, dtype=np.uint16)
+    factor = _DEEP / (image.white - image.black)
+    for row, values in zip(steps, image.pixels, strict=True):
+        row[:] = np.clip(np.rint((values.astype(np.float64) - image.black) * factor), 0, _DEEP)
+    return steps
+
+
+def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
+    codes.sort()
+    distinct, starts = _runs(codes)
+    return distinct, np.diff(np.append(starts, codes.size))
+
+
+def _runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The distinct codes of an ascending sequence and where each begins."""
+    first = np.ones(codes.size, dtype=bool)
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    return codes[starts], starts

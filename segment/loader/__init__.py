@@ -1,0 +1,1 @@
+"""Stage 1: read a file as an Image."""

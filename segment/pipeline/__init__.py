@@ -1,0 +1,1 @@
+"""The stages in order. Start reading in pipeline.py."""

@@ -1,0 +1,74 @@
+"""What a segmentation amounts to: one row per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.core.opencv import load_cv2
+from segment.core.threads import side_by_side
+
+__all__ = ["ClassRow", "class_table"]
+
+_BLOCK = 2**17  # pixels looked at at once: they stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of a segmentation.
+
+    Attributes
+    ----------
+    label : int
+        1..k.
+    pixels : int
+        Its area.
+    share : float
+        Its share of the labelled pixels, 0..1.
+    mean : tuple of float
+        Mean of each channel, in the image's own values; empty for a class without pixels.
+    """
+
+    label: int
+    pixels: int
+    share: float
+    mean: tuple[float, ...]
+
+
+def class_table(label_image: NDArray[np.integer], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
+    """A row for each of the classes 1..n_classes.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..n_classes
+    image : Image
+        Of the same size.
+    n_classes : int
+    """
+    n_channels = 1 if image.is_grey else 3
+    high = max(1, _BLOCK // label_image.shape[1])
+    counts = np.zeros(n_classes, dtype=np.int64)
+    sums = np.zeros((n_classes, n_channels))
+
+    def tally(top: int) -> list[tuple[int, int, NDArray[np.float64]]]:
+        """Number, pixels and sum of the classes that some rows have."""
+        cv2, found = load_cv2(), []
+        labels, pixels = (np.ascontiguousarray(array[top : top + high]) for array in (label_image, image.pixels))
+        for i in range(n_classes):
+            mask = (labels == i + 1).view(np.uint8)
+            if count := cv2.countNonZero(mask):
+                found.append((i, count, count * np.array(cv2.mean(pixels, mask=mask)[:n_channels])))
+        return found
+
+    for found in side_by_side(tally, range(0, len(label_image), high)):
+        for i, count, total in found:
+            counts[i] += count
+            sums[i] += total
+    labelled = max(1, int(counts.sum()))
+    return tuple(
+        ClassRow(label, int(count), int(count) / labelled, tuple((total / count).tolist()) if count else ())
+        for label, (count, total) in enumerate(zip(counts, sums, strict=True), start=1)
+    )

@@ -1,0 +1,1 @@
+"""Stage 5: clean a label image."""

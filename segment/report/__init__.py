@@ -1,1 +1,0 @@
-"""Segmentations as pages: self-contained HTML that opens anywhere, without a network."""

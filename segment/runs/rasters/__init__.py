@@ -1,0 +1,1 @@
+"""Rasters larger than memory, tile by tile."""

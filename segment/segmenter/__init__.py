@@ -1,0 +1,1 @@
+"""Stage 4: from cells and a spatial model to a label image."""

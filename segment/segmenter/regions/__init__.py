@@ -1,0 +1,1 @@
+"""The region hierarchy, and classes of whole regions."""

@@ -1,1 +1,0 @@
-"""What neighbouring pixels know of each other. Arrays only."""

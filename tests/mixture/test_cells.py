@@ -1,0 +1,78 @@
+"""Weighted cells: distinct rows, coarse cells and what they must keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from segment.core.errors import SettingsError
+from segment.mixture.cells import Cells, coarsen, distinct, merge, pack, points, unpack
+
+ROWS = hnp.arrays(
+    np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-50, 50).map(float)
+)
+
+
+def test_pack_keeps_the_upper_triangle_row_by_row() -> None:
+    matrix = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 5.0], [3.0, 5.0, 6.0]])
+    assert pack(matrix).tolist() == [1, 2, 3, 4, 5, 6]
+    assert unpack(pack(matrix)).tolist() == matrix.tolist()
+
+
+def test_distinct_counts_equal_rows() -> None:
+    cells = distinct([[2, 1], [0, 5], [2, 1], [2, 0]], [1.0, 2.0, 0.5, 0.0])
+    assert cells.means.tolist() == [[0, 5], [2, 1]]
+    assert cells.weights.tolist() == [2.0, 1.5]
+    assert not cells.scatters.any()
+
+
+def test_distinct_takes_both_zeros_for_one() -> None:
+    assert len(distinct([[0.0], [-0.0]])) == 1
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
+def test_distinct_refuses_weights_that_are_none(weights: list[float]) -> None:
+    with pytest.raises(SettingsError, match="sample_weight"):
+        distinct([[1.0], [2.0]], weights)
+
+
+@given(ROWS, st.integers(1, 8))
+def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: int) -> None:
+    cells = points(rows)
+    coarse = coarsen(cells, n_bins)
+    assert len(coarse) <= min(len(cells), n_bins ** rows.shape[1])
+    assert coarse.total_weight == pytest.approx(cells.total_weight)
+    np.testing.assert_allclose(coarse.centre(), cells.centre(), atol=1e-9)
+    np.testing.assert_allclose(coarse.second_moment(), cells.second_moment(), atol=1e-8)
+
+
+def test_coarse_cells_are_the_boxes_of_the_grid() -> None:
+    coarse = coarsen(points([[0.0], [1.0], [2.0], [9.0], [10.0]]), 2)
+    assert coarse.weights.tolist() == [3, 2]
+    np.testing.assert_allclose(coarse.means, [[1.0], [9.5]])
+    np.testing.assert_allclose(coarse.scatters, [[2 / 3], [0.25]])
+
+
+def test_coarsening_many_features_sorts_instead_of_counting(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(300, 7))
+    coarse = coarsen(points(np.concatenate([rows, rows])), 32)
+    assert len(coarse) <= 300
+    np.testing.assert_allclose(coarse.second_moment(), points(rows).second_moment(), atol=1e-12)
+
+
+def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
+    first, second = points(rng.normal(size=(4, 2))), points(rng.normal(size=(3, 2)), [1.0, 2.0, 3.0])
+    both = merge(first, second)
+    assert both.weights.tolist() == [1, 1, 1, 1, 1, 2, 3]
+    assert both.means[:4].tolist() == first.means.tolist()
+
+
+def test_rescaled_cells_have_rescaled_moments(rng: np.random.Generator) -> None:
+    factors = rng.normal(size=(5, 2, 2))
+    cells = Cells(np.ones(5), rng.normal(size=(5, 2)), pack(factors @ np.swapaxes(factors, 1, 2)))
+    shift, scale = cells.centre(), np.array([2.0, 5.0])
+    expected = (cells.second_moment() - np.outer(shift, shift)) / np.outer(scale, scale)
+    np.testing.assert_allclose(cells.rescaled(shift, scale).second_moment(), expected)

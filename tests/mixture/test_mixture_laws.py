@@ -1,0 +1,182 @@
+"""Laws of every mode: whatever finite rows come, in whatever order and with whatever weights, out comes a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment import GaussianMixture
+from segment.core.errors import SettingsError
+from segment.mixture.cells import Cells, distinct, points
+from segment.mixture.fitting import fit_mixture
+from segment.mixture.incremental import begin, learn
+from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.variational_pruning import fit_variational
+
+Mode = Callable[[Cells, int], MixtureModel]
+
+
+def fitted(**given_: object) -> Mode:
+    return lambda cells, k: fit_mixture(cells, k, n_init=3, **given_).model  # type: ignore[arg-type]
+
+
+def learnt(cells: Cells, k: int) -> MixtureModel:
+    """A fit, and a step of it on the same cells again."""
+    fit = fit_mixture(cells, k, n_init=2, shrinkage=0.1)
+    return learn(begin(fit.model, fit.prior.per_unit(cells.total_weight)), cells).model
+
+
+# Observations count in these: their priors weigh a number of them.
+COUNTING: dict[str, Mode] = {
+    "conjugate": fitted(prior="conjugate"),
+    "dirichlet": lambda cells, k: fit_variational(cells, k).belief.mixture,
+}
+MODES: dict[str, Mode] = {
+    **{kind: fitted(covariance_type=kind) for kind in COVARIANCE_TYPES},
+    "shrunk": fitted(shrinkage=1.5),
+    "noise": fitted(noise=True),
+    "noise, shrunk": fitted(noise=True, shrinkage=1.5),
+    "student": fitted(tails="student"),
+    "student with noise": fitted(tails="student", noise=True),
+    "ward": fitted(init="ward"),
+    "a step": learnt,
+    **COUNTING,
+}
+LACKING = ("full", "tied", "diag", "spherical", "shrunk", "conjugate", "a step")
+
+VALUES = (0.0, 1.0, -1.0, 1.5, 255.0, 1e-9, 1e-12, 1e9, 1e16, 1e16 + 2, 1e-160, 1e-200, 2e-200, 5e-324, 1e40, -1e40)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> np.ndarray:
+    """One to six rows: constant, collinear, duplicated, huge, tiny, or all of that at once."""
+    n, d = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    kind = draw(st.sampled_from(["constant", "collinear", "duplicated", "scaled", "anything"]))
+    if kind == "constant":
+        return np.repeat(rng.choice(VALUES, (1, d)), n, axis=0)
+    if kind == "collinear":
+        return np.outer(rng.normal(size=n), rng.normal(size=d)) * rng.choice([1, 1e-9, 1e60, 1e-150])
+    if kind == "duplicated":
+        return rng.choice(rng.choice(VALUES, 3), (n, d))
+    if kind == "scaled":
+        return rng.normal(size=(n, d)) * 10.0 ** rng.integers(-80, 80, d)
+    return rng.choice(VALUES, (n, d))
+
+
+def assert_mixture(model: MixtureModel, X: np.ndarray) -> None:
+    assert model.weights.sum() == pytest.approx(1)
+    for name in ("weights", "means", "covariances"):
+        assert np.isfinite(getattr(model, name)).all(), name
+    posteriors = model.posteriors(X)
+    np.testing.assert_allclose(posteriors.sum(axis=1), 1)
+    assert (posteriors >= 0).all()
+    assert not np.isnan(model.score_samples(X)).any()
+
+
+def has_volume(X: np.ndarray) -> bool:
+    sides = np.ptp(X, axis=0)
+    return abs(np.log(sides[sides > 0]).sum()) <= 600
+
+
+@pytest.mark.parametrize("mode", MODES)
+@given(tables(), st.integers(1, 3))
+@settings(max_examples=12, deadline=None)
+def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int) -> None:
+    """Or one sentence, where the range of the data has no volume that is a number and noise would need one."""
+    cells = distinct(X)
+    if "noise" in mode and not has_volume(X):
+        with pytest.raises(SettingsError, match=r"^noise: the range of the data has a volume"):
+            MODES[mode](cells, min(k, len(cells)))
+    else:
+        assert_mixture(MODES[mode](cells, min(k, len(cells))), X)
+
+
+@pytest.mark.parametrize("mode", LACKING)
+@given(tables(), st.integers(1, 2), st.integers(0, 10_000))
+@settings(max_examples=6, deadline=None)
+def test_so_do_rows_that_lack_features(mode: str, X: np.ndarray, k: int, seed: int) -> None:
+    X = np.where(np.random.default_rng(seed).random(X.shape) < 0.3, np.nan, X)
+    X[0] = np.nan_to_num(X[0])
+    cells = distinct(X)
+    model = MODES[mode](cells, min(k, len(cells)))
+    assert_mixture(model, X)
+    assert np.isfinite(model.impute(X)).all()
+
+
+def groups(rng: np.random.Generator, n: int = 40) -> np.ndarray:
+    return np.concatenate([rng.normal(0, 1, (n, 2)), rng.normal((7, 2), (1, 2), (n, 2)), rng.uniform(-15, 20, (4, 2))])
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in COUNTING])
+@given(st.integers(0, 10_000), st.integers(-30, 30))
+@settings(max_examples=3, deadline=None)
+def test_weights_count_only_relative_to_each_other(mode: str, seed: int, exponent: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, weights = groups(rng), rng.uniform(0.5, 2, 84)
+    one, two = (MODES[mode](points(X, scale * weights), 2) for scale in (1.0, 2.0**exponent))
+    for name in ("weights", "means", "covariances", "noise_share", "degrees_of_freedom"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("mode", COUNTING)
+def test_where_observations_count_weights_are_repetitions(mode: str, rng: np.random.Generator) -> None:
+    X = np.round(groups(rng), 1)
+    times = rng.integers(1, 4, len(X))
+    one, two = MODES[mode](distinct(X, times), 2), MODES[mode](distinct(np.repeat(X, times, axis=0)), 2)
+    np.testing.assert_allclose(one.means, two.means, rtol=1e-9)
+    np.testing.assert_allclose(one.covariances, two.covariances, rtol=1e-9)
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+@pytest.mark.parametrize("mode", [{}, {"prior": "conjugate"}, {"prior": "dirichlet"}, {"shrinkage": 1.0}])
+@given(st.integers(0, 10_000))
+@settings(max_examples=3, deadline=None)
+def test_the_order_of_the_rows_changes_nothing(mode: dict[str, object], lacking: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, weights = groups(rng), rng.integers(1, 5, 84)
+    if lacking and mode.get("prior") != "dirichlet":
+        X = np.where(rng.random(X.shape) < 0.1, np.nan, X)
+    order = rng.permutation(len(X))
+    one, two = (
+        GaussianMixture(2, random_state=0, **mode).fit(X[rows], sample_weight=weights[rows])  # type: ignore[arg-type]
+        for rows in (np.arange(len(X)), order)
+    )
+    np.testing.assert_allclose(one.means_, two.means_, rtol=1e-9)
+    np.testing.assert_allclose(one.covariances_, two.covariances_, rtol=1e-9)
+    np.testing.assert_array_equal(one.predict(X)[order], two.predict(X[order]))
+    if mode.get("prior") != "dirichlet":
+        for model, rows in ((one, slice(None)), (two, order)):
+            model.partial_fit(X[rows], sample_weight=weights[rows])
+        np.testing.assert_allclose(one.means_, two.means_, rtol=1e-9)
+
+
+def test_what_no_covariance_can_be_computed_of_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^X: values whose squares can be summed up; got 1e\+200"):
+        fit_mixture(points([[0.0], [1e200], [1.0]]), 1)
+    with pytest.raises(SettingsError, match=r"^X: "):
+        fit_mixture(points([[0.0, np.nan], [1e200, 2.0], [1.0, 3.0]]), 1)
+    with pytest.raises(SettingsError, match=r"^noise: the range of the data has a volume"):
+        fit_mixture(points([[0.0, 0.0, 0.0], [1e120, 1e120, 1e120], [1.0, 2.0, 3.0]]), 1, noise=True)
+
+
+def test_what_is_too_narrow_for_its_range_is_as_narrow_as_can_be(rng: np.random.Generator) -> None:
+    """Deviations of 1e-9 a unit apart: the variances end at 1e-10 of the data's, and the groups are told apart."""
+    X = np.repeat([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]], 30, axis=0) + 1e-9 * rng.normal(size=(90, 2))
+    fit = fit_mixture(points(X), 3, shrinkage=0.0)
+    labels = fit.model.predict(X).reshape(3, 30)
+    assert (labels == labels[:, :1]).all()
+    assert len(np.unique(labels)) == 3
+    variances = np.diagonal(fit.model.covariances, axis1=1, axis2=2) / X.var(axis=0)
+    np.testing.assert_allclose(variances, 1e-10, rtol=1e-3)
+    assert (np.diff(fit.finish.objectives) > -1e-6).all()
+
+
+def test_all_may_be_noise() -> None:
+    """Two points alone are as likely anywhere in their range."""
+    model = fit_mixture(points([[0.1225], [-0.0510]]), 1, noise=True, shrinkage=1.5).model
+    assert_mixture(model, np.array([[0.1], [5.0]]))

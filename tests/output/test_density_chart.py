@@ -1,0 +1,105 @@
+"""The sample and its density in one picture: the drawn curves and bars are where SciPy and NumPy say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from segment import MixtureModel, SettingsError, fit_mixture
+from segment.mixture.cells import distinct, points
+from segment.output.density_chart import BOX, density_picture, histogram
+from segment.output.palette import INK, class_colours
+
+LEFT, UPPER, RIGHT, LOWER = BOX
+MODEL = MixtureModel(np.array([0.3, 0.7]), np.array([[-3.0], [2.0]]), np.array([[[0.5]], [[4.0]]]))
+SPAN, TOP = (-8.0, 8.0), 0.25
+COLUMNS = np.arange(LEFT + 3, RIGHT - 3)
+X = SPAN[0] + (COLUMNS + 0.5 - LEFT) / (RIGHT - LEFT) * (SPAN[1] - SPAN[0])
+
+
+def rows_of(picture: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
+    """For each column of the box the mean row of a colour, NaN where there is none."""
+    box = picture[UPPER + 2 : LOWER - 3, COLUMNS].astype(int)
+    near = (np.abs(box - colour) < 20).all(axis=2)
+    rows = np.arange(UPPER + 2, LOWER - 3)[:, None] + 0.5
+    found = near.sum(axis=0)
+    return np.where(found > 0, (rows * near).sum(axis=0) / np.maximum(found, 1), np.nan)
+
+
+def height_of(rows: np.ndarray) -> np.ndarray:
+    return (LOWER - rows) / (LOWER - UPPER) * TOP
+
+
+def test_the_drawn_density_is_that_of_scipy() -> None:
+    picture = density_picture(np.array([100.0]), MODEL, span=SPAN, top=TOP)
+    parts = [0.3 * norm(-3, 0.5**0.5).pdf(X), 0.7 * norm(2, 2).pdf(X)]
+    total = sum(parts)
+    drawn = height_of(rows_of(picture, INK))
+    pixel = TOP / (LOWER - UPPER)
+    seen = total > 5 * pixel  # else it lies on the axis
+    assert seen.mean() > 0.75
+    slope = np.abs(np.gradient(total))  # density from one column to the next
+    assert (np.abs(drawn - total)[seen] <= pixel + slope[seen]).all()
+    for part, colour in zip(parts, class_colours(2), strict=True):
+        drawn = height_of(rows_of(picture, tuple(int(c) for c in colour)))
+        seen = np.isfinite(drawn) & (part < 0.7 * total) & (part > 5 * pixel)  # not below the dark curve
+        assert seen.sum() > 20
+        assert (np.abs(drawn - part)[seen] <= 3 * pixel + np.abs(np.gradient(part))[seen]).all()
+
+
+def test_the_bars_have_the_height_of_the_density() -> None:
+    sample = np.repeat([0.0, 1.0, 2.0, 3.0], [1, 2, 4, 3])
+    picture = density_picture(sample, MODEL, span=(-0.5, 3.5), top=0.5)
+    for number, height in enumerate([0.1, 0.2, 0.4, 0.3]):
+        column = round(LEFT + (number + 0.2) / 4 * (RIGHT - LEFT))
+        grey = (picture[UPPER + 2 : LOWER - 2, column] == 205).all(axis=1).sum()
+        assert grey == pytest.approx(height / 0.5 * (LOWER - UPPER), abs=10)  # the curves lie over it
+
+
+def test_the_classic_picture(rng: np.random.Generator) -> None:
+    sample = np.concatenate([rng.normal(0, 1, 3000), rng.normal(6, 1, 1000)])
+    model = fit_mixture(points(sample[:, None]), 2).model
+    picture = density_picture(sample, model)
+    assert (picture.shape[1:], picture.dtype) == ((960, 3), np.uint8)
+    np.testing.assert_array_equal(picture, density_picture(distinct(sample[:, None]), model))
+    highest = np.nanargmin(rows_of(picture, INK))
+    assert (COLUMNS[highest] - LEFT) / (RIGHT - LEFT) == pytest.approx((0 - sample.min()) / np.ptp(sample), abs=0.03)
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_a_histogram_has_area_one(seed: int, whole: bool) -> None:
+    rng = np.random.default_rng(seed)
+    sample = rng.normal(100, 10 ** rng.uniform(-3, 3), rng.integers(1, 500))
+    sample = np.round(sample) if whole else sample
+    heights, edges = histogram(distinct(sample[:, None]))
+    assert (heights * np.diff(edges)).sum() == pytest.approx(1)
+    np.testing.assert_allclose(np.diff(edges), edges[1] - edges[0])
+    expected, _ = np.histogram(sample, bins=edges, density=True)
+    np.testing.assert_allclose(heights, expected, rtol=1e-9)
+
+
+def test_bins_hold_the_same_number_of_whole_values() -> None:
+    heights, edges = histogram(points(np.arange(256.0)[:, None]))
+    assert edges[0] == -0.5
+    assert (np.diff(edges) == 3).all()
+    np.testing.assert_allclose(heights[:-1], 1 / 256)
+
+
+def test_one_value_and_a_constant_have_a_picture() -> None:
+    assert density_picture([3.0], MODEL).shape[1] == 960
+    assert density_picture(np.full(9, 3.0), MODEL).shape[1] == 960
+
+
+def test_what_has_no_such_picture_is_refused() -> None:
+    with pytest.raises(SettingsError, match="one feature"):
+        density_picture(np.zeros((4, 2)), MODEL)
+    with pytest.raises(SettingsError, match="finite"):
+        density_picture([1.0, np.nan], MODEL)
+    with pytest.raises(SettingsError, match="model"):
+        density_picture([1.0], MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
+    with pytest.raises(SettingsError, match="span"):
+        density_picture([1.0], MODEL, span=(2.0, 1.0))

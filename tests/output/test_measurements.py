@@ -1,0 +1,120 @@
+"""Measurements against scikit-image's, which takes every label by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.measure import regionprops_table
+
+from segment.core.georeference import Georeference
+from segment.core.image import Image
+from segment.output import measurements
+from segment.output.measurements import measure
+
+LABELS = np.array([[1, 1, 2, 0], [1, 2, 2, 4]], dtype=np.uint8)
+GREY = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8))
+NAMES = {
+    **{"label": "label", "pixels": "area", "perimeter": "perimeter"},
+    **{"centroid_row": "centroid-0", "centroid_column": "centroid-1"},
+    **{"top": "bbox-0", "left": "bbox-1", "bottom": "bbox-2", "right": "bbox-3"},
+}
+PROPERTIES = ("label", "area", "perimeter", "centroid", "bbox")
+
+
+def agree(labels: np.ndarray, image: Image) -> None:
+    """Every column is scikit-image's, and the deviations NumPy's."""
+    chance = np.linspace(0, 1, labels.size, dtype=np.float32).reshape(labels.shape)
+    found = measure(labels, image, maps={"chance": chance})
+    expected = regionprops_table(
+        labels,
+        intensity_image=np.dstack([image.pixels, chance]).astype(float),
+        properties=(*PROPERTIES, "intensity_mean"),
+    )
+    present = found["pixels"] > 0
+    assert found["label"].tolist() == list(range(1, int(labels.max()) + 1))
+    for ours, theirs in NAMES.items():
+        np.testing.assert_allclose(found[ours][present], expected[theirs], err_msg=ours)
+    channels = ["grey"] if image.is_grey else ["red", "green", "blue"]
+    values = image.pixels.reshape(*labels.shape, -1)
+    for i, name in enumerate(channels):
+        np.testing.assert_allclose(found[f"mean_{name}"][present], expected[f"intensity_mean-{i}"], rtol=1e-9)
+        deviations = [values[labels == label][:, i].std(dtype=float) for label in found["label"][present]]
+        np.testing.assert_allclose(found[f"deviation_{name}"][present], deviations, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found["chance"][present], expected[f"intensity_mean-{len(channels)}"], rtol=1e-6)
+    assert found["pixels"].sum() == np.count_nonzero(labels)
+    assert found["share"].sum() == pytest.approx(float(labels.any()))
+
+
+def test_a_table_worked_out_by_hand() -> None:
+    found = {name: column.tolist() for name, column in measure(LABELS, GREY, maps={}).items()}
+    assert found["pixels"] == [3, 3, 0, 1]
+    assert found["share"] == [3 / 7, 3 / 7, 0, 1 / 7]
+    assert found["centroid_row"][:2] == [1 / 3, 2 / 3]
+    assert found["centroid_column"][3] == 3
+    assert [found[side] for side in ("top", "left", "bottom", "right")] == [
+        [0, 0, 0, 1],
+        [0, 1, 0, 3],
+        [2, 2, 0, 2],
+        [2, 3, 0, 4],
+    ]
+    assert found["mean_grey"][:2] == [20, 7]
+    assert found["deviation_grey"][0] == pytest.approx(np.std([10, 20, 30]))
+    assert np.isnan([found[name][2] for name in ("centroid_row", "perimeter", "mean_grey", "deviation_grey")]).all()
+    assert "square_metres" not in found
+
+
+@given(
+    hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 3)),
+    st.sampled_from([np.uint8, np.uint16, np.float32]),
+    st.booleans(),
+)
+def test_numbers_are_those_of_scikit_image(labels: np.ndarray, dtype: type, grey: bool) -> None:
+    rng = np.random.default_rng(labels.sum())
+    pixels = rng.random((*labels.shape, *(() if grey else (3,)))) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
+    agree(labels, Image.from_array(pixels.astype(dtype)))
+
+
+def test_many_regions_in_many_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.kron(rng.integers(0, 400, (13, 17)), np.ones((3, 4), int)).astype(np.int32)
+    image = Image.from_array(rng.integers(0, 256, (*labels.shape, 3), dtype=np.uint8))
+    whole = measure(labels, image, maps={})
+    agree(labels, image)
+    monkeypatch.setattr(measurements, "_BLOCK", 100)
+    agree(labels, image)
+    for name, column in measure(labels, image, maps={}).items():
+        np.testing.assert_allclose(column, whole[name], rtol=1e-12, err_msg=name)
+
+
+def test_a_flat_area_has_no_deviation() -> None:
+    image = Image.from_array(np.full((50, 50), 65535, np.uint16))
+    (deviation,) = measure(np.ones((50, 50), np.uint8), image, maps={})["deviation_grey"]
+    assert deviation == 0
+
+
+def test_georeferenced_areas_and_places() -> None:
+    image = replace(GREY, georeference=Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0), "EPSG:32632", 0.5))
+    found = measure(LABELS, image, maps={})
+    assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a metre
+    assert (found["centroid_x"][3], found["centroid_y"][3]) == (535, 885)
+    degrees = replace(GREY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326"))
+    assert "square_metres" not in measure(LABELS, degrees, maps={})
+
+
+def test_no_label_at_all_and_labels_that_do_not_occur() -> None:
+    nothing = np.zeros((2, 4), np.uint8)
+    assert {len(column) for column in measure(nothing, GREY, maps={}).values()} == {0}
+    found = measure(nothing, GREY, maps={}, n_labels=2)
+    assert found["pixels"].tolist() == [0, 0]
+    assert found["share"].tolist() == [0, 0]
+    assert measure(LABELS, GREY, maps={}, n_labels=6)["label"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_memory_order_does_not_matter() -> None:
+    expected = measure(LABELS, GREY, maps={})
+    for name, column in measure(np.asfortranarray(LABELS).astype(np.int64), GREY, maps={}).items():
+        np.testing.assert_array_equal(column, expected[name])

@@ -1,0 +1,82 @@
+"""Tables as text, read back by the csv and json modules."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment.core.errors import counted
+from segment.output.tables import short, to_csv, to_json, to_rows
+
+TABLE = {
+    "label": np.array([1, 2]),
+    "name": np.array(["sky", 'a "b", c'], dtype=object),
+    "mean": np.array([0.1, np.nan]),
+}
+
+
+def test_a_table_written_out() -> None:
+    assert to_csv(TABLE) == 'label,name,mean\r\n1,sky,0.1\r\n2,"a ""b"", c",\r\n'
+    assert to_rows(TABLE) == [
+        {"label": 1, "name": "sky", "mean": 0.1},
+        {"label": 2, "name": 'a "b", c', "mean": None},
+    ]
+
+
+@pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", " =1+1", "\uff1d1"])
+def test_no_text_is_a_formula(name: str) -> None:
+    (cell,) = list(csv.reader(io.StringIO(to_csv({"name": [name]}))))[1]
+    assert cell == f"'{name}"
+    assert to_rows({"name": [name]}) == [{"name": name}]
+
+
+def test_numbers_below_zero_stay_numbers() -> None:
+    assert to_csv({"mean": np.array([-1.5])}) == "mean\r\n-1.5\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"), [("a\nb", r"a\nb"), ("\x1b[31m", r"\x1b[31m"), ("\t=1", r"\t=1"), ("\udcff", r"\xff")]
+)
+def test_control_characters_are_escaped(name: str, cell: str) -> None:
+    assert to_csv({"name": [name]}) == f"name\r\n{cell}\r\n"
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.text(), st.floats(allow_infinity=False), st.integers(-(2**53), 2**53)), max_size=5))
+def test_values_are_read_back(rows: list[tuple[str, float, int]]) -> None:
+    columns = {key: [row[i] for row in rows] for i, key in enumerate(("text", "float", "int"))}
+    columns["float"] = np.array(columns["float"], dtype=float)
+    found = list(csv.DictReader(io.StringIO(to_csv(columns), newline="")))
+    assert [float(row["float"] or "nan") for row in found] == pytest.approx(
+        columns["float"].tolist(), rel=0, nan_ok=True
+    )
+    assert [int(row["int"]) for row in found] == columns["int"]
+    assert all(row["text"].isprintable() for row in found)
+    again = json.loads(to_json({"rows": to_rows(columns)}))["rows"]
+    assert [row["text"] for row in again] == columns["text"]
+    assert [row["float"] is None for row in again] == np.isnan(columns["float"]).tolist()
+
+
+def test_json_holds_no_infinity() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"a": np.inf})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(44721.4, "44721"), (7196.2, "7196"), (123.456, "123.5"), (0.012345, "0.01235"), (-2.5, "-2.5"), (math.nan, "-")],
+)
+def test_numbers_for_people_have_no_exponent(value: float, text: str) -> None:
+    assert short(value) == text
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert [counted(n, "class") for n in (1, 3)] == ["1 class", "3 classes"]

@@ -1,0 +1,278 @@
+"""The mixture beside k-means and Ward's method: hierarchy, agreement, matched classes, the panel and the command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as PilImage
+from scipy.stats import multivariate_normal
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import adjusted_rand_score
+
+from segment import Image, SettingsError, compare_image
+from segment.cli.main import main
+from segment.mixture.cells import Cells, distinct, points
+from segment.mixture.ward import ward
+from segment.output.palette import class_colours
+from segment.output.pictures.panels import compared
+from segment.pipeline.label_matching import adjusted_rand_index, contingency, matching
+
+LABELS = [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
+
+
+def noisy(quadrants: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    large = np.kron(quadrants, np.ones((4, 4, 1), int))
+    return np.clip(large + rng.normal(0, 6, large.shape), 0, 255).astype(np.uint8)
+
+
+def same_division(first: np.ndarray, second: np.ndarray) -> bool:
+    return adjusted_rand_score(first, second) == 1
+
+
+# Ward's hierarchy
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 60])
+def test_ward_is_that_of_scikit_learn(k: int, rng: np.random.Generator) -> None:
+    X = rng.normal(size=(60, 3)) * (1, 2, 5)
+    theirs = AgglomerativeClustering(k, linkage="ward").fit(X).labels_ if k > 1 else np.zeros(60)
+    labels = ward(points(X), k)
+    assert same_division(labels, theirs)
+    assert np.unique(labels).tolist() == list(range(k))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6))
+@settings(max_examples=25, deadline=None)
+def test_weights_are_repetitions(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    X, times = rng.normal(size=(15, 2)), rng.integers(1, 5, 15)
+    weighted = ward(points(X, times), k)
+    repeated = ward(points(np.repeat(X, times, axis=0)), k)
+    assert same_division(np.repeat(weighted, times), repeated)
+
+
+def test_a_hierarchy_that_one_can_see() -> None:
+    assert ward(points([[0.0], [10.0], [1.0], [11.0], [30.0]]), 3).tolist() == [0, 1, 0, 1, 2]
+    heavy = points([[0.0], [4.0], [9.0]], [1, 100, 100])  # joining the light one costs little, however far
+    assert ward(heavy, 2).tolist() == [0, 0, 1]
+    assert ward(points([[0.0], [4.0], [6.0]], [1, 100, 100]), 2).tolist() == [0, 0, 1]
+    assert ward(points([[0.0], [4.0], [6.0]]), 2).tolist() == [0, 1, 1]
+
+
+def test_equal_rows_and_no_rows() -> None:
+    assert ward(points(np.zeros((4, 2))), 1).tolist() == [0] * 4
+    with pytest.raises(SettingsError, match="n_clusters"):
+        ward(points([[1.0]]), 2)
+
+
+# Agreement
+
+
+def test_a_contingency_table_that_one_can_count() -> None:
+    first, second = np.array([[0, 0], [1, 1]]), np.array([[1, 0], [0, 0]])
+    assert contingency(first, second, 2).tolist() == [[1, 1], [2, 0]]
+    assert contingency(first, second, 2, np.array([[5, 7], [1, 2]])).tolist() == [[7, 5], [3, 0]]
+    long = np.arange(3_000_000) % 3
+    assert contingency(long, long, 3).tolist() == (1_000_000 * np.eye(3)).tolist()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 40))
+@settings(deadline=None)
+def test_the_adjusted_rand_index_is_that_of_scikit_learn(seed: int, k: int, n: int) -> None:
+    first, second = np.random.default_rng(seed).integers(0, k, (2, n))
+    ours = adjusted_rand_index(contingency(first, second, k))
+    assert ours == pytest.approx(adjusted_rand_score(first, second), abs=1e-12)
+
+
+def test_classes_are_matched_one_to_one_by_what_they_share() -> None:
+    # Class 0 of the second shares most with class 0 of the first, but all share most if it gets class 1.
+    assert matching(np.array([[5, 9, 0], [4, 0, 0], [0, 0, 1]])).tolist() == [1, 0, 2]
+
+
+# Three segmentations
+
+
+def test_three_methods_divide_four_colours_alike(quadrants: np.ndarray) -> None:
+    found = compare_image(quadrants, k=4)
+    assert [method.name for method in found.methods] == ["k-means", "hierarchical (Ward)", "Gaussian mixture"]
+    for method in found.methods:
+        assert method.label_image.tolist() == LABELS
+        assert method.label_image.dtype == np.uint8
+        assert method.agreement == 1
+        assert method.inertia == 0
+        assert method.seconds > 0
+
+
+def test_the_numbers_are_those_of_the_pixels(quadrants: np.ndarray, rng: np.random.Generator) -> None:
+    picture = noisy(quadrants, rng)
+    found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
+    X = picture.reshape(-1, 3).astype(float)
+    mixture = found.methods[-1].label_image.reshape(-1)
+    for method in found.methods:
+        labels = method.label_image.reshape(-1)
+        inertia = np.mean(((X - np.stack([X[labels == c].mean(0) for c in range(4) if c])[labels - 1]) ** 2).sum(1))
+        assert method.inertia == pytest.approx(inertia)
+        assert method.agreement == pytest.approx(adjusted_rand_score(labels, mixture))
+    assert found.methods[-1].log_likelihood == pytest.approx(found.result.fit.finish.log_likelihoods[-1])
+    labels = found.methods[0].label_image.reshape(-1)
+    parts = [X[labels == c] for c in (1, 2, 3)]
+    covariances = [np.cov(part.T, bias=True) + np.eye(3) / 12 for part in parts]
+    joint = [
+        len(part) / len(X) * multivariate_normal(part.mean(0), c).pdf(X) * np.exp(-np.trace(np.linalg.inv(c)) / 24)
+        for part, c in zip(parts, covariances, strict=True)
+    ]
+    assert found.methods[0].log_likelihood == pytest.approx(np.log(np.sum(joint, axis=0)).mean())
+
+
+def test_classes_are_matched_by_pixels_not_by_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most pixels have two colours, and a hundred others have few: counted as colours, they would outvote the two."""
+    rng = np.random.default_rng(3)
+    ramp = np.repeat(np.arange(100, 200, dtype=np.uint8), 2)  # a hundred colours, two pixels each
+    few = rng.permutation(np.r_[np.full(4000, 20, np.uint8), np.full(4000, 240, np.uint8), ramp])
+    picture = few.reshape(-1, 41)
+    monkeypatch.setattr("segment.pipeline.comparison._k_means_centres", lambda *_: np.array([[150.0], [20.0], [400.0]]))
+    found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
+    k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
+    table = contingency(mixture, k_means, 4)[1:, 1:]
+    assert np.trace(table) == table[matching(table), np.arange(3)].sum()
+
+
+def test_k_means_is_the_best_at_what_it_seeks(landscape: Path) -> None:
+    found = compare_image(landscape, k=4, max_size=200, shrinkage=0)
+    k_means, hierarchical, mixture = found.methods
+    assert k_means.inertia <= hierarchical.inertia
+    assert k_means.inertia <= mixture.inertia
+    assert mixture.log_likelihood >= max(k_means.log_likelihood, hierarchical.log_likelihood)
+    for method in found.methods:
+        assert method.label_image.shape == (1065, 1600)
+        assert set(np.unique(method.label_image)) <= {1, 2, 3, 4}
+        # Matched classes: more pixels carry the same number than under any other numbering.
+        table = contingency(mixture.label_image, method.label_image, 5)[1:, 1:]
+        assert np.trace(table) >= 0.95 * table[matching(table), np.arange(4)].sum()
+
+
+def test_the_same_input_gives_the_same_panel(quadrants: np.ndarray, rng: np.random.Generator) -> None:
+    picture = noisy(quadrants, rng)
+    first, second = (compare_image(picture, k=3).panel() for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_what_is_not_valid_has_no_label(quadrants: np.ndarray) -> None:
+    image = Image.from_array(quadrants, valid=np.arange(20) >= np.zeros((12, 1)) + 2)
+    for method in compare_image(image, k=4, max_size=10).methods:
+        assert (method.label_image == 0).tolist() == (~image.valid).tolist()
+
+
+def test_an_image_without_a_valid_pixel() -> None:
+    found = compare_image(np.zeros((4, 6, 4), np.uint8))
+    assert all(not method.label_image.any() for method in found.methods)
+    assert found.panel().shape[2] == 3
+
+
+def test_what_nothing_is_known_of_is_a_dash(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    PilImage.fromarray(np.full((4, 5), np.nan, np.float32)).save(here / "nothing.tif")
+    with pytest.raises(SystemExit):
+        main(["compare", str(here / "nothing.tif"), "-k", "2"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split()[-3:] for row in rows] == [["-", "-", "-"]] * 3
+
+
+def test_deep_grey_and_few_colours() -> None:
+    ramp = np.linspace(0, 65535, 4_000).astype(np.uint16).reshape(40, 100)
+    found = compare_image(ramp, k=255, n_init=1, max_iter=1, smooth_radius=0, min_region=0)
+    assert len(np.unique(found.methods[1].label_image)) == 255
+    grey = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)
+    assert compare_image(grey, k=4).result.n_classes == 3
+
+
+def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None:
+    cells = distinct(rng.integers(0, 5, (500, 2)).astype(float))
+    doubled = Cells(2 * cells.weights, cells.means, cells.scatters)
+    assert ward(cells, 4).tolist() == ward(doubled, 4).tolist()
+
+
+# The panel
+
+
+def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray) -> None:
+    large = np.kron(quadrants, np.ones((32, 32, 1), np.uint8))
+    panel = compare_image(large, k=4).panel()
+    high, wide, top, gap = 384, 640, 72, 24
+    second_row, second_column = top + high + gap + 48, 2 * gap + wide
+    expected = class_colours(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
+    np.testing.assert_array_equal(panel[top : top + high, gap : gap + wide], large)
+    for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):
+        np.testing.assert_array_equal(panel[row : row + high, column : column + wide], expected)
+    legend = panel[second_row + high :].reshape(-1, 3).tolist()
+    assert all(legend.count(colour.tolist()) >= 20 * 20 for colour in class_colours(4))
+
+
+def test_each_picture_stands_under_its_title(quadrants: np.ndarray) -> None:
+    image, labels = Image.from_array(quadrants), np.ones((12, 20), np.uint8)
+    one, two = (compared(image, [("a", labels), (title, labels)], 1) for title in ("b", "c"))
+    rows, columns = np.nonzero((one != two).any(axis=2))
+    second_row = 72 + 192 + 24
+    assert second_row <= rows.min()
+    assert rows.max() < second_row + 44
+    assert columns.max() < 24 + 320
+
+
+# The command
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray) -> Path:
+    monkeypatch.chdir(tmp_path)
+    PilImage.fromarray(quadrants).save("a.png")
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", *arguments])
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
+def test_the_command_writes_the_panel_and_the_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("a.png", "-k", "4", "-o", "out") == 0
+    captured = capsys.readouterr()
+    lines = [re.sub(r"\d+\.\d\d ", "0.00 ", line) for line in captured.out.splitlines()]
+    assert lines[:2] == [
+        "out/a_compared.png",
+        "  method               seconds    inertia  log-likelihood  agreement",
+    ]
+    assert [line[:19].strip() for line in lines[2:]] == ["k-means", "hierarchical (Ward)"[:17], "Gaussian mixture"]
+    assert all(line.endswith("1.000") for line in lines[2:])
+    assert captured.err == ""
+    assert [path.name for path in Path("out").iterdir()] == ["a_compared.png"]
+    with PilImage.open("out/a_compared.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")
+
+
+def test_a_jpeg_gets_a_jpeg_and_nothing_is_replaced_unasked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with PilImage.open("a.png") as image:
+        image.save("b.jpg")
+    assert run("b.jpg", "-k", "2", "-o", ".") == 0
+    with PilImage.open("b_compared.jpg") as picture:
+        assert picture.format == "JPEG"
+    Path("b_compared.jpg").write_bytes(b"mine")
+    capsys.readouterr()
+    assert run("b.jpg", "-k", "2", "-o", ".") == 1
+    assert "b_compared.jpg: exists already" in capsys.readouterr().err
+    assert Path("b_compared.jpg").read_bytes() == b"mine"
+    assert run("b.jpg", "-k", "2", "-o", ".", "--overwrite") == 0
+    assert Path("b_compared.jpg").read_bytes() != b"mine"
+
+
+def test_a_failure_leaves_nothing_behind(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    assert run("bad.png", "a.png", "-k", "2", "-o", "out") == 1
+    assert capsys.readouterr().err.count("\n") == 2
+    assert [path.name for path in Path("out").iterdir()] == ["a_compared.png"]
+    assert run("a.png", "--save", "labels") == 2

@@ -1,0 +1,124 @@
+"""What is saved for other programs, from a picture to files and back again with the readers of others."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import shapely
+from PIL import Image as PilImage
+from pycocotools import mask as cocomask
+from shapely.geometry import shape
+from skimage.measure import label as connected
+
+import segment
+from segment.core.georeference import Georeference
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+SAVED = ("geojson", "svg", "coco", "classes", "regions", "measurements")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory, landscape: Path) -> tuple[segment.Segmentation, Path]:
+    """A photograph segmented, with a hole in its valid pixels, and the folder with everything saved of it."""
+    folder = tmp_path_factory.mktemp("exports")
+    with PilImage.open(landscape) as picture:
+        small = picture.resize((160, 107)).convert("RGBA")
+    small.paste((0, 0, 0, 0), (20, 30, 60, 50))
+    small.save(folder / "photo.png")
+    result = segment.segment_image(folder / "photo.png", k=3, save=SAVED)
+    result.save(folder, stem="photo")
+    return result, folder
+
+
+def test_every_format_holds_the_same_labels(saved: tuple[segment.Segmentation, Path]) -> None:
+    result, folder = saved
+    labels = result.label_image
+    assert np.unique(labels).tolist() == [0, 1, 2, 3]
+    row, column = np.indices(labels.shape) + 0.5
+    polygons = json.loads((folder / "photo_classes.geojson").read_text())["features"]
+    annotations = json.loads((folder / "photo_coco.json").read_text())["annotations"]
+    for feature, annotation in zip(polygons, annotations, strict=True):
+        inside = shapely.contains_xy(shape(feature["geometry"]), column, row)
+        np.testing.assert_array_equal(inside, labels == feature["id"])
+        np.testing.assert_array_equal(cocomask.decode(annotation["segmentation"]), inside)
+    root = ElementTree.parse(folder / "photo_classes.svg").getroot()
+    assert [path.find("{*}title").text for path in root.findall("{*}path")] == ["class 1", "class 2", "class 3"]
+    assert root.find("{*}title").text == "photo.png"
+
+
+def test_tables_add_up_to_the_image(saved: tuple[segment.Segmentation, Path]) -> None:
+    result, folder = saved
+    labels = result.label_image
+    classes, regions = (rows_of(folder / f"photo_{kind}.csv") for kind in ("classes", "regions"))
+    for table in (classes, regions):
+        assert sum(int(row["pixels"]) for row in table) == np.count_nonzero(labels)
+        assert sum(float(row["share"]) for row in table) == pytest.approx(1)
+    for row, known in zip(classes, result.classes, strict=True):
+        own = [part for part in regions if part["label"] == row["label"]]
+        pieces = connected(labels == known.label, connectivity=1).max()
+        assert (int(row["pixels"]), int(row["regions"]), len(own)) == (known.pixels, pieces, pieces)
+        assert sum(int(part["pixels"]) for part in own) == known.pixels
+        mean = [float(row[f"mean_{name}"]) for name in ("red", "green", "blue")]
+        assert mean == pytest.approx(known.mean)
+        mine = labels == known.label
+        posterior = result.posteriors()[..., known.label - 1][mine].mean(dtype=float)
+        assert float(row["posterior"]) == pytest.approx(posterior, rel=1e-5)
+        assert float(row["uncertainty"]) == pytest.approx(result.uncertainty()[mine].mean(dtype=float), rel=1e-5)
+    both = json.loads((folder / "photo_measurements.json").read_text())
+    assert [row["pixels"] for row in both["classes"]] == [int(row["pixels"]) for row in classes]
+    assert [row["perimeter"] for row in both["regions"]] == [float(row["perimeter"]) for row in regions]
+    assert both["image"] == {"file_name": "photo.png", "height": 107, "width": 160}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("settings", [{}, {"max_size": 12}, {"components_per_class": 2}, {"reject": 0.1}])
+def test_confidence_is_the_posterior_of_the_own_class(
+    rng: np.random.Generator, dtype: type, settings: dict[str, int]
+) -> None:
+    pixels = rng.random((24, 31, 3))
+    array = (pixels if dtype == np.float32 else pixels * np.iinfo(dtype).max).astype(dtype)
+    array[3:5] = 0
+    alpha = np.full((24, 31, 1), 1 if dtype == np.float32 else np.iinfo(dtype).max, dtype)
+    alpha[:, 4:9] = 0
+    result = segment.segment_image(np.concatenate([array, alpha], axis=2), k=3, n_init=2, **settings)
+    labels = result.label_image
+    own = np.take_along_axis(result.posteriors(), np.maximum(labels, 1)[..., None].astype(int) - 1, axis=2)[..., 0]
+    found = result.confidence()
+    np.testing.assert_array_equal(np.isnan(found), labels == 0)
+    np.testing.assert_allclose(found[labels > 0], own[labels > 0], rtol=1e-6, atol=1e-7)
+
+
+def test_an_image_without_pixels_has_empty_tables(tmp_path: Path) -> None:
+    with np.errstate(all="raise"):
+        result = segment.segment_image(np.zeros((3, 4, 4), np.uint8), k=2, save=SAVED)
+        result.save(tmp_path)
+    assert json.loads((tmp_path / "image_classes.geojson").read_text())["features"] == []
+    assert json.loads((tmp_path / "image_coco.json").read_text())["annotations"] == []
+    assert ElementTree.parse(tmp_path / "image_classes.svg").getroot().findall("{*}path") == []
+    assert json.loads((tmp_path / "image_measurements.json").read_text())["regions"] == []
+
+
+def test_a_map_is_saved_in_world_coordinates(tmp_path: Path, quadrants: np.ndarray) -> None:
+    place = Georeference((2.0, 0.0, 500_000.0, 0.0, -2.0, 4_600_000.0), "EPSG:32632", 1.0)
+    image = replace(segment.Image.from_array(quadrants), georeference=place)
+    result = segment.segment_image(image, k=4, save=("geojson", "classes"))
+    result.save(tmp_path)
+    features = json.loads((tmp_path / "image_classes.geojson").read_text())["features"]
+    areas = [shape(feature["geometry"]).area for feature in features]
+    table = rows_of(tmp_path / "image_classes.csv")
+    assert areas == [float(row["square_metres"]) for row in table]
+    assert sorted(areas) == [4 * 40, 4 * 56, 4 * 60, 4 * 84]
+    for row, feature in zip(table, features, strict=True):
+        centre = shape(feature["geometry"]).centroid
+        assert (float(row["centroid_x"]), float(row["centroid_y"])) == pytest.approx((centre.x, centre.y))

@@ -1,0 +1,254 @@
+"""The rooms of the package and the walls between them, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import segment
+
+PACKAGE = Path(segment.__file__).parent
+HEAVY = {
+    "numpy",
+    "scipy",
+    "sklearn",
+    "skimage",
+    "cv2",
+    "PIL",
+    "tifffile",
+    "imagecodecs",
+    "jinja2",
+    "joblib",
+    "rasterio",
+    "distributed",
+    "dask",
+}
+
+# From the ground up. A room may import from its own layer and from those below it, never from those above.
+LAYERS = (
+    {"core"},
+    {"config", "loader", "preprocessor", "mixture", "postprocessor"},
+    {"features"},
+    {"segmenter"},
+    {"pipeline"},
+    {"output"},
+    {"runs"},
+    {"cli"},
+    {"", "__main__"},  # segment/__init__.py names the public ones
+)
+LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+MAX_ROOMS = 15
+MAX_LINES, MAX_FUNCTION = 400, 60
+# Rooms that share a layer and may import each other; all others of one layer are strangers.
+NEIGHBORS: dict[str, set[str]] = {}
+
+# The libraries of each room, and of the modules that need more.
+LIBRARIES = {
+    "": {"lazy_loader"},
+    "core": {"numpy"},
+    "core.opencv": {"cv2"},
+    "core.atomic_files": set(),
+    "loader": {"numpy", "PIL", "tifffile", "imagecodecs"},
+    "preprocessor": {"numpy", "scipy"},
+    "features": {"numpy"},
+    "mixture": {"numpy", "scipy"},
+    "mixture.estimator": {"numpy", "sklearn"},
+    "segmenter": {"numpy"},
+    "segmenter.regions.region_adjacency": {"numpy", "scipy"},
+    "segmenter.regions.region_field": {"numpy", "scipy"},
+    "segmenter.regions.boundary_strength": {"numpy", "scipy", "skimage"},
+    "postprocessor": {"numpy"},
+    "pipeline": {"numpy"},
+    "pipeline.label_matching": {"numpy", "scipy"},
+    "pipeline.comparison": {"numpy", "sklearn"},
+    "output": {"numpy", "PIL"},
+    "output.label_formats": {"numpy", "PIL", "tifffile"},
+    "output.outlines": {"numpy", "scipy"},
+    "output.report.page": {"numpy", "jinja2", "markupsafe"},
+    "output.report.index": {"numpy", "jinja2", "markupsafe"},
+    "output.report.line_chart": {"numpy", "markupsafe"},
+    "runs": {"numpy"},
+    "runs.rasters.reader": {"numpy", "rasterio"},
+    "runs.rasters.writer": {"numpy", "rasterio"},
+    "runs.workers": {"distributed"},
+    "runs.workers.processes": {"joblib"},
+    "cli": {"click"},
+}
+
+FILE_ROOMS = {"loader", "runs"}
+FILE_MODULES = {
+    "core.atomic_files",
+    "output.label_formats",
+    "output.result_mark",
+    "segmenter.class_model.storage",
+}
+FILE_NAMES = {"open"}
+FILE_METHODS = {
+    *("open", "read_bytes", "read_text", "write_bytes", "write_text", "mkdir", "rmdir", "unlink", "rename", "touch"),
+    *("symlink_to", "hardlink_to", "iterdir", "glob", "rglob", "exists", "is_file", "is_dir", "stat", "lstat"),
+    *("imread", "imwrite", "tofile", "fromfile", "memmap", "loadtxt", "savetxt"),
+}
+OS_FILE_FUNCTIONS = {
+    *("listdir", "scandir", "walk", "stat", "lstat", "remove", "replace", "link", "symlink", "makedirs", "path"),
+}
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+NO_FILES = [name for name in MODULES if name.split(".")[0] not in FILE_ROOMS and name not in FILE_MODULES]
+NO_TERMINAL = [name for name in MODULES if name.split(".")[0] != "cli"]
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def room(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
+
+
+def imports(name: str) -> Iterator[str]:
+    """The full names of everything a module imports, at the top, in functions or for type checkers."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: imports are absolute"
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (full if full.removeprefix("segment.") in MODULES else str(node.module) for full in inner)
+
+
+def own_imports(name: str) -> set[str]:
+    """The modules of this package that a module imports."""
+    return {full.removeprefix("segment").lstrip(".") for full in imports(name) if full.split(".")[0] == "segment"}
+
+
+def calls(name: str) -> Iterator[str]:
+    """What a module calls, as written: ``print``, ``path.unlink``."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            yield ast.unparse(node.func)
+
+
+def lines_of(node: ast.AST) -> int:
+    """Length of a function without its docstring and decorators, in lines."""
+    assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    length = node.end_lineno - node.lineno + 1
+    first = node.body[0]
+    if ast.get_docstring(node) is not None:
+        length -= first.end_lineno - first.lineno + 1
+    return length
+
+
+@each_module
+def test_imports_point_down(name: str) -> None:
+    here = room(name)
+    for inner in own_imports(name):
+        there = room(inner)
+        if there != here:
+            assert LAYER[there] < LAYER[here] or there in NEIGHBORS.get(here, set()), f"{name} imports {inner}"
+
+
+def test_no_module_is_part_of_a_circle() -> None:
+    graph = TopologicalSorter({name: own_imports(name) - {name, ""} for name in MODULES if name})
+    graph.prepare()  # raises CycleError, which names the circle
+
+
+def test_the_rooms_are_few_and_all_have_a_layer() -> None:
+    rooms = {room(name) for name in MODULES}
+    assert rooms == set(LAYER)
+    assert len(rooms - {"", "__main__"}) <= MAX_ROOMS
+
+
+@each_module
+def test_libraries_are_used_where_they_belong(name: str) -> None:
+    foreign = {full.split(".")[0] for full in imports(name)} - set(sys.stdlib_module_names) - {"segment"}
+    above = [".".join(name.split(".")[:n]) for n in range(name.count(".") + 1, 0, -1)]
+    assert foreign <= next((LIBRARIES[each] for each in above if each in LIBRARIES), set())
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_only_loader_writer_and_batch_touch_files(name: str) -> None:
+    for call in calls(name):
+        assert call not in FILE_NAMES
+        assert "." not in call or call.rsplit(".", 1)[1] not in FILE_METHODS
+        assert not (call.startswith("os.") and call.split(".")[1] in OS_FILE_FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", NO_TERMINAL)
+def test_only_the_command_line_prints_or_exits(name: str) -> None:
+    found = set(calls(name))
+    assert not found & {"print", "exit", "quit", "input", "breakpoint", "sys.exit", "os._exit", "os.abort"}
+    attributes = {ast.unparse(node) for node in ast.walk(tree(name)) if isinstance(node, ast.Attribute)}
+    assert not attributes & {"sys.stdout", "sys.stderr", "sys.argv"}
+    assert not any(call.split(".")[-1] in {"imshow", "show", "waitKey"} for call in found)
+
+
+@each_module
+def test_files_and_functions_stay_short(name: str) -> None:
+    length = len(MODULES[name].read_text(encoding="utf-8").splitlines())
+    assert length <= MAX_LINES
+    functions = [node for node in ast.walk(tree(name)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert {node.name: lines_of(node) for node in functions if lines_of(node) > MAX_FUNCTION} == {}
+
+
+@each_module
+def test_every_module_says_what_it_is_and_is_named_by_a_noun(name: str) -> None:
+    assert ast.get_docstring(tree(name))
+    assert name.rsplit(".", maxsplit=1)[-1] not in {"utils", "util", "helpers", "misc", "tools"}
+
+
+def offered(name: str) -> set[str]:
+    """The names in a module's ``__all__``."""
+    for node in tree(name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+@each_module
+def test_what_is_imported_is_offered(name: str) -> None:
+    for node in ast.walk(tree(name)):
+        if not isinstance(node, ast.ImportFrom) or str(node.module).split(".", maxsplit=1)[0] != "segment":
+            continue
+        home = str(node.module).removeprefix("segment").lstrip(".")
+        taken = {alias.name for alias in node.names if f"{home}.{alias.name}" not in MODULES}
+        assert taken <= offered(home), f"{name} takes what {home} does not offer"
+
+
+def test_public_names_are_there() -> None:
+    for name in segment.__all__:
+        assert getattr(segment, name) is not None
+    assert dir(segment) == sorted(segment.__all__)
+    with pytest.raises(AttributeError, match="attribute nothing"):
+        segment.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import segment",
+        "from segment import SegmentConfig, SegmentError",
+        "from segment.cli.main import main; main(['run', '--help'])",
+        "from segment.cli.main import main; main(['--version'])",
+        "from segment.cli.main import main; main(['run', 'a.png', '-k', '0'])",
+    ],
+)
+def test_starting_loads_no_heavy_library(statement: str) -> None:
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('LOADED', *sorted({name.split('.')[0] for name in sys.modules})))\n"
+        f"{statement}"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    loaded = set(done.stdout.rsplit("LOADED", 1)[1].split())
+    assert "segment" in loaded
+    assert not loaded & HEAVY
