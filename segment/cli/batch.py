@@ -24,7 +24,7 @@ from segment.cli.options import (
 from segment.cli.signals import exit_code
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError, counted, shown
+from segment.core.errors import SettingsError, pluralize, printable_path
 from segment.runs.batch.class_plan import ClassPlan
 from segment.runs.batch.folder_run import FolderRun, FolderSettings
 from segment.runs.outcome import Outcome
@@ -117,7 +117,7 @@ def batch(
                 _tell(run, tally, outcomes)
     except KeyboardInterrupt as stop:
         total = tally.done + tally.failed
-        say(f"Interrupted after {counted(total, 'image')}: all that is written is whole. Give --resume to go on.")
+        say(f"Interrupted after {pluralize(total, 'image')}: all that is written is whole. Give --resume to go on.")
         return exit_code(stop)
     if outcomes is not None:
         click.echo(as_document(outcomes, config), nl=False)
@@ -145,7 +145,7 @@ def _tell(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
 def _mention_results(run: FolderRun) -> None:
     """Say which pictures are passed over although no manifest knows them: somebody might miss them."""
     if run.passed_over:
-        first = shown(run.passed_over[0])
+        first = printable_path(run.passed_over[0])
         others = f" and {len(run.passed_over) - 1} more" if len(run.passed_over) > 1 else ""
         say(f"Passed over as results of segment, by their mark: {first}{others}. 'segment run' takes them.")
 

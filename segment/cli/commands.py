@@ -30,7 +30,7 @@ from segment.cli.options import (
 from segment.cli.standard_streams import STANDARD, piped_job
 from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
 from segment.config.config import GROUPS, SegmentConfig
-from segment.core.errors import SettingsError, shown
+from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.image_job import compare_job, run_job
 from segment.runs.job import Job, plan
@@ -126,14 +126,14 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
     check_model_path(output, inputs, overwrite=config.overwrite)
     mention_default(given, config, None)
     with Status(len(inputs), bar=False) as status:
-        tell = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
-        model, selection = fit_and_select(inputs, config, tell=tell)
+        on_stage = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
+        model, selection = fit_and_select(inputs, config, on_stage=on_stage)
     if selection.candidates:
         say(f"{selection.sentence}.")
     for note in model.training.notes:
         say(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
-    click.echo(shown(path, limit=sys.maxsize))
+    click.echo(printable_path(path, limit=sys.maxsize))
     return 0
 
 
@@ -234,7 +234,7 @@ def _work(
     outcomes = []
     with Status(len(jobs), bar=False) as status:
         for job in jobs:
-            outcome = do(job, config, tell=partial(status.show, source=job.source), debug=debug)
+            outcome = do(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
             outcomes.append(outcome)
             tally.count(outcome)
             status.advance()

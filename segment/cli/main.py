@@ -13,7 +13,7 @@ from segment.cli.commands import cli
 from segment.cli.process_memory import collect_rarely, keep_freed_memory
 from segment.cli.signals import ended_by_sigterm, exit_code
 from segment.cli.terminal import say
-from segment.core.errors import SegmentError, shown
+from segment.core.errors import SegmentError, printable_path
 
 __all__ = ["main"]
 
@@ -51,7 +51,7 @@ def _explained(error: Exception) -> str:
     if isinstance(error, SegmentError):
         return str(error)
     if isinstance(error, click.ClickException):
-        message = shown(error.format_message(), limit=1000)
+        message = printable_path(error.format_message(), limit=1000)
         context = getattr(error, "ctx", None)
         return f"{message} See '{context.command_path} --help'." if context else message
     if isinstance(error, OSError) and error.strerror:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from segment.config.config import GROUPS, SegmentConfig, settings
-from segment.config.conflicts import refuse_idle
+from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.config.conflicts import reject_unused
 from segment.config.setting import Setting, Span
 from segment.core.errors import SettingsError
 
@@ -114,7 +114,7 @@ def options_of(
     """Give a command an option for every setting of these groups and those named besides, but for some left out."""
 
     def decorate(function: Function) -> Function:
-        for setting in reversed(settings()):
+        for setting in reversed(list_settings()):
             if (setting.group in groups or setting.name in besides) and setting.name not in leave_out:
                 function = _option(setting)(function)
         return function
@@ -126,7 +126,7 @@ def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
     """The configuration of the options that were given, and of other defaults than usual where they were not."""
     values = {name: value for name, value in given.items() if value not in (None, ())}
     config = SegmentConfig.of(**{**defaults, **values})
-    refuse_idle(config, [setting for setting in settings() if setting.name in values])
+    reject_unused(config, [setting for setting in list_settings() if setting.name in values])
     return config
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import counted, shown
+from segment.core.errors import pluralize, printable_path
 from segment.core.version import __version__
-from segment.output.tables import short, to_json
+from segment.output.tables import format_number, to_json
 from segment.runs.outcome import Outcome
 
 __all__ = ["Status", "Tally", "as_document", "report_outcome", "say"]
@@ -45,7 +45,7 @@ class Status:
         """Say at which stage the run is, or one of its images."""
         if not self._visible:
             return
-        words = f"{shown(source.name)}: {stage}" if source else stage
+        words = f"{printable_path(source.name)}: {stage}" if source else stage
         if self._bar:
             filled = _BAR * self._done // self._total
             words = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}  {words}"
@@ -70,15 +70,15 @@ def say(words: str) -> None:
 def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> None:
     """Warnings and errors on stderr; on stdout, unless `quiet`, files written and the table of classes or methods."""
     if outcome.choice:
-        say(f"{shown(outcome.job.source)}: {outcome.choice}.")
+        say(f"{printable_path(outcome.job.source)}: {outcome.choice}.")
     for warning in outcome.warnings:
-        say(f"Warning: {shown(outcome.job.source)}: {warning}.")
+        say(f"Warning: {printable_path(outcome.job.source)}: {warning}.")
     if outcome.error:
         say(f"Error: {outcome.error}")
     if quiet:
         return
     for path in outcome.paths:
-        click.echo(shown(path, limit=sys.maxsize))
+        click.echo(printable_path(path, limit=sys.maxsize))
     if table and outcome.methods:
         click.echo(_methods(outcome))
     elif table and outcome.n_regions:
@@ -103,7 +103,7 @@ class Tally:
 
     def sentence(self, *, kept: int = 0) -> str:
         """The tally in one line; `kept` images were done by an earlier run."""
-        words = f"{self.done} of {counted(self.done + self.failed + kept, 'image')} segmented"
+        words = f"{self.done} of {pluralize(self.done + self.failed + kept, 'image')} segmented"
         if kept:
             words += f", {kept} kept from before"
         if self.warned:
@@ -165,4 +165,4 @@ def _hex(colour: Sequence[float]) -> str:
 
 def _mean(mean: tuple[float, ...]) -> str:
     """The mean of each channel in the image's own values."""
-    return " ".join(map(short, mean)) or "-"
+    return " ".join(map(format_number, mean)) or "-"

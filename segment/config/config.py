@@ -13,7 +13,7 @@ from segment.config.products import LABEL_FORMATS, PRODUCTS, products_in_words
 from segment.config.setting import COLOUR, FREE, MERGE, NAMING, Form, Setting, Span, merge_of, naming_of
 from segment.core.errors import SettingsError
 
-__all__ = ["GROUPS", "SegmentConfig", "settings"]
+__all__ = ["GROUPS", "SegmentConfig", "list_settings"]
 
 GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", "Clean-up", "Output")
 
@@ -36,7 +36,7 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """All settings of a run. Values are checked when it is made; see :func:`settings` for each one's range and help.
+    """All settings of a run. Values are checked when it is made; see :func:`list_settings` for each one's range and help.
 
     Raises
     ------
@@ -245,9 +245,9 @@ class SegmentConfig:
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
     def __post_init__(self) -> None:
-        for setting in settings():
+        for setting in list_settings():
             object.__setattr__(self, setting.name, setting.checked(getattr(self, setting.name)))
-        refuse_conflicts(self, settings())
+        refuse_conflicts(self, list_settings())
 
     @property
     def has_field(self) -> bool:
@@ -267,7 +267,7 @@ class SegmentConfig:
     @classmethod
     def of(cls, **values: Any) -> SegmentConfig:
         """A configuration with the given values; an unknown name is refused with the nearest known one."""
-        known = [setting.name for setting in settings()]
+        known = [setting.name for setting in list_settings()]
         for name in [name for name in values if name not in known]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
@@ -288,7 +288,7 @@ class SegmentConfig:
 
 
 @cache
-def settings() -> tuple[Setting, ...]:
+def list_settings() -> tuple[Setting, ...]:
     """Every setting of SegmentConfig in order."""
     return tuple(_described(item) for item in fields(SegmentConfig))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
-from segment.core.errors import SettingsError, counted
+from segment.core.errors import SettingsError, pluralize
 
-__all__ = ["refuse_conflicts", "refuse_idle", "refuse_start"]
+__all__ = ["refuse_conflicts", "reject_start_settings", "reject_unused"]
 
 # What a fit that starts from a model has no use for: its classes, their order and their first means are there.
 _OF_FIRST_FITS = ("order", "init", "seed_color", "n_init", "components_per_class")
@@ -28,7 +28,7 @@ def refuse_conflicts(config: Any, settings: Sequence[Setting]) -> None:
     """
     # A saved model may have the radius of a filter that it does not use; who gives one is told by `refuse_idle`.
     others = [setting for setting in settings if setting.name != "denoise_radius"]
-    refuse_idle(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
+    reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
     _check_seed_colours(config)
     _check_products(config)
@@ -43,7 +43,7 @@ def refuse_conflicts(config: Any, settings: Sequence[Setting]) -> None:
         )
 
 
-def refuse_idle(config: Any, given: Sequence[Setting]) -> None:
+def reject_unused(config: Any, given: Sequence[Setting]) -> None:
     """Raise a SettingsError if one of the settings that somebody has given would be ignored, whatever its value."""
     for setting in given:
         if reason := _why_idle(config, setting):
@@ -51,7 +51,7 @@ def refuse_idle(config: Any, given: Sequence[Setting]) -> None:
             raise SettingsError(f"{setting.name} ({setting.option}): {reason}.".format(value=value))
 
 
-def refuse_start(config: Any, settings: Sequence[Setting], own: Mapping[str, Any]) -> None:
+def reject_start_settings(config: Any, settings: Sequence[Setting], own: Mapping[str, Any]) -> None:
     """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
 
     Parameters
@@ -138,7 +138,7 @@ def _check_seed_colours(config: Any) -> None:
     most = (config.k if isinstance(config.k, int) else config.k_range[1]) * config.components_per_class
     if len(config.seed_color) > most:
         raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {counted(most, 'class')}; got "
+            f"seed_color (--seed-color): at most one for each of {pluralize(most, 'class')}; got "
             f"{len(config.seed_color)}. Raise -k."
         )
 

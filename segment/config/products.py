@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from segment.core.atomic_files import file_name
+from segment.core.atomic_files import build_file_name
 
 __all__ = [
     "CLASS_PRODUCTS",
@@ -114,5 +114,5 @@ def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, 
     for product in (_ROWS[name] for name in save):
         for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
             ending = product.ending.format(picture=picture, labels=labels, label=label)
-            files.append(File(product, file_name(stem, ending), ending[ending.rindex(".") :], label))
+            files.append(File(product, build_file_name(stem, ending), ending[ending.rindex(".") :], label))
     return files

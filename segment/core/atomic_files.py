@@ -10,18 +10,26 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from segment.core.errors import OutputError, shown
+from segment.core.errors import OutputError, printable_path
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["file_name", "pipe_files", "reason", "refuse_existing", "remove_abandoned", "temporary_name", "write_files"]
+__all__ = [
+    "build_file_name",
+    "describe_os_error",
+    "make_temporary_name",
+    "pipe_files",
+    "refuse_existing",
+    "remove_abandoned",
+    "write_files",
+]
 
 
 _LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
-def file_name(stem: str, ending: str) -> str:
+def build_file_name(stem: str, ending: str) -> str:
     """`stem` + `ending`, with the stem cut and marked by a hash of the whole where the file system has no room."""
     if len(os.fsencode(stem + ending)) <= _LONGEST_NAME:
         return stem + ending
@@ -34,7 +42,7 @@ def file_name(stem: str, ending: str) -> str:
 def refuse_existing(path: Path) -> None:
     """Raise an OutputError if there is anything at the path."""
     if os.path.lexists(path):
-        raise OutputError(f"{shown(path)}: exists already. Give --overwrite to replace it, or another folder.")
+        raise OutputError(f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another folder.")
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> list[Path]:
@@ -59,10 +67,14 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _remove(made)
-        raise OutputError(f"{shown(folder)}: cannot be made a folder for results; {reason(error)}.") from error
+        raise OutputError(
+            f"{printable_path(folder)}: cannot be made a folder for results; {describe_os_error(error)}."
+        ) from error
     for path in paths:
         if path.is_dir():
-            raise OutputError(f"{shown(path)}: is a folder, so no result can have its name. Give another folder.")
+            raise OutputError(
+                f"{printable_path(path)}: is a folder, so no result can have its name. Give another folder."
+            )
         if not overwrite:
             refuse_existing(path)
     new = [path for path in paths if not os.path.lexists(path)]
@@ -70,7 +82,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     ours: set[tuple[int, int]] = set()
     try:
         for content in contents.values():
-            temporaries.append(folder / temporary_name())
+            temporaries.append(folder / make_temporary_name())
             temporaries[-1].write_bytes(content)
         ours.update(map(_identity, temporaries))
         for temporary, path in zip(temporaries, paths, strict=True):
@@ -81,7 +93,9 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
         _remove(path for path in new if os.path.lexists(path) and _identity(path) in ours)
         _remove(made)
         if isinstance(error, OSError):
-            raise OutputError(f"{shown(folder)}: the results cannot be written; {reason(error)}.") from error
+            raise OutputError(
+                f"{printable_path(folder)}: the results cannot be written; {describe_os_error(error)}."
+            ) from error
         raise
     return paths
 
@@ -102,11 +116,11 @@ def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
         pipe.flush()
     except OSError as error:
         raise OutputError(
-            f"stdout: the result cannot be written; {reason(error)}. Let the next program read all of it."
+            f"stdout: the result cannot be written; {describe_os_error(error)}. Let the next program read all of it."
         ) from error
 
 
-def temporary_name() -> str:
+def make_temporary_name() -> str:
     """A new name for a file that is not complete; it says which process writes it."""
     return f".segment-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
@@ -160,7 +174,7 @@ def _remove(paths: Iterable[Path]) -> None:
                 path.unlink()
 
 
-def reason(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """Why the system refused, in a few words."""
     if isinstance(error, FileExistsError):
         return "a file of that name is in the way"

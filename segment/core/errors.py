@@ -12,8 +12,8 @@ __all__ = [
     "OutputError",
     "SegmentError",
     "SettingsError",
-    "counted",
-    "shown",
+    "pluralize",
+    "printable_path",
 ]
 
 
@@ -49,12 +49,12 @@ class SettingsError(SegmentError, ValueError):
     exit_code = 2
 
 
-def counted(n: int, noun: str) -> str:
+def pluralize(n: int, noun: str) -> str:
     """A number of things in words: "1 image", "2 images", "3 classes"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
 
-def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, limit: int = 160) -> str:
+def printable_path(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *, limit: int = 160) -> str:
     r"""Write a path so that it fits a message: one printable line in any encoding of the terminal.
 
     Control characters, invisible characters and bytes that are not UTF-8 become escapes such as ``\x1b``.

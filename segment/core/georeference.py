@@ -54,7 +54,7 @@ class Georeference:
         Parameters
         ----------
         orientation : int
-            The EXIF orientation that has been undone: see :func:`segment.loader.decoders.orientation.upright`.
+            The EXIF orientation that has been undone: see :func:`segment.loader.decoders.orientation.turn_upright`.
         height, width : int, pixels
             Size after that.
         """

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.errors import ImageError
 from segment.core.georeference import NOWHERE, Georeference
 
-__all__ = ["Image", "scale_of"]
+__all__ = ["Image", "infer_scale"]
 
 _ROWS = 256  # that are converted at once: no full-size copy in floating point
 
@@ -178,14 +178,16 @@ def _storable(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.boo
 def _scale(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[float, float, tuple[str, ...]]:
     """The values of black and white, and a remark where they had to be inferred."""
     if pixels.dtype == np.uint8 or not valid.any():
-        return scale_of(pixels.dtype.name, math.nan, math.nan)
+        return infer_scale(pixels.dtype.name, math.nan, math.nan)
     if pixels.dtype == np.uint16:
-        return scale_of("uint16", 0.0, float(pixels.max()), is_spread=_is_spread(pixels))
+        return infer_scale("uint16", 0.0, float(pixels.max()), is_spread=_is_spread(pixels))
     counted = pixels if valid.all() else pixels[valid]
-    return scale_of("float32", float(counted.min()), float(counted.max()))
+    return infer_scale("float32", float(counted.min()), float(counted.max()))
 
 
-def scale_of(dtype: str, low: float, high: float, *, is_spread: bool = False) -> tuple[float, float, tuple[str, ...]]:
+def infer_scale(
+    dtype: str, low: float, high: float, *, is_spread: bool = False
+) -> tuple[float, float, tuple[str, ...]]:
     """The values of black and white in an image of which only the extremes are known, and what is to be said of them.
 
     Parameters

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["Each", "n_threads", "side_by_side", "threads"]
+__all__ = ["Each", "n_threads", "run_in_threads", "threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ def threads(several: bool = True) -> Iterator[Each]:
         yield each
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def run_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The results of the work for each item, in their order, several at a time: :func:`threads` for one call."""
     found = list(items)
     if len(found) < 2:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.core.threads import side_by_side
+from segment.core.threads import run_in_threads
 
-__all__ = ["ColourCounts", "ColourIndex", "summed"]
+__all__ = ["ColourCounts", "ColourIndex", "sum_counts"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
@@ -154,7 +154,7 @@ class ColourIndex:
     def _side_by_side(self, work: Callable[[slice], Any]) -> list[Any]:
         """Do the work for every piece of the pixels, several at a time."""
         pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
-        return side_by_side(work, pieces)
+        return run_in_threads(work, pieces)
 
     def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
         start, stop, _ = piece.indices(len(self._pixels))
@@ -242,7 +242,7 @@ def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
     return find
 
 
-def summed(
+def sum_counts(
     parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Colours (m, c) with their counts (m,), added up over parts: each colour once."""

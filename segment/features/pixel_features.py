@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, merge
-from segment.mixture.streaming_bins import Boxes
+from segment.mixture.cells import Cells, concatenate
+from segment.mixture.streaming_bins import StreamingBins
 
 if TYPE_CHECKING:
     pass
@@ -35,12 +35,12 @@ def collect_cells(
         distinct colours than memory should hold; the parts make no difference to the result.
     """
     if not exact:
-        boxes = Boxes(space.n_channels, int(space.white).bit_length())
+        boxes = StreamingBins(space.n_channels, int(space.white).bit_length())
         for colours, counts in parts:
             boxes.add(colours, space.cells(colours, counts))
         return boxes.cells(len(space.feature_names))
     cells = [space.cells(colours, counts) for colours, counts in parts]
-    return merge(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
+    return concatenate(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
 
 
 def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Cells]:

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from segment.core.errors import ImageError, SegmentError, shown
+from segment.core.errors import ImageError, SegmentError, printable_path
 
 if TYPE_CHECKING:
     from segment.core.image import Image
@@ -133,11 +133,13 @@ def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_trunc
             image = _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
             return replace(image, file_name=Path(name).name)
     except ImageError as error:
-        raise ImageError(f"{shown(name)}: {error}") from error
+        raise ImageError(f"{printable_path(name)}: {error}") from error
     except SegmentError:
         raise
     except Exception as error:  # decoders raise a dozen kinds of exception on damaged files
-        raise ImageError(f"{shown(name)}: the image is damaged, or no valid file of its kind. {_CURE}") from error
+        raise ImageError(
+            f"{printable_path(name)}: the image is damaged, or no valid file of its kind. {_CURE}"
+        ) from error
 
 
 _SILENCE = logging.NullHandler()
@@ -156,7 +158,7 @@ class _PatientReader(io.BufferedReader):
         if size is not None and 0 < size <= 8:
             self.small_reads += 1
             if self.small_reads > _SMALL_READS:
-                raise ImageError(f"the image is damaged; no picture found in {self.tell()} bytes. {_CURE}")
+                raise ImageError(f"the image is damaged; no picture found in {self.on_stage()} bytes. {_CURE}")
         return super().read(size)
 
 

@@ -11,13 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.em import e_step, expectation_maximization, maximization, standard_coordinates
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import Levels, clusters, first_clusters, standardising
+from segment.mixture.initialization import Levels, build_clusters, draw_first_clusters, standardize_metric
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
 from segment.mixture.multistart import Runs, promising, short_runs
 from segment.mixture.prior import Prior
 
-__all__ = ["few_cells", "joining_costs", "nested_mixtures", "reduced", "shrunk_mixtures"]
+__all__ = [
+    "coarsen_to_few",
+    "compute_merge_costs",
+    "fit_nested_mixtures",
+    "fit_shrunk_mixtures",
+    "merge_closest_components",
+]
 
 
 Floats = NDArray[np.float64]
@@ -31,7 +37,7 @@ _N_INIT, _SHORT, _TOL = 4, 10, 1e-3  # starts of each mixture, iterations that t
 _SHRUNK_N_INIT, _SHRUNK_SHORT, _N_FINALISTS, _SHRUNK_TOL = 8, 15, 3, 1e-4  # the same where shrinkages are compared
 
 
-def few_cells(cells: Cells, n_components: int) -> Cells:
+def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
     """Few enough cells to fit dozens of mixtures to in the time of one."""
     if len(cells) <= _FEW:
         return cells
@@ -43,7 +49,7 @@ def few_cells(cells: Cells, n_components: int) -> Cells:
     return coarse
 
 
-def nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
+def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
     """Mixtures of so many components each, in ascending order.
 
     Each but the last begins with two components of the next joined, or with fresh clusters, whichever is better after a
@@ -51,23 +57,23 @@ def nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **s
     """
     quick: dict[str, Any] = {"n_init": _N_INIT, "tol": _TOL, "tol_step": np.inf}
     rich = fit_mixture(cells, numbers[-1], shrinkage=_SHRINKAGE, metric=metric, **quick, **settings)
-    ruler = standardising(cells) if metric is None else metric
+    ruler = standardize_metric(cells) if metric is None else metric
     rng = np.random.default_rng(settings["seed"])
     models = [rich.model]
     for number in reversed(numbers[:-1]):
         start = models[-1]
         while start.n_components > number:
-            start = reduced(cells, start, rich.prior)
+            start = merge_closest_components(cells, start, rich.prior)
         if not has_missing(cells):
-            drawn = first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
-            fresh = clusters(cells, drawn, number, start.covariance_type, rich.prior)
+            drawn = draw_first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
+            fresh = build_clusters(cells, drawn, number, start.covariance_type, rich.prior)
             runs, reached = short_runs(cells, Runs.of([start, *fresh]), rich.prior, n_iter=_SHORT)
             start = runs[int(reached.argmax())]
         models.append(expectation_maximization(cells, start, rich.prior, tol=_TOL).model)
     return models[::-1]
 
 
-def reduced(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
+def merge_closest_components(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
     """The mixture of the M-step once the two components that cost least to join share their responsibilities.
 
     Parameters
@@ -79,7 +85,7 @@ def reduced(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
     """
     shift, scale = standard_coordinates(cells, model.covariance_type)
     standard = model.rescaled(shift, scale)
-    costs = joining_costs(standard)
+    costs = compute_merge_costs(standard)
     keep, gone = (int(index) for index in np.unravel_index(costs.argmin(), costs.shape))
     statistics = np.array(e_step(cells, shift, scale)(standard)[0])
     statistics[keep] += statistics[gone]
@@ -88,7 +94,7 @@ def reduced(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
     return joined.rescaled(-shift / scale, 1 / scale)
 
 
-def joining_costs(model: MixtureModel) -> Floats:
+def compute_merge_costs(model: MixtureModel) -> Floats:
     """An upper bound of what joining each pair of components, moments kept, loses in Kullback-Leibler divergence.
 
     Half of ``(w_i + w_j) log det C_ij - w_i log det C_i - w_j log det C_j``, C_ij being the covariance of the two
@@ -111,7 +117,7 @@ def joining_costs(model: MixtureModel) -> Floats:
     return np.asarray(costs)
 
 
-def shrunk_mixtures(
+def fit_shrunk_mixtures(
     levels: Levels, strengths: Sequence[float], *, covariance_type: str, init: str | ArrayLike, seed: int
 ) -> list[MixtureModel]:
     """What a mixture would be with several strengths of the shrinkage, all from the same starts.
@@ -126,12 +132,12 @@ def shrunk_mixtures(
         As for :func:`segment.mixture.fitting.fit_mixture`.
     """
     k, coarsest = levels.k, levels.coarsest
-    drawn = first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(seed))
+    drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(seed))
     found = []
     for strength in strengths:
         prior = Prior(levels.target(strength), strength * coarsest.total_weight / k, np.zeros(coarsest.n_features))
         runs, worth = short_runs(
-            coarsest, clusters(coarsest, drawn, k, covariance_type, prior), prior, n_iter=_SHRUNK_SHORT
+            coarsest, build_clusters(coarsest, drawn, k, covariance_type, prior), prior, n_iter=_SHRUNK_SHORT
         )
         best = promising(worth, _N_FINALISTS)
         finals = [expectation_maximization(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]

@@ -17,7 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 
-__all__ = ["Cells", "coarsen", "distinct", "merge", "pack", "points", "pooled", "triangle", "unite", "unpack"]
+__all__ = [
+    "Cells",
+    "coarsen",
+    "concatenate",
+    "distinct",
+    "group_cells",
+    "make_point_cells",
+    "pack",
+    "sum_cells",
+    "triangle",
+    "unpack",
+]
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +111,7 @@ def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(d)
 
 
-def points(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
+def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     """One cell for each row of X (n, d), in its order, with the given weights (n,) or weight 1 and no scatter."""
     rows = np.asarray(X, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0:
@@ -124,16 +135,16 @@ def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default. Rows of weight 0 are left out.
     """
-    cells = points(X, sample_weight)
+    cells = make_point_cells(X, sample_weight)
     used = cells.weights > 0
     if not used.any():
         raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
     rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
     order, starts = _equal_rows(rows)
-    return points(rows[order[starts]], np.add.reduceat(weights[order], starts))
+    return make_point_cells(rows[order[starts]], np.add.reduceat(weights[order], starts))
 
 
-def merge(*parts: Cells) -> Cells:
+def concatenate(*parts: Cells) -> Cells:
     """The cells of several sources side by side. Nothing is lost: EM on the result is EM on all sources at once."""
     if len(parts) == 1:
         return parts[0]
@@ -144,7 +155,7 @@ def merge(*parts: Cells) -> Cells:
     )
 
 
-def unite(parts: Iterable[Cells]) -> Cells:
+def sum_cells(parts: Iterable[Cells]) -> Cells:
     """The cells of many sources as one, taken in one after the other: cells of equal means become one.
 
     What is held at any time are the distinct values so far and one source, so the sources together can be larger than
@@ -163,7 +174,7 @@ def unite(parts: Iterable[Cells]) -> Cells:
     """
     held: list[Cells] = []
     for part in parts:
-        cells = merge(*held, part)
+        cells = concatenate(*held, part)
         order, starts = _equal_rows(cells.means)
         weights = np.add.reduceat(cells.weights[order], starts)
         shares = cells.weights[order, None] * cells.scatters[order]
@@ -198,10 +209,10 @@ def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
     low = features.min(axis=1, keepdims=True)
     span = features.max(axis=1, keepdims=True) - low
     bins = np.minimum((features - low) * (n_bins / np.where(span > _NARROWEST, span, 1.0)), n_bins - 1).astype(np.int64)
-    return pooled(cells, *_group(bins, n_bins))
+    return group_cells(cells, *_group(bins, n_bins))
 
 
-def pooled(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cells:
+def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cells:
     """One cell for each group that has any, in their order, with the exact joint mean and scatter of its cells.
 
     Parameters

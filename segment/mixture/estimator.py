@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, distinct, points
+from segment.mixture.cells import Cells, distinct, make_point_cells
 from segment.mixture.covariances import shaped, whole
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import begin, learn
@@ -137,7 +137,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         random_state = check_random_state(self.random_state)
         cells = distinct(rows, weights)
         if len(cells) < self.n_components:  # some components will share a row, as they do in scikit-learn
-            cells = points(rows, weights)
+            cells = make_point_cells(rows, weights)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if self.prior == "dirichlet":
             return self._fit_variational(cells, seed)

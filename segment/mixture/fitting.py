@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Fit, expectation_maximization, standard_coordinates
-from segment.mixture.initialization import INITS, Levels, clusters, first_clusters
+from segment.mixture.initialization import INITS, Levels, build_clusters, draw_first_clusters
 from segment.mixture.missing import coarsen_patterns, completed, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, promising, race
 from segment.mixture.prior import PRIORS, Prior, conjugate, without
 from segment.mixture.robust import noise_density, robust_steps
 
-__all__ = ["INITS", "MixtureFit", "fit_mixture", "unchanged"]
+__all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
 
 Floats = NDArray[np.float64]
 
@@ -185,8 +185,8 @@ def _starts(
     """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
     if isinstance(init, MixtureModel):
         return Runs.of([init])
-    drawn = first_clusters(levels.coarsest, levels.k, init, n_init, levels.metric, np.random.default_rng(seed))
-    return clusters(levels.coarsest, drawn, levels.k, covariance_type, prior)
+    drawn = draw_first_clusters(levels.coarsest, levels.k, init, n_init, levels.metric, np.random.default_rng(seed))
+    return build_clusters(levels.coarsest, drawn, levels.k, covariance_type, prior)
 
 
 def _best_of(
@@ -214,7 +214,7 @@ def _robust(starts: Runs, cells: Cells, noise: bool, tails: str, degrees: float)
     return Runs(stacked, np.full(len(starts), share))
 
 
-def unchanged(model: MixtureModel, cells: Cells) -> MixtureFit:
+def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:
     """A given mixture as a fit of no iterations, with its log likelihood on the cells; 0 where there are none."""
     weight = cells.total_weight
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])

@@ -10,15 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, points
+from segment.mixture.cells import Cells, coarsen, make_point_cells
 from segment.mixture.em import maximization, standard_coordinates
 from segment.mixture.kmeans import Partition, assign, k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import MixtureModel, moments
 from segment.mixture.multistart import Runs
 from segment.mixture.prior import Prior, without
-from segment.mixture.ward import ward
+from segment.mixture.ward import build_ward_tree
 
-__all__ = ["INITS", "Levels", "clusters", "coarser", "first_clusters", "pooled_covariance", "standardising"]
+__all__ = [
+    "INITS",
+    "Levels",
+    "build_clusters",
+    "coarser",
+    "draw_first_clusters",
+    "pooled_covariance",
+    "standardize_metric",
+]
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +67,7 @@ class Levels:
     def of(cls, cells: Cells, k: int, metric: Floats | None = None) -> Levels:
         """By default every feature is divided by its standard deviation for the metric."""
         coarse = coarser(cells, _COARSE, k)
-        return cls(coarse, coarser(coarse, _COARSEST, k), k, standardising(coarse) if metric is None else metric)
+        return cls(coarse, coarser(coarse, _COARSEST, k), k, standardize_metric(coarse) if metric is None else metric)
 
     def target(self, shrinkage: float, *, trim: float = 0.0) -> Floats:
         """The covariance within clusters, (d, d), that shrunk ones lean on: :func:`pooled_covariance`."""
@@ -73,7 +81,7 @@ class Levels:
         return pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_REFERENCE)
 
 
-def standardising(cells: Cells) -> Floats:
+def standardize_metric(cells: Cells) -> Floats:
     """The metric (d, d) that divides every feature by its standard deviation."""
     return np.diag(1 / standard_coordinates(cells, "full")[1])
 
@@ -84,17 +92,19 @@ def coarser(cells: Cells, n_bins: int, k: int) -> Cells:
     return cells if len(coarse) < max(8 * k, 64) or len(coarse) > len(cells) / 2 else coarse
 
 
-def first_clusters(
+def draw_first_clusters(
     cells: Cells, k: int, init: str | ArrayLike, n_init: int, metric: Floats, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """The clusters that the starts are made of, as labels (n_starts, n). Distances are those of ``means @ metric``."""
-    measured = points(cells.means @ metric, cells.weights)
+    measured = make_point_cells(cells.means @ metric, cells.weights)
     if isinstance(init, str):
         if init == "ward":
             few = measured
             if len(measured) > _MOST_FOR_WARD:
                 few = assign(measured, random_cells(measured, _MOST_FOR_WARD, 1, rng)[0]).clusters(measured)
-            return assign(measured, Partition(few.means, ward(few, k), np.zeros(())).clusters(few).means[None]).labels
+            return assign(
+                measured, Partition(few.means, build_ward_tree(few, k), np.zeros(())).clusters(few).means[None]
+            ).labels
         if init not in INITS:
             raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
         far = _far(init, n_init)
@@ -139,15 +149,15 @@ def pooled_covariance(
     well as strays: what does not lie apart from the rest counts after all (:func:`_near`).
     """
     rng = np.random.default_rng(0)
-    rough = points(coarsest.means @ metric, coarsest.weights)
+    rough = make_point_cells(coarsest.means @ metric, coarsest.weights)
     far = _far("mixed" if trim > 0 else "k-means++", n_runs)
     drawn = [_drawn(rough, k, far[batch], rng) for batch in _batches(n_runs, len(rough) * k)]
     found = [k_means(rough, centres, trim=trim) for centres in drawn]
     tightest = min((runs[int(runs.inertia.argmin())] for runs in found), key=lambda run: float(run.inertia))
-    measured = points(coarse.means @ metric, coarse.weights)
+    measured = make_point_cells(coarse.means @ metric, coarse.weights)
     partition = k_means(measured, tightest.centres, trim=trim)
     if trim == 0:
-        return _within(clusters(coarse, partition.labels[None], k, "full", without(coarse.n_features))[0])
+        return _within(build_clusters(coarse, partition.labels[None], k, "full", without(coarse.n_features))[0])
     kept = coarse[_near(coarse, measured, partition, _untrimmed(coarse.n_features, trim))]
     return pooled_covariance(kept, kept, k, metric, n_runs)
 
@@ -163,7 +173,7 @@ def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -
     partition, kept = trimmed, trimmed.labels >= 0
     for _ in range(_MOST_ROUNDS):
         labels = partition.labels[partition.labels >= 0]
-        found = clusters(cells[kept], labels[None], len(trimmed.centres), "full", without(cells.n_features))[0]
+        found = build_clusters(cells[kept], labels[None], len(trimmed.centres), "full", without(cells.n_features))[0]
         precision = np.linalg.inv(inflation * _within(found) + least)
         inflation = 1.0
         offsets = [cells.means - mean for mean in found.means]
@@ -192,7 +202,7 @@ def _untrimmed(d: int, trim: float) -> float:
     return float((1 - trim) / gammainc(d / 2 + 1, gammaincinv(d / 2, 1 - trim)))
 
 
-def clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> Runs:
+def build_clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> Runs:
     """The mixtures whose components are the k clusters that the labels (n_runs, n) make of the cells."""
     n_runs, d = len(labels), cells.n_features
     shift, scale = standard_coordinates(cells, covariance_type)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, points
+from segment.mixture.cells import Cells, make_point_cells
 
 __all__ = ["Partition", "assign", "k_means", "k_means_plus_plus", "random_cells"]
 
@@ -42,7 +42,7 @@ class Partition:
         labels = np.unique(self.labels, return_inverse=True)[1].reshape(-1)
         totals = np.bincount(labels, weights=cells.weights)
         sums = [np.bincount(labels, weights=cells.weights * x) for x in cells.means.T]
-        return points(np.stack(sums, axis=1) / totals[:, None], totals)
+        return make_point_cells(np.stack(sums, axis=1) / totals[:, None], totals)
 
 
 def assign(cells: Cells, centres: Floats, *, trim: float = 0.0) -> Partition:
@@ -151,13 +151,13 @@ def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int
     return np.asarray(np.minimum(drawn, n - 1))
 
 
-def _squared_distances(points: Floats, centres: Floats) -> Floats:
+def _squared_distances(make_point_cells: Floats, centres: Floats) -> Floats:
     """Squared Euclidean distances (..., k, n) of points (n, d) from centres (..., k, d).
 
     Coordinates are taken from the first centre, so that no digits are lost.
     """
     origin = centres.reshape(-1, centres.shape[-1])[0]
-    points, centres = points - origin, centres - origin
-    distances = (centres**2).sum(axis=-1)[..., None] - 2 * centres @ points.T
-    distances += np.einsum("nd,nd->n", points, points)
+    make_point_cells, centres = make_point_cells - origin, centres - origin
+    distances = (centres**2).sum(axis=-1)[..., None] - 2 * centres @ make_point_cells.T
+    distances += np.einsum("nd,nd->n", make_point_cells, make_point_cells)
     return np.asarray(np.maximum(distances, 0.0, out=distances))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, merge, pack, unpack
+from segment.mixture.cells import Cells, coarsen, concatenate, pack, unpack
 
 __all__ = [
     "Pattern",
@@ -162,7 +162,7 @@ def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
         scatters = np.full((len(part), cells.n_features, cells.n_features), np.nan)
         scatters[:, pattern.observed[:, None], pattern.observed] = unpack(part.scatters)
         coarse.append(Cells(part.weights, means, pack(scatters)))
-    return merge(*coarse)
+    return concatenate(*coarse)
 
 
 def completed(cells: Cells, mean: Floats, covariance: Floats) -> Cells:
@@ -178,4 +178,4 @@ def completed(cells: Cells, mean: Floats, covariance: Floats) -> Cells:
         scatters = slopes @ unpack(pattern.cells.scatters) @ slopes.T + given.noise[0]
         means = pattern.cells.means @ slopes.T + given.intercepts[0]
         parts.append(Cells(pattern.cells.weights, means, pack(scatters)))
-    return merge(*parts)
+    return concatenate(*parts)

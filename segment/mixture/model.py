@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, pack, points, triangle
+from segment.mixture.cells import Cells, make_point_cells, pack, triangle
 from segment.mixture.missing import has_missing, patterns, regression
 from segment.mixture.student_t import student
 
@@ -145,7 +145,7 @@ class MixtureModel:
         -------
         ndarray of shape (n, k), float64
         """
-        cells = X if isinstance(X, Cells) else points(X)
+        cells = X if isinstance(X, Cells) else make_point_cells(X)
         joint = np.empty((len(cells), self.n_components))
         for rows, block in self._joint(cells):
             joint[rows] = block.T
@@ -175,7 +175,7 @@ class MixtureModel:
 
     def score_samples(self, X: ArrayLike | Cells) -> Floats:
         """Log density of the mixture, its noise included, at every row of X (n, d): shape (n,)."""
-        cells = X if isinstance(X, Cells) else points(X)
+        cells = X if isinstance(X, Cells) else make_point_cells(X)
         components = np.empty(len(cells))
         for rows, block in self._joint(cells):
             top = block.max(axis=0, initial=_NEVER)
@@ -190,7 +190,7 @@ class MixtureModel:
 
     def posteriors(self, X: ArrayLike | Cells) -> Floats:
         """Probability of every component given each row of X (n, d) and that it is no noise: (n, k), rows sum to 1."""
-        cells = X if isinstance(X, Cells) else points(X)
+        cells = X if isinstance(X, Cells) else make_point_cells(X)
         found = np.empty((len(cells), self.n_components))
         for rows, block in self._joint(cells):
             odds = np.exp(block - block.max(axis=0, initial=_NEVER))
@@ -203,7 +203,7 @@ class MixtureModel:
 
     def impute(self, X: ArrayLike) -> Floats:
         """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
-        cells = points(X)
+        cells = make_point_cells(X)
         filled = cells.means.copy()
         posteriors = self.posteriors(cells)
         for pattern in patterns(cells):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 
-__all__ = ["is_rejected", "rejection_threshold"]
+__all__ = ["find_rejection_threshold", "is_rejected"]
 
 
 def is_rejected(model: MixtureModel, cells: Cells, least: float) -> NDArray[np.bool_]:
@@ -18,7 +18,7 @@ def is_rejected(model: MixtureModel, cells: Cells, least: float) -> NDArray[np.b
     return np.asarray(_component_density(model, cells) < least)
 
 
-def rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> float:
+def find_rejection_threshold(model: MixtureModel, cells: Cells, share: float) -> float:
     """The log density below which at most a share, 0 to 1, of the cells' weight lies; -inf for none."""
     if share == 0 or model.n_components == 0:
         return -np.inf

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.candidates import few_cells, nested_mixtures
+from segment.mixture.candidates import coarsen_to_few, fit_nested_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import combine, elbow_errors, mean_entropy, pool
 from segment.mixture.model import MixtureModel
 from segment.mixture.variational import default_belief
 from segment.mixture.variational_pruning import log_evidence, prune
 
-__all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "icl", "residuals"]
+__all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "compute_residuals", "icl"]
 
 Floats = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> f
     return bic(log_likelihood, n_parameters, n) + 2 * entropy
 
 
-def residuals(model: MixtureModel, cells: Cells) -> Floats:
+def compute_residuals(model: MixtureModel, cells: Cells) -> Floats:
     """What the mixture leaves unexplained: (x - mean) / standard deviation of the most probable component, (n, d).
 
     The square root of the covariance is its Cholesky factor.
@@ -178,8 +178,8 @@ def choose_n_components(
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
-    coarse = few_cells(cells, numbers[-1] * components_per_class)
-    models = nested_mixtures(
+    coarse = coarsen_to_few(cells, numbers[-1] * components_per_class)
+    models = fit_nested_mixtures(
         coarse,
         [min(k * components_per_class, len(coarse)) for k in (numbers[-1:] if criterion == "variational" else numbers)],
         covariance_type=covariance_type,

@@ -15,7 +15,7 @@ from segment.mixture.prior import Prior
 from segment.mixture.robust import expectation, maximization
 from segment.mixture.student_t import student
 
-__all__ = ["NeighbourlyEM", "fit_with_neighbours", "log_evidence"]
+__all__ = ["SpatialEM", "class_log_posteriors", "fit_with_neighbors"]
 
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
@@ -24,7 +24,7 @@ _STEPS, _MOVE = 20, 1e-2  # of EM with neighbours: at most, and the largest move
 _TINY = 1e-30  # a posterior below this is no stronger evidence
 
 
-class NeighbourlyEM:
+class SpatialEM:
     """EM steps of one mixture on cells whose own class priors are given.
 
     Parameters
@@ -95,7 +95,7 @@ class NeighbourlyEM:
         self._model = after
 
 
-def fit_with_neighbours(em: NeighbourlyEM, groups: NDArray[np.intp], agree: Callable[[Logs], Logs]) -> MixtureModel:
+def fit_with_neighbors(em: SpatialEM, groups: NDArray[np.intp], agree: Callable[[Logs], Logs]) -> MixtureModel:
     """The mixture after EM steps in which neighbours have their say.
 
     Parameters
@@ -115,7 +115,7 @@ def fit_with_neighbours(em: NeighbourlyEM, groups: NDArray[np.intp], agree: Call
     return em.model
 
 
-def log_evidence(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
+def class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
     """Log posterior of each class by features alone, (n, k), float32. Noise may be of any class, by their weights."""
     posteriors = model.posteriors(cells)
     if model.noise_share:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, merge, pooled
+from segment.mixture.cells import Cells, concatenate, group_cells
 
-__all__ = ["Boxes"]
+__all__ = ["StreamingBins"]
 
 _MOST = 2**17  # boxes that are kept: some ten megabytes
 _WAITING = 2**18  # cells that wait, at least, before they are put into their boxes
 _CODE = 63  # bits that number a box
 
 
-class Boxes:
+class StreamingBins:
     """Cells of more distinct values than memory should hold, merged in the boxes of a grid.
 
     Every value has a key of integers, and the values whose keys agree but for their lowest bits share a box. The grid
@@ -64,7 +64,7 @@ class Boxes:
         if self._waiting >= _WAITING:
             self._settle()
 
-    def take_in(self, other: Boxes) -> None:
+    def take_in(self, other: StreamingBins) -> None:
         """Add all that is in other boxes of the same kind of keys."""
         other._settle()
         self._settle()
@@ -88,7 +88,10 @@ class Boxes:
         while self._codes:
             codes, group = np.unique(np.concatenate(self._codes), return_inverse=True)
             if len(codes) <= self._most:
-                self._codes, self._cells = [codes], [pooled(merge(*self._cells), group.reshape(-1), len(codes))]
+                self._codes, self._cells = (
+                    [codes],
+                    [group_cells(concatenate(*self._cells), group.reshape(-1), len(codes))],
+                )
                 return
             self._widen()
 

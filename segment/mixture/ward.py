@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 
-__all__ = ["ward"]
+__all__ = ["build_ward_tree"]
 
 Floats = NDArray[np.float64]
 
 
-def ward(cells: Cells, n_clusters: int) -> NDArray[np.intp]:
+def build_ward_tree(cells: Cells, n_clusters: int) -> NDArray[np.intp]:
     """Cut Ward's hierarchy of the cells where it has `n_clusters` clusters.
 
     The two clusters whose union adds least to the sum of squared distances from the cluster means are joined, again and

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, points
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.model import MixtureModel
-from segment.output.palette import INK, class_colours
+from segment.output.palette import INK, pick_class_colors
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["density_picture", "histogram", "ticks"]
+__all__ = ["draw_density_chart", "histogram", "ticks"]
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ _BINS = 100
 _FEW = 1024  # distinct values up to which a sample is taken for discrete
 
 
-def density_picture(
+def draw_density_chart(
     sample: ArrayLike | Cells,
     model: MixtureModel,
     *,
@@ -105,14 +105,14 @@ def histogram(cells: Cells, n_bins: int = _BINS) -> tuple[Floats, Floats]:
 def _one_dimensional(sample: ArrayLike | Cells) -> Cells:
     if not isinstance(sample, Cells):
         array = np.asarray(sample, dtype=np.float64)
-        sample = points(array[:, None] if array.ndim == 1 else array)
+        sample = make_point_cells(array[:, None] if array.ndim == 1 else array)
     if sample.n_features != 1 or not np.isfinite(sample.means).all():
         raise SettingsError(f"sample: finite values of one feature; got {sample.n_features} features. Take one.")
     return sample
 
 
 def _colours(model: MixtureModel) -> list[tuple[int, ...]]:
-    return [tuple(int(part) for part in colour) for colour in class_colours(model.n_components)]
+    return [tuple(int(part) for part in colour) for colour in pick_class_colors(model.n_components)]
 
 
 def ticks(low: float, high: float, n: int = 8) -> Floats:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from segment.core.georeference import NOWHERE, Georeference
-from segment.output.result_mark import MARK, marked
+from segment.output.result_mark import MARK, mark_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
         image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1, **marked(".png"), **hidden)
+    image.save(buffer, "PNG", compress_level=1, **mark_result(".png"), **hidden)
     return buffer.getvalue()
 
 
@@ -53,7 +53,7 @@ def shares_as_png(values: NDArray[np.floating]) -> bytes:
 
     buffer = io.BytesIO()
     image = PilImage.fromarray(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16))
-    image.save(buffer, "PNG", compress_level=1, **marked(".png"))
+    image.save(buffer, "PNG", compress_level=1, **mark_result(".png"))
     return buffer.getvalue()
 
 

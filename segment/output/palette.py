@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["INK", "class_colours", "ramp_colours"]
+__all__ = ["INK", "pick_class_colors", "pick_ramp_colors"]
 
 Picture = NDArray[np.uint8]
 
@@ -27,7 +27,7 @@ _COLOURS = (
 _ENDS = (10, 245)  # of a ramp of 256 colours: neither black nor white
 
 
-def class_colours(n_classes: int) -> Picture:
+def pick_class_colors(n_classes: int) -> Picture:
     """A distinct colour for each class: RGB, shape (n_classes, 3). Class 1 has the same colour in every image."""
     colours = list(_COLOURS[:n_classes])
     turn = 0
@@ -40,7 +40,7 @@ def class_colours(n_classes: int) -> Picture:
     return np.array(colours, dtype=np.uint8).reshape(n_classes, 3)
 
 
-def ramp_colours(name: str, n_classes: int) -> Picture:
+def pick_ramp_colors(name: str, n_classes: int) -> Picture:
     """Colours (n_classes, 3) from dark to light along a ramp: ``viridis``, ``cividis`` or ``grey``."""
     levels = np.rint(np.linspace(*_ENDS, n_classes)).astype(np.uint8)
     if name == "grey" or n_classes == 0:

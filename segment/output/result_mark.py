@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["MARK", "is_marked", "marked"]
+__all__ = ["MARK", "is_marked", "mark_result"]
 
 MARK = "segment (a result)"  # as the software that wrote a PNG or a TIFF, and as the comment of a JPEG
 _TEXT = MARK.encode("ascii")
@@ -16,7 +16,7 @@ _SOFTWARE, _ASCII = 305, 2  # a tag of TIFF and its type
 _MOST_TAGS = 4096
 
 
-def marked(suffix: str) -> dict[str, Any]:
+def mark_result(suffix: str) -> dict[str, Any]:
     """What Pillow is to be given to save a marked ``.png`` or ``.jpg`` file."""
     if suffix == ".jpg":
         return {"comment": _TEXT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.output.palette import class_colours, ramp_colours
+from segment.output.palette import pick_class_colors, pick_ramp_colors
 from segment.output.pictures.layout import Legend, legend
 from segment.output.pictures.maps import anomaly_panel, posterior_panel, uncertainty_panel
 from segment.output.pictures.overlays import contoured, cutout, overlaid
@@ -15,7 +15,8 @@ from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 
 __all__ = [
-    "class_colors",
+    "choose_class_colors",
+    "compute_mean_colors",
     "describe_classes",
     "draw_anomaly_panel",
     "draw_comparison",
@@ -26,22 +27,21 @@ __all__ = [
     "draw_posterior_panel",
     "draw_regions",
     "draw_uncertainty_panel",
-    "mean_colors",
 ]
 
 Picture = NDArray[np.uint8]
 
 
-def class_colors(result: Segmentation) -> Picture:
+def choose_class_colors(result: Segmentation) -> Picture:
     """Choose the color that stands for each class by `config.palette`: RGB, (k, 3)."""
     if result.config.palette == "category":
-        return class_colours(result.n_classes)
+        return pick_class_colors(result.n_classes)
     if result.config.palette == "mean":
-        return mean_colors(result)
-    return ramp_colours(result.config.palette, result.n_classes)
+        return compute_mean_colors(result)
+    return pick_ramp_colors(result.config.palette, result.n_classes)
 
 
-def mean_colors(result: Segmentation) -> Picture:
+def compute_mean_colors(result: Segmentation) -> Picture:
     """Compute the mean color of each class, 8-bit RGB from the image's black to its white: (k, 3)."""
     image = result.image
     middle = (image.black + image.white) / 2  # for a class without pixels

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from segment.core.errors import shown
+from segment.core.errors import printable_path
 
-__all__ = ["short", "to_csv", "to_json", "to_rows"]
+__all__ = ["format_number", "to_csv", "to_json", "to_rows"]
 
 Columns = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ Columns = Mapping[str, Any]
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
-def short(value: float) -> str:
+def format_number(value: float) -> str:
     """A number for people, in four digits or all before the point; "-" for NaN."""
     if math.isnan(value):
         return "-"
@@ -61,7 +61,7 @@ def _plain(column: Any) -> list[Any]:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        text = shown(value, limit=sys.maxsize)
+        text = printable_path(value, limit=sys.maxsize)
         return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
     return "" if _is_nan(value) else value
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import shown
+from segment.core.errors import printable_path
 from segment.core.georeference import NOWHERE, Georeference
 from segment.output.outlines import Outlines, trace_outlines
 from segment.postprocessor.connected_regions import number_regions
@@ -259,4 +259,4 @@ def _hex(colour: NDArray[np.uint8]) -> str:
 
 def _xml(text: str) -> str:
     """Text that may stand in XML: control characters, which may not, are written as escapes."""
-    return html.escape(shown(text, limit=sys.maxsize), quote=False)
+    return html.escape(printable_path(text, limit=sys.maxsize), quote=False)

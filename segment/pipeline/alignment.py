@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from segment.core.errors import ModelError
 from segment.features.color_index import ColourIndex
 from segment.features.pixel_features import collect
-from segment.mixture.fitting import unchanged
+from segment.mixture.fitting import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.label_matching import assignment, distances
 from segment.pipeline.result import Segmentation
-from segment.preprocessor.preprocessor import working_copy
-from segment.segmenter.class_mixture import default_names
+from segment.preprocessor.preprocessor import make_working_copy
+from segment.segmenter.class_mixture import make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["align_classes", "drift_from"]
+__all__ = ["align_classes", "measure_drift"]
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
     nothing = ClassRow(0, 0, 0.0, ())
-    names = (*reference.names, *default_names(top)[reference.n_classes :])[:top]
+    names = (*reference.names, *make_default_names(top)[reference.n_classes :])[:top]
     return replace(
         result,
         label_image=numbers[result.label_image],
@@ -75,13 +75,13 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     )
 
 
-def drift_from(model: ClassModel, result: Segmentation) -> float:
+def measure_drift(model: ClassModel, result: Segmentation) -> float:
     """By how much a model explains an image worse than the images it was fitted to, on average: nats a pixel."""
     if result.class_model is model:
         found = result.fit
     else:
-        seen = working_copy(result.working) if result.config.has_field else result.working
-        found = unchanged(model.mixture, collect(ColourIndex(seen), result.config)[1])
+        seen = make_working_copy(result.working) if result.config.has_field else result.working
+        found = score_as_fit(model.mixture, collect(ColourIndex(seen), result.config)[1])
     return model.training.log_likelihood - float(found.finish.log_likelihoods[-1])
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.core.threads import side_by_side
+from segment.core.threads import run_in_threads
 
-__all__ = ["ClassRow", "class_table"]
+__all__ = ["ClassRow", "tabulate_classes"]
 
 _BLOCK = 2**17  # pixels looked at at once: they stay in the processor's cache
 
@@ -38,7 +38,7 @@ class ClassRow:
     mean: tuple[float, ...]
 
 
-def class_table(label_image: NDArray[np.integer], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
+def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
     """A row for each of the classes 1..n_classes.
 
     Parameters
@@ -63,7 +63,7 @@ def class_table(label_image: NDArray[np.integer], image: Image, n_classes: int) 
                 found.append((i, count, count * np.array(cv2.mean(pixels, mask=mask)[:n_channels])))
         return found
 
-    for found in side_by_side(tally, range(0, len(label_image), high)):
+    for found in run_in_threads(tally, range(0, len(label_image), high)):
         for i, count, total in found:
             counts[i] += count
             sums[i] += total

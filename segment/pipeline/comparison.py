@@ -19,7 +19,7 @@ from segment.features.color_index import ColourIndex
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.model import MixtureModel
-from segment.mixture.ward import ward
+from segment.mixture.ward import build_ward_tree
 from segment.pipeline.label_matching import adjusted_rand_index, contingency, matching
 from segment.pipeline.pipeline import segment_image
 from segment.pipeline.result import Segmentation, load_output
@@ -100,7 +100,7 @@ def compare_image(
     source: ArrayLike | Image | str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Comparison:
     """Segment an image with the mixture, with k-means and with hierarchical clustering.
@@ -123,15 +123,15 @@ def compare_image(
 
     def noted(stage: str) -> None:
         began[stage] = perf_counter()
-        tell(stage)
+        on_stage(stage)
 
-    result = segment_image(source, config, tell=noted, **settings)
+    result = segment_image(source, config, on_stage=noted, **settings)
     seconds = began["cleaning up"] - began["fitting the mixture"]
     index = ColourIndex(result.working)
     cells = collect_cells(result.space, index.parts(), exact=index.is_tabled)
     rivals = []
     for name, centres_of in (("k-means", _k_means_centres), ("hierarchical (Ward)", _ward_centres)):
-        tell(name)
+        on_stage(name)
         rivals.append(_rival(result, index, cells, name, centres_of))
     labels = _classes(result.model, cells, result.groups)
     likelihood = _mean(cells, result.model.score_samples(cells))
@@ -183,7 +183,7 @@ def _ward_centres(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noq
     coarse, n_bins = cells, 1024 if cells.n_features == 1 else 32
     while len(coarse) > _MOST_CELLS:
         coarse, n_bins = coarsen(cells, n_bins), 3 * n_bins // 4
-    labels = ward(coarse, k)
+    labels = build_ward_tree(coarse, k)
     return np.stack([coarse[labels == cluster].centre() for cluster in range(k)])
 
 

@@ -15,17 +15,17 @@ from segment.core.image import Image
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect
-from segment.mixture.cells import Cells, coarsen, merge
-from segment.mixture.fitting import unchanged
+from segment.mixture.cells import Cells, coarsen, concatenate
+from segment.mixture.fitting import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.preparation import preprocess, read_image
-from segment.preprocessor.preprocessor import WORKING, working_copy
+from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import model_classes
 from segment.segmenter.class_model.class_model import ClassModel, Training
 from segment.segmenter.class_model.validation import PREPROCESSING
 
-__all__ = ["Part", "Scale", "collect_part", "common_scale", "fit_parts"]
+__all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
 
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
@@ -37,7 +37,7 @@ _LEAST_KEPT = 2**16  # and of each of many
 
 
 @dataclass(frozen=True)
-class Scale:
+class ValueScale:
     """What the pixel values of an image mean, and whether that is a guess."""
 
     dtype: str
@@ -47,7 +47,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Part:
+class ImagePart:
     """What one training image is for the fit.
 
     Attributes
@@ -64,10 +64,10 @@ class Part:
     cells: Cells
     copy: Image | None
     space: FeatureSpace
-    scale: Scale
+    scale: ValueScale
     n_bins: int
 
-    def is_misread(self, scale: Scale) -> bool:
+    def is_misread(self, scale: ValueScale) -> bool:
         """Whether the image is to be read again, on the scale that it shares with others."""
         return self.scale.is_guess and self.scale.dtype == scale.dtype and self.scale != scale
 
@@ -78,9 +78,9 @@ def collect_part(
     config: SegmentConfig,
     number: int = 0,
     n_images: int = 1,
-    scale: Scale | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Part:
+    scale: ValueScale | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> ImagePart:
     """Read a training image and count its colours.
 
     Parameters
@@ -94,25 +94,25 @@ def collect_part(
         How its values are to be read.
     tell : callable
     """
-    tell("reading")
+    on_stage("reading")
     image = read_image(source, config)
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     working = preprocess(image, config)
-    tell("counting colours")
-    space, cells = collect(ColourIndex(working_copy(working) if config.has_field else working), config)
+    on_stage("counting colours")
+    space, cells = collect(ColourIndex(make_working_copy(working) if config.has_field else working), config)
     n_bins, bins = 0, 2 * _FINE_BINS
     while n_images > 1 and len(cells) > _MANY // n_images and bins > 2:
         n_bins = bins = bins // 2
         cells = coarsen(cells, bins)
-    own = Scale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
+    own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
     asked = config.has_field or config.k == "auto" or config.prior == "conjugate"
     wanted = asked and number % -(-n_images // _COPIES) == 0
-    kept = min(WORKING, max(_KEPT // min(n_images, _COPIES), _LEAST_KEPT))
-    return Part(cells, working_copy(working, kept) if wanted else None, space, own, n_bins)
+    kept = min(WORKING_PIXELS, max(_KEPT // min(n_images, _COPIES), _LEAST_KEPT))
+    return ImagePart(cells, make_working_copy(working, kept) if wanted else None, space, own, n_bins)
 
 
-def common_scale(scales: Sequence[Scale]) -> Scale:
+def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
     """The scale of the first image, widened to those of its kind if they are guesses."""
     first = scales[0]
     alike = [scale for scale in scales if scale.is_guess and scale.dtype == first.dtype]
@@ -122,7 +122,7 @@ def common_scale(scales: Sequence[Scale]) -> Scale:
 
 
 def fit_parts(
-    parts: Sequence[Part], names: Sequence[str], scale: Scale, config: SegmentConfig
+    parts: Sequence[ImagePart], names: Sequence[str], scale: ValueScale, config: SegmentConfig
 ) -> tuple[ClassModel, Selection]:
     """Fit one set of classes to all training images; with how many there are and why.
 
@@ -146,7 +146,7 @@ def fit_parts(
         _refuse_other(part.space, first, name)
     cells = [part.cells for part in parts]
     copies = [part.copy for part in parts if part.copy is not None]
-    found = model_classes(merge(*cells), first, copies, config)
+    found = model_classes(concatenate(*cells), first, copies, config)
     if found.mixture.n_components == 0:
         raise ModelError(f"{names[0]}: a model needs valid pixels; got none. Name another image.")
     notes = _notes(parts)
@@ -173,7 +173,7 @@ def _refuse_other(space: FeatureSpace, first: FeatureSpace, what: str) -> None:
         )
 
 
-def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
+def _notes(parts: Sequence[ImagePart]) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     bins = [part.n_bins for part in parts if part.n_bins]
     if bins:
@@ -185,7 +185,7 @@ def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
 
 def _training(mixture: MixtureModel, parts: list[Cells], log_likelihood: float, notes: tuple[str, ...]) -> Training:
     filled = [part for part in parts if len(part)]
-    each = [float(unchanged(mixture, part).finish.log_likelihoods[-1]) for part in filled]
+    each = [float(score_as_fit(mixture, part).finish.log_likelihoods[-1]) for part in filled]
     lowest = min(each) if len(each) > 1 else log_likelihood
     pixels = round(sum(part.total_weight for part in parts))
     return Training(len(parts), pixels, log_likelihood, lowest, notes)

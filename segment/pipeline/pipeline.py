@@ -14,15 +14,15 @@ from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColourIndex
 from segment.loader.loader import Loaded
-from segment.mixture.rejection import is_rejected, rejection_threshold
-from segment.pipeline.class_table import ClassRow, class_table
+from segment.mixture.rejection import find_rejection_threshold, is_rejected
+from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.provenance import Origin, Stopwatch
 from segment.pipeline.result import Segmentation
-from segment.pipeline.result_warnings import remarks, taken_away
+from segment.pipeline.result_warnings import collect_result_warnings, find_labels_lost_in_cleanup
 from segment.postprocessor.postprocessor import Cleaned, postprocess
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_fitting import Modelled, model_classes
-from segment.segmenter.class_mixture import label_cells, precedence
+from segment.segmenter.class_fitting import FittedClasses, model_classes
+from segment.segmenter.class_mixture import label_cells, rank_classes
 from segment.segmenter.class_model.class_model import ClassModel, Training
 from segment.segmenter.class_model.validation import PREPROCESSING
 from segment.segmenter.field.field_labels import CoherentLabels
@@ -40,7 +40,7 @@ def segment_image(
     config: SegmentConfig | None = None,
     *,
     start: ClassModel | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Segmentation:
     """Segment an image into k classes of colour.
@@ -72,17 +72,17 @@ def segment_image(
         If a setting is unknown or out of its range.
     """
     config = _configured(config, settings, start)
-    tell = Stopwatch(tell, source.begin if isinstance(source, Loaded) else None)
-    tell("reading")
+    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, Loaded) else None)
+    on_stage("reading")
     image = read_image(source, config)
     if start is not None:
         image = start.rescaled(image)
-    ready = prepare(image, config, tell)
+    ready = prepare(image, config, on_stage)
     if start is not None:
         start.refuse_other(ready.space, name_of(source))
     if config.coherence == "region":
-        ready = _divided(ready, config, tell)
-    tell("fitting the mixture")
+        ready = _divided(ready, config, on_stage)
+    on_stage("fitting the mixture")
     found = model_classes(ready.cells, ready.space, [ready.copy], config, start, ready.whole)
     class_model = ClassModel(
         mixture=found.mixture,
@@ -96,40 +96,44 @@ def segment_image(
         preprocessing={name: getattr(config, name) for name in PREPROCESSING},
         training=Training(1, round(ready.cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
-    result = finish(ready, class_model, found, config, tell)
-    return replace(result, origin=Origin(name_of(source), _command(source, start), tell.seconds))
+    result = finish(ready, class_model, found, config, on_stage)
+    return replace(result, origin=Origin(name_of(source), _command(source, start), on_stage.seconds))
 
 
-def _divided(ready: Prepared, config: SegmentConfig, tell: Callable[[str], None]) -> Prepared:
+def _divided(ready: Prepared, config: SegmentConfig, on_stage: Callable[[str], None]) -> Prepared:
     """The same image with its regions as the cells."""
     from segment.segmenter.regions.region_classes import WholeRegions
 
     smoothness = config.smoothness if config.spatial == "field" else 0.0
     of = ready.working, ready.index, ready.space
-    whole = WholeRegions.of(*of, smoothness=smoothness, seed=config.seed, tell=tell)
+    whole = WholeRegions.of(*of, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
     return replace(ready, cells=whole.cells, whole=whole)
 
 
 def finish(
-    ready: Prepared, class_model: ClassModel, found: Modelled, config: SegmentConfig, tell: Callable[[str], None]
+    ready: Prepared,
+    class_model: ClassModel,
+    found: FittedClasses,
+    config: SegmentConfig,
+    on_stage: Callable[[str], None],
 ) -> Segmentation:
     """The stages that follow once there are classes: labels, clean-up, statistics."""
-    tell("labelling pixels")
+    on_stage("labelling pixels")
     raw = _labelled(ready, found, config)
     valid = ready.working.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and len(ready.cells) else 0.0
     cleaned = Cleaned(raw, 0.0)
     if ready.whole is None:
-        tell("cleaning up")
+        on_stage("cleaning up")
         cleaned = postprocess(
             raw,
             radius=config.smooth_radius,
             min_region=config.min_region,
             max_hole=config.max_hole,
-            precedence=precedence(found.mixture, found.groups),
+            precedence=rank_classes(found.mixture, found.groups),
         )
     labels = enlarge(cleaned.label_image, ready.image)
-    classes = class_table(labels, ready.image, len(found.names))
+    classes = tabulate_classes(labels, ready.image, len(found.names))
     said = _remarks(found, classes, raw, rejected, ready.working, config)
     return Segmentation(
         image=ready.image,
@@ -150,13 +154,13 @@ def finish(
     )
 
 
-def _labelled(ready: Prepared, found: Modelled, config: SegmentConfig) -> NDArray[np.uint8]:
+def _labelled(ready: Prepared, found: FittedClasses, config: SegmentConfig) -> NDArray[np.uint8]:
     """The labels of the working image before any clean-up."""
     index, cells, space = ready.index, ready.cells, ready.space
     if ready.copy is not ready.working and config.reject:  # its share is one of all pixels
         index = ColourIndex(ready.working)
         cells = collect(index, config)[1]
-    least = rejection_threshold(found.mixture, cells, config.reject)
+    least = find_rejection_threshold(found.mixture, cells, config.reject)
     if ready.whole is not None:
         return ready.whole.paint(ready.whole.labels(found.mixture, found.groups, least=least))
     if not config.has_field:
@@ -170,7 +174,7 @@ def _labelled(ready: Prepared, found: Modelled, config: SegmentConfig) -> NDArra
 
 
 def _remarks(
-    found: Modelled,
+    found: FittedClasses,
     classes: tuple[ClassRow, ...],
     raw: NDArray[np.uint8],
     rejected: float,
@@ -183,7 +187,9 @@ def _remarks(
     if any(row.pixels == 0 for row in told):  # a copy that they were fitted to may have more colours, between others
         n_colours = len(collect(ColourIndex(working), config)[1])
         few = n_colours if n_colours < len(told) else 0
-    return remarks(told, config, rejected=rejected, taken=taken_away(raw, told), n_colours=few)
+    return collect_result_warnings(
+        told, config, rejected=rejected, taken=find_labels_lost_in_cleanup(raw, told), n_colours=few
+    )
 
 
 def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import shown
+from segment.core.errors import printable_path
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.loader.loader import Loaded, load_image, load_stream
 from segment.mixture.cells import Cells
-from segment.preprocessor.preprocessor import denoise, shrink, to_greyscale, working_copy
+from segment.preprocessor.preprocessor import denoise, make_working_copy, shrink, to_grayscale
 
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import WholeRegions
@@ -59,19 +59,19 @@ class Prepared:
     whole: WholeRegions | None = None
 
 
-def prepare(image: Image, config: SegmentConfig, tell: Callable[[str], None]) -> Prepared:
+def prepare(image: Image, config: SegmentConfig, on_stage: Callable[[str], None]) -> Prepared:
     """Bring an image to where classes can be fitted to it."""
-    tell("preprocessing")
+    on_stage("preprocessing")
     working = preprocess(image, config)
-    tell("counting colours")
-    copy = working_copy(working) if config.has_field else working
+    on_stage("counting colours")
+    copy = make_working_copy(working) if config.has_field else working
     index = ColourIndex(copy)
     return Prepared(image, working, copy, index, *collect(index, config))
 
 
 def name_of(source: object) -> str:
     """What messages call an image."""
-    return shown(source) if isinstance(source, (str, PathLike)) else "image"
+    return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
 
 
 def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], config: SegmentConfig) -> Image:
@@ -91,7 +91,7 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     """The image that is segmented: of the size, the colours and the smoothness asked for."""
     image = shrink(image, max_size=config.max_size)
     if config.greyscale:
-        image = to_greyscale(image)
+        image = to_grayscale(image)
     return _within_scale(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
 

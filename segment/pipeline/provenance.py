@@ -40,8 +40,8 @@ class Stopwatch:
         When the first stage began, by :func:`time.perf_counter`, if that was before it is named here.
     """
 
-    def __init__(self, tell: Callable[[str], None], begin: float | None = None) -> None:
-        self._tell = tell
+    def __init__(self, on_stage: Callable[[str], None], begin: float | None = None) -> None:
+        self._tell = on_stage
         self._begin = begin
         self._begun: list[tuple[str, float]] = []
 

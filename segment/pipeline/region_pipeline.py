@@ -17,7 +17,7 @@ from segment.core.image import Image
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.result import load_output
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.regions.region_finding import hierarchy_of
+from segment.segmenter.regions.region_finding import build_region_hierarchy
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
 __all__ = ["RegionSegmentation", "segment_regions"]
@@ -95,7 +95,7 @@ def segment_regions(
     source: ArrayLike | Image | BinaryIO | str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RegionSegmentation:
     """Divide an image into connected regions.
@@ -115,11 +115,11 @@ def segment_regions(
     config = SegmentConfig.either(config, settings, regions="auto")
     if config.regions == 0:
         raise SettingsError("regions (--regions): a number of at least 1 or auto; got 0.")
-    tell("reading")
+    on_stage("reading")
     image = read_image(source, config)
-    tell("preprocessing")
+    on_stage("preprocessing")
     working = preprocess(image, config)
-    hierarchy = hierarchy_of(working, seed=config.seed, tell=tell)
+    hierarchy = build_region_hierarchy(working, seed=config.seed, on_stage=on_stage)
     labels, warnings = _divided(hierarchy, config.regions)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)
 

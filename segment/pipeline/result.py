@@ -25,7 +25,7 @@ from segment.mixture.selection import Selection
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.provenance import Origin
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import class_posteriors, entropy
+from segment.segmenter.class_mixture import compute_class_posteriors, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.field.field_labels import coherent_posteriors
 
@@ -160,7 +160,7 @@ class Segmentation:
 
         (H, W), float32; NaN where there is no label.
         """
-        return self._posterior_map(lambda posteriors, _: entropy(posteriors), float("nan"))
+        return self._posterior_map(lambda posteriors, _: compute_entropy(posteriors), float("nan"))
 
     def confidence(self) -> NDArray[np.float32]:
         """Probability of each pixel's own class by :meth:`posteriors`: (H, W), float32; NaN where there is no label.
@@ -194,7 +194,9 @@ class Segmentation:
             smoothness = self.config.smoothness
             return coherent_posteriors(self.model, self.groups, self.space, self.working, smoothness=smoothness)
         return ColourIndex(self.working).gatherer(
-            lambda colours: class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(np.float32)
+            lambda colours: compute_class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(
+                np.float32
+            )
         )
 
     def log_likelihood(self) -> NDArray[np.float32]:

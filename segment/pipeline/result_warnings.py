@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.pipeline.class_table import ClassRow
 
-__all__ = ["remarks", "taken_away"]
+__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup"]
 
 
-def taken_away(before: NDArray[np.integer], classes: Sequence[ClassRow]) -> tuple[int, ...]:
+def find_labels_lost_in_cleanup(before: NDArray[np.integer], classes: Sequence[ClassRow]) -> tuple[int, ...]:
     """The labels of a label image before its clean-up that none of its pixels has after it."""
     return tuple(row.label for row in classes if row.pixels == 0 and np.any(before == row.label))
 
 
-def remarks(
+def collect_result_warnings(
     classes: Sequence[ClassRow], config: SegmentConfig, *, rejected: float, taken: Sequence[int], n_colours: int = 0
 ) -> tuple[str, ...]:
     """What is to be said of the classes, a sentence each: which are empty, by what, and what would fill them.

@@ -10,18 +10,18 @@ from typing import Any, BinaryIO
 
 from numpy.typing import ArrayLike
 
-from segment.config.config import SegmentConfig, settings
+from segment.config.config import SegmentConfig, list_settings
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.loader.loader import Loaded
-from segment.mixture.fitting import unchanged
+from segment.mixture.fitting import score_as_fit
 from segment.mixture.selection import Selection
-from segment.pipeline.multi_image_fit import collect_part, common_scale, fit_parts
+from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import finish
 from segment.pipeline.preparation import name_of, prepare, read_image
 from segment.pipeline.provenance import Origin, Stopwatch
 from segment.pipeline.result import Segmentation
-from segment.segmenter.class_fitting import Modelled
+from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.validation import PREPROCESSING
 
@@ -36,7 +36,7 @@ def fit_classes(
     sources: Iterable[Source],
     config: SegmentConfig | None = None,
     *,
-    tell: Callable[[Any, str], None] = lambda _source, _stage: None,
+    on_stage: Callable[[Any, str], None] = lambda _source, _stage: None,
     **given: Any,
 ) -> ClassModel:
     """Fit one set of classes to one or many images.
@@ -64,23 +64,23 @@ def fit_classes(
     SettingsError
         If a setting is unknown or out of its range.
     """
-    return fit_and_select(sources, SegmentConfig.either(config, given), tell=tell)[0]
+    return fit_and_select(sources, SegmentConfig.either(config, given), on_stage=on_stage)[0]
 
 
 def fit_and_select(
-    sources: Iterable[Source], config: SegmentConfig, *, tell: Callable[[Any, str], None]
+    sources: Iterable[Source], config: SegmentConfig, *, on_stage: Callable[[Any, str], None]
 ) -> tuple[ClassModel, Selection]:
     """The model of :func:`fit_classes`, and how many classes it has and why."""
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
     gather = partial(collect_part, config=config, n_images=len(several))
-    parts = [gather(source, number=i, tell=partial(tell, source)) for i, source in enumerate(several)]
-    scale = common_scale([part.scale for part in parts])
+    parts = [gather(source, number=i, on_stage=partial(on_stage, source)) for i, source in enumerate(several)]
+    scale = find_common_scale([part.scale for part in parts])
     for i, source in enumerate(several):
         if parts[i].is_misread(scale):
-            parts[i] = gather(source, number=i, scale=scale, tell=partial(tell, source))
-    tell("", "fitting the mixture")
+            parts[i] = gather(source, number=i, scale=scale, on_stage=partial(on_stage, source))
+    on_stage("", "fitting the mixture")
     return fit_parts(parts, [name_of(source) for source in several], scale, config)
 
 
@@ -89,7 +89,7 @@ def apply_classes(
     source: Source,
     config: SegmentConfig | None = None,
     *,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     **given: Any,
 ) -> Segmentation:
     """Find the classes of a model in another image: the same numbers, names and colours.
@@ -122,20 +122,20 @@ def apply_classes(
         If a setting is unknown, out of its range, or one of the fit.
     """
     config = _for_model(model, config, given)
-    tell = Stopwatch(tell, source.begin if isinstance(source, Loaded) else None)
-    tell("reading")
+    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, Loaded) else None)
+    on_stage("reading")
     image = model.rescaled(read_image(source, config))
-    ready = prepare(image, config, tell)
+    ready = prepare(image, config, on_stage)
     model.refuse_other(ready.space, name_of(source))
-    fit = unchanged(model.mixture, ready.cells)
+    fit = score_as_fit(model.mixture, ready.cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
     warnings = model.drift(log_likelihood) if len(ready.cells) else ("no pixel is valid",)
     selection = Selection.given(model.n_classes, model.mixture.n_components)
-    found = Modelled(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
-    result = finish(ready, model, found, config, tell)
+    found = FittedClasses(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
+    result = finish(ready, model, found, config, on_stage)
     is_file = isinstance(source, (str, PathLike)) and bool(model.file)
     command = ("apply", model.file, name_of(source)) if is_file else ()
-    return replace(result, origin=Origin(name_of(source), command, tell.seconds))
+    return replace(result, origin=Origin(name_of(source), command, on_stage.seconds))
 
 
 def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
@@ -143,7 +143,7 @@ def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str,
     if config is not None:
         own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
         return replace(SegmentConfig.either(config, given), **own)
-    for setting in settings():
+    for setting in list_settings():
         if setting.name in given and setting.group in _OF_THE_FIT:
             raise SettingsError(f"{setting.name} ({setting.option}): the model has its own. Leave it out.")
     return SegmentConfig.of(**{**model.settings, **given})

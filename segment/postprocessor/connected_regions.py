@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RegionGraph", "Runs", "components", "find_regions", "number_regions"]
+__all__ = ["RegionGraph", "Runs", "find_connected_components", "find_regions", "number_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
@@ -56,7 +56,7 @@ class RegionGraph:
     def relabelled(self, label: Labels) -> RegionGraph:
         """The graph after regions got new labels: neighbours with the same label are one region."""
         same = label[self.low] == label[self.high]
-        region, count = components(label.size, self.low[same], self.high[same])
+        region, count = find_connected_components(label.size, self.low[same], self.high[same])
         merged = np.zeros(count, label.dtype)
         merged[region] = label
         area = np.bincount(region, self.area, count).astype(np.intp)
@@ -100,7 +100,7 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
     above = np.cumsum(flat[pieces], dtype=np.intp) - 1
     below = np.cumsum(flat[pieces + width], dtype=np.intp) + (np.count_nonzero(starts[0]) - 1)
     same = label[above] == label[below]
-    region, count = components(start.size, above[same], below[same])
+    region, count = find_connected_components(start.size, above[same], below[same])
     at_left = start % width == 0
     at_right = np.append(at_left[1:], True)
     beside = np.flatnonzero(~at_right)
@@ -121,7 +121,7 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
     return Runs((height, width), length, region), RegionGraph(node_label, area, exposed, *borders, np.arange(count))
 
 
-def components(count: int, first: Ids, second: Ids) -> tuple[Ids, int]:
+def find_connected_components(count: int, first: Ids, second: Ids) -> tuple[Ids, int]:
     """Number the sets of nodes 0..count-1 that the pairs first-second join: (number of each node, how many sets)."""
     root = np.arange(count)
     while first.size:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
-from segment.core.threads import side_by_side
-from segment.postprocessor.connected_regions import RegionGraph, components, find_regions
+from segment.core.threads import run_in_threads
+from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 from segment.postprocessor.morphology import smooth_block, spread
 
 __all__ = ["Cleaned", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
@@ -131,7 +131,7 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
         for whole, part in zip((decided, undecided), smooth_block(block, classes, widths, steps=_STEPS), strict=True):
             whole[tile] = part[inner]
 
-    side_by_side(smooth, itertools.product(range(0, height, side), range(0, width, side)))
+    run_in_threads(smooth, itertools.product(range(0, height, side), range(0, width, side)))
     spread(decided, undecided, height + width)
     result: Labels = decided[1:-1, 1:-1].astype(label_image.dtype)
     np.copyto(result, label_image, where=undecided[1:-1, 1:-1])
@@ -225,7 +225,7 @@ def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
         for around in np.unique(label[target]).tolist():
             inside = fits & (label != around)
             within = inside[source] & inside[target]
-            hole, holes = components(count, source[within], target[within])
+            hole, holes = find_connected_components(count, source[within], target[within])
             size = np.bincount(hole, area * inside, holes).astype(np.intp)
             rim = inside[source] & ~inside[target]
             closed = label[target] == around

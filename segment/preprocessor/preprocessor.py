@@ -18,15 +18,15 @@ from segment.core.opencv import load_cv2
 
 __all__ = [
     "DENOISERS",
-    "WORKING",
+    "WORKING_PIXELS",
+    "compute_shrunk_shape",
+    "compute_working_shape",
     "denoise",
     "enlarge",
-    "filled",
+    "fill_invalid",
+    "make_working_copy",
     "shrink",
-    "shrunk_shape",
-    "to_greyscale",
-    "working_copy",
-    "working_shape",
+    "to_grayscale",
 ]
 
 
@@ -44,15 +44,15 @@ def shrink(image: Image, *, max_size: int) -> Image:
         raise SettingsError(f"max_size: zero or more pixels; got {max_size}.")
     if max_size == 0 or max(image.height, image.width) <= max_size:
         return image
-    shape = shrunk_shape(image.height, image.width, max_size)
-    pixels = _averaged(filled(image), shape)
+    shape = compute_shrunk_shape(image.height, image.width, max_size)
+    pixels = _averaged(fill_invalid(image), shape)
     if image.valid.all():
         return _with(image, pixels, np.ones(shape, dtype=bool))
     share = _averaged(image.valid.view(np.uint8) * np.uint8(255), shape)
     return _with(image, pixels, share >= 128)
 
 
-def shrunk_shape(height: int, width: int, max_size: int) -> tuple[int, int]:
+def compute_shrunk_shape(height: int, width: int, max_size: int) -> tuple[int, int]:
     """Height and width, in pixels, of an image whose longer side is shrunk to `max_size` pixels."""
     longer = max(height, width)
     return max(1, round(height * max_size / longer)), max(1, round(width * max_size / longer))
@@ -71,7 +71,7 @@ def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[A
     return large  # type: ignore[no-any-return]
 
 
-def to_greyscale(image: Image) -> Image:
+def to_grayscale(image: Image) -> Image:
     """The luma of an image (ITU-R BT.709), in the same dtype and scale. A grey image stays as it is."""
     if image.is_grey:
         return image
@@ -101,7 +101,7 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     if method == "none" or length < 1 / 3:
         return image
     filters = {"gaussian": _gaussian, "median": _median, "bilateral": _bilateral}
-    filtered = filters[method](filled(image), length, image.white - image.black)
+    filtered = filters[method](fill_invalid(image), length, image.white - image.black)
     return _with(image, filtered, image.valid)
 
 
@@ -153,7 +153,7 @@ def _bilateral(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDAr
     return (filtered if pixels.dtype.kind == "f" else np.rint(filtered)).astype(pixels.dtype)  # type: ignore[no-any-return]
 
 
-def filled(image: Image) -> NDArray[np.generic]:
+def fill_invalid(image: Image) -> NDArray[np.generic]:
     """The pixels, with the nearest valid value where they are not valid."""
     if image.valid.all() or not image.valid.any():
         return image.pixels
@@ -175,19 +175,19 @@ def _with(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -
     return replace(image, pixels=np.ascontiguousarray(pixels), valid=valid)
 
 
-WORKING = 2**19  # pixels of the copy that is labelled
+WORKING_PIXELS = 2**19  # pixels of the copy that is labelled
 
 
-def working_copy(image: Image, pixels: int = WORKING) -> Image:
+def make_working_copy(image: Image, pixels: int = WORKING_PIXELS) -> Image:
     """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours.
 
     An image whose valid pixels are so scattered that most would be lost is its own copy.
     """
-    copy = shrink(image, max_size=max(working_shape(image.height, image.width, pixels)))
+    copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, pixels)))
     return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
 
 
-def working_shape(height: int, width: int, pixels: int = WORKING) -> tuple[int, int]:
+def compute_working_shape(height: int, width: int, pixels: int = WORKING_PIXELS) -> tuple[int, int]:
     """Height and width of the working copy of an image of so many pixels."""
     longer, area = max(height, width), height * width
-    return shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))
+    return compute_shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))

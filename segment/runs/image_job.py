@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import OutputError, SegmentError, shown
+from segment.core.errors import OutputError, SegmentError, printable_path
 from segment.runs.job import Job
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run_job(
     model: ClassModel | None = None,
     adapt: bool = False,
     like: ClassModel | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
     """Segment one image and write the results.
@@ -52,23 +52,23 @@ def run_job(
     A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
     """
     classes = partial(_segmented, model=model, adapt=adapt, like=like)
-    return attempted(job, config, classes if config.regions == 0 else _divided, tell, debug)
+    return attempted(job, config, classes if config.regions == 0 else _divided, on_stage, debug)
 
 
 def compare_job(
-    job: Job, config: SegmentConfig, *, tell: Callable[[str], None] = lambda _: None, debug: bool = False
+    job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None] = lambda _: None, debug: bool = False
 ) -> Outcome:
     """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
-    return attempted(job, config, _compared, tell, debug)
+    return attempted(job, config, _compared, on_stage, debug)
 
 
-def attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str], None], debug: bool) -> Outcome:
+def attempted(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str], None], debug: bool) -> Outcome:
     """Do the work of a job; what goes wrong is its outcome, or with `debug` is raised."""
     begin = time.perf_counter()
     try:
         for path in () if config.overwrite or job.pipe_out else job.results(config):
             refuse_existing(path)
-        return replace(work(job, config, tell), seconds=time.perf_counter() - begin)
+        return replace(work(job, config, on_stage), seconds=time.perf_counter() - begin)
     except Exception as error:
         if debug:
             raise
@@ -79,27 +79,27 @@ def attempted(job: Job, config: SegmentConfig, work: Work, tell: Callable[[str],
 def _segmented(
     job: Job,
     config: SegmentConfig,
-    tell: Callable[[str], None],
+    on_stage: Callable[[str], None],
     *,
     model: ClassModel | None,
     adapt: bool,
     like: ClassModel | None,
 ) -> Outcome:
-    source = _source(job, config, tell)
+    source = _source(job, config, on_stage)
     if model is None or adapt:
         from segment.pipeline.pipeline import segment_image
 
-        result = segment_image(source, config, start=model, tell=tell)
+        result = segment_image(source, config, start=model, on_stage=on_stage)
     else:
         from segment.pipeline.shared_classes import apply_classes
 
-        result = apply_classes(model, source, config, tell=tell)
+        result = apply_classes(model, source, config, on_stage=on_stage)
     if like is not None:
         from segment.pipeline.alignment import align_classes
 
         result = align_classes(result, like)
     shared = like or (None if adapt else model)
-    tell("writing")
+    on_stage("writing")
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
     colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
     rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
@@ -117,13 +117,13 @@ def _segmented(
     )
 
 
-def _source(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Loaded | BinaryIO:
+def _source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Loaded | BinaryIO:
     """What to segment: the file, read while another thread loads what works on it, or the pipe."""
     if job.pipe_in is not None:
         return job.pipe_in
     from segment.loader.loader import Loaded, load_image
 
-    tell("reading")
+    on_stage("reading")
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_load_stages, config)  # what cannot be loaded is said by the stage that needs it
@@ -146,9 +146,9 @@ def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
     """How far the image is from what the classes that it shares come from; None where they are its own."""
     if shared is None:
         return None
-    from segment.pipeline.alignment import drift_from
+    from segment.pipeline.alignment import measure_drift
 
-    return drift_from(shared, result)
+    return measure_drift(shared, result)
 
 
 def _about(result: Segmentation) -> dict[str, Any]:
@@ -157,26 +157,26 @@ def _about(result: Segmentation) -> dict[str, Any]:
         return {}
     import numpy as np
 
-    from segment.output.report.index import thumbnail_url
+    from segment.output.report.index import make_thumbnail_url
 
-    return {"uncertainty": float(np.nanmean(result.uncertainty())), "thumbnail": thumbnail_url(result)}
+    return {"uncertainty": float(np.nanmean(result.uncertainty())), "thumbnail": make_thumbnail_url(result)}
 
 
-def _divided(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
-    source = _source(job, config, tell)
+def _divided(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    source = _source(job, config, on_stage)
     from segment.pipeline.region_pipeline import segment_regions
 
-    found = segment_regions(source, config, tell=tell)
-    tell("writing")
+    found = segment_regions(source, config, on_stage=on_stage)
+    on_stage("writing")
     paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
     return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
 
 
-def _compared(job: Job, config: SegmentConfig, tell: Callable[[str], None]) -> Outcome:
+def _compared(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
     from segment.pipeline.comparison import compare_image
 
-    found = compare_image(job.source, config, tell=tell)
-    tell("writing")
+    found = compare_image(job.source, config, on_stage=on_stage)
+    on_stage("writing")
     paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
     choice = _choice(found.result)
@@ -191,10 +191,10 @@ def _is_stuck(error: Exception) -> bool:
 def _explained(error: Exception, job: Job) -> str:
     """One line for a failure, expected or not, that names the image."""
     if _is_stuck(error):
-        return f"{shown(job.source)}: has no results; {error}"
+        return f"{printable_path(job.source)}: has no results; {error}"
     if isinstance(error, SegmentError):
         return str(error)
     if isinstance(error, MemoryError):
-        return f"{shown(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
+        return f"{printable_path(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
     detail = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{shown(job.source)}: {detail}. This is a fault of segment; --debug shows where."
+    return f"{printable_path(job.source)}: {detail}. This is a fault of segment; --debug shows where."

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.config.products import plan_files
-from segment.core.errors import SettingsError, shown
+from segment.core.errors import SettingsError, printable_path
 
 __all__ = ["Job", "plan"]
 
@@ -111,12 +111,12 @@ def plan(
             other = owners.setdefault(place, job.source)
             if other != job.source:
                 raise SettingsError(
-                    f"{shown(job.source)}: would share its results with {shown(other)}. "
+                    f"{printable_path(job.source)}: would share its results with {printable_path(other)}. "
                     "Rename one, or segment them into different folders with -o."
                 )
             if place in inputs:
                 raise SettingsError(
-                    f"{shown(path)}: is an input, and a result of {shown(job.source)} would replace it. "
+                    f"{printable_path(path)}: is an input, and a result of {printable_path(job.source)} would replace it. "
                     "Give another folder with -o."
                 )
     return jobs

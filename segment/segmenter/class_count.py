@@ -13,9 +13,9 @@ from segment.core.image import Image
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
-from segment.mixture.cells import Cells, merge
+from segment.mixture.cells import Cells, concatenate
 from segment.mixture.model import MixtureModel
-from segment.mixture.selection import Selection, choose_n_components, residuals
+from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
 
 __all__ = ["choose_classes", "contrast", "correlation_area", "effective_size", "interior"]
@@ -57,7 +57,7 @@ def choose_classes(
         As for :func:`segment.mixture.selection.choose_n_components`.
     """
     copies = [_copy(image) for image in images]
-    found = merge(*(_evidence(space, copy) for copy in copies))
+    found = concatenate(*(_evidence(space, copy) for copy in copies))
     if len(found) == 0:  # the valid pixels are so scattered that none is left in a smaller copy
         found = cells
     return choose_n_components(
@@ -92,7 +92,7 @@ def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -
     The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
     the dependence of these distances that counts.
     """
-    left = residuals(model, space.cells(ColourIndex(copy).pixels))
+    left = compute_residuals(model, space.cells(ColourIndex(copy).pixels))
     distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
     return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError, counted
+from segment.core.errors import SettingsError, pluralize
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
-from segment.mixture.fitting import MixtureFit, fit_mixture, unchanged
+from segment.mixture.fitting import MixtureFit, fit_mixture, score_as_fit
 from segment.mixture.initialization import Levels
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
-from segment.segmenter.class_mixture import default_names, fold_classes, name_classes, order_classes
+from segment.segmenter.class_mixture import fold_classes, make_default_names, name_classes, order_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.field.field_fit import coherent_mixture
 from segment.segmenter.shrinkage import USUAL, choose_shrinkage
@@ -28,7 +28,7 @@ from segment.segmenter.shrinkage import USUAL, choose_shrinkage
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import WholeRegions
 
-__all__ = ["Modelled", "model_classes"]
+__all__ = ["FittedClasses", "model_classes"]
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ _CLEAN_UP = {"radius": _USUALLY.smooth_radius, "min_region": _USUALLY.min_region
 
 
 @dataclass(frozen=True)
-class Modelled:
+class FittedClasses:
     """Classes, and how they were found.
 
     Attributes
@@ -76,7 +76,7 @@ def model_classes(
     config: SegmentConfig,
     start: ClassModel | None = None,
     whole: WholeRegions | None = None,
-) -> Modelled:
+) -> FittedClasses:
     """Fit the classes that the configuration asks for.
 
     Parameters
@@ -104,12 +104,12 @@ def model_classes(
 
 def _fitted(
     cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, whole: WholeRegions | None
-) -> Modelled:
+) -> FittedClasses:
     selection, unmet = _select(cells, space, images, config)
-    counted = _counted(cells, space, images, config, selection)
+    pluralize = _counted(cells, space, images, config, selection)
     n, levels, shrinkage = selection.n_components, None, _given_shrinkage(config)
     if _is_open(config) and n:
-        levels = Levels.of(counted, n, space.start_metric(counted))
+        levels = Levels.of(pluralize, n, space.start_metric(pluralize))
         shrinkage = choose_shrinkage(
             levels,
             cells,
@@ -122,7 +122,7 @@ def _fitted(
             init=_init(space, config, n),
             seed=config.seed,
         )
-    fit, unfinished = _fit(counted, space, n, config, shrinkage, levels=levels)
+    fit, unfinished = _fit(pluralize, space, n, config, shrinkage, levels=levels)
     groups = group_components(fit.model, cells, selection.chosen)
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
         "lightness": lambda means, _: space.lightness(means),
@@ -131,8 +131,8 @@ def _fitted(
     }
     mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config, whole)
     mixture, groups = order_classes(mixture, groups, keys[config.order])
-    names = default_names(selection.chosen)
-    return Modelled(mixture, groups, selection, fit, names, log_likelihood, unmet + unfinished)
+    names = make_default_names(selection.chosen)
+    return FittedClasses(mixture, groups, selection, fit, names, log_likelihood, unmet + unfinished)
 
 
 def _adapted(
@@ -142,19 +142,19 @@ def _adapted(
     config: SegmentConfig,
     whole: WholeRegions | None,
     start: ClassModel,
-) -> Modelled:
+) -> FittedClasses:
     """The classes of a model, fitted again from where they are."""
     n = start.mixture.n_components
     selection = Selection.given(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer {_units(config)} than the model's {start.n_classes} classes: they stay as they are"
-        fit = unchanged(start.mixture, cells)
+        fit = score_as_fit(start.mixture, cells)
         worth = float(fit.finish.log_likelihoods[-1])
-        return Modelled(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
-    counted = _counted(cells, space, images, config, selection)
-    fit, unfinished = _fit(counted, space, n, config, _given_shrinkage(config), start.mixture)
+        return FittedClasses(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
+    pluralize = _counted(cells, space, images, config, selection)
+    fit, unfinished = _fit(pluralize, space, n, config, _given_shrinkage(config), start.mixture)
     mixture, worth = _coherent(fit, cells, start.groups, space, images, config, whole)
-    return Modelled(mixture, start.groups, selection, fit, start.names, worth, unfinished)
+    return FittedClasses(mixture, start.groups, selection, fit, start.names, worth, unfinished)
 
 
 def _coherent(
@@ -173,7 +173,7 @@ def _coherent(
         else:
             model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
         if model is not fit.model:
-            return model, float(unchanged(model, cells).finish.log_likelihoods[-1])
+            return model, float(score_as_fit(model, cells).finish.log_likelihoods[-1])
     return fit.model, float(fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
 
 
@@ -275,7 +275,7 @@ def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str 
         return config.init
     if len(given) > n_components:
         raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {counted(n_components, 'class')}; got "
+            f"seed_color (--seed-color): at most one for each of {pluralize(n_components, 'class')}; got "
             f"{len(given)}. Raise -k."
         )
     colours = np.array([tuple(bytes.fromhex(colour[1:])) for colour in given], dtype=np.uint8)

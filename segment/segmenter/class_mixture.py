@@ -13,14 +13,14 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 
 __all__ = [
-    "class_posteriors",
-    "default_names",
-    "entropy",
+    "compute_class_posteriors",
+    "compute_entropy",
     "fold_classes",
     "label_cells",
+    "make_default_names",
     "name_classes",
     "order_classes",
-    "precedence",
+    "rank_classes",
 ]
 
 
@@ -55,18 +55,18 @@ def order_classes(
     return model.reordered(order), rank[order]
 
 
-def precedence(model: MixtureModel, groups: Groups) -> list[int]:
+def rank_classes(model: MixtureModel, groups: Groups) -> list[int]:
     """Labels in the order in which classes win ties: the heavier first, whatever their numbers."""
     weights, means = _weights_and_means(model, groups)
     return [int(number) + 1 for number in _ascending(means, -weights)]
 
 
-def class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
+def compute_class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
     """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
     return pool(model.posteriors(cells), groups)
 
 
-def entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
+def compute_entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
     """How unsure the class of each row is: the entropy of its probabilities (n, k) in bits, 0 to log2 k. (n,)."""
     tiny = np.finfo(posteriors.dtype).tiny
     return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, tiny))).sum(axis=1)))
@@ -93,7 +93,7 @@ def label_cells(
     if groups is None or _is_plain(groups):
         labels = (model.predict(cells) + 1).astype(np.uint8)
     else:
-        labels = (class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
+        labels = (compute_class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
     if least > -np.inf:
         labels[is_rejected(model, cells, least)] = 0
     return labels
@@ -120,7 +120,7 @@ def _ascending(means: Floats, keys: Floats) -> NDArray[np.intp]:
 Merges = Sequence[tuple[str, tuple[int, ...]]]
 
 
-def default_names(n_classes: int) -> tuple[str, ...]:
+def make_default_names(n_classes: int) -> tuple[str, ...]:
     """``class 1``, ``class 2`` and so on."""
     return tuple(f"class {label}" for label in range(1, n_classes + 1))
 

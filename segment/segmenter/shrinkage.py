@@ -14,12 +14,12 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.candidates import shrunk_mixtures
+from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.initialization import Levels
 from segment.postprocessor.postprocessor import postprocess
-from segment.preprocessor.preprocessor import working_copy
+from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.field.field_labels import CoherentLabels
 
 __all__ = ["USUAL", "Affinities", "choose_shrinkage", "normalized_cut"]
@@ -79,12 +79,12 @@ def choose_shrinkage(
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _FEWEST:
         return USUAL
     strengths = (USUAL, *_OTHERS)
-    models = shrunk_mixtures(levels, strengths, covariance_type=covariance_type, init=init, seed=seed)
+    models = fit_shrunk_mixtures(levels, strengths, covariance_type=covariance_type, init=init, seed=seed)
     groups = [group_components(model, cells, n_classes) for model in models]
     some = images[:: math.ceil(len(images) / _MOST_IMAGES)]
     cuts = np.zeros(len(models))
     for image in some:
-        copy = working_copy(image, max(_PIXELS // len(some), _LEAST))
+        copy = make_working_copy(image, max(_PIXELS // len(some), _LEAST))
         index = ColourIndex(copy)
         own = FeatureSpace(space.name, index.n_channels, index.black, index.white)
         affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)

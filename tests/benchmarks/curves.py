@@ -9,7 +9,7 @@ from typing import NamedTuple
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from segment.output.palette import INK, class_colours
+from segment.output.palette import INK, pick_class_colors
 
 __all__ = ["Curve", "picture"]
 
@@ -62,7 +62,7 @@ def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Cu
     rise = min(xs[1] - xs[0], ys[1] - ys[0])
     draw.line([place(10.0 ** xs[0], 10.0 ** ys[0]), place(10.0 ** (xs[0] + rise), 10.0 ** (ys[0] + rise))], fill=GREY)
     draw.rectangle([left, top, left + WIDTH, top + HEIGHT], outline=GREY)
-    colours = [tuple(colour) for colour in class_colours(4).tolist()]
+    colours = [tuple(colour) for colour in pick_class_colors(4).tolist()]
     for number, curve in enumerate(curves):
         points = [place(x, y) for x, y in zip(curve.x, curve.y, strict=True)]
         draw.line(points, fill=colours[curve.colour], width=3)

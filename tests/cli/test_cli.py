@@ -25,7 +25,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.config.products import PRODUCTS
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 
 MODULE = [sys.executable, "-m", "segment"]
 MANIFEST = ("segment_manifest.csv", "segment_manifest.jsonl")
@@ -100,7 +100,7 @@ def one_line(text: str) -> str:
 def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     result = program("run", "a.png", "-k", "4", "-o", "out")
     assert (result.code, result.err) == (0, "")
-    colours = [f"#{colour.tobytes().hex()}" for colour in class_colours(4)]
+    colours = [f"#{colour.tobytes().hex()}" for colour in pick_class_colors(4)]
     assert result.out.splitlines() == [
         "out/a_panel.png",
         "out/a_labels.png",
@@ -127,7 +127,7 @@ def test_json_is_one_document_on_stdout_and_nothing_else(program: Program) -> No
     good, bad = found["images"]
     assert (good["input"], good["outputs"], good["k"], good["error"]) == ("a.png", ["out/a_labels.png"], 4, "")
     assert good["classes"][0] == {
-        **{"label": 1, "name": "class 1", "colour": f"#{class_colours(1)[0].tobytes().hex()}"},
+        **{"label": 1, "name": "class 1", "colour": f"#{pick_class_colors(1)[0].tobytes().hex()}"},
         **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
     }
     assert sum(row["pixels"] for row in good["classes"]) == 240

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment.cli.commands import cli
-from segment.config.config import GROUPS, SegmentConfig, settings
+from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.products import PRODUCTS
 from segment.config.setting import Setting, Span
 from segment.core.errors import SettingsError
@@ -22,7 +22,7 @@ from segment.preprocessor.preprocessor import DENOISERS
 
 KINDS = ", ".join(product.name for product in PRODUCTS)
 
-SETTINGS = {setting.name: setting for setting in settings()}
+SETTINGS = {setting.name: setting for setting in list_settings()}
 COMMANDS = ("run", "batch")
 OF_COMMANDS = {"scheduler", "as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
 OF_COMMANDS |= {"jobs", "resume", "timeout", "watch", "model_option", "align"}
@@ -59,7 +59,7 @@ def test_every_setting_is_described_and_its_default_within_its_range(setting: Se
 
 def test_settings_are_the_fields_in_the_order_of_the_groups() -> None:
     assert list(SETTINGS) == [field.name for field in dataclasses.fields(SegmentConfig)]
-    places = [GROUPS.index(setting.group) for setting in settings()]
+    places = [GROUPS.index(setting.group) for setting in list_settings()]
     assert places == sorted(places)
     assert set(places) == set(range(len(GROUPS)))
 
@@ -190,7 +190,7 @@ def test_several_choices_come_once_and_in_their_own_order(given_: Any) -> None:
     assert SegmentConfig(save=given_).save == ("panel", "labels")
 
 
-@given(st.sampled_from([s for s in settings() if s.type in (int, float)]), st.floats() | st.integers())
+@given(st.sampled_from([s for s in list_settings() if s.type in (int, float)]), st.floats() | st.integers())
 def test_a_number_is_accepted_just_within_its_range(setting: Setting, value: float) -> None:
     whole = math.isfinite(value) and value == int(value)
     good = math.isfinite(value) and setting.low <= value <= setting.high and (whole or setting.type is float)
@@ -240,7 +240,7 @@ def test_every_option_has_help_that_shows_its_default(command: str) -> None:
     for option in options:
         assert option.help
         assert " ".join(option.help.split()) in text
-    for setting in settings():
+    for setting in list_settings():
         if setting.type is bool:
             assert setting.default is False  # a flag that is not given is off
         else:
@@ -259,7 +259,7 @@ def test_help_lists_the_groups_in_order_and_each_option_under_its_own(command: s
     lines = cli.commands[command].get_help(context).splitlines()
     headings = [line[:-1] for line in lines if re.fullmatch(r"\S.*:", line)]
     assert headings == [*GROUPS, "Other"]
-    for setting in settings():
+    for setting in list_settings():
         (place,) = [i for i, line in enumerate(lines) if re.match(rf"  {re.escape(setting.option)}( |$)", line)]
         heading = max(i for i, line in enumerate(lines[:place]) if re.fullmatch(r"\S.*:", line))
         assert lines[heading] == f"{setting.group}:"
@@ -272,7 +272,7 @@ def test_an_option_on_the_command_line_reaches_the_configuration(monkeypatch: py
     arguments = ["run", "a.png"]
     # with these, some others have no effect
     alone = {"regions": "auto", "coherence": "region", "prior": "conjugate", "spatial": "none"}
-    together = [setting for setting in settings() if setting.name not in alone]
+    together = [setting for setting in list_settings() if setting.name not in alone]
     for setting in together:
         if setting.type is bool:
             other[setting.name] = True

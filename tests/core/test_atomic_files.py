@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 
-from segment.core.atomic_files import file_name, refuse_existing, write_files
+from segment.core.atomic_files import build_file_name, refuse_existing, write_files
 from segment.core.errors import OutputError
 from segment.output.pictures.encoding import encode_picture
 
@@ -61,19 +61,19 @@ def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
 
 
 def test_a_file_name_has_the_longest_stem_that_there_is_room_for() -> None:
-    assert file_name("x" * 244, "_labels.png") == "x" * 244 + "_labels.png"
-    cut = file_name("x" * 245, "_labels.png")
+    assert build_file_name("x" * 244, "_labels.png") == "x" * 244 + "_labels.png"
+    cut = build_file_name("x" * 245, "_labels.png")
     assert cut.startswith("x" * 200)
     assert len(cut) == 255
 
 
 def test_long_stems_that_differ_at_the_end_get_different_names() -> None:
-    assert file_name("x" * 250 + "1", "_labels.png") != file_name("x" * 250 + "2", "_labels.png")
+    assert build_file_name("x" * 250 + "1", "_labels.png") != build_file_name("x" * 250 + "2", "_labels.png")
 
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=60, max_size=300))
 def test_no_name_is_too_long_for_a_file_system(stem: str) -> None:
-    name = file_name(stem, "_panel.png")
+    name = build_file_name(stem, "_panel.png")
     assert len(os.fsencode(name)) <= 255
     assert name.endswith("_panel.png")
     assert name.startswith(stem[:50])

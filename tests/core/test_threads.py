@@ -8,7 +8,7 @@ import time
 import pytest
 
 from segment.core.opencv import load_cv2
-from segment.core.threads import n_threads, side_by_side, threads
+from segment.core.threads import n_threads, run_in_threads, threads
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def test_results_come_in_the_order_of_the_items() -> None:
         time.sleep(0.01 * (5 - item))
         return item * item
 
-    assert side_by_side(work, range(5)) == [0, 1, 4, 9, 16]
-    assert side_by_side(work, []) == []
+    assert run_in_threads(work, range(5)) == [0, 1, 4, 9, 16]
+    assert run_in_threads(work, []) == []
     with threads() as each:
         assert each(work, (4, 3)) == [16, 9]
         assert each(str, [7]) == ["7"]
@@ -32,7 +32,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
 @pytest.mark.usefixtures("three")
 def test_several_work_at_the_same_time() -> None:
     all_there = threading.Barrier(3, timeout=60)
-    assert sorted(side_by_side(lambda _: all_there.wait(), range(3))) == [0, 1, 2]
+    assert sorted(run_in_threads(lambda _: all_there.wait(), range(3))) == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("three")
@@ -41,15 +41,15 @@ def test_what_works_side_by_side_already_starts_no_threads() -> None:
         return threading.current_thread().name
 
     def outer(_: int) -> tuple[int, bool]:
-        return n_threads(), set(side_by_side(inner, range(4))) == {threading.current_thread().name}
+        return n_threads(), set(run_in_threads(inner, range(4))) == {threading.current_thread().name}
 
-    assert side_by_side(outer, range(4)) == [(1, True)] * 4
+    assert run_in_threads(outer, range(4)) == [(1, True)] * 4
     assert n_threads() == 3
 
 
 def test_one_thread_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_cv2(), "getNumThreads", lambda: 1)
-    assert side_by_side(lambda _: threading.current_thread(), range(3)) == [threading.current_thread()] * 3
+    assert run_in_threads(lambda _: threading.current_thread(), range(3)) == [threading.current_thread()] * 3
 
 
 @pytest.mark.usefixtures("three")
@@ -62,5 +62,5 @@ def test_an_error_ends_it_and_what_waits_is_not_begun() -> None:
         raise KeyboardInterrupt if item == 1 else ZeroDivisionError(item)
 
     with pytest.raises(ZeroDivisionError, match="0"):
-        side_by_side(work, range(1000))
+        run_in_threads(work, range(1000))
     assert len(begun) < 1000

@@ -20,7 +20,7 @@ import pytest
 import tifffile
 from PIL import ImageFile, ImageOps
 
-from segment.core.errors import DependencyError, ImageError, shown
+from segment.core.errors import DependencyError, ImageError, printable_path
 from segment.core.opencv import load_cv2
 from segment.loader.loader import load_image
 
@@ -608,7 +608,7 @@ def refused(path, words):
     with pytest.raises(ImageError, match=words) as info:
         load_image(path)
     assert "\n" not in str(info.value)
-    assert str(info.value).startswith(shown(path) + ": ")
+    assert str(info.value).startswith(printable_path(path) + ": ")
 
 
 def test_what_is_not_a_regular_file(tmp_path):
@@ -671,14 +671,14 @@ def test_unreadable_file(put, monkeypatch):
     ],
 )
 def test_shown_paths_are_printable(path, expected):
-    assert shown(path) == expected
-    shown(path).encode("utf-8")
+    assert printable_path(path) == expected
+    printable_path(path).encode("utf-8")
 
 
 def test_shown_paths_are_short():
-    assert shown("d/" * 300 + "name.png").endswith("…/name.png")
-    assert len(shown("d/" * 300 + "name.png")) <= 160
-    assert len(shown("x" * 255)) <= 160
+    assert printable_path("d/" * 300 + "name.png").endswith("…/name.png")
+    assert len(printable_path("d/" * 300 + "name.png")) <= 160
+    assert len(printable_path("x" * 255)) <= 160
 
 
 def test_inputs_are_not_changed_and_no_module_is_loaded_in_vain(put):

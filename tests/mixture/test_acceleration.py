@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.linalg import logm
 
 from segment.mixture.acceleration import Leaper, coordinates, mixture_at
-from segment.mixture.cells import Cells, coarsen, distinct, points
+from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells
 from segment.mixture.em import Fit, expectation_maximization
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
@@ -173,7 +173,7 @@ def test_photographs_reach_the_same_optimum(name: str) -> None:
 
 
 def test_acceleration_can_be_left_out_of_a_whole_fit(rng: np.random.Generator) -> None:
-    cells = points(np.concatenate([rng.normal(size=(300, 2)), rng.normal(1.5, 1, (300, 2))]))
+    cells = make_point_cells(np.concatenate([rng.normal(size=(300, 2)), rng.normal(1.5, 1, (300, 2))]))
     slow, fast = (
         fit_mixture(cells, 2, tol=1e-10, max_iter=5000, accelerate=accelerate) for accelerate in (False, True)
     )

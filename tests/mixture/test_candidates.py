@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segment.mixture.candidates import joining_costs, reduced
-from segment.mixture.cells import Cells, pack, points
+from segment.mixture.candidates import compute_merge_costs, merge_closest_components
+from segment.mixture.cells import Cells, make_point_cells, pack
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 
@@ -16,7 +16,7 @@ COVARIANCES = np.array([[[1.0, 0.2], [0.2, 1.0]], [[2.0, 0.0], [0.0, 1.0]], [[1.
 
 
 def test_costs_are_those_of_the_joined_moments() -> None:
-    costs = joining_costs(MixtureModel(WEIGHTS, MEANS, COVARIANCES))
+    costs = compute_merge_costs(MixtureModel(WEIGHTS, MEANS, COVARIANCES))
     for i in range(3):
         for j in range(i + 1, 3):
             w = WEIGHTS[[i, j]]
@@ -37,7 +37,7 @@ def test_the_closest_two_become_one_with_their_moments(covariance_type: str, rng
     means = 100 * MEANS
     cells = Cells(1000 * WEIGHTS, means, pack(COVARIANCES))
     start = MixtureModel(WEIGHTS, means, np.repeat(np.eye(2)[None], 3, axis=0), covariance_type)
-    found = reduced(cells, start, Prior(np.eye(2), 0.0, np.zeros(2)))
+    found = merge_closest_components(cells, start, Prior(np.eye(2), 0.0, np.zeros(2)))
     np.testing.assert_allclose(found.weights, [0.5, 0.5])
     np.testing.assert_allclose(found.means, [means[0], 0.6 * means[1] + 0.4 * means[2]], atol=1e-9)
     if covariance_type == "full":
@@ -49,6 +49,8 @@ def test_the_closest_two_become_one_with_their_moments(covariance_type: str, rng
 
 def test_an_empty_component_goes_first(rng: np.random.Generator) -> None:
     weights = np.array([0.6, 0.4, 0.0])
-    found = reduced(points(MEANS), MixtureModel(weights, MEANS, COVARIANCES), Prior(np.eye(2), 0.0, np.zeros(2)))
+    found = merge_closest_components(
+        make_point_cells(MEANS), MixtureModel(weights, MEANS, COVARIANCES), Prior(np.eye(2), 0.0, np.zeros(2))
+    )
     assert found.n_components == 2
     assert (found.weights > 0.3).all()

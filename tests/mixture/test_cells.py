@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, distinct, merge, pack, points, unpack
+from segment.mixture.cells import Cells, coarsen, concatenate, distinct, make_point_cells, pack, unpack
 
 ROWS = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-50, 50).map(float)
@@ -41,7 +41,7 @@ def test_distinct_refuses_weights_that_are_none(weights: list[float]) -> None:
 
 @given(ROWS, st.integers(1, 8))
 def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: int) -> None:
-    cells = points(rows)
+    cells = make_point_cells(rows)
     coarse = coarsen(cells, n_bins)
     assert len(coarse) <= min(len(cells), n_bins ** rows.shape[1])
     assert coarse.total_weight == pytest.approx(cells.total_weight)
@@ -50,7 +50,7 @@ def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: 
 
 
 def test_coarse_cells_are_the_boxes_of_the_grid() -> None:
-    coarse = coarsen(points([[0.0], [1.0], [2.0], [9.0], [10.0]]), 2)
+    coarse = coarsen(make_point_cells([[0.0], [1.0], [2.0], [9.0], [10.0]]), 2)
     assert coarse.weights.tolist() == [3, 2]
     np.testing.assert_allclose(coarse.means, [[1.0], [9.5]])
     np.testing.assert_allclose(coarse.scatters, [[2 / 3], [0.25]])
@@ -58,14 +58,17 @@ def test_coarse_cells_are_the_boxes_of_the_grid() -> None:
 
 def test_coarsening_many_features_sorts_instead_of_counting(rng: np.random.Generator) -> None:
     rows = rng.normal(size=(300, 7))
-    coarse = coarsen(points(np.concatenate([rows, rows])), 32)
+    coarse = coarsen(make_point_cells(np.concatenate([rows, rows])), 32)
     assert len(coarse) <= 300
-    np.testing.assert_allclose(coarse.second_moment(), points(rows).second_moment(), atol=1e-12)
+    np.testing.assert_allclose(coarse.second_moment(), make_point_cells(rows).second_moment(), atol=1e-12)
 
 
 def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
-    first, second = points(rng.normal(size=(4, 2))), points(rng.normal(size=(3, 2)), [1.0, 2.0, 3.0])
-    both = merge(first, second)
+    first, second = (
+        make_point_cells(rng.normal(size=(4, 2))),
+        make_point_cells(rng.normal(size=(3, 2)), [1.0, 2.0, 3.0]),
+    )
+    both = concatenate(first, second)
     assert both.weights.tolist() == [1, 1, 1, 1, 1, 2, 3]
     assert both.means[:4].tolist() == first.means.tolist()
 

@@ -12,10 +12,10 @@ from sklearn.metrics import adjusted_rand_score
 import segment
 from segment.core.errors import SettingsError
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, coarsen, distinct, points
+from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells
 from segment.mixture.em import expectation_maximization
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import clusters, first_clusters
+from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.kmeans import k_means, k_means_plus_plus, random_cells
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, promising, race, short_runs
@@ -36,7 +36,7 @@ def photograph(name: str) -> Cells:
 def test_ward_finds_clear_groups_and_has_no_seed(rng: np.random.Generator) -> None:
     truth = np.repeat(np.arange(5), 100)
     X = 10 * np.array([[0, 0], [1, 0], [0, 1], [2, 2], [3, 0]])[truth] + rng.normal(size=(500, 2))
-    fits = [fit_mixture(points(X), 5, init="ward", seed=seed) for seed in (0, 1)]
+    fits = [fit_mixture(make_point_cells(X), 5, init="ward", seed=seed) for seed in (0, 1)]
     assert adjusted_rand_score(truth, fits[0].model.predict(X)) > 0.99
     np.testing.assert_array_equal(fits[0].model.means, fits[1].model.means)
     assert len(fits[0].restarts) == 1
@@ -44,28 +44,28 @@ def test_ward_finds_clear_groups_and_has_no_seed(rng: np.random.Generator) -> No
 
 def test_ward_copes_with_more_points_than_it_has_time_for(rng: np.random.Generator) -> None:
     X = rng.normal(size=(3000, 6)) + 8 * (rng.random(3000) < 0.3)[:, None]
-    model = fit_mixture(points(X), 2, init="ward").model
+    model = fit_mixture(make_point_cells(X), 2, init="ward").model
     np.testing.assert_allclose(np.sort(model.weights), [0.3, 0.7], atol=0.03)
 
 
 def test_given_centres_come_first_and_the_rest_is_far_from_them(rng: np.random.Generator) -> None:
-    cells = points([[0.0], [1.0], [50.0], [100.0], [101.0]])
+    cells = make_point_cells([[0.0], [1.0], [50.0], [100.0], [101.0]])
     centres = k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
     np.testing.assert_array_equal(centres, [[[0.4], [100.0], [50.0]]] * 5)
 
 
 def test_fewer_means_than_components_are_completed(rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(centre, 1, (100, 2)) for centre in (0, 20, 40)])
-    fit = fit_mixture(points(X), 3, init=[[20.0, 20.0]], n_init=7)
+    fit = fit_mixture(make_point_cells(X), 3, init=[[20.0, 20.0]], n_init=7)
     np.testing.assert_allclose(np.sort(fit.model.means[:, 0]), [0, 20, 40], atol=0.5)
     assert len(fit.restarts) == 7
-    assert len(fit_mixture(points(X), 3, init=[[0, 0], [20, 20], [40, 40]], n_init=7).restarts) == 1
+    assert len(fit_mixture(make_point_cells(X), 3, init=[[0, 0], [20, 20], [40, 40]], n_init=7).restarts) == 1
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("strength", [0.0, 30.0])
 def test_runs_side_by_side_are_the_same_runs(covariance_type: str, strength: float, rng: np.random.Generator) -> None:
-    cells = coarsen(points(rng.normal(size=(500, 3)) + 4 * rng.integers(0, 2, (500, 1))), 10)
+    cells = coarsen(make_point_cells(rng.normal(size=(500, 3)) + 4 * rng.integers(0, 2, (500, 1))), 10)
     prior = Prior(np.diag([1.0, 2.0, 0.5]), strength, np.zeros(3))
     starts = [
         MixtureModel(
@@ -161,10 +161,10 @@ def test_only_different_runs_are_promising() -> None:
 
 def test_the_better_half_runs_on() -> None:
     rng = np.random.default_rng(3)
-    cells = coarsen(points(rng.normal(size=(600, 2)) + 6 * rng.integers(0, 3, (600, 1))), 12)
+    cells = coarsen(make_point_cells(rng.normal(size=(600, 2)) + 6 * rng.integers(0, 3, (600, 1))), 12)
     prior = Prior(np.eye(2), 5.0, np.zeros(2))
-    drawn = first_clusters(cells, 3, "random", 5, np.eye(2), rng)
-    starts = clusters(cells, drawn, 3, "full", prior)
+    drawn = draw_first_clusters(cells, 3, "random", 5, np.eye(2), rng)
+    starts = build_clusters(cells, drawn, 3, "full", prior)
     runs, reached, worth = race(cells, starts, prior, n_iter=9)
     early = short_runs(cells, starts, prior, n_iter=3)[1]
     late = short_runs(cells, starts, prior, n_iter=9)[1]
@@ -181,7 +181,7 @@ def test_the_better_half_runs_on() -> None:
 
 @pytest.mark.parametrize("trim", [0.0, 0.15])
 def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Generator) -> None:
-    cells = points(rng.normal(size=(300, 2)) + 5 * rng.integers(0, 3, (300, 1)), rng.uniform(0.5, 2, 300))
+    cells = make_point_cells(rng.normal(size=(300, 2)) + 5 * rng.integers(0, 3, (300, 1)), rng.uniform(0.5, 2, 300))
     drawn = random_cells(cells, 3, 6, rng)
     together = k_means(cells, drawn, trim=trim)
     for run, centres in enumerate(drawn):
@@ -192,7 +192,7 @@ def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Gener
 
 
 def test_random_cells_differ_and_are_drawn_by_weight(rng: np.random.Generator) -> None:
-    cells = points([[0.0], [1.0], [2.0], [3.0]], [3.0, 1.0, 1.0, 1.0])
+    cells = make_point_cells([[0.0], [1.0], [2.0], [3.0]], [3.0, 1.0, 1.0, 1.0])
     drawn = random_cells(cells, 2, 4000, rng)[..., 0]
     assert (drawn[:, 0] != drawn[:, 1]).all()
     # Of two cells without replacement, the heavy one is first with chance 1/2, and else second with chance 3/5.
@@ -204,6 +204,6 @@ def test_starts_that_do_not_fit_in_memory_at_once_are_made_in_batches(
 ) -> None:
     X = np.concatenate([rng.normal(centre, 1, (100, 2)) for centre in (0, 20, 40)])
     monkeypatch.setattr("segment.mixture.initialization._AT_ONCE", 2000)
-    assert len(first_clusters(points(X), 3, "mixed", 7, np.eye(2), rng)) == 7
-    fit = fit_mixture(points(X), 3, n_init=7, shrinkage=0.1)
+    assert len(draw_first_clusters(make_point_cells(X), 3, "mixed", 7, np.eye(2), rng)) == 7
+    fit = fit_mixture(make_point_cells(X), 3, n_init=7, shrinkage=0.1)
     np.testing.assert_allclose(np.sort(fit.model.means[:, 0]), [0, 20, 40], atol=0.5)

@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal
 
 from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import Cells, distinct, pack, points
+from segment.mixture.cells import Cells, distinct, make_point_cells, pack
 from segment.mixture.em import expectation_maximization
 from segment.mixture.missing import coarsen_patterns, patterns
 from segment.mixture.model import COVARIANCE_TYPES
@@ -91,7 +91,7 @@ def test_em_is_that_of_brute_force(rng: np.random.Generator) -> None:
     start = MixtureModel(
         np.array([0.4, 0.6]), np.array([[0.0] * 3, [30.0] * 3]), np.repeat(2500 * np.eye(3)[None], 2, 0)
     )
-    fit = expectation_maximization(points(X, w), start, no_prior(3), tol=0, max_iter=8, accelerate=False)
+    fit = expectation_maximization(make_point_cells(X, w), start, no_prior(3), tol=0, max_iter=8, accelerate=False)
     model, trace = brute_force(X, start, 8, w)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
     np.testing.assert_allclose(fit.model.weights, model.weights, rtol=1e-8)
@@ -110,7 +110,7 @@ def test_rare_patterns_together_are_what_each_is_alone(
     X[:2] = NAN
     factors = rng.normal(size=(400, 4, 4))
     scatters = factors @ np.swapaxes(factors, 1, 2)
-    plain, w = points(X).scatters, rng.uniform(0.5, 3, 400)
+    plain, w = make_point_cells(X).scatters, rng.uniform(0.5, 3, 400)
     start = MixtureModel(
         np.array([0.4, 0.6, 0]), 10 + 3 * rng.normal(size=(3, 4)), np.repeat(25 * np.eye(4)[None], 3, 0)
     )
@@ -166,9 +166,9 @@ def test_densities_are_those_of_scipy_for_the_observed_part(covariance_type: str
 def test_complete_data_go_the_way_they_went(rng: np.random.Generator) -> None:
     X, _ = drawn(rng, random_model(rng, 3, 3), 500)
     start = random_model(rng, 3, 3)
-    plain = expectation_maximization(points(X), start, no_prior(3), tol=0, max_iter=10, accelerate=False)
+    plain = expectation_maximization(make_point_cells(X), start, no_prior(3), tol=0, max_iter=10, accelerate=False)
     # One row with a hole far from everything else in weight: nearly the same, by the other way.
-    cells = points(np.vstack([X, [0.0, NAN, 0.0]]), np.r_[np.ones(500), 1e-12])
+    cells = make_point_cells(np.vstack([X, [0.0, NAN, 0.0]]), np.r_[np.ones(500), 1e-12])
     other = expectation_maximization(cells, start, no_prior(3), tol=0, max_iter=10, accelerate=False)
     np.testing.assert_allclose(other.log_likelihoods, plain.log_likelihoods, rtol=1e-10)
     np.testing.assert_allclose(other.model.covariances, plain.model.covariances, rtol=1e-7, atol=1e-9)
@@ -181,12 +181,12 @@ def test_the_fit_tends_to_that_of_complete_data(rng: np.random.Generator) -> Non
         np.repeat((np.eye(3) + 0.6)[None], 3, 0),
     )
     X, _ = drawn(rng, truth, 3000)
-    complete = fit_mixture(points(X), 3).model
+    complete = fit_mixture(make_point_cells(X), 3).model
     key = np.array([1, 2, 4])
     complete = complete.reordered(np.argsort(complete.means @ key))
     distances = []
     for share in (0.4, 0.1, 0.01, 0.0003):
-        model = fit_mixture(points(holed(rng, X, share)), 3).model
+        model = fit_mixture(make_point_cells(holed(rng, X, share)), 3).model
         distances.append(np.abs(model.means[np.argsort(model.means @ key)] - complete.means).max())
     assert distances[0] < 0.3
     assert distances[-1] < 0.01
@@ -204,7 +204,7 @@ def test_it_finds_what_filling_in_and_dropping_lose(rng: np.random.Generator) ->
     holey = np.where(mask, NAN, X)
 
     def error(rows: np.ndarray) -> float:
-        model = fit_mixture(points(rows), 2).model
+        model = fit_mixture(make_point_cells(rows), 2).model
         order = np.argsort(model.means[:, 0])
         return float(
             np.abs(model.means[order] - truth.means).max() + np.abs(model.covariances[order] - truth.covariances).max()
@@ -257,8 +257,10 @@ def test_rows_of_nothing_change_nothing(rng: np.random.Generator) -> None:
     X = holed(rng, rng.normal(size=(100, 2)), 0.3)
     X = X[~np.isnan(X).all(axis=1)]
     start = random_model(rng, 2, 2)
-    one = expectation_maximization(points(X), start, no_prior(2), tol=0, max_iter=1)
-    two = expectation_maximization(points(np.vstack([X, [[NAN, NAN]] * 50])), start, no_prior(2), tol=0, max_iter=1)
+    one = expectation_maximization(make_point_cells(X), start, no_prior(2), tol=0, max_iter=1)
+    two = expectation_maximization(
+        make_point_cells(np.vstack([X, [[NAN, NAN]] * 50])), start, no_prior(2), tol=0, max_iter=1
+    )
     # A row of nothing has density 1. In an M-step it votes for what is believed already, so it slows EM, but the
     # mixture at which EM stands still is the same.
     n = len(X)
@@ -292,7 +294,7 @@ def test_equal_rows_with_holes_are_one_cell() -> None:
 
 def test_coarse_cells_keep_the_moments_of_each_pattern_and_bound_the_likelihood(rng: np.random.Generator) -> None:
     X = holed(rng, rng.normal(size=(4000, 3)), 0.3)
-    cells, coarse = points(X), coarsen_patterns(points(X), 8)
+    cells, coarse = make_point_cells(X), coarsen_patterns(make_point_cells(X), 8)
     assert len(coarse) < 1200
     for fine, rough in zip(patterns(cells), patterns(coarse), strict=True):
         assert fine.observed.tolist() == rough.observed.tolist()
@@ -329,7 +331,7 @@ def test_every_kind_of_mixture_is_fitted(covariance_type: str, rng: np.random.Ge
         np.array([0.6, 0.4]), np.array([[0.0, 0, 0], [9, 9, 9]]), np.repeat(np.eye(3)[None], 2, 0), covariance_type
     )
     X, _ = drawn(rng, truth, 800)
-    model = fit_mixture(points(holed(rng, X, 0.4)), 2, covariance_type=covariance_type).model
+    model = fit_mixture(make_point_cells(holed(rng, X, 0.4)), 2, covariance_type=covariance_type).model
     order = np.argsort(model.means[:, 0])
     np.testing.assert_allclose(model.means[order], truth.means, atol=0.25)
     np.testing.assert_allclose(model.covariances[order], truth.covariances, atol=0.35)
@@ -339,12 +341,12 @@ def test_every_kind_of_mixture_is_fitted(covariance_type: str, rng: np.random.Ge
 def test_a_given_mixture_is_where_it_starts(rng: np.random.Generator) -> None:
     truth = random_model(rng, 2, 2)
     X = holed(rng, drawn(rng, truth, 300)[0], 0.3)
-    fit = fit_mixture(points(X), 2, init=truth)
+    fit = fit_mixture(make_point_cells(X), 2, init=truth)
     assert fit.finish.objectives[-1] >= truth.score_samples(X).mean()
-    given_means = fit_mixture(points(X), 2, init=truth.means)
+    given_means = fit_mixture(make_point_cells(X), 2, init=truth.means)
     assert len(given_means.restarts) == 1
 
 
 def test_a_feature_without_a_value_is_refused() -> None:
     with pytest.raises(SettingsError, match="feature 1 has no value"):
-        fit_mixture(points([[1.0, NAN], [2.0, NAN], [3.0, NAN]]), 1)
+        fit_mixture(make_point_cells([[1.0, NAN], [2.0, NAN], [3.0, NAN]]), 1)

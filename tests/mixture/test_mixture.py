@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, multivariate_t
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, distinct, pack, points
+from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells, pack
 from segment.mixture.em import expectation_maximization
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.kmeans import k_means, k_means_plus_plus
@@ -165,7 +165,7 @@ def test_the_objective_never_falls(
     covariance_type: str, seed: int, shrinkage: float, k: int, coarse: bool, accelerate: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    cells = points(three_blobs(rng, 150), rng.uniform(0.1, 5, 150))
+    cells = make_point_cells(three_blobs(rng, 150), rng.uniform(0.1, 5, 150))
     cells = coarsen(cells, 6) if coarse else cells
     start = random_model(rng, k, 3, covariance_type)
     target = random_model(rng, 1, 3).covariances[0]
@@ -178,7 +178,7 @@ def test_the_objective_never_falls(
 
 
 def test_the_objective_on_coarse_cells_bounds_that_on_fine_cells(rng: np.random.Generator) -> None:
-    cells = points(three_blobs(rng))
+    cells = make_point_cells(three_blobs(rng))
     fit = fit_mixture(coarsen(cells, 8), 3)
     fine = cells.weights @ fit.model.score_samples(cells) / cells.total_weight
     assert fit.finish.log_likelihoods[-1] < fine
@@ -192,7 +192,7 @@ def test_weights_count_only_relative_to_each_other(seed: int, exponent: int) -> 
     X, weights = three_blobs(rng, 60), rng.uniform(0.5, 2, 60)
     start = random_model(rng, 2, 3)
     fits = [
-        expectation_maximization(points(X, scale * weights), start, NO_PRIOR, tol=0, max_iter=5)
+        expectation_maximization(make_point_cells(X, scale * weights), start, NO_PRIOR, tol=0, max_iter=5)
         for scale in (1.0, 2.0**exponent)
     ]
     np.testing.assert_array_equal(fits[0].model.means, fits[1].model.means)
@@ -203,8 +203,10 @@ def test_repeating_rows_is_weighting_them(rng: np.random.Generator) -> None:
     X = three_blobs(rng, 80)
     times = rng.integers(1, 5, 80)
     start = random_model(rng, 3, 3)
-    weighted = expectation_maximization(points(X, times), start, NO_PRIOR, tol=0, max_iter=8)
-    repeated = expectation_maximization(points(np.repeat(X, times, axis=0)), start, NO_PRIOR, tol=0, max_iter=8)
+    weighted = expectation_maximization(make_point_cells(X, times), start, NO_PRIOR, tol=0, max_iter=8)
+    repeated = expectation_maximization(
+        make_point_cells(np.repeat(X, times, axis=0)), start, NO_PRIOR, tol=0, max_iter=8
+    )
     assert_same(weighted.model, repeated.model.weights, repeated.model.means, repeated.model.covariances)
 
 
@@ -236,7 +238,7 @@ def test_any_finite_rows_give_a_finite_mixture(X: np.ndarray, covariance_type: s
 def test_one_dimension_recovers_the_textbook_mixture() -> None:
     rng = np.random.default_rng(1)
     X = np.concatenate([rng.normal(20, 5, 4000), rng.normal(40, 5, 8000)])[:, None]
-    model = fit_mixture(points(X), 2).model
+    model = fit_mixture(make_point_cells(X), 2).model
     model = model.reordered(np.argsort(model.means[:, 0]))
     np.testing.assert_allclose(model.weights, [1 / 3, 2 / 3], atol=0.02)
     np.testing.assert_allclose(model.means[:, 0], [20, 40], atol=0.3)
@@ -249,7 +251,7 @@ def test_three_unit_gaussians_are_recovered_with_a_monotone_trace() -> None:
     rng = np.random.default_rng(2)
     centres = np.array([[0.0, 0.0], [0.0, 5.0], [5.0, 5.0]])
     X = (centres[:, None] + rng.normal(size=(3, 100, 2))).reshape(-1, 2)
-    fit = fit_mixture(points(X), 3)
+    fit = fit_mixture(make_point_cells(X), 3)
     model = fit.model.reordered(np.lexsort(np.round(fit.model.means).T[::-1]))
     np.testing.assert_allclose(model.means, centres, atol=0.35)
     np.testing.assert_allclose(model.covariances, np.repeat(np.eye(2)[None], 3, axis=0), atol=0.45)
@@ -263,18 +265,18 @@ def test_four_tight_blobs_are_four_clusters() -> None:
 
     X, truth = make_blobs(400, centers=[[-4, -4], [-4, 4], [4, -4], [4, 4]], cluster_std=0.5, random_state=3)
     for seed in range(10):
-        model = fit_mixture(points(X), 4, seed=seed).model
+        model = fit_mixture(make_point_cells(X), 4, seed=seed).model
         assert adjusted_rand_score(truth, model.predict(X)) == 1.0
 
 
 def test_strong_shrinkage_gives_every_component_the_pooled_covariance(rng: np.random.Generator) -> None:
-    fit = fit_mixture(points(three_blobs(rng)), 3, shrinkage=1e6)
+    fit = fit_mixture(make_point_cells(three_blobs(rng)), 3, shrinkage=1e6)
     np.testing.assert_allclose(fit.model.covariances, np.repeat(fit.prior.target[None], 3, axis=0), rtol=1e-3)
 
 
 def test_shrinkage_is_the_maximum_of_its_objective(rng: np.random.Generator) -> None:
     """Moving any covariance of the optimum a little lowers the objective."""
-    cells = points(three_blobs(rng))
+    cells = make_point_cells(three_blobs(rng))
     fit = fit_mixture(cells, 3, shrinkage=1.0, tol=1e-13, max_iter=2000)
 
     def objective(model: MixtureModel) -> float:
@@ -289,13 +291,13 @@ def test_shrinkage_is_the_maximum_of_its_objective(rng: np.random.Generator) -> 
 
 @pytest.mark.parametrize("init", ["k-means++", "random"])
 def test_the_same_seed_gives_the_same_mixture(init: str, rng: np.random.Generator) -> None:
-    cells = points(three_blobs(rng))
+    cells = make_point_cells(three_blobs(rng))
     first, second = (fit_mixture(cells, 3, init=init, seed=5) for _ in range(2))
     np.testing.assert_array_equal(first.model.means, second.model.means)
 
 
 def test_given_means_and_given_mixtures_are_where_the_fit_starts(rng: np.random.Generator) -> None:
-    cells = points(three_blobs(rng))
+    cells = make_point_cells(three_blobs(rng))
     best = fit_mixture(cells, 3, tol=1e-12, max_iter=1000).model
     for init in (best.means, best):
         again = fit_mixture(cells, 3, init=init, tol=1e-12, max_iter=1000).model
@@ -307,14 +309,14 @@ def test_k_means_agrees_with_scikit_learn(rng: np.random.Generator) -> None:
 
     X, weights = three_blobs(rng), rng.uniform(0.2, 3, 400)
     start = X[[0, 1, 2]]
-    ours = k_means(points(X, weights), start, max_iter=300)
+    ours = k_means(make_point_cells(X, weights), start, max_iter=300)
     theirs = KMeans(3, init=start, n_init=1, tol=0).fit(X, sample_weight=weights)
     np.testing.assert_allclose(ours.centres, theirs.cluster_centers_, rtol=1e-9)
     assert ours.inertia == pytest.approx(theirs.inertia_)
 
 
 def test_k_means_plus_plus_draws_by_weight(rng: np.random.Generator) -> None:
-    cells = points([[0.0], [1.0], [2.0]], [1e-9, 1.0, 1e-9])
+    cells = make_point_cells([[0.0], [1.0], [2.0]], [1e-9, 1.0, 1e-9])
     assert (k_means_plus_plus(cells, 1, 20, rng) == 1.0).all()
 
 
@@ -332,7 +334,7 @@ def test_k_means_plus_plus_draws_by_weight(rng: np.random.Generator) -> None:
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(change: dict[str, object], word: str) -> None:
-    cells = points([[0.0], [1.0], [2.0], [3.0]])
+    cells = make_point_cells([[0.0], [1.0], [2.0], [3.0]])
     with pytest.raises(SettingsError, match=word):
         fit_mixture(cells, **{"n_components": 2, **change})  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, distinct, points
+from segment.mixture.cells import Cells, distinct, make_point_cells
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
@@ -118,7 +118,7 @@ def groups(rng: np.random.Generator, n: int = 40) -> np.ndarray:
 def test_weights_count_only_relative_to_each_other(mode: str, seed: int, exponent: int) -> None:
     rng = np.random.default_rng(seed)
     X, weights = groups(rng), rng.uniform(0.5, 2, 84)
-    one, two = (MODES[mode](points(X, scale * weights), 2) for scale in (1.0, 2.0**exponent))
+    one, two = (MODES[mode](make_point_cells(X, scale * weights), 2) for scale in (1.0, 2.0**exponent))
     for name in ("weights", "means", "covariances", "noise_share", "degrees_of_freedom"):
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9, atol=1e-12, err_msg=name)
 
@@ -157,17 +157,17 @@ def test_the_order_of_the_rows_changes_nothing(mode: dict[str, object], lacking:
 
 def test_what_no_covariance_can_be_computed_of_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"^X: values whose squares can be summed up; got 1e\+200"):
-        fit_mixture(points([[0.0], [1e200], [1.0]]), 1)
+        fit_mixture(make_point_cells([[0.0], [1e200], [1.0]]), 1)
     with pytest.raises(SettingsError, match=r"^X: "):
-        fit_mixture(points([[0.0, np.nan], [1e200, 2.0], [1.0, 3.0]]), 1)
+        fit_mixture(make_point_cells([[0.0, np.nan], [1e200, 2.0], [1.0, 3.0]]), 1)
     with pytest.raises(SettingsError, match=r"^noise: the range of the data has a volume"):
-        fit_mixture(points([[0.0, 0.0, 0.0], [1e120, 1e120, 1e120], [1.0, 2.0, 3.0]]), 1, noise=True)
+        fit_mixture(make_point_cells([[0.0, 0.0, 0.0], [1e120, 1e120, 1e120], [1.0, 2.0, 3.0]]), 1, noise=True)
 
 
 def test_what_is_too_narrow_for_its_range_is_as_narrow_as_can_be(rng: np.random.Generator) -> None:
     """Deviations of 1e-9 a unit apart: the variances end at 1e-10 of the data's, and the groups are told apart."""
     X = np.repeat([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]], 30, axis=0) + 1e-9 * rng.normal(size=(90, 2))
-    fit = fit_mixture(points(X), 3, shrinkage=0.0)
+    fit = fit_mixture(make_point_cells(X), 3, shrinkage=0.0)
     labels = fit.model.predict(X).reshape(3, 30)
     assert (labels == labels[:, :1]).all()
     assert len(np.unique(labels)) == 3
@@ -178,5 +178,5 @@ def test_what_is_too_narrow_for_its_range_is_as_narrow_as_can_be(rng: np.random.
 
 def test_all_may_be_noise() -> None:
     """Two points alone are as likely anywhere in their range."""
-    model = fit_mixture(points([[0.1225], [-0.0510]]), 1, noise=True, shrinkage=1.5).model
+    model = fit_mixture(make_point_cells([[0.1225], [-0.0510]]), 1, noise=True, shrinkage=1.5).model
     assert_mixture(model, np.array([[0.1], [5.0]]))

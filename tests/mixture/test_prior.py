@@ -14,7 +14,7 @@ from scipy.stats import invgamma, invwishart, multivariate_normal
 import segment
 from segment import GaussianMixture, fit_mixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import coarsen, points
+from segment.mixture.cells import coarsen, make_point_cells
 from segment.mixture.em import expectation_maximization
 from segment.mixture.incremental import begin, learn
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
@@ -68,7 +68,7 @@ def perturbed(model: MixtureModel, rng: np.random.Generator, size: float) -> Mix
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_the_density_is_that_of_scipy_up_to_a_constant(covariance_type: str, rng: np.random.Generator) -> None:
     X = blobs(rng)
-    prior = conjugate(points(X), 3, covariance_type, np.zeros(3))
+    prior = conjugate(make_point_cells(X), 3, covariance_type, np.zeros(3))
     one, two = (perturbed(start_of(rng, X, 3, covariance_type), rng, 0.1) for _ in range(2))
     ours = prior.log_density(one) - prior.log_density(two)
     np.testing.assert_allclose(ours, log_prior(one, X) - log_prior(two, X), rtol=1e-6)
@@ -79,7 +79,7 @@ def test_the_fit_is_a_maximum_of_the_posterior(covariance_type: str, rng: np.ran
     """The posterior, written with scipy's distributions, has no slope at the fit and is lower on all sides."""
     X = blobs(rng)
     settings_ = {"covariance_type": covariance_type, "prior": "conjugate", "tol": 1e-15, "tol_step": 1e-9}
-    fit = fit_mixture(points(X), 3, max_iter=3000, **settings_)  # type: ignore[arg-type]
+    fit = fit_mixture(make_point_cells(X), 3, max_iter=3000, **settings_)  # type: ignore[arg-type]
 
     def posterior(model: MixtureModel) -> float:
         return float(model.score_samples(X).sum()) + log_prior(model, X)
@@ -105,7 +105,7 @@ def test_one_component_by_the_published_formulae(rng: np.random.Generator) -> No
         "spherical": np.eye(d) * (variance + np.trace(scatter)) / (d + 2 + (n + 1) * d + 2),
     }
     for covariance_type, covariance in by_hand.items():
-        fit = fit_mixture(points(X), 1, covariance_type=covariance_type, prior="conjugate", tol=1e-14)
+        fit = fit_mixture(make_point_cells(X), 1, covariance_type=covariance_type, prior="conjugate", tol=1e-14)
         np.testing.assert_allclose(fit.model.means[0], X.mean(axis=0), rtol=1e-8)  # the centre is the mean itself
         np.testing.assert_allclose(fit.model.covariances[0], covariance, rtol=1e-7, atol=1e-8)
 
@@ -113,7 +113,7 @@ def test_one_component_by_the_published_formulae(rng: np.random.Generator) -> No
 def test_means_are_drawn_to_the_centre(rng: np.random.Generator) -> None:
     """Two pairs far apart: (n x + w c) / (n + w) for each, and the published scale matrix."""
     X = np.array([[-5.0], [-5.2], [5.0], [5.2]])
-    fit = fit_mixture(points(X), 2, prior="conjugate", tol=1e-15, tol_step=1e-9)
+    fit = fit_mixture(make_point_cells(X), 2, prior="conjugate", tol=1e-15, tol_step=1e-9)
     own, w = np.array([-5.1, 5.1]), 0.01
     means = np.sort(fit.model.means.ravel())
     np.testing.assert_allclose(means, 2 * own / (2 + w), rtol=1e-4)
@@ -130,7 +130,7 @@ def test_the_objective_never_falls(
 ) -> None:
     rng = np.random.default_rng(seed)
     X = blobs(rng)
-    cells = points(X, rng.uniform(0.1, 5, len(X))).weighing(worth)
+    cells = make_point_cells(X, rng.uniform(0.1, 5, len(X))).weighing(worth)
     cells = coarsen(cells, 6) if coarse else cells
     prior = replace(conjugate(cells, k, covariance_type, np.zeros(3)), mean_strength=mean_strength)
     start = start_of(rng, X, k, covariance_type)
@@ -142,26 +142,26 @@ def test_the_objective_never_falls(
 
 def test_no_component_collapses_and_the_scale_of_the_data_makes_no_difference() -> None:
     X = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [3.0, 4.0]])
-    small = fit_mixture(points(X), 2, prior="conjugate")
-    large = fit_mixture(points(1e6 * X), 2, prior="conjugate")
+    small = fit_mixture(make_point_cells(X), 2, prior="conjugate")
+    large = fit_mixture(make_point_cells(1e6 * X), 2, prior="conjugate")
     assert np.linalg.eigvalsh(small.model.covariances).min() > 0
     np.testing.assert_allclose(large.model.means, 1e6 * small.model.means, rtol=1e-6)
     np.testing.assert_allclose(large.model.weights, small.model.weights, rtol=1e-6)
-    constant = fit_mixture(points(np.ones((3, 2))), 2, prior="conjugate")
+    constant = fit_mixture(make_point_cells(np.ones((3, 2))), 2, prior="conjugate")
     assert np.isfinite(constant.model.covariances).all()
 
 
 def test_missing_values_noise_and_batches_take_the_same_prior(rng: np.random.Generator) -> None:
     X = blobs(rng)
-    complete = fit_mixture(points(X), 3, prior="conjugate", tol=1e-10, max_iter=500)
-    noisy = fit_mixture(points(X), 3, prior="conjugate", noise=True)
+    complete = fit_mixture(make_point_cells(X), 3, prior="conjugate", tol=1e-10, max_iter=500)
+    noisy = fit_mixture(make_point_cells(X), 3, prior="conjugate", noise=True)
     assert noisy.model.noise_share < 0.2
     assert np.diff(noisy.finish.objectives).min() > -1e-10
     X[0, 0] = np.nan
-    missing = fit_mixture(points(X), 3, prior="conjugate", tol=1e-10, max_iter=500)
+    missing = fit_mixture(make_point_cells(X), 3, prior="conjugate", tol=1e-10, max_iter=500)
     assert np.diff(missing.finish.objectives).min() > -1e-10
     assert abs(missing.finish.objectives[-1] - complete.finish.objectives[-1]) < 0.1
-    cells = points(X[1:])
+    cells = make_point_cells(X[1:])
     fit = fit_mixture(cells, 3, prior="conjugate", tol=1e-13, tol_step=1e-9, max_iter=3000)
     learner = learn(begin(fit.model, fit.prior.per_unit(cells.total_weight)), cells, power=1.0, offset=0.0)
     np.testing.assert_allclose(learner.model.covariances, fit.model.covariances, rtol=1e-4)
@@ -171,7 +171,7 @@ def test_missing_values_noise_and_batches_take_the_same_prior(rng: np.random.Gen
 def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape: Path) -> None:
     X = blobs(rng)
     ours = GaussianMixture(3, prior="conjugate", reg_covar=0, random_state=0).fit(X)
-    best = fit_mixture(points(X), 3, prior="conjugate", n_init=20).model
+    best = fit_mixture(make_point_cells(X), 3, prior="conjugate", n_init=20).model
     np.testing.assert_allclose(np.sort(ours.weights_), np.sort(best.weights), atol=1e-3)
     pooled = segment.segment_image(landscape, k=4, max_size=200)
     found = segment.segment_image(landscape, k=4, max_size=200, prior="conjugate")
@@ -194,7 +194,7 @@ def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape
 )
 def test_what_cannot_be_is_refused(change: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        fit_mixture(points(np.eye(4)), 2, **change)  # type: ignore[arg-type]
+        fit_mixture(make_point_cells(np.eye(4)), 2, **change)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", [{"shrinkage": 1.0}, {"tails": "student"}])

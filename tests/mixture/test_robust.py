@@ -15,7 +15,7 @@ from scipy.stats import multivariate_t
 import segment
 from segment.core.errors import SettingsError
 from segment.mixture.acceleration import coordinates, mixture_at
-from segment.mixture.cells import Cells, coarsen, distinct, pack, points
+from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells, pack
 from segment.mixture.em import Fit, expectation_maximization
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import pooled_covariance
@@ -23,7 +23,7 @@ from segment.mixture.kmeans import assign, k_means
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, short_runs
 from segment.mixture.prior import Prior
-from segment.mixture.rejection import rejection_threshold
+from segment.mixture.rejection import find_rejection_threshold
 from segment.mixture.robust import noise_density, robust_steps
 from segment.mixture.student_t import LEAST_DEGREES, MOST_DEGREES, fitted_degrees
 from segment.segmenter.class_mixture import label_cells
@@ -79,7 +79,7 @@ def test_scale_and_order_change_no_density(noise: bool, student: bool, rng: np.r
 
 
 def test_without_noise_and_tails_the_steps_are_those_of_gaussians(rng: np.random.Generator) -> None:
-    cells = points(rng.normal(size=(200, 2)))
+    cells = make_point_cells(rng.normal(size=(200, 2)))
     start = a_mixture(rng, 2, 2, noise=False, student=False)
     robust = improved(cells, start, tol=0, max_iter=8)
     plain = expectation_maximization(cells, start, Prior(np.eye(2), 0, np.zeros(2)), tol=0, max_iter=8)
@@ -95,7 +95,7 @@ def test_one_step_is_the_papers(rng: np.random.Generator) -> None:
         [0.9 * model.weights[j] * multivariate_t(model.means[j], model.covariances[j], df=nu[j]).pdf(X) for j in (0, 1)]
     )
     tau = joint / (joint.sum(axis=0) + 0.1 * 0.01)
-    fit = improved(points(X), model, tol=0, max_iter=1, accelerate=False)
+    fit = improved(make_point_cells(X), model, tol=0, max_iter=1, accelerate=False)
     assert fit.model.noise_share == pytest.approx(1 - tau.sum() / n)
     for j in (0, 1):
         apart = X - model.means[j]
@@ -119,7 +119,7 @@ def test_the_objective_never_falls(
 ) -> None:
     rng = np.random.default_rng(seed)
     X = np.concatenate([rng.normal(size=(150, 2)), rng.normal((4, 1), 0.5, (80, 2)), rng.uniform(-20, 20, (15, 2))])
-    cells = coarsen(points(X), 40)
+    cells = coarsen(make_point_cells(X), 40)
     start = a_mixture(rng, 2, 2, noise=noise, student=student)
     covariances = start.covariances[:1].repeat(2, axis=0)
     covariances = covariances[:, :1, :1] * np.eye(2) if covariance_type in ("diag", "spherical") else covariances
@@ -152,16 +152,16 @@ def test_coarse_t_cells_bound_the_fine_ones(rng: np.random.Generator) -> None:
 
 def test_degrees_of_freedom_are_estimated(rng: np.random.Generator) -> None:
     X = multivariate_t([1.0, -2.0], [[2.0, 0.5], [0.5, 1.0]], df=3.0, seed=rng).rvs(20_000)
-    fit = fit_mixture(points(X), 1, tails="student", tol=1e-9, max_iter=1000)
+    fit = fit_mixture(make_point_cells(X), 1, tails="student", tol=1e-9, max_iter=1000)
     assert fit.model.degrees_of_freedom.item() == pytest.approx(3, rel=0.08)
     np.testing.assert_allclose(fit.model.covariances[0], [[2.0, 0.5], [0.5, 1.0]], atol=0.1)
-    given_ = fit_mixture(points(X), 1, tails="student", degrees_of_freedom=5.0)
+    given_ = fit_mixture(make_point_cells(X), 1, tails="student", degrees_of_freedom=5.0)
     assert given_.model.degrees_of_freedom.item() == pytest.approx(5)
 
 
 def test_gaussian_data_have_many_degrees_of_freedom_and_no_noise(rng: np.random.Generator) -> None:
     X = rng.normal(size=(5000, 2))
-    model = fit_mixture(points(X), 1, tails="student", noise=True).model
+    model = fit_mixture(make_point_cells(X), 1, tails="student", noise=True).model
     assert model.degrees_of_freedom.item() > 20
     assert model.noise_share < 0.01
 
@@ -172,10 +172,10 @@ def test_degrees_of_freedom_stay_in_their_range() -> None:
 
 
 def test_the_density_of_noise_is_one_over_the_box_of_the_data() -> None:
-    assert noise_density(points([[0.0, 0.0], [4.0, 1.0], [2.0, 5.0]])) == pytest.approx(1 / 20)
+    assert noise_density(make_point_cells([[0.0, 0.0], [4.0, 1.0], [2.0, 5.0]])) == pytest.approx(1 / 20)
     stored = Cells(np.ones(2), np.array([[0.0], [255.0]]), np.full((2, 1), 1 / 12))
     assert noise_density(stored) == pytest.approx(1 / 256)
-    assert noise_density(points([[3.0, 1.0], [3.0, 3.0]])) == pytest.approx(1 / 2)
+    assert noise_density(make_point_cells([[3.0, 1.0], [3.0, 3.0]])) == pytest.approx(1 / 2)
 
 
 def spoilt_image(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -236,7 +236,7 @@ def test_the_covariance_that_classes_lean_on_knows_of_strays(
 def test_short_runs_side_by_side_are_those_made_alone(
     covariance_type: str, noise: bool, student: bool, rng: np.random.Generator
 ) -> None:
-    cells = points(np.concatenate([rng.normal(size=(150, 2)), rng.uniform(-20, 20, (15, 2))]))
+    cells = make_point_cells(np.concatenate([rng.normal(size=(150, 2)), rng.uniform(-20, 20, (15, 2))]))
     prior = Prior(np.eye(2), 3.0, np.zeros(2))
     drawn = [a_mixture(rng, 3, 2, noise=noise, student=student) for _ in range(4)]
     shares = rng.uniform(0.02, 0.2, 4) * noise
@@ -261,7 +261,7 @@ def test_short_runs_side_by_side_are_those_made_alone(
 
 
 def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
-    line = points([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
+    line = make_point_cells([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
     found = k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
     assert found.centres.ravel().tolist() == [1, 21]
@@ -276,14 +276,14 @@ def test_a_small_wide_class_is_no_stray(strays: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     narrow = np.concatenate([rng.normal(0, 1, (3000, 3)), rng.normal(25, 1, (3000, 3))])
     X = np.concatenate([narrow, rng.normal((0, 12, 0), 3, (800, 3))])
-    plain = pooled_covariance(points(X), points(X), 3, np.eye(3), 10)
-    cells = points(np.concatenate([X, rng.uniform(-300, 300, (strays, 3))]))
+    plain = pooled_covariance(make_point_cells(X), make_point_cells(X), 3, np.eye(3), 10)
+    cells = make_point_cells(np.concatenate([X, rng.uniform(-300, 300, (strays, 3))]))
     found = pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
     np.testing.assert_allclose(found, plain, atol=0.2 if strays else 0.02)
 
 
 def test_strays_from_a_single_value_are_told_without_dividing_by_zero() -> None:
-    cells = points([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [100.0, 1.0, 1.0])
+    cells = make_point_cells([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [100.0, 1.0, 1.0])
     np.testing.assert_allclose(pooled_covariance(cells, cells, 1, np.eye(2), 2, trim=0.2), np.zeros((2, 2)), atol=1e-9)
 
 
@@ -312,7 +312,7 @@ def test_no_more_is_rejected_than_asked_for(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     cells = distinct(np.round(rng.normal(size=(60, 2))))
     model = a_mixture(rng, 2, 2, noise=True, student=False)
-    labels = label_cells(model, cells, least=rejection_threshold(model, cells, share))
+    labels = label_cells(model, cells, least=find_rejection_threshold(model, cells, share))
     rejected = cells.weights[labels == 0].sum() / cells.total_weight
     assert rejected <= share + 1e-12
     if labels.any():
@@ -322,14 +322,14 @@ def test_no_more_is_rejected_than_asked_for(seed: int, share: float) -> None:
 
 def test_unknown_tails_are_refused() -> None:
     with pytest.raises(SettingsError, match="tails: one of gaussian, student; got 'fat'"):
-        fit_mixture(points([[0.0], [1.0]]), 1, tails="fat")
+        fit_mixture(make_point_cells([[0.0], [1.0]]), 1, tails="fat")
     with pytest.raises(SettingsError, match="degrees_of_freedom"):
-        fit_mixture(points([[0.0], [1.0]]), 1, tails="student", degrees_of_freedom=-1)
+        fit_mixture(make_point_cells([[0.0], [1.0]]), 1, tails="student", degrees_of_freedom=-1)
 
 
 def test_a_given_mixture_keeps_no_noise_that_is_not_asked_for(rng: np.random.Generator) -> None:
     X = rng.normal(size=(200, 2))
-    model = fit_mixture(points(X), 2, init=a_mixture(rng, 2, 2, noise=True, student=True)).model
+    model = fit_mixture(make_point_cells(X), 2, init=a_mixture(rng, 2, 2, noise=True, student=True)).model
     assert (model.noise_share, model.noise_density, model.degrees_of_freedom.size) == (0, 0, 0)
 
 

@@ -7,17 +7,17 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, list_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import solve_triangular
 from scipy.stats import entropy as scipy_entropy
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, points
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import combine, elbow_errors, group_components, mean_entropy, pool
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.selection import CRITERIA, Selection, aic, bic, choose_n_components, icl, residuals
+from segment.mixture.selection import CRITERIA, Selection, aic, bic, choose_n_components, compute_residuals, icl
 
 CENTRES = np.array([[0.0, 0.0], [8.0, 1.0], [-3.0, 9.0], [6.0, -9.0], [-9.0, -5.0]])
 
@@ -74,7 +74,7 @@ def test_entropy_by_hand_and_by_scipy() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@list_settings(max_examples=40, deadline=None)
 def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: int, n: int) -> None:
     shares, posteriors = random_posteriors(seed, n, k)
     combination = combine(shares, posteriors)
@@ -96,7 +96,7 @@ def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: i
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
-@settings(max_examples=30, deadline=None)
+@list_settings(max_examples=30, deadline=None)
 def test_fewer_classes_are_never_less_clear(seed: int, k: int) -> None:
     shares, posteriors = random_posteriors(seed, 30, k)
     assert (np.diff(combine(shares, posteriors).entropies) >= -1e-12).all()
@@ -134,8 +134,8 @@ def test_components_of_one_cloud_make_one_class() -> None:
     X = clouds(2)
     means = np.array([[0.0, 0.0], [8.0, 1.0], [0.3, 0.1]])
     model = MixtureModel(np.full(3, 1 / 3), means, np.repeat(np.eye(2)[None], 3, axis=0))
-    assert group_components(model, points(X), 2).tolist() == [0, 1, 0]
-    assert group_components(model, points(X), 3).tolist() == [0, 1, 2]
+    assert group_components(model, make_point_cells(X), 2).tolist() == [0, 1, 0]
+    assert group_components(model, make_point_cells(X), 3).tolist() == [0, 1, 2]
 
 
 # Choosing
@@ -144,7 +144,7 @@ def test_components_of_one_cloud_make_one_class() -> None:
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("criterion", ["bic", "icl", "entropy"])
 def test_the_number_of_clouds_is_found(k: int, criterion: str) -> None:
-    selection = choose_n_components(points(clouds(k)), (1, 8), criterion=criterion)
+    selection = choose_n_components(make_point_cells(clouds(k)), (1, 8), criterion=criterion)
     assert selection.chosen == k
     assert selection.n_effective == 600
 
@@ -153,21 +153,21 @@ def test_bic_keeps_a_skew_class_in_two_pieces_and_entropy_makes_it_one() -> None
     rng = np.random.default_rng(3)
     bent = np.concatenate([rng.normal([0, 0], [3, 0.5], (400, 2)), rng.normal([2, 2], [0.5, 2.5], (400, 2))])
     X = np.concatenate([bent, rng.normal([20, 0], 1, (400, 2))])
-    assert choose_n_components(points(X), (1, 6)).chosen == 3
-    selection = choose_n_components(points(X), (1, 6), criterion="entropy")
+    assert choose_n_components(make_point_cells(X), (1, 6)).chosen == 3
+    selection = choose_n_components(make_point_cells(X), (1, 6), criterion="entropy")
     assert (selection.chosen, selection.n_components) == (2, 3)
     assert [row.n_classes for row in selection.candidates] == [1, 2, 3]
 
 
 def test_aic_never_takes_fewer_than_bic() -> None:
     for seed in range(4):
-        cells = points(clouds(3, n=80, seed=seed))
+        cells = make_point_cells(clouds(3, n=80, seed=seed))
         assert choose_n_components(cells, criterion="aic").chosen >= choose_n_components(cells, criterion="bic").chosen
 
 
 def test_the_curve_rises_in_likelihood_and_has_the_choice_at_its_least() -> None:
     X = clouds(4)
-    selection = choose_n_components(points(X), (2, 7))
+    selection = choose_n_components(make_point_cells(X), (2, 7))
     rows = selection.candidates
     assert [row.n_classes for row in rows] == [2, 3, 4, 5, 6, 7]
     likelihoods = np.array([row.log_likelihood for row in rows])
@@ -183,14 +183,14 @@ def test_the_curve_rises_in_likelihood_and_has_the_choice_at_its_least() -> None
 
 
 def test_fewer_independent_observations_make_fewer_classes() -> None:
-    cells = points(clouds(5))
+    cells = make_point_cells(clouds(5))
     chosen = [choose_n_components(cells, n_effective=n).chosen for n in (1, 12, 30, 600)]
     assert chosen == sorted(chosen)
     assert chosen[0] < chosen[-1] == 5
 
 
 def test_weights_count_as_observations_and_their_scale_does_not_matter_where_the_number_is_given() -> None:
-    cells = points(clouds(3))
+    cells = make_point_cells(clouds(3))
     tenfold = Cells(10 * cells.weights, cells.means, cells.scatters)
     assert choose_n_components(tenfold).n_effective == 6000
     first, second = (choose_n_components(c, n_effective=500) for c in (cells, tenfold))
@@ -205,15 +205,15 @@ def test_three_mixtures_tell_the_number_of_observations() -> None:
         seen.append(model.n_components)
         return 10.0**model.n_components
 
-    selection = choose_n_components(points(clouds(2)), (1, 6), n_effective=told)
+    selection = choose_n_components(make_point_cells(clouds(2)), (1, 6), n_effective=told)
     assert seen == [3, 5, 6]
     assert selection.n_effective == pytest.approx(10 ** (14 / 3))
-    assert choose_n_components(points(clouds(2)), (2, 2), n_effective=told).n_effective == pytest.approx(100)
+    assert choose_n_components(make_point_cells(clouds(2)), (2, 2), n_effective=told).n_effective == pytest.approx(100)
 
 
 def test_classes_of_several_components() -> None:
     X = clouds(4)
-    selection = choose_n_components(points(X), (1, 4), components_per_class=2)
+    selection = choose_n_components(make_point_cells(X), (1, 4), components_per_class=2)
     assert [row.n_components for row in selection.candidates] == [2, 4, 6, 8]
     assert selection.chosen == 2
     assert selection.n_components == 4
@@ -224,17 +224,17 @@ def test_many_cells_are_binned_and_give_the_same_number() -> None:
         rng = np.random.default_rng(d)
         which = rng.integers(0, 3, 6000)
         X = 10.0 * which[:, None] + rng.normal(size=(6000, d))
-        assert choose_n_components(points(X), (1, 6)).chosen == 3
+        assert choose_n_components(make_point_cells(X), (1, 6)).chosen == 3
 
 
 def test_values_far_out_do_not_hide_the_rest() -> None:
     rng = np.random.default_rng(0)
     X = np.repeat([[0.0] * 3, [30.0] * 3, [5000.0] * 3], 1000, axis=0) + rng.normal(size=(3000, 3))
-    assert choose_n_components(points(X), (1, 6)).chosen == 3
+    assert choose_n_components(make_point_cells(X), (1, 6)).chosen == 3
 
 
 def test_only_as_many_as_there_are_values_are_tried() -> None:
-    cells = points(np.array([[0.0], [5.0], [9.0]]))
+    cells = make_point_cells(np.array([[0.0], [5.0], [9.0]]))
     assert [row.n_classes for row in choose_n_components(cells, (1, 12)).candidates] == [1, 2, 3]
     alone = choose_n_components(cells, (7, 9))
     assert (alone.chosen, alone.runner_up, len(alone.candidates)) == (3, 3, 1)
@@ -242,7 +242,7 @@ def test_only_as_many_as_there_are_values_are_tried() -> None:
 
 
 def test_the_fewest_observations_to_reckon_with_are_no_measurement() -> None:
-    selection = choose_n_components(points(np.array([[0.0], [5.0], [9.0]])), (1, 3))
+    selection = choose_n_components(make_point_cells(np.array([[0.0], [5.0], [9.0]])), (1, 3))
     assert "taken for 8 independent observations, the fewest to reckon with" in selection.sentence
 
 
@@ -264,7 +264,7 @@ def test_a_given_number_has_no_curve() -> None:
 )
 def test_wrong_settings_are_refused(values: dict[str, object], rule: str) -> None:
     with pytest.raises(SettingsError, match=rule):
-        choose_n_components(points(clouds(2)), **values)  # type: ignore[arg-type]
+        choose_n_components(make_point_cells(clouds(2)), **values)  # type: ignore[arg-type]
 
 
 def test_no_cells_are_refused() -> None:
@@ -273,17 +273,17 @@ def test_no_cells_are_refused() -> None:
 
 
 def test_the_settings_know_the_criteria() -> None:
-    from segment.config.config import settings as known
+    from segment.config.config import list_settings as known
 
     assert next(setting for setting in known() if setting.name == "criterion").choices == CRITERIA
 
 
 @given(hnp.arrays(np.float64, (6, 2), elements=st.floats(-9, 9)))
-@settings(max_examples=20, deadline=None)
+@list_settings(max_examples=20, deadline=None)
 def test_residuals_are_those_of_the_nearest_component(X: np.ndarray) -> None:
     covariances = np.array([[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.3], [-0.3, 3.0]]])
     model = MixtureModel(np.array([0.4, 0.6]), np.array([[-2.0, 0.0], [3.0, 1.0]]), covariances)
-    found = residuals(model, points(X))
+    found = compute_residuals(model, make_point_cells(X))
     for x, row, label in zip(X, found, model.predict(X), strict=True):
         root = np.linalg.cholesky(covariances[label])
         np.testing.assert_allclose(row, solve_triangular(root, x - model.means[label], lower=True), atol=1e-12)

@@ -14,7 +14,7 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import coarsen, distinct, points
+from segment.mixture.cells import coarsen, distinct, make_point_cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import choose_n_components
 from segment.mixture.variational import Belief, VariationalFit, default_belief, variational_bayes
@@ -69,7 +69,7 @@ def test_the_same_posterior_as_scikit_learn(n_iter: int, rng: np.random.Generato
     X = three_clouds(rng)
     start = start_of(rng, X)
     theirs = scikit_learns(X, start.posteriors(X), n_iter)
-    ours = variational_bayes(points(X), start, belief_of(X), tol=-1, max_iter=n_iter).belief
+    ours = variational_bayes(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=n_iter).belief
     np.testing.assert_allclose(ours.concentrations, theirs.weight_concentration_, rtol=1e-9)
     np.testing.assert_allclose(ours.mean_strengths, theirs.mean_precision_, rtol=1e-9)
     np.testing.assert_allclose(ours.means, theirs.means_, rtol=1e-9, atol=1e-9)
@@ -90,7 +90,9 @@ def test_bounds_differ_from_scikit_learns_by_a_constant(rng: np.random.Generator
     X = three_clouds(rng)
     starts = [start_of(np.random.default_rng(seed), X) for seed in range(2)]
     theirs = [scikit_learns(X, start.posteriors(X), 300).lower_bound_ for start in starts]
-    ours = [variational_bayes(points(X), start, belief_of(X), tol=-1, max_iter=300).bounds[-1] for start in starts]
+    ours = [
+        variational_bayes(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=300).bounds[-1] for start in starts
+    ]
     np.testing.assert_allclose(np.diff(ours), np.diff(theirs), atol=1e-6)
 
 
@@ -108,7 +110,7 @@ def test_the_bound_of_one_component_is_the_evidence_itself(rng: np.random.Genera
         free = degrees + n - 1
         evidence += multivariate_t.logpdf(X[n], mean, spread * (strength + n + 1) / ((strength + n) * free), free)
     prior = Belief(np.ones(1), np.array([strength]), centre[None], np.array([degrees]), scale[None])
-    fit = variational_bayes(points(X), MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]), prior)
+    fit = variational_bayes(make_point_cells(X), MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]), prior)
     np.testing.assert_allclose(fit.bounds, evidence, rtol=1e-10)
 
 
@@ -117,7 +119,7 @@ def test_the_bound_of_one_component_is_the_evidence_itself(rng: np.random.Genera
 def test_the_bound_never_falls(seed: int, k: int, concentration: float, worth: float, coarse: bool) -> None:
     rng = np.random.default_rng(seed)
     X = three_clouds(rng)
-    cells = points(X, rng.uniform(0.5, 2, len(X))).weighing(worth)
+    cells = make_point_cells(X, rng.uniform(0.5, 2, len(X))).weighing(worth)
     cells = coarsen(cells, 8) if coarse else cells
     given_ = default_belief(cells, k)
     prior = Belief(np.full(k, concentration), given_.mean_strengths, given_.means, given_.degrees, given_.scales)
@@ -129,12 +131,12 @@ def test_the_bound_never_falls(seed: int, k: int, concentration: float, worth: f
 def test_units_and_repetitions_make_no_difference(rng: np.random.Generator) -> None:
     X = three_clouds(rng).round(1)
     start, stretch = start_of(rng, X), np.array([1e3, 1e-3])
-    rows = variational_bayes(points(X), start, belief_of(X))
+    rows = variational_bayes(make_point_cells(X), start, belief_of(X))
     weighted = variational_bayes(distinct(X), start, belief_of(X))
     np.testing.assert_allclose(rows.bounds, weighted.bounds, rtol=1e-9)
     shift = np.array([7.0, -1.0])
     stretched = variational_bayes(
-        points((X - shift) / stretch), start.rescaled(shift, stretch), belief_of(X).rescaled(shift, stretch)
+        make_point_cells((X - shift) / stretch), start.rescaled(shift, stretch), belief_of(X).rescaled(shift, stretch)
     )
     jacobian = len(X) * np.log(stretch).sum()
     np.testing.assert_allclose(stretched.bounds, rows.bounds + jacobian, rtol=1e-7)
@@ -143,14 +145,14 @@ def test_units_and_repetitions_make_no_difference(rng: np.random.Generator) -> N
 def test_surplus_components_die_out_only_where_observations_are_few(rng: np.random.Generator) -> None:
     """A thousand dependent rows that are worth a hundred show what a hundred show; taken for more they show details."""
     X = np.concatenate([rng.uniform(0, 1, (600, 2)), rng.uniform(3, 4, (400, 2))])
-    alive = [len(fit_variational(points(X).weighing(worth), 8).alive) for worth in (100, 20_000)]
+    alive = [len(fit_variational(make_point_cells(X).weighing(worth), 8).alive) for worth in (100, 20_000)]
     assert alive[0] == 2
     assert alive[1] > 4
 
 
 def test_pruning_ends_at_the_least_number_and_compares_like_with_like(rng: np.random.Generator) -> None:
     X = three_clouds(rng)
-    cells = points(X)
+    cells = make_point_cells(X)
     fits: list[VariationalFit] = prune(cells, start_of(rng, X), default_belief(cells, K))
     numbers = [len(fit.alive) for fit in fits]
     assert numbers == sorted(set(numbers), reverse=True)
@@ -164,7 +166,7 @@ def test_pruning_ends_at_the_least_number_and_compares_like_with_like(rng: np.ra
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_the_number_of_clouds_is_found(k: int, rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(8 * j, 1 + j, (150, 2)) * [1, (-1) ** j] for j in range(k)])
-    selection = choose_n_components(points(X), (1, 8), criterion="variational")
+    selection = choose_n_components(make_point_cells(X), (1, 8), criterion="variational")
     assert selection.chosen == k
     assert selection.criterion == "variational"
     assert [row.n_classes for row in selection.candidates] == sorted(row.n_classes for row in selection.candidates)
@@ -174,7 +176,7 @@ def test_the_number_of_clouds_is_found(k: int, rng: np.random.Generator) -> None
 
 
 def test_the_range_is_kept(rng: np.random.Generator) -> None:
-    cells = points(rng.normal(size=(200, 2)))
+    cells = make_point_cells(rng.normal(size=(200, 2)))
     assert choose_n_components(cells, (3, 5), criterion="variational").chosen == 3
     assert choose_n_components(cells, (4, 4), criterion="variational", n_effective=8).chosen == 4
 
@@ -199,7 +201,7 @@ def test_the_estimator_prunes_too(rng: np.random.Generator) -> None:
 )
 def test_what_cannot_be_chosen_is_refused(values: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        choose_n_components(points(np.eye(3)), (1, 2), criterion="variational", **values)  # type: ignore[arg-type]
+        choose_n_components(make_point_cells(np.eye(3)), (1, 2), criterion="variational", **values)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_fitted_is_refused(rng: np.random.Generator) -> None:
@@ -208,7 +210,7 @@ def test_what_cannot_be_fitted_is_refused(rng: np.random.Generator) -> None:
         GaussianMixture(2, prior="dirichlet", covariance_type="tied").fit(X)
     start = MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None], "diag")
     with pytest.raises(SettingsError, match="full for variational Bayes; got diag"):
-        variational_bayes(points(X), start, belief_of(X, 1))
+        variational_bayes(make_point_cells(X), start, belief_of(X, 1))
     X[0, 0] = np.nan
     with pytest.raises(SettingsError, match="missing values"):
-        variational_bayes(points(X), start_of(rng, X, 1), belief_of(X, 1))
+        variational_bayes(make_point_cells(X), start_of(rng, X, 1), belief_of(X, 1))

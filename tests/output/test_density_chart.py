@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from segment import MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import distinct, points
-from segment.output.density_chart import BOX, density_picture, histogram
-from segment.output.palette import INK, class_colours
+from segment.mixture.cells import distinct, make_point_cells
+from segment.output.density_chart import BOX, draw_density_chart, histogram
+from segment.output.palette import INK, pick_class_colors
 
 LEFT, UPPER, RIGHT, LOWER = BOX
 MODEL = MixtureModel(np.array([0.3, 0.7]), np.array([[-3.0], [2.0]]), np.array([[[0.5]], [[4.0]]]))
@@ -34,7 +34,7 @@ def height_of(rows: np.ndarray) -> np.ndarray:
 
 
 def test_the_drawn_density_is_that_of_scipy() -> None:
-    picture = density_picture(np.array([100.0]), MODEL, span=SPAN, top=TOP)
+    picture = draw_density_chart(np.array([100.0]), MODEL, span=SPAN, top=TOP)
     parts = [0.3 * norm(-3, 0.5**0.5).pdf(X), 0.7 * norm(2, 2).pdf(X)]
     total = sum(parts)
     drawn = height_of(rows_of(picture, INK))
@@ -43,7 +43,7 @@ def test_the_drawn_density_is_that_of_scipy() -> None:
     assert seen.mean() > 0.75
     slope = np.abs(np.gradient(total))  # density from one column to the next
     assert (np.abs(drawn - total)[seen] <= pixel + slope[seen]).all()
-    for part, colour in zip(parts, class_colours(2), strict=True):
+    for part, colour in zip(parts, pick_class_colors(2), strict=True):
         drawn = height_of(rows_of(picture, tuple(int(c) for c in colour)))
         seen = np.isfinite(drawn) & (part < 0.7 * total) & (part > 5 * pixel)  # not below the dark curve
         assert seen.sum() > 20
@@ -52,7 +52,7 @@ def test_the_drawn_density_is_that_of_scipy() -> None:
 
 def test_the_bars_have_the_height_of_the_density() -> None:
     sample = np.repeat([0.0, 1.0, 2.0, 3.0], [1, 2, 4, 3])
-    picture = density_picture(sample, MODEL, span=(-0.5, 3.5), top=0.5)
+    picture = draw_density_chart(sample, MODEL, span=(-0.5, 3.5), top=0.5)
     for number, height in enumerate([0.1, 0.2, 0.4, 0.3]):
         column = round(LEFT + (number + 0.2) / 4 * (RIGHT - LEFT))
         grey = (picture[UPPER + 2 : LOWER - 2, column] == 205).all(axis=1).sum()
@@ -61,10 +61,10 @@ def test_the_bars_have_the_height_of_the_density() -> None:
 
 def test_the_classic_picture(rng: np.random.Generator) -> None:
     sample = np.concatenate([rng.normal(0, 1, 3000), rng.normal(6, 1, 1000)])
-    model = fit_mixture(points(sample[:, None]), 2).model
-    picture = density_picture(sample, model)
+    model = fit_mixture(make_point_cells(sample[:, None]), 2).model
+    picture = draw_density_chart(sample, model)
     assert (picture.shape[1:], picture.dtype) == ((960, 3), np.uint8)
-    np.testing.assert_array_equal(picture, density_picture(distinct(sample[:, None]), model))
+    np.testing.assert_array_equal(picture, draw_density_chart(distinct(sample[:, None]), model))
     highest = np.nanargmin(rows_of(picture, INK))
     assert (COLUMNS[highest] - LEFT) / (RIGHT - LEFT) == pytest.approx((0 - sample.min()) / np.ptp(sample), abs=0.03)
 
@@ -83,23 +83,23 @@ def test_a_histogram_has_area_one(seed: int, whole: bool) -> None:
 
 
 def test_bins_hold_the_same_number_of_whole_values() -> None:
-    heights, edges = histogram(points(np.arange(256.0)[:, None]))
+    heights, edges = histogram(make_point_cells(np.arange(256.0)[:, None]))
     assert edges[0] == -0.5
     assert (np.diff(edges) == 3).all()
     np.testing.assert_allclose(heights[:-1], 1 / 256)
 
 
 def test_one_value_and_a_constant_have_a_picture() -> None:
-    assert density_picture([3.0], MODEL).shape[1] == 960
-    assert density_picture(np.full(9, 3.0), MODEL).shape[1] == 960
+    assert draw_density_chart([3.0], MODEL).shape[1] == 960
+    assert draw_density_chart(np.full(9, 3.0), MODEL).shape[1] == 960
 
 
 def test_what_has_no_such_picture_is_refused() -> None:
     with pytest.raises(SettingsError, match="one feature"):
-        density_picture(np.zeros((4, 2)), MODEL)
+        draw_density_chart(np.zeros((4, 2)), MODEL)
     with pytest.raises(SettingsError, match="finite"):
-        density_picture([1.0, np.nan], MODEL)
+        draw_density_chart([1.0, np.nan], MODEL)
     with pytest.raises(SettingsError, match="model"):
-        density_picture([1.0], MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
+        draw_density_chart([1.0], MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
     with pytest.raises(SettingsError, match="span"):
-        density_picture([1.0], MODEL, span=(2.0, 1.0))
+        draw_density_chart([1.0], MODEL, span=(2.0, 1.0))

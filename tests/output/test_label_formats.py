@@ -17,7 +17,7 @@ from PIL import Image as PilImage
 from segment import load_image, segment_image
 from segment.core.georeference import Georeference
 from segment.output.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
 COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
@@ -48,11 +48,11 @@ def test_labels_everywhere_need_no_transparency() -> None:
 
 @given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 255)))
 def test_any_labels_survive(labels: np.ndarray) -> None:
-    data = labels_as_png(labels, class_colours(255))
+    data = labels_as_png(labels, pick_class_colors(255))
     image = PilImage.open(io.BytesIO(data))
     np.testing.assert_array_equal(np.asarray(image), labels)
     shown = np.asarray(image.convert("RGBA"))
-    np.testing.assert_array_equal(shown[..., :3][labels > 0], class_colours(255)[labels[labels > 0] - 1])
+    np.testing.assert_array_equal(shown[..., :3][labels > 0], pick_class_colors(255)[labels[labels > 0] - 1])
     np.testing.assert_array_equal(shown[..., 3] == 0, labels == 0)
 
 

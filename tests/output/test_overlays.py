@@ -13,7 +13,7 @@ from scipy.stats import entropy
 
 from segment import Image, Segmentation, segment_image
 from segment.config.products import plan_files
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 from segment.output.pictures.maps import posterior_panel, uncertainty_panel
 from segment.output.pictures.overlays import contoured, cutout, overlaid
 from segment.output.products import encode_product
@@ -113,7 +113,7 @@ def test_the_palette_colours_every_product(palette: str, quadrants: np.ndarray) 
     if palette == "mean":
         np.testing.assert_array_equal(seen, quadrants)
     if palette == "category":
-        np.testing.assert_array_equal(result.colours, class_colours(4))
+        np.testing.assert_array_equal(result.colours, pick_class_colors(4))
 
 
 @pytest.mark.parametrize("max_size", [0, 60])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from segment.output.palette import class_colours, ramp_colours
+from segment.output.palette import pick_class_colors, pick_ramp_colors
 
 # Machado, Oliveira & Fernandes 2009, IEEE TVCG 15: what each kind of reader sees of linear RGB, at full severity.
 VISION = {
@@ -29,21 +29,21 @@ def seen(colours: np.ndarray, vision: str) -> np.ndarray:
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize(("n", "least"), [(4, 19), (8, 15), (12, 12), (20, 11)])
 def test_colours_differ_for_every_reader(n: int, least: float, vision: str) -> None:
-    lab = seen(class_colours(n), vision)
+    lab = seen(pick_class_colors(n), vision)
     differences = deltaE_ciede2000(lab[:, None], lab[None]) + 1000 * np.eye(n)
     assert differences.min() >= least
 
 
 @pytest.mark.parametrize("vision", VISION)
 def test_no_colour_is_taken_for_the_paper(vision: str) -> None:
-    lab, white = seen(class_colours(20), vision), seen(np.full((1, 3), 255), vision)
+    lab, white = seen(pick_class_colors(20), vision), seen(np.full((1, 3), 255), vision)
     assert deltaE_ciede2000(lab, white).min() >= 9
 
 
 @pytest.mark.parametrize("name", ["viridis", "cividis", "grey"])
 @pytest.mark.parametrize("vision", VISION)
 def test_a_ramp_goes_from_dark_to_light_for_every_reader(name: str, vision: str) -> None:
-    light = seen(ramp_colours(name, 9), vision)[:, 0]
+    light = seen(pick_ramp_colors(name, 9), vision)[:, 0]
     assert (np.diff(light) > 3).all()
-    assert ramp_colours(name, 0).shape == (0, 3)
-    assert ramp_colours(name, 1).shape == (1, 3)
+    assert pick_ramp_colors(name, 0).shape == (0, 3)
+    assert pick_ramp_colors(name, 1).shape == (1, 3)

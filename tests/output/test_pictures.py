@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage.color import rgb2lab
 
 from segment.core.image import Image
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 from segment.output.pictures.layout import legend
 from segment.output.pictures.panels import side_by_side as panel_with
 from segment.output.pictures.scaling import colour_labels, display
@@ -18,7 +18,7 @@ from segment.output.pictures.scaling import colour_labels, display
 def side_by_side(image: Image, labels: np.ndarray, shares: list[float], **named: str) -> np.ndarray:
     """The panel of classes that are called by their numbers."""
     names = [f"class {label}" for label in range(1, len(shares) + 1)]
-    return panel_with(image, labels, legend(names, shares, class_colours(len(shares))), **named)
+    return panel_with(image, labels, legend(names, shares, pick_class_colors(len(shares))), **named)
 
 
 GAP = 24  # white between the pictures
@@ -39,18 +39,18 @@ def panel_of(height: int, width: int, colour: tuple[int, int, int] = (200, 0, 10
 
 @given(st.integers(0, 255))
 def test_class_colours_are_distinct_and_the_same_for_any_number_of_classes(k: int) -> None:
-    colours = class_colours(k)
+    colours = pick_class_colors(k)
     assert (colours.shape, colours.dtype) == ((k, 3), np.uint8)
     assert len(np.unique(colours, axis=0)) == k
-    np.testing.assert_array_equal(colours, class_colours(255)[:k])
+    np.testing.assert_array_equal(colours, pick_class_colors(255)[:k])
 
 
 def test_no_class_has_the_colour_of_nothing() -> None:
-    assert not (class_colours(255) == 255).all(axis=1).any()
+    assert not (pick_class_colors(255) == 255).all(axis=1).any()
 
 
 def test_the_first_colours_look_different() -> None:
-    lab = rgb2lab(class_colours(20)[None] / 255)[0]
+    lab = rgb2lab(pick_class_colors(20)[None] / 255)[0]
     distances = np.linalg.norm(lab[:, None] - lab, axis=2) + 1000 * np.eye(20)
     assert distances.min() > 12
     assert distances[:8, :8].min() > 24
@@ -115,7 +115,7 @@ def test_size_of_the_pictures(height: int, width: int, size: tuple[int, int]) ->
     top, bottom, left, right = box_of(panel, (200, 0, 100))
     assert (bottom - top + 1, right - left + 1) == size
     assert (top, left) == (TOP, GAP)
-    second = box_of(panel[: bottom + 1, right + 1 :], tuple(class_colours(1)[0].tolist()))
+    second = box_of(panel[: bottom + 1, right + 1 :], tuple(pick_class_colors(1)[0].tolist()))
     assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
     assert second[0] == top
     assert second[2] >= GAP
@@ -130,7 +130,7 @@ def test_a_panorama_is_above_its_segments(height: int, width: int, size: tuple[i
     panel = panel_of(height, width)
     top, bottom, left, right = box_of(panel, (200, 0, 100))
     assert (bottom - top + 1, right - left + 1) == size
-    second = box_of(panel[bottom + 1 : bottom + 1 + TOP + size[0]], tuple(class_colours(1)[0].tolist()))
+    second = box_of(panel[bottom + 1 : bottom + 1 + TOP + size[0]], tuple(pick_class_colors(1)[0].tolist()))
     assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
     assert (top, left, second[2]) == (TOP, GAP, left)
     assert panel.shape[1] <= 2000
@@ -143,7 +143,7 @@ def test_every_class_is_in_the_legend(height: int, width: int, k: int) -> None:
     assert panel.shape[1] <= 2000
     bottom = box_of(panel, (200, 0, 100))[1]
     legend = panel[bottom + 1 :].reshape(-1, 3).astype(np.int64) @ (65536, 256, 1)
-    colours = class_colours(k).astype(np.int64) @ (65536, 256, 1)
+    colours = pick_class_colors(k).astype(np.int64) @ (65536, 256, 1)
     values, counts = np.unique(legend, return_counts=True)
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
     assert all(found.get(colour, 0) >= 20 * 20 for colour in colours.tolist())
@@ -158,7 +158,7 @@ def test_the_halves_show_the_original_and_the_segments() -> None:
     panel = side_by_side(Image.from_array(pixels), labels, [0.4, 0.6])
     np.testing.assert_array_equal(panel[TOP : TOP + 400, GAP : GAP + 500], pixels)
     right = panel[TOP : TOP + 400, 2 * GAP + 500 : 2 * GAP + 1000]
-    np.testing.assert_array_equal(right, colour_labels(labels, class_colours(2)))
+    np.testing.assert_array_equal(right, colour_labels(labels, pick_class_colors(2)))
     frame = np.ones(panel.shape[:2], bool)
     frame[TOP : TOP + 400, GAP : GAP + 500] = False
     frame[TOP : TOP + 400, 2 * GAP + 500 : 2 * GAP + 1000] = False

@@ -18,7 +18,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.output.report.index import Entry, index_page, thumbnail_url
+from segment.output.report.index import Entry, make_thumbnail_url, render_index
 from segment.output.report.line_chart import line_chart
 
 ROOT = Path(__file__).parents[2]
@@ -204,12 +204,14 @@ def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, tmp_path: Path) -> None:
     entries = [
-        Entry("a 10.jpg", "a 10_report.html", thumbnail_url(result), 0.5, 0.1, (("#102030", 0.25), ("#405060", 0.75))),
+        Entry(
+            "a 10.jpg", "a 10_report.html", make_thumbnail_url(result), 0.5, 0.1, (("#102030", 0.25), ("#405060", 0.75))
+        ),
         Entry("a 9.jpg", 'x"#?%.html', "", 2.0, 0.2, (("#102030", 1.0),), ("it has drifted",)),
         Entry("b.jpg", "b.html", "", float("nan"), 0.3, ()),
         Entry(EVIL, error=f"{EVIL}: cannot be read."),
     ]
-    text = index_page(entries)
+    text = render_index(entries)
     assert EVIL not in text
     (tmp_path / "index.html").write_text(text, encoding="utf-8")
     browser.get((tmp_path / "index.html").as_uri())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.core.errors import counted
-from segment.output.tables import short, to_csv, to_json, to_rows
+from segment.core.errors import pluralize
+from segment.output.tables import format_number, to_csv, to_json, to_rows
 
 TABLE = {
     "label": np.array([1, 2]),
@@ -74,9 +74,9 @@ def test_json_holds_no_infinity() -> None:
     [(44721.4, "44721"), (7196.2, "7196"), (123.456, "123.5"), (0.012345, "0.01235"), (-2.5, "-2.5"), (math.nan, "-")],
 )
 def test_numbers_for_people_have_no_exponent(value: float, text: str) -> None:
-    assert short(value) == text
+    assert format_number(value) == text
 
 
 def test_one_thing_is_not_several() -> None:
-    assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
-    assert [counted(n, "class") for n in (1, 3)] == ["1 class", "3 classes"]
+    assert [pluralize(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert [pluralize(n, "class") for n in (1, 3)] == ["1 class", "3 classes"]

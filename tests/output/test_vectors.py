@@ -23,7 +23,7 @@ from shapely.geometry import shape
 from segment.core.georeference import NOWHERE, Georeference
 from segment.output import outlines
 from segment.output.outlines import trace_outlines
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 from segment.output.vectors import coco, geojson, svg, trace_classes
 from segment.postprocessor.connected_regions import number_regions
 
@@ -31,7 +31,7 @@ from segment.postprocessor.connected_regions import number_regions
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAMES = ("sky", "sea & <land>", "=cmd|'/c calc'!A1", 'a "b" \x1b')
-COLOURS = class_colours(4)
+COLOURS = pick_class_colors(4)
 MAP = Georeference((0.3, 0.0, 500_000.1, 0.0, -0.3, 4_600_000.7), "EPSG:32632", 1.0)
 TURNED = Georeference((3.0, 4.0, 100.0, -4.0, 3.0, 200.0), "EPSG:2056", 1.0)
 HOLES = np.array(

@@ -17,7 +17,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.core.errors import ModelError
-from segment.pipeline.alignment import align_classes, drift_from
+from segment.pipeline.alignment import align_classes, measure_drift
 from segment.pipeline.label_matching import assignment, distances
 
 COLOURS = np.array([[20, 30, 40], [200, 60, 50], [70, 160, 80], [220, 220, 230]])
@@ -79,13 +79,13 @@ def test_an_image_of_other_features_is_refused(reference: segment.ClassModel) ->
 
 def test_drift_is_the_loss_of_likelihood(reference: segment.ClassModel) -> None:
     same = segment.apply_classes(reference, picture(COLOURS))
-    assert abs(drift_from(reference, same)) < 1e-9
+    assert abs(measure_drift(reference, same)) < 1e-9
     shifted = picture(COLOURS + 8)
     applied, own = segment.apply_classes(reference, shifted), segment.segment_image(shifted, k=4)
     drift = reference.training.log_likelihood - float(applied.log_likelihood().mean(dtype=float))
     assert drift > 0.5
-    assert drift_from(reference, applied) == pytest.approx(drift, abs=1e-5)
-    assert drift_from(reference, own) == pytest.approx(drift, abs=1e-5)
+    assert measure_drift(reference, applied) == pytest.approx(drift, abs=1e-5)
+    assert measure_drift(reference, own) == pytest.approx(drift, abs=1e-5)
 
 
 @given(arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.floats(0, 10)))

@@ -16,9 +16,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from segment import Image, SettingsError, compare_image
 from segment.cli.main import main
-from segment.mixture.cells import Cells, distinct, points
-from segment.mixture.ward import ward
-from segment.output.palette import class_colours
+from segment.mixture.cells import Cells, distinct, make_point_cells
+from segment.mixture.ward import build_ward_tree
+from segment.output.palette import pick_class_colors
 from segment.output.pictures.panels import compared
 from segment.pipeline.label_matching import adjusted_rand_index, contingency, matching
 
@@ -41,7 +41,7 @@ def same_division(first: np.ndarray, second: np.ndarray) -> bool:
 def test_ward_is_that_of_scikit_learn(k: int, rng: np.random.Generator) -> None:
     X = rng.normal(size=(60, 3)) * (1, 2, 5)
     theirs = AgglomerativeClustering(k, linkage="ward").fit(X).labels_ if k > 1 else np.zeros(60)
-    labels = ward(points(X), k)
+    labels = build_ward_tree(make_point_cells(X), k)
     assert same_division(labels, theirs)
     assert np.unique(labels).tolist() == list(range(k))
 
@@ -51,23 +51,23 @@ def test_ward_is_that_of_scikit_learn(k: int, rng: np.random.Generator) -> None:
 def test_weights_are_repetitions(seed: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     X, times = rng.normal(size=(15, 2)), rng.integers(1, 5, 15)
-    weighted = ward(points(X, times), k)
-    repeated = ward(points(np.repeat(X, times, axis=0)), k)
+    weighted = build_ward_tree(make_point_cells(X, times), k)
+    repeated = build_ward_tree(make_point_cells(np.repeat(X, times, axis=0)), k)
     assert same_division(np.repeat(weighted, times), repeated)
 
 
 def test_a_hierarchy_that_one_can_see() -> None:
-    assert ward(points([[0.0], [10.0], [1.0], [11.0], [30.0]]), 3).tolist() == [0, 1, 0, 1, 2]
-    heavy = points([[0.0], [4.0], [9.0]], [1, 100, 100])  # joining the light one costs little, however far
-    assert ward(heavy, 2).tolist() == [0, 0, 1]
-    assert ward(points([[0.0], [4.0], [6.0]], [1, 100, 100]), 2).tolist() == [0, 0, 1]
-    assert ward(points([[0.0], [4.0], [6.0]]), 2).tolist() == [0, 1, 1]
+    assert build_ward_tree(make_point_cells([[0.0], [10.0], [1.0], [11.0], [30.0]]), 3).tolist() == [0, 1, 0, 1, 2]
+    heavy = make_point_cells([[0.0], [4.0], [9.0]], [1, 100, 100])  # joining the light one costs little, however far
+    assert build_ward_tree(heavy, 2).tolist() == [0, 0, 1]
+    assert build_ward_tree(make_point_cells([[0.0], [4.0], [6.0]], [1, 100, 100]), 2).tolist() == [0, 0, 1]
+    assert build_ward_tree(make_point_cells([[0.0], [4.0], [6.0]]), 2).tolist() == [0, 1, 1]
 
 
 def test_equal_rows_and_no_rows() -> None:
-    assert ward(points(np.zeros((4, 2))), 1).tolist() == [0] * 4
+    assert build_ward_tree(make_point_cells(np.zeros((4, 2))), 1).tolist() == [0] * 4
     with pytest.raises(SettingsError, match="n_clusters"):
-        ward(points([[1.0]]), 2)
+        build_ward_tree(make_point_cells([[1.0]]), 2)
 
 
 # Agreement
@@ -193,7 +193,7 @@ def test_deep_grey_and_few_colours() -> None:
 def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None:
     cells = distinct(rng.integers(0, 5, (500, 2)).astype(float))
     doubled = Cells(2 * cells.weights, cells.means, cells.scatters)
-    assert ward(cells, 4).tolist() == ward(doubled, 4).tolist()
+    assert build_ward_tree(cells, 4).tolist() == build_ward_tree(doubled, 4).tolist()
 
 
 # The panel
@@ -204,12 +204,12 @@ def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray)
     panel = compare_image(large, k=4).panel()
     high, wide, top, gap = 384, 640, 72, 24
     second_row, second_column = top + high + gap + 48, 2 * gap + wide
-    expected = class_colours(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
+    expected = pick_class_colors(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
     np.testing.assert_array_equal(panel[top : top + high, gap : gap + wide], large)
     for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):
         np.testing.assert_array_equal(panel[row : row + high, column : column + wide], expected)
     legend = panel[second_row + high :].reshape(-1, 3).tolist()
-    assert all(legend.count(colour.tolist()) >= 20 * 20 for colour in class_colours(4))
+    assert all(legend.count(colour.tolist()) >= 20 * 20 for colour in pick_class_colors(4))
 
 
 def test_each_picture_stands_under_its_title(quadrants: np.ndarray) -> None:

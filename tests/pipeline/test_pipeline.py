@@ -208,10 +208,10 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     from segment.features.color_space import FeatureSpace
     from segment.features.pixel_features import collect_cells
     from segment.postprocessor.postprocessor import absorb_small_regions
-    from segment.preprocessor.preprocessor import to_greyscale
+    from segment.preprocessor.preprocessor import to_grayscale
     from segment.segmenter.class_mixture import label_cells
 
-    image = to_greyscale(segment.Image.from_array(quadrants))
+    image = to_grayscale(segment.Image.from_array(quadrants))
     index = ColourIndex(image)
     space = FeatureSpace("intensity", index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.parts(), exact=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import segment
-from segment.pipeline.result_warnings import remarks
+from segment.pipeline.result_warnings import collect_result_warnings
 
 PALE, DARK = (200, 190, 180), (30, 60, 50)
 
@@ -69,7 +69,7 @@ def test_too_few_regions_are_called_regions() -> None:
 
 def test_few_colours_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the stripes of a flag the copy has colours that the flag has not."""
-    monkeypatch.setattr("segment.preprocessor.preprocessor.working_copy.__defaults__", (2**10,))
+    monkeypatch.setattr("segment.preprocessor.preprocessor.make_working_copy.__defaults__", (2**10,))
     flag = np.empty((70, 90, 3), np.uint8)
     flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
     words = said(flag, k=4)[-1]
@@ -79,5 +79,5 @@ def test_few_colours_are_counted_on_the_image_and_not_on_its_smaller_copy(monkey
 def test_what_rejection_leaves_empty_of_whole_regions() -> None:
     config = segment.SegmentConfig(k=2, coherence="region", reject=0.05)
     first, *others = segment.segment_image(mottled(), config).classes
-    told = remarks((replace(first, pixels=0), *others), config, rejected=0.05, taken=())
+    told = collect_result_warnings((replace(first, pixels=0), *others), config, rejected=0.05, taken=())
     assert told[-1].startswith("no pixel is of class 1: none that --reject leaves is likeliest of it")

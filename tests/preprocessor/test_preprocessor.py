@@ -15,7 +15,7 @@ from skimage.transform import downscale_local_mean
 
 from segment.core.errors import SettingsError
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import DENOISERS, denoise, shrink, to_greyscale
+from segment.preprocessor.preprocessor import DENOISERS, denoise, shrink, to_grayscale
 
 FILTERS = DENOISERS[1:]
 SCALES = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
@@ -38,7 +38,7 @@ def everything(image: Image) -> list[Image]:
     """The image after each operation, with settings that leave it as it is among them."""
     shrunk = [shrink(image, max_size=size) for size in (0, 1, 3, 7, 1000)]
     filtered = [denoise(image, method=m, radius=share_of_diagonal(image, r)) for m in DENOISERS for r in (0, 1, 2.6)]
-    return [*shrunk, *filtered, to_greyscale(image)]
+    return [*shrunk, *filtered, to_grayscale(image)]
 
 
 @each_dtype
@@ -65,7 +65,7 @@ def test_a_constant_image_stays_constant(dtype: type, colour: tuple[float, ...])
     for result in everything(image)[:-1]:
         away = np.abs(result.pixels[result.valid].astype(np.float64) - one)
         assert away.max(initial=0) <= (0 if image.step else 1e-6)
-    grey = np.unique(to_greyscale(image).pixels[image.valid])
+    grey = np.unique(to_grayscale(image).pixels[image.valid])
     assert len(grey) == 1
     assert len(set(colour)) > 1 or grey == pytest.approx(one[0])
 
@@ -125,7 +125,7 @@ def test_a_shrunk_mask_takes_part_in_no_average() -> None:
 def test_greyscale_is_the_luma_of_scikit_image() -> None:
     for dtype, scale in SCALES.items():
         image = noise((31, 17, 3), dtype)
-        grey = to_greyscale(image)
+        grey = to_grayscale(image)
         assert grey.is_grey
         step = 0.5 if image.step else 1e-6
         np.testing.assert_allclose(grey.pixels, rgb2gray(image.pixels / scale) * scale, atol=step + 1e-3 * image.step)
@@ -133,7 +133,7 @@ def test_greyscale_is_the_luma_of_scikit_image() -> None:
 
 def test_a_grey_image_is_grey_already() -> None:
     image = noise((4, 5), np.uint16)
-    assert to_greyscale(image) is image
+    assert to_grayscale(image) is image
 
 
 def test_nothing_to_filter_gives_the_image_itself() -> None:
@@ -281,7 +281,7 @@ def test_threads_do_not_change_the_pixels(dtype: type, method: str) -> None:
         for threads in (1, 2):
             cv2.setNumThreads(threads)
             small = shrink(denoise(image, method=method, radius=share_of_diagonal(image, 2)), max_size=170)
-            results.append(to_greyscale(small).pixels.tobytes())
+            results.append(to_grayscale(small).pixels.tobytes())
     finally:
         cv2.setNumThreads(before)
     assert results[0] == results[1]

@@ -271,12 +271,14 @@ def test_a_raster_is_the_file_of_this_machine_though_workers_are_killed(
     local = segment.segment_raster(source, tmp_path / "local.tif", spatial=spatial, **QUICK)
     told: list[str] = []
 
-    def tell(stage: str) -> None:
+    def on_stage(stage: str) -> None:
         told.append(stage)
         if stage in (f"{first_pass}, tile 2 of 6", "labelling, tile 2 of 6"):
             machines.kill()
 
-    found = segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, spatial=spatial, **QUICK)
+    found = segment.segment_raster(
+        source, tmp_path / "out.tif", cluster=cluster, on_stage=on_stage, spatial=spatial, **QUICK
+    )
     assert found.path.read_bytes() == local.path.read_bytes()
     assert found.classes == local.classes
     assert found.warnings == local.warnings
@@ -301,13 +303,13 @@ def test_a_raster_that_is_damaged_leaves_nothing(
 
 
 def test_a_raster_that_is_interrupted_leaves_nothing(tmp_path: Path, cluster: Cluster) -> None:
-    def tell(stage: str) -> None:
+    def on_stage(stage: str) -> None:
         if stage == "labelling, tile 2 of 6":
             raise KeyboardInterrupt
 
     source = write(tmp_path / "a.tif", scene("uint8"))
     with pytest.raises(KeyboardInterrupt):
-        segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, tell=tell, **QUICK)
+        segment.segment_raster(source, tmp_path / "out.tif", cluster=cluster, on_stage=on_stage, **QUICK)
     assert idle(cluster)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 

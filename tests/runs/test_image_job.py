@@ -216,7 +216,7 @@ def picture(tmp_path: Path, quadrants: np.ndarray) -> Path:
 def test_a_job_writes_its_results(tmp_path: Path, picture: Path) -> None:
     stages: list[str] = []
     (job,) = plan([picture], tmp_path / "out", SegmentConfig(k=4))
-    outcome = run_job(job, SegmentConfig(k=4), tell=stages.append)
+    outcome = run_job(job, SegmentConfig(k=4), on_stage=stages.append)
     assert (outcome.error, outcome.warnings, outcome.changed) == ("", (), 0.0)
     assert list(outcome.paths) == job.results(CONFIG)
     assert all(path.is_file() for path in outcome.paths)
@@ -280,14 +280,14 @@ def test_an_interruption_is_no_outcome(tmp_path: Path, picture: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_job(Job(picture, tmp_path / "out", "a"), CONFIG, tell=interrupt)
+        run_job(Job(picture, tmp_path / "out", "a"), CONFIG, on_stage=interrupt)
     assert not (tmp_path / "out").exists()
 
 
 def test_existing_results_are_refused_before_the_work(tmp_path: Path, picture: Path) -> None:
     touch(tmp_path, "out/a_labels.png")
     stages: list[str] = []
-    outcome = run_job(Job(picture, tmp_path / "out", "a"), CONFIG, tell=stages.append)
+    outcome = run_job(Job(picture, tmp_path / "out", "a"), CONFIG, on_stage=stages.append)
     assert outcome.error.startswith(f"{tmp_path}/out/a_labels.png: exists already.")
     assert stages == []
     assert (tmp_path / "out" / "a_labels.png").read_bytes() == b"x"

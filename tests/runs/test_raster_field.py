@@ -11,7 +11,7 @@ from raster_files import read, write
 
 import segment
 from segment.config.config import SegmentConfig
-from segment.preprocessor.preprocessor import working_copy
+from segment.preprocessor.preprocessor import make_working_copy
 from segment.runs.rasters.reader import open_raster, rasterio_settings
 from segment.runs.rasters.working_copy import assembled, copied_block, copy_blocks
 
@@ -98,7 +98,7 @@ def test_the_working_copy_is_that_of_the_whole(
     valid = np.kron(rng.random((shape[0] // 9 + 1, shape[1] // 9 + 1)) < 0.8, np.ones((9, 9), bool)) > 0
     valid = valid[: shape[0], : shape[1]]
     path = write(tmp_path / "a.tif", pixels, valid)
-    expected = working_copy(image_of(pixels, valid))
+    expected = make_working_copy(image_of(pixels, valid))
     with rasterio_settings():
         raster = open_raster(path)
         blocks = copy_blocks(raster, 50)
@@ -109,7 +109,7 @@ def test_the_working_copy_is_that_of_the_whole(
     step = 1e-5 if pixels.dtype == np.float32 else 1  # of rounding; where gaps are filled, of equally near pixels
     near = np.abs(copy.pixels.astype(float) - expected.pixels) <= step
     assert near.mean() > 0.99
-    full = working_copy(image_of(pixels))  # away from gaps
+    full = make_working_copy(image_of(pixels))  # away from gaps
     same = (full.pixels == expected.pixels) & near
     assert same.mean() > 0.3
 

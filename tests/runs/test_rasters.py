@@ -26,8 +26,8 @@ from segment.cli.main import main
 from segment.core.errors import ImageError, OutputError, SettingsError
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import points
-from segment.mixture.streaming_bins import Boxes
+from segment.mixture.cells import make_point_cells
+from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters.pairwise_sum import Tree
 from segment.runs.rasters.tile_colors import ColourSum, TileColours, joined
 from segment.runs.rasters.tiles import Window, in_order, tiles
@@ -233,7 +233,7 @@ def test_more_colours_than_memory_should_hold_are_gathered_in_boxes(
     source = write(tmp_path / "a.tif", scene)
     exact = segment.segment_raster(source, tmp_path / "exact.tif", k=3, **NO_CLEAN_UP)
     monkeypatch.setattr(collecting, "_MANY", 2000)
-    monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.Boxes(*keys, most=1000))
+    monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.StreamingBins(*keys, most=1000))
     monkeypatch.setattr(passes, "_LOOKED_UP", 777)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
     assert "distinct colours: they were fitted in" in found.warnings[0]
@@ -417,11 +417,11 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
 def test_boxes_do_not_depend_on_parts_or_order(rng: np.random.Generator) -> None:
     keys = rng.integers(0, 1000, (5000, 3))
-    cells = points(keys.astype(float))
-    whole = Boxes(3, 10, most=300)
+    cells = make_point_cells(keys.astype(float))
+    whole = StreamingBins(3, 10, most=300)
     whole.add(keys, cells)
     order = rng.permutation(len(keys))
-    first, second = Boxes(3, 10, most=300), Boxes(3, 10, most=300)
+    first, second = StreamingBins(3, 10, most=300), StreamingBins(3, 10, most=300)
     first.add(keys[order[:40]], cells[order[:40]])
     second.add(keys[order[40:]], cells[order[40:]])
     first.take_in(second)
@@ -434,8 +434,8 @@ def test_boxes_do_not_depend_on_parts_or_order(rng: np.random.Generator) -> None
 
 def test_boxes_keep_few_values_apart(rng: np.random.Generator) -> None:
     keys = rng.integers(0, 6, (4000, 2)) * 11_000
-    boxes = Boxes(2, 16, most=64)
-    boxes.add(keys, points(keys.astype(float)))
+    boxes = StreamingBins(2, 16, most=64)
+    boxes.add(keys, make_point_cells(keys.astype(float)))
     found = boxes.cells(2)
     assert len(found) == 36
     assert not found.scatters.any()
@@ -482,7 +482,7 @@ def test_parts_that_are_joined_are_the_whole_and_stay_what_they_are(rng: np.rand
 
 def tile_colours(pixels: np.ndarray, space: FeatureSpace) -> TileColours:
     index = ColourIndex(segment.Image.from_array(pixels))
-    boxes = Boxes(3, int(space.white).bit_length())
+    boxes = StreamingBins(3, int(space.white).bit_length())
     if index.is_tabled:
         return TileColours(tuple(index.parts()), boxes)
     for colours, counts in index.parts():

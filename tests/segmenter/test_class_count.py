@@ -10,9 +10,9 @@ import pytest
 from PIL import Image as PilImage
 
 import segment
-from segment.mixture.cells import points
+from segment.mixture.cells import make_point_cells
 from segment.mixture.model import MixtureModel
-from segment.segmenter.class_mixture import class_posteriors, label_cells, order_classes
+from segment.segmenter.class_mixture import compute_class_posteriors, label_cells, order_classes
 
 
 def noisy(picture: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
@@ -150,10 +150,10 @@ def test_classes_are_ordered_by_the_mean_of_their_components() -> None:
 def test_a_cell_gets_the_class_of_highest_summed_posterior() -> None:
     """The likeliest single component, the third, is not of the likeliest class."""
     model = MixtureModel(np.array([0.3, 0.3, 0.4]), np.zeros((3, 1)), np.ones((3, 1, 1)))
-    cells = points([[0.0]])
+    cells = make_point_cells([[0.0]])
     assert label_cells(model, cells).tolist() == [3]
     assert label_cells(model, cells, np.array([0, 0, 1])).tolist() == [1]
-    np.testing.assert_allclose(class_posteriors(model, np.array([0, 0, 1]), cells), [[0.6, 0.4]])
+    np.testing.assert_allclose(compute_class_posteriors(model, np.array([0, 0, 1]), cells), [[0.6, 0.4]])
 
 
 def test_fewer_colours_than_components_still_make_the_classes(quadrants: np.ndarray) -> None:

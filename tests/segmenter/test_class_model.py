@@ -19,7 +19,7 @@ from PIL import Image as PilImage
 import segment
 from segment.cli.main import main
 from segment.core.errors import ImageError, ModelError, OutputError, SettingsError
-from segment.segmenter.class_mixture import default_names
+from segment.segmenter.class_mixture import make_default_names
 from segment.segmenter.class_model.class_model import ClassModel, Training
 
 PHOTOGRAPHS = ("landscape", "mountains", "sunset", "dandelions", "lamps")
@@ -111,8 +111,8 @@ def test_the_text_is_plain_json_that_says_what_it_is(model: ClassModel) -> None:
 def test_models_are_equal_where_their_values_are(model: ClassModel) -> None:
     other = model.renamed("trees", "meadow", "mountain", "sky")
     assert other != model
-    assert other.renamed(*default_names(4)) == model
-    assert hash(other.renamed(*default_names(4))) == hash(model)
+    assert other.renamed(*make_default_names(4)) == model
+    assert hash(other.renamed(*make_default_names(4))) == hash(model)
     assert model != "a model"
 
 

@@ -14,7 +14,7 @@ from skimage.measure import label as number_pieces
 
 import segment
 from segment.core.errors import SettingsError
-from segment.preprocessor.preprocessor import shrunk_shape
+from segment.preprocessor.preprocessor import compute_shrunk_shape
 from segment.segmenter.regions import region_finding as grouping
 from segment.segmenter.regions.agglomeration import absorb_small, members, merge_regions
 from segment.segmenter.regions.border_refinement import refine
@@ -466,7 +466,7 @@ def test_every_cut_is_made_of_connected_regions_on_which_the_contours_agree(shap
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grouping, "_WORKING", 300)
         found = segment.region_hierarchy(segment.Image.from_array(image, valid=valid))
-    copy = shrunk_shape(*shape, round(max(shape) * min(1, math.sqrt(300 / valid.size))))
+    copy = compute_shrunk_shape(*shape, round(max(shape) * min(1, math.sqrt(300 / valid.size))))
     labels = found.label_image
     assert ((labels > 0) == valid).all()
     pieces, parts = one_label_pieces(labels), one_label_pieces(valid)

@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.config.config import settings
+from segment.config.config import list_settings
 from segment.config.setting import Setting
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def values_of(setting: Setting) -> str:
     return " or ".join((numbers, *setting.choices))
 
 
-@pytest.mark.parametrize("setting", settings(), ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", list_settings(), ids=lambda setting: setting.name)
 def test_every_option_has_its_row(setting: Setting) -> None:
     row = f"| `{setting.option}` | {default_of(setting)} | {values_of(setting)} | {setting.help} |"
     assert row in README.splitlines()

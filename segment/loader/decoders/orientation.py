@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as PillowImage
 
-__all__ = ["orientation", "upright"]
+__all__ = ["read_orientation", "turn_upright"]
 
 _Scalar = TypeVar("_Scalar", bound="np.generic")
 
 
-def upright(array: NDArray[_Scalar], orientation: int) -> NDArray[_Scalar]:
+def turn_upright(array: NDArray[_Scalar], read_orientation: int) -> NDArray[_Scalar]:
     """Turn and mirror an array as its EXIF orientation says.
 
     Parameters
@@ -28,16 +28,16 @@ def upright(array: NDArray[_Scalar], orientation: int) -> NDArray[_Scalar]:
     ndarray of shape (H, W), (W, H), (H, W, C) or (W, H, C)
         A view.
     """
-    if orientation in (5, 6, 7, 8):
+    if read_orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
+    if read_orientation in (3, 4, 7, 8):
         array = array[::-1]
-    if orientation in (2, 3, 6, 7):
+    if read_orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return array
 
 
-def orientation(picture: PillowImage) -> int:
+def read_orientation(picture: PillowImage) -> int:
     """Return the EXIF orientation of a picture, 1 where there is none or the EXIF data is damaged."""
     try:
         value = picture.getexif().get(0x0112, 1)

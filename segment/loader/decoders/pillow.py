@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from segment.core.errors import ImageError
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, frames_note
 from segment.loader.decoders.frame_count import FRAME_CAP, count_gif_frames
-from segment.loader.decoders.orientation import upright
+from segment.loader.decoders.orientation import turn_upright
 from segment.loader.decoders.png import check_png, essential_png
 
 if TYPE_CHECKING:
     from PIL import ImageFile
 
     from segment.core.image import Image
-from segment.loader.decoders.orientation import orientation
+from segment.loader.decoders.orientation import read_orientation
 
 __all__ = ["decode_bmp", "decode_dib", "decode_gif", "decode_jpeg", "decode_png", "decode_webp", "strict"]
 
@@ -150,6 +150,6 @@ def _read(stream: BinaryIO, opener: _Opener, max_pixels: int, notes: tuple[str, 
         valid = within(box, valid)
     elif picture.format != "MPO":  # there the others are the camera's own previews
         notes = frames_note(int(getattr(picture, "n_frames", 1))) + notes
-    way = orientation(picture)
+    way = read_orientation(picture)
     del picture  # its copy of the pixels is not needed any more
-    return Image.from_array(upright(array, way), valid=upright(valid, way), notes=notes)
+    return Image.from_array(turn_upright(array, way), valid=turn_upright(valid, way), notes=notes)

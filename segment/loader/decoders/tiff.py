@@ -11,7 +11,7 @@ from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, frames_note, stderr_closed
 from segment.loader.decoders.frame_count import FRAME_CAP, count_tiff_pages
 from segment.loader.decoders.geotiff import read_georeference
-from segment.loader.decoders.orientation import orientation, upright
+from segment.loader.decoders.orientation import read_orientation, turn_upright
 from segment.loader.decoders.pillow import strict
 from segment.loader.decoders.pillow_arrays import as_arrays
 from segment.loader.decoders.tiff_high_depth import decode_deep, valid_data
@@ -67,9 +67,9 @@ def _with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...]) -> I
         picture.load()
     nodata = tags.get(_NODATA)
     array, valid = as_arrays(picture)
-    way, place = orientation(picture), read_georeference(tags.get)
+    way, place = read_orientation(picture), read_georeference(tags.get)
     del picture  # its copy of the pixels is not needed any more
-    array, valid = upright(array, way), upright(valid, way)
+    array, valid = turn_upright(array, way), turn_upright(valid, way)
     image = Image.from_array(array, valid=valid & valid_data(array, nodata), notes=notes)
     return replace(image, georeference=place.turned(way, image.height, image.width))
 

@@ -14,7 +14,7 @@ from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
 from segment.loader.decoders.geotiff import read_georeference
-from segment.loader.decoders.orientation import upright
+from segment.loader.decoders.orientation import turn_upright
 
 __all__ = ["decode_deep", "valid_data"]
 
@@ -54,7 +54,7 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
         array, white = _colours(page, samples)
         way = _value(page, _ORIENTATION)
         place = read_georeference(lambda tag: _value(page, tag))
-    image = Image.from_array(upright(array, way), valid=upright(valid, way), white=white, notes=notes)
+    image = Image.from_array(turn_upright(array, way), valid=turn_upright(valid, way), white=white, notes=notes)
     return replace(image, georeference=place.turned(way, image.height, image.width))
 
 

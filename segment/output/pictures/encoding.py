@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from segment.output.result_mark import marked
+from segment.output.result_mark import mark_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
     buffer = io.BytesIO()
     image = PilImage.fromarray(picture)
     if suffix == ".jpg":
-        image.save(buffer, "JPEG", quality=92, subsampling=0, **marked(suffix))
+        image.save(buffer, "JPEG", quality=92, subsampling=0, **mark_result(suffix))
     else:
-        image.save(buffer, "PNG", compress_level=4, **marked(suffix))
+        image.save(buffer, "PNG", compress_level=4, **mark_result(suffix))
     return buffer.getvalue()

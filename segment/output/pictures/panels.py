@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.palette import class_colours
+from segment.output.palette import pick_class_colors
 from segment.output.pictures.layout import Legend, arrange
 from segment.output.pictures.scaling import Picture, fitting_size, scaled_image, scaled_labels
 
@@ -67,7 +67,9 @@ def compared(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    entries = [(f"class {label}", colour) for label, colour in enumerate(class_colours(n_classes).tolist(), start=1)]
+    entries = [
+        (f"class {label}", colour) for label, colour in enumerate(pick_class_colors(n_classes).tolist(), start=1)
+    ]
     return _panel(image, segmentations, entries, title)
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from segment.output.pictures.panels import thumbnail
-from segment.output.report.page import picture_url, render
+from segment.output.report.page import encode_picture_url, render
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["Entry", "index_page", "thumbnail_url"]
+__all__ = ["Entry", "make_thumbnail_url", "render_index"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Entry:
     error: str = ""
 
 
-def index_page(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
+def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     """A page with a row for each image, sortable by every column: HTML that needs no other file and no network.
 
     Parameters
@@ -89,9 +89,9 @@ def index_page(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     )
 
 
-def thumbnail_url(result: Segmentation) -> str:
+def make_thumbnail_url(result: Segmentation) -> str:
     """A small picture of the segments, as a URL that holds it."""
-    return picture_url(thumbnail(result.label_image, result.colours), suffix=".png")
+    return encode_picture_url(thumbnail(result.label_image, result.colours), suffix=".png")
 
 
 def _number(value: float) -> dict[str, Any]:

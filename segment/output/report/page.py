@@ -13,30 +13,30 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from segment.config.config import GROUPS, SegmentConfig, settings
-from segment.core.errors import counted
+from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.core.errors import pluralize
 from segment.core.version import __version__
 from segment.features.color_index import ColourIndex
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
-from segment.output.density_chart import density_picture
+from segment.output.density_chart import draw_density_chart
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.panels import pair
 from segment.output.report.line_chart import line_chart
-from segment.output.tables import short
+from segment.output.tables import format_number
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["picture_url", "render", "report_page"]
+__all__ = ["encode_picture_url", "render", "render_page"]
 
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
 # The groups of settings that the command of a saved model takes.
 _OF_APPLY = ("Loading", "Preprocessing", "Space", "Clean-up", "Output")
 
 
-def report_page(result: Segmentation) -> str:
+def render_page(result: Segmentation) -> str:
     """All about a segmentation, as HTML that needs no other file and no network.
 
     Parameters
@@ -54,8 +54,8 @@ def report_page(result: Segmentation) -> str:
         title=result.origin.source,
         about=_about(result),
         warnings=result.warnings,
-        original=picture_url(original, suffix=".jpg"),
-        segments=picture_url(segments, suffix=".png"),
+        original=encode_picture_url(original, suffix=".jpg"),
+        segments=encode_picture_url(segments, suffix=".png"),
         size=original.shape[1::-1],
         class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _channels(result))),
         classes=_class_rows(result),
@@ -63,7 +63,9 @@ def report_page(result: Segmentation) -> str:
         curves=_traces(result) + _choice(result),
         maps=_maps(result),
         command=shlex.join(_command(result)),
-        settings=[(item.option, _in_words(result.config, item.name), _is_usual(result, item)) for item in settings()],
+        settings=[
+            (item.option, _in_words(result.config, item.name), _is_usual(result, item)) for item in list_settings()
+        ],
         seconds=result.origin.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
     )
@@ -74,7 +76,7 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(version=__version__, **values)
 
 
-def picture_url(picture: NDArray[np.uint8], *, suffix: str) -> str:
+def encode_picture_url(picture: NDArray[np.uint8], *, suffix: str) -> str:
     """An RGB picture (h, w, 3) as a ``data:`` URL, so that it stands in the page itself."""
     kind = {".jpg": "jpeg", ".png": "png"}[suffix]
     return f"data:image/{kind};base64,{base64.b64encode(encode_picture(picture, suffix=suffix)).decode()}"
@@ -91,7 +93,7 @@ def _about(result: Segmentation) -> str:
     image = result.image
     kind = f"{'grey' if image.is_grey else 'RGB'}, {image.pixels.dtype}"
     unlabelled = float(np.mean(result.label_image == 0))
-    words = f"{image.width} x {image.height} pixels, {kind}; {counted(result.n_classes, 'class')}"
+    words = f"{image.width} x {image.height} pixels, {kind}; {pluralize(result.n_classes, 'class')}"
     words += f"; {unlabelled:.2%} of the pixels without a label" if unlabelled else ""
     return words + f"; clean-up changed {result.changed:.2%} of the labelled pixels"
 
@@ -104,7 +106,7 @@ def _class_rows(result: Segmentation) -> list[dict[str, Any]]:
     rows = []
     empty = ("-",) * len(_channels(result))
     for row, colour, name in zip(result.classes, result.colours, result.names, strict=True):
-        means = tuple(map(short, row.mean)) or empty
+        means = tuple(map(format_number, row.mean)) or empty
         hexadecimal = "#" + bytes(colour.tolist()).hex()
         rows.append(
             {"colour": hexadecimal, "name": name, "cells": (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)}
@@ -121,8 +123,8 @@ def _histograms(result: Segmentation) -> list[tuple[str, str]]:
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         one = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
-        picture = density_picture(one, _of_one(result.model, number), label=name)
-        pictures.append((name, picture_url(picture, suffix=".png")))
+        picture = draw_density_chart(one, _of_one(result.model, number), label=name)
+        pictures.append((name, encode_picture_url(picture, suffix=".png")))
     return pictures
 
 
@@ -139,7 +141,7 @@ def _maps(result: Segmentation) -> list[tuple[str, str, str]]:
         ("Uncertainty", result.uncertainty_panel(), "Bright where several classes are about as probable."),
         ("Unusual pixels", result.anomaly_panel(), "Bright where the mixture explains a colour badly."),
     ]
-    return [(head, picture_url(picture, suffix=".png"), note) for head, picture, note in pictures]
+    return [(head, encode_picture_url(picture, suffix=".png"), note) for head, picture, note in pictures]
 
 
 def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
@@ -192,7 +194,7 @@ def _command(result: Segmentation) -> tuple[str, ...]:
 def _arguments(config: SegmentConfig, groups: tuple[str, ...], *, says_k: bool) -> tuple[str, ...]:
     """The options of the command line that say the same: those of some groups that are not the default, and -k."""
     words: list[str] = []
-    for setting in settings():
+    for setting in list_settings():
         value = getattr(config, setting.name)
         is_said = says_k if setting.name == "k" else value != setting.default
         if setting.group not in groups or not is_said:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import ImageError, SegmentError, shown
+from segment.core.errors import ImageError, SegmentError, printable_path
 from segment.runs.batch.folder_workers import AnyCrew
 from segment.runs.fingerprint import fingerprint
 from segment.runs.workers.processes import Lost
 
 if TYPE_CHECKING:
-    from segment.pipeline.multi_image_fit import Part, Scale
+    from segment.pipeline.multi_image_fit import ImagePart, ValueScale
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["SHARED_MODEL", "ClassPlan", "Classes"]
@@ -129,22 +129,24 @@ class ClassPlan:
 
 def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., AnyCrew]) -> ClassModel:
     """One model for all images that can be read and are like the first of them; the others will fail one by one."""
-    from segment.pipeline.multi_image_fit import common_scale, fit_parts
+    from segment.pipeline.multi_image_fit import find_common_scale, fit_parts
 
-    def gathered(tasks: list[_Reading]) -> dict[int, Part]:
+    def gathered(tasks: list[_Reading]) -> dict[int, ImagePart]:
         found = crew(partial(_part, config=config)).perform(iter(tasks))
         return {task.number: part for task, part in found if part is not None and not isinstance(part, Lost)}
 
     readings = [_Reading(source, number, len(sources)) for number, source in enumerate(sources)]
     parts = gathered(readings)
     if not parts:
-        raise ImageError(f"{shown(sources[0].parent)}: no image there can be read, so there is no model for all.")
-    scale = common_scale([parts[number].scale for number in sorted(parts)])
+        raise ImageError(
+            f"{printable_path(sources[0].parent)}: no image there can be read, so there is no model for all."
+        )
+    scale = find_common_scale([parts[number].scale for number in sorted(parts)])
     misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
     parts |= gathered([replace(readings[number], scale=scale) for number in misread])
     first = parts[min(parts)].space.feature_names
     alike = [number for number in sorted(parts) if parts[number].space.feature_names == first]
-    return fit_parts([parts[number] for number in alike], [shown(sources[n]) for n in alike], scale, config)[0]
+    return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)[0]
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,10 @@ class _Reading:
     source: Path
     number: int
     n_images: int
-    scale: Scale | None = None
+    scale: ValueScale | None = None
 
 
-def _part(reading: _Reading, *, config: SegmentConfig) -> Part | None:
+def _part(reading: _Reading, *, config: SegmentConfig) -> ImagePart | None:
     """What an image is for the fit; None if it cannot be read, which will be said when it is to be labelled."""
     from segment.pipeline.multi_image_fit import collect_part
 
@@ -182,7 +184,9 @@ def _of_first(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -
             continue
         if result.n_classes:
             return result.class_model
-    raise ImageError(f"{shown(sources[0].parent)}: no image there can be read, so there is none to align others to.")
+    raise ImageError(
+        f"{printable_path(sources[0].parent)}: no image there can be read, so there is none to align others to."
+    )
 
 
 def _key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> str:

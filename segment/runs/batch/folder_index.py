@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from segment.core.errors import shown
-from segment.output.report.index import Entry, index_page
+from segment.core.errors import printable_path
+from segment.output.report.index import Entry, render_index
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest import replacing
 
@@ -32,13 +32,13 @@ def write_index(journal: Journal, names: Sequence[str]) -> None:
     entries = [_entry(row) for row in rows]
     called = {tuple(item["name"] for item in row["classes"]) for row in rows if row["classes"]}
     with replacing(journal.folder / INDEX) as file:
-        file.write(index_page(entries, names=called.pop() if len(called) == 1 else ()))
+        file.write(render_index(entries, names=called.pop() if len(called) == 1 else ()))
 
 
 def _entry(row: dict[str, Any]) -> Entry:
     pages = [output["file"] for output in row["outputs"] if output["file"].endswith("_report.html")]
     return Entry(
-        name=shown(row["input"], limit=sys.maxsize),
+        name=printable_path(row["input"], limit=sys.maxsize),
         link=pages[0] if pages else "",
         thumbnail=row.get("thumbnail", ""),
         drift=math.nan if row["drift"] is None else row["drift"],

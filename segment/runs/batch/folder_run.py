@@ -13,7 +13,7 @@ from types import TracebackType
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing, remove_abandoned
-from segment.core.errors import ImageError, OutputError, counted, shown
+from segment.core.errors import ImageError, OutputError, pluralize, printable_path
 from segment.core.version import __version__
 from segment.runs.batch.class_plan import SHARED_MODEL, Classes, ClassPlan
 from segment.runs.batch.folder_search import Found, find_images
@@ -115,7 +115,7 @@ class FolderRun:
             what = "a run that was interrupted" if self._journal.was_interrupted else "an earlier run"
             self._journal.withdraw()
             raise OutputError(
-                f"{shown(output)}: has the results of {what}. Give --resume to do what is missing, "
+                f"{printable_path(output)}: has the results of {what}. Give --resume to do what is missing, "
                 "--overwrite to do all again, or another folder with -o."
             )
         if cluster is not None:
@@ -231,7 +231,7 @@ class FolderRun:
                     continue
                 foreign = [] if self.config.overwrite else self._ledger.foreign(job)
                 if foreign:
-                    error = f"{shown(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
+                    error = f"{printable_path(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
                     outcome = Outcome(job, error=error)
                     self._record(outcome)
                     self._say(number, outcome)
@@ -260,7 +260,7 @@ class FolderRun:
         self._ledger.record(outcome)
         if outcome.is_stuck and self._stop is None:
             self._stop = OutputError(
-                f"{shown(self.output)}: takes no more results; {counted(len(self.jobs), 'image')} in all. "
+                f"{printable_path(self.output)}: takes no more results; {pluralize(len(self.jobs), 'image')} in all. "
                 "Make room there, then give --resume."
             )
 

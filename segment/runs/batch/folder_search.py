@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from segment.core.errors import ImageError, counted, shown
+from segment.core.errors import ImageError, pluralize, printable_path
 from segment.output.result_mark import is_marked
 from segment.runs.batch.manifest_rows import recorded_outputs
 
@@ -58,9 +58,9 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
         If the folder is not one, cannot be read, or holds no image.
     """
     if not os.path.lexists(folder):
-        raise ImageError(f"{shown(folder)}: there is no such folder. Check the path.")
+        raise ImageError(f"{printable_path(folder)}: there is no such folder. Check the path.")
     if not folder.is_dir():
-        raise ImageError(f"{shown(folder)}: not a folder. Give single images to 'segment run'.")
+        raise ImageError(f"{printable_path(folder)}: not a folder. Give single images to 'segment run'.")
     place = os.path.realpath(folder)
     ours = {path for above in Path(place).parents for path in recorded_outputs(above)}
     search = _Search(recursive, os.path.realpath(leave_out) if leave_out else "", ours)
@@ -69,9 +69,9 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     for path in sorted(search.walk(folder, place), key=os.fsencode):
         (results if is_marked(path) else images).append(path)
     if not images:
-        but = f", but {counted(len(results), 'result')} of segment" if results else ""
+        but = f", but {pluralize(len(results), 'result')} of segment" if results else ""
         hint = "" if recursive else " Give -r to look into its folders too."
-        raise ImageError(f"{shown(folder)}: no image in this folder{but}.{hint}")
+        raise ImageError(f"{printable_path(folder)}: no image in this folder{but}.{hint}")
     return Found(images, results)
 
 
@@ -88,7 +88,7 @@ class _Search:
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
-            raise ImageError(f"{shown(folder)}: the folder cannot be read; {error.strerror}.") from error
+            raise ImageError(f"{printable_path(folder)}: the folder cannot be read; {error.strerror}.") from error
         self.ours.update(recorded_outputs(Path(place)))
         for entry in entries:
             path, here = Path(entry.path), os.path.join(place, entry.name)  # noqa: PTH118  as str, which is compared

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import shown
+from segment.core.errors import printable_path
 from segment.runs.batch.class_plan import Classes
 from segment.runs.fingerprint import fingerprint
 from segment.runs.job import Job
@@ -61,12 +61,12 @@ def lost_outcome(job: Job, lost: Lost, timeout: float) -> Outcome:
     """What is told of an image that took longer than the seconds allowed, 0 for any, or whose workers died."""
     if 0 < timeout <= lost.seconds:
         error = (
-            f"{shown(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
+            f"{printable_path(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
             "Raise it, or give --max-size to segment a smaller copy."
         )
         return Outcome(job, error=error, seconds=lost.seconds)
     error = (
-        f"{shown(job.source)}: its process was killed, and again when it was tried alone; most often for want of "
+        f"{printable_path(job.source)}: its process was killed, and again when it was tried alone; most often for want of "
         "memory. Give --max-size to segment a smaller copy."
     )
     return Outcome(job, error=error, seconds=lost.seconds)
@@ -98,6 +98,8 @@ def attempt_job(
     if before and after and before.sha256 != after.sha256:
         for path in outcome.paths:
             path.unlink(missing_ok=True)
-        error = f"{shown(job.source)}: the file changed while it was read. Segment it again when it is complete."
+        error = (
+            f"{printable_path(job.source)}: the file changed while it was read. Segment it again when it is complete."
+        )
         outcome = Outcome(job, error=error)
     return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)

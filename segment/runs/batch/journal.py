@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from segment.core.atomic_files import reason
-from segment.core.errors import OutputError, shown
+from segment.core.atomic_files import describe_os_error
+from segment.core.errors import OutputError, printable_path
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE, rows_in
 
 try:
@@ -53,7 +53,9 @@ class Journal:
             self._file = _locked(self._path)
         except OSError as error:
             self._unmake()
-            raise OutputError(f"{shown(folder)}: no results can be written there; {reason(error)}.") from error
+            raise OutputError(
+                f"{printable_path(folder)}: no results can be written there; {describe_os_error(error)}."
+            ) from error
         begun = self._index()
         self.was_interrupted = begun > 0
         self.has_manifest = os.path.lexists(folder / MANIFEST) or os.path.lexists(folder / TABLE)
@@ -86,7 +88,9 @@ class Journal:
             except OSError as error:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, begin)
-                raise OutputError(f"{shown(self._path)}: the run cannot go on; {reason(error)}.") from error
+                raise OutputError(
+                    f"{printable_path(self._path)}: the run cannot go on; {describe_os_error(error)}."
+                ) from error
             self._places[row["input"]] = begin
 
     def row(self, name: str) -> Row:
@@ -157,7 +161,7 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             os.close(descriptor)
             raise OutputError(
-                f"{shown(path.parent)}: another 'segment batch' is writing there. "
+                f"{printable_path(path.parent)}: another 'segment batch' is writing there. "
                 "Wait for it, or give another folder with -o."
             ) from None
         os.close(descriptor)  # the run that had the journal ended, and took it away, in between

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from segment.core.atomic_files import temporary_name
-from segment.core.errors import OutputError, shown
+from segment.core.atomic_files import make_temporary_name
+from segment.core.errors import OutputError, printable_path
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import CLAIM, MANIFEST, TABLE
 
@@ -77,14 +77,14 @@ def _cell(value: object) -> object:
         return ""
     if not isinstance(value, str):
         return value
-    text = shown(value, limit=sys.maxsize)
+    text = printable_path(value, limit=sys.maxsize)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
     """A file that takes its name when it is complete."""
-    temporary = path.with_name(temporary_name())
+    temporary = path.with_name(make_temporary_name())
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             yield file
@@ -93,5 +93,5 @@ def replacing(path: Path) -> Iterator[IO[str]]:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"{shown(path)}: the manifest cannot be written; {reason}.") from error
+            raise OutputError(f"{printable_path(path)}: the manifest cannot be written; {reason}.") from error
         raise

@@ -21,17 +21,17 @@ def raster_job(
     *,
     bands: tuple[int, ...],
     cluster: Cluster | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
     """Segment one raster. A failure is an outcome, or with `debug` an exception."""
-    return attempted(job, config, partial(_segmented, bands=bands, cluster=cluster), tell, debug)
+    return attempted(job, config, partial(_segmented, bands=bands, cluster=cluster), on_stage, debug)
 
 
 def _segmented(
     job: Job,
     config: SegmentConfig,
-    tell: Callable[[str], None],
+    on_stage: Callable[[str], None],
     *,
     bands: tuple[int, ...],
     cluster: Cluster | None,
@@ -39,7 +39,7 @@ def _segmented(
     from segment.runs.rasters.raster_pipeline import segment_raster
 
     (path,) = job.results(config)
-    done = segment_raster(job.source, path, config, bands=bands, cluster=cluster, tell=tell)
+    done = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
     colours: list[Any] = [tuple(colour) for colour in done.colours.tolist()]
     return Outcome(
         job,

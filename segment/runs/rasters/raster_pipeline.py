@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import SettingsError, shown
+from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect
-from segment.mixture.rejection import rejection_threshold
-from segment.output.palette import class_colours, ramp_colours
-from segment.preprocessor.preprocessor import to_greyscale
+from segment.mixture.rejection import find_rejection_threshold
+from segment.output.palette import pick_class_colors, pick_ramp_colors
+from segment.preprocessor.preprocessor import to_grayscale
 from segment.runs.rasters.raster_result import Fitted, RasterSegmentation, summary
 from segment.runs.rasters.reader import Raster, open_raster, rasterio_settings
 from segment.runs.rasters.tile_colors import ColourSum, collect_tile, joined
@@ -35,7 +35,7 @@ from segment.runs.rasters.working_copy import FieldLabels, assembled, copied_blo
 from segment.runs.rasters.writer import label_raster
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import model_classes
-from segment.segmenter.class_mixture import label_cells, precedence
+from segment.segmenter.class_mixture import label_cells, rank_classes
 from segment.segmenter.field.field_labels import CoherentLabels
 
 __all__ = ["RasterSegmentation", "segment_raster"]
@@ -56,7 +56,7 @@ def segment_raster(
     bands: tuple[int, ...] = (),
     tile: int = 0,
     cluster: Cluster | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> RasterSegmentation:
     """Segment a raster that need not fit into memory, and write its labels as a GeoTIFF.
@@ -107,21 +107,21 @@ def segment_raster(
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
     with rasterio_settings():
-        tell("reading")
+        on_stage("reading")
         raster = open_raster(source, bands)
         _check(raster, path, config)
         crew = Threads() if cluster is None else Machines(cluster, Path(raster.path))
         tile = tile or _side(raster, config)
-        raster = _scaled(crew, raster, tile, tell)
-        fitted = _fitted(crew, raster, tile, config, tell)
+        raster = _scaled(crew, raster, tile, on_stage)
+        fitted = _fitted(crew, raster, tile, config, on_stage)
         colours = _palette(config, len(fitted.found.names))
         parts: list[LabelledTile] = []
         nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
         with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
-            for part in _labelled(crew, raster, tile, config, fitted, tell):
+            for part in _labelled(crew, raster, tile, config, fitted, on_stage):
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
-            tell("writing overviews")
+            on_stage("writing overviews")
     return summary(path, raster, colours, fitted, parts, config)
 
 
@@ -132,59 +132,61 @@ def _side(raster: Raster, config: SegmentConfig) -> int:
     return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
 
 
-def _scaled(crew: Crew, raster: Raster, tile: int, tell: Callable[[str], None]) -> Raster:
+def _scaled(crew: Crew, raster: Raster, tile: int, on_stage: Callable[[str], None]) -> Raster:
     """The raster with its black and white, for which deep ones are looked through."""
     if raster.is_scale_known:
         return raster
     windows = tiles(raster.height, raster.width, tile)
-    told = progress(tell, "looking for black and white", len(windows))
+    told = progress(on_stage, "looking for black and white", len(windows))
     found = crew.each(partial(extremes, raster), windows, told)
     return scaled(raster, reduce(Extremes.united, found, Extremes()))
 
 
-def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> Fitted:
+def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> Fitted:
     """The first pass, and the mixture."""
     if not config.has_field:
-        return _fitted_to_colours(crew, raster, tile, config, tell)
+        return _fitted_to_colours(crew, raster, tile, config, on_stage)
     block = partial(copied_block, raster, halo=filter_halo(raster, config), config=config)
     blocks = copy_blocks(raster, tile)
-    copy, n_valid = assembled(raster, crew.each(block, blocks, progress(tell, "making the working copy", len(blocks))))
+    copy, n_valid = assembled(
+        raster, crew.each(block, blocks, progress(on_stage, "making the working copy", len(blocks)))
+    )
     if not is_scattered(copy, n_valid):
-        return _fitted_with_field(crew, raster, tile, config, tell, copy)
-    fitted = _fitted_to_colours(crew, raster, tile, replace(config, smoothness=0), tell)
+        return _fitted_with_field(crew, raster, tile, config, on_stage, copy)
+    fitted = _fitted_to_colours(crew, raster, tile, replace(config, smoothness=0), on_stage)
     return replace(fitted, notes=(*fitted.notes, _SCATTERED))
 
 
 def _fitted_with_field(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None], copy: Image
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None], copy: Image
 ) -> Fitted:
     """The mixture of the working copy and the field on it, as a whole image has them."""
     space, cells = collect(ColourIndex(copy), config)
-    tell("fitting the mixture")
+    on_stage("fitting the mixture")
     found = model_classes(cells, space, [copy], config)
     least = -math.inf
     notes: tuple[str, ...] = ()
     if config.reject:  # a share of all pixels
-        colours, notes = _counted(crew, raster, tile, config, tell).cells()
-        least = rejection_threshold(found.mixture, colours, config.reject)
-    tell("solving the random field")
+        colours, notes = _counted(crew, raster, tile, config, on_stage).cells()
+        least = find_rejection_threshold(found.mixture, colours, config.reject)
+    on_stage("solving the random field")
     shape = (raster.height, raster.width)
     field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
     return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
 
 
 def _fitted_to_colours(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]
 ) -> Fitted:
     """The mixture of the colours of all pixels."""
-    colours = _counted(crew, raster, tile, config, tell)
+    colours = _counted(crew, raster, tile, config, on_stage)
     space = colours.space
     cells, notes = colours.cells()
-    tell("fitting the mixture")
+    on_stage("fitting the mixture")
     asked = config.k == "auto" or config.prior == "conjugate"
     copies = [_copy(raster, config)] if asked else []
     found = model_classes(cells, space, copies, config)
-    least = rejection_threshold(found.mixture, cells, config.reject)
+    least = find_rejection_threshold(found.mixture, cells, config.reject)
 
     def labels_of(asked: NDArray[Any]) -> NDArray[np.uint8]:
         parts = [slice(start, start + _LOOKED_UP) for start in range(0, max(1, len(asked)), _LOOKED_UP)]
@@ -196,7 +198,9 @@ def _fitted_to_colours(
     return Fitted(found, space, lambda image, _: ColourIndex(image).spread(known), notes)
 
 
-def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell: Callable[[str], None]) -> ColourSum:
+def _counted(
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]
+) -> ColourSum:
     """The colours of all pixels."""
     n_channels = 1 if config.greyscale else raster.n_channels
     deep = raster.kind == "float32"
@@ -205,26 +209,26 @@ def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, tell:
     colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
     halo = filter_halo(raster, config)
     windows = tiles(raster.height, raster.width, tile)
-    told = progress(tell, "counting colours", len(windows))
+    told = progress(on_stage, "counting colours", len(windows))
     for part in crew.sums(lambda window: collect_tile(raster, window, halo, config, space), windows, joined, told):
         colours.add(part)
     return colours
 
 
 def _labelled(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, tell: Callable[[str], None]
+    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, on_stage: Callable[[str], None]
 ) -> Iterator[LabelledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
-    first = precedence(fitted.found.mixture, fitted.found.groups)
+    first = rank_classes(fitted.found.mixture, fitted.found.groups)
     windows = tiles(raster.height, raster.width, tile)
     label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, precedence=first)
-    return crew.each(label, windows, progress(tell, "labelling", len(windows)))
+    return crew.each(label, windows, progress(on_stage, "labelling", len(windows)))
 
 
 def _copy(raster: Raster, config: SegmentConfig) -> Image:
     image = raster.thumbnail(_COPY)
-    return to_greyscale(image) if config.greyscale else image
+    return to_grayscale(image) if config.greyscale else image
 
 
 def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
@@ -238,10 +242,12 @@ def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
     if config.max_size:
         raise SettingsError(f"max_size (--max-size): 0, the size of the raster; got {config.max_size}.")
     if os.path.realpath(path) == os.path.realpath(raster.path):
-        raise SettingsError(f"{shown(path)}: is the input, and the result would replace it. Give another file.")
+        raise SettingsError(
+            f"{printable_path(path)}: is the input, and the result would replace it. Give another file."
+        )
     if not config.overwrite:
         refuse_existing(path)
 
 
 def _palette(config: SegmentConfig, n_classes: int) -> NDArray[np.uint8]:
-    return class_colours(n_classes) if config.palette == "category" else ramp_colours(config.palette, n_classes)
+    return pick_class_colors(n_classes) if config.palette == "category" else pick_ramp_colors(config.palette, n_classes)

@@ -15,11 +15,11 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow
-from segment.pipeline.result_warnings import remarks
+from segment.pipeline.result_warnings import collect_result_warnings
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabelledTile, total
 from segment.runs.rasters.tiles import Window
-from segment.segmenter.class_fitting import Modelled
+from segment.segmenter.class_fitting import FittedClasses
 
 __all__ = ["Fitted", "RasterSegmentation", "summary"]
 
@@ -37,7 +37,7 @@ class Fitted:
     notes : tuple of str
     """
 
-    found: Modelled
+    found: FittedClasses
     space: FeatureSpace
     label: Callable[[Image, Window], NDArray[np.uint8]]
     notes: tuple[str, ...]
@@ -103,7 +103,7 @@ def summary(
     labelled = sum(row.pixels for row in classes)
     rejected = sum(part.rejected for part in parts) / max(1, sum(part.valid for part in parts))
     taken = sorted({label for part in parts for label in part.taken})
-    said = remarks(classes, config, rejected=rejected, taken=taken)
+    said = collect_result_warnings(classes, config, rejected=rejected, taken=taken)
     found = fitted.found
     return RasterSegmentation(
         path=path,

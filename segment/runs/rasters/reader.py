@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import DependencyError, ImageError, SegmentError, SettingsError, shown
+from segment.core.errors import DependencyError, ImageError, SegmentError, SettingsError, printable_path
 from segment.core.image import Image
 from segment.runs.rasters.tiles import Window
 
@@ -260,14 +260,18 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
     """Refuse all but regular files that begin as a TIFF does: GDAL would open far more, and far away."""
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
-            raise ImageError(f"{shown(path)}: a raster is a regular file; got something else. Name a TIFF.")
+            raise ImageError(f"{printable_path(path)}: a raster is a regular file; got something else. Name a TIFF.")
         with open(name, "rb") as file:  # noqa: PTH123
             head = file.read(4)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{shown(path)}: cannot be opened; {reason}. Check the path and its permissions.") from error
+        raise ImageError(
+            f"{printable_path(path)}: cannot be opened; {reason}. Check the path and its permissions."
+        ) from error
     if head not in _TIFF:
-        raise ImageError(f"{shown(path)}: a raster is a TIFF; got another kind of file. Give it to 'segment run'.")
+        raise ImageError(
+            f"{printable_path(path)}: a raster is a TIFF; got another kind of file. Give it to 'segment run'."
+        )
 
 
 def _file(name: str) -> Any:
@@ -288,11 +292,11 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise ImageError(f"{shown(name)}: {error}") from error
+        raise ImageError(f"{printable_path(name)}: {error}") from error
     except SegmentError:
         raise
     except (RasterioError, OSError, ValueError) as error:
         detail = " ".join(str(error.__cause__ or error).split())[:120]
         raise ImageError(
-            f"{shown(name)}: the raster is damaged or of an unknown kind; {detail}. Export it again."
+            f"{printable_path(name)}: the raster is damaged or of an unknown kind; {detail}. Export it again."
         ) from error

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColourCounts, ColourIndex, summed
+from segment.features.color_index import ColourCounts, ColourIndex, sum_counts
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
-from segment.mixture.streaming_bins import Boxes
-from segment.preprocessor.preprocessor import denoise, to_greyscale
+from segment.mixture.streaming_bins import StreamingBins
+from segment.preprocessor.preprocessor import denoise, to_grayscale
 from segment.runs.rasters.pairwise_sum import Tree
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
@@ -37,7 +37,7 @@ class TileColours:
     """
 
     counts: tuple[tuple[NDArray[Any], NDArray[np.int64]], ...]
-    boxes: Boxes
+    boxes: StreamingBins
 
 
 class ColourSum:
@@ -54,7 +54,7 @@ class ColourSum:
         self.space = space
         self.is_exact = _is_exact(space, dtype)
         self.counts = ColourCounts(dtype, space.n_channels) if self.is_exact else ColourCounts("uint8", 1)
-        self._boxes: Tree[Boxes] = Tree(_united)
+        self._boxes: Tree[StreamingBins] = Tree(_united)
 
     def add(self, part: TileColours) -> None:
         """Add the colours of the next tile, or those of all, joined in a tree."""
@@ -80,7 +80,7 @@ class ColourSum:
 def joined(first: TileColours, second: TileColours) -> TileColours:
     """The colours of two parts of a raster as those of one."""
     counts = (*first.counts, *second.counts)
-    return TileColours((summed(counts),) if counts else (), _united(first.boxes, second.boxes))
+    return TileColours((sum_counts(counts),) if counts else (), _united(first.boxes, second.boxes))
 
 
 def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColours:
@@ -110,7 +110,7 @@ def prepared(raster: Raster, window: Window, halo: int, config: SegmentConfig) -
     outer = window.grown(halo, raster.height, raster.width)
     image = raster.read(outer)
     if config.greyscale:
-        image = to_greyscale(image)
+        image = to_grayscale(image)
     share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
     image = denoise(image, method=config.denoise, radius=float(config.denoise_radius * share))
     if halo == 0:
@@ -123,12 +123,12 @@ def _is_exact(space: FeatureSpace, dtype: str) -> bool:
     return np.dtype(dtype).itemsize * 8 * space.n_channels <= 24
 
 
-def _united(first: Boxes, second: Boxes) -> Boxes:
+def _united(first: StreamingBins, second: StreamingBins) -> StreamingBins:
     """The sum of two; both stay what they are, for a worker may be asked for them again."""
     total = copy.deepcopy(first)
     total.take_in(copy.deepcopy(second))
     return total
 
 
-def _boxes(space: FeatureSpace) -> Boxes:
-    return Boxes(space.n_channels, int(space.white).bit_length())
+def _boxes(space: FeatureSpace) -> StreamingBins:
+    return StreamingBins(space.n_channels, int(space.white).bit_length())

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.pipeline.class_table import ClassRow, class_table
-from segment.pipeline.result_warnings import taken_away
+from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.preprocessor import DENOISERS
 from segment.runs.rasters.reader import Raster
@@ -92,7 +92,7 @@ def label_tile(
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
-        taken=taken_away(before, classes),
+        taken=find_labels_lost_in_cleanup(before, classes),
     )
 
 
@@ -133,9 +133,9 @@ def total(parts: list[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
 def _rows(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
     """The class table of a tile, whatever its number of bands."""
     if image.is_grey or image.pixels.shape[2] == 3:
-        return class_table(labels, image, n_classes)
+        return tabulate_classes(labels, image, n_classes)
     bands = (np.ascontiguousarray(image.pixels[..., band]) for band in range(image.pixels.shape[2]))
-    tables = [class_table(labels, replace(image, pixels=band), n_classes) for band in bands]
+    tables = [tabulate_classes(labels, replace(image, pixels=band), n_classes) for band in bands]
     means = (sum((row.mean for row in same), ()) for same in zip(*tables, strict=True))
     return tuple(replace(row, mean=mean) for row, mean in zip(tables[0], means, strict=True))
 

@@ -20,10 +20,10 @@ Result = TypeVar("Result")
 _THREADS = 2  # that work on tiles at the same time
 
 
-def progress(tell: Callable[[str], None], stage: str, total: int) -> Callable[[], None]:
+def progress(on_stage: Callable[[str], None], stage: str, total: int) -> Callable[[], None]:
     """What to call for each tile that is done, so that it is told how many are."""
     numbers = iter(range(1, total + 1))
-    return lambda: tell(f"{stage}, tile {next(numbers)} of {total}")
+    return lambda: on_stage(f"{stage}, tile {next(numbers)} of {total}")
 
 
 class Crew(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segment.core.image import scale_of
+from segment.core.image import infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -59,5 +59,5 @@ def scaled(raster: Raster, found: Extremes) -> Raster:
         kind = ("uint8" if found.high <= 255 else "uint16") if whole else "float32"
     low, high = (float(np.float32(value)) for value in (found.low, found.high))
     is_spread = 255 < high < 2**14 and (found.by_256 or found.by_257)
-    black, white, notes = scale_of(kind, low, high, is_spread=is_spread)
+    black, white, notes = infer_scale(kind, low, high, is_spread=is_spread)
     return replace(raster, kind=kind, black=black, white=white, notes=notes)

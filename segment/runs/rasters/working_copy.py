@@ -16,7 +16,7 @@ from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
-from segment.preprocessor.preprocessor import filled, working_shape
+from segment.preprocessor.preprocessor import compute_working_shape, fill_invalid
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import prepared
 from segment.runs.rasters.tiles import Window, tiles
@@ -74,7 +74,7 @@ class FieldLabels:
 
 def copy_blocks(raster: Raster, tile: int) -> list[Window]:
     """Blocks that cover the working copy, each of at most so many pixels a side in the raster."""
-    shape = working_shape(raster.height, raster.width)
+    shape = compute_working_shape(raster.height, raster.width)
     if raster.may_have_gaps:
         tile = min(tile, _FILLED)
     share = max(shape) / max(raster.height, raster.width)
@@ -84,7 +84,7 @@ def copy_blocks(raster: Raster, tile: int) -> list[Window]:
 def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig) -> CopiedBlock:
     """A block of the working copy: a function of the pixels that it is the average of, and those nearest to them.
 
-    What :func:`segment.preprocessor.preprocessor.working_copy` of the whole raster has there.
+    What :func:`segment.preprocessor.preprocessor.make_working_copy` of the whole raster has there.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig
         What the noise filter reaches.
     config : SegmentConfig
     """
-    height, width = working_shape(raster.height, raster.width)
+    height, width = compute_working_shape(raster.height, raster.width)
     down = _edges(block.row, block.height, raster.height, height)
     across = _edges(block.column, block.width, raster.width, width)
     inner = Window(int(down[0]), int(across[0]), math.ceil(down[-1]) - int(down[0]), 0)
@@ -107,7 +107,7 @@ def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig
     image = prepared(raster, outer, halo, config)
     rows, columns = inner.within(outer).slices
     down, across = down - inner.row, across - inner.column
-    values = _averaged(filled(image)[rows, columns], down, across)
+    values = _averaged(fill_invalid(image)[rows, columns], down, across)
     share = np.ones(values.shape[:2])
     if not image.valid.all():
         share = _averaged(image.valid[rows, columns].view(np.uint8), down, across)
@@ -119,7 +119,7 @@ def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig
 
 def assembled(raster: Raster, blocks: Iterable[CopiedBlock]) -> tuple[Image, float]:
     """The working copy, and how many of its pixels the valid pixels of the raster would fill."""
-    shape = working_shape(raster.height, raster.width)
+    shape = compute_working_shape(raster.height, raster.width)
     valid = np.zeros(shape, dtype=bool)
     parts: list[Image] = []
     pixels = np.zeros((0, 0), dtype=np.uint8)

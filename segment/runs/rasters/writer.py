@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.atomic_files import refuse_existing, remove_abandoned, temporary_name
-from segment.core.errors import OutputError, shown
+from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
+from segment.core.errors import OutputError, printable_path
 from segment.output.result_mark import MARK
 from segment.runs.rasters.reader import ONE_AT_A_TIME, Raster
 from segment.runs.rasters.tiles import Window, tiles
@@ -98,7 +98,7 @@ def label_raster(
         refuse_existing(path)
     made = [part for part in (path.parent, *path.parent.parents) if not os.path.lexists(part)]
     remove_abandoned(path.parent)
-    temporary = path.parent / temporary_name()
+    temporary = path.parent / make_temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _opened(temporary, raster, colours) as file:
@@ -113,7 +113,7 @@ def label_raster(
         _remove(temporary, made)
         if isinstance(error, (OSError, RasterioError)):
             reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:120]
-            raise OutputError(f"{shown(path)}: cannot be written; {reason}. Check the disk.") from error
+            raise OutputError(f"{printable_path(path)}: cannot be written; {reason}. Check the disk.") from error
         raise
 
 

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from types import TracebackType
 
-from segment.core.errors import ClusterError, DependencyError, SegmentError, SettingsError, shown
+from segment.core.errors import ClusterError, DependencyError, SegmentError, SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.workers.dask_worker import left_of, sees, versions
 
@@ -59,7 +59,7 @@ class Cluster:
             ) from error
         if "://" not in scheduler and not re.fullmatch(r".+:\d+", scheduler):
             raise SettingsError(
-                f"scheduler (--scheduler): an address such as tcp://10.0.0.1:8786; got {shown(scheduler)}."
+                f"scheduler (--scheduler): an address such as tcp://10.0.0.1:8786; got {printable_path(scheduler)}."
             )
 
         class Quiet(Client):  # type: ignore[misc]  # one that never came to be has nothing to say at its end
@@ -78,7 +78,7 @@ class Cluster:
         except (OSError, ValueError, TypeError) as error:
             self._unmute()
             raise ClusterError(
-                f"{shown(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and give the "
+                f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and give the "
                 "address that it prints."
             ) from error
         try:
@@ -113,7 +113,7 @@ class Cluster:
         if self.client.status == "running":
             with contextlib.suppress(OSError):
                 return sum(self.client.nthreads().values())
-        raise ClusterError(f"{shown(self.scheduler)}: the scheduler is gone. {_AGAIN}")
+        raise ClusterError(f"{printable_path(self.scheduler)}: the scheduler is gone. {_AGAIN}")
 
     def check_sees(self, *paths: Path) -> None:
         """Refuse workers that do not see files.
@@ -126,7 +126,7 @@ class Cluster:
             for worker, found in self.client.run(sees, str(path.absolute())).items():
                 if not found:
                     raise ClusterError(
-                        f"{shown(path)}: the worker {worker} does not see it. All machines need the same files "
+                        f"{printable_path(path)}: the worker {worker} does not see it. All machines need the same files "
                         "under the same paths: share the folder among them."
                     )
 
@@ -141,7 +141,7 @@ class Cluster:
         if self.n_threads() > 0:
             return time.monotonic()
         if time.monotonic() - last_seen > PATIENCE:
-            raise ClusterError(f"{shown(self.scheduler)}: has no worker left. {_AGAIN}")
+            raise ClusterError(f"{printable_path(self.scheduler)}: has no worker left. {_AGAIN}")
         return last_seen
 
     def left_of(self, run: str) -> int:
@@ -154,7 +154,7 @@ class Cluster:
 
     def _checked(self) -> tuple[str, ...]:
         """Refuse a cluster that cannot do the work."""
-        place = shown(self.scheduler)
+        place = printable_path(self.scheduler)
         try:
             self.client.wait_for_workers(1, timeout=CONNECT)
         except TimeoutError:

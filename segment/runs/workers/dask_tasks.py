@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from segment.core.errors import ClusterError, shown
+from segment.core.errors import ClusterError, printable_path
 from segment.core.version import __version__
 from segment.runs.workers.dask_client import LOOK, PATIENCE, Cluster
 from segment.runs.workers.dask_worker import carry_out, same
@@ -132,12 +132,12 @@ class Flight:
                 seen = self._cluster.check(seen)  # its worker died when it was done, and it is done again
         except KilledWorker as error:
             raise Killed(
-                f"{shown(self._cluster.scheduler)}: workers were killed, several times; most often for want of memory. "
+                f"{printable_path(self._cluster.scheduler)}: workers were killed, several times; most often for want of memory. "
                 "Give them more."
             ) from error
         except CancelledError as error:
             self._cluster.n_threads()
-            raise ClusterError(f"{shown(self._cluster.scheduler)}: somebody cancelled the work.") from error
+            raise ClusterError(f"{printable_path(self._cluster.scheduler)}: somebody cancelled the work.") from error
 
     def _submit(self, function: Any, *arguments: Any, **how: Any) -> Any:
         self._sent += 1

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig, settings
-from segment.config.conflicts import refuse_start
-from segment.core.errors import ModelError, shown
+from segment.config.config import SegmentConfig, list_settings
+from segment.config.conflicts import reject_start_settings
+from segment.core.errors import ModelError, printable_path
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
@@ -130,7 +130,7 @@ class ClassModel:
 
     def refuse_settings(self, config: SegmentConfig) -> None:
         """Raise a SettingsError if a fit of such settings cannot start from the model."""
-        refuse_start(config, settings(), self.settings)
+        reject_start_settings(config, list_settings(), self.settings)
 
     def renamed(self, *names: str) -> ClassModel:
         """The same model with other names, one for each class."""
@@ -234,7 +234,7 @@ class ClassModel:
         model = cls(training=Training(**values.pop("training")), mixture=MixtureModel(*values.pop("mixture")), **values)
         if names != model.feature_names:
             raise ModelError(
-                f"features.names: {', '.join(model.feature_names)} in this space; got {shown(', '.join(names))}."
+                f"features.names: {', '.join(model.feature_names)} in this space; got {printable_path(', '.join(names))}."
             )
         return model
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segment.core.errors import ModelError, shown
+from segment.core.errors import ModelError, printable_path
 from segment.mixture.model import COVARIANCE_TYPES
 from segment.segmenter.class_model.json_reader import Fields, parse
 
@@ -72,7 +72,9 @@ def read_text(text: str) -> dict[str, Any]:
 
 def _check_version(top: Fields) -> None:
     if top.text("format") != FORMAT:
-        raise ModelError(f"format: {FORMAT!r}; got {shown(top.text('format'))!r}. Name a file of 'segment fit'.")
+        raise ModelError(
+            f"format: {FORMAT!r}; got {printable_path(top.text('format'))!r}. Name a file of 'segment fit'."
+        )
     version = top.whole("version", 1, 10**6)
     if version > VERSION:
         raise ModelError(f"version: up to {VERSION} can be read; got {version}. Update segment.")
@@ -100,7 +102,7 @@ def _mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
     ]
     kind = top.text("covariance_type")
     if kind not in COVARIANCE_TYPES:
-        raise ModelError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {shown(kind)}.")
+        raise ModelError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {printable_path(kind)}.")
     return (
         np.array([part.number("weight") for part in parts]),
         np.array([part.array("mean", (d,)) for part in parts]),

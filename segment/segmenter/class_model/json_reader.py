@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import ModelError, shown
+from segment.core.errors import ModelError, printable_path
 
 __all__ = ["Fields", "parse"]
 
@@ -26,9 +26,11 @@ def parse(text: str) -> object:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct_keys)
     except json.JSONDecodeError as error:
         detail = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
-        raise ModelError(f"a model is JSON text; got {shown(detail)}. Fit it again, or undo the last edit.") from error
+        raise ModelError(
+            f"a model is JSON text; got {printable_path(detail)}. Fit it again, or undo the last edit."
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"a model is JSON text; {shown(str(error).lower())}. Fit it again.") from error
+        raise ModelError(f"a model is JSON text; {printable_path(str(error).lower())}. Fit it again.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -39,7 +41,7 @@ def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
-        raise ModelError(f"{shown(twice)}: a field stands once; got it twice. Remove one.")
+        raise ModelError(f"{printable_path(twice)}: a field stands once; got it twice. Remove one.")
     return found
 
 
@@ -69,7 +71,9 @@ class Fields:
         """The same fields; any other key is refused."""
         unknown = [key for key in self._values if key not in keys]
         if unknown:
-            raise ModelError(f"{self._where}: fields are {', '.join(keys)}; got {shown(unknown[0])} too. Remove it.")
+            raise ModelError(
+                f"{self._where}: fields are {', '.join(keys)}; got {printable_path(unknown[0])} too. Remove it."
+            )
         return self
 
     def value(self, key: str) -> Any:
@@ -141,4 +145,4 @@ def _flat(value: object, shape: tuple[int, ...]) -> list[float]:
 
 
 def _short(value: object) -> str:
-    return shown(repr(value), limit=60)
+    return printable_path(repr(value), limit=60)

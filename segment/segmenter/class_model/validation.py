@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig, settings
-from segment.core.errors import ModelError, SettingsError, shown
+from segment.config.config import SegmentConfig, list_settings
+from segment.core.errors import ModelError, SettingsError, printable_path
 from segment.features.color_space import FEATURES
 from segment.mixture.model import MixtureModel
 
@@ -25,7 +25,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-PREPROCESSING = tuple(setting.name for setting in settings() if setting.group == "Preprocessing")
+PREPROCESSING = tuple(setting.name for setting in list_settings() if setting.group == "Preprocessing")
 """The settings that a model keeps: what happens to an image before its colours are features."""
 
 _LARGEST = 1e6  # features lie within some hundreds
@@ -41,11 +41,13 @@ def checked_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
     """All preprocessing settings, the defaults where none is given; a ModelError if one is unknown or out of range."""
     unknown = [name for name in given if name not in PREPROCESSING]
     if unknown:
-        raise ModelError(f"preprocessing: no such setting as {shown(unknown[0])}. Update segment, or fit it again.")
+        raise ModelError(
+            f"preprocessing: no such setting as {printable_path(unknown[0])}. Update segment, or fit it again."
+        )
     try:
         config = SegmentConfig.of(**given)
     except SettingsError as error:
-        raise ModelError(f"preprocessing: {shown(str(error))}") from error
+        raise ModelError(f"preprocessing: {printable_path(str(error))}") from error
     return {name: getattr(config, name) for name in PREPROCESSING}
 
 
@@ -58,7 +60,7 @@ def check_recipe(features: str, n_channels: int, dtype: str, black: float, white
     )
     for what, value, choices in rules:
         if value not in choices:
-            raise ModelError(f"{what}: one of {', '.join(map(str, choices))}; got {shown(str(value))}.")
+            raise ModelError(f"{what}: one of {', '.join(map(str, choices))}; got {printable_path(str(value))}.")
     span = white - black
     if not (np.isfinite(span) and span > 0 and max(abs(black), abs(white)) <= _FURTHEST):
         raise ModelError(f"depth: a black below white; got {black:g} and {white:g}.")
@@ -69,17 +71,17 @@ def check_names(names: tuple[str, ...], n_classes: int) -> None:
     if len(names) != n_classes:
         raise ModelError(f"names: one for each of {n_classes} classes; got {len(names)}.")
     if len(set(names)) < len(names):
-        raise ModelError(f"names: no two alike; got {shown(', '.join(names))}.")
+        raise ModelError(f"names: no two alike; got {printable_path(', '.join(names))}.")
     odd = [name for name in names if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME)]
     if odd:
-        raise ModelError(f"names: 1 to {_LONGEST_NAME} printable characters each; got {shown(repr(odd[0]))}.")
+        raise ModelError(f"names: 1 to {_LONGEST_NAME} printable characters each; got {printable_path(repr(odd[0]))}.")
 
 
 def check_notes(notes: tuple[str, ...]) -> None:
     """Raise a ModelError unless every note is one printable line."""
     odd = [note for note in notes if not note.isprintable()]
     if odd:
-        raise ModelError(f"training.notes: a printable line each; got {shown(repr(odd[0]))}.")
+        raise ModelError(f"training.notes: a printable line each; got {printable_path(repr(odd[0]))}.")
 
 
 def check_groups(groups: NDArray[np.intp], n_components: int) -> None:

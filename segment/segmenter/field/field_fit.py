@@ -11,11 +11,11 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import merge
+from segment.mixture.cells import concatenate
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
-from segment.mixture.spatial_em import NeighbourlyEM, fit_with_neighbours
-from segment.preprocessor.preprocessor import working_copy
+from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
+from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.field.random_field import RandomField, carried, mean_field
 
 __all__ = ["build_field", "coherent_mixture", "edge_strengths", "whitening_matrix"]
@@ -56,7 +56,7 @@ def coherent_mixture(
     smoothness : float, >= 0
         See :class:`segment.segmenter.field.random_field.RandomField`.
     """
-    copies = [working_copy(image, max(_FITTED // len(images), _LEAST)) for image in images]
+    copies = [make_working_copy(image, max(_FITTED // len(images), _LEAST)) for image in images]
     if groups.max(initial=0) == 0 or not any(copy.valid.any() for copy in copies):
         return model
     whiten = whitening_matrix(model)
@@ -67,7 +67,7 @@ def coherent_mixture(
         cells.append(found[copy.valid.reshape(-1)])
         features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
         fields.append(build_field(copy, features, smoothness))
-    em = NeighbourlyEM(merge(*cells), model, prior)
+    em = SpatialEM(concatenate(*cells), model, prior)
     ends = np.cumsum([len(part) for part in cells])
     q: list[Planes | None] = [None] * len(copies)
     odds = np.zeros((int(groups.max()) + 1, int(ends[-1])), dtype=np.float32)
@@ -79,7 +79,7 @@ def coherent_mixture(
             odds[:, own] = _at_valid(field.agreement(after), copy.valid)
         return odds
 
-    return fit_with_neighbours(em, groups, agree)
+    return fit_with_neighbors(em, groups, agree)
 
 
 def _planes(values: Planes, valid: NDArray[np.bool_]) -> Planes:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.core.threads import side_by_side
+from segment.core.threads import run_in_threads
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
-from segment.mixture.spatial_em import log_evidence
-from segment.preprocessor.preprocessor import working_copy
+from segment.mixture.spatial_em import class_log_posteriors
+from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.field.field_fit import build_field, whitening_matrix
 from segment.segmenter.field.random_field import RandomField, mean_field
 from segment.segmenter.field.upsampling import Upsampled, nearest
@@ -42,7 +42,7 @@ class CoherentLabels:
         The class 0..k-1 of each component, ascending.
     space : FeatureSpace
     copy : Image
-        The :func:`working_copy` of the image, or the image itself.
+        The :func:`make_working_copy` of the image, or the image itself.
     shape : (height, width)
         Of the image, in pixels.
     smoothness : float, >= 0
@@ -103,14 +103,16 @@ class CoherentLabels:
         """Label the pixels of these numbers by colour and neighbours."""
         open_ = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
         index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
-        evidence = index.gatherer(lambda colours: log_evidence(self._model, self._groups, self._space.cells(colours)))
+        evidence = index.gatherer(
+            lambda colours: class_log_posteriors(self._model, self._groups, self._space.cells(colours))
+        )
 
         def decide(start: int) -> None:
             at = np.arange(start, min(start + _BLOCK, len(where)))
             down, across = np.divmod(where[at], image.width)
             flat[where[at]] = (evidence(at) + odds.at(down + row, across + column)).argmax(axis=1) + 1
 
-        side_by_side(decide, range(0, len(where), _BLOCK))
+        run_in_threads(decide, range(0, len(where), _BLOCK))
 
 
 def coherent_posteriors(
@@ -131,13 +133,13 @@ def coherent_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. What it gives for
         pixels that are not valid has no meaning.
     """
-    copy = working_copy(image)
+    copy = make_working_copy(image)
     field, q = _solved(model, groups, space, copy, smoothness, None)
     if copy.valid.shape == image.valid.shape:
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
     odds = Upsampled(field.agreement(q), image.valid.shape)
-    evidence = ColourIndex(image).gatherer(lambda colours: log_evidence(model, groups, space.cells(colours)))
+    evidence = ColourIndex(image).gatherer(lambda colours: class_log_posteriors(model, groups, space.cells(colours)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
         logs = evidence(at) + odds.at(*np.divmod(at, image.width))
@@ -163,7 +165,9 @@ def _solved(
 
     def known(colours: NDArray[np.generic]) -> Planes:
         cells = space.cells(colours)
-        return np.concatenate([log_evidence(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1)
+        return np.concatenate(
+            [class_log_posteriors(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1
+        )
 
     n, values = copy.valid.size, ColourIndex(copy).gatherer(known)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.postprocessor.connected_regions import components
+from segment.postprocessor.connected_regions import find_connected_components
 from segment.segmenter.regions.region_adjacency import Adjacency
 
 __all__ = ["absorb_small", "members", "merge_regions"]
@@ -60,7 +60,7 @@ def merge_regions(
         merges.append(np.stack([node[low], node[high]], axis=1))
         height[new] = np.maximum(costs[chosen], np.maximum(height[node[low]], height[node[high]]))
         made += len(chosen)
-        region, left = components(adjacency.n_regions, low, high)
+        region, left = find_connected_components(adjacency.n_regions, low, high)
         following = np.empty(left, dtype=np.intp)
         following[region] = node
         following[region[low]] = new

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
-from segment.postprocessor.connected_regions import RegionGraph, components, find_regions
+from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 
 __all__ = ["Refined", "refine"]
 
@@ -156,7 +156,7 @@ def _further_parts(graph: RegionGraph, n: int, smallest: float) -> Ids:
     stray = _beside_the_largest(graph)
     if not stray.any():
         return label
-    part, n_parts = components(label.size, graph.low, graph.high)
+    part, n_parts = find_connected_components(label.size, graph.low, graph.high)
     order = np.flatnonzero(stray)[np.argsort(graph.area[stray], kind="stable")]
     most = np.zeros(n_parts, dtype=np.intp)
     most[part[order]] = label[order]  # the last one counts

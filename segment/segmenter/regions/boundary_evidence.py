@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.mixture.cells import Cells, pack
 from segment.mixture.em import expectation_maximization
-from segment.mixture.initialization import clusters, first_clusters, standardising
+from segment.mixture.initialization import build_clusters, draw_first_clusters, standardize_metric
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.segmenter.regions.boundary_strength import boundary_strengths, directional_changes, resized
@@ -178,12 +178,12 @@ def _mixture(maps: Maps, k: int, scatter: Floats, seed: int) -> MixtureModel:
     means = grid.reshape(d, -1).T.astype(np.float64)
     cells = Cells(np.ones(len(means)), means, np.broadcast_to(pack(np.diag(scatter)), (len(means), d * (d + 1) // 2)))
     k = max(1, min(k, len(cells) // _FEWEST_EACH))
-    labels = first_clusters(cells, k, "k-means++", 1, standardising(cells), np.random.default_rng(seed))
+    labels = draw_first_clusters(cells, k, "k-means++", 1, standardize_metric(cells), np.random.default_rng(seed))
     plain = Prior(np.eye(d), 0.0, np.zeros(d))
-    start = clusters(cells, labels, k, "full", plain)[0]
+    start = build_clusters(cells, labels, k, "full", plain)[0]
     pooled = np.einsum("k,kij->ij", start.weights, start.covariances)
     prior = Prior(pooled, _SHRINKAGE * len(cells) / k, np.zeros(d))
-    start = clusters(cells, labels, k, "full", prior)[0]
+    start = build_clusters(cells, labels, k, "full", prior)[0]
     return expectation_maximization(cells, start, prior, tol=1e-3, max_iter=_MAX_ITER, accelerate=False).model
 
 

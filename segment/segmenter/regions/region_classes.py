@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.features.color_index import ColourIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, pooled
+from segment.mixture.cells import Cells, group_cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import is_rejected
-from segment.mixture.spatial_em import NeighbourlyEM, fit_with_neighbours, log_evidence
+from segment.mixture.spatial_em import SpatialEM, class_log_posteriors, fit_with_neighbors
 from segment.segmenter.regions.region_field import KinshipField
-from segment.segmenter.regions.region_finding import hierarchy_of
+from segment.segmenter.regions.region_finding import build_region_hierarchy
 
 __all__ = ["WholeRegions"]
 
@@ -59,14 +59,14 @@ class WholeRegions:
         *,
         smoothness: float,
         seed: int,
-        tell: Callable[[str], None],
+        on_stage: Callable[[str], None],
     ) -> WholeRegions:
         """Find the regions of an image, given its colours and the features that they stand for.
 
         `smoothness` is that of :class:`segment.segmenter.regions.region_field.KinshipField`; 0
         leaves each region to its own colours.
         """
-        hierarchy = hierarchy_of(image, seed=seed, tell=tell)
+        hierarchy = build_region_hierarchy(image, seed=seed, on_stage=on_stage)
         labels = hierarchy.cut(_LEVEL)
         flat = labels.reshape(-1)
         areas = np.bincount(flat)
@@ -77,7 +77,7 @@ class WholeRegions:
         sampled |= missed[labels]
         sampled &= labels > 0
         places = np.flatnonzero(sampled)
-        cells = pooled(space.cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
+        cells = group_cells(space.cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
         weights = areas[1:].astype(np.float64)
         pairs, costs = hierarchy.joining_costs(_LEVEL)
         field = KinshipField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
@@ -97,11 +97,11 @@ class WholeRegions:
             q = self.field.mean_field(logs.astype(np.float64), n_iter=_BETWEEN, start=q)
             return self.field.agreement(q).astype(np.float32)
 
-        return fit_with_neighbours(NeighbourlyEM(self.cells, model, prior), groups, agree)
+        return fit_with_neighbors(SpatialEM(self.cells, model, prior), groups, agree)
 
     def posteriors(self, model: MixtureModel, groups: Groups) -> NDArray[np.float32]:
         """Probability of each class for each region given its colours and its kin: (n, k), rows summing to 1."""
-        logs = log_evidence(model, groups, self.cells).astype(np.float64)
+        logs = class_log_posteriors(model, groups, self.cells).astype(np.float64)
         return self.field.mean_field(np.ascontiguousarray(logs.T), n_iter=_ITERATIONS).T.astype(np.float32)
 
     def labels(self, model: MixtureModel, groups: Groups, *, least: float = -np.inf) -> NDArray[np.uint8]:

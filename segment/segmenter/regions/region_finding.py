@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import filled, shrink
+from segment.preprocessor.preprocessor import fill_invalid, shrink
 from segment.segmenter.regions.agglomeration import absorb_small, members, merge_regions
 from segment.segmenter.regions.border_refinement import Refined, refine
 from segment.segmenter.regions.boundary_evidence import Evidence, gather_evidence
@@ -19,7 +19,7 @@ from segment.segmenter.regions.merge_cues import difference
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency, region_sums
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
-__all__ = ["AUTO_LEVEL", "fine_regions", "hierarchy_of", "region_hierarchy"]
+__all__ = ["AUTO_LEVEL", "build_region_hierarchy", "fine_regions", "region_hierarchy"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -56,24 +56,26 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHiera
     photograph at another size has much the same regions, but not exactly: mixtures fitted to copies that differ by
     single levels differ about as with another seed (measured in tests/benchmarks/QUALITY.md).
     """
-    return hierarchy_of(source if isinstance(source, Image) else Image.from_array(source), seed=seed)
+    return build_region_hierarchy(source if isinstance(source, Image) else Image.from_array(source), seed=seed)
 
 
-def hierarchy_of(image: Image, *, seed: int = 0, tell: Callable[[str], None] = lambda _: None) -> RegionHierarchy:
+def build_region_hierarchy(
+    image: Image, *, seed: int = 0, on_stage: Callable[[str], None] = lambda _: None
+) -> RegionHierarchy:
     """The same for an Image; `tell` is called with the name of each stage as it begins."""
-    tell("finding regions")
+    on_stage("finding regions")
     factor = min(1.0, math.sqrt(_WORKING / (image.height * image.width)))
     working = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
     if not working.valid.any():
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
-    evidence = gather_evidence(replace(working, pixels=filled(working)), seed=seed)
+    evidence = gather_evidence(replace(working, pixels=fill_invalid(working)), seed=seed)
     labels, _ = fine_regions(evidence, working.valid)
-    tell("drawing borders")
-    rgb = replace(image, pixels=filled(image)).as_bytes()
+    on_stage("drawing borders")
+    rgb = replace(image, pixels=fill_invalid(image)).as_bytes()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_grey else rgb
     refined = refine((labels + 1).astype(np.int32), rgb, image.valid)
-    tell("merging regions")
+    on_stage("merging regions")
     merges, costs = _merged(evidence, labels, refined)
     return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
 
