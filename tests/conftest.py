@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def quadrants() -> np.ndarray:
-    """Four colours on a 12 x 20 image, no two areas alike: 5 + 7 rows, 8 + 12 columns."""
+    """Four colors on a 12 x 20 image, no two areas alike: 5 + 7 rows, 8 + 12 columns."""
     picture = np.zeros((12, 20, 3), dtype=np.uint8)
     picture[:5, :8] = (20, 30, 90)
     picture[:5, 8:] = (90, 140, 200)
@@ -43,7 +45,7 @@ def shared_folder(variable: str) -> Path:
     """The folder that an environment variable names; the test is skipped where it names none."""
     value = os.environ.get(variable)
     if not value or not Path(value).is_dir():
-        pytest.skip(f"{variable} names no folder of labelled or hostile images")
+        pytest.skip(f"{variable} names no folder of labeled or hostile images")
     return Path(value)
 
 
@@ -58,3 +60,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pixels[:, 4 + number :] += 60
         PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
     return tmp_path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)

@@ -59,7 +59,7 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
     side, and STEM_labels.png, whose pixel values are the labels: 1 is the darkest class, 0 is no label.
 
-    With --regions the image is divided into connected regions instead, whatever their colours.
+    With --regions the image is divided into connected regions instead, whatever their colors.
 
     INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
     names.
@@ -145,7 +145,7 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 @JSON
 @DEBUG
 def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **given: Any) -> int:
-    """Find the classes of a saved MODEL in images: the same numbers, names and colours in each.
+    """Find the classes of a saved MODEL in images: the same numbers, names and colors in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
 
@@ -168,9 +168,9 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     """Show the mixture beside k-means and hierarchical clustering.
 
     For each INPUT one picture is written: STEM_compared.png (.jpg for JPEG) with the original and the three
-    segmentations, the same area in the same colour. A table has for each method its seconds, the mean squared distance
+    segmentations, the same area in the same color. A table has for each method its seconds, the mean squared distance
     from the class means (inertia), the mean log-likelihood of a pixel, and the adjusted Rand index with the mixture
-    (agreement). All get the same colours and the same clean-up.
+    (agreement). All get the same colors and the same clean-up.
 
     Example: segment compare landscape.jpg -k 4
     """

@@ -134,18 +134,18 @@ def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
 
 def _classes(outcome: Outcome) -> list[dict[str, Any]]:
     return [
-        {"label": label, "name": name, "colour": _hex(colour), "pixels": pixels, "share": share, "mean": mean}
-        for (label, colour, share, mean), name, pixels in zip(outcome.rows, outcome.names, outcome.pixels, strict=True)
+        {"label": label, "name": name, "colour": _hex(color), "pixels": pixels, "share": share, "mean": mean}
+        for (label, color, share, mean), name, pixels in zip(outcome.rows, outcome.names, outcome.pixels, strict=True)
     ]
 
 
 def _table(outcome: Outcome) -> str:
-    lines = ["  class  colour      share  mean colour"]
+    lines = ["  class  color      share  mean color"]
     named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
-    for label, colour, share, mean in outcome.rows:
+    for label, color, share, mean in outcome.rows:
         name = f"  {outcome.names[label - 1]}" if named else ""
-        swatch = click.style("   ", bg=colour) if sys.stdout is not None and sys.stdout.isatty() else ""
-        lines.append(f"  {label:>5}  {_hex(colour)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}{name}")
+        swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
+        lines.append(f"  {label:>5}  {_hex(color)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}{name}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 
@@ -159,8 +159,8 @@ def _methods(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _hex(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(part):02x}" for part in colour)
+def _hex(color: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(part):02x}" for part in color)
 
 
 def _mean(mean: tuple[float, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from segment.config.conflicts import refuse_conflicts
 from segment.config.products import LABEL_FORMATS, PRODUCTS, products_in_words
-from segment.config.setting import COLOUR, FREE, MERGE, NAMING, Form, Setting, Span, merge_of, naming_of
+from segment.config.setting import COLOR, FREE, MERGE, NAMING, Form, Setting, Span, merge_of, naming_of
 from segment.core.errors import SettingsError
 
 __all__ = ["GROUPS", "SegmentConfig", "list_settings"]
@@ -36,7 +36,9 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """All settings of a run. Values are checked when it is made; see :func:`list_settings` for each one's range and help.
+    """All settings of a run, checked when it is made.
+
+    See :func:`list_settings` for the range and the help of each.
 
     Raises
     ------
@@ -98,7 +100,7 @@ class SegmentConfig:
     coherence: str = _setting(
         "pixel",
         "Classes",
-        "What is given to a class as a whole: each pixel, by its colour, or each region that the image divides into.",
+        "What is given to a class as a whole: each pixel, by its color, or each region that the image divides into.",
         choices=("pixel", "region"),
     )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
@@ -127,7 +129,7 @@ class SegmentConfig:
     features: str = _setting(
         "rgb",
         "Features",
-        "Colour coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone.",
+        "Color coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone.",
         choices=("rgb", "lab", "hsv", "intensity"),
     )
 
@@ -140,15 +142,15 @@ class SegmentConfig:
     init: str = _setting(
         "mixed",
         "Mixture",
-        "Where the fit starts: colours far from each other (k-means++), random colours, both in turn, or the clusters "
+        "Where the fit starts: colors far from each other (k-means++), random colors, both in turn, or the clusters "
         "of Ward's hierarchy.",
         choices=("mixed", "k-means++", "random", "ward"),
     )
     seed_color: tuple[str, ...] = _setting(
         (),
         "Mixture",
-        "Start a class at this colour; may be repeated up to k times. The other classes start far from it.",
-        form=COLOUR,
+        "Start a class at this color; may be repeated up to k times. The other classes start far from it.",
+        form=COLOR,
     )
     n_init: int = _setting(
         80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
@@ -171,14 +173,14 @@ class SegmentConfig:
     tails: str = _setting(
         "gaussian",
         "Mixture",
-        "Tails of the components; those of Student's t are heavier, so colours far off weigh less.",
+        "Tails of the components; those of Student's t are heavier, so colors far off weigh less.",
         choices=("gaussian", "student"),
     )
     noise: bool = _setting(
-        False, "Mixture", "Allow for colours that belong to no class: they do not pull at the classes."
+        False, "Mixture", "Allow for colors that belong to no class: they do not pull at the classes."
     )
     reject: float = _setting(
-        0.0, "Mixture", "Leave this share of the pixels, those of the least likely colours, without a label.", high=1
+        0.0, "Mixture", "Leave this share of the pixels, those of the least likely colors, without a label.", high=1
     )
     tol: float = _setting(
         1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
@@ -193,14 +195,14 @@ class SegmentConfig:
     spatial: str = _setting(
         "field",
         "Space",
-        "What neighbours count for: nothing, or a random field, in which pixels beside each other are likely of one "
+        "What neighbors count for: nothing, or a random field, in which pixels beside each other are likely of one "
         "class.",
         choices=("none", "field"),
     )
     smoothness: float = _setting(
         12.0,
         "Space",
-        "How much neighbours count in the field: the log odds (nats) that they give a pixel for their class if they "
+        "How much neighbors count in the field: the log odds (nats) that they give a pixel for their class if they "
         "agree. More makes larger, rounder regions.",
         high=100,
     )
@@ -215,7 +217,7 @@ class SegmentConfig:
     min_region: float = _setting(
         0.0002,
         "Clean-up",
-        "Regions smaller than this share of the image are absorbed by their best neighbour. 0 keeps all.",
+        "Regions smaller than this share of the image are absorbed by their best neighbor. 0 keeps all.",
         high=1,
     )
     max_hole: float = _setting(
@@ -238,7 +240,7 @@ class SegmentConfig:
     palette: str = _setting(
         "category",
         "Output",
-        "Colours of the classes: distinct ones, also for colour-blind readers; the mean colours of the classes; or "
+        "Colors of the classes: distinct ones, also for color-blind readers; the mean colors of the classes; or "
         "those of a ramp.",
         choices=("category", "mean", "viridis", "cividis", "grey"),
     )
@@ -251,7 +253,7 @@ class SegmentConfig:
 
     @property
     def has_field(self) -> bool:
-        """Whether neighbours count for anything."""
+        """Whether neighbors count for anything."""
         return self.spatial == "field" and self.smoothness > 0 and self.coherence == "pixel"
 
     @property

@@ -30,7 +30,7 @@ def refuse_conflicts(config: Any, settings: Sequence[Setting]) -> None:
     others = [setting for setting in settings if setting.name != "denoise_radius"]
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
-    _check_seed_colours(config)
+    _check_seed_colors(config)
     _check_products(config)
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
@@ -133,8 +133,8 @@ def _check_labels(config: Any) -> None:
         )
 
 
-def _check_seed_colours(config: Any) -> None:
-    """Refuse more colours to start from than there can be components."""
+def _check_seed_colors(config: Any) -> None:
+    """Refuse more colors to start from than there can be components."""
     most = (config.k if isinstance(config.k, int) else config.k_range[1]) * config.components_per_class
     if len(config.seed_color) > most:
         raise SettingsError(

@@ -67,7 +67,7 @@ PRODUCTS = (
     Product("overlay", "_overlay{picture}", "the classes tinted"),
     Product("contours", "_contours{picture}", "their outlines"),
     Product("labels", "_labels{labels}", "the label image"),
-    Product("mean", "_mean.png", "each class in its mean colour"),
+    Product("mean", "_mean.png", "each class in its mean color"),
     Product("posterior", "_posterior.png", "how probable each class is"),
     Product("uncertainty", "_uncertainty.png", "in bits"),
     Product("anomaly", "_anomaly.png", "how unusual each pixel is"),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from segment.core.errors import SettingsError
 
-__all__ = ["COLOUR", "FREE", "MERGE", "NAMING", "Form", "Setting", "Span", "merge_of", "naming_of"]
+__all__ = ["COLOR", "FREE", "MERGE", "NAMING", "Form", "Setting", "Span", "merge_of", "naming_of"]
 
 
 class Form(NamedTuple):
@@ -24,7 +24,7 @@ class Form(NamedTuple):
 
 _NAME = r"[^=,]*[^=,\s][^=,]*"  # a name holds neither = nor comma, and is not blank
 FREE = Form("", ".*", "text")
-COLOUR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colours written #RRGGBB, with six hexadecimal digits")
+COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
 NAMING = Form("CLASS=NAME", rf"[1-9][0-9]{{0,2}}={_NAME}", "names written CLASS=NAME, such as 4=sky")
 MERGE = Form(
     "[NAME=]A,B",
@@ -75,7 +75,7 @@ class Setting:
         The range, both ends included.
     choices : tuple of str
         The allowed values of a str or tuple, and the words that may stand for a number; empty for flags, spans and a
-        tuple of colours.
+        tuple of colors.
     option : str
         Its name on the command line.
     form : Form
@@ -148,14 +148,14 @@ class Setting:
         return span
 
     def _written(self, value: Any) -> tuple[str, ...]:
-        """Texts of the setting's form, in the order given; colours in lower case."""
+        """Texts of the setting's form, in the order given; colors in lower case."""
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise self._refusal(self.form.rule, value)
         for part in parts:
             if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > _LONGEST_TEXT:
                 raise self._refusal(self.form.rule, part)
-        return tuple(part.lower() if self.form is COLOUR else part for part in parts)
+        return tuple(part.lower() if self.form is COLOR else part for part in parts)
 
     def _refusal(self, rule: str, value: Any) -> SettingsError:
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")

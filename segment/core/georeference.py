@@ -22,7 +22,7 @@ class Georeference:
         first pixel, lies at ``x = a column + b row + c`` and ``y = d column + e row + f``.
     crs : str
         The system of x and y: ``EPSG:32632``, or WKT where it has no EPSG number. Empty where it is unknown.
-    metres : float
+    meters : float
         Length of one unit of x and y. 0 where it is unknown, or where they are degrees.
     keys : tuple of (tuple of int, tuple of float, str)
         The system as a GeoTIFF has it: its key directory, and the numbers and the text that this points into.
@@ -30,7 +30,7 @@ class Georeference:
 
     transform: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     crs: str = ""
-    metres: float = 0.0
+    meters: float = 0.0
     keys: Keys = ((), (), "")
 
     def __bool__(self) -> bool:
@@ -45,8 +45,8 @@ class Georeference:
 
     @property
     def pixel_area(self) -> float:
-        """Area of a pixel in square metres, in the plane of the projection; NaN where `metres` is not known."""
-        return abs(self.determinant) * self.metres**2 if self.metres else math.nan
+        """Area of a pixel in square meters, in the plane of the projection; NaN where `meters` is not known."""
+        return abs(self.determinant) * self.meters**2 if self.meters else math.nan
 
     def turned(self, orientation: int, height: int, width: int) -> Georeference:
         """The georeference of the same pixels once they have been turned upright.

@@ -24,7 +24,7 @@ class Image:
     Attributes
     ----------
     pixels : ndarray of shape (H, W) or (H, W, 3), uint8, uint16 or float32
-        Grey or RGB values, finite everywhere. Rasters may have another number of bands (H, W, C).
+        Gray or RGB values, finite everywhere. Rasters may have another number of bands (H, W, C).
     valid : ndarray of shape (H, W), bool
         True where the pixel counts. Transparent and NaN pixels are False and hold 0.
     black, white : float
@@ -57,7 +57,7 @@ class Image:
         return int(self.pixels.shape[1])
 
     @property
-    def is_grey(self) -> bool:
+    def is_gray(self) -> bool:
         return self.pixels.ndim == 2
 
     @property
@@ -90,7 +90,7 @@ class Image:
         Parameters
         ----------
         array : array_like of shape (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
-            Grey, grey with alpha, RGB or RGB with alpha. Booleans are black and white. Integers that fit are kept as
+            Gray, gray with alpha, RGB or RGB with alpha. Booleans are black and white. Integers that fit are kept as
             uint8 or uint16, all other numbers become float32. White is 255 for uint8; for uint16 it is the largest
             value of the smallest depth of 8, 10, 12, 14 and 16 bits that holds the brightest pixel, so data of a
             camera or a scanner in 16-bit files keep their contrast; 8-bit data spread over 16 bits have white 65535.

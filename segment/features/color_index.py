@@ -1,6 +1,6 @@
-"""The distinct colours of an image, and the way back from them to its pixels.
+"""The distinct colors of an image, and the way back from them to its pixels.
 
-A photograph of 12 megapixels has some hundred thousand distinct colours, and whatever is a function of a pixel's colour
+A photograph of 12 megapixels has some hundred thousand distinct colors, and whatever is a function of a pixel's color
 needs computing only once for each of them.
 """
 
@@ -16,7 +16,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 
-__all__ = ["ColourCounts", "ColourIndex", "sum_counts"]
+__all__ = ["ColorCounts", "ColorIndex", "sum_counts"]
 
 _DEEP = 65535  # float pixels are read as this many steps between black and white
 _BLOCK = 2**16  # pixels handled at once
@@ -24,11 +24,11 @@ _LOW = 8  # bits of a code that a page of a sparse table is for
 _PIECE = 2**20  # pixels that one thread counts or fills at a time
 
 
-class ColourIndex:
-    """The valid pixels of an image by colour.
+class ColorIndex:
+    """The valid pixels of an image by color.
 
-    Grey images and 8-bit colour have a table with a place for every possible colour; the distinct colours of the whole
-    image are found once. 16-bit and float colour is handled in blocks of pixels, so memory stays flat.
+    Gray images and 8-bit color have a table with a place for every possible color; the distinct colors of the whole
+    image are found once. 16-bit and float color is handled in blocks of pixels, so memory stays flat.
 
     Parameters
     ----------
@@ -37,18 +37,18 @@ class ColourIndex:
     Attributes
     ----------
     n_channels : int
-        1 for grey, 3 for RGB, or the number of bands.
+        1 for gray, 3 for RGB, or the number of bands.
     black, white : float
-        The scale of the colours given out: that of the image, or 0 and 65535 for float pixels.
+        The scale of the colors given out: that of the image, or 0 and 65535 for float pixels.
     is_tabled : bool
-        Whether :meth:`parts` has one part, with every colour in it once.
+        Whether :meth:`parts` has one part, with every color in it once.
     """
 
     def __init__(self, image: Image) -> None:
         self._shape = image.pixels.shape[:2]
         self._valid = image.valid
         self._all_valid = bool(image.valid.all())
-        self.n_channels = 1 if image.is_grey else int(image.pixels.shape[2])
+        self.n_channels = 1 if image.is_gray else int(image.pixels.shape[2])
         self.black, self.white = image.black, image.white
         pixels = image.pixels
         if pixels.dtype.kind == "f":
@@ -61,31 +61,31 @@ class ColourIndex:
         self._table = self._counted() if self.is_tabled else None
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """The distinct colours, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
+        """The distinct colors, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
         if self._table is not None:
-            yield self._colours(self._table[0]), self._table[1]
+            yield self._colors(self._table[0]), self._table[1]
             return
         for rows in self._blocks():
             if self._is_wide:
-                colours = self._pixels[rows][self._valid.reshape(-1)[rows]]
-                yield colours, np.ones(len(colours), dtype=np.int64)
+                colors = self._pixels[rows][self._valid.reshape(-1)[rows]]
+                yield colors, np.ones(len(colors), dtype=np.int64)
                 continue
             codes, counts = _count(self._codes(rows))
             if codes.size:
-                yield self._colours(codes), counts
+                yield self._colors(codes), counts
 
     @property
     def pixels(self) -> NDArray[Any]:
-        """The colour of each pixel, row by row: (H * W, n_channels) integers."""
+        """The color of each pixel, row by row: (H * W, n_channels) integers."""
         return self._pixels
 
     def spread(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-        """The value that a function has for every pixel's colour.
+        """The value that a function has for every pixel's color.
 
         Parameters
         ----------
         function : callable
-            Takes colours, (m, n_channels) integers, and returns an array of shape (m,) or (m, k).
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m,) or (m, k).
 
         Returns
         -------
@@ -97,7 +97,7 @@ class ColourIndex:
         if self._table is not None:
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
-            table[codes] = function(self._colours(codes)) if codes.size else 0
+            table[codes] = function(self._colors(codes)) if codes.size else 0
 
             def fill(piece: slice) -> None:
                 for rows in self._blocks(piece):
@@ -110,7 +110,7 @@ class ColourIndex:
         else:
             for rows in self._blocks():
                 codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
-                out[rows] = function(self._colours(codes))[place.reshape(-1)]
+                out[rows] = function(self._colors(codes))[place.reshape(-1)]
         if not self._all_valid:
             out[~self._valid.reshape(-1)] = 0
         return out.reshape(*self._shape, *first.shape[1:])
@@ -121,12 +121,12 @@ class ColourIndex:
         Parameters
         ----------
         function : callable
-            Takes colours, (m, n_channels) integers, and returns an array of shape (m, k).
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m, k).
 
         Returns
         -------
         callable
-            Takes numbers of pixels in row order, (n,), and returns the function's values at their colours, (n, k). What
+            Takes numbers of pixels in row order, (n,), and returns the function's values at their colors, (n, k). What
             it gives for pixels that are not valid has no meaning.
         """
         if self._is_wide:
@@ -135,12 +135,12 @@ class ColourIndex:
 
             def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
                 codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
-                return function(self._colours(codes))[place.reshape(-1)]
+                return function(self._colors(codes))[place.reshape(-1)]
 
             return found_anew
         codes = self._table[0]
         find = _places(codes)
-        values = function(self._colours(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+        values = function(self._colors(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
     def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -161,12 +161,12 @@ class ColourIndex:
         return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
 
     def _codes(self, rows: slice) -> NDArray[Any]:
-        """One number for the colour of each valid pixel."""
+        """One number for the color of each valid pixel."""
         pixels = self._pixels[rows]
         return self._encode(pixels if self._all_valid else pixels[self._valid.reshape(-1)[rows]])
 
     def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """One number for each colour (n, n_channels), the first channel in its lowest bits."""
+        """One number for each color (n, n_channels), the first channel in its lowest bits."""
         if (
             self._bits == 8 and self.n_channels == 3 and len(pixels)
         ):  # a fourth byte makes each pixel a number as it stands
@@ -176,20 +176,20 @@ class ColourIndex:
             return codes
         return _numbers(pixels, self._bits)
 
-    def _colours(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """The colours (n, n_channels) of such numbers."""
+    def _colors(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The colors (n, n_channels) of such numbers."""
         return _channels(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
 
 
-class ColourCounts:
-    """How often each colour occurs in the parts of what is too large to be held: as :class:`ColourIndex`, added up.
+class ColorCounts:
+    """How often each color occurs in the parts of what is too large to be held: as :class:`ColorIndex`, added up.
 
     Parameters
     ----------
     dtype : {"uint8", "uint16"}
-        Of the colours.
+        Of the colors.
     n_channels : int
-        So many that a colour has at most 24 bits.
+        So many that a color has at most 24 bits.
     """
 
     def __init__(self, dtype: str, n_channels: int) -> None:
@@ -198,21 +198,21 @@ class ColourCounts:
         self._n_channels = n_channels
         self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
 
-    def add(self, colours: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        """Count colours (m, n_channels), no two alike, so many times each."""
-        self._counts[_numbers(colours, self._bits)] += counts
+    def add(self, colors: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Count colors (m, n_channels), no two alike, so many times each."""
+        self._counts[_numbers(colors, self._bits)] += counts
 
     def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """The distinct colours with their counts, in one part: those of :meth:`ColourIndex.parts` of the whole."""
+        """The distinct colors with their counts, in one part: those of :meth:`ColorIndex.parts` of the whole."""
         codes = np.flatnonzero(self._counts)
         yield _channels(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
 
     def table(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        """The function (m, n_channels) -> (m,) with its values at the counted colours looked up."""
-        ((colours, _),) = self.parts()
-        known = function(colours)
+        """The function (m, n_channels) -> (m,) with its values at the counted colors looked up."""
+        ((colors, _),) = self.parts()
+        known = function(colors)
         values = np.zeros(len(self._counts), dtype=known.dtype)
-        values[_numbers(colours, self._bits)] = known
+        values[_numbers(colors, self._bits)] = known
         bits = self._bits
         return lambda asked: values.take(_numbers(asked, bits))
 
@@ -245,25 +245,25 @@ def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
 def sum_counts(
     parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Colours (m, c) with their counts (m,), added up over parts: each colour once."""
-    colours, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    codes = _numbers(colours, 8 * colours.dtype.itemsize)
+    """Colors (m, c) with their counts (m,), added up over parts: each color once."""
+    colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = _numbers(colors, 8 * colors.dtype.itemsize)
     order = np.argsort(codes, kind="stable")
     _, starts = _runs(codes[order])
-    return colours[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
+    return colors[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
-def _numbers(colours: NDArray[Any], bits: int) -> NDArray[Any]:
-    """One number for each colour (n, c) of `bits` a channel, the first channel in its lowest bits."""
-    dtype: Any = np.uint32 if bits * colours.shape[1] <= 24 else np.uint64
-    codes = colours[:, 0].astype(dtype)
-    for channel in range(1, colours.shape[1]):
-        codes |= colours[:, channel].astype(dtype) << dtype(channel * bits)
+def _numbers(colors: NDArray[Any], bits: int) -> NDArray[Any]:
+    """One number for each color (n, c) of `bits` a channel, the first channel in its lowest bits."""
+    dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
+    codes = colors[:, 0].astype(dtype)
+    for channel in range(1, colors.shape[1]):
+        codes |= colors[:, channel].astype(dtype) << dtype(channel * bits)
     return codes
 
 
 def _channels(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
-    """The colours (n, c) of such numbers, as wide as those."""
+    """The colors (n, c) of such numbers, as wide as those."""
     shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
     return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 

@@ -1,7 +1,7 @@
-"""Pixel features: colours as points of a colour space, with the uncertainty that quantisation leaves.
+"""Pixel features: colors as points of a color space, with the uncertainty that quantization leaves.
 
-A stored integer stands for an interval of width q, so every colour is a cell with scatter ``q**2 / 12`` in each
-channel. A colour transform f carries it along as ``J S J'``, J being the Jacobian of f.
+A stored integer stands for an interval of width q, so every color is a cell with scatter ``q**2 / 12`` in each
+channel. A color transform f carries it along as ``J S J'``, J being the Jacobian of f.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _LUMA = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in scikit-image's rgb2gray
-_BLOCK = 8192  # colours transformed at once: they stay in the cache
+_BLOCK = 8192  # colors transformed at once: they stay in the cache
 
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """How the colours of an image become features.
+    """How the colors of an image become features.
 
     Attributes
     ----------
     name : {"lab", "rgb", "hsv", "intensity"}
         ``lab``: CIELAB of sRGB under D65, L in 0..100. ``rgb``: the channels in 0..255. ``hsv``: hue as an angle around
-        the grey axis, saturation times value as the distance from it, value as the height, in 0..255; so red meets
-        magenta and the hue of a grey is no matter. ``intensity``: luma in 0..255. A grey image has one feature in every
-        space: L for ``lab``, else the grey value in 0..255.
+        the gray axis, saturation times value as the distance from it, value as the height, in 0..255; so red meets
+        magenta and the hue of a gray is no matter. ``intensity``: luma in 0..255. A gray image has one feature in every
+        space: L for ``lab``, else the gray value in 0..255.
     n_channels : int
-        1 for grey, 3 for RGB; any other number of bands has the space ``rgb`` alone, each band in 0..255.
+        1 for gray, 3 for RGB; any other number of bands has the space ``rgb`` alone, each band in 0..255.
     black, white : float
         The values of the channels that stand for no and full light.
     """
@@ -70,28 +70,28 @@ class FeatureSpace:
             return tuple(f"band {number}" for number in range(1, self.n_channels + 1))
         return {"lab": ("L*", "a*", "b*"), "rgb": ("R", "G", "B"), "hsv": ("S V cos H", "S V sin H", "V")}[self.name]
 
-    def cells(self, colours: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
-        """Cells of the colours (m, n_channels), of weight `counts` (m,) or 1, with their quantisation scatter.
+    def cells(self, colors: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
+        """Cells of the colors (m, n_channels), of weight `counts` (m,) or 1, with their quantization scatter.
 
-        The colours are integers from `black` to `white`.
+        The colors are integers from `black` to `white`.
         """
         levels = np.asarray((np.arange(int(self.white) + 1) - self.black) / (self.white - self.black))
         d = len(self.feature_names)
-        means = np.empty((len(colours), d))
-        scatters = np.empty((len(colours), d * (d + 1) // 2))
-        transform = _GREY_TRANSFORMS[self.name] if self.n_channels == 1 else _TRANSFORMS[self.name]
-        for start in range(0, len(colours), _BLOCK):
+        means = np.empty((len(colors), d))
+        scatters = np.empty((len(colors), d * (d + 1) // 2))
+        transform = _GRAY_TRANSFORMS[self.name] if self.n_channels == 1 else _TRANSFORMS[self.name]
+        for start in range(0, len(colors), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block_means, block_squares = transform(colours[rows].T, levels)
+            block_means, block_squares = transform(colors[rows].T, levels)
             means[rows], scatters[rows] = block_means.T, block_squares.T
         scatters *= 1.0 / (12.0 * (self.white - self.black) ** 2)
-        weights = np.ones(len(colours)) if counts is None else counts.astype(np.float64)
+        weights = np.ones(len(colors)) if counts is None else counts.astype(np.float64)
         return Cells(weights, means, scatters)
 
-    def of_colours(self, rgb: NDArray[np.uint8]) -> Floats:
-        """The features (m, d) of 8-bit RGB colours (m, 3), at the image's depth and grey where it is."""
+    def of_colors(self, rgb: NDArray[np.uint8]) -> Floats:
+        """The features (m, d) of 8-bit RGB colors (m, 3), at the image's depth and gray where it is."""
         if self.n_channels not in (1, 3):
-            raise SettingsError(f"seed_color (--seed-color): only for grey or RGB; got {self.n_channels} bands.")
+            raise SettingsError(f"seed_color (--seed-color): only for gray or RGB; got {self.n_channels} bands.")
         light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
         levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
         return self.cells(levels.astype(np.int64)).means
@@ -100,20 +100,20 @@ class FeatureSpace:
         """The linear map (d, d) of the features in which clusters are looked for before EM.
 
         Lightness and the plane of chroma are each divided by their standard deviation: so a small difference of hue
-        counts for as much as a large one of light, and chroma, which hardly varies in a grey picture, for no more than
-        a quantisation step. RGB is taken to luma and two colour differences (ITU-R BT.601) for it. Other bands are each
+        counts for as much as a large one of light, and chroma, which hardly varies in a gray picture, for no more than
+        a quantization step. RGB is taken to luma and two color differences (ITU-R BT.601) for it. Other bands are each
         divided by their own.
         """
         d = len(self.feature_names)
         if d == 1:
             return np.eye(1)
         if d != 3:
-            centred = Cells(cells.weights, cells.means - cells.centre(), cells.scatters)
-            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centred.second_moment()))))
+            centered = Cells(cells.weights, cells.means - cells.center(), cells.scatters)
+            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centered.second_moment()))))
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0
-        centre = cells.centre()
-        covariance = Cells(cells.weights, cells.means - centre, cells.scatters).second_moment()
+        center = cells.center()
+        covariance = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
         variances = np.diagonal(axes.T @ covariance @ axes)
         scale = np.full(3, max(1.0, float(np.sqrt(variances.sum() - variances[light]))))
         scale[light] = max(1.0, float(np.sqrt(variances[light])))
@@ -130,7 +130,7 @@ class FeatureSpace:
         return np.asarray(features @ _LUMA)
 
     def hue(self, features: Floats) -> Floats:
-        """The angle around the grey axis of each row of features (n, d), 0 to 2 pi, from magenta on; or 0."""
+        """The angle around the gray axis of each row of features (n, d), 0 to 2 pi, from magenta on; or 0."""
         if features.shape[1] != 3:
             return np.zeros(len(features))
         if self.name == "rgb":
@@ -142,23 +142,23 @@ class FeatureSpace:
         return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))  # a cut at red would part the reds
 
 
-def _rgb(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    unit = levels[colours]
+def _rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+    unit = levels[colors]
     return 255.0 * unit, np.repeat(pack(255.0**2 * np.eye(len(unit)))[:, None], unit.shape[1], axis=1)
 
 
-def _intensity(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    intensity = 255.0 * (_LUMA @ levels[colours])[None]
+def _intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+    intensity = 255.0 * (_LUMA @ levels[colors])[None]
     return intensity, np.full_like(intensity, 255.0**2 * (_LUMA**2).sum())
 
 
-def _hsv(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """The HSV cone 255 (C cos H, C sin H, V) with C = S V.
 
     Within a sextant C and C H are linear in RGB: H is 60 degrees times 2 i + t, with i the largest channel and t the
     difference of the next two over C.
     """
-    unit = 255.0 * levels[colours]
+    unit = 255.0 * levels[colors]
     axes = np.eye(3)
     largest = unit.argmax(axis=0)
     d_value = axes[:, largest]
@@ -175,26 +175,26 @@ def _hsv(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     return np.stack([chroma * cosine, chroma * sine, value]), squares
 
 
-def _lab(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """CIELAB of sRGB under D65 (IEC 61966-2-1; CIE 15:2004)."""
     lit = levels > 0.04045
     base = np.where(lit, (levels + 0.055) / 1.055, 1.0)
     linear = np.where(lit, base**2.4, levels / 12.92)
     slope = np.where(lit, 2.4 / 1.055 * base**1.4, 1 / 12.92)
-    xyz = _RGB_TO_WHITE @ linear[colours]
+    xyz = _RGB_TO_WHITE @ linear[colors]
     bright = xyz > (6 / 29) ** 3
     f = np.where(bright, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
     f_slope = np.where(bright, 1 / (3 * f**2), (29 / 6) ** 2 / 3)
     # J = F diag(f') M diag(g'), so J J' is linear in the products f'_i f'_j times the packed M diag(g'^2) M'.
     rows, columns = np.triu_indices(3)
-    inner = (_RGB_TO_WHITE[rows] * _RGB_TO_WHITE[columns]) @ (slope**2)[colours]
+    inner = (_RGB_TO_WHITE[rows] * _RGB_TO_WHITE[columns]) @ (slope**2)[colors]
     inner *= f_slope[rows] * f_slope[columns]
     return _F_TO_LAB @ f - np.array([[16.0], [0.0], [0.0]]), _congruence(_F_TO_LAB) @ inner
 
 
-def _lightness(colours: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    """CIELAB's L of a grey value: the derivative along the grey axis is the sum over the channels."""
-    lab, squares = _lab(np.repeat(colours, 3, axis=0), levels)
+def _lightness(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+    """CIELAB's L of a gray value: the derivative along the gray axis is the sum over the channels."""
+    lab, squares = _lab(np.repeat(colors, 3, axis=0), levels)
     return lab[:1], squares[:1] / (_RGB_TO_WHITE[1] ** 2).sum()
 
 
@@ -205,4 +205,4 @@ def _congruence(A: Floats) -> Floats:
 
 
 _TRANSFORMS = {"lab": _lab, "rgb": _rgb, "hsv": _hsv, "intensity": _intensity}
-_GREY_TRANSFORMS = {"lab": _lightness, "rgb": _rgb, "hsv": _rgb, "intensity": _rgb}
+_GRAY_TRANSFORMS = {"lab": _lightness, "rgb": _rgb, "hsv": _rgb, "intensity": _rgb}

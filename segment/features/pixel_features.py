@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.streaming_bins import StreamingBins
@@ -28,22 +28,22 @@ def collect_cells(
     Parameters
     ----------
     space : FeatureSpace
-    parts : iterable of (colours, counts)
+    parts : iterable of (colors, counts)
         Arrays of shape (m, n_channels) and (m,).
     exact : bool
-        True keeps one cell for each colour given. False merges colours into boxes as they come, for images with more
-        distinct colours than memory should hold; the parts make no difference to the result.
+        True keeps one cell for each color given. False merges colors into boxes as they come, for images with more
+        distinct colors than memory should hold; the parts make no difference to the result.
     """
     if not exact:
         boxes = StreamingBins(space.n_channels, int(space.white).bit_length())
-        for colours, counts in parts:
-            boxes.add(colours, space.cells(colours, counts))
+        for colors, counts in parts:
+            boxes.add(colors, space.cells(colors, counts))
         return boxes.cells(len(space.feature_names))
-    cells = [space.cells(colours, counts) for colours, counts in parts]
+    cells = [space.cells(colors, counts) for colors, counts in parts]
     return concatenate(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
 
 
-def collect(index: ColourIndex, config: SegmentConfig) -> tuple[FeatureSpace, Cells]:
+def collect(index: ColorIndex, config: SegmentConfig) -> tuple[FeatureSpace, Cells]:
     """The features of an image and its cells."""
     space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
     return space, collect_cells(space, index.parts(), exact=index.is_tabled)

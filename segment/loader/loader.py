@@ -72,8 +72,8 @@ class Loaded(os.PathLike[str]):
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, allow_truncated: bool = False) -> Image:
     """Read the first picture of an image file.
 
-    Reads JPEG, PNG, TIFF, WebP, GIF, BMP and the PPM family. EXIF orientation is applied. Grey stays grey, 16-bit and
-    float data keep their depth, other colours become RGB. Transparent, nodata and NaN pixels are not valid. Several
+    Reads JPEG, PNG, TIFF, WebP, GIF, BMP and the PPM family. EXIF orientation is applied. Gray stays gray, 16-bit and
+    float data keep their depth, other colors become RGB. Transparent, nodata and NaN pixels are not valid. Several
     threads may call it; they take turns.
 
     Parameters
@@ -158,7 +158,7 @@ class _PatientReader(io.BufferedReader):
         if size is not None and 0 < size <= 8:
             self.small_reads += 1
             if self.small_reads > _SMALL_READS:
-                raise ImageError(f"the image is damaged; no picture found in {self.on_stage()} bytes. {_CURE}")
+                raise ImageError(f"the image is damaged; no picture found in {self.tell()} bytes. {_CURE}")
         return super().read(size)
 
 

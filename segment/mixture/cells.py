@@ -74,7 +74,7 @@ class Cells:
         shares = self.weights / self.weights.sum()
         return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(shares @ self.scatters))
 
-    def centre(self) -> Floats:
+    def center(self) -> Floats:
         """Mean of all observations, (d,)."""
         return np.asarray(self.weights @ self.means / self.weights.sum())
 

@@ -1,4 +1,4 @@
-"""Expectation-Maximisation for Gaussian mixtures on weighted cells, as the textbook has it.
+"""Expectation-Maximization for Gaussian mixtures on weighted cells, as the textbook has it.
 
 The log density of a Gaussian is linear in the moments 1, x and x x' of an observation. So the E-step is one matrix
 product of the components' natural parameters with the cells' moments, the M-step's sums are another, of the
@@ -216,7 +216,7 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
     within = unpack(statistics[:, 1 + d :] / divisor) - own[:, :, None] * own[:, None, :]
     within = np.where(alive[:, None, None], within, previous.covariances)
     mass = np.where(alive, counts, 0.0)[:, None, None]
-    means, pulled = _centred(own, mass, prior)
+    means, pulled = _centered(own, mass, prior)
     if previous.covariance_type == "tied":
         runs = (mass * within + pulled + prior.strength * prior.target).reshape(n_runs, -1, d, d)
         pooled = runs.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
@@ -231,17 +231,17 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
     return replace(previous, weights=shares, means=means, covariances=floored(covariances))
 
 
-def _centred(own: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
-    """The means (k, d) between their components' own and the prior's centre, and what the pull adds to the scatter.
+def _centered(own: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
+    """The means (k, d) between their components' own and the prior's center, and what the pull adds to the scatter.
 
-    With m observations of mean x, centre c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
+    With m observations of mean x, center c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
     observations and ``w (y - c)(y - c)'`` of the prior, (k, d, d). A component without observations stays.
     """
     if prior.mean_strength == 0:
         return own, np.zeros((len(own), 1, 1))
     share = np.where(mass > 0, mass / (mass + prior.mean_strength), 1.0)
-    means = share[:, :, 0] * own + (1 - share[:, :, 0]) * prior.centre
-    left, moved = means - prior.centre, own - means
+    means = share[:, :, 0] * own + (1 - share[:, :, 0]) * prior.center
+    left, moved = means - prior.center, own - means
     pulled = mass * moved[:, :, None] * moved[:, None, :] + prior.mean_strength * left[:, :, None] * left[:, None, :]
     return means, pulled
 
@@ -252,14 +252,14 @@ def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Fl
     Spherical covariances know one scale only: there it is the same for all features.
     """
     if has_missing(cells):
-        centre, variances = observed_moments(cells)
+        center, variances = observed_moments(cells)
     else:
-        centre = cells.centre()
-        variances = np.diagonal(Cells(cells.weights, cells.means - centre, cells.scatters).second_moment())
+        center = cells.center()
+        variances = np.diagonal(Cells(cells.weights, cells.means - center, cells.scatters).second_moment())
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
     scale = np.sqrt(np.where(variances > SMALLEST, variances, 1.0))
-    return centre, scale
+    return center, scale
 
 
 def e_step(

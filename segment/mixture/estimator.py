@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
-    """Gaussian mixture fitted by Expectation-Maximisation on weighted samples.
+    """Gaussian mixture fitted by Expectation-Maximization on weighted samples.
 
     Equal rows are counted once with their joint weight, so data with many duplicates, such as pixels, cost what their
     distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with these additions:

@@ -242,8 +242,8 @@ def _fit_incomplete(
     if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
         coarse = cells
     d = cells.n_features
-    centre, scale = standard_coordinates(coarse, "full")
-    one = MixtureModel(np.ones(1), centre[None], np.diag(scale**2)[None])
+    center, scale = standard_coordinates(coarse, "full")
+    one = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
     one = expectation_maximization(coarse, one, without(d), tol=1e-4).model
     filled = completed(coarse, one.means[0], one.covariances[0])
     rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)

@@ -38,7 +38,7 @@ _AT_ONCE = 2**20  # numbers in an array of runs that are made side by side
 _MOST_FOR_WARD = 2000  # cells; time grows with their square
 
 # Mahalanobis distances from every cluster beyond which a cell is a stray. Classes of pictures have tails far beyond a
-# Gaussian's 3; with less than 8, whole classes of labelled photographs were lost, with 12 a fifth of strays was not.
+# Gaussian's 3; with less than 8, whole classes of labeled photographs were lost, with 12 a fifth of strays was not.
 _APART = 9.0
 _LEAST = 1e-10  # share of the data's variances that keeps distances finite where clusters are single values
 _MOST_ROUNDS = 20
@@ -115,7 +115,7 @@ def draw_first_clusters(
             raise SettingsError(f"init: finite means, at most ({k}, {cells.n_features}); got shape {means.shape}.")
         batches = _batches(n_init if len(means) < k else 1, len(cells) * k)
         drawn = [k_means_plus_plus(measured, k, batch.stop - batch.start, rng, means @ metric) for batch in batches]
-    return np.concatenate([assign(measured, centres).labels for centres in drawn])
+    return np.concatenate([assign(measured, centers).labels for centers in drawn])
 
 
 def _far(init: str, n_runs: int) -> NDArray[np.bool_]:
@@ -124,12 +124,12 @@ def _far(init: str, n_runs: int) -> NDArray[np.bool_]:
 
 
 def _drawn(measured: Cells, k: int, far: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """Centres (len(far), k, d): cells far from each other, or random cells."""
-    centres = np.empty((len(far), k, measured.n_features))
+    """Centers (len(far), k, d): cells far from each other, or random cells."""
+    centers = np.empty((len(far), k, measured.n_features))
     for chosen, draw in ((far, k_means_plus_plus), (~far, random_cells)):
         if chosen.any():
-            centres[chosen] = draw(measured, k, int(chosen.sum()), rng)
-    return centres
+            centers[chosen] = draw(measured, k, int(chosen.sum()), rng)
+    return centers
 
 
 def _batches(n_runs: int, size: int) -> Iterator[slice]:
@@ -152,10 +152,10 @@ def pooled_covariance(
     rough = make_point_cells(coarsest.means @ metric, coarsest.weights)
     far = _far("mixed" if trim > 0 else "k-means++", n_runs)
     drawn = [_drawn(rough, k, far[batch], rng) for batch in _batches(n_runs, len(rough) * k)]
-    found = [k_means(rough, centres, trim=trim) for centres in drawn]
+    found = [k_means(rough, centers, trim=trim) for centers in drawn]
     tightest = min((runs[int(runs.inertia.argmin())] for runs in found), key=lambda run: float(run.inertia))
     measured = make_point_cells(coarse.means @ metric, coarse.weights)
-    partition = k_means(measured, tightest.centres, trim=trim)
+    partition = k_means(measured, tightest.centers, trim=trim)
     if trim == 0:
         return _within(build_clusters(coarse, partition.labels[None], k, "full", without(coarse.n_features))[0])
     kept = coarse[_near(coarse, measured, partition, _untrimmed(coarse.n_features, trim))]
@@ -173,7 +173,7 @@ def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -
     partition, kept = trimmed, trimmed.labels >= 0
     for _ in range(_MOST_ROUNDS):
         labels = partition.labels[partition.labels >= 0]
-        found = build_clusters(cells[kept], labels[None], len(trimmed.centres), "full", without(cells.n_features))[0]
+        found = build_clusters(cells[kept], labels[None], len(trimmed.centers), "full", without(cells.n_features))[0]
         precision = np.linalg.inv(inflation * _within(found) + least)
         inflation = 1.0
         offsets = [cells.means - mean for mean in found.means]
@@ -181,7 +181,7 @@ def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -
         near = squares <= _APART**2
         if (near == kept).all():
             break
-        kept, partition = near, k_means(measured[near], partition.centres)
+        kept, partition = near, k_means(measured[near], partition.centers)
     return kept
 
 

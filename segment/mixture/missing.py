@@ -142,10 +142,10 @@ def observed_moments(cells: Cells) -> tuple[Floats, Floats]:
     totals = weights.sum(axis=0)
     if (totals == 0).any():
         raise SettingsError(f"X: feature {int((totals == 0).argmax())} has no value in any row. Leave it out.")
-    centre = (weights * np.where(there, cells.means, 0)).sum(axis=0) / totals
+    center = (weights * np.where(there, cells.means, 0)).sum(axis=0) / totals
     firsts, seconds = np.triu_indices(cells.n_features)
-    squares = (cells.means - centre) ** 2 + cells.scatters[:, firsts == seconds]
-    return centre, (weights * np.where(there, squares, 0)).sum(axis=0) / totals
+    squares = (cells.means - center) ** 2 + cells.scatters[:, firsts == seconds]
+    return center, (weights * np.where(there, squares, 0)).sum(axis=0) / totals
 
 
 def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:

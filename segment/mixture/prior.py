@@ -26,8 +26,8 @@ class Prior:
 
     Every covariance C leans on one target T: the log posterior is the log likelihood plus, for each component,
     ``strength / 2 * (log det(inv(C) T) - tr(inv(C) T) + d)``, which is -strength times the Kullback-Leibler divergence
-    of N(0, T) from N(0, C), and an inverse Wishart density up to a constant. Every mean m may lean on one centre:
-    ``- mean_strength / 2 * (m - centre)' inv(C) (m - centre)`` more, which makes the density normal-inverse-Wishart.
+    of N(0, T) from N(0, C), and an inverse Wishart density up to a constant. Every mean m may lean on one center:
+    ``- mean_strength / 2 * (m - center)' inv(C) (m - center)`` more, which makes the density normal-inverse-Wishart.
 
     Attributes
     ----------
@@ -39,15 +39,15 @@ class Prior:
         Added to the diagonal of every covariance after each M-step, in squared data units: scikit-learn's `reg_covar`.
         It is no part of the objective, which can fall a little where the ridge matters.
     mean_strength : float, >= 0
-        Weight of the centre, in observations a component. 0 leaves the means alone.
-    centre : ndarray of shape (d,) or (), float64
+        Weight of the center, in observations a component. 0 leaves the means alone.
+    center : ndarray of shape (d,) or (), float64
     """
 
     target: Floats
     strength: float
     ridge: Floats
     mean_strength: float = 0.0
-    centre: Floats = field(default_factory=lambda: np.zeros(()))
+    center: Floats = field(default_factory=lambda: np.zeros(()))
 
     def rescaled(self, shift: Floats, scale: Floats) -> Prior:
         """The same prior in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
@@ -55,7 +55,7 @@ class Prior:
             self,
             target=self.target / (scale[:, None] * scale),
             ridge=self.ridge / scale**2,
-            centre=(self.centre - shift) / scale,
+            center=(self.center - shift) / scale,
         )
 
     def per_unit(self, weight: float) -> Prior:
@@ -75,7 +75,7 @@ class Prior:
         belief = np.asarray(self.strength / 2 * excess)
         if self.mean_strength == 0:
             return belief
-        offsets = model.means - self.centre
+        offsets = model.means - self.center
         distances = (offsets * np.linalg.solve(model.covariances, offsets[:, :, None])[:, :, 0]).sum(axis=1)
         return np.asarray(belief - self.mean_strength / 2 * distances)
 
@@ -106,8 +106,8 @@ def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prio
         As in :class:`Prior`.
     """
     d = cells.n_features
-    centre = cells.centre()
-    spread = Cells(cells.weights, cells.means - centre, cells.scatters).second_moment()
+    center = cells.center()
+    spread = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
     if covariance_type in ("diag", "spherical"):
         spread = np.trace(spread) / d * np.eye(d)
     degrees = d + 2.0
@@ -121,4 +121,4 @@ def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prio
     variances = np.diagonal(spread)
     floor = _LEAST * np.diag(np.where(variances > SMALLEST, variances, 1.0))
     scale = (spread + floor) / k ** (2 / d) / shared
-    return Prior(scale / counted, counted, ridge, _MEAN_STRENGTH, centre)
+    return Prior(scale / counted, counted, ridge, _MEAN_STRENGTH, center)

@@ -114,7 +114,7 @@ def icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> f
     """BIC plus twice the total entropy of the posteriors: the integrated completed likelihood.
 
     Biernacki, Celeux & Govaert 2000, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719-725, with the posteriors in place
-    of the most probable labels. It favours components that do not overlap.
+    of the most probable labels. It favors components that do not overlap.
     """
     return bic(log_likelihood, n_parameters, n) + 2 * entropy
 
@@ -164,7 +164,7 @@ def choose_n_components(
     n_effective : float or callable, optional
         Number of independent observations that the cells are worth, or a function of a mixture that tells: asked about
         three, one of them the richest tried, it is the geometric mean. The total weight by default, and never less
-        than 8. Raising it favours more classes.
+        than 8. Raising it favors more classes.
     covariance_type, metric, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
 

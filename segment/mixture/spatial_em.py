@@ -1,4 +1,4 @@
-"""EM where the weights of the components differ from cell to cell, as the neighbours of a pixel have it."""
+"""EM where the weights of the components differ from cell to cell, as the neighbors of a pixel have it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SpatialEM", "class_log_posteriors", "fit_with_neighbors"]
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
 
-_STEPS, _MOVE = 20, 1e-2  # of EM with neighbours: at most, and the largest move of the last
+_STEPS, _MOVE = 20, 1e-2  # of EM with neighbors: at most, and the largest move of the last
 _TINY = 1e-30  # a posterior below this is no stronger evidence
 
 
@@ -82,7 +82,7 @@ class SpatialEM:
         Parameters
         ----------
         odds : ndarray of shape (k, n), float32
-            What each cell's neighbours add to the log weights of the components. The weights times its exponentials are
+            What each cell's neighbors add to the log weights of the components. The weights times its exponentials are
             taken to sum to 1 at each cell.
         """
         weights = self._model.weights
@@ -96,17 +96,17 @@ class SpatialEM:
 
 
 def fit_with_neighbors(em: SpatialEM, groups: NDArray[np.intp], agree: Callable[[Logs], Logs]) -> MixtureModel:
-    """The mixture after EM steps in which neighbours have their say.
+    """The mixture after EM steps in which neighbors have their say.
 
     Parameters
     ----------
-    em : NeighbourlyEM
+    em : NeighborlyEM
         K components at n cells.
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component.
     agree : callable
         Takes the log posterior of each class at each cell by its features alone, (k, n), and returns what the cells'
-        neighbours add to the log weight of each class there, (k, n).
+        neighbors add to the log weight of each class there, (k, n).
     """
     for _ in range(_STEPS):
         em.step(agree(_logs(pool(em.posteriors().T.astype(np.float64), groups)).T)[groups])

@@ -143,16 +143,16 @@ def default_belief(cells: Cells, k: int) -> Belief:
 
     Concentrations of 1 / k, and for means and covariances what Fraley & Raftery propose (2007, J. Classif. 24): d + 2
     degrees of freedom, the covariance of all observations over ``k**(2 / d)`` as scale, and the mean of all as
-    centre, with the weight of a hundredth of an observation.
+    center, with the weight of a hundredth of an observation.
     """
     d = cells.n_features
-    centre = cells.centre()
-    spread = Cells(cells.weights, cells.means - centre, cells.scatters).second_moment()
+    center = cells.center()
+    spread = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
     variances = np.diagonal(spread)
     spread = spread + 1e-10 * np.diag(np.where(variances > SMALLEST, variances, 1.0))
     scale = spread / k ** (2 / d)
     ones = np.ones(k)
-    return Belief(ones / k, 0.01 * ones, np.tile(centre, (k, 1)), (d + 2) * ones, np.tile(scale, (k, 1, 1)))
+    return Belief(ones / k, 0.01 * ones, np.tile(center, (k, 1)), (d + 2) * ones, np.tile(scale, (k, 1, 1)))
 
 
 def variational_bayes(

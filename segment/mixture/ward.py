@@ -18,7 +18,7 @@ def build_ward_tree(cells: Cells, n_clusters: int) -> NDArray[np.intp]:
 
     The two clusters whose union adds least to the sum of squared distances from the cluster means are joined, again and
     again: ``w_a w_b / (w_a + w_b) * |m_a - m_b|**2`` (Ward 1963, J. Am. Stat. Assoc. 58). Following chains of nearest
-    neighbours finds the same tree in the order of n**2 steps (Murtagh 1983, Comput. J. 26).
+    neighbors finds the same tree in the order of n**2 steps (Murtagh 1983, Comput. J. 26).
 
     Parameters
     ----------

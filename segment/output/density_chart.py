@@ -43,7 +43,7 @@ def draw_density_chart(
     ----------
     sample : array_like of shape (n,) or (n, 1), or Cells of one feature
     model : MixtureModel
-        Of one feature. Its density is drawn dark, each component's, times its weight, in the colour of its class.
+        Of one feature. Its density is drawn dark, each component's, times its weight, in the color of its class.
     span : (float, float), optional
         The ends of the horizontal axis; by default those of the sample.
     top : float, optional
@@ -77,7 +77,7 @@ def draw_density_chart(
         return list(zip(columns.tolist(), rows.tolist(), strict=True))
 
     bars = [place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
-    curves = [(place(x, part), tuple(colour)) for part, colour in zip(parts.T, _colours(model), strict=True)]
+    curves = [(place(x, part), tuple(color)) for part, color in zip(parts.T, _colors(model), strict=True)]
     curves.append((place(x, parts.sum(axis=1)), INK))
     return _drawn(bars, curves, ticks(low, high), ticks(0.0, top, 5), (low, top, across, up), label, model)
 
@@ -111,8 +111,8 @@ def _one_dimensional(sample: ArrayLike | Cells) -> Cells:
     return sample
 
 
-def _colours(model: MixtureModel) -> list[tuple[int, ...]]:
-    return [tuple(int(part) for part in colour) for colour in pick_class_colors(model.n_components)]
+def _colors(model: MixtureModel) -> list[tuple[int, ...]]:
+    return [tuple(int(part) for part in color) for color in pick_class_colors(model.n_components)]
 
 
 def ticks(low: float, high: float, n: int = 8) -> Floats:
@@ -144,8 +144,8 @@ def _drawn(
     for (x0, y0), (x1, y1) in bars:
         if x1 > x0 and y0 < y1:
             draw.rectangle((x0, y0, x1 - 1, y1), fill=_BARS)
-    for line, colour in curves:
-        draw.line(line, fill=colour, width=2 * _FINE, joint="curve")
+    for line, color in curves:
+        draw.line(line, fill=color, width=2 * _FINE, joint="curve")
     for outside in ((0, 0, panel.width, upper - 1), (0, lower + 1, panel.width, panel.height)):
         draw.rectangle(outside, fill="white")
     draw.rectangle((left, upper, right, lower), outline=INK, width=_FINE)
@@ -159,11 +159,11 @@ def _drawn(
         _write(draw, (left - 10 * _FINE, place), f"{value:.3g}", "rm")
     _write(draw, (right, lower + 34 * _FINE), label, "ra")
     names = [f"{number}   {100 * weight:.1f} %" for number, weight in enumerate(model.weights, start=1)]
-    entries = list(zip(["sample", "mixture", *names], [_BARS, INK, *_colours(model)], strict=True))
-    for number, (words, colour) in enumerate(entries):
+    entries = list(zip(["sample", "mixture", *names], [_BARS, INK, *_colors(model)], strict=True))
+    for number, (words, color) in enumerate(entries):
         row, column = divmod(number, columns)
         x, y = left + column * (right - left) // columns, _FINE * (_SIZE[1] + 2 * _TEXT * row)
-        draw.rectangle((x, y, x + _FINE * _TEXT, y + _FINE * _TEXT), fill=colour, outline=INK)
+        draw.rectangle((x, y, x + _FINE * _TEXT, y + _FINE * _TEXT), fill=color, outline=INK)
         _write(draw, (x + _FINE * (_TEXT + 10), y), words, "la")
     return np.asarray(panel.reduce(_FINE))
 

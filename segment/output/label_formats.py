@@ -22,15 +22,15 @@ _ASCII, _SHORT, _DOUBLE = 2, 3, 12  # types of TIFF tags
 _RASTER, _IS_AREA = 1025, 1
 
 
-def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) -> bytes:
+def labels_as_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]) -> bytes:
     """A PNG whose pixel values are the labels.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers 0..65535
-        Labels up to 255 make a palette PNG of 8 bits, more a grey PNG of 16 bits, which has no colours.
-    colours : ndarray of shape (k, 3), uint8
-        The colour that a viewer shows for each class. No label, 0, is transparent.
+        Labels up to 255 make a palette PNG of 8 bits, more a gray PNG of 16 bits, which has no colors.
+    colors : ndarray of shape (k, 3), uint8
+        The color that a viewer shows for each class. No label, 0, is transparent.
     """
     from PIL import Image as PilImage
 
@@ -39,7 +39,7 @@ def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
     hidden = {}
     if labels.itemsize == 1:
         # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
-        image.putpalette(((colours[:1].tobytes() or bytes(3)) + colours.tobytes()).ljust(768, b"\0"))
+        image.putpalette(((colors[:1].tobytes() or bytes(3)) + colors.tobytes()).ljust(768, b"\0"))
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1, **mark_result(".png"), **hidden)
@@ -47,7 +47,7 @@ def labels_as_png(label_image: NDArray[np.integer], colours: NDArray[np.uint8]) 
 
 
 def shares_as_png(values: NDArray[np.floating]) -> bytes:
-    """Values (H, W), 0 to 1, as the bytes of a grey PNG of 16 bits, with 65535 for 1."""
+    """Values (H, W), 0 to 1, as the bytes of a gray PNG of 16 bits, with 65535 for 1."""
     import numpy as np
     from PIL import Image as PilImage
 
@@ -58,15 +58,15 @@ def shares_as_png(values: NDArray[np.floating]) -> bytes:
 
 
 def labels_as_tiff(
-    label_image: NDArray[np.integer], colours: NDArray[np.uint8], georeference: Georeference = NOWHERE
+    label_image: NDArray[np.integer], colors: NDArray[np.uint8], georeference: Georeference = NOWHERE
 ) -> bytes:
     """A compressed TIFF whose pixel values are the labels, with 0 as nodata; a GeoTIFF where the image is one.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers 0..65535
-        Labels up to 255 make a palette TIFF of 8 bits, more a grey one of 16 bits.
-    colours : ndarray of shape (k, 3), uint8
+        Labels up to 255 make a palette TIFF of 8 bits, more a gray one of 16 bits.
+    colors : ndarray of shape (k, 3), uint8
     georeference : Georeference
         Its coordinate system is written as the input has it, key by key.
     """
@@ -74,11 +74,11 @@ def labels_as_tiff(
     import tifffile
 
     labels = _packed(label_image)
-    coloured: dict[str, Any] = {"photometric": "minisblack"}
+    colored: dict[str, Any] = {"photometric": "minisblack"}
     if labels.itemsize == 1:
         table = np.zeros((3, 256), dtype=np.uint16)
-        table[:, 1 : len(colours) + 1] = colours.T * np.uint16(257)
-        coloured = {"photometric": "palette", "colormap": table}
+        table[:, 1 : len(colors) + 1] = colors.T * np.uint16(257)
+        colored = {"photometric": "palette", "colormap": table}
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
@@ -88,7 +88,7 @@ def labels_as_tiff(
         metadata=None,
         software=MARK,
         extratags=[(_NODATA, _ASCII, 2, "0", True), *_geo_tags(georeference)],
-        **coloured,
+        **colored,
     )
     return buffer.getvalue()
 

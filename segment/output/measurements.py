@@ -93,15 +93,15 @@ def measure(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0)
     Returns
     -------
     dict of column name to ndarray of shape (n,)
-        ``label``; ``pixels``; ``share`` of the labelled pixels; ``square_metres``, where the image is georeferenced in
+        ``label``; ``pixels``; ``share`` of the labeled pixels; ``square_metres``, where the image is georeferenced in
         units of length; ``centroid_row`` and ``centroid_column``, 0 in the middle of the first pixel; ``centroid_x``
         and ``centroid_y`` in world coordinates, where georeferenced; ``top``, ``left``, ``bottom`` and ``right``, the
-        box in pixels, bottom and right excluded; ``perimeter`` in pixels, along the centres of border pixels (Benkrid &
+        box in pixels, bottom and right excluded; ``perimeter`` in pixels, along the centers of border pixels (Benkrid &
         Crookes 2000); ``mean_...`` and ``deviation_...`` of each channel in the image's own values, the deviation that
         of the population; the mean of each map. NaN, or an empty box at 0, for a label without pixels.
     """
     n = max(n_labels, int(label_image.max(initial=0))) + 1
-    channels = _CHANNELS[1 if image.is_grey else 3]
+    channels = _CHANNELS[1 if image.is_gray else 3]
     area, rows, columns = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
     box = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
@@ -152,7 +152,7 @@ def _widen(box: Ids, runs: _Runs) -> None:
 
 def _values(image: Image, maps: Any, lines: slice) -> Floats:
     """The channels and maps of some rows as numbers to add up: (pixels, channels + maps)."""
-    pixels = image.pixels[lines].reshape(-1, 1 if image.is_grey else 3)
+    pixels = image.pixels[lines].reshape(-1, 1 if image.is_gray else 3)
     return np.column_stack([pixels, *(values[lines].reshape(-1) for values in maps)]).astype(np.float64)
 
 
@@ -181,14 +181,14 @@ def _placed(image: Image, area: Ids, rows: Floats, columns: Floats) -> Table:
         a, b, c, d, e, f = place.transform
         x, y = columns + 0.5, rows + 0.5
         table |= {"centroid_x": a * x + b * y + c, "centroid_y": d * x + e * y + f}
-    return {"square_metres": area * place.pixel_area, **table} if place.metres else table
+    return {"square_metres": area * place.pixel_area, **table} if place.meters else table
 
 
 def _perimeters(label_image: Labels, n: int) -> Floats:
     """The perimeter of each label 0..n-1, in pixels, as `skimage.measure.perimeter` has it.
 
-    A line goes through the centres of the border pixels, those with a 4-neighbour of another label. What a pixel adds
-    to its length depends on how many of its neighbours are border pixels of its label, side by side and diagonally.
+    A line goes through the centers of the border pixels, those with a 4-neighbor of another label. What a pixel adds
+    to its length depends on how many of its neighbors are border pixels of its label, side by side and diagonally.
     """
     padded = np.pad(label_image, 1)
     inner = padded[1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""The outlines of regions, traced once along the edges between pixels, so that neighbours share every vertex."""
+"""The outlines of regions, traced once along the edges between pixels, so that neighbors share every vertex."""
 
 from __future__ import annotations
 

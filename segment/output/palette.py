@@ -1,4 +1,4 @@
-"""The colours of classes, and of what is written beside them."""
+"""The colors of classes, and of what is written beside them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ Picture = NDArray[np.uint8]
 
 INK = (32, 32, 32)  # of text and frames
 
-# The first four are of Okabe & Ito's colours, from dark to light as classes are. The others were found by exchange so
-# that the least difference between any two of the twenty, in normal and three kinds of colour-blind vision, is large:
+# The first four are of Okabe & Ito's colors, from dark to light as classes are. The others were found by exchange so
+# that the least difference between any two of the twenty, in normal and three kinds of color-blind vision, is large:
 # CIEDE2000 of 20 among the first six, 12 among the first twelve, 11 among all. Each is the one that differs most from
 # those before it.
-_COLOURS = (
+_COLORS = (
     (0, 114, 178), (213, 94, 0), (86, 180, 233), (240, 228, 66), (36, 36, 36), (219, 255, 219), (109, 109, 109),
     (73, 36, 0), (73, 36, 146), (204, 121, 167), (0, 158, 115), (109, 73, 109), (0, 36, 73), (182, 182, 36),
     (73, 109, 73), (146, 73, 0), (146, 109, 255), (0, 0, 255), (146, 219, 146), (73, 73, 73),
 )  # fmt: skip
-_ENDS = (10, 245)  # of a ramp of 256 colours: neither black nor white
+_ENDS = (10, 245)  # of a ramp of 256 colors: neither black nor white
 
 
 def pick_class_colors(n_classes: int) -> Picture:
-    """A distinct colour for each class: RGB, shape (n_classes, 3). Class 1 has the same colour in every image."""
-    colours = list(_COLOURS[:n_classes])
+    """A distinct color for each class: RGB, shape (n_classes, 3). Class 1 has the same color in every image."""
+    colors = list(_COLORS[:n_classes])
     turn = 0
-    while len(colours) < n_classes:
+    while len(colors) < n_classes:
         turn += 1
         hue, light = turn * 0.381966 % 1.0, (0.35, 0.5, 0.65, 0.8)[turn % 4]
         red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, 0.6))
-        if (red, green, blue) not in colours:
-            colours.append((red, green, blue))
-    return np.array(colours, dtype=np.uint8).reshape(n_classes, 3)
+        if (red, green, blue) not in colors:
+            colors.append((red, green, blue))
+    return np.array(colors, dtype=np.uint8).reshape(n_classes, 3)
 
 
 def pick_ramp_colors(name: str, n_classes: int) -> Picture:
-    """Colours (n_classes, 3) from dark to light along a ramp: ``viridis``, ``cividis`` or ``grey``."""
+    """Colors (n_classes, 3) from dark to light along a ramp: ``viridis``, ``cividis`` or ``grey``."""
     levels = np.rint(np.linspace(*_ENDS, n_classes)).astype(np.uint8)
     if name == "grey" or n_classes == 0:
         return np.repeat(levels[:, None], 3, axis=1)

@@ -23,14 +23,14 @@ def _geojson(result: Any) -> bytes:
     from segment.output.vectors import geojson
 
     place = result.image.georeference
-    return "".join(geojson(result.shapes(), result.names, result.colours, place)).encode()
+    return "".join(geojson(result.shapes(), result.names, result.colors, place)).encode()
 
 
 def _svg(result: Any) -> bytes:
     from segment.output.vectors import svg
 
     title = result.image.file_name or "segments"
-    return "".join(svg(result.shapes(), result.names, result.colours, title=title)).encode()
+    return "".join(svg(result.shapes(), result.names, result.colors, title=title)).encode()
 
 
 def _coco(result: Any) -> bytes:
@@ -45,14 +45,14 @@ def _labels(result: Any, file: File) -> bytes:
     if file.suffix == ".npz":
         return labels_as_npz(result.label_image, result.posterior_maps(), result.n_classes)
     if file.suffix == ".tif":
-        return labels_as_tiff(result.label_image, result.colours, result.image.georeference)
-    return labels_as_png(result.label_image, result.colours)
+        return labels_as_tiff(result.label_image, result.colors, result.image.georeference)
+    return labels_as_png(result.label_image, result.colors)
 
 
 def _means(result: Any) -> bytes:
     from segment.output.label_formats import labels_as_png
 
-    return labels_as_png(result.label_image, result.mean_colours)
+    return labels_as_png(result.label_image, result.mean_colors)
 
 
 def _ucm(result: Any) -> bytes:

@@ -52,7 +52,7 @@ def compute_mean_colors(result: Segmentation) -> Picture:
 
 def describe_classes(result: Segmentation) -> Legend:
     """List number, name and share of each class in words, and its color."""
-    return legend(result.names, [row.share for row in result.classes], result.colours)
+    return legend(result.names, [row.share for row in result.classes], result.colors)
 
 
 def draw_panel(result: Segmentation) -> Picture:
@@ -62,12 +62,12 @@ def draw_panel(result: Segmentation) -> Picture:
 
 def draw_overlay(result: Segmentation) -> Picture:
     """Draw the image with each class tinted in its color: RGB, (H, W, 3)."""
-    return overlaid(result.image, result.label_image, result.colours)
+    return overlaid(result.image, result.label_image, result.colors)
 
 
 def draw_contours(result: Segmentation) -> Picture:
     """Draw the image with the outlines of the classes in their colors: RGB, (H, W, 3)."""
-    return contoured(result.image, result.label_image, result.colours)
+    return contoured(result.image, result.label_image, result.colors)
 
 
 def draw_cutout(result: Segmentation, label: int) -> Picture:

@@ -33,7 +33,7 @@ class Shapes:
     Attributes
     ----------
     outlines : Outlines
-        Of all connected regions. Neighbours share every vertex of their border.
+        Of all connected regions. Neighbors share every vertex of their border.
     label : ndarray of shape (n,), int
         The label of each region 1..n.
     shape : tuple of int
@@ -66,7 +66,7 @@ def trace_classes(label_image: Labels) -> Shapes:
 
 
 def geojson(
-    shapes: Shapes, names: Sequence[str], colours: NDArray[np.uint8], georeference: Georeference = NOWHERE
+    shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], georeference: Georeference = NOWHERE
 ) -> Iterator[str]:
     """A GeoJSON FeatureCollection (RFC 7946), one MultiPolygon for each class that has pixels, in pieces of text.
 
@@ -79,7 +79,7 @@ def geojson(
     ----------
     shapes : Shapes
     names : sequence of k texts
-    colours : ndarray of shape (k, 3), uint8
+    colors : ndarray of shape (k, 3), uint8
     georeference : Georeference
     """
     yield '{"type":"FeatureCollection"'
@@ -89,8 +89,8 @@ def geojson(
     points = _world(shapes.outlines.points, georeference)
     pixels, separator = shapes.pixels(), "\n"
     for label, polygons in shapes.by_label():
-        about = {"label": label, "name": names[label - 1], "fill": _hex(colours[label - 1]), "pixels": pixels[label]}
-        if georeference.metres:
+        about = {"label": label, "name": names[label - 1], "fill": _hex(colors[label - 1]), "pixels": pixels[label]}
+        if georeference.meters:
             about["square_metres"] = pixels[label] * georeference.pixel_area
         yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(about)},'
         yield '"geometry":{"type":"MultiPolygon","coordinates":['
@@ -102,7 +102,7 @@ def geojson(
     yield "]}\n"
 
 
-def svg(shapes: Shapes, names: Sequence[str], colours: NDArray[np.uint8], *, title: str) -> Iterator[str]:
+def svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str) -> Iterator[str]:
     """An SVG picture with one path for each class that has pixels, along the pixels' edges, in pieces of text.
 
     Parameters
@@ -110,7 +110,7 @@ def svg(shapes: Shapes, names: Sequence[str], colours: NDArray[np.uint8], *, tit
     shapes : Shapes
     names : sequence of k texts
         Each is the title of its path.
-    colours : ndarray of shape (k, 3), uint8
+    colors : ndarray of shape (k, 3), uint8
     title : str
         Of the whole picture.
     """
@@ -122,7 +122,7 @@ def svg(shapes: Shapes, names: Sequence[str], colours: NDArray[np.uint8], *, tit
     )
     points, turning = shapes.outlines.points, _turning(shapes.outlines)
     for label, polygons in shapes.by_label():
-        yield f'<path id="class-{label}" fill="{_hex(colours[label - 1])}" d="'
+        yield f'<path id="class-{label}" fill="{_hex(colors[label - 1])}" d="'
         for rings in polygons:
             yield "".join(_path(points[ring][turning[ring]]) for ring in rings)
         yield f'"><title>{_xml(names[label - 1])}</title><desc>class {label}</desc></path>\n'
@@ -253,8 +253,8 @@ def _path(corners: NDArray[np.int32]) -> str:
     return f"M{corners[0, 0]} {corners[0, 1]}{sides}h{steps[-1]}z"
 
 
-def _hex(colour: NDArray[np.uint8]) -> str:
-    return "#" + bytes(colour).hex()
+def _hex(color: NDArray[np.uint8]) -> str:
+    return "#" + bytes(color).hex()
 
 
 def _xml(text: str) -> str:

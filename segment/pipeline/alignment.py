@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ModelError
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.model import MixtureModel
@@ -27,7 +27,7 @@ _FURTHEST = 3.0  # nats: classes of one shape whose means lie 4.9 standard devia
 
 
 def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
-    """The same segments with the numbers, names and colours that a reference has for the most similar classes.
+    """The same segments with the numbers, names and colors that a reference has for the most similar classes.
 
     Classes are paired one to one so that the sum of their Bhattacharyya distances is least (the Hungarian method). A
     class that is further than 3 nats from all that are left has no counterpart: it gets a number above those of the
@@ -81,7 +81,7 @@ def measure_drift(model: ClassModel, result: Segmentation) -> float:
         found = result.fit
     else:
         seen = make_working_copy(result.working) if result.config.has_field else result.working
-        found = score_as_fit(model.mixture, collect(ColourIndex(seen), result.config)[1])
+        found = score_as_fit(model.mixture, collect(ColorIndex(seen), result.config)[1])
     return model.training.log_likelihood - float(found.finish.log_likelihoods[-1])
 
 

@@ -27,7 +27,7 @@ class ClassRow:
     pixels : int
         Its area.
     share : float
-        Its share of the labelled pixels, 0..1.
+        Its share of the labeled pixels, 0..1.
     mean : tuple of float
         Mean of each channel, in the image's own values; empty for a class without pixels.
     """
@@ -48,7 +48,7 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
         Of the same size.
     n_classes : int
     """
-    n_channels = 1 if image.is_grey else 3
+    n_channels = 1 if image.is_gray else 3
     high = max(1, _BLOCK // label_image.shape[1])
     counts = np.zeros(n_classes, dtype=np.int64)
     sums = np.zeros((n_classes, n_channels))
@@ -67,8 +67,8 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
         for i, count, total in found:
             counts[i] += count
             sums[i] += total
-    labelled = max(1, int(counts.sum()))
+    labeled = max(1, int(counts.sum()))
     return tuple(
-        ClassRow(label, int(count), int(count) / labelled, tuple((total / count).tolist()) if count else ())
+        ClassRow(label, int(count), int(count) / labeled, tuple((total / count).tolist()) if count else ())
         for label, (count, total) in enumerate(zip(counts, sums, strict=True), start=1)
     )

@@ -1,4 +1,4 @@
-"""The mixture beside k-means and hierarchical clustering: the same colours, the same clean-up, three ways to divide."""
+"""The mixture beside k-means and hierarchical clustering: the same colors, the same clean-up, three ways to divide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.model import MixtureModel
@@ -44,7 +44,7 @@ class Method:
     label_image : ndarray of shape (H, W), uint8
         1..k, numbered as the mixture's classes that they match best; 0 where there is no label.
     seconds : float
-        From the counted colours to a label for each pixel, before the clean-up.
+        From the counted colors to a label for each pixel, before the clean-up.
     inertia : float
         Mean squared distance of the pixels from the mean of their class, in squared units of the features, before the
         clean-up: what k-means and Ward's method try to make small.
@@ -81,7 +81,7 @@ class Comparison:
     def panel(self) -> NDArray[np.uint8]:
         """The original and the three segmentations with their titles and a legend: RGB, (h, w, 3), sized for a screen.
 
-        The same class has the same colour in all of them.
+        The same class has the same color in all of them.
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_comparison(self))
 
@@ -105,8 +105,8 @@ def compare_image(
 ) -> Comparison:
     """Segment an image with the mixture, with k-means and with hierarchical clustering.
 
-    All three get the same colours in the same feature space, as many classes as the mixture has, and the same clean-up.
-    k-means is scikit-learn's on the distinct colours with their counts, which is k-means on all pixels, with `n_init`
+    All three get the same colors in the same feature space, as many classes as the mixture has, and the same clean-up.
+    k-means is scikit-learn's on the distinct colors with their counts, which is k-means on all pixels, with `n_init`
     starts. Hierarchical clustering joins coarse weighted cells by Ward's criterion, at most 3000 of them; each pixel
     gets the cluster with the nearest mean.
 
@@ -127,12 +127,12 @@ def compare_image(
 
     result = segment_image(source, config, on_stage=noted, **settings)
     seconds = began["cleaning up"] - began["fitting the mixture"]
-    index = ColourIndex(result.working)
+    index = ColorIndex(result.working)
     cells = collect_cells(result.space, index.parts(), exact=index.is_tabled)
     rivals = []
-    for name, centres_of in (("k-means", _k_means_centres), ("hierarchical (Ward)", _ward_centres)):
+    for name, centers_of in (("k-means", _k_means_centers), ("hierarchical (Ward)", _ward_centers)):
         on_stage(name)
-        rivals.append(_rival(result, index, cells, name, centres_of))
+        rivals.append(_rival(result, index, cells, name, centers_of))
     labels = _classes(result.model, cells, result.groups)
     likelihood = _mean(cells, result.model.score_samples(cells))
     mixture = Method("Gaussian mixture", result.label_image, seconds, _inertia(cells, labels), likelihood, 1.0)
@@ -141,16 +141,16 @@ def compare_image(
 
 def _rival(
     result: Segmentation,
-    index: ColourIndex,
+    index: ColorIndex,
     cells: Cells,
     name: str,
-    centres_of: Callable[[Cells, int, SegmentConfig], Floats],
+    centers_of: Callable[[Cells, int, SegmentConfig], Floats],
 ) -> Method:
-    """The segmentation by the centres that a method finds, its classes numbered as those of the mixture."""
+    """The segmentation by the centers that a method finds, its classes numbered as those of the mixture."""
     k, config = result.n_classes, result.config
     began = perf_counter()
-    balls = _balls(centres_of(cells, k, config) if k else cells.means[:0])
-    raw = index.spread(lambda colours: label_cells(balls, result.space.cells(colours)))
+    balls = _balls(centers_of(cells, k, config) if k else cells.means[:0])
+    raw = index.spread(lambda colors: label_cells(balls, result.space.cells(colors)))
     seconds = perf_counter() - began
     labels = _classes(balls, cells)
     partner = matching(contingency(_classes(result.model, cells, result.groups), labels, k, cells.weights))
@@ -169,7 +169,7 @@ def _rival(
     return Method(name, label_image, seconds, _inertia(cells, labels), likelihood, adjusted_rand_index(table))
 
 
-def _k_means_centres(cells: Cells, k: int, config: SegmentConfig) -> Floats:
+def _k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -179,18 +179,18 @@ def _k_means_centres(cells: Cells, k: int, config: SegmentConfig) -> Floats:
     return np.asarray(found.cluster_centers_)
 
 
-def _ward_centres(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001
+def _ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001
     coarse, n_bins = cells, 1024 if cells.n_features == 1 else 32
     while len(coarse) > _MOST_CELLS:
         coarse, n_bins = coarsen(cells, n_bins), 3 * n_bins // 4
     labels = build_ward_tree(coarse, k)
-    return np.stack([coarse[labels == cluster].centre() for cluster in range(k)])
+    return np.stack([coarse[labels == cluster].center() for cluster in range(k)])
 
 
-def _balls(centres: Floats) -> MixtureModel:
-    """The mixture of equal balls around the centres (k, d): its most probable component is the nearest centre."""
-    k, d = centres.shape
-    return MixtureModel(np.full(k, 1 / max(k, 1)), centres, np.broadcast_to(np.eye(d), (k, d, d)), "spherical")
+def _balls(centers: Floats) -> MixtureModel:
+    """The mixture of equal balls around the centers (k, d): its most probable component is the nearest center."""
+    k, d = centers.shape
+    return MixtureModel(np.full(k, 1 / max(k, 1)), centers, np.broadcast_to(np.eye(d), (k, d, d)), "spherical")
 
 
 def _classes(model: MixtureModel, cells: Cells, groups: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
@@ -204,7 +204,7 @@ def _class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel
     means, covariances = balls.means.copy(), np.array(balls.covariances)
     for number in np.flatnonzero(weights):
         part = cells[labels == number]
-        means[number] = part.centre()
+        means[number] = part.center()
         covariances[number] = replace(part, means=part.means - means[number]).second_moment()
     return MixtureModel(weights / max(weights.sum(), 1), means, covariances)
 
@@ -214,8 +214,8 @@ def _inertia(cells: Cells, labels: NDArray[np.intp]) -> float:
     if not len(cells):
         return float("nan")
     kept, places = np.unique(labels, return_inverse=True)
-    centres = np.stack([cells[labels == number].centre() for number in kept])
-    return _mean(cells, ((cells.means - centres[places.reshape(-1)]) ** 2).sum(axis=1))
+    centers = np.stack([cells[labels == number].center() for number in kept])
+    return _mean(cells, ((cells.means - centers[places.reshape(-1)]) ** 2).sum(axis=1))
 
 
 def _mean(cells: Cells, values: Floats) -> float:

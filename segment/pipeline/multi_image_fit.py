@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect
 from segment.mixture.cells import Cells, coarsen, concatenate
@@ -31,7 +31,7 @@ Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 _MANY = 2**21  # cells of all images that are kept: some 200 MB
 _FINE_BINS = 64  # along the widest feature, where an image has too many cells of its own
-_COPIES = 256  # images of which a copy is kept, for what neighbours say
+_COPIES = 256  # images of which a copy is kept, for what neighbors say
 _KEPT = 2**24  # pixels of all these copies together,
 _LEAST_KEPT = 2**16  # and of each of many
 
@@ -54,7 +54,7 @@ class ImagePart:
     ----------
     cells : Cells
     copy : Image, optional
-        A small one, for what the neighbours of pixels say, where that is asked for.
+        A small one, for what the neighbors of pixels say, where that is asked for.
     space : FeatureSpace
     scale : Scale
     n_bins : int
@@ -81,7 +81,7 @@ def collect_part(
     scale: ValueScale | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ImagePart:
-    """Read a training image and count its colours.
+    """Read a training image and count its colors.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def collect_part(
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     working = preprocess(image, config)
-    on_stage("counting colours")
-    space, cells = collect(ColourIndex(make_working_copy(working) if config.has_field else working), config)
+    on_stage("counting colors")
+    space, cells = collect(ColorIndex(make_working_copy(working) if config.has_field else working), config)
     n_bins, bins = 0, 2 * _FINE_BINS
     while n_images > 1 and len(cells) > _MANY // n_images and bins > 2:
         n_bins = bins = bins // 2
@@ -169,7 +169,7 @@ def _refuse_other(space: FeatureSpace, first: FeatureSpace, what: str) -> None:
     if space.feature_names != first.feature_names:
         raise ModelError(
             f"{what}: images of one model have the same features, {', '.join(first.feature_names)} in the first; "
-            f"got {', '.join(space.feature_names)}. Leave it out, or make all grey with --greyscale."
+            f"got {', '.join(space.feature_names)}. Leave it out, or make all gray with --greyscale."
         )
 
 
@@ -177,7 +177,7 @@ def _notes(parts: Sequence[ImagePart]) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     bins = [part.n_bins for part in parts if part.n_bins]
     if bins:
-        notes += (f"the images have many colours: they were fitted in boxes, {min(bins)} along the widest feature",)
+        notes += (f"the images have many colors: they were fitted in boxes, {min(bins)} along the widest feature",)
     if len({(part.scale.black, part.scale.white) for part in parts}) > 1:
         notes += ("images of different depth are compared as shares of the way from black to white",)
     return notes

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.loader.loader import Loaded
 from segment.mixture.rejection import find_rejection_threshold, is_rejected
 from segment.pipeline.class_table import ClassRow, tabulate_classes
@@ -43,12 +43,12 @@ def segment_image(
     on_stage: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Segmentation:
-    """Segment an image into k classes of colour.
+    """Segment an image into k classes of color.
 
     Parameters
     ----------
     source : path, binary file, array_like of shape (H, W) or (H, W, 1 to 4), or Image
-        A file, the stream of one, or grey, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. It is not changed.
+        A file, the stream of one, or gray, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. It is not changed.
     config : SegmentConfig, optional
         All settings at once.
     start : ClassModel, optional
@@ -118,8 +118,8 @@ def finish(
     on_stage: Callable[[str], None],
 ) -> Segmentation:
     """The stages that follow once there are classes: labels, clean-up, statistics."""
-    on_stage("labelling pixels")
-    raw = _labelled(ready, found, config)
+    on_stage("labeling pixels")
+    raw = _labeled(ready, found, config)
     valid = ready.working.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and len(ready.cells) else 0.0
     cleaned = Cleaned(raw, 0.0)
@@ -154,22 +154,22 @@ def finish(
     )
 
 
-def _labelled(ready: Prepared, found: FittedClasses, config: SegmentConfig) -> NDArray[np.uint8]:
+def _labeled(ready: Prepared, found: FittedClasses, config: SegmentConfig) -> NDArray[np.uint8]:
     """The labels of the working image before any clean-up."""
     index, cells, space = ready.index, ready.cells, ready.space
     if ready.copy is not ready.working and config.reject:  # its share is one of all pixels
-        index = ColourIndex(ready.working)
+        index = ColorIndex(ready.working)
         cells = collect(index, config)[1]
     least = find_rejection_threshold(found.mixture, cells, config.reject)
     if ready.whole is not None:
         return ready.whole.paint(ready.whole.labels(found.mixture, found.groups, least=least))
     if not config.has_field:
-        return index.spread(lambda colours: label_cells(found.mixture, space.cells(colours), found.groups, least=least))
+        return index.spread(lambda colors: label_cells(found.mixture, space.cells(colors), found.groups, least=least))
     shape, smoothness = ready.working.valid.shape, config.smoothness
     field = CoherentLabels(found.mixture, found.groups, space, ready.copy, shape, smoothness=smoothness)
     raw = field.of(ready.working)
     if config.reject:
-        raw[index.spread(lambda colours: is_rejected(found.mixture, space.cells(colours), least))] = 0
+        raw[index.spread(lambda colors: is_rejected(found.mixture, space.cells(colors), least))] = 0
     return raw
 
 
@@ -184,11 +184,11 @@ def _remarks(
     """What is to be said of the classes, whose labels before the clean-up are `raw`."""
     told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
     few = 0
-    if any(row.pixels == 0 for row in told):  # a copy that they were fitted to may have more colours, between others
-        n_colours = len(collect(ColourIndex(working), config)[1])
-        few = n_colours if n_colours < len(told) else 0
+    if any(row.pixels == 0 for row in told):  # a copy that they were fitted to may have more colors, between others
+        n_colors = len(collect(ColorIndex(working), config)[1])
+        few = n_colors if n_colors < len(told) else 0
     return collect_result_warnings(
-        told, config, rejected=rejected, taken=find_labels_lost_in_cleanup(raw, told), n_colours=few
+        told, config, rejected=rejected, taken=find_labels_lost_in_cleanup(raw, told), n_colors=few
     )
 
 

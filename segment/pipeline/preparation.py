@@ -16,7 +16,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.loader.loader import Loaded, load_image, load_stream
 from segment.mixture.cells import Cells
@@ -41,8 +41,8 @@ class Prepared:
         What is segmented: the image after preprocessing.
     copy : Image
         What classes are fitted to: `working`, or its working copy where there is a random field.
-    index : ColourIndex
-        The colours of `copy`.
+    index : ColorIndex
+        The colors of `copy`.
     space : FeatureSpace
     cells : Cells
         The features of `copy`.
@@ -53,7 +53,7 @@ class Prepared:
     image: Image
     working: Image
     copy: Image
-    index: ColourIndex
+    index: ColorIndex
     space: FeatureSpace
     cells: Cells
     whole: WholeRegions | None = None
@@ -63,9 +63,9 @@ def prepare(image: Image, config: SegmentConfig, on_stage: Callable[[str], None]
     """Bring an image to where classes can be fitted to it."""
     on_stage("preprocessing")
     working = preprocess(image, config)
-    on_stage("counting colours")
+    on_stage("counting colors")
     copy = make_working_copy(working) if config.has_field else working
-    index = ColourIndex(copy)
+    index = ColorIndex(copy)
     return Prepared(image, working, copy, index, *collect(index, config))
 
 
@@ -88,7 +88,7 @@ def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], confi
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:
-    """The image that is segmented: of the size, the colours and the smoothness asked for."""
+    """The image that is segmented: of the size, the colors and the smoothness asked for."""
     image = shrink(image, max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)

@@ -66,12 +66,12 @@ class RegionSegmentation:
         return self.n_regions
 
     @property
-    def colours(self) -> NDArray[np.uint8]:
-        """The colour that stands for each region in label images, RGB: (n, 3)."""
-        return cast(NDArray[np.uint8], load_output("palette").class_colours(self.n_regions))
+    def colors(self) -> NDArray[np.uint8]:
+        """The color that stands for each region in label images, RGB: (n, 3)."""
+        return cast(NDArray[np.uint8], load_output("palette").pick_class_colors(self.n_regions))
 
     def panel(self) -> NDArray[np.uint8]:
-        """The original with the borders beside the regions in their mean colours: RGB, (h, w, 3), for a screen."""
+        """The original with the borders beside the regions in their mean colors: RGB, (h, w, 3), for a screen."""
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_regions(self))
 
     def shapes(self) -> Any:
@@ -85,7 +85,7 @@ class RegionSegmentation:
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder or a pipe; see :func:`segment.output.products.save_products`.
 
-        Labels are 8-bit palette PNG up to 255 regions and 16-bit grey PNG above. The contour map is a 16-bit grey PNG
+        Labels are 8-bit palette PNG up to 255 regions and 16-bit gray PNG above. The contour map is a 16-bit gray PNG
         with 65535 for a difference of 1.
         """
         return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
@@ -78,18 +78,18 @@ class Segmentation:
     selection : Selection
         How many classes were chosen and why, with the criterion for every number that was tried.
     classes : tuple of ClassRow
-        Area, share and mean colour of each class.
+        Area, share and mean color of each class.
     fit : MixtureFit
-        How the mixture of colours alone was found, its components in the order of the fit. With the field EM goes on
+        How the mixture of colors alone was found, its components in the order of the fit. With the field EM goes on
         from there to `model`.
     space : FeatureSpace
         What the features are.
     working : Image
         The preprocessed image that was segmented.
     changed : float
-        Share of the labelled pixels whose label the clean-up changed.
+        Share of the labeled pixels whose label the clean-up changed.
     rejected : float
-        Share of the valid pixels that were left without a label because their colours are the least likely.
+        Share of the valid pixels that were left without a label because their colors are the least likely.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     config : SegmentConfig
@@ -121,7 +121,7 @@ class Segmentation:
 
     @property
     def n_classes(self) -> int:
-        """Number of classes; less than was asked for where the image has fewer distinct colours."""
+        """Number of classes; less than was asked for where the image has fewer distinct colors."""
         return int(self.groups.max(initial=-1)) + 1
 
     @property
@@ -130,19 +130,19 @@ class Segmentation:
         return self.class_model.names
 
     @property
-    def colours(self) -> NDArray[np.uint8]:
-        """The colour that stands for each class in pictures, by `config.palette`, RGB: (k, 3)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").class_colors(self))
+    def colors(self) -> NDArray[np.uint8]:
+        """The color that stands for each class in pictures, by `config.palette`, RGB: (k, 3)."""
+        return cast(NDArray[np.uint8], load_output("result_pictures").choose_class_colors(self))
 
     @property
-    def mean_colours(self) -> NDArray[np.uint8]:
-        """The mean colour of each class, 8-bit RGB from the image's black to its white: (k, 3). Grey without pixels."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").mean_colors(self))
+    def mean_colors(self) -> NDArray[np.uint8]:
+        """The mean color of each class, 8-bit RGB from the image's black to its white: (k, 3). Gray without pixels."""
+        return cast(NDArray[np.uint8], load_output("result_pictures").compute_mean_colors(self))
 
     def posteriors(self) -> NDArray[np.float32]:
         """Probability of each class at each pixel, before clean-up: (H, W, k), float32.
 
-        Given its colour and, with ``spatial="field"``, its neighbours; with ``coherence="region"`` those of its region.
+        Given its color and, with ``spatial="field"``, its neighbors; with ``coherence="region"`` those of its region.
         The probabilities of a pixel sum to 1; where it is not valid they are 0.
         """
         maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
@@ -193,23 +193,23 @@ class Segmentation:
         if self.config.has_field:
             smoothness = self.config.smoothness
             return coherent_posteriors(self.model, self.groups, self.space, self.working, smoothness=smoothness)
-        return ColourIndex(self.working).gatherer(
-            lambda colours: compute_class_posteriors(self.model, self.groups, self.space.cells(colours)).astype(
+        return ColorIndex(self.working).gatherer(
+            lambda colors: compute_class_posteriors(self.model, self.groups, self.space.cells(colors)).astype(
                 np.float32
             )
         )
 
     def log_likelihood(self) -> NDArray[np.float32]:
-        """Log density of the mixture at each pixel's colour, before clean-up: (H, W), float32.
+        """Log density of the mixture at each pixel's color, before clean-up: (H, W), float32.
 
         In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
         is the log likelihood of the class model's training, if the mixture was fitted to all pixels: without the field,
-        or to an image that is its own working copy. Low values are the colours that the mixture explains worst.
+        or to an image that is its own working copy. Low values are the colors that the mixture explains worst.
         """
         if self.n_classes == 0:
             return np.full(self.label_image.shape, np.nan, dtype=np.float32)
-        index = ColourIndex(self.working)
-        values = index.spread(lambda colours: self.model.score_samples(self.space.cells(colours)).astype(np.float32))
+        index = ColorIndex(self.working)
+        values = index.spread(lambda colors: self.model.score_samples(self.space.cells(colors)).astype(np.float32))
         return self._enlarged(values, np.nan)
 
     def _enlarged(self, values: Maps, nothing: float) -> Maps:
@@ -223,15 +223,15 @@ class Segmentation:
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_panel(self))
 
     def legend(self) -> list[tuple[str, NDArray[np.uint8]]]:
-        """Number, name and share of each class in words, and its colour."""
+        """Number, name and share of each class in words, and its color."""
         return cast("list[tuple[str, NDArray[np.uint8]]]", load_output("result_pictures").describe_classes(self))
 
     def overlay(self) -> NDArray[np.uint8]:
-        """The image with each class tinted in its colour: RGB, (H, W, 3)."""
+        """The image with each class tinted in its color: RGB, (H, W, 3)."""
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_overlay(self))
 
     def contours(self) -> NDArray[np.uint8]:
-        """The image with the outlines of the classes in their colours: RGB, (H, W, 3)."""
+        """The image with the outlines of the classes in their colors: RGB, (H, W, 3)."""
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_contours(self))
 
     def cutout(self, label: int) -> NDArray[np.uint8]:
@@ -279,7 +279,7 @@ class Segmentation:
 
     def report(self) -> str:
         """A page about all this, to read in a browser: HTML that needs no other file."""
-        return cast(str, load_output("report.page").report_page(self))
+        return cast(str, load_output("report.page").render_page(self))
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder, or into a pipe.

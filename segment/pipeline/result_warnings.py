@@ -19,7 +19,7 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], classes: Sequence[C
 
 
 def collect_result_warnings(
-    classes: Sequence[ClassRow], config: SegmentConfig, *, rejected: float, taken: Sequence[int], n_colours: int = 0
+    classes: Sequence[ClassRow], config: SegmentConfig, *, rejected: float, taken: Sequence[int], n_colors: int = 0
 ) -> tuple[str, ...]:
     """What is to be said of the classes, a sentence each: which are empty, by what, and what would fill them.
 
@@ -31,8 +31,8 @@ def collect_result_warnings(
         Share of the valid pixels that is rejected.
     taken : sequence of int
         Labels of which there were pixels before the clean-up.
-    n_colours : int
-        How many distinct colours the image has, if that is known and is less than there are classes.
+    n_colors : int
+        How many distinct colors the image has, if that is known and is less than there are classes.
     """
     empty = [row.label for row in classes if row.pixels == 0]
     said = []
@@ -49,15 +49,15 @@ def collect_result_warnings(
         )
     never = [label for label in empty if label not in taken]
     if never:
-        said.append(f"no pixel is of class {_listed(never)}: {_why(config, bool(rejected), n_colours)}")
+        said.append(f"no pixel is of class {_listed(never)}: {_why(config, bool(rejected), n_colors)}")
     return tuple(said)
 
 
-def _why(config: SegmentConfig, has_rejected: bool, n_colours: int) -> str:
+def _why(config: SegmentConfig, has_rejected: bool, n_colors: int) -> str:
     """Why a class had no pixel even before the clean-up, and what can be done about it."""
-    if n_colours:
-        colours = f"{n_colours} distinct colour{'s' if n_colours > 1 else ''}"
-        return f"the image has only {colours}; ask for no more classes"
+    if n_colors:
+        colors = f"{n_colors} distinct color{'s' if n_colors > 1 else ''}"
+        return f"the image has only {colors}; ask for no more classes"
     if has_rejected:
         return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
     if config.coherence == "region":
@@ -65,10 +65,10 @@ def _why(config: SegmentConfig, has_rejected: bool, n_colours: int) -> str:
         return f"each region is likelier of another; ask for fewer classes, or give {cure}"
     if config.has_field:
         return (
-            "each is likelier of another, its neighbours considered; ask for fewer classes, lower --smoothness, or "
+            "each is likelier of another, its neighbors considered; ask for fewer classes, lower --smoothness, or "
             "give --spatial none"
         )
-    return "each colour is likelier of another; ask for fewer classes"
+    return "each color is likelier of another; ask for fewer classes"
 
 
 def _listed(labels: Sequence[int]) -> str:

@@ -60,7 +60,7 @@ def fit_classes(
     ImageError
         If an image cannot be read.
     ModelError
-        If there is no valid pixel, or if the images have different features, such as grey and colour ones.
+        If there is no valid pixel, or if the images have different features, such as gray and color ones.
     SettingsError
         If a setting is unknown or out of its range.
     """
@@ -92,7 +92,7 @@ def apply_classes(
     on_stage: Callable[[str], None] = lambda _: None,
     **given: Any,
 ) -> Segmentation:
-    """Find the classes of a model in another image: the same numbers, names and colours.
+    """Find the classes of a model in another image: the same numbers, names and colors.
 
     Parameters
     ----------

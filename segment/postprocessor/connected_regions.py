@@ -46,15 +46,15 @@ class RegionGraph:
     origin: Ids
 
     def both_ways(self) -> tuple[Ids, Ids, Ids]:
-        """Every shared border seen from either side: (region, its neighbour, length of the border)."""
+        """Every shared border seen from either side: (region, its neighbor, length of the border)."""
         return (
             np.concatenate([self.low, self.high]),
             np.concatenate([self.high, self.low]),
             np.concatenate([self.border, self.border]),
         )
 
-    def relabelled(self, label: Labels) -> RegionGraph:
-        """The graph after regions got new labels: neighbours with the same label are one region."""
+    def relabeled(self, label: Labels) -> RegionGraph:
+        """The graph after regions got new labels: neighbors with the same label are one region."""
         same = label[self.low] == label[self.high]
         region, count = find_connected_components(label.size, self.low[same], self.high[same])
         merged = np.zeros(count, label.dtype)

@@ -35,7 +35,7 @@ def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, st
             bits |= np.multiply(mask, np.uint8(1 << bit), out=mask)
         np.bitwise_or(bits, background, out=mask)
         sweep(np.bitwise_and, mask, widths, swept)
-        swept &= bits  # a disc has its centre in the class itself, not in the background beside it
+        swept &= bits  # a disc has its center in the class itself, not in the background beside it
         bits &= sweep(np.bitwise_or, swept, widths, mask)
         kept |= np.not_equal(bits, 0, out=hit)
         sweep(np.bitwise_or, bits, widths, swept)
@@ -57,7 +57,7 @@ def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, st
 def sweep(
     combine: np.ufunc, bits: NDArray[np.uint8], widths: list[int], result: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """AND or OR over a disc, whose half-width in the rows `dy` above and below its centre is ``widths[dy]``."""
+    """AND or OR over a disc, whose half-width in the rows `dy` above and below its center is ``widths[dy]``."""
     result[:] = bits
     row, wider = bits.copy(), np.empty_like(bits)
     for half_width in range(widths[0] + 1):
@@ -74,9 +74,9 @@ def sweep(
 
 
 def spread(labels: Labels, undecided: Mask, steps: int) -> None:
-    """Give undecided pixels the label of the nearest labelled one, in place; both arrays have an empty rim.
+    """Give undecided pixels the label of the nearest labeled one, in place; both arrays have an empty rim.
 
-    Every step decides the undecided pixels with a labelled 4-neighbour. It looks at all pixels at once while that
+    Every step decides the undecided pixels with a labeled 4-neighbor. It looks at all pixels at once while that
     decides many, and then only at those that the step before has reached.
     """
     if steps and np.count_nonzero(undecided) * _FEW > labels.size:

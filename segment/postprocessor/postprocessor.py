@@ -33,7 +33,7 @@ _STEPS = 16  # how far undecided pixels are followed block by block
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A cleaned label image (H, W), and the share (0..1) of its labelled pixels whose label changed."""
+    """A cleaned label image (H, W), and the share (0..1) of its labeled pixels whose label changed."""
 
     label_image: Labels
     changed: float
@@ -70,17 +70,17 @@ def postprocess(
         runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
         smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))
     smooth = _renumbered(smooth, order)
-    labelled = int(np.count_nonzero(label_image))
-    return Cleaned(smooth, int(np.count_nonzero(smooth != label_image)) / max(labelled, 1))
+    labeled = int(np.count_nonzero(label_image))
+    return Cleaned(smooth, int(np.count_nonzero(smooth != label_image)) / max(labeled, 1))
 
 
 def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     """Smooth every class with a disc: parts too thin for the disc go to the classes around them.
 
-    1. Opening. A pixel is kept if a disc centred in its own class, and inside it, covers it; others are undecided.
+    1. Opening. A pixel is kept if a disc centered in its own class, and inside it, covers it; others are undecided.
     2. Closing. An undecided pixel goes to the class whose kept pixels, closed with the same disc, contain it, if
        exactly one does.
-    3. The rest takes the label of the nearest kept or closed pixel, counted in steps between labelled 4-neighbours
+    3. The rest takes the label of the nearest kept or closed pixel, counted in steps between labeled 4-neighbors
        (ties: the lowest label).
 
     Whatever part of a disc lies in the background or outside the image does not count, so neither eats into the
@@ -141,7 +141,7 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
 def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
     """Give every hole in a class to that class.
 
-    A hole is a 4-connected area of other labels (one or several) whose 4-neighbours all have one and the same label,
+    A hole is a 4-connected area of other labels (one or several) whose 4-neighbors all have one and the same label,
     and which touches neither the border of the image nor the background. Larger holes are filled before the smaller
     ones inside or around them (ties: the lowest class), until none is left, so that a second call changes nothing.
 
@@ -161,19 +161,19 @@ def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
 
 
 def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
-    """Give every 4-connected region of less than `min_area` pixels to a neighbour.
+    """Give every 4-connected region of less than `min_area` pixels to a neighbor.
 
-    A region goes to the neighbour with the longest shared border (ties: the larger area, then the lower label).
-    Smallest first, in rounds: a region moves if that neighbour is larger than itself (ties: has the lower label), and
+    A region goes to the neighbor with the longest shared border (ties: the larger area, then the lower label).
+    Smallest first, in rounds: a region moves if that neighbor is larger than itself (ties: has the lower label), and
     waits a round if a smaller one wants to join it; then borders and areas are counted anew. It ends when no region
-    with a labelled neighbour is too small, so that a second call changes nothing.
+    with a labeled neighbor is too small, so that a second call changes nothing.
 
     Parameters
     ----------
     label_image : (H, W) integers, 0 = background
     min_area : pixels
-        The smallest region to keep. Raised: fewer, larger regions; above the labelled area of a connected part one
-        label is left there. A small region with no neighbour but background stays as it is.
+        The smallest region to keep. Raised: fewer, larger regions; above the labeled area of a connected part one
+        label is left there. A small region with no neighbor but background stays as it is.
     """
     _check(label_image, min_area=min_area)
     if min_area < 2 or label_image.size == 0:
@@ -243,7 +243,7 @@ def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
             waits[hole[best > order[hole]]] = True
             waits[hole[beside[(best[around] > order[hole[beside]]) & filled[around]]]] = True
             filled &= ~(waits[hole] & (best == order[hole]))
-        graph = graph.relabelled(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
+        graph = graph.relabeled(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
 
 
 def _absorb(graph: RegionGraph, min_area: int) -> Labels:
@@ -270,4 +270,4 @@ def _absorb(graph: RegionGraph, min_area: int) -> Labels:
         moves = ~waits[source]
         label = label.copy()
         label[source[moves]] = label[target[moves]]
-        graph = graph.relabelled(label)
+        graph = graph.relabeled(label)

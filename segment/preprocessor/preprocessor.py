@@ -30,9 +30,10 @@ __all__ = [
 ]
 
 
+WORKING_PIXELS = 2**19  # of the copy that is labeled, at most
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 _LUMA = np.array([[0.2125, 0.7154, 0.0721]])  # ITU-R BT.709, as in scikit-image's rgb2gray
-_EDGE = 0.1  # colour differences beyond this share of black to white are edges to the bilateral filter
+_EDGE = 0.1  # color differences beyond this share of black to white are edges to the bilateral filter
 
 
 def shrink(image: Image, *, max_size: int) -> Image:
@@ -72,11 +73,11 @@ def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[A
 
 
 def to_grayscale(image: Image) -> Image:
-    """The luma of an image (ITU-R BT.709), in the same dtype and scale. A grey image stays as it is."""
-    if image.is_grey:
+    """The luma of an image (ITU-R BT.709), in the same dtype and scale. A gray image stays as it is."""
+    if image.is_gray:
         return image
-    grey = load_cv2().transform(image.pixels, _LUMA)
-    return _with(image, grey.reshape(image.pixels.shape[:2]), image.valid)
+    gray = load_cv2().transform(image.pixels, _LUMA)
+    return _with(image, gray.reshape(image.pixels.shape[:2]), image.valid)
 
 
 def denoise(image: Image, *, method: str, radius: float) -> Image:
@@ -175,19 +176,17 @@ def _with(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -
     return replace(image, pixels=np.ascontiguousarray(pixels), valid=valid)
 
 
-WORKING_PIXELS = 2**19  # pixels of the copy that is labelled
-
-
-def make_working_copy(image: Image, pixels: int = WORKING_PIXELS) -> Image:
-    """The image, shrunk to about that many pixels if it has more: on it neighbours are neighbours.
+def make_working_copy(image: Image, max_pixels: int | None = None) -> Image:
+    """The image, shrunk to about that many pixels if it has more: on it neighbors are neighbors.
 
     An image whose valid pixels are so scattered that most would be lost is its own copy.
     """
-    copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, pixels)))
+    copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, max_pixels)))
     return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
 
 
-def compute_working_shape(height: int, width: int, pixels: int = WORKING_PIXELS) -> tuple[int, int]:
+def compute_working_shape(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
     """Height and width of the working copy of an image of so many pixels."""
+    pixels = WORKING_PIXELS if max_pixels is None else max_pixels
     longer, area = max(height, width), height * width
     return compute_shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))

@@ -101,8 +101,8 @@ def _segmented(
     shared = like or (None if adapt else model)
     on_stage("writing")
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
-    colours = [(red, green, blue) for red, green, blue in result.colours.tolist()]
-    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colours, strict=True))
+    colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
+    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True))
     return Outcome(
         job,
         tuple(paths),

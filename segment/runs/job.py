@@ -116,7 +116,8 @@ def plan(
                 )
             if place in inputs:
                 raise SettingsError(
-                    f"{printable_path(path)}: is an input, and a result of {printable_path(job.source)} would replace it. "
+                    f"{printable_path(path)}: is an input, and a result of "
+                    f"{printable_path(job.source)} would replace it. "
                     "Give another folder with -o."
                 )
     return jobs

@@ -24,10 +24,10 @@ class Outcome:
     job : Job
     paths : tuple of Path
         Files written; empty where the job failed.
-    rows : tuple of (label, colour, share, mean)
+    rows : tuple of (label, color, share, mean)
         The class table: int, (r, g, b), 0..1, and the mean of each channel.
     changed : float
-        Share of the labelled pixels that the clean-up changed.
+        Share of the labeled pixels that the clean-up changed.
     warnings : tuple of str
     names : tuple of str
         What the classes are called.

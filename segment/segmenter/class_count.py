@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells, concatenate
@@ -25,11 +25,11 @@ __all__ = ["choose_classes", "contrast", "correlation_area", "effective_size", "
 _SIDE = 256
 # without this share of its pixels: those at edges mix two classes, or ring in a JPEG, and speak for none.
 _EDGES = 0.2
-# Colours that differ by less than about this share of the way from black to white, two of 255 levels, are one colour:
+# Colors that differ by less than about this share of the way from black to white, two of 255 levels, are one color:
 # without it a flat area with a trace of compression noise is worth a class for every level that occurs.
-_SAME_COLOUR = 2 / 255
+_SAME_COLOR = 2 / 255
 # No picture is worth more observations than these: a class of 1 % of it then still has ten of them, as many as there
-# are parameters of a class of colour. Classes are never Gaussian, and with enough observations that shows.
+# are parameters of a class of color. Classes are never Gaussian, and with enough observations that shows.
 _MOST_WORTH = 1000.0
 _FAR = 16.0  # squared distance, in squared standard deviations, beyond which a pixel is no farther from its class
 
@@ -75,14 +75,14 @@ def choose_classes(
 def _copy(image: Image) -> Image:
     """A small copy in which only the pixels inside areas are valid."""
     copy = shrink(image, max_size=_SIDE)
-    pixels = ColourIndex(copy).pixels.reshape(*copy.valid.shape, -1)
+    pixels = ColorIndex(copy).pixels.reshape(*copy.valid.shape, -1)
     return replace(copy, valid=interior(pixels, copy.valid, edges=_EDGES))
 
 
 def _evidence(space: FeatureSpace, copy: Image) -> Cells:
-    """The cells of a copy, each as wide as colours are alike."""
-    cells = collect_cells(space, ColourIndex(copy).parts(), exact=True)
-    steps = _SAME_COLOUR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
+    """The cells of a copy, each as wide as colors are alike."""
+    cells = collect_cells(space, ColorIndex(copy).parts(), exact=True)
+    steps = _SAME_COLOR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
     return replace(cells, scatters=cells.scatters * (1 + 12 * steps**2))
 
 
@@ -92,13 +92,13 @@ def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -
     The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
     the dependence of these distances that counts.
     """
-    left = compute_residuals(model, space.cells(ColourIndex(copy).pixels))
+    left = compute_residuals(model, space.cells(ColorIndex(copy).pixels))
     distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
     return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 
 
 def interior(pixels: NDArray[Any], valid: NDArray[np.bool_], *, edges: float) -> NDArray[np.bool_]:
-    """The valid pixels without those of the greatest contrast to their neighbours.
+    """The valid pixels without those of the greatest contrast to their neighbors.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def effective_size(maps: Floats, valid: NDArray[np.bool_]) -> float:
     -------
     float
         From 1 to the number of valid pixels; 1 where there is none. Twice as many pixels of the same scene make no
-        difference once neighbours are alike.
+        difference once neighbors are alike.
     """
     return max(1.0, np.count_nonzero(valid) / correlation_area(maps, valid))
 
@@ -196,8 +196,8 @@ def correlation_area(maps: Floats, valid: NDArray[np.bool_]) -> float:
     """
     pixels = np.count_nonzero(valid)
     mask = valid.astype(np.float64)
-    centred = (maps - maps[valid].mean(axis=0) if pixels else maps) * mask[..., None]
-    products = _products(np.moveaxis(centred, 2, 0))
+    centered = (maps - maps[valid].mean(axis=0) if pixels else maps) * mask[..., None]
+    products = _products(np.moveaxis(centered, 2, 0))
     if not products[0, 0] > np.finfo(float).eps * pixels * (maps**2).sum(axis=2).max(initial=0.0):
         return 1.0
     pairs = np.rint(_products(mask[None]))

@@ -51,7 +51,7 @@ class FittedClasses:
     selection : Selection
         How many classes there are and why.
     fit : MixtureFit
-        How the mixture of colours alone was found; its components are in the order of the fit.
+        How the mixture of colors alone was found; its components are in the order of the fit.
     names : tuple of str
         One for each class.
     log_likelihood : float
@@ -180,7 +180,7 @@ def _coherent(
 def _select(
     cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig
 ) -> tuple[Selection, tuple[str, ...]]:
-    """How many classes of how many components to fit: as many as asked for, or as the image has colours for."""
+    """How many classes of how many components to fit: as many as asked for, or as the image has colors for."""
     n = len(cells)
     if n == 0:
         return Selection.given(0, 0), ("no pixel is valid, so no pixel has a label",)
@@ -204,7 +204,7 @@ def _select(
 
 def _units(config: SegmentConfig) -> str:
     """What is given to a class as a whole."""
-    return "regions" if config.coherence == "region" else "distinct colours"
+    return "regions" if config.coherence == "region" else "distinct colors"
 
 
 def _counted(
@@ -269,7 +269,7 @@ def _fit(
 
 
 def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str | NDArray[np.float64]:
-    """Where the fit starts: the features of given colours, or a name."""
+    """Where the fit starts: the features of given colors, or a name."""
     given = config.seed_color
     if not given or n_components == 0:
         return config.init
@@ -278,5 +278,5 @@ def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str 
             f"seed_color (--seed-color): at most one for each of {pluralize(n_components, 'class')}; got "
             f"{len(given)}. Raise -k."
         )
-    colours = np.array([tuple(bytes.fromhex(colour[1:])) for colour in given], dtype=np.uint8)
-    return space.of_colours(colours)
+    colors = np.array([tuple(bytes.fromhex(color[1:])) for color in given], dtype=np.uint8)
+    return space.of_colors(colors)

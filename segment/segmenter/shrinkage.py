@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
@@ -29,7 +29,7 @@ USUAL = 1.5  # in mean class sizes: the best of those fixed for all images
 _OTHERS = (3.0, 0.75)
 _BETTER = 0.05  # the share by which another must lessen the cut: what differs little is not worth other classes
 _FEWEST = 2**13  # pixels of all images together: fewer tell too little
-_PIXELS = 2**14  # of the copies that are labelled, all together
+_PIXELS = 2**14  # of the copies that are labeled, all together
 _LEAST, _MOST_IMAGES = 2**11, 32  # pixels of each of many images, and of how many
 
 
@@ -48,9 +48,9 @@ def choose_shrinkage(
 ) -> float:
     """Choose the strength of the shrinkage by where it lets the borders of the classes run.
 
-    Mixtures of the usual strength, twice and half of it are fitted quickly, and small copies of the images are labelled
-    by each, random field and clean-up included. The usual strength stays unless another has a normalised cut less by a
-    twentieth. Likelihood would not do: it says which strength describes the colours best, and that is no strength at
+    Mixtures of the usual strength, twice and half of it are fitted quickly, and small copies of the images are labeled
+    by each, random field and clean-up included. The usual strength stays unless another has a normalized cut less by a
+    twentieth. Likelihood would not do: it says which strength describes the colors best, and that is no strength at
     all.
 
     Parameters
@@ -85,7 +85,7 @@ def choose_shrinkage(
     cuts = np.zeros(len(models))
     for image in some:
         copy = make_working_copy(image, max(_PIXELS // len(some), _LEAST))
-        index = ColourIndex(copy)
+        index = ColorIndex(copy)
         own = FeatureSpace(space.name, index.n_channels, index.black, index.white)
         affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
         for number, (model, group) in enumerate(zip(models, groups, strict=True)):
@@ -95,12 +95,12 @@ def choose_shrinkage(
     return strengths[int(cuts.argmin())]
 
 
-_SIGMA = 1.0  # pixels, of the smoothing before neighbours are compared: noise is no border
+_SIGMA = 1.0  # pixels, of the smoothing before neighbors are compared: noise is no border
 
 
 @dataclass(frozen=True)
 class Affinities:
-    """How alike neighbouring pixels are.
+    """How alike neighboring pixels are.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class Affinities:
 
     @classmethod
     def of(cls, features: NDArray[np.generic], valid: NDArray[np.bool_]) -> Affinities:
-        """``exp(-d**2 / (2 m))`` of the distance d of two neighbours, m being the mean of all squared distances.
+        """``exp(-d**2 / (2 m))`` of the distance d of two neighbors, m being the mean of all squared distances.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ def normalized_cut(label_image: NDArray[np.integer], affinities: Affinities, n_c
     Returns
     -------
     float, 0 to n_classes
-        The less, the fewer alike neighbours are in different classes.
+        The less, the fewer alike neighbors are in different classes.
     """
     totals, inner = np.zeros((2, n_classes + 1))
     sides = (label_image[:, 1:], label_image[:, :-1]), (label_image[1:], label_image[:-1])

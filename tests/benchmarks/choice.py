@@ -1,8 +1,8 @@
 """How many classes ``-k auto`` chooses, and what that costs: ``python tests/benchmarks/choice.py FOLDER...``.
 
-Each FOLDER holds photographs, or photographs in ``images`` and their true classes, one grey value a class, as PNG of
+Each FOLDER holds photographs, or photographs in ``images`` and their true classes, one gray value a class, as PNG of
 the same names in ``labels``. Drawings whose number of classes is known are made here: discs and rectangles of k flat
-colours, anti-aliased, saved as JPEG. Shown are how often each number was chosen, how often it was the true one, or next
+colors, anti-aliased, saved as JPEG. Shown are how often each number was chosen, how often it was the true one, or next
 to it, and the median over the images of the processor time of ``k="auto"`` over that of ``k=4``, array to result.
 """
 
@@ -73,7 +73,7 @@ def photographs(folder: Path, limit: int) -> Iterator[tuple[Picture, int]]:
 
 
 def drawings() -> Iterator[tuple[Picture, int]]:
-    """Drawings of 2, 4 and 6 flat colours, small and large, at three qualities of JPEG."""
+    """Drawings of 2, 4 and 6 flat colors, small and large, at three qualities of JPEG."""
     for seed in range(3):
         for k in (2, 4, 6):
             for quality in (60, 85, 95):
@@ -82,19 +82,19 @@ def drawings() -> Iterator[tuple[Picture, int]]:
 
 
 def drawing(rng: np.random.Generator, k: int, height: int, quality: int) -> Picture:
-    """Shapes of k colours, any two of them at least 60 levels apart."""
-    colours = rng.integers(0, 256, (k, 3))
-    while min(np.linalg.norm(colours[i] - colours[j]) for i in range(k) for j in range(i)) < 60:
-        colours = rng.integers(0, 256, (k, 3))
+    """Shapes of k colors, any two of them at least 60 levels apart."""
+    colors = rng.integers(0, 256, (k, 3))
+    while min(np.linalg.norm(colors[i] - colors[j]) for i in range(k) for j in range(i)) < 60:
+        colors = rng.integers(0, 256, (k, 3))
     width = height * 3 // 2
-    picture = np.full((height, width, 3), colours[0], dtype=np.uint8)
+    picture = np.full((height, width, 3), colors[0], dtype=np.uint8)
     for shape in range(3 * k):
-        colour = [int(value) for value in colours[1 + shape % (k - 1)]]
+        color = [int(value) for value in colors[1 + shape % (k - 1)]]
         x, y, size = (int(value) for value in rng.integers(0, (width, height, height // 4)))
         if rng.random() < 0.5:
-            cv2.circle(picture, (x, y), size // 2 + height // 20, colour, -1, lineType=cv2.LINE_AA)
+            cv2.circle(picture, (x, y), size // 2 + height // 20, color, -1, lineType=cv2.LINE_AA)
         else:
-            cv2.rectangle(picture, (x, y), (x + size + height // 20, y + size), colour, -1)
+            cv2.rectangle(picture, (x, y), (x + size + height // 20, y + size), color, -1)
     file = io.BytesIO()
     PilImage.fromarray(picture).save(file, "JPEG", quality=quality)
     return np.asarray(PilImage.open(file))

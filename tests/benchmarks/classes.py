@@ -1,14 +1,14 @@
 """How well segment finds known classes, as Markdown tables: ``python tests/benchmarks/classes.py FOLDER``.
 
 FOLDER holds a folder for each set of images, with the photographs in ``images`` and, under the same names as PNG, their
-classes in ``labels``: one grey value a class. Every method gets the image and the true number of classes. Images of one
+classes in ``labels``: one gray value a class. Every method gets the image and the true number of classes. Images of one
 class are left out: nothing can go wrong there.
 
 Scores of an image, over all its pixels: the mean over its classes of the intersection over union (IoU), after the
 one-to-one assignment of classes that makes it largest, and the adjusted Rand index. Shown are their means over the
 images of a set, and over its images with the same number of classes where these differ.
 
-segment runs with its defaults, and without clean-up ("colour model alone"). scikit-learn's KMeans has 10 starts; its
+segment runs with its defaults, and without clean-up ("color model alone"). scikit-learn's KMeans has 10 starts; its
 GaussianMixture has full covariances and one start from k-means, as is its default. Times are seconds an image from the
 array of RGB values to the labels, conversion to CIELAB included, with the linear algebra on one thread.
 """
@@ -42,11 +42,11 @@ Picture = NDArray[np.uint8]
 Labels = NDArray[np.integer]
 
 SOURCES = """\
-Give the folder of labelled images. Sets that suit it:
+Give the folder of labeled images. Sets that suit it:
   cells   white blood cells, 3 classes: segmentation_WBC, data set 1 (GPL-3, citation asked)
   sky     sky, thin cloud, thick cloud: HYTA
   tissue  slices of ovaries, 4 classes: pyImSegm (BSD-3)
-Lay each out as FOLDER/SET/images/NAME.png or .jpg and FOLDER/SET/labels/NAME.png, a grey value a class."""
+Lay each out as FOLDER/SET/images/NAME.png or .jpg and FOLDER/SET/labels/NAME.png, a gray value a class."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def with_segment(rgb: Picture, k: int) -> Labels:
     return segment_image(rgb, k=k).label_image
 
 
-def with_colour_model(rgb: Picture, k: int) -> Labels:
+def with_color_model(rgb: Picture, k: int) -> Labels:
     """The defaults of segment without clean-up."""
     return segment_image(rgb, k=k, smooth_radius=0, min_region=0, max_hole=0).label_image
 
@@ -93,7 +93,7 @@ def with_mixture(pixels: NDArray[np.generic], k: int) -> Labels:
 
 METHODS: dict[str, Callable[[Picture, int], Labels]] = {
     "segment": with_segment,
-    "segment, colour model alone": with_colour_model,
+    "segment, color model alone": with_color_model,
     "KMeans, CIELAB": lambda rgb, k: with_k_means(rgb2lab(rgb), k),
     "KMeans, RGB": with_k_means,
     "GaussianMixture, CIELAB": lambda rgb, k: with_mixture(rgb2lab(rgb), k),
@@ -104,7 +104,7 @@ METHODS: dict[str, Callable[[Picture, int], Labels]] = {
 def main() -> int:
     """Score every method on every image and print the means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, nargs="?", help="the labelled images")
+    parser.add_argument("folder", type=Path, nargs="?", help="the labeled images")
     parser.add_argument("--limit", type=int, help="take this many images of each set at most")
     given = parser.parse_args()
     if given.folder is None:
@@ -116,7 +116,7 @@ def main() -> int:
         for group in groups:
             scores.setdefault(group, []).append(row)
     if not scores:
-        print(f"{given.folder}: no labelled image of two classes or more. See --help for the layout.", file=sys.stderr)
+        print(f"{given.folder}: no labeled image of two classes or more. See --help for the layout.", file=sys.stderr)
         return 2
     print(f"Measured on {machine()}\n")
     print(f"Mean IoU / adjusted Rand index\n\n{summary(scores, accuracy)}\n")

@@ -14,16 +14,16 @@ from segment.output.palette import INK, pick_class_colors
 __all__ = ["Curve", "picture"]
 
 WIDTH, HEIGHT, LEFT, BELOW, TOP = 460, 340, 80, 60, 60  # of a plot and the margins around it, in pixels
-GREY, PALE = (150, 150, 150), (226, 226, 226)
+GRAY, PALE = (150, 150, 150), (226, 226, 226)
 TEXT = 16
 
 
 class Curve(NamedTuple):
-    """A curve: its name, the row of the plot and the colour by their numbers, and its points."""
+    """A curve: its name, the row of the plot and the color by their numbers, and its points."""
 
     name: str
     row: int
-    colour: int
+    color: int
     x: Sequence[float]
     y: Sequence[float]
 
@@ -60,16 +60,16 @@ def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Cu
         draw.line([(left, at), (left + WIDTH, at)], fill=PALE)
         write(draw, (left - 8, at), f"{10.0**power:,g}", "rm")
     rise = min(xs[1] - xs[0], ys[1] - ys[0])
-    draw.line([place(10.0 ** xs[0], 10.0 ** ys[0]), place(10.0 ** (xs[0] + rise), 10.0 ** (ys[0] + rise))], fill=GREY)
-    draw.rectangle([left, top, left + WIDTH, top + HEIGHT], outline=GREY)
-    colours = [tuple(colour) for colour in pick_class_colors(4).tolist()]
+    draw.line([place(10.0 ** xs[0], 10.0 ** ys[0]), place(10.0 ** (xs[0] + rise), 10.0 ** (ys[0] + rise))], fill=GRAY)
+    draw.rectangle([left, top, left + WIDTH, top + HEIGHT], outline=GRAY)
+    colors = [tuple(color) for color in pick_class_colors(4).tolist()]
     for number, curve in enumerate(curves):
         points = [place(x, y) for x, y in zip(curve.x, curve.y, strict=True)]
-        draw.line(points, fill=colours[curve.colour], width=3)
+        draw.line(points, fill=colors[curve.color], width=3)
         for x, y in points:
-            draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colours[curve.colour])
+            draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colors[curve.color])
         line = top + 14 + number * (TEXT + 4)
-        draw.line([(left + 12, line), (left + 36, line)], fill=colours[curve.colour], width=3)
+        draw.line([(left + 12, line), (left + 36, line)], fill=colors[curve.color], width=3)
         write(draw, (left + 44, line), curve.name, "lm")
     write(draw, (left + WIDTH / 2, top + HEIGHT + 30), below, "ma")
     write(draw, (left, top - 10), beside, "ls")

@@ -16,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segment import Image, MixtureModel, fit_mixture, load_image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
@@ -49,7 +49,7 @@ def engines(photographs: list[Photograph], repeats: int) -> str:
     """The table of exact EM: segment and scikit-learn."""
     head = [
         "megapixels",
-        "distinct colours",
+        "distinct colors",
         "iterations",
         "segment",
         "scikit-learn",
@@ -109,8 +109,8 @@ def common_start(pixels: Pixels) -> MixtureModel:
 
 
 def rgb_cells(image: Image) -> Cells:
-    """The distinct RGB colours of the image as points without scatter."""
-    index = ColourIndex(image)
+    """The distinct RGB colors of the image as points without scatter."""
+    index = ColorIndex(image)
     space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.parts(), exact=True)
     return replace(cells, scatters=np.zeros_like(cells.scatters))

@@ -9,7 +9,7 @@
 In the last two memory is the largest sum over all processes of what each has to itself. Each run is measured once, or
 `--repeats` times with the medians shown. Where other work runs on the machine trust processor seconds, which are of all
 processes and threads together. The plot (`--plot`) has both axes in powers of ten: what grows in proportion is as steep
-as the grey line.
+as the gray line.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The photograph is resized to `--megapixels`. All fit the RGB values of all its pixels and take turns; the medians of the
 processor times are shown, on one thread. Those of segment run from the pixels to the mixture, so they hold the search
-for the distinct colours, which carry the scatter of quantisation; those of scikit-learn are ``fit`` on pixels that are
+for the distinct colors, which carry the scatter of quantization; those of scikit-learn are ``fit`` on pixels that are
 float64 already, with its defaults but for k, covariance type and seed. Each mode searches for its own optimum as it
 does by default in ``segment.fit_mixture``, with 80 starts as in ``segment run``; scikit-learn has one, from k-means.
 
@@ -30,7 +30,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from segment import Image, MixtureModel, fit_mixture, load_image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells, distinct
@@ -161,8 +161,8 @@ def timed_on(fit: Callable[[], Any], pixels: Pixels) -> Run:
 
 
 def rgb_cells(image: Image) -> Cells:
-    """The distinct RGB colours of the image, with the scatter of quantisation."""
-    index = ColourIndex(image)
+    """The distinct RGB colors of the image, with the scatter of quantization."""
+    index = ColorIndex(image)
     space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
     return collect_cells(space, index.parts(), exact=True)
 

@@ -3,11 +3,11 @@
 1.  ``segment raster RASTER -k 4``, the whole process, for three-band 8-bit rasters of growing size: a tiled, compressed
     GeoTIFF made of the photograph, turned this way and that, with noise of its own everywhere. One of 1 gigapixel
     (``-g 1``) takes 2.3 GB on the disk, in the folder that TMPDIR names, and a minute to make.
-2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: by colours
+2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: by colors
     alone, where all must be, with the random field, and with clean-up too.
-3.  Where `--areas` asks for it: the shares of wrong labels on grey rasters of four classes in areas of so many pixels
+3.  Where `--areas` asks for it: the shares of wrong labels on gray rasters of four classes in areas of so many pixels
     across (Gaussian noise smoothed by 0.6 times that and cut at its quartiles), with Gaussian noise of 0.3 of the step
-    between neighbouring classes: by colours alone and by the field, without clean-up and with it. Clean-up of specks on
+    between neighboring classes: by colors alone and by the field, without clean-up and with it. Clean-up of specks on
     100 megapixels takes minutes.
 
 Trust processor time where other work runs on the machine.
@@ -37,7 +37,7 @@ PART = 2048  # pixels a side of what is made at once
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("image", type=Path, help="a photograph in colour")
+    parser.add_argument("image", type=Path, help="a photograph in color")
     parser.add_argument("-g", "--gigapixels", type=float, nargs="+", default=[0.02, 0.1, 0.25], help="sizes to measure")
     parser.add_argument("--tiles", type=int, nargs="+", default=[200, 333, 512], help="tiles to compare, in pixels")
     parser.add_argument("--areas", type=int, nargs="*", default=[], help="areas to measure truth by, in pixels")
@@ -73,8 +73,8 @@ def make_raster(image: Path, path: Path, side: int) -> None:
     size = {"height": side, "width": side, "count": 3, "dtype": "uint8"}
     place = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
     layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1}
-    colour = {"photometric": "RGB", "bigtiff": "if_safer"}
-    with rasterio.open(path, "w", driver="GTiff", **layout, **colour, **size, **place) as file:
+    color = {"photometric": "RGB", "bigtiff": "if_safer"}
+    with rasterio.open(path, "w", driver="GTiff", **layout, **color, **size, **place) as file:
         for row in range(0, side, PART):
             for column in range(0, side, PART):
                 turned = np.rot90(photograph, int(rng.integers(4)))
@@ -102,7 +102,7 @@ def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
             with rasterio.open(found.path) as file:
                 shares.append(f"{100 * np.mean(file.read(1) == whole):.4f} %")
         rows.append((f"{tile} pixels", *shares))
-    return table((f"tiles, {width} x {height} pixels", "colours alone", "with the field", "and clean-up"), rows)
+    return table((f"tiles, {width} x {height} pixels", "colors alone", "with the field", "and clean-up"), rows)
 
 
 def errors(folder: Path, areas: list[int], side: int) -> str:
@@ -131,15 +131,15 @@ def known_classes(area: int, side: int) -> NDArray[np.uint8]:
 
 
 def write_noisy(path: Path, classes: NDArray[np.uint8]) -> None:
-    """Write classes as levels of grey with noise."""
+    """Write classes as levels of gray with noise."""
     rng = np.random.default_rng(2)
     size = {"height": len(classes), "width": classes.shape[1], "count": 1, "dtype": "uint8"}
     with rasterio.open(path, "w", driver="GTiff", tiled=True, transform=rasterio.Affine.scale(2), **size) as file:
         for row in range(0, len(classes), PART):
             part = classes[row : row + PART]
             noisy = 40 + 57 * (part + 0.3 * rng.standard_normal(part.shape, dtype=np.float32))
-            grey = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-            file.write(grey, 1, window=Window(0, row, part.shape[1], len(part)))
+            gray = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+            file.write(gray, 1, window=Window(0, row, part.shape[1], len(part)))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ is measured side by side: the rivals take turns, after a warm-up that does not c
 shown. Nothing else should run on the machine meanwhile; where something does, trust the ratios of processor time.
 
 1.  Exact EM against scikit-learn's ``GaussianMixture``. Both fit four full covariances to the RGB values of all pixels,
-    from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantisation scatter. The
-    time of segment runs from the pixels to the fitted parameters, so it holds the search for the distinct colours; that
+    from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantization scatter. The
+    time of segment runs from the pixels to the fitted parameters, so it holds the search for the distinct colors; that
     of scikit-learn is ``fit`` on pixels that are float64 already. First for a fixed number of iterations, few enough to
     wait for, then to convergence within 1e-6 nats a pixel, where segment starts on coarse cells as it always does. Both
     compute on one thread: the matrices are so narrow that scikit-learn takes longer on two.

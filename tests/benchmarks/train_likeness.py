@@ -112,7 +112,7 @@ def text_of(edges: Perceptron, likeness: Perceptron) -> str:
 
 def _lines_of(title: str, found: Perceptron) -> list[str]:
     lines = [f"{title} = Perceptron("]
-    for name in ("centres", "spreads", "hidden", "outer"):
+    for name in ("centers", "spreads", "hidden", "outer"):
         values = getattr(found, name)
         numbers = ", ".join(f"{value:.4g}" for value in values.ravel())
         shaped = f".reshape(-1, {values.shape[1]})" if values.ndim > 1 else ""
@@ -209,9 +209,9 @@ def _united(parts: list[Pairs]) -> Pairs:
 
 def _fitted(pairs: Pairs, rng: np.random.Generator, n_hidden: int, epochs: int) -> Perceptron:
     """Fit by steps down the slope of the cross-entropy (Adam: Kingma & Ba 2015, ICLR)."""
-    centres = np.average(pairs.cues, axis=0, weights=pairs.weights)
-    spreads = np.sqrt(np.average((pairs.cues - centres) ** 2, axis=0, weights=pairs.weights)) + 1e-9
-    cues = np.clip((pairs.cues - centres) / spreads, -FARTHEST, FARTHEST).astype(np.float32)
+    centers = np.average(pairs.cues, axis=0, weights=pairs.weights)
+    spreads = np.sqrt(np.average((pairs.cues - centers) ** 2, axis=0, weights=pairs.weights)) + 1e-9
+    cues = np.clip((pairs.cues - centers) / spreads, -FARTHEST, FARTHEST).astype(np.float32)
     weights = (pairs.weights / pairs.weights.mean()).astype(np.float32)
     joined = pairs.joined.astype(np.float32)
     d = cues.shape[1]
@@ -231,7 +231,7 @@ def _fitted(pairs: Pairs, rng: np.random.Generator, n_hidden: int, epochs: int) 
         free -= rate * slope_mean / (1 - _FALL ** (step + 1)) / usual
     hidden, outer = _parted(free, d)
     kept = np.abs(outer[1 + d :]) > _LEAST
-    return Perceptron(centres, spreads, hidden[:, kept], np.concatenate([outer[: 1 + d], outer[1 + d :][kept]]))
+    return Perceptron(centers, spreads, hidden[:, kept], np.concatenate([outer[: 1 + d], outer[1 + d :][kept]]))
 
 
 def _parted(free: Singles, d: int) -> tuple[Singles, Singles]:

@@ -100,15 +100,15 @@ def one_line(text: str) -> str:
 def test_run_writes_the_picture_and_the_labels(program: Program) -> None:
     result = program("run", "a.png", "-k", "4", "-o", "out")
     assert (result.code, result.err) == (0, "")
-    colours = [f"#{colour.tobytes().hex()}" for colour in pick_class_colors(4)]
+    colors = [f"#{color.tobytes().hex()}" for color in pick_class_colors(4)]
     assert result.out.splitlines() == [
         "out/a_panel.png",
         "out/a_labels.png",
-        "  class  colour      share  mean colour",
-        f"      1  {colours[0]}   16.67 %  20 30 90",
-        f"      2  {colours[1]}   23.33 %  60 110 40",
-        f"      3  {colours[2]}   25.00 %  90 140 200",
-        f"      4  {colours[3]}   35.00 %  230 220 190",
+        "  class  color      share  mean color",
+        f"      1  {colors[0]}   16.67 %  20 30 90",
+        f"      2  {colors[1]}   23.33 %  60 110 40",
+        f"      3  {colors[2]}   25.00 %  90 140 200",
+        f"      4  {colors[3]}   35.00 %  230 220 190",
         "  clean-up changed 0.00 % of the pixels",
     ]
     assert labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
@@ -225,7 +225,7 @@ def photograph(path: str) -> None:
     rng = np.random.default_rng(7)
     base = np.kron(rng.integers(40, 200, (6, 8, 3)), np.ones((40, 40, 1)))
     noisy = np.clip(base + rng.normal(0, 25, base.shape), 0, 255)
-    PilImage.fromarray((noisy // 32 * 32).astype(np.uint8)).save(path)  # few colours, so that the fit is quick
+    PilImage.fromarray((noisy // 32 * 32).astype(np.uint8)).save(path)  # few colors, so that the fit is quick
 
 
 def test_the_number_of_threads_does_not_change_the_files(here: Path) -> None:
@@ -291,14 +291,14 @@ def row(n: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("pixels", "grid", "warning"),
     [
-        (row(6), [[1, 1, 1, 2, 2, 2]], "the image has fewer distinct colours than the 3 classes asked for: it gets 2"),
-        (row(6).T, [[1], [1], [1], [2], [2], [2]], "fewer distinct colours than the 3 classes asked for: it gets 2"),
-        (plain(2, 3), [[1] * 3] * 2, "fewer distinct colours than the 3 classes asked for: it gets 1"),
-        (plain(1, 1), [[1]], "fewer distinct colours than the 3 classes asked for: it gets 1"),
-        (plain(1, 9, 3), [[1] * 9], "fewer distinct colours than the 3 classes asked for: it gets 1"),
+        (row(6), [[1, 1, 1, 2, 2, 2]], "the image has fewer distinct colors than the 3 classes asked for: it gets 2"),
+        (row(6).T, [[1], [1], [1], [2], [2], [2]], "fewer distinct colors than the 3 classes asked for: it gets 2"),
+        (plain(2, 3), [[1] * 3] * 2, "fewer distinct colors than the 3 classes asked for: it gets 1"),
+        (plain(1, 1), [[1]], "fewer distinct colors than the 3 classes asked for: it gets 1"),
+        (plain(1, 9, 3), [[1] * 9], "fewer distinct colors than the 3 classes asked for: it gets 1"),
         (np.zeros((2, 3, 4), np.uint8), [[0] * 3] * 2, "no pixel is valid, so no pixel has a label"),
     ],
-    ids=["two colours", "upright", "one colour", "one pixel", "one row", "transparent"],
+    ids=["two colors", "upright", "one color", "one pixel", "one row", "transparent"],
 )
 def test_little_to_segment_is_a_warning(
     program: Program, pixels: np.ndarray, grid: list[list[int]], warning: str

@@ -97,14 +97,14 @@ def test_a_configuration_cannot_be_changed() -> None:
         (
             "seed_color",
             "blue",
-            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 'blue'.",
+            "seed_color (--seed-color): colors written #RRGGBB, with six hexadecimal digits; got 'blue'.",
         ),
         (
             "seed_color",
             ["#12345g"],
-            "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
+            "seed_color (--seed-color): colors written #RRGGBB, with six hexadecimal digits; got '#12345g'.",
         ),
-        ("seed_color", 5, "seed_color (--seed-color): colours written #RRGGBB, with six hexadecimal digits; got 5."),
+        ("seed_color", 5, "seed_color (--seed-color): colors written #RRGGBB, with six hexadecimal digits; got 5."),
         ("save", "", f"save (--save): one or more of {KINDS}; got ''."),
         ("save", (), f"save (--save): one or more of {KINDS}; got ()."),
         (

@@ -21,7 +21,7 @@ from segment.core.errors import OutputError
 from segment.output.pictures.encoding import encode_picture
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
-COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
+COLORS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
 FILES = {"a_panel.png": b"picture", "a_labels.png": b"labels"}
 
 

@@ -42,17 +42,17 @@ def test_transform_and_system_are_those_of_rasterio(
         expected = tuple(file.transform)[:6]
     found = load_image(path).georeference
     assert found.transform == pytest.approx(expected, abs=1e-9)
-    assert (found.crs, found.metres) == ("EPSG:32632", 1.0)
+    assert (found.crs, found.meters) == ("EPSG:32632", 1.0)
     assert found.pixel_area == pytest.approx(abs(transform[0] * transform[4] - transform[1] * transform[3]))
 
 
 @pytest.mark.parametrize(
     ("crs", "metres"), [("EPSG:2263", 1200 / 3937), ("EPSG:4326", 0.0), ("EPSG:25832", 1.0), ("", 0.0)]
 )
-def test_units(tmp_path: Path, crs: str, metres: float) -> None:
+def test_units(tmp_path: Path, crs: str, meters: float) -> None:
     found = load_image(geotiff(tmp_path / "a.tif", UTM, crs)).georeference
-    assert (found.crs, found.metres, found.transform) == (crs, pytest.approx(metres), UTM)
-    assert np.isnan(found.pixel_area) == (metres == 0)
+    assert (found.crs, found.meters, found.transform) == (crs, pytest.approx(meters), UTM)
+    assert np.isnan(found.pixel_area) == (meters == 0)
 
 
 def test_a_picture_without_tags_has_none(tmp_path: Path) -> None:
@@ -68,13 +68,13 @@ def test_every_pixel_keeps_its_place_when_it_is_turned_upright(orientation: int)
     seen = turn_upright(PICTURE, orientation)
     place = stored.turned(orientation, *seen.shape)
 
-    def centre(where: Georeference, row: int, column: int) -> tuple[float, float]:
+    def center(where: Georeference, row: int, column: int) -> tuple[float, float]:
         a, b, c, d, e, f = where.transform
         return a * (column + 0.5) + b * (row + 0.5) + c, d * (column + 0.5) + e * (row + 0.5) + f
 
     for value in PICTURE.ravel():
         (old,), (new,) = np.argwhere(value == PICTURE), np.argwhere(seen == value)
-        assert centre(place, *new) == pytest.approx(centre(stored, *old))
+        assert center(place, *new) == pytest.approx(center(stored, *old))
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_a_system_without_number_is_known_by_its_text() -> None:
     keys = (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 32767, 1026, 34737, len(text), 0)
     tags = {33550: (2.0, 2.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: keys, 34737: text}
     found = read_georeference(tags.get)
-    assert (found.transform, found.crs, found.metres) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)
+    assert (found.transform, found.crs, found.meters) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)

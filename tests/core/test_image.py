@@ -16,28 +16,28 @@ def relative(image: Image) -> np.ndarray:
     return (image.pixels.astype(float) - image.black) / (image.white - image.black)
 
 
-GREYS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
+GRAYS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
 
 
 @pytest.mark.parametrize(
     "array",
     [
-        GREYS,
-        GREYS[..., None],
-        GREYS.astype(np.uint16) * 257,
-        (GREYS.astype(np.uint16) * 257).astype(">u2"),
-        GREYS.astype(np.int64),
-        GREYS / 255,
-        (GREYS / 255).astype(np.float32),
-        np.asfortranarray(GREYS),
-        GREYS.tolist(),
+        GRAYS,
+        GRAYS[..., None],
+        GRAYS.astype(np.uint16) * 257,
+        (GRAYS.astype(np.uint16) * 257).astype(">u2"),
+        GRAYS.astype(np.int64),
+        GRAYS / 255,
+        (GRAYS / 255).astype(np.float32),
+        np.asfortranarray(GRAYS),
+        GRAYS.tolist(),
     ],
 )
-def test_the_same_greys_are_the_same_share_of_white_in_every_type(array):
+def test_the_same_grays_are_the_same_share_of_white_in_every_type(array):
     image = Image.from_array(array)
-    assert image.is_grey
+    assert image.is_gray
     assert image.valid.all()
-    np.testing.assert_allclose(relative(image), GREYS / 255, atol=1e-6)
+    np.testing.assert_allclose(relative(image), GRAYS / 255, atol=1e-6)
     assert image.pixels.flags.c_contiguous
     assert image.pixels.dtype.isnative
 

@@ -25,11 +25,11 @@ from segment.core.opencv import load_cv2
 from segment.loader.loader import load_image
 
 ROWS, COLUMNS = np.mgrid[0:24, 0:40]
-GREY = (ROWS * 10 + COLUMNS % 7).astype(np.uint8)
-GREY[0, :2] = 0, 255
-RGB = np.stack([GREY, COLUMNS * 6, 255 - GREY], axis=2).astype(np.uint8)
+GRAY = (ROWS * 10 + COLUMNS % 7).astype(np.uint8)
+GRAY[0, :2] = 0, 255
+RGB = np.stack([GRAY, COLUMNS * 6, 255 - GRAY], axis=2).astype(np.uint8)
 ALPHA = np.where(COLUMNS < 15, 100, 200).astype(np.uint8)
-RGB16, GREY16, ALPHA16 = (array.astype(np.uint16) * 257 for array in (RGB, GREY, ALPHA))
+RGB16, GRAY16, ALPHA16 = (array.astype(np.uint16) * 257 for array in (RGB, GRAY, ALPHA))
 
 
 def relative(image):
@@ -70,7 +70,7 @@ def encoded(array, kind, **options):
 # ------------------------------------------------------------------------------------------ the same picture everywhere
 
 
-@pytest.mark.parametrize("array", [GREY, RGB], ids=["grey", "rgb"])
+@pytest.mark.parametrize("array", [GRAY, RGB], ids=["grey", "rgb"])
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -95,22 +95,22 @@ def test_8_bit_formats(put, array, kind, options):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "BMP"])
-def test_a_grey_picture_with_a_palette_is_grey(put, kind):
-    picture = PIL.Image.frombytes("P", (40, 24), GREY.tobytes())
+def test_a_gray_picture_with_a_palette_is_gray(put, kind):
+    picture = PIL.Image.frombytes("P", (40, 24), GRAY.tobytes())
     picture.putpalette([value for value in range(255, -1, -1) for _ in "rgb"])
-    same_picture(load_image(put(encoded(picture, kind))), 255 - GREY, 0)
+    same_picture(load_image(put(encoded(picture, kind))), 255 - GRAY, 0)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "BMP"])
-def test_palette_colours(put, kind):
+def test_palette_colors(put, kind):
     table = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
-    picture = PIL.Image.frombytes("P", (40, 24), GREY.tobytes())
+    picture = PIL.Image.frombytes("P", (40, 24), GRAY.tobytes())
     picture.putpalette(table.tobytes())
-    same_picture(load_image(put(encoded(picture, kind))), table[GREY], 0)
+    same_picture(load_image(put(encoded(picture, kind))), table[GRAY], 0)
 
 
 @pytest.mark.parametrize(("depth", "kind"), [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (1, 3), (2, 3), (4, 3), (8, 3)])
-def test_png_grey_and_palette_of_every_depth(put, depth, kind):
+def test_png_gray_and_palette_of_every_depth(put, depth, kind):
     top = 2**depth - 1
     raw = b"\0" + (bytes([0b00011011]) if depth == 2 else bytes([0, 255] * 8)[: max(1, depth // 4)])
     values = {1: [0, 0], 2: [0, 1], 4: [0, 0], 8: [0, 255], 16: [255, 255]}[depth]
@@ -123,12 +123,12 @@ def test_png_grey_and_palette_of_every_depth(put, depth, kind):
         assert relative(image)[0].tolist() == pytest.approx(same)
 
 
-def test_png_16_bit_colour_keeps_its_depth(put):
-    for array in (RGB16 + np.uint16(1) * (RGB16 < 65535), np.dstack([RGB16, ALPHA16]), np.dstack([GREY16, ALPHA16])):
+def test_png_16_bit_color_keeps_its_depth(put):
+    for array in (RGB16 + np.uint16(1) * (RGB16 < 65535), np.dstack([RGB16, ALPHA16]), np.dstack([GRAY16, ALPHA16])):
         image = load_image(put(imagecodecs.png_encode(array)))
-        colours = array[..., :3] if array.shape[2] > 2 else array[..., 0]
+        colors = array[..., :3] if array.shape[2] > 2 else array[..., 0]
         assert image.pixels.dtype == np.uint16
-        np.testing.assert_array_equal(image.pixels[image.valid], colours[image.valid])
+        np.testing.assert_array_equal(image.pixels[image.valid], colors[image.valid])
         assert image.valid.all() if array.shape[2] == 3 else (image.valid == (ALPHA > 127)).all()
 
 
@@ -151,7 +151,7 @@ def test_png_16_bit_interlaced(put):
         (3, 8, b"\0\0\1", b"\xf0\x40"),
     ],
 )
-def test_png_clear_colour(put, kind, depth, raw, clear):
+def test_png_clear_color(put, kind, depth, raw, clear):
     palette = [(b"PLTE", bytes(6))] if kind == 3 else []
     image = load_image(put(png(kind, depth, raw, (2, 1), chunks=[*palette, (b"tRNS", clear)])))
     assert image.valid.tolist() == [[True, False]]
@@ -267,13 +267,13 @@ def test_plain_numbers_across_blocks(put):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True], ids=["classic", "big"])
 @pytest.mark.parametrize("options", [{}, {"compression": "lzw"}, {"compression": "deflate", "predictor": 2}])
-@pytest.mark.parametrize("array", [GREY, RGB, GREY16, RGB16], ids=["g8", "c8", "g16", "c16"])
+@pytest.mark.parametrize("array", [GRAY, RGB, GRAY16, RGB16], ids=["g8", "c8", "g16", "c16"])
 def test_tiff_byte_orders_and_compressions(tmp_path, array, options, big, order):
     path = tmp_path / "a.tif"
     photometric = "rgb" if array.ndim == 3 else "minisblack"
     tifffile.imwrite(path, array, byteorder=order, bigtiff=big, photometric=photometric, **options)
     image = load_image(path)
-    same_picture(image, RGB if array.ndim == 3 else GREY, 0)
+    same_picture(image, RGB if array.ndim == 3 else GRAY, 0)
     assert image.pixels.dtype == array.dtype
 
 
@@ -289,15 +289,15 @@ def test_tiff_planar_and_tiled(tmp_path, dtype, options):
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 @pytest.mark.parametrize("compression", [None, "lzw"])
 def test_tiff_white_is_zero(tmp_path, dtype, compression):
-    array = 255 - GREY if dtype == "u1" else 65535 - GREY16
+    array = 255 - GRAY if dtype == "u1" else 65535 - GRAY16
     tifffile.imwrite(tmp_path / "w.tif", array, photometric="miniswhite", compression=compression)
-    same_picture(load_image(tmp_path / "w.tif"), GREY, 0)
+    same_picture(load_image(tmp_path / "w.tif"), GRAY, 0)
 
 
 @pytest.mark.parametrize("compression", [None, "group3", "group4", "tiff_ccitt"])
-def test_tiff_1_bit_is_grey(put, compression):
-    data = encoded(PIL.Image.fromarray(GREY > 100), "TIFF", compression=compression)
-    same_picture(load_image(put(data)), (GREY > 100) * 255, 0)
+def test_tiff_1_bit_is_gray(put, compression):
+    data = encoded(PIL.Image.fromarray(GRAY > 100), "TIFF", compression=compression)
+    same_picture(load_image(put(data)), (GRAY > 100) * 255, 0)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 10, 12, 14])
@@ -312,12 +312,12 @@ def test_tiff_odd_depths(tmp_path, bits):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("grey", [True, False], ids=["grey", "rgb"])
-def test_tiff_floats(tmp_path, dtype, grey):
-    array = ((GREY if grey else RGB) / 255).astype(dtype)
-    tifffile.imwrite(tmp_path / "f.tif", array, photometric="minisblack" if grey else "rgb")
+def test_tiff_floats(tmp_path, dtype, gray):
+    array = ((GRAY if gray else RGB) / 255).astype(dtype)
+    tifffile.imwrite(tmp_path / "f.tif", array, photometric="minisblack" if gray else "rgb")
     image = load_image(tmp_path / "f.tif")
     assert image.pixels.dtype == np.float32
-    same_picture(image, GREY if grey else RGB)
+    same_picture(image, GRAY if gray else RGB)
 
 
 def test_tiff_nan_is_not_valid(tmp_path):
@@ -340,8 +340,8 @@ def test_tiff_wide_and_signed_numbers_are_not_clipped(tmp_path, dtype):
 def test_tiff_alpha(tmp_path, full, kind):
     dtype = {255: np.uint8, 65535: np.uint16, 1.0: np.float32}[full]
     alpha = (ALPHA / 255)[..., None]
-    colours = RGB / 255 * (alpha if kind == "assocalpha" else 1)
-    array = np.dstack([colours, alpha]) * full
+    colors = RGB / 255 * (alpha if kind == "assocalpha" else 1)
+    array = np.dstack([colors, alpha]) * full
     array = array.astype(dtype) if full == 1 else np.rint(array).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=[kind])
     image = load_image(tmp_path / "a.tif")
@@ -361,7 +361,7 @@ def test_tiff_nodata_is_not_valid(tmp_path, dtype):
     [
         (np.zeros((4, 4, 5), np.uint16), {"photometric": "minisblack", "planarconfig": "contig"}, "1 to 4 channels"),
         (RGB16, {"photometric": "cielab"}, "CIELAB"),
-        (GREY.astype(np.complex64), {}, "complex"),
+        (GRAY.astype(np.complex64), {}, "complex"),
     ],
 )
 def test_tiff_of_unreadable_kinds_is_refused_in_a_sentence(tmp_path, array, options, words):
@@ -500,7 +500,7 @@ def test_truncated_webp_is_refused(put):
 @pytest.mark.parametrize("kind", ["grey", "16-bit"])
 @pytest.mark.parametrize("allow", [False, True])
 def test_a_wrong_checksum_of_the_pixels_is_an_error_even_when_truncated_files_are_allowed(put, kind, allow):
-    data = bytearray(encoded(GREY, "PNG") if kind == "grey" else imagecodecs.png_encode(RGB16))
+    data = bytearray(encoded(GRAY, "PNG") if kind == "grey" else imagecodecs.png_encode(RGB16))
     end = data.index(b"IEND") - 8
     data[end] ^= 1
     with pytest.raises(ImageError, match="checksum"):
@@ -540,8 +540,8 @@ def failure(path, allow):
 
 def test_mutants_load_or_raise_one_line(put, capfd):
     random_ = random.Random(5)
-    seeds = [make() for make in CUT.values()] + [encoded(RGB, "WEBP"), encoded(PIL.Image.fromarray(GREY > 9), "TIFF")]
-    seeds.append(encoded(PIL.Image.fromarray(GREY > 9), "TIFF", compression="group4"))
+    seeds = [make() for make in CUT.values()] + [encoded(RGB, "WEBP"), encoded(PIL.Image.fromarray(GRAY > 9), "TIFF")]
+    seeds.append(encoded(PIL.Image.fromarray(GRAY > 9), "TIFF", compression="group4"))
     for turn in range(300):
         data = bytearray(seeds[turn % len(seeds)])
         for _ in range(random_.randrange(1, 12)):

@@ -45,7 +45,7 @@ def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: 
     coarse = coarsen(cells, n_bins)
     assert len(coarse) <= min(len(cells), n_bins ** rows.shape[1])
     assert coarse.total_weight == pytest.approx(cells.total_weight)
-    np.testing.assert_allclose(coarse.centre(), cells.centre(), atol=1e-9)
+    np.testing.assert_allclose(coarse.center(), cells.center(), atol=1e-9)
     np.testing.assert_allclose(coarse.second_moment(), cells.second_moment(), atol=1e-8)
 
 
@@ -76,6 +76,6 @@ def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
 def test_rescaled_cells_have_rescaled_moments(rng: np.random.Generator) -> None:
     factors = rng.normal(size=(5, 2, 2))
     cells = Cells(np.ones(5), rng.normal(size=(5, 2)), pack(factors @ np.swapaxes(factors, 1, 2)))
-    shift, scale = cells.centre(), np.array([2.0, 5.0])
+    shift, scale = cells.center(), np.array([2.0, 5.0])
     expected = (cells.second_moment() - np.outer(shift, shift)) / np.outer(scale, scale)
     np.testing.assert_allclose(cells.rescaled(shift, scale).second_moment(), expected)

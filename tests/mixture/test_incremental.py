@@ -84,7 +84,7 @@ def test_uniting_keeps_the_moments(seed: int, d: int) -> None:
     united, apart = sum_cells(parts), concatenate(*parts)
     assert len(np.unique(united.means, axis=0)) == len(united)
     assert united.total_weight == pytest.approx(apart.total_weight)
-    np.testing.assert_allclose(united.centre(), apart.centre(), atol=1e-12)
+    np.testing.assert_allclose(united.center(), apart.center(), atol=1e-12)
     np.testing.assert_allclose(united.second_moment(), apart.second_moment(), atol=1e-9)
 
 

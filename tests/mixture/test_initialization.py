@@ -1,4 +1,4 @@
-"""Where EM begins: Ward's hierarchy, given colours, short runs, and how often the best known optimum is found."""
+"""Where EM begins: Ward's hierarchy, given colors, short runs, and how often the best known optimum is found."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_ward_copes_with_more_points_than_it_has_time_for(rng: np.random.Generat
     np.testing.assert_allclose(np.sort(model.weights), [0.3, 0.7], atol=0.03)
 
 
-def test_given_centres_come_first_and_the_rest_is_far_from_them(rng: np.random.Generator) -> None:
+def test_given_centers_come_first_and_the_rest_is_far_from_them(rng: np.random.Generator) -> None:
     cells = make_point_cells([[0.0], [1.0], [50.0], [100.0], [101.0]])
-    centres = k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
-    np.testing.assert_array_equal(centres, [[[0.4], [100.0], [50.0]]] * 5)
+    centers = k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
+    np.testing.assert_array_equal(centers, [[[0.4], [100.0], [50.0]]] * 5)
 
 
 def test_fewer_means_than_components_are_completed(rng: np.random.Generator) -> None:
-    X = np.concatenate([rng.normal(centre, 1, (100, 2)) for centre in (0, 20, 40)])
+    X = np.concatenate([rng.normal(center, 1, (100, 2)) for center in (0, 20, 40)])
     fit = fit_mixture(make_point_cells(X), 3, init=[[20.0, 20.0]], n_init=7)
     np.testing.assert_allclose(np.sort(fit.model.means[:, 0]), [0, 20, 40], atol=0.5)
     assert len(fit.restarts) == 7
@@ -123,32 +123,32 @@ def four_quarters() -> np.ndarray:
     return np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
 
 
-def test_a_class_starts_at_a_given_colour() -> None:
-    """Two classes of four colours: the given ones decide which colours are told apart."""
+def test_a_class_starts_at_a_given_color() -> None:
+    """Two classes of four colors: the given ones decide which colors are told apart."""
     pixels = four_quarters()
     result = segment.segment_image(pixels, k=4, seed_color=("#c82828", "#28c828", "#2828c8", "#b4b4b4"))
     assert len(result.fit.restarts) == 1
     means = np.array([row.mean for row in result.classes])
-    for colour in ([200, 40, 40], [40, 200, 40], [40, 40, 200], [180, 180, 180]):
-        assert np.abs(means - colour).max(axis=1).min() < 5
+    for color in ([200, 40, 40], [40, 200, 40], [40, 40, 200], [180, 180, 180]):
+        assert np.abs(means - color).max(axis=1).min() < 5
 
 
 @pytest.mark.parametrize(
     "pixels", [four_quarters()[..., 0], four_quarters().astype(np.uint16) * 257], ids=["grey", "deep"]
 )
-def test_given_colours_fit_any_image(pixels: np.ndarray) -> None:
+def test_given_colors_fit_any_image(pixels: np.ndarray) -> None:
     result = segment.segment_image(pixels, k=2, seed_color=["#c8c8c8"])
     assert set(np.unique(result.label_image)) == {1, 2}
 
 
-def test_given_colours_are_scaled_to_the_image() -> None:
+def test_given_colors_are_scaled_to_the_image() -> None:
     sky = np.array([[0x87, 0xCE, 0xEB]], dtype=np.uint8)
-    np.testing.assert_allclose(FeatureSpace("rgb", 3, 0, 65535).of_colours(sky), sky, atol=0.01)
+    np.testing.assert_allclose(FeatureSpace("rgb", 3, 0, 65535).of_colors(sky), sky, atol=0.01)
     luma = 0.2125 * 0x87 + 0.7154 * 0xCE + 0.0721 * 0xEB
-    assert FeatureSpace("intensity", 1, 0, 255).of_colours(sky).item() == pytest.approx(luma, abs=0.5)
+    assert FeatureSpace("intensity", 1, 0, 255).of_colors(sky).item() == pytest.approx(luma, abs=0.5)
 
 
-def test_more_given_colours_than_classes_are_refused() -> None:
+def test_more_given_colors_than_classes_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"seed_color .*at most one for each of 1 class; got 2"):
         segment.segment_image(four_quarters(), k=1, seed_color=["#000000", "#ffffff"])
 
@@ -184,9 +184,9 @@ def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Gener
     cells = make_point_cells(rng.normal(size=(300, 2)) + 5 * rng.integers(0, 3, (300, 1)), rng.uniform(0.5, 2, 300))
     drawn = random_cells(cells, 3, 6, rng)
     together = k_means(cells, drawn, trim=trim)
-    for run, centres in enumerate(drawn):
-        alone = k_means(cells, centres, trim=trim)
-        np.testing.assert_allclose(together[run].centres, alone.centres, rtol=1e-12)
+    for run, centers in enumerate(drawn):
+        alone = k_means(cells, centers, trim=trim)
+        np.testing.assert_allclose(together[run].centers, alone.centers, rtol=1e-12)
         np.testing.assert_array_equal(together[run].labels, alone.labels)
         np.testing.assert_allclose(together.inertia[run], alone.inertia, rtol=1e-9)
 
@@ -202,7 +202,7 @@ def test_random_cells_differ_and_are_drawn_by_weight(rng: np.random.Generator) -
 def test_starts_that_do_not_fit_in_memory_at_once_are_made_in_batches(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    X = np.concatenate([rng.normal(centre, 1, (100, 2)) for centre in (0, 20, 40)])
+    X = np.concatenate([rng.normal(center, 1, (100, 2)) for center in (0, 20, 40)])
     monkeypatch.setattr("segment.mixture.initialization._AT_ONCE", 2000)
     assert len(draw_first_clusters(make_point_cells(X), 3, "mixed", 7, np.eye(2), rng)) == 7
     fit = fit_mixture(make_point_cells(X), 3, n_init=7, shrinkage=0.1)

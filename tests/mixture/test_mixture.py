@@ -34,10 +34,10 @@ def random_model(rng: np.random.Generator, k: int, d: int, covariance_type: str 
 
 
 def three_blobs(rng: np.random.Generator, n: int = 400) -> np.ndarray:
-    centres = np.array([[0.0, 0.0, 0.0], [6.0, 1.0, -2.0], [-3.0, 5.0, 2.0]])
+    centers = np.array([[0.0, 0.0, 0.0], [6.0, 1.0, -2.0], [-3.0, 5.0, 2.0]])
     spread = np.array([[1.0, 0.5, 2.0], [2.0, 1.0, 0.5], [0.5, 0.5, 0.5]])
     which = rng.choice(3, size=n, p=[0.5, 0.3, 0.2])
-    return centres[which] + spread[which] * rng.normal(size=(n, 3))
+    return centers[which] + spread[which] * rng.normal(size=(n, 3))
 
 
 def textbook_em(X: np.ndarray, model: MixtureModel, n_iter: int) -> tuple[MixtureModel, list[float]]:
@@ -79,7 +79,7 @@ def test_em_equals_the_textbook_on_every_row(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_em_on_distinct_colours_equals_scikit_learn_on_all_pixels(
+def test_em_on_distinct_colors_equals_scikit_learn_on_all_pixels(
     covariance_type: str, landscape_pixels: np.ndarray
 ) -> None:
     from sklearn.mixture import GaussianMixture
@@ -249,11 +249,11 @@ def test_one_dimension_recovers_the_textbook_mixture() -> None:
 
 def test_three_unit_gaussians_are_recovered_with_a_monotone_trace() -> None:
     rng = np.random.default_rng(2)
-    centres = np.array([[0.0, 0.0], [0.0, 5.0], [5.0, 5.0]])
-    X = (centres[:, None] + rng.normal(size=(3, 100, 2))).reshape(-1, 2)
+    centers = np.array([[0.0, 0.0], [0.0, 5.0], [5.0, 5.0]])
+    X = (centers[:, None] + rng.normal(size=(3, 100, 2))).reshape(-1, 2)
     fit = fit_mixture(make_point_cells(X), 3)
     model = fit.model.reordered(np.lexsort(np.round(fit.model.means).T[::-1]))
-    np.testing.assert_allclose(model.means, centres, atol=0.35)
+    np.testing.assert_allclose(model.means, centers, atol=0.35)
     np.testing.assert_allclose(model.covariances, np.repeat(np.eye(2)[None], 3, axis=0), atol=0.45)
     assert (np.diff(fit.finish.log_likelihoods) >= 0).all()
     assert (model.predict(X) == np.repeat([0, 1, 2], 100)).mean() > 0.98
@@ -311,7 +311,7 @@ def test_k_means_agrees_with_scikit_learn(rng: np.random.Generator) -> None:
     start = X[[0, 1, 2]]
     ours = k_means(make_point_cells(X, weights), start, max_iter=300)
     theirs = KMeans(3, init=start, n_init=1, tol=0).fit(X, sample_weight=weights)
-    np.testing.assert_allclose(ours.centres, theirs.cluster_centers_, rtol=1e-9)
+    np.testing.assert_allclose(ours.centers, theirs.cluster_centers_, rtol=1e-9)
     assert ours.inertia == pytest.approx(theirs.inertia_)
 
 

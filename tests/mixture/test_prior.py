@@ -22,8 +22,8 @@ from segment.mixture.prior import conjugate
 
 
 def blobs(rng: np.random.Generator, n: int = 120) -> np.ndarray:
-    centres = np.array([[0, 0, 0], [5, 1, -2], [-1, 4, 3]], dtype=float)
-    return centres[rng.integers(0, 3, n)] + rng.normal(size=(n, 3)) * np.array([1.0, 0.5, 2.0])
+    centers = np.array([[0, 0, 0], [5, 1, -2], [-1, 4, 3]], dtype=float)
+    return centers[rng.integers(0, 3, n)] + rng.normal(size=(n, 3)) * np.array([1.0, 0.5, 2.0])
 
 
 def start_of(rng: np.random.Generator, X: np.ndarray, k: int, covariance_type: str) -> MixtureModel:
@@ -36,12 +36,12 @@ def start_of(rng: np.random.Generator, X: np.ndarray, k: int, covariance_type: s
 def log_prior(model: MixtureModel, X: np.ndarray) -> float:
     """Log density of the prior of Fraley & Raftery (2007), written with scipy's distributions."""
     k, d = model.means.shape
-    centre, spread, degrees = X.mean(axis=0), np.cov(X.T, bias=True) / k ** (2 / d), d + 2
+    center, spread, degrees = X.mean(axis=0), np.cov(X.T, bias=True) / k ** (2 / d), d + 2
     variance = np.trace(spread) / d
     total = 0.0
     for j in range(k):
         covariance = model.covariances[j]
-        total += multivariate_normal.logpdf(model.means[j], centre, covariance / 0.01)
+        total += multivariate_normal.logpdf(model.means[j], center, covariance / 0.01)
         if model.covariance_type == "full" or (model.covariance_type == "tied" and j == 0):
             total += invwishart.logpdf(covariance, degrees, spread)
         elif model.covariance_type == "diag":
@@ -106,11 +106,11 @@ def test_one_component_by_the_published_formulae(rng: np.random.Generator) -> No
     }
     for covariance_type, covariance in by_hand.items():
         fit = fit_mixture(make_point_cells(X), 1, covariance_type=covariance_type, prior="conjugate", tol=1e-14)
-        np.testing.assert_allclose(fit.model.means[0], X.mean(axis=0), rtol=1e-8)  # the centre is the mean itself
+        np.testing.assert_allclose(fit.model.means[0], X.mean(axis=0), rtol=1e-8)  # the center is the mean itself
         np.testing.assert_allclose(fit.model.covariances[0], covariance, rtol=1e-7, atol=1e-8)
 
 
-def test_means_are_drawn_to_the_centre(rng: np.random.Generator) -> None:
+def test_means_are_drawn_to_the_center(rng: np.random.Generator) -> None:
     """Two pairs far apart: (n x + w c) / (n + w) for each, and the published scale matrix."""
     X = np.array([[-5.0], [-5.2], [5.0], [5.2]])
     fit = fit_mixture(make_point_cells(X), 2, prior="conjugate", tol=1e-15, tol_step=1e-9)

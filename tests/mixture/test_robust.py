@@ -179,10 +179,10 @@ def test_the_density_of_noise_is_one_over_the_box_of_the_data() -> None:
 
 
 def spoilt_image(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three stripes of similar colours, the true labels, and a tenth of the pixels of any colour at all."""
+    """Three stripes of similar colors, the true labels, and a tenth of the pixels of any color at all."""
     truth = np.repeat([1, 2, 3], 30)[None, :].repeat(60, axis=0)
-    colours = np.array([[100, 100, 100], [120, 120, 150], [150, 130, 120]])[truth - 1]
-    pixels = np.clip(colours + rng.normal(0, 4, colours.shape), 0, 255).astype(np.uint8)
+    colors = np.array([[100, 100, 100], [120, 120, 150], [150, 130, 120]])[truth - 1]
+    pixels = np.clip(colors + rng.normal(0, 4, colors.shape), 0, 255).astype(np.uint8)
     stray = rng.random(truth.shape) < 0.1
     pixels[stray] = rng.integers(0, 256, (int(stray.sum()), 3))
     return pixels, truth, stray
@@ -191,7 +191,7 @@ def spoilt_image(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
 RAW = {"k": 3, "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
 
 
-def test_stray_colours_break_the_plain_mixture_and_neither_remedy(rng: np.random.Generator) -> None:
+def test_stray_colors_break_the_plain_mixture_and_neither_remedy(rng: np.random.Generator) -> None:
     pixels, truth, stray = spoilt_image(rng)
     right = {}
     for name, remedy in {"plain": {}, "noise": {"noise": True}, "student": {"tails": "student"}}.items():
@@ -204,10 +204,10 @@ def test_stray_colours_break_the_plain_mixture_and_neither_remedy(rng: np.random
 
 def test_salt_and_pepper_are_not_two_classes(rng: np.random.Generator) -> None:
     truth = spoilt_image(rng)[1]
-    grey = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
+    gray = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
     spoilt = rng.random(truth.shape) < 0.08
-    grey[spoilt] = rng.choice([0, 255], int(spoilt.sum()))
-    image = np.clip(grey, 0, 255).astype(np.uint8)
+    gray[spoilt] = rng.choice([0, 255], int(spoilt.sum()))
+    image = np.clip(gray, 0, 255).astype(np.uint8)
     plain = segment.segment_image(image, **RAW)
     noisy = segment.segment_image(image, **RAW, noise=True)
     assert (plain.label_image == truth)[~spoilt].mean() < 0.8
@@ -224,9 +224,9 @@ def test_the_covariance_that_classes_lean_on_knows_of_strays(
     if strays == "salt and pepper":
         pixels[stray] = rng.choice([0, 255], (int(stray.sum()), 1))
     elif strays == "grey":
-        grey = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
-        grey[stray] = rng.choice([0, 255], int(stray.sum()))
-        pixels = np.clip(grey, 0, 255).astype(np.uint8)
+        gray = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
+        gray[stray] = rng.choice([0, 255], int(stray.sum()))
+        pixels = np.clip(gray, 0, 255).astype(np.uint8)
     result = segment.segment_image(pixels, k=3, smooth_radius=0, min_region=0, max_hole=0, **remedy)
     assert (result.label_image == truth)[~stray].mean() > 0.98
 
@@ -264,9 +264,9 @@ def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
     line = make_point_cells([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
     found = k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
-    assert found.centres.ravel().tolist() == [1, 21]
+    assert found.centers.ravel().tolist() == [1, 21]
     assert found.inertia == pytest.approx(4)
-    assert assign(line, found.centres).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert assign(line, found.centers).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("strays", [0, 800])

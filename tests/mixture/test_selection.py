@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, list_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import solve_triangular
@@ -19,7 +19,7 @@ from segment.mixture.component_merging import combine, elbow_errors, group_compo
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.selection import CRITERIA, Selection, aic, bic, choose_n_components, compute_residuals, icl
 
-CENTRES = np.array([[0.0, 0.0], [8.0, 1.0], [-3.0, 9.0], [6.0, -9.0], [-9.0, -5.0]])
+CENTERS = np.array([[0.0, 0.0], [8.0, 1.0], [-3.0, 9.0], [6.0, -9.0], [-9.0, -5.0]])
 
 
 def clouds(k: int, n: int = 600, seed: int = 0) -> np.ndarray:
@@ -27,7 +27,7 @@ def clouds(k: int, n: int = 600, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     which = rng.integers(0, k, n)
     spread = np.array([[1.0, 0.4], [0.5, 1.2], [1.0, 1.0], [1.4, 0.6], [0.4, 0.8]])
-    return CENTRES[which] + spread[which] * rng.normal(size=(n, 2))
+    return CENTERS[which] + spread[which] * rng.normal(size=(n, 2))
 
 
 def random_posteriors(seed: int, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,7 @@ def test_entropy_by_hand_and_by_scipy() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 12))
-@list_settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: int, n: int) -> None:
     shares, posteriors = random_posteriors(seed, n, k)
     combination = combine(shares, posteriors)
@@ -96,7 +96,7 @@ def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: i
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
-@list_settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_fewer_classes_are_never_less_clear(seed: int, k: int) -> None:
     shares, posteriors = random_posteriors(seed, 30, k)
     assert (np.diff(combine(shares, posteriors).entropies) >= -1e-12).all()
@@ -279,7 +279,7 @@ def test_the_settings_know_the_criteria() -> None:
 
 
 @given(hnp.arrays(np.float64, (6, 2), elements=st.floats(-9, 9)))
-@list_settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_residuals_are_those_of_the_nearest_component(X: np.ndarray) -> None:
     covariances = np.array([[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.3], [-0.3, 3.0]]])
     model = MixtureModel(np.array([0.4, 0.6]), np.array([[-2.0, 0.0], [3.0, 1.0]]), covariances)

@@ -99,17 +99,17 @@ def test_bounds_differ_from_scikit_learns_by_a_constant(rng: np.random.Generator
 def test_the_bound_of_one_component_is_the_evidence_itself(rng: np.random.Generator) -> None:
     """Which the chain rule gives as a product of Student-t densities, each row given those before it."""
     X = rng.normal(size=(25, 2)) @ np.array([[1.0, 0.4], [0.0, 2.0]])
-    strength, degrees, centre, scale = 0.7, 4.0, np.array([0.3, 0.1]), np.array([[2.0, 0.3], [0.3, 1.0]])
+    strength, degrees, center, scale = 0.7, 4.0, np.array([0.3, 0.1]), np.array([[2.0, 0.3], [0.3, 1.0]])
     evidence = 0.0
     for n in range(len(X)):
         seen = X[:n]
-        own = seen.mean(axis=0) if n else centre
-        between = strength * n / (strength + n) * np.outer(own - centre, own - centre)
-        mean = (strength * centre + n * own) / (strength + n)
+        own = seen.mean(axis=0) if n else center
+        between = strength * n / (strength + n) * np.outer(own - center, own - center)
+        mean = (strength * center + n * own) / (strength + n)
         spread = scale + (seen - own).T @ (seen - own) + between
         free = degrees + n - 1
         evidence += multivariate_t.logpdf(X[n], mean, spread * (strength + n + 1) / ((strength + n) * free), free)
-    prior = Belief(np.ones(1), np.array([strength]), centre[None], np.array([degrees]), scale[None])
+    prior = Belief(np.ones(1), np.array([strength]), center[None], np.array([degrees]), scale[None])
     fit = variational_bayes(make_point_cells(X), MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]), prior)
     np.testing.assert_allclose(fit.bounds, evidence, rtol=1e-10)
 

@@ -20,10 +20,10 @@ COLUMNS = np.arange(LEFT + 3, RIGHT - 3)
 X = SPAN[0] + (COLUMNS + 0.5 - LEFT) / (RIGHT - LEFT) * (SPAN[1] - SPAN[0])
 
 
-def rows_of(picture: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
-    """For each column of the box the mean row of a colour, NaN where there is none."""
+def rows_of(picture: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
+    """For each column of the box the mean row of a color, NaN where there is none."""
     box = picture[UPPER + 2 : LOWER - 3, COLUMNS].astype(int)
-    near = (np.abs(box - colour) < 20).all(axis=2)
+    near = (np.abs(box - color) < 20).all(axis=2)
     rows = np.arange(UPPER + 2, LOWER - 3)[:, None] + 0.5
     found = near.sum(axis=0)
     return np.where(found > 0, (rows * near).sum(axis=0) / np.maximum(found, 1), np.nan)
@@ -43,8 +43,8 @@ def test_the_drawn_density_is_that_of_scipy() -> None:
     assert seen.mean() > 0.75
     slope = np.abs(np.gradient(total))  # density from one column to the next
     assert (np.abs(drawn - total)[seen] <= pixel + slope[seen]).all()
-    for part, colour in zip(parts, pick_class_colors(2), strict=True):
-        drawn = height_of(rows_of(picture, tuple(int(c) for c in colour)))
+    for part, color in zip(parts, pick_class_colors(2), strict=True):
+        drawn = height_of(rows_of(picture, tuple(int(c) for c in color)))
         seen = np.isfinite(drawn) & (part < 0.7 * total) & (part > 5 * pixel)  # not below the dark curve
         assert seen.sum() > 20
         assert (np.abs(drawn - part)[seen] <= 3 * pixel + np.abs(np.gradient(part))[seen]).all()
@@ -55,8 +55,8 @@ def test_the_bars_have_the_height_of_the_density() -> None:
     picture = draw_density_chart(sample, MODEL, span=(-0.5, 3.5), top=0.5)
     for number, height in enumerate([0.1, 0.2, 0.4, 0.3]):
         column = round(LEFT + (number + 0.2) / 4 * (RIGHT - LEFT))
-        grey = (picture[UPPER + 2 : LOWER - 2, column] == 205).all(axis=1).sum()
-        assert grey == pytest.approx(height / 0.5 * (LOWER - UPPER), abs=10)  # the curves lie over it
+        gray = (picture[UPPER + 2 : LOWER - 2, column] == 205).all(axis=1).sum()
+        assert gray == pytest.approx(height / 0.5 * (LOWER - UPPER), abs=10)  # the curves lie over it
 
 
 def test_the_classic_picture(rng: np.random.Generator) -> None:

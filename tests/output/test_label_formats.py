@@ -20,12 +20,12 @@ from segment.output.label_formats import labels_as_npz, labels_as_png, labels_as
 from segment.output.palette import pick_class_colors
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
-COLOURS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
-NO_COLOURS = np.zeros((0, 3), np.uint8)
+COLORS = np.array([[10, 20, 30], [200, 100, 0], [0, 0, 255]], dtype=np.uint8)
+NO_COLORS = np.zeros((0, 3), np.uint8)
 
 
 def test_label_png_holds_the_labels_for_every_reader() -> None:
-    data = labels_as_png(LABELS, COLOURS)
+    data = labels_as_png(LABELS, COLORS)
     by_pillow = PilImage.open(io.BytesIO(data))
     assert (by_pillow.format, by_pillow.mode, by_pillow.size) == ("PNG", "P", (4, 2))
     assert np.asarray(by_pillow).tolist() == [[0, 1, 1, 2], [3, 3, 1, 0]]
@@ -34,8 +34,8 @@ def test_label_png_holds_the_labels_for_every_reader() -> None:
     assert by_opencv[..., 2::-1].tolist() == np.asarray(by_pillow.convert("RGB")).tolist()
 
 
-def test_a_viewer_shows_the_class_colours_and_nothing_where_there_is_no_label() -> None:
-    seen = np.asarray(PilImage.open(io.BytesIO(labels_as_png(LABELS, COLOURS))).convert("RGBA"))
+def test_a_viewer_shows_the_class_colors_and_nothing_where_there_is_no_label() -> None:
+    seen = np.asarray(PilImage.open(io.BytesIO(labels_as_png(LABELS, COLORS))).convert("RGBA"))
     red, amber, blue = (10, 20, 30, 255), (200, 100, 0, 255), (0, 0, 255, 255)
     assert [tuple(pixel) for pixel in seen[0, 1:].tolist()] == [red, red, amber]
     assert [tuple(pixel) for pixel in seen[1, :3].tolist()] == [blue, blue, red]
@@ -43,7 +43,7 @@ def test_a_viewer_shows_the_class_colours_and_nothing_where_there_is_no_label() 
 
 
 def test_labels_everywhere_need_no_transparency() -> None:
-    assert "transparency" not in PilImage.open(io.BytesIO(labels_as_png(LABELS[:, 1:3], COLOURS))).info
+    assert "transparency" not in PilImage.open(io.BytesIO(labels_as_png(LABELS[:, 1:3], COLORS))).info
 
 
 @given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 255)))
@@ -63,8 +63,8 @@ def test_no_class_at_all() -> None:
 
 
 def test_labels_in_another_memory_order_give_the_same_bytes() -> None:
-    assert labels_as_png(np.asfortranarray(LABELS), COLOURS) == labels_as_png(LABELS, COLOURS)
-    assert labels_as_png(LABELS[::-1][::-1], COLOURS) == labels_as_png(LABELS, COLOURS)
+    assert labels_as_png(np.asfortranarray(LABELS), COLORS) == labels_as_png(LABELS, COLORS)
+    assert labels_as_png(LABELS[::-1][::-1], COLORS) == labels_as_png(LABELS, COLORS)
 
 
 any_labels = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 65535))
@@ -73,10 +73,10 @@ any_labels = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_s
 @settings(deadline=None)
 @given(any_labels)
 def test_more_labels_than_255_survive_in_16_bits(labels: np.ndarray) -> None:
-    png = PilImage.open(io.BytesIO(labels_as_png(labels, NO_COLOURS)))
+    png = PilImage.open(io.BytesIO(labels_as_png(labels, NO_COLORS)))
     np.testing.assert_array_equal(np.asarray(png), labels)
     assert (png.mode == "I;16") == (labels.max() > 255)
-    tiff = labels_as_tiff(labels, NO_COLOURS)
+    tiff = labels_as_tiff(labels, NO_COLORS)
     for read in (tifffile.imread(io.BytesIO(tiff)), np.asarray(PilImage.open(io.BytesIO(tiff)))):
         np.testing.assert_array_equal(read, labels)
     with np.load(io.BytesIO(labels_as_npz(labels, iter(()), 0))) as archive:
@@ -84,10 +84,10 @@ def test_more_labels_than_255_survive_in_16_bits(labels: np.ndarray) -> None:
         assert archive["posteriors"].shape == (*labels.shape, 0)
 
 
-def test_a_tiff_has_the_class_colours_and_says_what_is_nothing() -> None:
-    data = labels_as_tiff(LABELS, COLOURS)
+def test_a_tiff_has_the_class_colors_and_says_what_is_nothing() -> None:
+    data = labels_as_tiff(LABELS, COLORS)
     seen = np.asarray(PilImage.open(io.BytesIO(data)).convert("RGB"))
-    np.testing.assert_array_equal(seen[LABELS > 0], COLOURS[LABELS[LABELS > 0] - 1])
+    np.testing.assert_array_equal(seen[LABELS > 0], COLORS[LABELS[LABELS > 0] - 1])
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         assert file.pages[0].tags[42113].value == "0"
         assert not file.pages[0].is_geotiff
@@ -140,12 +140,12 @@ def test_a_geotiff_keeps_its_place(
         assert raster.crs == source.crs
         np.testing.assert_allclose(tuple(raster.transform), tuple(source.transform), rtol=1e-12)
         assert raster.nodata == 0
-        assert raster.colormap(1)[1][:3] == tuple(result.colours[0])
+        assert raster.colormap(1)[1][:3] == tuple(result.colors[0])
 
 
 def test_a_place_without_a_system_is_kept_too() -> None:
     rasterio = pytest.importorskip("rasterio", reason="rasterio, the independent reader, is not installed")
-    data = labels_as_tiff(LABELS, COLOURS, Georeference((2.0, 0.0, 5.0, 0.0, -2.0, 9.0)))
+    data = labels_as_tiff(LABELS, COLORS, Georeference((2.0, 0.0, 5.0, 0.0, -2.0, 9.0)))
     with rasterio.MemoryFile(data) as memory, memory.open() as raster:
         assert tuple(raster.transform)[:6] == (2.0, 0.0, 5.0, 0.0, -2.0, 9.0)
         assert raster.crs is None

@@ -17,7 +17,7 @@ from segment.output import measurements
 from segment.output.measurements import measure
 
 LABELS = np.array([[1, 1, 2, 0], [1, 2, 2, 4]], dtype=np.uint8)
-GREY = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8))
+GRAY = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8))
 NAMES = {
     **{"label": "label", "pixels": "area", "perimeter": "perimeter"},
     **{"centroid_row": "centroid-0", "centroid_column": "centroid-1"},
@@ -39,7 +39,7 @@ def agree(labels: np.ndarray, image: Image) -> None:
     assert found["label"].tolist() == list(range(1, int(labels.max()) + 1))
     for ours, theirs in NAMES.items():
         np.testing.assert_allclose(found[ours][present], expected[theirs], err_msg=ours)
-    channels = ["grey"] if image.is_grey else ["red", "green", "blue"]
+    channels = ["grey"] if image.is_gray else ["red", "green", "blue"]
     values = image.pixels.reshape(*labels.shape, -1)
     for i, name in enumerate(channels):
         np.testing.assert_allclose(found[f"mean_{name}"][present], expected[f"intensity_mean-{i}"], rtol=1e-9)
@@ -51,7 +51,7 @@ def agree(labels: np.ndarray, image: Image) -> None:
 
 
 def test_a_table_worked_out_by_hand() -> None:
-    found = {name: column.tolist() for name, column in measure(LABELS, GREY, maps={}).items()}
+    found = {name: column.tolist() for name, column in measure(LABELS, GRAY, maps={}).items()}
     assert found["pixels"] == [3, 3, 0, 1]
     assert found["share"] == [3 / 7, 3 / 7, 0, 1 / 7]
     assert found["centroid_row"][:2] == [1 / 3, 2 / 3]
@@ -73,9 +73,9 @@ def test_a_table_worked_out_by_hand() -> None:
     st.sampled_from([np.uint8, np.uint16, np.float32]),
     st.booleans(),
 )
-def test_numbers_are_those_of_scikit_image(labels: np.ndarray, dtype: type, grey: bool) -> None:
+def test_numbers_are_those_of_scikit_image(labels: np.ndarray, dtype: type, gray: bool) -> None:
     rng = np.random.default_rng(labels.sum())
-    pixels = rng.random((*labels.shape, *(() if grey else (3,)))) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
+    pixels = rng.random((*labels.shape, *(() if gray else (3,)))) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
     agree(labels, Image.from_array(pixels.astype(dtype)))
 
 
@@ -97,24 +97,24 @@ def test_a_flat_area_has_no_deviation() -> None:
 
 
 def test_georeferenced_areas_and_places() -> None:
-    image = replace(GREY, georeference=Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0), "EPSG:32632", 0.5))
+    image = replace(GRAY, georeference=Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0), "EPSG:32632", 0.5))
     found = measure(LABELS, image, maps={})
-    assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a metre
+    assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a meter
     assert (found["centroid_x"][3], found["centroid_y"][3]) == (535, 885)
-    degrees = replace(GREY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326"))
+    degrees = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326"))
     assert "square_metres" not in measure(LABELS, degrees, maps={})
 
 
 def test_no_label_at_all_and_labels_that_do_not_occur() -> None:
     nothing = np.zeros((2, 4), np.uint8)
-    assert {len(column) for column in measure(nothing, GREY, maps={}).values()} == {0}
-    found = measure(nothing, GREY, maps={}, n_labels=2)
+    assert {len(column) for column in measure(nothing, GRAY, maps={}).values()} == {0}
+    found = measure(nothing, GRAY, maps={}, n_labels=2)
     assert found["pixels"].tolist() == [0, 0]
     assert found["share"].tolist() == [0, 0]
-    assert measure(LABELS, GREY, maps={}, n_labels=6)["label"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert measure(LABELS, GRAY, maps={}, n_labels=6)["label"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_memory_order_does_not_matter() -> None:
-    expected = measure(LABELS, GREY, maps={})
-    for name, column in measure(np.asfortranarray(LABELS).astype(np.int64), GREY, maps={}).items():
+    expected = measure(LABELS, GRAY, maps={})
+    for name, column in measure(np.asfortranarray(LABELS).astype(np.int64), GRAY, maps={}).items():
         np.testing.assert_array_equal(column, expected[name])

@@ -1,4 +1,4 @@
-"""Classes drawn into the image: overlay, contours, mean colours, cut-outs, and the maps of probabilities."""
+"""Classes drawn into the image: overlay, contours, mean colors, cut-outs, and the maps of probabilities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PIXELS = np.full((400, 500, 3), 100, np.uint8)
 HALVES = np.ones((400, 500), np.uint8)
 HALVES[:, 250:] = 2
 HALVES[:20] = 0
-COLOURS = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
+COLORS = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
 
 
 def saved(result: Segmentation, name: str) -> bytes:
@@ -34,17 +34,17 @@ def saved(result: Segmentation, name: str) -> bytes:
 
 
 def test_an_overlay_is_half_the_image_and_half_the_class() -> None:
-    picture = overlaid(Image.from_array(PIXELS), HALVES, COLOURS)
+    picture = overlaid(Image.from_array(PIXELS), HALVES, COLORS)
     assert picture.shape == (400, 500, 3)
     np.testing.assert_allclose(picture[200, 100], (178, 50, 50), atol=1)
     np.testing.assert_allclose(picture[200, 400], (50, 50, 178), atol=1)
-    assert picture[200, 249].tolist() == [255, 0, 0]  # the border, in full colour on either side
+    assert picture[200, 249].tolist() == [255, 0, 0]  # the border, in full color on either side
     assert picture[200, 250].tolist() == [0, 0, 255]
     assert picture[5, 100].tolist() == [100, 100, 100]  # no label
 
 
 def test_contours_lie_along_the_inside_of_each_class() -> None:
-    picture = contoured(Image.from_array(PIXELS), HALVES, COLOURS)
+    picture = contoured(Image.from_array(PIXELS), HALVES, COLORS)
     assert picture[200, 249].tolist() == [255, 0, 0]
     assert picture[200, 250].tolist() == [0, 0, 255]
     assert picture[20, 100].tolist() == [255, 0, 0]
@@ -54,7 +54,7 @@ def test_contours_lie_along_the_inside_of_each_class() -> None:
 def test_contours_are_as_thick_as_the_image_is_large() -> None:
     labels = np.ones((1500, 2000), np.uint8)
     labels[:, 1000:] = 2
-    picture = contoured(Image.from_array(np.zeros((1500, 2000, 3), np.uint8)), labels, COLOURS)
+    picture = contoured(Image.from_array(np.zeros((1500, 2000, 3), np.uint8)), labels, COLORS)
     assert (picture[700] == (255, 0, 0)).all(axis=1).sum() == 4
 
 
@@ -62,7 +62,7 @@ def test_contours_are_as_thick_as_the_image_is_large() -> None:
 def test_small_images_are_enlarged_by_whole_factors(size: tuple[int, int], factor: int) -> None:
     labels = np.ones(size, np.uint8)
     for draw in (overlaid, contoured):
-        picture = draw(Image.from_array(np.zeros((*size, 3), np.uint8)), labels, COLOURS)
+        picture = draw(Image.from_array(np.zeros((*size, 3), np.uint8)), labels, COLORS)
         assert picture.shape == (size[0] * factor, size[1] * factor, 3)
 
 
@@ -72,7 +72,7 @@ def test_any_depth_can_be_drawn_into(dtype: type, quadrants: np.ndarray) -> None
     if dtype == np.float32:
         deep = deep / np.float32(255)
     labels = np.ones((12, 20), np.uint8)
-    one, two = (overlaid(Image.from_array(pixels), labels, COLOURS) for pixels in (quadrants, deep))
+    one, two = (overlaid(Image.from_array(pixels), labels, COLORS) for pixels in (quadrants, deep))
     np.testing.assert_array_equal(one, two)
 
 
@@ -95,7 +95,7 @@ def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) ->
             np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, result.label_image == label)
 
 
-def test_mean_colours_are_those_of_the_image(quadrants: np.ndarray) -> None:
+def test_mean_colors_are_those_of_the_image(quadrants: np.ndarray) -> None:
     image = Image.from_array(quadrants, valid=np.arange(240).reshape(12, 20) > 3)
     result = segment_image(image, k=4)
     shown = np.asarray(PilImage.open(io.BytesIO(saved(result, "mean"))).convert("RGBA"))
@@ -104,16 +104,16 @@ def test_mean_colours_are_those_of_the_image(quadrants: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("palette", ["category", "mean", "viridis", "cividis", "grey"])
-def test_the_palette_colours_every_product(palette: str, quadrants: np.ndarray) -> None:
+def test_the_palette_colors_every_product(palette: str, quadrants: np.ndarray) -> None:
     result = segment_image(quadrants, k=4, palette=palette)
     seen = np.asarray(PilImage.open(io.BytesIO(saved(result, "labels"))).convert("RGB"))
-    np.testing.assert_array_equal(seen, result.colours[result.label_image - 1])
-    panel = {tuple(colour) for colour in result.panel().reshape(-1, 3).tolist()}
-    assert {tuple(colour) for colour in result.colours.tolist()} <= panel
+    np.testing.assert_array_equal(seen, result.colors[result.label_image - 1])
+    panel = {tuple(color) for color in result.panel().reshape(-1, 3).tolist()}
+    assert {tuple(color) for color in result.colors.tolist()} <= panel
     if palette == "mean":
         np.testing.assert_array_equal(seen, quadrants)
     if palette == "category":
-        np.testing.assert_array_equal(result.colours, pick_class_colors(4))
+        np.testing.assert_array_equal(result.colors, pick_class_colors(4))
 
 
 @pytest.mark.parametrize("max_size", [0, 60])
@@ -161,9 +161,9 @@ def test_every_product_of_an_image_without_labels_can_be_made(tmp_path: Path) ->
     assert len(result.save(tmp_path)) == 8
 
 
-def test_every_picture_of_a_grey_image_can_be_made(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_every_picture_of_a_gray_image_can_be_made(tmp_path: Path, rng: np.random.Generator) -> None:
     pictures = "panel,overlay,contours,labels,mean,posterior,uncertainty,anomaly,cutouts"
-    grey = rng.integers(0, 1000, (30, 40)).astype(np.uint16)
-    for path in segment_image(grey, k=2, save=pictures, palette="mean").save(tmp_path):
+    gray = rng.integers(0, 1000, (30, 40)).astype(np.uint16)
+    for path in segment_image(gray, k=2, save=pictures, palette="mean").save(tmp_path):
         with PilImage.open(path) as picture:
             picture.load()

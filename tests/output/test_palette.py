@@ -1,4 +1,4 @@
-"""The colours of classes: as different as they can be, for colour-blind readers too."""
+"""The colors of classes: as different as they can be, for color-blind readers too."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ VISION = {
 }
 
 
-def seen(colours: np.ndarray, vision: str) -> np.ndarray:
-    """CIELAB of 8-bit sRGB colours (n, 3) as a reader sees them."""
-    encoded = colours / 255
+def seen(colors: np.ndarray, vision: str) -> np.ndarray:
+    """CIELAB of 8-bit sRGB colors (n, 3) as a reader sees them."""
+    encoded = colors / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     light = np.clip(linear @ np.array(VISION[vision]).T, 0, 1)
     again = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
@@ -28,14 +28,14 @@ def seen(colours: np.ndarray, vision: str) -> np.ndarray:
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize(("n", "least"), [(4, 19), (8, 15), (12, 12), (20, 11)])
-def test_colours_differ_for_every_reader(n: int, least: float, vision: str) -> None:
+def test_colors_differ_for_every_reader(n: int, least: float, vision: str) -> None:
     lab = seen(pick_class_colors(n), vision)
     differences = deltaE_ciede2000(lab[:, None], lab[None]) + 1000 * np.eye(n)
     assert differences.min() >= least
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_no_colour_is_taken_for_the_paper(vision: str) -> None:
+def test_no_color_is_taken_for_the_paper(vision: str) -> None:
     lab, white = seen(pick_class_colors(20), vision), seen(np.full((1, 3), 255), vision)
     assert deltaE_ciede2000(lab, white).min() >= 9
 

@@ -1,4 +1,4 @@
-"""Pictures: class colours, the image as 8-bit RGB, and the panel."""
+"""Pictures: class colors, the image as 8-bit RGB, and the panel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segment.core.image import Image
 from segment.output.palette import pick_class_colors
 from segment.output.pictures.layout import legend
 from segment.output.pictures.panels import side_by_side as panel_with
-from segment.output.pictures.scaling import colour_labels, display
+from segment.output.pictures.scaling import color_labels, display
 
 
 def side_by_side(image: Image, labels: np.ndarray, shares: list[float], **named: str) -> np.ndarray:
@@ -25,40 +25,40 @@ GAP = 24  # white between the pictures
 TOP = 72  # where the pictures begin, below their titles
 
 
-def box_of(panel: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """First row, last row, first column, last column of a colour within a panel."""
-    rows, columns = np.nonzero((panel == colour).all(axis=2))
+def box_of(panel: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """First row, last row, first column, last column of a color within a panel."""
+    rows, columns = np.nonzero((panel == color).all(axis=2))
     return int(rows.min()), int(rows.max()), int(columns.min()), int(columns.max())
 
 
-def panel_of(height: int, width: int, colour: tuple[int, int, int] = (200, 0, 100), k: int = 1) -> np.ndarray:
-    """The panel of an image of one colour and one label."""
-    image = Image.from_array(np.tile(np.array(colour, np.uint8), (height, width, 1)))
+def panel_of(height: int, width: int, color: tuple[int, int, int] = (200, 0, 100), k: int = 1) -> np.ndarray:
+    """The panel of an image of one color and one label."""
+    image = Image.from_array(np.tile(np.array(color, np.uint8), (height, width, 1)))
     return side_by_side(image, np.ones((height, width), np.uint8), [1.0] + [0.0] * (k - 1))
 
 
 @given(st.integers(0, 255))
-def test_class_colours_are_distinct_and_the_same_for_any_number_of_classes(k: int) -> None:
-    colours = pick_class_colors(k)
-    assert (colours.shape, colours.dtype) == ((k, 3), np.uint8)
-    assert len(np.unique(colours, axis=0)) == k
-    np.testing.assert_array_equal(colours, pick_class_colors(255)[:k])
+def test_class_colors_are_distinct_and_the_same_for_any_number_of_classes(k: int) -> None:
+    colors = pick_class_colors(k)
+    assert (colors.shape, colors.dtype) == ((k, 3), np.uint8)
+    assert len(np.unique(colors, axis=0)) == k
+    np.testing.assert_array_equal(colors, pick_class_colors(255)[:k])
 
 
-def test_no_class_has_the_colour_of_nothing() -> None:
+def test_no_class_has_the_color_of_nothing() -> None:
     assert not (pick_class_colors(255) == 255).all(axis=1).any()
 
 
-def test_the_first_colours_look_different() -> None:
+def test_the_first_colors_look_different() -> None:
     lab = rgb2lab(pick_class_colors(20)[None] / 255)[0]
     distances = np.linalg.norm(lab[:, None] - lab, axis=2) + 1000 * np.eye(20)
     assert distances.min() > 12
     assert distances[:8, :8].min() > 24
 
 
-def test_labels_in_their_colours() -> None:
+def test_labels_in_their_colors() -> None:
     red, green = (255, 0, 0), (0, 255, 0)
-    picture = colour_labels(np.array([[0, 1], [2, 1]]), np.array([red, green], np.uint8), nothing=(7, 8, 9))
+    picture = color_labels(np.array([[0, 1], [2, 1]]), np.array([red, green], np.uint8), nothing=(7, 8, 9))
     assert picture.tolist() == [[[7, 8, 9], [*red]], [[*green], [*red]]]
     assert picture.dtype == np.uint8
 
@@ -83,9 +83,9 @@ def test_8_bit_pixels_are_displayed_as_they_are(rng: np.random.Generator) -> Non
     ids=["uint8", "16-bit", "10-bit", "own white", "beyond white", "float", "negative", "constant"],
 )
 def test_display_goes_from_black_to_white(pixels: np.ndarray, white: float | None, shown: list[int]) -> None:
-    grey = display(Image.from_array(pixels, white=white))
-    assert grey.dtype == np.uint8
-    assert grey.tolist() == [[[value] * 3 for value in shown]]
+    gray = display(Image.from_array(pixels, white=white))
+    assert gray.dtype == np.uint8
+    assert gray.tolist() == [[[value] * 3 for value in shown]]
 
 
 def test_what_is_not_valid_is_displayed_as_a_checkerboard() -> None:
@@ -143,10 +143,10 @@ def test_every_class_is_in_the_legend(height: int, width: int, k: int) -> None:
     assert panel.shape[1] <= 2000
     bottom = box_of(panel, (200, 0, 100))[1]
     legend = panel[bottom + 1 :].reshape(-1, 3).astype(np.int64) @ (65536, 256, 1)
-    colours = pick_class_colors(k).astype(np.int64) @ (65536, 256, 1)
+    colors = pick_class_colors(k).astype(np.int64) @ (65536, 256, 1)
     values, counts = np.unique(legend, return_counts=True)
     found = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    assert all(found.get(colour, 0) >= 20 * 20 for colour in colours.tolist())
+    assert all(found.get(color, 0) >= 20 * 20 for color in colors.tolist())
 
 
 def test_the_halves_show_the_original_and_the_segments() -> None:
@@ -158,14 +158,14 @@ def test_the_halves_show_the_original_and_the_segments() -> None:
     panel = side_by_side(Image.from_array(pixels), labels, [0.4, 0.6])
     np.testing.assert_array_equal(panel[TOP : TOP + 400, GAP : GAP + 500], pixels)
     right = panel[TOP : TOP + 400, 2 * GAP + 500 : 2 * GAP + 1000]
-    np.testing.assert_array_equal(right, colour_labels(labels, pick_class_colors(2)))
+    np.testing.assert_array_equal(right, color_labels(labels, pick_class_colors(2)))
     frame = np.ones(panel.shape[:2], bool)
     frame[TOP : TOP + 400, GAP : GAP + 500] = False
     frame[TOP : TOP + 400, 2 * GAP + 500 : 2 * GAP + 1000] = False
     assert (panel[: TOP + 400][frame[: TOP + 400]].min(axis=1) >= 32).all()
 
 
-def test_unlabelled_pixels_are_a_checkerboard_in_both_halves() -> None:
+def test_unlabeled_pixels_are_a_checkerboard_in_both_halves() -> None:
     labels = np.ones((400, 400), np.uint8)
     labels[:, 200:] = 0
     image = Image.from_array(np.full((400, 400, 3), 90, np.uint8), valid=labels > 0)

@@ -72,10 +72,10 @@ def test_a_page_needs_nothing_from_elsewhere(page: str) -> None:
 
 def test_a_page_says_what_was_found(page: str, result: segment.Segmentation) -> None:
     words = html.unescape(page)
-    for row, colour in zip(result.classes, result.colours, strict=True):
+    for row, color in zip(result.classes, result.colors, strict=True):
         assert f"{row.pixels:,}" in words
         assert f"{100 * row.share:.2f} %" in words
-        assert "#" + bytes(colour.tolist()).hex() in words
+        assert "#" + bytes(color.tolist()).hex() in words
     assert result.selection.sentence in words
     for stage in ("reading", "fitting the mixture", "cleaning up"):
         assert stage in words

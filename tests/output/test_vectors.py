@@ -31,7 +31,7 @@ from segment.postprocessor.connected_regions import number_regions
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAMES = ("sky", "sea & <land>", "=cmd|'/c calc'!A1", 'a "b" \x1b')
-COLOURS = pick_class_colors(4)
+COLORS = pick_class_colors(4)
 MAP = Georeference((0.3, 0.0, 500_000.1, 0.0, -0.3, 4_600_000.7), "EPSG:32632", 1.0)
 TURNED = Georeference((3.0, 4.0, 100.0, -4.0, 3.0, 200.0), "EPSG:2056", 1.0)
 HOLES = np.array(
@@ -62,7 +62,7 @@ def cases(test: Any) -> Any:
 
 
 def text_of(labels: np.ndarray, place: Georeference = NOWHERE) -> str:
-    return "".join(geojson(trace_classes(labels), NAMES, COLOURS, place))
+    return "".join(geojson(trace_classes(labels), NAMES, COLORS, place))
 
 
 def features(labels: np.ndarray, place: Georeference = NOWHERE) -> dict[int, Any]:
@@ -70,7 +70,7 @@ def features(labels: np.ndarray, place: Georeference = NOWHERE) -> dict[int, Any
 
 
 def painted(polygons: dict[int, Any], size: tuple[int, ...], place: Georeference = NOWHERE) -> np.ndarray:
-    """The label image that the polygons make: the label at the centre of every pixel. No two may overlap."""
+    """The label image that the polygons make: the label at the center of every pixel. No two may overlap."""
     row, column = np.indices(size) + 0.5
     a, b, c, d, e, f = place.transform
     found = np.zeros(size, np.uint8)
@@ -102,7 +102,7 @@ def test_rings_wind_as_the_standard_asks_in_any_system(labels: np.ndarray) -> No
 
 
 @cases
-def test_neighbours_share_every_vertex_of_their_border(labels: np.ndarray) -> None:
+def test_neighbors_share_every_vertex_of_their_border(labels: np.ndarray) -> None:
     for place in (NOWHERE, MAP):
         sides: Counter[tuple[Any, Any]] = Counter()
         for polygon in features(labels, place).values():
@@ -182,7 +182,7 @@ def painted_svg(root: ElementTree.Element, size: tuple[int, ...]) -> np.ndarray:
 
 @cases
 def test_svg_paths_paint_the_labels(labels: np.ndarray) -> None:
-    root = ElementTree.fromstring("".join(svg(trace_classes(labels), NAMES, COLOURS, title="a \x07 <b>")))
+    root = ElementTree.fromstring("".join(svg(trace_classes(labels), NAMES, COLORS, title="a \x07 <b>")))
     assert root.attrib["viewBox"] == f"0 0 {labels.shape[1]} {labels.shape[0]}"
     assert root.attrib["fill-rule"] == "evenodd"
     assert root.find("{*}title").text == r"a \x07 <b>"
@@ -190,7 +190,7 @@ def test_svg_paths_paint_the_labels(labels: np.ndarray) -> None:
     for path in root.findall("{*}path"):
         label = int(path.attrib["id"].removeprefix("class-"))
         assert path.find("{*}title").text == NAMES[label - 1].replace("\x1b", r"\x1b")
-        assert path.attrib["fill"] == "#" + bytes(COLOURS[label - 1]).hex()
+        assert path.attrib["fill"] == "#" + bytes(COLORS[label - 1]).hex()
         for sides in re.findall("M[^z]*z", path.attrib["d"]):
             assert re.fullmatch(r"M\d+ \d+(h-?\d+v-?\d+)*h-?\d+z", sides)  # every vertex is a corner
 

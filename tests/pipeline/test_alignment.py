@@ -20,19 +20,19 @@ from segment.core.errors import ModelError
 from segment.pipeline.alignment import align_classes, measure_drift
 from segment.pipeline.label_matching import assignment, distances
 
-COLOURS = np.array([[20, 30, 40], [200, 60, 50], [70, 160, 80], [220, 220, 230]])
+COLORS = np.array([[20, 30, 40], [200, 60, 50], [70, 160, 80], [220, 220, 230]])
 
 
-def picture(colours: np.ndarray, noise: float = 4.0) -> np.ndarray:
-    """Stripes of the colours, each 12 pixels high, with some noise."""
+def picture(colors: np.ndarray, noise: float = 4.0) -> np.ndarray:
+    """Stripes of the colors, each 12 pixels high, with some noise."""
     rng = np.random.default_rng(3)
-    stripes = np.repeat(colours, 12, axis=0)[:, None] + rng.normal(0, noise, (12 * len(colours), 40, 3))
+    stripes = np.repeat(colors, 12, axis=0)[:, None] + rng.normal(0, noise, (12 * len(colors), 40, 3))
     return stripes.clip(0, 255).round().astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
 def reference() -> segment.ClassModel:
-    return segment.fit_classes([picture(COLOURS)], k=4).renamed("night", "brick", "grass", "snow")
+    return segment.fit_classes([picture(COLORS)], k=4).renamed("night", "brick", "grass", "snow")
 
 
 def stripes(label_image: np.ndarray) -> list[int]:
@@ -45,7 +45,7 @@ def stripes(label_image: np.ndarray) -> list[int]:
 def test_classes_take_the_numbers_and_names_of_the_reference(reference: segment.ClassModel) -> None:
     turned = dataclasses.replace(reference, mixture=reference.mixture.reordered([3, 1, 0, 2]))  # not by lightness
     reference = turned.renamed("snow", "brick", "night", "grass")
-    own = segment.segment_image(picture(COLOURS[[2, 0, 3, 1]] + 6), k=4)
+    own = segment.segment_image(picture(COLORS[[2, 0, 3, 1]] + 6), k=4)
     found = align_classes(own, reference)
     by_name = {name: label for label, name in enumerate(reference.names, start=1)}
     assert stripes(found.label_image) == [by_name[name] for name in ("grass", "night", "snow", "brick")]
@@ -57,7 +57,7 @@ def test_classes_take_the_numbers_and_names_of_the_reference(reference: segment.
 
 
 def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segment.ClassModel) -> None:
-    other = COLOURS.copy()
+    other = COLORS.copy()
     other[1] = (60, 40, 220)
     found = align_classes(segment.segment_image(picture(other), k=4), reference)
     brick = reference.names.index("brick") + 1
@@ -65,7 +65,7 @@ def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segme
     assert labels[1] == 5
     assert set(labels) == {1, 2, 3, 4, 5} - {brick}
     assert found.classes[brick - 1].pixels == 0
-    assert found.n_classes == len(found.colours) == len(found.classes) == 5
+    assert found.n_classes == len(found.colors) == len(found.classes) == 5
     assert found.posteriors().shape[2] == 5
     again = segment.apply_classes(segment.ClassModel.from_json(found.class_model.to_json()), picture(other))
     np.testing.assert_array_equal(again.label_image, found.label_image)
@@ -74,13 +74,13 @@ def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segme
 
 def test_an_image_of_other_features_is_refused(reference: segment.ClassModel) -> None:
     with pytest.raises(ModelError, match="the model's features are"):
-        align_classes(segment.segment_image(picture(COLOURS)[..., 0], k=2), reference)
+        align_classes(segment.segment_image(picture(COLORS)[..., 0], k=2), reference)
 
 
 def test_drift_is_the_loss_of_likelihood(reference: segment.ClassModel) -> None:
-    same = segment.apply_classes(reference, picture(COLOURS))
+    same = segment.apply_classes(reference, picture(COLORS))
     assert abs(measure_drift(reference, same)) < 1e-9
-    shifted = picture(COLOURS + 8)
+    shifted = picture(COLORS + 8)
     applied, own = segment.apply_classes(reference, shifted), segment.segment_image(shifted, k=4)
     drift = reference.training.log_likelihood - float(applied.log_likelihood().mean(dtype=float))
     assert drift > 0.5
@@ -125,8 +125,8 @@ def test_distances_are_those_of_an_integral() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("in").mkdir()
-    for name, colours in {"a": COLOURS, "b": COLOURS[[1, 1, 2, 0]] + 5, "c": COLOURS[[3, 0, 2, 1]] - 4}.items():
-        PilImage.fromarray(picture(colours)).save(f"in/{name}.png")
+    for name, colors in {"a": COLORS, "b": COLORS[[1, 1, 2, 0]] + 5, "c": COLORS[[3, 0, 2, 1]] - 4}.items():
+        PilImage.fromarray(picture(colors)).save(f"in/{name}.png")
     Path("in/bad.png").write_bytes(b"not an image")
     return tmp_path
 

@@ -13,7 +13,7 @@ from segment.pipeline.class_table import ClassRow, tabulate_classes
 LABELS = np.array([[1, 1, 2, 0], [1, 2, 2, 4]], dtype=np.uint8)
 
 
-def test_rows_of_a_grey_image() -> None:
+def test_rows_of_a_gray_image() -> None:
     image = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8), valid=LABELS > 0)
     assert tabulate_classes(LABELS, image, 4) == (
         ClassRow(1, 3, 3 / 7, (20.0,)),

@@ -97,7 +97,7 @@ def test_classes_are_matched_one_to_one_by_what_they_share() -> None:
 # Three segmentations
 
 
-def test_three_methods_divide_four_colours_alike(quadrants: np.ndarray) -> None:
+def test_three_methods_divide_four_colors_alike(quadrants: np.ndarray) -> None:
     found = compare_image(quadrants, k=4)
     assert [method.name for method in found.methods] == ["k-means", "hierarchical (Ward)", "Gaussian mixture"]
     for method in found.methods:
@@ -129,13 +129,13 @@ def test_the_numbers_are_those_of_the_pixels(quadrants: np.ndarray, rng: np.rand
     assert found.methods[0].log_likelihood == pytest.approx(np.log(np.sum(joint, axis=0)).mean())
 
 
-def test_classes_are_matched_by_pixels_not_by_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most pixels have two colours, and a hundred others have few: counted as colours, they would outvote the two."""
+def test_classes_are_matched_by_pixels_not_by_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most pixels have two colors, and a hundred others have few: counted as colors, they would outvote the two."""
     rng = np.random.default_rng(3)
-    ramp = np.repeat(np.arange(100, 200, dtype=np.uint8), 2)  # a hundred colours, two pixels each
+    ramp = np.repeat(np.arange(100, 200, dtype=np.uint8), 2)  # a hundred colors, two pixels each
     few = rng.permutation(np.r_[np.full(4000, 20, np.uint8), np.full(4000, 240, np.uint8), ramp])
     picture = few.reshape(-1, 41)
-    monkeypatch.setattr("segment.pipeline.comparison._k_means_centres", lambda *_: np.array([[150.0], [20.0], [400.0]]))
+    monkeypatch.setattr("segment.pipeline.comparison._k_means_centers", lambda *_: np.array([[150.0], [20.0], [400.0]]))
     found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
     k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
     table = contingency(mixture, k_means, 4)[1:, 1:]
@@ -182,12 +182,12 @@ def test_what_nothing_is_known_of_is_a_dash(here: Path, capsys: pytest.CaptureFi
     assert [row.split()[-3:] for row in rows] == [["-", "-", "-"]] * 3
 
 
-def test_deep_grey_and_few_colours() -> None:
+def test_deep_gray_and_few_colors() -> None:
     ramp = np.linspace(0, 65535, 4_000).astype(np.uint16).reshape(40, 100)
     found = compare_image(ramp, k=255, n_init=1, max_iter=1, smooth_radius=0, min_region=0)
     assert len(np.unique(found.methods[1].label_image)) == 255
-    grey = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)
-    assert compare_image(grey, k=4).result.n_classes == 3
+    gray = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)
+    assert compare_image(gray, k=4).result.n_classes == 3
 
 
 def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None:
@@ -199,7 +199,7 @@ def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None
 # The panel
 
 
-def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray) -> None:
+def test_the_panel_has_four_pictures_with_matched_colors(quadrants: np.ndarray) -> None:
     large = np.kron(quadrants, np.ones((32, 32, 1), np.uint8))
     panel = compare_image(large, k=4).panel()
     high, wide, top, gap = 384, 640, 72, 24
@@ -209,7 +209,7 @@ def test_the_panel_has_four_pictures_with_matched_colours(quadrants: np.ndarray)
     for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):
         np.testing.assert_array_equal(panel[row : row + high, column : column + wide], expected)
     legend = panel[second_row + high :].reshape(-1, 3).tolist()
-    assert all(legend.count(colour.tolist()) >= 20 * 20 for colour in pick_class_colors(4))
+    assert all(legend.count(color.tolist()) >= 20 * 20 for color in pick_class_colors(4))
 
 
 def test_each_picture_stands_under_its_title(quadrants: np.ndarray) -> None:

@@ -120,5 +120,5 @@ def test_a_map_is_saved_in_world_coordinates(tmp_path: Path, quadrants: np.ndarr
     assert areas == [float(row["square_metres"]) for row in table]
     assert sorted(areas) == [4 * 40, 4 * 56, 4 * 60, 4 * 84]
     for row, feature in zip(table, features, strict=True):
-        centre = shape(feature["geometry"]).centroid
-        assert (float(row["centroid_x"]), float(row["centroid_y"])) == pytest.approx((centre.x, centre.y))
+        center = shape(feature["geometry"]).centroid
+        assert (float(row["centroid_x"]), float(row["centroid_y"])) == pytest.approx((center.x, center.y))

@@ -19,7 +19,7 @@ from segment.core.errors import ImageError, SettingsError
 EXPECTED = Path(__file__).parents[1] / "expected"
 
 
-def test_quadrants_are_labelled_from_dark_to_light(quadrants: np.ndarray) -> None:
+def test_quadrants_are_labeled_from_dark_to_light(quadrants: np.ndarray) -> None:
     result = segment.segment_image(quadrants, k=4)
     expected = np.repeat(np.repeat([[1, 3], [2, 4]], [5, 7], axis=0), [8, 12], axis=1)
     np.testing.assert_array_equal(result.label_image, expected)
@@ -80,23 +80,23 @@ def test_the_depth_of_the_pixels_does_not_change_the_areas(depth: int, landscape
     assert (segment.segment_image(pixels / 255.0, k=4).label_image == expected).mean() > 0.98
 
 
-def test_grey_stays_one_feature(landscape: Path) -> None:
+def test_gray_stays_one_feature(landscape: Path) -> None:
     with PilImage.open(landscape) as image:
-        grey = np.asarray(image.convert("L").resize((300, 200)))
-    result = segment.segment_image(grey, k=3)
+        gray = np.asarray(image.convert("L").resize((300, 200)))
+    result = segment.segment_image(gray, k=3)
     assert result.model.n_features == 1
-    thresholds = [grey[result.label_image == label].mean() for label in (1, 2, 3)]
+    thresholds = [gray[result.label_image == label].mean() for label in (1, 2, 3)]
     assert thresholds == sorted(thresholds)
 
 
-def test_fewer_colours_than_classes_is_said(quadrants: np.ndarray) -> None:
+def test_fewer_colors_than_classes_is_said(quadrants: np.ndarray) -> None:
     result = segment.segment_image(quadrants, k=6)
     assert result.n_classes == 4
-    assert "fewer distinct colours than the 6 classes" in result.warnings[0]
+    assert "fewer distinct colors than the 6 classes" in result.warnings[0]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 1), (40, 40)])
-def test_one_colour_is_one_class(shape: tuple[int, int]) -> None:
+def test_one_color_is_one_class(shape: tuple[int, int]) -> None:
     result = segment.segment_image(np.full((*shape, 3), 90, dtype=np.uint8), k=4)
     assert (result.label_image == 1).all()
     assert result.n_classes == 1
@@ -204,7 +204,7 @@ def test_threads_do_not_change_the_result(landscape: Path) -> None:
 
 
 def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
-    from segment.features.color_index import ColourIndex
+    from segment.features.color_index import ColorIndex
     from segment.features.color_space import FeatureSpace
     from segment.features.pixel_features import collect_cells
     from segment.postprocessor.postprocessor import absorb_small_regions
@@ -212,9 +212,9 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     from segment.segmenter.class_mixture import label_cells
 
     image = to_grayscale(segment.Image.from_array(quadrants))
-    index = ColourIndex(image)
+    index = ColorIndex(image)
     space = FeatureSpace("intensity", index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.parts(), exact=True)
     model = segment.fit_mixture(cells, 2).model
-    labels = index.spread(lambda colours: label_cells(model, space.cells(colours)))
+    labels = index.spread(lambda colors: label_cells(model, space.cells(colors)))
     assert set(np.unique(absorb_small_regions(labels, min_area=2))) == {1, 2}

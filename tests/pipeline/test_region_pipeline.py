@@ -15,7 +15,7 @@ from segment.core.errors import SettingsError
 
 @pytest.fixture(scope="module")
 def picture():
-    """Four noisy quarters, two of them of one colour: (60, 80, 3)."""
+    """Four noisy quarters, two of them of one color: (60, 80, 3)."""
     rng = np.random.default_rng(0)
     image = np.empty((60, 80, 3))
     image[:30, :40] = image[30:, 40:] = (40, 60, 170)
@@ -63,7 +63,7 @@ def test_more_regions_than_the_image_has_are_a_warning(program):
     assert out.splitlines()[-1].endswith(" regions")
 
 
-def test_one_colour_is_one_region_however_many_are_asked_for():
+def test_one_color_is_one_region_however_many_are_asked_for():
     result = segment.segment_regions(np.full((346, 462), 99, np.uint8), regions=10)
     assert result.n_regions == 1
     assert result.warnings == ("the image has fewer regions than the 10 asked for: it gets 1",)
@@ -170,8 +170,8 @@ def test_classes_of_whole_regions_respect_the_mask_and_few_regions(picture):
     assert nothing.label_image.max() == 0
 
 
-def test_classes_of_whole_regions_in_grey_and_16_bits(picture):
-    grey = picture.mean(axis=2).astype(np.uint8)
-    first = segment.segment_image(grey, k=2, coherence="region").label_image
-    deep = segment.segment_image(grey.astype(np.uint16) * 257, k=2, coherence="region").label_image
+def test_classes_of_whole_regions_in_gray_and_16_bits(picture):
+    gray = picture.mean(axis=2).astype(np.uint8)
+    first = segment.segment_image(gray, k=2, coherence="region").label_image
+    deep = segment.segment_image(gray.astype(np.uint16) * 257, k=2, coherence="region").label_image
     assert np.mean(first == deep) > 0.99

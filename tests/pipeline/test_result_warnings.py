@@ -36,12 +36,12 @@ def test_what_the_clean_up_takes() -> None:
     assert said(image, **settings, smooth_radius=0, min_region=0, max_hole=0) == ()
 
 
-def test_what_neighbours_outvote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_neighbors_outvote(monkeypatch: pytest.MonkeyPatch) -> None:
     from segment.segmenter.field.field_labels import CoherentLabels
 
     monkeypatch.setattr(CoherentLabels, "of", lambda _, image: np.ones(image.valid.shape, dtype=np.uint8))
     (words,) = said(mottled(), k=2)
-    assert words.startswith("no pixel is of class 2: each is likelier of another, its neighbours considered; ask for")
+    assert words.startswith("no pixel is of class 2: each is likelier of another, its neighbors considered; ask for")
     assert words.endswith("lower --smoothness, or give --spatial none")
 
 
@@ -67,13 +67,13 @@ def test_too_few_regions_are_called_regions() -> None:
     assert "fewer regions than the 9 classes asked for" in said(plain, k=9, coherence="region")[0]
 
 
-def test_few_colours_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the stripes of a flag the copy has colours that the flag has not."""
-    monkeypatch.setattr("segment.preprocessor.preprocessor.make_working_copy.__defaults__", (2**10,))
+def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the stripes of a flag the copy has colors that the flag has not."""
+    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**10)
     flag = np.empty((70, 90, 3), np.uint8)
     flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
     words = said(flag, k=4)[-1]
-    assert "the image has only 3 distinct colours; ask for no more classes" in words
+    assert "the image has only 3 distinct colors; ask for no more classes" in words
 
 
 def test_what_rejection_leaves_empty_of_whole_regions() -> None:

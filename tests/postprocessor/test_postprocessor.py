@@ -54,7 +54,7 @@ def regions(labels: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def borders(numbered: np.ndarray) -> dict[int, dict[int, int]]:
-    """Pixel by pixel: region -> neighbour -> how many pixel sides they share. Background is neighbour 0."""
+    """Pixel by pixel: region -> neighbor -> how many pixel sides they share. Background is neighbor 0."""
     table: dict[int, dict[int, int]] = {}
     height, width = numbered.shape
     for r, c in itertools.product(range(height), range(width)):
@@ -67,7 +67,7 @@ def borders(numbered: np.ndarray) -> dict[int, dict[int, int]]:
 
 
 def slow_absorb(labels: np.ndarray, min_area: int) -> np.ndarray:
-    """The rule in the docstring, region by region, with the image labelled anew in every round."""
+    """The rule in the docstring, region by region, with the image labeled anew in every round."""
     labels = labels.copy()
     while True:
         numbered, count = regions(labels)
@@ -75,8 +75,8 @@ def slow_absorb(labels: np.ndarray, min_area: int) -> np.ndarray:
         label = {i: int(labels[numbered == i][0]) for i in area}
         size = {i: (area[i], -label[i]) for i in area}
         wishes = {}
-        for i, neighbours in borders(numbered).items():
-            row = {j: n for j, n in neighbours.items() if j}
+        for i, neighbors in borders(numbered).items():
+            row = {j: n for j, n in neighbors.items() if j}
             if i and area[i] < min_area and row:
                 best = max((n, size[j]) for j, n in row.items())
                 wishes[i] = [j for j, n in row.items() if (n, size[j]) == best]
@@ -120,7 +120,7 @@ def disc(radius: float) -> np.ndarray:
 
 
 def slow_open_and_close(labels: np.ndarray, radius: float) -> np.ndarray:
-    """Opening and closing with SciPy's grey filters, then the nearest labels step by step."""
+    """Opening and closing with SciPy's gray filters, then the nearest labels step by step."""
     background, element = labels == 0, disc(radius)
 
     def dilate(mask: np.ndarray) -> np.ndarray:
@@ -396,7 +396,7 @@ class TestLaws:
 
     @given(label_images(), st.integers(2, 200))
     @settings(deadline=None)
-    def test_no_small_region_with_a_labelled_neighbour_is_left(self, labels, min_area):
+    def test_no_small_region_with_a_labeled_neighbor_is_left(self, labels, min_area):
         numbered, _ = regions(absorb_small_regions(labels, min_area=min_area))
         area = np.bincount(numbered.ravel())
         for i, row in borders(numbered).items():
@@ -510,7 +510,7 @@ class TestPostprocess:
             expected = "22223331111".replace("3", winner)
             check(postprocess(tied, **sizes, precedence=precedence).label_image, expected)
 
-    def test_nothing_labelled_changes_nothing(self):
+    def test_nothing_labeled_changes_nothing(self):
         assert postprocess(np.zeros((5, 6), np.uint8), radius=0.1, min_region=0.1, max_hole=0.1).changed == 0
 
 

@@ -58,16 +58,16 @@ def test_dtype_and_scale_stay_and_the_input_is_unchanged(dtype: type, shape: tup
 
 
 @each_dtype
-@pytest.mark.parametrize("colour", [(0, 0, 0), (1, 1, 1), (0.3, 0.6, 0.9)])
-def test_a_constant_image_stays_constant(dtype: type, colour: tuple[float, ...]) -> None:
-    one = np.array([part * SCALES[dtype] for part in colour]).astype(dtype)
+@pytest.mark.parametrize("color", [(0, 0, 0), (1, 1, 1), (0.3, 0.6, 0.9)])
+def test_a_constant_image_stays_constant(dtype: type, color: tuple[float, ...]) -> None:
+    one = np.array([part * SCALES[dtype] for part in color]).astype(dtype)
     image = Image.from_array(np.tile(one, (9, 14, 1)), valid=np.arange(126).reshape(9, 14) % 5 > 0)
     for result in everything(image)[:-1]:
         away = np.abs(result.pixels[result.valid].astype(np.float64) - one)
         assert away.max(initial=0) <= (0 if image.step else 1e-6)
-    grey = np.unique(to_grayscale(image).pixels[image.valid])
-    assert len(grey) == 1
-    assert len(set(colour)) > 1 or grey == pytest.approx(one[0])
+    gray = np.unique(to_grayscale(image).pixels[image.valid])
+    assert len(gray) == 1
+    assert len(set(color)) > 1 or gray == pytest.approx(one[0])
 
 
 @each_dtype
@@ -125,13 +125,13 @@ def test_a_shrunk_mask_takes_part_in_no_average() -> None:
 def test_greyscale_is_the_luma_of_scikit_image() -> None:
     for dtype, scale in SCALES.items():
         image = noise((31, 17, 3), dtype)
-        grey = to_grayscale(image)
-        assert grey.is_grey
+        gray = to_grayscale(image)
+        assert gray.is_gray
         step = 0.5 if image.step else 1e-6
-        np.testing.assert_allclose(grey.pixels, rgb2gray(image.pixels / scale) * scale, atol=step + 1e-3 * image.step)
+        np.testing.assert_allclose(gray.pixels, rgb2gray(image.pixels / scale) * scale, atol=step + 1e-3 * image.step)
 
 
-def test_a_grey_image_is_grey_already() -> None:
+def test_a_gray_image_is_gray_already() -> None:
     image = noise((4, 5), np.uint16)
     assert to_grayscale(image) is image
 
@@ -190,7 +190,7 @@ def test_median_of_a_wide_window_is_its_middle_value(zeros: int, median: int) ->
 
 
 def bilateral(pixels: np.ndarray, sigma: float, edge: float) -> np.ndarray:
-    """The textbook filter on grey pixels, in the disc of 1.5 sigma."""
+    """The textbook filter on gray pixels, in the disc of 1.5 sigma."""
     radius = round(1.5 * sigma)
     padded = np.pad(pixels, radius, mode="edge")
     total, weights = np.zeros_like(pixels), np.zeros_like(pixels)

@@ -255,7 +255,7 @@ def write(path: Path, pixels: np.ndarray) -> Path:
 
 
 def scene(depth: str) -> np.ndarray:
-    """Soft areas and noise, six tiles of 512 pixels: the colours of 8 bits have a table, those of 16 are boxed."""
+    """Soft areas and noise, six tiles of 512 pixels: the colors of 8 bits have a table, those of 16 are boxed."""
     rows, columns = np.mgrid[:600, :1100]
     near = np.stack([rows / 600, columns / 1100, 0.5 + 0.5 * np.sin(rows / 90) * np.cos(columns / 130)], axis=-1)
     pixels = 30 + 190 * near + np.random.default_rng(3).normal(0, 9, near.shape)
@@ -267,13 +267,13 @@ def test_a_raster_is_the_file_of_this_machine_though_workers_are_killed(
     tmp_path: Path, cluster: Cluster, machines: Machines, depth: str, spatial: str
 ) -> None:
     source = write(tmp_path / "a.tif", scene(depth))
-    first_pass = "counting colours" if spatial == "none" else "making the working copy"
+    first_pass = "counting colors" if spatial == "none" else "making the working copy"
     local = segment.segment_raster(source, tmp_path / "local.tif", spatial=spatial, **QUICK)
     told: list[str] = []
 
     def on_stage(stage: str) -> None:
         told.append(stage)
-        if stage in (f"{first_pass}, tile 2 of 6", "labelling, tile 2 of 6"):
+        if stage in (f"{first_pass}, tile 2 of 6", "labeling, tile 2 of 6"):
             machines.kill()
 
     found = segment.segment_raster(
@@ -304,7 +304,7 @@ def test_a_raster_that_is_damaged_leaves_nothing(
 
 def test_a_raster_that_is_interrupted_leaves_nothing(tmp_path: Path, cluster: Cluster) -> None:
     def on_stage(stage: str) -> None:
-        if stage == "labelling, tile 2 of 6":
+        if stage == "labeling, tile 2 of 6":
             raise KeyboardInterrupt
 
     source = write(tmp_path / "a.tif", scene("uint8"))

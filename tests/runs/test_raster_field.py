@@ -22,13 +22,12 @@ SETTINGS = {"k": 3, "n_init": 2, "smooth_radius": 0.0, "min_region": 0.0, "max_h
 @pytest.fixture(autouse=True)
 def _small_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Working copies of 2048 pixels, so that small images are large beside them."""
-    for function in ("working_copy", "working_shape"):
-        monkeypatch.setattr(f"segment.preprocessor.preprocessor.{function}.__defaults__", (2**11,))
+    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
 
 
 @pytest.fixture
 def scene(rng: np.random.Generator) -> np.ndarray:
-    """Three noisy areas whose colours overlap, and one band that tells nothing: 12 bits, four bands."""
+    """Three noisy areas whose colors overlap, and one band that tells nothing: 12 bits, four bands."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     area = np.where(columns + 20 * np.sin(rows / 17) > 90, 2, np.where(rows > 60, 1, 0))
     near = np.array([[60, 90, 140], [120, 100, 70], [150, 180, 190]])[area]
@@ -38,7 +37,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 
 KINDS: dict[str, Any] = {
     "8-bit RGB": lambda scene: (scene[..., :3] // 16).astype(np.uint8),
-    "16-bit grey": lambda scene: scene[..., 0],
+    "16-bit gray": lambda scene: scene[..., 0],
     "float RGB": lambda scene: (scene[..., :3] / 4095).astype(np.float32),
     "4 bands of 16 bits": lambda scene: scene,
     "5 bands of 16 bits": lambda scene: np.dstack([scene, scene[..., :1]]),
@@ -55,7 +54,7 @@ def image_of(pixels: np.ndarray, valid: np.ndarray | None = None) -> segment.Ima
 
 
 @pytest.mark.parametrize("tile", [37, 64, 1000])
-@pytest.mark.parametrize("kind", ["8-bit RGB", "16-bit grey", "float RGB"])
+@pytest.mark.parametrize("kind", ["8-bit RGB", "16-bit gray", "float RGB"])
 def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, kind: str, tile: int) -> None:
     pixels = KINDS[kind](scene)
     source = write(tmp_path / "a.tif", pixels)
@@ -67,7 +66,7 @@ def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, k
 
 
 @pytest.mark.parametrize("kind", ["4 bands of 16 bits", "5 bands of 16 bits", "5 bands of 8 bits"])
-def test_bands_are_labelled_alike_however_the_raster_is_cut(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
+def test_bands_are_labeled_alike_however_the_raster_is_cut(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
     source = write(tmp_path / "a.tif", KINDS[kind](scene))
     whole = read(segment.segment_raster(source, tmp_path / "whole.tif", tile=1000, **SETTINGS).path)
     tiled = read(segment.segment_raster(source, tmp_path / "tiled.tif", tile=41, **SETTINGS).path)
@@ -77,7 +76,7 @@ def test_bands_are_labelled_alike_however_the_raster_is_cut(tmp_path: Path, scen
 
 
 @pytest.mark.parametrize("kind", ["8-bit RGB", "float RGB"])
-def test_masks_are_honoured_by_the_field(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
+def test_masks_are_honored_by_the_field(tmp_path: Path, scene: np.ndarray, kind: str) -> None:
     pixels = KINDS[kind](scene)
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     valid = (rows - 65) ** 2 + (columns - 60) ** 2 < 3600
@@ -114,7 +113,7 @@ def test_the_working_copy_is_that_of_the_whole(
     assert same.mean() > 0.3
 
 
-def test_rejected_colours_have_no_label_with_the_field(tmp_path: Path, scene: np.ndarray) -> None:
+def test_rejected_colors_have_no_label_with_the_field(tmp_path: Path, scene: np.ndarray) -> None:
     pixels = KINDS["8-bit RGB"](scene)
     whole = segment.segment_image(pixels, reject=0.1, **SETTINGS)
     source = write(tmp_path / "a.tif", pixels)
@@ -124,14 +123,12 @@ def test_rejected_colours_have_no_label_with_the_field(tmp_path: Path, scene: np
     assert found.warnings == whole.warnings
 
 
-def test_scattered_pixels_are_labelled_by_colour(tmp_path: Path, scene: np.ndarray) -> None:
+def test_scattered_pixels_are_labeled_by_color(tmp_path: Path, scene: np.ndarray) -> None:
     pixels = KINDS["8-bit RGB"](scene)
     valid = np.zeros(SIZE, dtype=bool)
     valid[::3, ::3] = True
     source = write(tmp_path / "a.tif", pixels, valid)
     found = segment.segment_raster(source, tmp_path / "out.tif", tile=50, **SETTINGS)
-    assert found.warnings == (
-        "the valid pixels lie too far apart for a random field: they are labelled by colour alone",
-    )
+    assert found.warnings == ("the valid pixels lie too far apart for a random field: they are labeled by color alone",)
     alone = segment.segment_raster(source, tmp_path / "alone.tif", tile=50, spatial="none", **SETTINGS)
     np.testing.assert_array_equal(read(found.path), read(alone.path))

@@ -24,12 +24,12 @@ from raster_files import PLACE, rasterio, read, write
 import segment
 from segment.cli.main import main
 from segment.core.errors import ImageError, OutputError, SettingsError
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import make_point_cells
 from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters.pairwise_sum import Tree
-from segment.runs.rasters.tile_colors import ColourSum, TileColours, joined
+from segment.runs.rasters.tile_colors import ColorSum, TileColors, joined
 from segment.runs.rasters.tiles import Window, in_order, tiles
 
 NO_CLEAN_UP = {"n_init": 2, "spatial": "none", "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
@@ -50,17 +50,17 @@ def read_anywhere(path: Path) -> np.ndarray:
 
 
 def deep(scene: np.ndarray) -> np.ndarray:
-    """The scene in 12 of 16 bits, with more distinct colours than a table has room for."""
+    """The scene in 12 of 16 bits, with more distinct colors than a table has room for."""
     return scene.astype(np.uint16) * 16 + np.arange(16, dtype=np.uint16)[:, None, None].repeat(9, 0)[: SIZE[0]] % 16
 
 
 DEPTHS = {
     "8-bit RGB": lambda scene: scene,
-    "8-bit grey": lambda scene: scene[..., 0],
+    "8-bit gray": lambda scene: scene[..., 0],
     "16-bit RGB": deep,
-    "16-bit grey": lambda scene: deep(scene)[..., 1],
+    "16-bit gray": lambda scene: deep(scene)[..., 1],
     "float RGB": lambda scene: (deep(scene) / 1000 - 1).astype(np.float32),
-    "float grey": lambda scene: (deep(scene)[..., 2] / 4095).astype(np.float64),
+    "float gray": lambda scene: (deep(scene)[..., 2] / 4095).astype(np.float64),
     "signed": lambda scene: scene[..., 0].astype(np.int16) - 100,
     "wide whole numbers": lambda scene: deep(scene)[..., 0].astype(np.int32),
 }
@@ -146,13 +146,13 @@ def test_the_file_is_a_map_for_viewers(tmp_path: Path, scene: np.ndarray) -> Non
         assert file.block_shapes == [(512, 512)]
         assert file.overviews(1) == [2, 4]
         assert file.colorinterp[0].name == "palette"
-        assert [file.colormap(1)[i][:3] for i in (1, 2, 3)] == [tuple(colour) for colour in found.colours.tolist()]
+        assert [file.colormap(1)[i][:3] for i in (1, 2, 3)] == [tuple(color) for color in found.colors.tolist()]
         np.testing.assert_array_equal(file.read(1, out_shape=(325, 340)), file.read(1)[::2, ::2])
     assert found.path.parent.joinpath("out.tif").exists()
     assert len(list(found.path.parent.iterdir())) == 1
 
 
-def test_any_bands_are_features_or_chosen_as_colours(tmp_path: Path, scene: np.ndarray) -> None:
+def test_any_bands_are_features_or_chosen_as_colors(tmp_path: Path, scene: np.ndarray) -> None:
     near_infrared = np.where(np.mgrid[: SIZE[0], : SIZE[1]][1] > 85, 220, 40).astype(np.uint8)
     five = np.dstack([scene, near_infrared, scene[..., :1]])
     source = write(tmp_path / "a.tif", five, photometric="MINISBLACK")
@@ -177,13 +177,13 @@ def test_bands_of_more_bits_than_a_number_has(tmp_path: Path, scene: np.ndarray)
     assert min(row.share for row in found.classes) > 0.1
 
 
-def test_a_palette_stands_for_its_colours(tmp_path: Path, quadrants: np.ndarray) -> None:
-    colours, index = np.unique(quadrants.reshape(-1, 3), axis=0, return_inverse=True)
+def test_a_palette_stands_for_its_colors(tmp_path: Path, quadrants: np.ndarray) -> None:
+    colors, index = np.unique(quadrants.reshape(-1, 3), axis=0, return_inverse=True)
     source = tmp_path / "a.tif"
     size = {"height": 12, "width": 20, "count": 1, "dtype": "uint8"}
     with rasterio.open(source, "w", driver="GTiff", photometric="palette", **PLACE, **size) as file:
         file.write(index.reshape(12, 20).astype(np.uint8), 1)
-        file.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(colours.tolist())})
+        file.write_colormap(1, {i: (*color, 255) for i, color in enumerate(colors.tolist())})
     found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=7, **NO_CLEAN_UP)
     expected = segment.segment_image(quadrants, k=4, **NO_CLEAN_UP).label_image
     np.testing.assert_array_equal(read(found.path), expected)
@@ -199,8 +199,8 @@ def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.n
     elif kind == "planes":
         tifffile.imwrite(source, np.moveaxis(scene, -1, 0), planarconfig="separate", photometric="rgb")
     else:
-        grey = scene[..., 0] if kind == "inverted" else scene[..., 0].astype(np.uint16) * 257
-        tifffile.imwrite(source, grey, photometric="miniswhite")
+        gray = scene[..., 0] if kind == "inverted" else scene[..., 0].astype(np.uint16) * 257
+        tifffile.imwrite(source, gray, photometric="miniswhite")
     found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=50, **NO_CLEAN_UP)
     whole = segment.segment_image(source, k=2, **NO_CLEAN_UP)
     np.testing.assert_array_equal(read_anywhere(found.path), whole.label_image)
@@ -223,7 +223,7 @@ def test_k_auto_and_rejected_pixels(tmp_path: Path, quadrants: np.ndarray) -> No
     assert rejecting.rejected == pytest.approx(np.mean(read(rejecting.path) == 0))
 
 
-def test_more_colours_than_memory_should_hold_are_gathered_in_boxes(
+def test_more_colors_than_memory_should_hold_are_gathered_in_boxes(
     tmp_path: Path, scene: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from segment.mixture import streaming_bins as boxes
@@ -236,7 +236,7 @@ def test_more_colours_than_memory_should_hold_are_gathered_in_boxes(
     monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.StreamingBins(*keys, most=1000))
     monkeypatch.setattr(passes, "_LOOKED_UP", 777)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
-    assert "distinct colours: they were fitted in" in found.warnings[0]
+    assert "distinct colors: they were fitted in" in found.warnings[0]
     assert np.mean(read(found.path) == read(exact.path)) > 0.9
 
 
@@ -463,28 +463,28 @@ def test_parts_that_are_joined_are_the_whole_and_stay_what_they_are(rng: np.rand
     dtype = f"uint{bits}"
     space = FeatureSpace("rgb", 3, 0.0, float(2**bits - 1))
     pixels = rng.integers(0, 40, (30, 50, 3)).astype(dtype)
-    parts = [tile_colours(piece, space) for piece in (pixels[:, :20], pixels[:, 20:])]
+    parts = [tile_colors(piece, space) for piece in (pixels[:, :20], pixels[:, 20:])]
     before = pickle.dumps(parts)
     whole = joined(*parts)
     assert pickle.dumps(parts) == before
-    found, expected = ColourSum(space, dtype), ColourSum(space, dtype)
+    found, expected = ColorSum(space, dtype), ColorSum(space, dtype)
     found.add(whole)
-    expected.add(tile_colours(pixels, space))
+    expected.add(tile_colors(pixels, space))
     for ours, theirs in zip(asdict(found.cells()[0]).values(), asdict(expected.cells()[0]).values(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     assert len(whole.counts) == (bits == 8)
-    for colours, counts in whole.counts:
+    for colors, counts in whole.counts:
         theirs, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-        order = np.lexsort(colours.T[::-1])
-        np.testing.assert_array_equal(colours[order], theirs)
+        order = np.lexsort(colors.T[::-1])
+        np.testing.assert_array_equal(colors[order], theirs)
         np.testing.assert_array_equal(counts[order], numbers)
 
 
-def tile_colours(pixels: np.ndarray, space: FeatureSpace) -> TileColours:
-    index = ColourIndex(segment.Image.from_array(pixels))
+def tile_colors(pixels: np.ndarray, space: FeatureSpace) -> TileColors:
+    index = ColorIndex(segment.Image.from_array(pixels))
     boxes = StreamingBins(3, int(space.white).bit_length())
     if index.is_tabled:
-        return TileColours(tuple(index.parts()), boxes)
-    for colours, counts in index.parts():
-        boxes.add(colours, space.cells(colours, counts))
-    return TileColours((), boxes)
+        return TileColors(tuple(index.parts()), boxes)
+    for colors, counts in index.parts():
+        boxes.add(colors, space.cells(colors, counts))
+    return TileColors((), boxes)

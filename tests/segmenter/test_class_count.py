@@ -20,13 +20,13 @@ def noisy(picture: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
     return np.clip(np.rint(picture + sigma * rng.normal(size=picture.shape)), 0, 255).astype(np.uint8)
 
 
-def test_noise_of_one_colour_is_one_class() -> None:
+def test_noise_of_one_color_is_one_class() -> None:
     for shape in ((120, 160, 3), (120, 160)):
         assert segment.segment_image(noisy(np.full(shape, 120.0), 20), k="auto").n_classes == 1
 
 
 @pytest.mark.parametrize("sigma", [0, 5, 15])
-def test_four_colours_are_four_classes(sigma: float, quadrants: np.ndarray) -> None:
+def test_four_colors_are_four_classes(sigma: float, quadrants: np.ndarray) -> None:
     large = np.kron(quadrants, np.ones((8, 8, 1), dtype=np.uint8))
     result = segment.segment_image(noisy(large, sigma), k="auto")
     assert result.n_classes == result.selection.chosen == 4
@@ -37,7 +37,7 @@ def test_four_colours_are_four_classes(sigma: float, quadrants: np.ndarray) -> N
 @pytest.mark.parametrize("quality", [60, 85, 95])
 @pytest.mark.parametrize("scale", [12, 60])
 def test_compression_makes_no_classes(quality: int, scale: int, quadrants: np.ndarray) -> None:
-    """Four flat colours, smooth at a round border as well, saved as JPEG: ringing and mixed pixels are no classes."""
+    """Four flat colors, smooth at a round border as well, saved as JPEG: ringing and mixed pixels are no classes."""
     large = np.kron(quadrants, np.ones((scale, scale, 1), dtype=np.uint8))
     rows, columns = np.indices(large.shape[:2])
     distance = np.hypot(rows - large.shape[0] * 0.6, columns - large.shape[1] * 0.5) - large.shape[0] * 0.25
@@ -84,10 +84,10 @@ def test_every_criterion_segments(criterion: str, landscape: Path) -> None:
     assert result.model.n_components == result.selection.n_components
 
 
-def test_fewer_colours_than_the_range_is_said(quadrants: np.ndarray) -> None:
+def test_fewer_colors_than_the_range_is_said(quadrants: np.ndarray) -> None:
     result = segment.segment_image(quadrants, k="auto", k_range="6..9")
     assert result.n_classes == 4
-    assert "fewer distinct colours than the 6 classes" in result.warnings[0]
+    assert "fewer distinct colors than the 6 classes" in result.warnings[0]
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((4, 5, 4), np.uint8), np.full((1, 1, 3), 7, np.uint8)])
@@ -116,7 +116,7 @@ def test_pixels_that_are_not_valid_do_not_choose(quadrants: np.ndarray) -> None:
 # Classes of several components
 
 
-def test_a_class_of_two_colours_is_one_where_components_are_combined() -> None:
+def test_a_class_of_two_colors_is_one_where_components_are_combined() -> None:
     """A gradient is no Gaussian: alone it takes two of three components; with three each it is one class."""
     ramp = np.broadcast_to(np.linspace(20, 150, 200)[:, None], (200, 100))
     flat = np.concatenate([np.full((200, 40), 200.0), np.full((200, 40), 240.0)], axis=1)
@@ -127,7 +127,7 @@ def test_a_class_of_two_colours_is_one_where_components_are_combined() -> None:
     assert combined.model.n_components == 9
     assert combined.groups.tolist() == sorted(combined.groups.tolist())
     assert (combined.label_image == truth).mean() > 0.98
-    assert combined.n_classes == len(combined.classes) == len(combined.colours) == 3
+    assert combined.n_classes == len(combined.classes) == len(combined.colors) == 3
     posteriors = combined.posteriors()
     assert posteriors.shape == (200, 180, 3)
     np.testing.assert_allclose(posteriors.sum(axis=2), 1, atol=1e-5)
@@ -156,7 +156,7 @@ def test_a_cell_gets_the_class_of_highest_summed_posterior() -> None:
     np.testing.assert_allclose(compute_class_posteriors(model, np.array([0, 0, 1]), cells), [[0.6, 0.4]])
 
 
-def test_fewer_colours_than_components_still_make_the_classes(quadrants: np.ndarray) -> None:
+def test_fewer_colors_than_components_still_make_the_classes(quadrants: np.ndarray) -> None:
     result = segment.segment_image(quadrants, k=4, components_per_class=3)
     assert (result.n_classes, result.model.n_components) == (4, 4)
     assert result.warnings == ()

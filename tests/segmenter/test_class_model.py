@@ -371,7 +371,7 @@ def test_more_cells_than_memory_should_hold_are_coarsened_and_said(
     monkeypatch.setattr("segment.pipeline.multi_image_fit._MANY", 5000)
     coarse = segment.fit_classes(images, k=4)
     assert re.fullmatch(
-        r"the images have many colours: they were fitted in boxes, \d+ along .*", coarse.training.notes[0]
+        r"the images have many colors: they were fitted in boxes, \d+ along .*", coarse.training.notes[0]
     )
     for image in images:  # another optimum, but no worse a one
         reached, best = (segment.apply_classes(model, image).fit.finish.log_likelihoods[0] for model in (coarse, exact))
@@ -390,7 +390,7 @@ def test_numbers_and_names_stay_in_every_image(photographs: dict[str, np.ndarray
     assert only_sky.classes[0].pixels == 0
     assert not any("no pixel is left" in warning for warning in only_sky.warnings)  # another picture may lack a class
     assert (sky.label_image == full.label_image[:40]).all()
-    np.testing.assert_array_equal(sky.colours, full.colours)
+    np.testing.assert_array_equal(sky.colors, full.colors)
     reversed_ = dataclasses.replace(named, mixture=named.mixture.reordered([3, 2, 1, 0]), names=named.names[::-1])
     other = segment.apply_classes(reversed_, photographs["landscape"], **bare)
     np.testing.assert_array_equal(other.label_image, 5 - full.label_image)
@@ -416,10 +416,10 @@ def test_a_start_from_its_own_result_stays_there(photographs: dict[str, np.ndarr
     assert again.fit.finish.log_likelihoods[-1] >= first.fit.finish.log_likelihoods[-1] - 1e-6
 
 
-def test_a_start_and_too_few_colours_leave_the_classes_as_they_are(model: ClassModel) -> None:
+def test_a_start_and_too_few_colors_leave_the_classes_as_they_are(model: ClassModel) -> None:
     result = segment.segment_image(np.full((9, 9, 3), 90, np.uint8), start=model)
     assert result.class_model.mixture is model.mixture
-    assert "fewer distinct colours than the model's 4 classes: they stay as they are" in result.warnings[0]
+    assert "fewer distinct colors than the model's 4 classes: they stay as they are" in result.warnings[0]
 
 
 def test_a_start_of_another_number_of_classes_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
@@ -537,21 +537,21 @@ def test_drift_is_one_nat_below_the_worst_training_image(model: ClassModel) -> N
 
 def test_an_image_of_other_features_is_refused(photographs: dict[str, np.ndarray], model: ClassModel) -> None:
     pixels = photographs["landscape"]
-    grey = pixels[..., 1]
+    gray = pixels[..., 1]
     with pytest.raises(
         ModelError, match=r"^image: the model's features are R, G, B; got an image with intensity\. Fit"
     ):
-        segment.apply_classes(model, grey)
+        segment.apply_classes(model, gray)
     with pytest.raises(ModelError, match=r"^image: the model's features are R, G, B"):
-        segment.segment_image(grey, start=model)
+        segment.segment_image(gray, start=model)
     with pytest.raises(ModelError, match=r"^image: images of one model have the same features, R, G, B in the first;"):
-        segment.fit_classes([pixels, grey], k=3)
-    of_grey = segment.fit_classes([grey], k=3)
+        segment.fit_classes([pixels, gray], k=3)
+    of_gray = segment.fit_classes([gray], k=3)
     with pytest.raises(ModelError, match=r"are intensity; got an image with R, G, B\. Give --greyscale, or fit"):
-        segment.apply_classes(of_grey, pixels)
-    assert segment.apply_classes(of_grey, pixels, greyscale=True).n_classes == 3
-    of_intensity = segment.fit_classes([pixels, grey], k=3, features="intensity")
-    assert segment.apply_classes(of_intensity, grey).n_classes == 3
+        segment.apply_classes(of_gray, pixels)
+    assert segment.apply_classes(of_gray, pixels, greyscale=True).n_classes == 3
+    of_intensity = segment.fit_classes([pixels, gray], k=3, features="intensity")
+    assert segment.apply_classes(of_intensity, gray).n_classes == 3
 
 
 def test_settings_of_the_fit_are_not_for_apply(model: ClassModel, quadrants: np.ndarray) -> None:
@@ -735,11 +735,11 @@ def test_wrong_use_is_one_line_and_leaves_nothing(
 
 
 def test_an_image_that_does_not_fit_does_not_stop_the_others(program: Program) -> None:
-    PilImage.open("a.png").convert("L").save("grey.png")
+    PilImage.open("a.png").convert("L").save("gray.png")
     assert program("fit", "a.png", "-k", "2", "-o", "m.json")[0] == 0
-    code, _, err = program("apply", "m.json", "grey.png", "b.png", "-o", "out")
+    code, _, err = program("apply", "m.json", "gray.png", "b.png", "-o", "out")
     assert (code, err.splitlines()[-1]) == (1, "1 of 2 images segmented, 1 failed.")
-    assert err.startswith("Error: grey.png: the model's features are R, G, B; got an image with intensity.")
+    assert err.startswith("Error: gray.png: the model's features are R, G, B; got an image with intensity.")
     assert sorted(path.name for path in Path("out").iterdir()) == ["b_labels.png", "b_panel.png"]
 
 

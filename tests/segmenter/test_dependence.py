@@ -44,8 +44,8 @@ def test_more_pixels_of_the_same_scene_are_worth_no_more(rng: np.random.Generato
 def test_the_sums_are_those_of_brute_force(rng: np.random.Generator) -> None:
     maps = gaussian_filter(rng.normal(size=(14, 11)), 1.5)[..., None]
     valid = rng.random((14, 11)) < 0.8
-    centred = np.where(valid, maps[..., 0] - maps[..., 0][valid].mean(), 0.0)
-    products, pairs = correlate2d(centred, centred), correlate2d(valid * 1.0, valid * 1.0)
+    centered = np.where(valid, maps[..., 0] - maps[..., 0][valid].mean(), 0.0)
+    products, pairs = correlate2d(centered, centered), correlate2d(valid * 1.0, valid * 1.0)
     rows, columns = np.indices(products.shape)
     distance = np.rint(np.hypot(rows - 13, columns - 10)).astype(int)
     rings = [products[distance == r].sum() / max(1, pairs[distance == r].sum()) for r in range(distance.max() + 1)]

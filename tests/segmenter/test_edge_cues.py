@@ -65,10 +65,10 @@ def test_sums_are_over_the_sides_of_each_border():
     constant = Perceptron(np.zeros(66), np.ones(66), np.zeros((67, 0)), np.array([0.5, *np.zeros(66)]))
     found = edge_sums(labels, graph, changes, constant)
     np.testing.assert_allclose(found, graph.borders * [0.5, 1 / (1 + np.exp(-0.5))])
-    centre = Perceptron(np.zeros(66), np.ones(66), np.zeros((67, 0)), np.eye(67)[1])
+    center = Perceptron(np.zeros(66), np.ones(66), np.zeros((67, 0)), np.eye(67)[1])
     strongest = np.sqrt(changes[0])[changes.sum(axis=0).argmax(axis=0), *np.indices((9, 7))]
     by_hand = [2 * strongest[:4, 3].sum() + strongest[4, 3]]  # nine sides lie in five rows of half the size
-    np.testing.assert_allclose(edge_sums(labels, graph, changes, centre)[0, 0], by_hand)
+    np.testing.assert_allclose(edge_sums(labels, graph, changes, center)[0, 0], by_hand)
 
 
 def test_without_borders_there_are_no_places():

@@ -45,17 +45,17 @@ def coupling(field: RandomField) -> NDArray[np.float64]:
 
 
 def enumerated(log_joint: Planes, field: RandomField) -> tuple[Planes, NDArray[np.intp], float]:
-    """Exact marginals (k, H, W), the most probable labels (H, W) and the log of the sum over all labellings."""
+    """Exact marginals (k, H, W), the most probable labels (H, W) and the log of the sum over all labelings."""
     k, height, width = log_joint.shape
     flat, weights = log_joint.reshape(k, -1).astype(float), coupling(field)
-    labellings = np.array(list(itertools.product(range(k), repeat=height * width)))
-    logs = flat[labellings, np.arange(height * width)].sum(axis=1)
-    logs += [np.triu(weights * (z[:, None] == z), 1).sum() for z in labellings]
+    labelings = np.array(list(itertools.product(range(k), repeat=height * width)))
+    logs = flat[labelings, np.arange(height * width)].sum(axis=1)
+    logs += [np.triu(weights * (z[:, None] == z), 1).sum() for z in labelings]
     chances = np.exp(logs - logs.max())
     total = float(logs.max() + np.log(chances.sum()))
     chances /= chances.sum()
-    marginals = np.stack([chances @ (labellings == c) for c in range(k)])
-    return marginals.reshape(log_joint.shape), labellings[logs.argmax()].reshape(height, width), total
+    marginals = np.stack([chances @ (labelings == c) for c in range(k)])
+    return marginals.reshape(log_joint.shape), labelings[logs.argmax()].reshape(height, width), total
 
 
 def some(seed: int, k: int, height: int, width: int, smoothness: float, reach: int = 1) -> tuple[Planes, RandomField]:
@@ -64,14 +64,14 @@ def some(seed: int, k: int, height: int, width: int, smoothness: float, reach: i
     return log_joint, RandomField(rng.uniform(0.3, 1, (height, width)).astype(np.float32), smoothness, reach)
 
 
-def test_agreement_is_the_sum_over_the_neighbours() -> None:
+def test_agreement_is_the_sum_over_the_neighbors() -> None:
     log_joint, field = some(0, 3, 5, 4, 2.5, reach=2)
     q = posteriors(log_joint)
     expected = (q.reshape(3, -1) @ coupling(field)).reshape(q.shape)
     np.testing.assert_allclose(field.agreement(q), expected, atol=1e-5)
 
 
-def test_all_neighbours_of_one_class_give_the_smoothness() -> None:
+def test_all_neighbors_of_one_class_give_the_smoothness() -> None:
     field = RandomField(np.ones((9, 9), np.float32), 7.0, 2)
     assert field.agreement(np.ones((1, 9, 9), np.float32))[0, 4, 4] == pytest.approx(7, rel=1e-5)
 
@@ -104,7 +104,7 @@ def _log_probability(labels: NDArray[np.intp], log_joint: Planes, field: RandomF
 def test_without_noise_the_modes_are_those_of_enumeration() -> None:
     log_joint = np.zeros((2, 3, 4), np.float32)
     log_joint[0, :, :2] = log_joint[1, :, 2:] = 3
-    log_joint[:, 1, 1] = (0.0, 0.5)  # one pixel that its neighbours outvote
+    log_joint[:, 1, 1] = (0.0, 0.5)  # one pixel that its neighbors outvote
     field = RandomField(np.ones((3, 4), np.float32), 4.0, 1)
     _, best, _ = enumerated(log_joint, field)
     assert best.tolist() == [[0, 0, 1, 1]] * 3
@@ -177,7 +177,7 @@ def test_settings_out_of_range(carry: NDArray[np.float64], smoothness: float, re
 
 
 def noisy(seed: int, size: int = 128, sigma: float = 0.2) -> tuple[Planes, NDArray[np.intp]]:
-    """Four classes of grey in smooth areas under noise, and their true numbers in order of lightness."""
+    """Four classes of gray in smooth areas under noise, and their true numbers in order of lightness."""
     rng = np.random.default_rng(seed)
     rough = gaussian_filter(rng.standard_normal((size, size)), 10.0, mode="reflect")
     truth = rng.permutation(4)[np.searchsorted(np.quantile(rough, [0.25, 0.5, 0.75]), rough)]
@@ -204,7 +204,7 @@ def photograph() -> NDArray[np.uint8]:
 def test_the_same_photograph_has_the_same_segments_at_any_size(
     photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.make_working_copy.__defaults__", (2**16,))
+    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**16)
     large = segment.segment_image(photograph, k=4).label_image
     for width in (350, 700):
         small = cv2.resize(photograph, (width, width * len(photograph) // 1400), interpolation=cv2.INTER_AREA)
@@ -214,7 +214,7 @@ def test_the_same_photograph_has_the_same_segments_at_any_size(
 
 
 def test_beyond_the_working_copy_borders_are_those_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.make_working_copy.__defaults__", (2**11,))
+    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
     rows, columns = np.mgrid[:300, :400]
     truth = np.hypot(rows - 150, columns - 190) < 97.3
     rng = np.random.default_rng(0)
@@ -227,7 +227,7 @@ def test_beyond_the_working_copy_borders_are_those_of_the_image(monkeypatch: pyt
 
 
 def test_what_is_not_valid_gets_no_label(photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.make_working_copy.__defaults__", (2**11,))
+    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
     pixels = photograph[::10, ::10]
     valid = np.random.default_rng(0).random(pixels.shape[:2]) < 0.9
     valid[:20] = False
@@ -264,7 +264,7 @@ def test_it_goes_with_the_other_settings(photograph: NDArray[np.uint8], settings
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 40), (3, 3)])
-def test_images_smaller_than_the_neighbourhood(shape: tuple[int, int]) -> None:
+def test_images_smaller_than_the_neighborhood(shape: tuple[int, int]) -> None:
     pixels = (np.arange(shape[0] * shape[1]) % 2 * 200).astype(np.uint8).reshape(shape)
     result = segment.segment_image(pixels, k=2, min_region=0, max_hole=0, smoothness=1)
     np.testing.assert_array_equal(result.label_image, (pixels > 100) + 1)
@@ -281,17 +281,17 @@ def test_one_class_and_one_pixel() -> None:
 
 
 def test_a_map_of_the_smoothness_leaves_pixels_alone(photograph: NDArray[np.uint8]) -> None:
-    from segment.features.color_index import ColourIndex
+    from segment.features.color_index import ColorIndex
     from segment.segmenter.field.field_labels import CoherentLabels
 
     result = segment.segment_image(photograph[::8, ::8], k=4)
     working = result.working
-    index = ColourIndex(working)
+    index = ColorIndex(working)
     free = np.ones(working.valid.shape)
     free[:, 80:] = 0
     settings = {"smoothness": 12.0, "smoothness_map": free}
     labels = CoherentLabels(result.model, result.groups, result.space, working, working.valid.shape, **settings)
     found = labels.of(working)
-    colours = index.spread(lambda some_: result.model.predict(result.space.cells(some_)) + 1)
-    np.testing.assert_array_equal(found[:, 80:], colours[:, 80:])
-    assert np.mean(found[:, :80] != colours[:, :80]) > 0.002
+    colors = index.spread(lambda some_: result.model.predict(result.space.cells(some_)) + 1)
+    np.testing.assert_array_equal(found[:, 80:], colors[:, 80:])
+    assert np.mean(found[:, :80] != colors[:, :80]) > 0.002

@@ -1,4 +1,4 @@
-"""The field over whole regions: its energy, its neighbours, and what it makes of classes."""
+"""The field over whole regions: its energy, its neighbors, and what it makes of classes."""
 
 from itertools import product
 
@@ -58,7 +58,7 @@ def test_kin_draw_each_other_and_strangers_part():
 
 @pytest.fixture
 def crossed():
-    """A grey band that gets lighter from left to right, between two flat ones, and a dark spot."""
+    """A gray band that gets lighter from left to right, between two flat ones, and a dark spot."""
     picture = np.empty((90, 120, 3), np.uint8)
     picture[:30], picture[60:] = (200, 60, 60), (60, 60, 200)
     picture[30:60] = np.linspace(90, 170, 120)[:, None].astype(np.uint8)

@@ -43,7 +43,7 @@ def plain_graph(n, pairs):
 
 
 def quadrants(height=60, width=90):
-    """Four colours in quarters that are not alike."""
+    """Four colors in quarters that are not alike."""
     image = np.empty((height, width, 3), np.uint8)
     high, wide = height // 3, width // 2
     image[:high, :wide], image[:high, wide:] = (200, 40, 40), (40, 160, 60)
@@ -61,14 +61,14 @@ def same_partition(one, two):
 
 
 def borders(labels):
-    """Pixels whose right or lower neighbour has another label."""
+    """Pixels whose right or lower neighbor has another label."""
     out = np.zeros(labels.shape, bool)
     out[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     out[:-1] |= labels[:-1] != labels[1:]
     return out
 
 
-def neighbours(labels):
+def neighbors(labels):
     """Labels beside each other, then above each other."""
     return ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:]))
 
@@ -87,7 +87,7 @@ def noisy():
 
 
 def merged_by_hand(values, pairs):
-    """Merge the closest neighbours one by one, all from scratch; groups and cost after each merge."""
+    """Merge the closest neighbors one by one, all from scratch; groups and cost after each merge."""
     groups = [{i} for i in range(len(values))]
     touching = {frozenset(pair) for pair in pairs}
     steps, top = [], 0.0
@@ -384,16 +384,16 @@ def test_a_mask_of_one_pixel_and_of_none():
 @settings(max_examples=20, deadline=None)
 @example((346, 462), (200, 40, 90))
 @example((37, 53), (200, 40, 90))
-def test_one_colour_is_one_region_at_any_size(shape, colour):
-    assert segment.region_hierarchy(np.full((*shape, 3), colour, np.uint8)).n_fine == 1
+def test_one_color_is_one_region_at_any_size(shape, color):
+    assert segment.region_hierarchy(np.full((*shape, 3), color, np.uint8)).n_fine == 1
 
 
 @given(st.tuples(*[st.integers(12, 60)] * 2), st.integers(1, 5), st.integers(0, 2**32 - 1))
 @settings(max_examples=25, deadline=None)
 @example((31, 12), 5, 12)
-def test_no_region_ends_where_nothing_changes(shape, n_colours, seed):
+def test_no_region_ends_where_nothing_changes(shape, n_colors, seed):
     rng = np.random.default_rng(seed)
-    stripes = rng.integers(0, 256, (n_colours, 3), np.uint8)[np.sort(rng.integers(0, n_colours, shape[1]))]
+    stripes = rng.integers(0, 256, (n_colors, 3), np.uint8)[np.sort(rng.integers(0, n_colors, shape[1]))]
     labels = segment.region_hierarchy(np.tile(stripes, (shape[0], 1, 1))).label_image
     assert (labels == labels[0]).all()
 
@@ -486,7 +486,7 @@ def test_every_cut_is_made_of_connected_regions_on_which_the_contours_agree(shap
         assert one_label_pieces(cut).max() == n + n_apart
     for level in np.append(found.costs[-8:], 0.5):
         cut = found.cut(level)
-        across, down = ((one != two) & (one > 0) & (two > 0) for one, two in neighbours(cut))
+        across, down = ((one != two) & (one > 0) & (two > 0) for one, two in neighbors(cut))
         border = np.pad(across, ((0, 0), (0, 1))) | np.pad(down, ((0, 1), (0, 0)))
         assert np.array_equal(contours > np.float32(level), border)
 

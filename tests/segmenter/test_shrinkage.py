@@ -1,4 +1,4 @@
-"""How strongly classes lean on each other: the normalised cut by brute force, and what is chosen by it."""
+"""How strongly classes lean on each other: the normalized cut by brute force, and what is chosen by it."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: n
 
 def picture(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
     truth = np.repeat([0, 1, 2], 40)[None].repeat(80, axis=0)
-    colours = np.array([[60, 60, 60], [120, 140, 150], [200, 180, 120]])
-    return np.clip(colours[truth] + rng.normal(0, noise, (80, 120, 3)), 0, 255).astype(np.uint8)
+    colors = np.array([[60, 60, 60], [120, 140, 150], [200, 180, 120]])
+    return np.clip(colors[truth] + rng.normal(0, noise, (80, 120, 3)), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize(

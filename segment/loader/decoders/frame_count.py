@@ -23,7 +23,7 @@ def count_gif_frames(stream: BinaryIO) -> int:
     head = stream.read(13)
     if len(head) < 13:
         return 0
-    _skip_colours(stream, head[10])
+    _skip_colors(stream, head[10])
     frames = blocks = 0
     while frames < FRAME_CAP and blocks < _BLOCK_CAP:
         introducer = stream.read(1)
@@ -33,7 +33,7 @@ def count_gif_frames(stream: BinaryIO) -> int:
             descriptor = stream.read(9)
             if len(descriptor) < 9:
                 break
-            _skip_colours(stream, descriptor[8])
+            _skip_colors(stream, descriptor[8])
             stream.seek(1, 1)
             frames += 1
         else:
@@ -45,7 +45,7 @@ def count_gif_frames(stream: BinaryIO) -> int:
     return frames
 
 
-def _skip_colours(stream: BinaryIO, flags: int) -> None:
+def _skip_colors(stream: BinaryIO, flags: int) -> None:
     if flags & 0x80:
         stream.seek(3 << ((flags & 7) + 1), 1)
 

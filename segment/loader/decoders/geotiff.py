@@ -15,7 +15,7 @@ _MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _PROJECTED, _UNITS = 1024, 1025, 1026, 
 _IS_PROJECTED, _IS_POINT = 1, 2
 _METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
 _ESRI = "ESRI PE String = "
-# Systems in metres, for files that leave the unit to the number: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
+# Systems in meters, for files that leave the unit to the number: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
 _IN_METRES = (range(32601, 32661), range(32701, 32761), range(25828, 25839), range(26901, 26924), (3857,))
 
 
@@ -32,7 +32,7 @@ def read_georeference(tag: Callable[[int], Any]) -> Georeference:
         if transform == NOWHERE.transform:  # a system without a place in it
             return NOWHERE
         keys = _keys(tag)
-        if keys.get(_RASTER) == _IS_POINT:  # coordinates are those of pixel centres
+        if keys.get(_RASTER) == _IS_POINT:  # coordinates are those of pixel centers
             a, b, c, d, e, f = transform
             transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
         found = Georeference(transform, *_system(keys), _raw_keys(tag))
@@ -83,7 +83,7 @@ def _text(tag: Callable[[int], Any]) -> str:
 
 
 def _system(keys: Mapping[int, int | str]) -> tuple[str, float]:
-    """The coordinate system, and how many metres its unit is."""
+    """The coordinate system, and how many meters its unit is."""
     projected = keys.get(_MODEL) == _IS_PROJECTED
     number = keys.get(_PROJECTED if projected else _GEOGRAPHIC, 0)
     known = isinstance(number, int) and 1024 <= number < 32767  # EPSG numbers; 32767 is a system of the file's own
@@ -92,7 +92,7 @@ def _system(keys: Mapping[int, int | str]) -> tuple[str, float]:
     if not projected:
         return f"EPSG:{number}" if known else own, 0.0
     unit = keys.get(_UNITS)
-    metres = _METRES.get(unit, 0.0) if isinstance(unit, int) else 0.0
+    meters = _METRES.get(unit, 0.0) if isinstance(unit, int) else 0.0
     if unit is None and any(number in numbers for numbers in _IN_METRES):
-        metres = 1.0
-    return f"EPSG:{number}" if known else own, metres
+        meters = 1.0
+    return f"EPSG:{number}" if known else own, meters

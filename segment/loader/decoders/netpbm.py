@@ -1,6 +1,6 @@
 """Netpbm (PBM, PGM, PPM, PAM) and PFM: arrays with a header, read at their depth.
 
-Pillow reads other maximal values than 255 pixel by pixel in Python and cuts 16-bit colour to 8 bits.
+Pillow reads other maximal values than 255 pixel by pixel in Python and cuts 16-bit color to 8 bits.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -
     if not 1 <= header.maximum <= 65535:
         raise ImageError(f"a Netpbm maximal value lies in 1..65535; got {header.maximum}. Export it again.")
     if not 1 <= header.channels <= 4:
-        raise ImageError(f"an image has 1 to 4 channels; got {header.channels}. Save it as grey or RGB.")
+        raise ImageError(f"an image has 1 to 4 channels; got {header.channels}. Save it as gray or RGB.")
     flat = _plain(stream, header) if header.kind in "123" else _binary(stream, header)
     wanted = header.width * header.height * header.channels
     complete = flat.size // header.channels

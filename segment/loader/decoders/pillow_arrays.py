@@ -31,7 +31,7 @@ def within(box: tuple[int, int, int, int], valid: NDArray[np.bool_]) -> NDArray[
 def finish_png(
     stream: BinaryIO, picture: PillowImage, array: NDArray[np.generic], valid: NDArray[np.bool_], truncated: bool
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Read 16-bit colour again at its depth, and take away the one colour that a PNG without alpha may call clear."""
+    """Read 16-bit color again at its depth, and take away the one color that a PNG without alpha may call clear."""
     stream.seek(24)
     depth = stream.read(1)[0]
     if depth == 16 and picture.mode in ("RGB", "RGBA"):
@@ -50,7 +50,7 @@ def as_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[np.boo
     Returns
     -------
     array : ndarray of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)
-        Grey, grey and alpha, RGB or RGBA at the depth Pillow has.
+        Gray, gray and alpha, RGB or RGBA at the depth Pillow has.
     valid : ndarray of shape (H, W), bool
         False where the palette is transparent.
     """
@@ -74,11 +74,11 @@ def as_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[np.boo
 
 
 def _palette_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Look the colours up; a picture that shows greys only is grey, as it would be in a file without a palette."""
+    """Look the colors up; a picture that shows grays only is gray, as it would be in a file without a palette."""
     table = np.zeros((256, 4), dtype=np.uint8)
     table[:, 3] = 255
-    colours = np.array(picture.getpalette("RGBA") or [], dtype=np.uint8).reshape(-1, 4)[:256]
-    table[: len(colours)] = colours
+    colors = np.array(picture.getpalette("RGBA") or [], dtype=np.uint8).reshape(-1, 4)[:256]
+    table[: len(colors)] = colors
     clear = picture.info.get("transparency")
     if isinstance(clear, bytes):
         table[: len(clear), 3] = np.frombuffer(clear[:256], dtype=np.uint8)
@@ -86,9 +86,9 @@ def _palette_arrays(picture: PillowImage) -> tuple[NDArray[np.generic], NDArray[
         table[clear, 3] = 0
     opaque = table[:, 3] > 127
     seen = table[opaque & (np.array(picture.histogram()[:256]) > 0), :3]
-    grey = len(seen) > 0 and bool((seen == seen[:, :1]).all())
+    gray = len(seen) > 0 and bool((seen == seen[:, :1]).all())
     indices = _copy(picture)
-    return np.take(table[:, 0] if grey else table[:, :3], indices, axis=0), opaque[indices]
+    return np.take(table[:, 0] if gray else table[:, :3], indices, axis=0), opaque[indices]
 
 
 def _copy(picture: PillowImage) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What Pillow leaves out of PNG: checksums of the pixels, 16-bit colour at its depth, damage outside the picture."""
+"""What Pillow leaves out of PNG: checksums of the pixels, 16-bit color at its depth, damage outside the picture."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_png(stream: BinaryIO) -> None:
 
 
 def essential_png(stream: BinaryIO, max_pixels: int) -> BinaryIO:
-    """Return a copy of the file without text, colour profiles and other chunks that the picture does not need."""
+    """Return a copy of the file without text, color profiles and other chunks that the picture does not need."""
     chunks = list(_chunks(stream, max_pixels))
     kept = [chunk.encoded for chunk in chunks if chunk.kind in _CRITICAL or chunk.sound]
     end = _made(b"IEND", b"").encoded if chunks and chunks[-1].complete else b""
@@ -70,7 +70,7 @@ def decode_png16(stream: BinaryIO, *, truncated: bool) -> NDArray[np.generic]:
     Parameters
     ----------
     stream : binary file
-        Only its header and pixel chunks reach the decoder: no colour profile, gamma or text can disturb it.
+        Only its header and pixel chunks reach the decoder: no color profile, gamma or text can disturb it.
     truncated : bool
         Fill what is missing with zeros.
 

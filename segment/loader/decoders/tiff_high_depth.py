@@ -31,7 +31,7 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
     Raises
     ------
     ImageError
-        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be turned into grey or RGB.
+        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be turned into gray or RGB.
     """
     import tifffile
 
@@ -51,7 +51,7 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
             notes = (*notes, TRUNCATED_NOTE)
         samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
         valid = present & valid_data(samples, _value(page, _NODATA))
-        array, white = _colours(page, samples)
+        array, white = _colors(page, samples)
         way = _value(page, _ORIENTATION)
         place = read_georeference(lambda tag: _value(page, tag))
     image = Image.from_array(turn_upright(array, way), valid=turn_upright(valid, way), white=white, notes=notes)
@@ -92,14 +92,14 @@ def _check(page: Any, max_pixels: int) -> None:
     chunk = max(page.tilewidth, 1) * max(page.tilelength, 1)
     if chunk > max(max_pixels, 1 << 26):
         raise ImageError(f"a TIFF tile holds at most {max_pixels} pixels; got {chunk}. Export it again.")
-    colours = 3 if page.photometric in (_RGB, _YCBCR) else 4 if page.photometric == _CMYK else 1
-    if page.samplesperpixel > max(4, colours + len(page.extrasamples)) or (colours == 1 and page.samplesperpixel > 4):
+    colors = 3 if page.photometric in (_RGB, _YCBCR) else 4 if page.photometric == _CMYK else 1
+    if page.samplesperpixel > max(4, colors + len(page.extrasamples)) or (colors == 1 and page.samplesperpixel > 4):
         raise ImageError(f"an image has 1 to 4 channels; got {page.samplesperpixel}. Save the bands to use as RGB.")
     if page.photometric in _NEEDS_A_PROFILE:
         name = _NEEDS_A_PROFILE[page.photometric]
-        raise ImageError(f"TIFF colours are grey, RGB, palette or CMYK; got {name}. Save it as RGB.")
+        raise ImageError(f"TIFF colors are gray, RGB, palette or CMYK; got {name}. Save it as RGB.")
     if page.photometric == _YCBCR and page.compression not in _JPEG:
-        raise ImageError("TIFF colours are grey, RGB, palette or CMYK; got YCbCr of an unusual kind. Save it as RGB.")
+        raise ImageError("TIFF colors are gray, RGB, palette or CMYK; got YCbCr of an unusual kind. Save it as RGB.")
     if page.dtype is None:
         raise ImageError(f"the TIFF numbers have an unknown type; {page.bitspersample} bits. Export it again.")
 
@@ -154,34 +154,34 @@ def _padded(page: Any, data: bytes, count: int) -> tuple[bytes, float]:
     return data, 1.0
 
 
-def _colours(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
-    """Turn the samples of a page into grey, RGB or RGBA, and the value of white where the file tells it."""
+def _colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
+    """Turn the samples of a page into gray, RGB or RGBA, and the value of white where the file tells it."""
     kind, bits = page.photometric, int(page.bitspersample)
     if kind == _PALETTE and page.colormap is not None:
         table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return table[np.minimum(samples[..., 0], len(table) - 1)], None
-    colours, extra = _split(kind, samples)
+    colors, extra = _split(kind, samples)
     unsigned = samples.dtype.kind == "u"
     if kind == _WHITE_IS_ZERO:
-        colours = _inverted(colours, bits)
+        colors = _inverted(colors, bits)
     if kind == _CMYK:
-        colours = _rgb_of_cmyk(colours)
+        colors = _rgb_of_cmyk(colors)
     elif unsigned and bits < 8:
-        colours = np.rint(colours * (255 / (2**bits - 1))).astype(np.uint8)
+        colors = np.rint(colors * (255 / (2**bits - 1))).astype(np.uint8)
     alpha_kind = int(page.extrasamples[0]) if page.extrasamples else 0
     if extra.shape[2] and alpha_kind in (1, 2):
         alpha = extra[..., :1]
-        if alpha_kind == 1 and colours.dtype.kind in "uf":
-            colours = _divided(colours, alpha)
-        colours = np.concatenate([colours, alpha.astype(colours.dtype)], axis=2)
-    return colours, float(2**bits - 1) if unsigned and 8 < bits < 16 else None
+        if alpha_kind == 1 and colors.dtype.kind in "uf":
+            colors = _divided(colors, alpha)
+        colors = np.concatenate([colors, alpha.astype(colors.dtype)], axis=2)
+    return colors, float(2**bits - 1) if unsigned and 8 < bits < 16 else None
 
 
 def _split(kind: int, samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Part the channels of colour from the others."""
+    """Part the channels of color from the others."""
     count = samples.shape[2]
-    colours = 4 if kind == _CMYK else min(count, 3) if kind in (_RGB, _YCBCR) or count >= 3 else 1
-    return samples[..., :colours], samples[..., colours:]
+    colors = 4 if kind == _CMYK else min(count, 3) if kind in (_RGB, _YCBCR) or count >= 3 else 1
+    return samples[..., :colors], samples[..., colors:]
 
 
 def _inverted(values: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -203,12 +203,12 @@ def _rgb_of_cmyk(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.rint(light[..., :3] * (light[..., 3:] / full)).astype(values.dtype))
 
 
-def _divided(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Take away the alpha that the colours were multiplied with, where there is any."""
+def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Take away the alpha that the colors were multiplied with, where there is any."""
     full = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        light = colours / (alpha / full)
+        light = colors / (alpha / full)
     light = np.where(alpha > 0, light, 0)
-    if colours.dtype.kind == "f":
-        return light.astype(colours.dtype)
-    return np.minimum(np.rint(light), full).astype(colours.dtype)
+    if colors.dtype.kind == "f":
+        return light.astype(colors.dtype)
+    return np.minimum(np.rint(light), full).astype(colors.dtype)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MARGIN", "Legend", "arrange", "legend", "with_scale"]
 
 Legend = Sequence[tuple[str, Sequence[int]]]
-"""What is said of each class, and its colour as RGB."""
+"""What is said of each class, and its color as RGB."""
 
 MARGIN = 24
 _TEXT = 24
@@ -26,12 +26,12 @@ _LINE = 2 * _TEXT
 _LEAST = 640  # width of a panel, in pixels
 
 
-def legend(names: Sequence[str], shares: Sequence[float], colours: Picture) -> Legend:
-    """Number, name, where it is not "class" and the number, and share of the labelled pixels of each class."""
+def legend(names: Sequence[str], shares: Sequence[float], colors: Picture) -> Legend:
+    """Number, name, where it is not "class" and the number, and share of the labeled pixels of each class."""
     entries = []
-    for label, (name, share, colour) in enumerate(zip(names, shares, colours, strict=True), start=1):
+    for label, (name, share, color) in enumerate(zip(names, shares, colors, strict=True), start=1):
         words = str(label) if name == f"class {label}" else f"{label} {name}"
-        entries.append((f"{words}   {_percent(share)}", colour.tolist()))
+        entries.append((f"{words}   {_percent(share)}", color.tolist()))
     return entries
 
 
@@ -67,16 +67,16 @@ def arrange(pictures: Sequence[tuple[str, Picture]], columns: int, entries: Lege
         x, y = MARGIN + number % columns * second, top + number // columns * pitch
         _write(draw, (x, y), words)
         panel.paste(PilImage.fromarray(picture), (x, y + _LINE))
-    for number, (words, colour) in enumerate(entries):
+    for number, (words, color) in enumerate(entries):
         row, column = divmod(number, per_row)
         x, y = MARGIN + column * step, bottom + row * _LINE
-        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=(colour[0], colour[1], colour[2]), outline=INK)
+        draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=(color[0], color[1], color[2]), outline=INK)
         _write(draw, (x + _TEXT + 10, y), words)
     return np.asarray(panel)
 
 
 def with_scale(panel: Picture, scale: Picture, low: str, high: str) -> Picture:
-    """A panel with a bar (1, n, 3) of colours below it, and what its ends stand for."""
+    """A panel with a bar (1, n, 3) of colors below it, and what its ends stand for."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 

@@ -27,7 +27,7 @@ def anomaly_panel(values: Values) -> Picture:
     Parameters
     ----------
     values : ndarray of shape (H, W), float
-        Log density of each pixel, NaN where there is none, which is shown as a checkerboard. The colours end at the 0.5
+        Log density of each pixel, NaN where there is none, which is shown as a checkerboard. The colors end at the 0.5
         and 99.5 % quantiles.
 
     Returns
@@ -79,21 +79,21 @@ def posterior_panel(maps: Iterable[Values], titles: Sequence[str], size: tuple[i
         RGB, sized for a screen unless there are dozens of classes.
     """
     columns, cell = _sheet(len(titles), *size)
-    grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    gray = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     pictures = [
-        (title, _coloured(scaled_values(values, cell), 0.0, 1.0, grey))
+        (title, _colored(scaled_values(values, cell), 0.0, 1.0, gray))
         for title, values in zip(titles, maps, strict=True)
     ]
     if not pictures:
-        pictures = [("no class", _coloured(np.full(cell[::-1], np.nan), 0.0, 1.0, grey))]
+        pictures = [("no class", _colored(np.full(cell[::-1], np.nan), 0.0, 1.0, gray))]
     sheet = arrange(pictures, columns, (), heading="probability of each class")
-    return with_scale(sheet, grey, "0", "1")
+    return with_scale(sheet, gray, "0", "1")
 
 
 def _map(values: Values, title: str, ends: tuple[float, float], words: tuple[str, str]) -> Picture:
     """A map under its title and above its scale."""
     ramp = _ramp()
-    picture = _coloured(scaled_values(values, fitting_size(values.shape[0], values.shape[1], _ROOM)), *ends, ramp)
+    picture = _colored(scaled_values(values, fitting_size(values.shape[0], values.shape[1], _ROOM)), *ends, ramp)
     return with_scale(arrange([(title, picture)], 1, ()), ramp, *words)
 
 
@@ -106,8 +106,8 @@ def _sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]]:
     return columns, fitting_size(height, width, room)
 
 
-def _coloured(values: Values, first: float, last: float, ramp: Picture) -> Picture:
-    """Values in the colours (1, 256, 3) of a ramp from `first` to `last`, and a checkerboard where they are NaN."""
+def _colored(values: Values, first: float, last: float, ramp: Picture) -> Picture:
+    """Values in the colors (1, 256, 3) of a ramp from `first` to `last`, and a checkerboard where they are NaN."""
     missing = np.isnan(values)
     shares = (np.where(missing, first, values) - first) / (last - first if last != first else 1.0)
     picture: Picture = ramp[0][np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)]
@@ -116,7 +116,7 @@ def _coloured(values: Values, first: float, last: float, ramp: Picture) -> Pictu
 
 
 def _ramp() -> Picture:
-    """Colours from dark to bright, (1, 256, 3), that keep their order in grey and for colour-blind readers."""
+    """Colors from dark to bright, (1, 256, 3), that keep their order in gray and for color-blind readers."""
     cv2 = load_cv2()
     levels = np.arange(256, dtype=np.uint8)[None]
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.pictures.scaling import Picture, colour_labels, display
+from segment.output.pictures.scaling import Picture, color_labels, display
 
 __all__ = ["contoured", "cutout", "overlaid"]
 
@@ -19,14 +19,14 @@ _THICKNESS = 1 / 1600  # of a contour on each side of a border, as a share of th
 _LIT = 0.7  # how much of the image's light is left beside the contours
 
 
-def overlaid(image: Image, label_image: NDArray[np.integer], colours: Picture) -> Picture:
-    """The image with each class tinted in its colour, the border of each class in the full one.
+def overlaid(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """The image with each class tinted in its color, the border of each class in the full one.
 
     Parameters
     ----------
     image : Image
     label_image : ndarray of shape (H, W), integers 0..k
-    colours : ndarray of shape (k, 3), uint8
+    colors : ndarray of shape (k, 3), uint8
 
     Returns
     -------
@@ -34,21 +34,21 @@ def overlaid(image: Image, label_image: NDArray[np.integer], colours: Picture) -
         RGB. A small image is enlarged by a whole factor, so that contours can be seen.
     """
     picture, labels = _enlarged(image, label_image)
-    coloured = colour_labels(labels, colours)
-    out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, coloured, _OPACITY, 0)
+    colored = color_labels(labels, colors)
+    out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, colored, _OPACITY, 0)
     _keep(out, picture, labels == 0)
-    _keep(out, coloured, _borders(labels, _radius(labels)) & (labels > 0))
+    _keep(out, colored, _borders(labels, _radius(labels)) & (labels > 0))
     return out
 
 
-def contoured(image: Image, label_image: NDArray[np.integer], colours: Picture) -> Picture:
-    """The image, a little darker, with a line in its colour along the inside of each class.
+def contoured(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """The image, a little darker, with a line in its color along the inside of each class.
 
     Parameters and result are those of :func:`overlaid`.
     """
     picture, labels = _enlarged(image, label_image)
     out: Picture = load_cv2().convertScaleAbs(picture, alpha=_LIT)
-    _keep(out, colour_labels(labels, colours), _borders(labels, 2 * _radius(labels)) & (labels > 0))
+    _keep(out, color_labels(labels, colors), _borders(labels, 2 * _radius(labels)) & (labels > 0))
     return out
 
 

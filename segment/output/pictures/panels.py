@@ -32,7 +32,7 @@ def side_by_side(
     image : Image
     label_image : ndarray of shape (H, W), integers 0..k
     entries : sequence of k (str, (r, g, b))
-        What is said of each class, and its colour.
+        What is said of each class, and its color.
     title : str
         What stands above the original.
 
@@ -57,7 +57,7 @@ def compared(
     ----------
     image : Image
     segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
-        A title and a label image each. A class has the same colour in all of them.
+        A title and a label image each. A class has the same color in all of them.
     n_classes : int
     title : str
         What stands above the original.
@@ -67,14 +67,12 @@ def compared(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    entries = [
-        (f"class {label}", colour) for label, colour in enumerate(pick_class_colors(n_classes).tolist(), start=1)
-    ]
+    entries = [(f"class {label}", color) for label, color in enumerate(pick_class_colors(n_classes).tolist(), start=1)]
     return _panel(image, segmentations, entries, title)
 
 
 def regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
-    """The original with the borders of regions, beside the regions in their mean colours.
+    """The original with the borders of regions, beside the regions in their mean colors.
 
     Parameters
     ----------
@@ -110,17 +108,17 @@ def _arrangement(image: Image) -> tuple[int, tuple[int, int]]:
     return (1, _WIDE_ROOM) if image.width >= _WIDE * image.height else (2, _ROOM)
 
 
-def pair(image: Image, label_image: NDArray[np.integer], colours: Picture) -> tuple[Picture, Picture]:
-    """The original and its segments in the colours (k, 3) of their classes: two pictures of one size, for a screen."""
+def pair(image: Image, label_image: NDArray[np.integer], colors: Picture) -> tuple[Picture, Picture]:
+    """The original and its segments in the colors (k, 3) of their classes: two pictures of one size, for a screen."""
     size = fitting_size(image.height, image.width, _WIDE_ROOM)
-    return scaled_image(image, size), scaled_labels(label_image, colours, size)
+    return scaled_image(image, size), scaled_labels(label_image, colors, size)
 
 
-def thumbnail(label_image: NDArray[np.integer], colours: Picture) -> Picture:
-    """The segments in the colours (k, 3) of their classes, at most 144 pixels wide and 96 high: (h, w, 3)."""
+def thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """The segments in the colors (k, 3) of their classes, at most 144 pixels wide and 96 high: (h, w, 3)."""
     height, width = label_image.shape
     factor = min(_THUMBNAIL[0] / width, _THUMBNAIL[1] / height, 1.0)
-    return scaled_labels(label_image, colours, (max(1, round(width * factor)), max(1, round(height * factor))))
+    return scaled_labels(label_image, colors, (max(1, round(width * factor)), max(1, round(height * factor))))
 
 
 def _panel(
@@ -128,9 +126,9 @@ def _panel(
 ) -> Picture:
     columns, room = _arrangement(image)
     size = fitting_size(image.height, image.width, room)
-    colours = np.array([colour for _, colour in entries], dtype=np.uint8).reshape(-1, 3)
+    colors = np.array([color for _, color in entries], dtype=np.uint8).reshape(-1, 3)
     pictures = [(title, scaled_image(image, size))]
-    pictures += [(words, scaled_labels(label_image, colours, size)) for words, label_image in segmentations]
+    pictures += [(words, scaled_labels(label_image, colors, size)) for words, label_image in segmentations]
     return arrange(pictures, columns, entries)
 
 

@@ -11,7 +11,7 @@ from segment.core.opencv import load_cv2
 __all__ = [
     "Picture",
     "checkerboard",
-    "colour_labels",
+    "color_labels",
     "display",
     "fitting_size",
     "scaled_image",
@@ -25,13 +25,13 @@ _SMALL = 320  # pictures whose longer side is shorter are enlarged to this
 _THIN = 16  # least width and height, in pixels
 
 
-def colour_labels(
-    label_image: NDArray[np.integer], colours: Picture, nothing: tuple[int, int, int] = (255, 255, 255)
+def color_labels(
+    label_image: NDArray[np.integer], colors: Picture, nothing: tuple[int, int, int] = (255, 255, 255)
 ) -> Picture:
-    """A label image (H, W) with the colour (k, 3) of each class, and `nothing` where there is no label: (H, W, 3)."""
+    """A label image (H, W) with the color (k, 3) of each class, and `nothing` where there is no label: (H, W, 3)."""
     table = np.zeros((256, 1, 3), dtype=np.uint8)
     table[0] = nothing
-    table[1 : len(colours) + 1, 0] = colours
+    table[1 : len(colors) + 1, 0] = colors
     labels = np.ascontiguousarray(label_image, dtype=np.uint8)
     return np.asarray(load_cv2().applyColorMap(labels, table))
 
@@ -39,7 +39,7 @@ def colour_labels(
 def display(image: Image) -> Picture:
     """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
     pixels = image.as_bytes()
-    if image.is_grey:
+    if image.is_gray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if image.valid.all():
         return pixels.astype(np.uint8, copy=False)
@@ -47,7 +47,7 @@ def display(image: Image) -> Picture:
 
 
 def checkerboard(height: int, width: int, square: int = 8) -> Picture:
-    """Light grey and nearly white squares: what lies below where nothing is. (H, W), uint8."""
+    """Light gray and nearly white squares: what lies below where nothing is. (H, W), uint8."""
     rows, columns = np.arange(height)[:, None] // square, np.arange(width) // square
     return np.where((rows + columns) % 2, np.uint8(225), np.uint8(250))
 
@@ -75,22 +75,22 @@ def scaled_image(image: Image, size: tuple[int, int]) -> Picture:
     # Pixels that are not valid hold 0: what is left is to be divided by the share of the valid ones.
     share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=method)
     weight = np.maximum(share, 1) / np.float32(255)
-    mean = pixels / (weight if image.is_grey else weight[..., None])
+    mean = pixels / (weight if image.is_gray else weight[..., None])
     if pixels.dtype.kind == "u":
         mean = np.minimum(np.rint(mean), np.iinfo(pixels.dtype).max)
     return display(Image(mean.astype(pixels.dtype), share >= 128, image.black, image.white))
 
 
-def scaled_labels(label_image: NDArray[np.integer], colours: Picture, size: tuple[int, int]) -> Picture:
-    """The coloured label image at the given size; its borders are smoothed by sampling twice as fine."""
+def scaled_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[int, int]) -> Picture:
+    """The colored label image at the given size; its borders are smoothed by sampling twice as fine."""
     cv2 = load_cv2()
     labels = label_image.astype(np.uint8, copy=False)
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
-    coloured = colour_labels(fine, colours)
+    colored = color_labels(fine, colors)
     if not fine.all():
         missing = fine == 0
-        coloured[missing] = checkerboard(*fine.shape)[missing][:, None]
-    return cv2.resize(coloured, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+        colored[missing] = checkerboard(*fine.shape)[missing][:, None]
+    return cv2.resize(colored, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
 def scaled_values(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.floating]:

@@ -34,7 +34,7 @@ class Entry:
     uncertainty : float
         Mean entropy of the posteriors, in bits; NaN where it is not known.
     shares : tuple of (str, float)
-        Colour, as ``#rrggbb``, and share, 0..1, of each class.
+        Color, as ``#rrggbb``, and share, 0..1, of each class.
     warnings : tuple of str
     error : str
         Why it failed; empty where it did not.
@@ -91,17 +91,16 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
 
 def make_thumbnail_url(result: Segmentation) -> str:
     """A small picture of the segments, as a URL that holds it."""
-    return encode_picture_url(thumbnail(result.label_image, result.colours), suffix=".png")
+    return encode_picture_url(thumbnail(result.label_image, result.colors), suffix=".png")
 
 
 def _number(value: float) -> dict[str, Any]:
     known = not math.isnan(value)
-    return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "colour": ""}
+    return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "color": ""}
 
 
 def _shares(entry: Entry, n_classes: int) -> list[dict[str, Any]]:
     cells = [
-        {"value": repr(float(share)), "text": f"{100 * share:.1f} %", "colour": colour}
-        for colour, share in entry.shares
+        {"value": repr(float(share)), "text": f"{100 * share:.1f} %", "color": color} for color, share in entry.shares
     ]
-    return cells + [{"value": "", "text": "", "colour": ""}] * (n_classes - len(cells))
+    return cells + [{"value": "", "text": "", "color": ""}] * (n_classes - len(cells))

@@ -34,7 +34,7 @@ def line_chart(
     Returns
     -------
     Markup
-        An ``<svg>`` element. Its colours follow those of the text around it (``currentColor``).
+        An ``<svg>`` element. Its colors follow those of the text around it (``currentColor``).
     """
     left, top, right, bottom = _BOX
     low, high = min(y), max(y)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.core.errors import pluralize
 from segment.core.version import __version__
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
@@ -48,7 +48,7 @@ def render_page(result: Segmentation) -> str:
     str
         The same for the same image and settings, but for the seconds and the versions.
     """
-    original, segments = pair(result.image, result.label_image, result.colours)
+    original, segments = pair(result.image, result.label_image, result.colors)
     return render(
         "page.html",
         title=result.origin.source,
@@ -91,25 +91,25 @@ def _environment() -> Environment:
 
 def _about(result: Segmentation) -> str:
     image = result.image
-    kind = f"{'grey' if image.is_grey else 'RGB'}, {image.pixels.dtype}"
-    unlabelled = float(np.mean(result.label_image == 0))
+    kind = f"{'gray' if image.is_gray else 'RGB'}, {image.pixels.dtype}"
+    unlabeled = float(np.mean(result.label_image == 0))
     words = f"{image.width} x {image.height} pixels, {kind}; {pluralize(result.n_classes, 'class')}"
-    words += f"; {unlabelled:.2%} of the pixels without a label" if unlabelled else ""
-    return words + f"; clean-up changed {result.changed:.2%} of the labelled pixels"
+    words += f"; {unlabeled:.2%} of the pixels without a label" if unlabeled else ""
+    return words + f"; clean-up changed {result.changed:.2%} of the labeled pixels"
 
 
 def _channels(result: Segmentation) -> tuple[str, ...]:
-    return ("grey",) if result.image.is_grey else ("R", "G", "B")
+    return ("grey",) if result.image.is_gray else ("R", "G", "B")
 
 
 def _class_rows(result: Segmentation) -> list[dict[str, Any]]:
     rows = []
     empty = ("-",) * len(_channels(result))
-    for row, colour, name in zip(result.classes, result.colours, result.names, strict=True):
+    for row, color, name in zip(result.classes, result.colors, result.names, strict=True):
         means = tuple(map(format_number, row.mean)) or empty
-        hexadecimal = "#" + bytes(colour.tolist()).hex()
+        hexadecimal = "#" + bytes(color.tolist()).hex()
         rows.append(
-            {"colour": hexadecimal, "name": name, "cells": (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)}
+            {"color": hexadecimal, "name": name, "cells": (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)}
         )
     return rows
 
@@ -118,7 +118,7 @@ def _histograms(result: Segmentation) -> list[tuple[str, str]]:
     """The picture of each feature: its histogram and the mixture's density over it."""
     if result.n_classes == 0:
         return []
-    index = ColourIndex(result.working)
+    index = ColorIndex(result.working)
     cells = collect_cells(result.space, index.parts(), exact=index.is_tabled)
     pictures = []
     for number, name in enumerate(result.space.feature_names):
@@ -139,7 +139,7 @@ def _maps(result: Segmentation) -> list[tuple[str, str, str]]:
         return []
     pictures = [
         ("Uncertainty", result.uncertainty_panel(), "Bright where several classes are about as probable."),
-        ("Unusual pixels", result.anomaly_panel(), "Bright where the mixture explains a colour badly."),
+        ("Unusual pixels", result.anomaly_panel(), "Bright where the mixture explains a color badly."),
     ]
     return [(head, encode_picture_url(picture, suffix=".png"), note) for head, picture, note in pictures]
 
@@ -155,7 +155,7 @@ def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
     if fit.finalists.size > 1:
         spread = f" The {fit.finalists.size} best starts ended {np.ptp(fit.finalists):.2g} nats apart on coarse cells."
     values = fit.finish.log_likelihoods
-    note = f"Nats a pixel on all colours{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
+    note = f"Nats a pixel on all colors{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
     curves = [("Log likelihood", values, note)]
     if not np.array_equal(values, fit.finish.objectives):
         pull = f"--shrinkage {fit.shrinkage:g}" if result.config.prior == "pooled" else "--prior conjugate"

@@ -35,7 +35,7 @@ class Classes:
         Classes to find, or with `adapt` to start from.
     adapt : bool
     like : ClassModel, optional
-        Classes whose numbers, names and colours the image's own take over.
+        Classes whose numbers, names and colors the image's own take over.
     key : str
         Tells a shared model from one of other images or settings.
     """
@@ -158,7 +158,7 @@ class _Reading:
 
 
 def _part(reading: _Reading, *, config: SegmentConfig) -> ImagePart | None:
-    """What an image is for the fit; None if it cannot be read, which will be said when it is to be labelled."""
+    """What an image is for the fit; None if it cannot be read, which will be said when it is to be labeled."""
     from segment.pipeline.multi_image_fit import collect_part
 
     try:

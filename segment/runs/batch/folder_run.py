@@ -231,7 +231,8 @@ class FolderRun:
                     continue
                 foreign = [] if self.config.overwrite else self._ledger.foreign(job)
                 if foreign:
-                    error = f"{printable_path(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
+                    name = printable_path(foreign[0])
+                    error = f"{name}: exists already. Give --overwrite to replace it, or another folder."
                     outcome = Outcome(job, error=error)
                     self._record(outcome)
                     self._say(number, outcome)

@@ -66,8 +66,8 @@ def lost_outcome(job: Job, lost: Lost, timeout: float) -> Outcome:
         )
         return Outcome(job, error=error, seconds=lost.seconds)
     error = (
-        f"{printable_path(job.source)}: its process was killed, and again when it was tried alone; most often for want of "
-        "memory. Give --max-size to segment a smaller copy."
+        f"{printable_path(job.source)}: its process was killed, and again when it was tried alone; most often for "
+        "want of memory. Give --max-size to segment a smaller copy."
     )
     return Outcome(job, error=error, seconds=lost.seconds)
 

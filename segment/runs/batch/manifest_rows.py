@@ -84,8 +84,8 @@ def row_of(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         "uncertainty": None if outcome.uncertainty is None else round(outcome.uncertainty, 6),
         **({"thumbnail": outcome.thumbnail} if outcome.thumbnail else {}),
         "classes": [
-            {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*colour), "share": share}
-            for label, colour, share, _ in outcome.rows
+            {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*color), "share": share}
+            for label, color, share, _ in outcome.rows
         ],
         "outputs": [
             {"file": path.relative_to(output).as_posix(), "bytes": path.stat().st_size} for path in outcome.paths

@@ -40,11 +40,11 @@ def _segmented(
 
     (path,) = job.results(config)
     done = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
-    colours: list[Any] = [tuple(colour) for colour in done.colours.tolist()]
+    colors: list[Any] = [tuple(color) for color in done.colors.tolist()]
     return Outcome(
         job,
         (done.path,),
-        tuple((row.label, c, row.share, row.mean) for row, c in zip(done.classes, colours, strict=True)),
+        tuple((row.label, c, row.share, row.mean) for row, c in zip(done.classes, colors, strict=True)),
         changed=done.changed,
         warnings=done.warnings,
         names=done.names,

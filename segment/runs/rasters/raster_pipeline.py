@@ -18,7 +18,7 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect
 from segment.mixture.rejection import find_rejection_threshold
@@ -26,8 +26,8 @@ from segment.output.palette import pick_class_colors, pick_ramp_colors
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.runs.rasters.raster_result import Fitted, RasterSegmentation, summary
 from segment.runs.rasters.reader import Raster, open_raster, rasterio_settings
-from segment.runs.rasters.tile_colors import ColourSum, collect_tile, joined
-from segment.runs.rasters.tile_labels import LabelledTile, clean_halo, filter_halo, label_tile
+from segment.runs.rasters.tile_colors import ColorSum, collect_tile, joined
+from segment.runs.rasters.tile_labels import LabeledTile, clean_halo, filter_halo, label_tile
 from segment.runs.rasters.tile_workers import Crew, Machines, Threads, progress
 from segment.runs.rasters.tiles import tiles
 from segment.runs.rasters.value_range import Extremes, extremes, scaled
@@ -44,8 +44,8 @@ _MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo aroun
 _PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
 _STEP = 512  # pixels: tiles are a multiple of this
 _COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
-_LOOKED_UP = 2**20  # colours that are labelled at once
-_SCATTERED = "the valid pixels lie too far apart for a random field: they are labelled by colour alone"
+_LOOKED_UP = 2**20  # colors that are labeled at once
+_SCATTERED = "the valid pixels lie too far apart for a random field: they are labeled by color alone"
 
 
 def segment_raster(
@@ -62,8 +62,8 @@ def segment_raster(
     """Segment a raster that need not fit into memory, and write its labels as a GeoTIFF.
 
     The classes and labels are those of :func:`segment.segment_image`: the mixture is fitted to a working copy of the
-    whole raster, on which the random field is solved; the labels of each tile come from the field and its own colours.
-    With ``spatial="none"`` the mixture is fitted to the colours of all pixels. Clean-up looks a limited way beyond each
+    whole raster, on which the random field is solved; the labels of each tile come from the field and its own colors.
+    With ``spatial="none"`` the mixture is fitted to the colors of all pixels. Clean-up looks a limited way beyond each
     tile.
 
     Parameters
@@ -76,7 +76,7 @@ def segment_raster(
         All settings at once. Those of sizes in memory and of products are of no use here: `max_pixels`, `max_size`,
         `save`, `labels_format`.
     bands : tuple of int
-        Bands to use, counted from 1; by default all. One is grey, three are red, green and blue; of any other number
+        Bands to use, counted from 1; by default all. One is gray, three are red, green and blue; of any other number
         each is a feature as it is.
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
@@ -114,15 +114,15 @@ def segment_raster(
         tile = tile or _side(raster, config)
         raster = _scaled(crew, raster, tile, on_stage)
         fitted = _fitted(crew, raster, tile, config, on_stage)
-        colours = _palette(config, len(fitted.found.names))
-        parts: list[LabelledTile] = []
+        colors = _palette(config, len(fitted.found.names))
+        parts: list[LabeledTile] = []
         nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
-        with label_raster(path, raster, colours, overwrite=config.overwrite) as writer:
-            for part in _labelled(crew, raster, tile, config, fitted, on_stage):
+        with label_raster(path, raster, colors, overwrite=config.overwrite) as writer:
+            for part in _labeled(crew, raster, tile, config, fitted, on_stage):
                 writer.write(part.window, part.label_image)
                 parts.append(replace(part, label_image=nothing))
             on_stage("writing overviews")
-    return summary(path, raster, colours, fitted, parts, config)
+    return summary(path, raster, colors, fitted, parts, config)
 
 
 def _side(raster: Raster, config: SegmentConfig) -> int:
@@ -145,7 +145,7 @@ def _scaled(crew: Crew, raster: Raster, tile: int, on_stage: Callable[[str], Non
 def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> Fitted:
     """The first pass, and the mixture."""
     if not config.has_field:
-        return _fitted_to_colours(crew, raster, tile, config, on_stage)
+        return _fitted_to_colors(crew, raster, tile, config, on_stage)
     block = partial(copied_block, raster, halo=filter_halo(raster, config), config=config)
     blocks = copy_blocks(raster, tile)
     copy, n_valid = assembled(
@@ -153,7 +153,7 @@ def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_sta
     )
     if not is_scattered(copy, n_valid):
         return _fitted_with_field(crew, raster, tile, config, on_stage, copy)
-    fitted = _fitted_to_colours(crew, raster, tile, replace(config, smoothness=0), on_stage)
+    fitted = _fitted_to_colors(crew, raster, tile, replace(config, smoothness=0), on_stage)
     return replace(fitted, notes=(*fitted.notes, _SCATTERED))
 
 
@@ -161,27 +161,27 @@ def _fitted_with_field(
     crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None], copy: Image
 ) -> Fitted:
     """The mixture of the working copy and the field on it, as a whole image has them."""
-    space, cells = collect(ColourIndex(copy), config)
+    space, cells = collect(ColorIndex(copy), config)
     on_stage("fitting the mixture")
     found = model_classes(cells, space, [copy], config)
     least = -math.inf
     notes: tuple[str, ...] = ()
     if config.reject:  # a share of all pixels
-        colours, notes = _counted(crew, raster, tile, config, on_stage).cells()
-        least = find_rejection_threshold(found.mixture, colours, config.reject)
+        colors, notes = _counted(crew, raster, tile, config, on_stage).cells()
+        least = find_rejection_threshold(found.mixture, colors, config.reject)
     on_stage("solving the random field")
     shape = (raster.height, raster.width)
     field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
     return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
 
 
-def _fitted_to_colours(
+def _fitted_to_colors(
     crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]
 ) -> Fitted:
-    """The mixture of the colours of all pixels."""
-    colours = _counted(crew, raster, tile, config, on_stage)
-    space = colours.space
-    cells, notes = colours.cells()
+    """The mixture of the colors of all pixels."""
+    colors = _counted(crew, raster, tile, config, on_stage)
+    space = colors.space
+    cells, notes = colors.cells()
     on_stage("fitting the mixture")
     asked = config.k == "auto" or config.prior == "conjugate"
     copies = [_copy(raster, config)] if asked else []
@@ -194,36 +194,34 @@ def _fitted_to_colours(
             [label_cells(found.mixture, space.cells(asked[rows]), found.groups, least=least) for rows in parts]
         )
 
-    known = colours.counts.table(labels_of) if colours.is_exact else labels_of
-    return Fitted(found, space, lambda image, _: ColourIndex(image).spread(known), notes)
+    known = colors.counts.table(labels_of) if colors.is_exact else labels_of
+    return Fitted(found, space, lambda image, _: ColorIndex(image).spread(known), notes)
 
 
-def _counted(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]
-) -> ColourSum:
-    """The colours of all pixels."""
+def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> ColorSum:
+    """The colors of all pixels."""
     n_channels = 1 if config.greyscale else raster.n_channels
     deep = raster.kind == "float32"
     black, white = (0.0, 65535.0) if deep else (raster.black, raster.white)
     space = FeatureSpace(config.features, n_channels, black, white)
-    colours = ColourSum(space, "uint8" if raster.kind == "uint8" else "uint16")
+    colors = ColorSum(space, "uint8" if raster.kind == "uint8" else "uint16")
     halo = filter_halo(raster, config)
     windows = tiles(raster.height, raster.width, tile)
-    told = progress(on_stage, "counting colours", len(windows))
+    told = progress(on_stage, "counting colors", len(windows))
     for part in crew.sums(lambda window: collect_tile(raster, window, halo, config, space), windows, joined, told):
-        colours.add(part)
-    return colours
+        colors.add(part)
+    return colors
 
 
-def _labelled(
+def _labeled(
     crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, on_stage: Callable[[str], None]
-) -> Iterator[LabelledTile]:
+) -> Iterator[LabeledTile]:
     """The second pass."""
     halo = clean_halo(raster, config)
     first = rank_classes(fitted.found.mixture, fitted.found.groups)
     windows = tiles(raster.height, raster.width, tile)
     label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, precedence=first)
-    return crew.each(label, windows, progress(on_stage, "labelling", len(windows)))
+    return crew.each(label, windows, progress(on_stage, "labeling", len(windows)))
 
 
 def _copy(raster: Raster, config: SegmentConfig) -> Image:
@@ -238,7 +236,7 @@ def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
             f"greyscale (--greyscale): of one or three bands; got {len(raster.bands)}. Choose some with --bands."
         )
     if config.palette == "mean":
-        raise SettingsError("palette (--palette): category, viridis, cividis or grey for rasters; got mean.")
+        raise SettingsError("palette (--palette): category, viridis, cividis or gray for rasters; got mean.")
     if config.max_size:
         raise SettingsError(f"max_size (--max-size): 0, the size of the raster; got {config.max_size}.")
     if os.path.realpath(path) == os.path.realpath(raster.path):

@@ -17,7 +17,7 @@ from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.result_warnings import collect_result_warnings
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_labels import LabelledTile, total
+from segment.runs.rasters.tile_labels import LabeledTile, total
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 
@@ -30,7 +30,7 @@ class Fitted:
 
     Attributes
     ----------
-    found : Modelled
+    found : Modeled
     space : FeatureSpace
     label : callable
         Takes the pixels of a window and where they lie, and returns their labels.
@@ -59,14 +59,14 @@ class RasterSegmentation:
     classes : tuple of ClassRow
         Area, share and mean value in each band of each class.
     names : tuple of str
-    colours : ndarray of shape (k, 3), uint8
+    colors : ndarray of shape (k, 3), uint8
     model : MixtureModel
     groups : ndarray of shape (n_components,), int
     space : FeatureSpace
     choice : str
         Which number of classes was chosen and why; empty where it was given.
     changed : float
-        Share of the labelled pixels that the clean-up changed.
+        Share of the labeled pixels that the clean-up changed.
     rejected : float
         Share of the valid pixels that were rejected.
     warnings : tuple of str
@@ -80,7 +80,7 @@ class RasterSegmentation:
     transform: Transform
     classes: tuple[ClassRow, ...]
     names: tuple[str, ...]
-    colours: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
     model: MixtureModel
     groups: NDArray[np.intp]
     space: FeatureSpace
@@ -93,14 +93,14 @@ class RasterSegmentation:
 def summary(
     path: Path,
     raster: Raster,
-    colours: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
     fitted: Fitted,
-    parts: list[LabelledTile],
+    parts: list[LabeledTile],
     config: SegmentConfig,
 ) -> RasterSegmentation:
-    """The result, from the classes and the labelled tiles."""
+    """The result, from the classes and the labeled tiles."""
     classes = total([part.classes for part in parts])
-    labelled = sum(row.pixels for row in classes)
+    labeled = sum(row.pixels for row in classes)
     rejected = sum(part.rejected for part in parts) / max(1, sum(part.valid for part in parts))
     taken = sorted({label for part in parts for label in part.taken})
     said = collect_result_warnings(classes, config, rejected=rejected, taken=taken)
@@ -114,12 +114,12 @@ def summary(
         transform=raster.transform,
         classes=classes,
         names=found.names,
-        colours=colours,
+        colors=colors,
         model=found.mixture,
         groups=found.groups,
         space=fitted.space,
         choice=found.selection.sentence if found.selection.candidates else "",
-        changed=sum(part.changed for part in parts) / max(1, labelled),
+        changed=sum(part.changed for part in parts) / max(1, labeled),
         rejected=rejected,
         warnings=raster.notes + fitted.notes + found.warnings + said,
     )

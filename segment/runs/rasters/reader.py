@@ -37,7 +37,7 @@ class Raster:
     path : str
     height, width : int, pixels
     bands : tuple of int
-        Those that are read, counted from 1. One is grey, or coloured by a palette; three are red, green and blue.
+        Those that are read, counted from 1. One is gray, or colored by a palette; three are red, green and blue.
     dtype : str
         What the file holds; all bands alike.
     bits : int
@@ -49,7 +49,7 @@ class Raster:
     has_mask : bool
         Whether the file has a mask.
     palette : tuple of (red, green, blue)
-        Colours that the values of the band stand for; empty where they stand for themselves.
+        Colors that the values of the band stand for; empty where they stand for themselves.
     is_inverted : bool
         Whether 0 is white.
     transform : tuple of 6 floats
@@ -220,7 +220,7 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
 
     roles = file.colorinterp
     if ColorInterp.cyan in roles:
-        raise ImageError("raster colours are bands, grey, RGB or a palette; got CMYK. Save it as RGB.")
+        raise ImageError("raster colors are bands, gray, RGB or a palette; got CMYK. Save it as RGB.")
     alpha = roles.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in roles else 0
     used = bands or tuple(number for number in file.indexes if number != alpha)
     wrong = [number for number in used if number not in file.indexes or used.count(number) > 1]
@@ -236,7 +236,7 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
     is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
     is_inverted = image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u"
-    colours = file.colormap(used[0]) if is_palette and not is_inverted else {}
+    colors = file.colormap(used[0]) if is_palette and not is_inverted else {}
     return Raster(
         path=name,
         height=file.height,
@@ -247,12 +247,12 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         nodata=math.nan if file.nodata is None else float(file.nodata),
         alpha=alpha,
         has_mask=any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums),
-        palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colours.items())),
+        palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colors.items())),
         is_inverted=is_inverted,
         transform=tuple(file.transform)[:6],
         crs=file.crs.to_wkt() if file.crs else "",
-        kind="uint8" if colours else dtype if dtype in ("uint8", "uint16") else "float32",
-        white=float(2**bits - 1) if dtype == "uint16" and not colours else 255.0,
+        kind="uint8" if colors else dtype if dtype in ("uint8", "uint16") else "float32",
+        white=float(2**bits - 1) if dtype == "uint16" and not colors else 255.0,
     )
 
 

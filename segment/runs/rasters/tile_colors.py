@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColourCounts, ColourIndex, sum_counts
+from segment.features.color_index import ColorCounts, ColorIndex, sum_counts
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.streaming_bins import StreamingBins
@@ -20,14 +20,14 @@ from segment.runs.rasters.pairwise_sum import Tree
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["ColourSum", "TileColours", "collect_tile", "joined", "prepared"]
+__all__ = ["ColorSum", "TileColors", "collect_tile", "joined", "prepared"]
 
-_MANY = 2**21  # distinct colours that are kept as they are: some 200 MB
+_MANY = 2**21  # distinct colors that are kept as they are: some 200 MB
 
 
 @dataclass(frozen=True)
-class TileColours:
-    """What one tile adds: its distinct colours with their counts, or boxes of them where they are deep.
+class TileColors:
+    """What one tile adds: its distinct colors with their counts, or boxes of them where they are deep.
 
     Attributes
     ----------
@@ -40,51 +40,51 @@ class TileColours:
     boxes: StreamingBins
 
 
-class ColourSum:
-    """The colours of all tiles.
+class ColorSum:
+    """The colors of all tiles.
 
     Attributes
     ----------
     space : FeatureSpace
-    counts : ColourCounts
-        Of colours that have so few bits that each can be counted; else empty.
+    counts : ColorCounts
+        Of colors that have so few bits that each can be counted; else empty.
     """
 
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
         self.space = space
         self.is_exact = _is_exact(space, dtype)
-        self.counts = ColourCounts(dtype, space.n_channels) if self.is_exact else ColourCounts("uint8", 1)
+        self.counts = ColorCounts(dtype, space.n_channels) if self.is_exact else ColorCounts("uint8", 1)
         self._boxes: Tree[StreamingBins] = Tree(_united)
 
-    def add(self, part: TileColours) -> None:
-        """Add the colours of the next tile, or those of all, joined in a tree."""
-        for colours, counts in part.counts:
-            self.counts.add(colours, counts)
+    def add(self, part: TileColors) -> None:
+        """Add the colors of the next tile, or those of all, joined in a tree."""
+        for colors, counts in part.counts:
+            self.counts.add(colors, counts)
         self._boxes.add(part.boxes)
 
     def cells(self) -> tuple[Cells, tuple[str, ...]]:
         """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
         if not self.is_exact:
             return self._boxes.total().cells(len(self.space.feature_names)), ()
-        ((colours, counts),) = self.counts.parts()
-        if len(colours) <= _MANY:
-            return self.space.cells(colours, counts), ()
+        ((colors, counts),) = self.counts.parts()
+        if len(colors) <= _MANY:
+            return self.space.cells(colors, counts), ()
         boxes = _boxes(self.space)
-        for start in range(0, len(colours), _MANY // 8):
+        for start in range(0, len(colors), _MANY // 8):
             rows = slice(start, start + _MANY // 8)
-            boxes.add(colours[rows], self.space.cells(colours[rows], counts[rows]))
+            boxes.add(colors[rows], self.space.cells(colors[rows], counts[rows]))
         cells = boxes.cells(len(self.space.feature_names))
-        return cells, (f"the raster has {len(colours)} distinct colours: they were fitted in {len(cells)} boxes",)
+        return cells, (f"the raster has {len(colors)} distinct colors: they were fitted in {len(cells)} boxes",)
 
 
-def joined(first: TileColours, second: TileColours) -> TileColours:
-    """The colours of two parts of a raster as those of one."""
+def joined(first: TileColors, second: TileColors) -> TileColors:
+    """The colors of two parts of a raster as those of one."""
     counts = (*first.counts, *second.counts)
-    return TileColours((sum_counts(counts),) if counts else (), _united(first.boxes, second.boxes))
+    return TileColors((sum_counts(counts),) if counts else (), _united(first.boxes, second.boxes))
 
 
-def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColours:
-    """The colours of a tile: the first pass, a function of the tile alone.
+def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColors:
+    """The colors of a tile: the first pass, a function of the tile alone.
 
     Parameters
     ----------
@@ -96,13 +96,13 @@ def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfi
     config : SegmentConfig
     space : FeatureSpace
     """
-    index = ColourIndex(prepared(raster, window, halo, config))
+    index = ColorIndex(prepared(raster, window, halo, config))
     boxes = _boxes(space)
     if index.is_tabled:
-        return TileColours(tuple(index.parts()), boxes)
-    for colours, counts in index.parts():
-        boxes.add(colours, space.cells(colours, counts))
-    return TileColours((), boxes)
+        return TileColors(tuple(index.parts()), boxes)
+    for colors, counts in index.parts():
+        boxes.add(colors, space.cells(colors, counts))
+    return TileColors((), boxes)
 
 
 def prepared(raster: Raster, window: Window, halo: int, config: SegmentConfig) -> Image:

@@ -20,7 +20,7 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import prepared
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["LabelledTile", "clean_halo", "filter_halo", "label_tile", "total"]
+__all__ = ["LabeledTile", "clean_halo", "filter_halo", "label_tile", "total"]
 
 _WIDEST = 1024  # pixels around a tile that are looked at, at most, to clean it up
 _SIGMAS = 4  # that the kernels of the filters reach
@@ -30,7 +30,7 @@ Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class LabelledTile:
+class LabeledTile:
     """The labels of a tile, and what they add up to.
 
     Attributes
@@ -61,7 +61,7 @@ def label_tile(
     config: SegmentConfig,
     label: Callable[[Image, Window], Labels],
     precedence: Sequence[int],
-) -> LabelledTile:
+) -> LabeledTile:
     """The labels of a tile: the second pass, a function of the tile and what lies within the halo around it.
 
     Parameters
@@ -85,7 +85,7 @@ def label_tile(
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
     classes = _rows(clean, replace(image, pixels=pixels), len(precedence))
-    return LabelledTile(
+    return LabeledTile(
         window,
         np.ascontiguousarray(clean),
         classes,
@@ -119,20 +119,20 @@ def clean_halo(raster: Raster, config: SegmentConfig) -> int:
 def total(parts: list[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
     """The class table of the whole from those of its tiles."""
     rows = []
-    labelled = max(1, sum(row.pixels for part in parts for row in part))
+    labeled = max(1, sum(row.pixels for part in parts for row in part))
     for same in zip(*parts, strict=True):
         pixels = sum(row.pixels for row in same)
         filled = [row for row in same if row.pixels]
         channels = zip(*(row.mean for row in filled), strict=True)
         sizes = [row.pixels for row in filled]
         mean = tuple(sum(n * x for n, x in zip(sizes, values, strict=True)) / pixels for values in channels)
-        rows.append(ClassRow(same[0].label, pixels, pixels / labelled, mean))
+        rows.append(ClassRow(same[0].label, pixels, pixels / labeled, mean))
     return tuple(rows)
 
 
 def _rows(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
     """The class table of a tile, whatever its number of bands."""
-    if image.is_grey or image.pixels.shape[2] == 3:
+    if image.is_gray or image.pixels.shape[2] == 3:
         return tabulate_classes(labels, image, n_classes)
     bands = (np.ascontiguousarray(image.pixels[..., band]) for band in range(image.pixels.shape[2]))
     tables = [tabulate_classes(labels, replace(image, pixels=band), n_classes) for band in bands]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
@@ -47,7 +47,7 @@ class CopiedBlock:
 
 @dataclass(frozen=True)
 class FieldLabels:
-    """The labels of windows, by colour and by the field; 0 where the colour is too unlikely.
+    """The labels of windows, by color and by the field; 0 where the color is too unlikely.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class FieldLabels:
     mixture : MixtureModel
     space : FeatureSpace
     least : float
-        The log density below which a colour is rejected.
+        The log density below which a color is rejected.
     """
 
     field: CoherentLabels
@@ -67,7 +67,7 @@ class FieldLabels:
         """The labels of the pixels of a window of the raster."""
         labels = self.field.of(image, window.row, window.column)
         if self.least > -math.inf:
-            index = ColourIndex(image)
+            index = ColorIndex(image)
             labels[index.spread(lambda some: is_rejected(self.mixture, self.space.cells(some), self.least))] = 0
         return labels
 

@@ -69,7 +69,7 @@ class RasterWriter:
 
 @contextlib.contextmanager
 def label_raster(
-    path: Path, raster: Raster, colours: NDArray[np.uint8], *, overwrite: bool = False
+    path: Path, raster: Raster, colors: NDArray[np.uint8], *, overwrite: bool = False
 ) -> Iterator[RasterWriter]:
     """A GeoTIFF for the labels of a raster: tiled, compressed, with a palette, overviews, and 0 as nodata.
 
@@ -82,7 +82,7 @@ def label_raster(
         Its folder is made if it is not there.
     raster : Raster
         What it has the size and the place of.
-    colours : ndarray of shape (k, 3), uint8
+    colors : ndarray of shape (k, 3), uint8
         Of the labels 1..k.
     overwrite : bool
         Whether a file of this name may be replaced.
@@ -101,7 +101,7 @@ def label_raster(
     temporary = path.parent / make_temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _opened(temporary, raster, colours) as file:
+        with _opened(temporary, raster, colors) as file:
             writer = RasterWriter(file)
             yield writer
             writer.finish()
@@ -117,7 +117,7 @@ def label_raster(
         raise
 
 
-def _opened(temporary: Path, raster: Raster, colours: NDArray[np.uint8]) -> Any:
+def _opened(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
     import rasterio
     from rasterio.enums import ColorInterp
 
@@ -144,7 +144,7 @@ def _opened(temporary: Path, raster: Raster, colours: NDArray[np.uint8]) -> Any:
     )
     file.update_tags(TIFFTAG_SOFTWARE=MARK)
     file.colorinterp = [ColorInterp.palette]
-    file.write_colormap(1, {0: (0, 0, 0, 0), **{i: (*rgb, 255) for i, rgb in enumerate(colours.tolist(), start=1)}})
+    file.write_colormap(1, {0: (0, 0, 0, 0), **{i: (*rgb, 255) for i, rgb in enumerate(colors.tolist(), start=1)}})
     return file
 
 

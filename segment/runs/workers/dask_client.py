@@ -78,7 +78,8 @@ class Cluster:
         except (OSError, ValueError, TypeError) as error:
             self._unmute()
             raise ClusterError(
-                f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and give the "
+                f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
+                "give the "
                 "address that it prints."
             ) from error
         try:
@@ -126,7 +127,8 @@ class Cluster:
             for worker, found in self.client.run(sees, str(path.absolute())).items():
                 if not found:
                     raise ClusterError(
-                        f"{printable_path(path)}: the worker {worker} does not see it. All machines need the same files "
+                        f"{printable_path(path)}: the worker {worker} does not see it. All machines need the same "
+                        "files "
                         "under the same paths: share the folder among them."
                     )
 

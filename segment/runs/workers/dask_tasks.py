@@ -132,7 +132,8 @@ class Flight:
                 seen = self._cluster.check(seen)  # its worker died when it was done, and it is done again
         except KilledWorker as error:
             raise Killed(
-                f"{printable_path(self._cluster.scheduler)}: workers were killed, several times; most often for want of memory. "
+                f"{printable_path(self._cluster.scheduler)}: workers were killed, several times; most often for "
+                "want of memory. "
                 "Give them more."
             ) from error
         except CancelledError as error:

@@ -57,7 +57,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class ClassModel:
-    """Classes of colour, fitted once, to be found in any image.
+    """Classes of color, fitted once, to be found in any image.
 
     Attributes
     ----------
@@ -68,9 +68,9 @@ class ClassModel:
     names : tuple of str
         One for each class, no two alike.
     features : {"lab", "rgb", "hsv", "intensity"}
-        The colour space of :class:`segment.features.color_space.FeatureSpace`.
+        The color space of :class:`segment.features.color_space.FeatureSpace`.
     n_channels : int
-        Channels that the features are made of: 1 for grey, 3 for RGB.
+        Channels that the features are made of: 1 for gray, 3 for RGB.
     dtype : {"uint8", "uint16", "float32"}
         What the training pixels were stored as.
     black, white : float
@@ -178,14 +178,14 @@ class ClassModel:
         four RGB classes, fitted to one of five photographs each, this flags each of the other four, 20 of 20; none of
         10 photographs made lighter or darker by 10 levels of 255, 2 of 10 by 20 and 8 of 10 by 40; and of models
         fitted to one half of a photograph, left or right, 1 of 10 on its other half. Intensity alone tells less: two
-        photographs often have the same greys.
+        photographs often have the same grays.
         """
         least = self.training.lowest_log_likelihood
         if log_likelihood >= least - _FEWER_NATS:
             return ()
         return (
             f"the model explains this image badly: log-likelihood {log_likelihood:.2f} a pixel, where its training "
-            f"images have at least {least:.2f}; check exposure and colours, or fit the model again",
+            f"images have at least {least:.2f}; check exposure and colors, or fit the model again",
         )
 
     def to_json(self) -> str:
@@ -234,7 +234,8 @@ class ClassModel:
         model = cls(training=Training(**values.pop("training")), mixture=MixtureModel(*values.pop("mixture")), **values)
         if names != model.feature_names:
             raise ModelError(
-                f"features.names: {', '.join(model.feature_names)} in this space; got {printable_path(', '.join(names))}."
+                f"features.names: {', '.join(model.feature_names)} in this space; got "
+                f"{printable_path(', '.join(names))}."
             )
         return model
 

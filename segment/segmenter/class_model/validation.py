@@ -26,10 +26,10 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 PREPROCESSING = tuple(setting.name for setting in list_settings() if setting.group == "Preprocessing")
-"""The settings that a model keeps: what happens to an image before its colours are features."""
+"""The settings that a model keeps: what happens to an image before its colors are features."""
 
 _LARGEST = 1e6  # features lie within some hundreds
-_LEAST, _MOST = 1e-20, 1e12  # variances: less is below rounding, more is no colour
+_LEAST, _MOST = 1e-20, 1e12  # variances: less is below rounding, more is no color
 _ROUNDING = 1e-6
 _SINGULAR = 1e-12  # least eigenvalue of a correlation matrix that can be inverted
 _LONGEST_NAME = 60

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import concatenate
 from segment.mixture.model import MixtureModel
@@ -25,7 +25,7 @@ Planes = NDArray[np.float32]
 
 _FITTED = 2**17  # pixels of the copies that the mixture is fitted to, all together
 _LEAST = 2**14  # and of each of many
-_REACH = 2  # pixels of the copy, to the farthest neighbours; the weights' standard deviation is 1 pixel
+_REACH = 2  # pixels of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
 
 
 def coherent_mixture(
@@ -37,15 +37,15 @@ def coherent_mixture(
     *,
     smoothness: float,
 ) -> MixtureModel:
-    """The mixture after EM with a random field: the class priors of a pixel come from its neighbours' posteriors.
+    """The mixture after EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
 
     E-steps of the field and M-steps of the mixture take turns on copies of the images, some 130 thousand pixels
-    together for a few images. Classes whose colours overlap are told apart by where their pixels lie.
+    together for a few images. Classes whose colors overlap are told apart by where their pixels lie.
 
     Parameters
     ----------
     model : MixtureModel
-        Where to begin: the mixture of colours alone.
+        Where to begin: the mixture of colors alone.
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component.
     prior : Prior
@@ -62,7 +62,7 @@ def coherent_mixture(
     whiten = whitening_matrix(model)
     cells, fields = [], []
     for copy in copies:
-        index = ColourIndex(copy)
+        index = ColorIndex(copy)
         found = FeatureSpace(space.name, index.n_channels, index.black, index.white).cells(index.pixels)
         cells.append(found[copy.valid.reshape(-1)])
         features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
@@ -109,7 +109,7 @@ def whitening_matrix(model: MixtureModel) -> NDArray[np.float64]:
     return np.asarray(np.linalg.inv(np.linalg.cholesky(within)).T)
 
 
-_EDGE = 2.0  # deviations within a class that the smoothed colours change from pixel to pixel, at a strong edge
+_EDGE = 2.0  # deviations within a class that the smoothed colors change from pixel to pixel, at a strong edge
 
 
 def edge_strengths(features: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:

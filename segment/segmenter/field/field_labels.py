@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.mixture.spatial_em import class_log_posteriors
@@ -32,7 +32,7 @@ class CoherentLabels:
     """The labels of an image that holds together, window by window.
 
     Where a pixel of the working copy and those around it have one label, so have the pixels of the image there. All
-    others take the class of highest posterior, from their own colour and the neighbours' agreement in the copy, which
+    others take the class of highest posterior, from their own color and the neighbors' agreement in the copy, which
     is interpolated: borders are as sharp as the image.
 
     Parameters
@@ -100,11 +100,11 @@ class CoherentLabels:
     def _decide(
         self, flat: NDArray[np.uint8], where: NDArray[np.intp], image: Image, odds: Upsampled, row: int, column: int
     ) -> None:
-        """Label the pixels of these numbers by colour and neighbours."""
+        """Label the pixels of these numbers by color and neighbors."""
         open_ = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
-        index = ColourIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
+        index = ColorIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
         evidence = index.gatherer(
-            lambda colours: class_log_posteriors(self._model, self._groups, self._space.cells(colours))
+            lambda colors: class_log_posteriors(self._model, self._groups, self._space.cells(colors))
         )
 
         def decide(start: int) -> None:
@@ -123,7 +123,7 @@ def coherent_posteriors(
     *,
     smoothness: float,
 ) -> Callable[[NDArray[np.intp]], Planes]:
-    """Probability of each class at some pixels given their colours and their neighbours.
+    """Probability of each class at some pixels given their colors and their neighbors.
 
     The parameters are those of :class:`CoherentLabels`.
 
@@ -139,7 +139,7 @@ def coherent_posteriors(
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
     odds = Upsampled(field.agreement(q), image.valid.shape)
-    evidence = ColourIndex(image).gatherer(lambda colours: class_log_posteriors(model, groups, space.cells(colours)))
+    evidence = ColorIndex(image).gatherer(lambda colors: class_log_posteriors(model, groups, space.cells(colors)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
         logs = evidence(at) + odds.at(*np.divmod(at, image.width))
@@ -163,13 +163,13 @@ def _solved(
     k = int(groups.max()) + 1
     whiten = whitening_matrix(model)
 
-    def known(colours: NDArray[np.generic]) -> Planes:
-        cells = space.cells(colours)
+    def known(colors: NDArray[np.generic]) -> Planes:
+        cells = space.cells(colors)
         return np.concatenate(
             [class_log_posteriors(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1
         )
 
-    n, values = copy.valid.size, ColourIndex(copy).gatherer(known)
+    n, values = copy.valid.size, ColorIndex(copy).gatherer(known)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)
     for start in range(0, n, _BLOCK):
         at = np.arange(start, min(start + _BLOCK, n))

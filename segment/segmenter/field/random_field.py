@@ -1,15 +1,15 @@
-"""A hidden Markov random field over the classes of pixels: neighbours are more likely to share a class.
+"""A hidden Markov random field over the classes of pixels: neighbors are more likely to share a class.
 
 The labels z have the log probability, up to a constant, of ``sum_i log p(z_i, x_i) + sum_(i<j) w_ij [z_i = z_j]`` with
-``w_ij = smoothness * a_i * a_j * g(i - j)``. The kernel g is a binomial one (a Gaussian to the eye) without its centre,
+``w_ij = smoothness * a_i * a_j * g(i - j)``. The kernel g is a binomial one (a Gaussian to the eye) without its center,
 and sums to 1; a is what a pixel carries of the agreement: 0 where it is not valid, less at a strong edge.
 
 Mean field: the posterior is approached by independent pixels, q, of least free energy
 ``sum_ic q_ic (log q_ic - log p(c, x_i)) - sum_(i<j) w_ij sum_c q_ic q_jc`` (Zhang, Brady & Smith 2001, IEEE Trans. Med.
 Imaging 20, 45-57; Celeux, Forbes & Peyrard 2003, Pattern Recognition 36, 131-144). All pixels move at once. The kernel
-with its centre has no negative eigenvalue, so the agreement is convex in q and lies above its tangent; taking the
-centre out again costs at most ``d_i / 2`` times the Kullback-Leibler divergence of the move, d_i being the centre's
-weight. The step that minimises this bound is
+with its center has no negative eigenvalue, so the agreement is convex in q and lies above its tangent; taking the
+center out again costs at most ``d_i / 2`` times the Kullback-Leibler divergence of the move, d_i being the center's
+weight. The step that minimizes this bound is
 ``log q = (log p + agreement + d / 2 log q_before) / (1 + d / 2)``: the free energy never rises (for concave energies
 alone: Kraehenbuehl & Koltun 2013, ICML), and q stands still where the mean-field equations hold.
 """
@@ -40,16 +40,16 @@ _NEVER = np.float32(-1e30)
 
 @dataclass(frozen=True)
 class RandomField:
-    """Who is whose neighbour, and how much that counts.
+    """Who is whose neighbor, and how much that counts.
 
     Attributes
     ----------
     carry : ndarray of shape (H, W), float32, 0 to 1
-        What each pixel carries of the agreement, in and out. 0 is a pixel without neighbours.
+        What each pixel carries of the agreement, in and out. 0 is a pixel without neighbors.
     smoothness : float, >= 0
-        Log odds (nats) that neighbours all of one class give a pixel for that class. Raised: larger, rounder regions.
+        Log odds (nats) that neighbors all of one class give a pixel for that class. Raised: larger, rounder regions.
     reach : int, >= 1
-        Neighbours lie at most this many pixels off in rows and columns; the weights are those of a Gaussian of standard
+        Neighbors lie at most this many pixels off in rows and columns; the weights are those of a Gaussian of standard
         deviation ``sqrt(reach / 2)`` pixels.
     """
 
@@ -67,18 +67,18 @@ class RandomField:
 
     @property
     def taps(self) -> Planes:
-        """The kernel along one axis with its centre, shape (2 * reach + 1,): its outer product sums to 1."""
+        """The kernel along one axis with its center, shape (2 * reach + 1,): its outer product sums to 1."""
         n = 2 * self.reach
         return np.array([comb(n, i) for i in range(n + 1)], dtype=np.float32) / np.float32(2.0**n)
 
     @property
-    def centre(self) -> float:
-        """Weight of the centre that is taken out, as a share of what is left."""
+    def center(self) -> float:
+        """Weight of the center that is taken out, as a share of what is left."""
         middle = float(self.taps[self.reach]) ** 2
         return middle / (1 - middle)
 
     def agreement(self, q: Planes) -> Planes:
-        """What the neighbours' posteriors q, planes (k, H, W), add to the log odds of each class: (k, H, W)."""
+        """What the neighbors' posteriors q, planes (k, H, W), add to the log odds of each class: (k, H, W)."""
         result = np.empty_like(q)
         for rows in _strips(q.shape[1]):
             result[:, rows] = self.agreement_within(q, rows)
@@ -91,8 +91,8 @@ class RandomField:
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, height)
         inner = slice(rows.start - top, rows.stop - top)
         around, own = self.carry[top:bottom], self.carry[rows]
-        # the taps without their centre sum to 1 / (1 + centre)
-        factor = np.float32(self.smoothness * (1 + self.centre))
+        # the taps without their center sum to 1 / (1 + center)
+        factor = np.float32(self.smoothness * (1 + self.center))
         middle = np.float32(self.taps[self.reach] ** 2)
         given = np.multiply(q[:, top:bottom], around, order="C")
         summed = np.empty_like(given)
@@ -117,7 +117,7 @@ def carried(
     edges : ndarray of shape (H, W), float32, >= 0, optional
         Squared strength of the edge at each pixel, 1 being a strong one: it carries half, a stronger one less.
     smoothness_map : array_like of shape (H, W), >= 0, optional
-        Smoothness of each pixel as a share of the whole: that of two neighbours is the geometric mean of theirs.
+        Smoothness of each pixel as a share of the whole: that of two neighbors is the geometric mean of theirs.
     """
     carry = valid.astype(np.float32)
     if edges is not None:
@@ -134,7 +134,7 @@ def posteriors(log_joint: Planes) -> Planes:
     """Planes (k, H, W) of probabilities that sum to 1 over the classes, from their logarithms up to a constant."""
     q = np.empty_like(log_joint)
     for rows in _strips(q.shape[1]):
-        q[:, rows] = _normalised(log_joint[:, rows])
+        q[:, rows] = _normalized(log_joint[:, rows])
     return q
 
 
@@ -151,7 +151,7 @@ def mean_field(
     n_iter : int, >= 0
         Steps at most.
     start : ndarray of shape (k, H, W), float32, optional
-        Posteriors to start from; those without neighbours by default.
+        Posteriors to start from; those without neighbors by default.
     tol : float, >= 0
         Stop when a step moves at most this share of a pixel's probability to other classes, on average.
 
@@ -184,8 +184,8 @@ def free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
 def iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter: int = 50) -> NDArray[np.intp]:
     """Labels 0..k-1, (H, W), of a local maximum of the joint probability: the simple reference (Besag 1986).
 
-    Every pixel in turn takes the class that is most probable given its neighbours' present ones. Pixels that are no
-    neighbours of each other move together, which changes nothing.
+    Every pixel in turn takes the class that is most probable given its neighbors' present ones. Pixels that are no
+    neighbors of each other move together, which changes nothing.
     """
     labels: NDArray[np.intp] = log_joint.argmax(axis=0)
     classes = np.arange(len(log_joint))[:, None, None]
@@ -205,7 +205,7 @@ def _step(after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows:
     """One step of the mean field on some rows; returns the sum of the pixels' changes there."""
     target = field.agreement_within(q, rows)
     target += log_joint[:, rows]
-    damping = np.float32(field.smoothness * field.centre / 2) * field.carry[rows] ** 2
+    damping = np.float32(field.smoothness * field.center / 2) * field.carry[rows] ** 2
     share = 1 / (1 + damping)
     damping *= share
     target *= share
@@ -213,11 +213,11 @@ def _step(after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows:
     held *= damping
     target += held
     own = after[:, rows]
-    own[:] = _normalised(target)
+    own[:] = _normalized(target)
     return float(np.abs(own - q[:, rows]).sum()) / 2
 
 
-def _normalised(logs: Planes) -> Planes:
+def _normalized(logs: Planes) -> Planes:
     """Probabilities from logarithms, both (k, h, W)."""
     found = _each(load_cv2().exp, logs - logs.max(axis=0))
     found /= found.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Agglomerative merging in rounds: neighbouring regions that differ least become one, again and again."""
+"""Agglomerative merging in rounds: neighboring regions that differ least become one, again and again."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Cost = Callable[[Adjacency, Floats], Floats]
 def merge_regions(
     adjacency: Adjacency, sums: Floats, cost: Cost, *, share: float = 0.1, n_regions: int = 1
 ) -> tuple[Ids, Floats]:
-    """Merge neighbours, the cheapest first, until no two regions touch.
+    """Merge neighbors, the cheapest first, until no two regions touch.
 
-    In each round every pair of neighbours has its cost, and those pairs are merged that are the cheapest of both their
+    In each round every pair of neighbors has its cost, and those pairs are merged that are the cheapest of both their
     regions, the cheapest of all among them. All costs are then found anew, so they may depend on the whole picture.
 
     Parameters
@@ -30,7 +30,7 @@ def merge_regions(
     adjacency : Adjacency
         n regions and their borders.
     sums : ndarray of shape (n, r), float64
-        What adds up when regions merge: areas, sums of colours and posteriors.
+        What adds up when regions merge: areas, sums of colors and posteriors.
     cost : callable
         Takes the present adjacency of m pairs and the sums of its regions, and gives the costs (m,) of merging each
         pair.

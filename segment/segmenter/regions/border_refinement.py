@@ -42,8 +42,8 @@ def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) 
     """Bring region labels to the size of an image.
 
     Away from borders a pixel has the label of the place it comes from. A strip around them, one pixel of the small
-    label image to either side, is flooded from there in the order of the colour differences between neighbouring
-    pixels (watershed: Meyer 1992, ICIP), so borders come to lie where colours change.
+    label image to either side, is flooded from there in the order of the color differences between neighboring
+    pixels (watershed: Meyer 1992, ICIP), so borders come to lie where colors change.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _beside_borders(labels: Labels) -> NDArray[np.uint8]:
 
 
 def _filled(labels: Labels) -> Labels:
-    """The label of the nearest labelled pixel where there is none."""
+    """The label of the nearest labeled pixel where there is none."""
     cv2 = load_cv2()
     _, nearest = cv2.distanceTransformWithLabels(
         (labels == 0).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -117,9 +117,9 @@ def _close_lines(labels: Labels, pixels: NDArray[np.uint8], otherwise: Labels) -
 
 
 def _connected(labels: Labels, smallest: float) -> Refined:
-    """Every label's largest 4-connected piece, the others given to the neighbour with the longest border.
+    """Every label's largest 4-connected piece, the others given to the neighbor with the longest border.
 
-    Pieces without a way to such a neighbour fill a part of the mask together. That is a region of its own if it has
+    Pieces without a way to such a neighbor fill a part of the mask together. That is a region of its own if it has
     `smallest` pixels or more, otherwise it has the label of its largest piece.
     """
     runs, graph = find_regions(labels, largest=labels.size)
@@ -147,7 +147,7 @@ def _strays_given_away(graph: RegionGraph) -> RegionGraph:
         first = np.diff(source[order], prepend=-1) != 0
         label = graph.label.copy()
         label[source[order[first]]] = graph.label[target[order[first]]]
-        graph = graph.relabelled(label)
+        graph = graph.relabeled(label)
 
 
 def _further_parts(graph: RegionGraph, n: int, smallest: float) -> Ids:

@@ -1,4 +1,4 @@
-"""What an image says of its regions: mixtures of its colours and textures, and where their posteriors change."""
+"""What an image says of its regions: mixtures of its colors and textures, and where their posteriors change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from segment.segmenter.regions.region_adjacency import (
     sparse_region_sums,
     sums_beside,
 )
-from segment.segmenter.regions.texture_maps import colour_maps, oriented_maps, smooth_maps, texture_maps
+from segment.segmenter.regions.texture_maps import color_maps, oriented_maps, smooth_maps, texture_maps
 
 __all__ = ["Evidence", "gather_evidence"]
 
@@ -33,7 +33,7 @@ Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
 
-_COMPONENTS = (8, 16, 32)  # of the mixtures of colour and texture
+_COMPONENTS = (8, 16, 32)  # of the mixtures of color and texture
 _TEXTONS = 12  # components of the mixture of oriented texture
 _SAMPLE = 5000  # pixels that each mixture is fitted to
 _FEWEST_EACH = 4  # pixels of the sample for each component
@@ -44,8 +44,8 @@ _SCATTER = (1.0, 1.0, 1.0, 0.1, 0.1)  # of L, a, b and the two textures within o
 _TEXTON_SCATTER = 0.01
 _TEXTON_AXES = 4  # principal axes of the oriented texture that are kept
 _SIGMAS = (1.5, 3.0, 6.0)  # pixels
-_COLOUR_UNITS = (100.0, 60.0, 60.0)
-_COLOUR_WEIGHT = 3.0
+_COLOR_UNITS = (100.0, 60.0, 60.0)
+_COLOR_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Evidence:
         What is summed inside regions, likewise.
     posteriors : ndarray of shape (k, h, w)
         The posteriors of all mixtures, at half the size.
-    colours : ndarray of shape (6, h, w)
+    colors : ndarray of shape (6, h, w)
         L, a, b and their squares, at half the size.
     changes : ndarray of shape (10, 4, h, w)
         What changes in four directions, at half the size: see :func:`segment.segmenter.regions.edge_cues.edge_cues`.
@@ -73,17 +73,17 @@ class Evidence:
     cues: list[Map]
     inner: list[Map]
     posteriors: Maps
-    colours: Maps
+    colors: Maps
     changes: Maps
 
     def borders(self, labels: Labels, n_regions: int) -> Adjacency:
-        """Neighbouring regions with the sums of the cues along their borders, and of what lies beside them.
+        """Neighboring regions with the sums of the cues along their borders, and of what lies beside them.
 
         The coarsest mixture is left out there.
         """
         adjacency = find_adjacency(labels, n_regions, self.cues)
         edges = edge_sums(labels, adjacency, self.changes, EDGES)
-        maps = np.concatenate([self.posteriors[_COMPONENTS[0] :], self.colours])
+        maps = np.concatenate([self.posteriors[_COMPONENTS[0] :], self.colors])
         borders = np.concatenate([adjacency.borders, edges], axis=1)
         return replace(adjacency, borders=borders, beside=sums_beside(labels, adjacency, maps))
 
@@ -96,14 +96,14 @@ class Evidence:
 
 def gather_evidence(image: Image, *, seed: int) -> Evidence:
     """Look at an image, of which every pixel has a value, whether valid or not."""
-    colours = colour_maps(image)
-    lightness = colours[0]
+    colors = color_maps(image)
+    lightness = colors[0]
     texture = texture_maps(lightness)
-    maps = np.concatenate([smooth_maps(colours), texture / np.float32(_TEXTURE_UNIT)])
+    maps = np.concatenate([smooth_maps(colors), texture / np.float32(_TEXTURE_UNIT)])
     shape = lightness.shape
     half = (-(-shape[0] // 2), -(-shape[1] // 2))
     halved = np.stack([resized(each, half) for each in maps])
-    scatter = np.array((*_SCATTER[: len(colours)], *_SCATTER[3:]))
+    scatter = np.array((*_SCATTER[: len(colors)], *_SCATTER[3:]))
     found = [_posteriors(_mixture(maps, k, scatter, seed + number), halved) for number, k in enumerate(_COMPONENTS)]
     textons = _principal(oriented_maps(resized(lightness, half)))
     texton_scatter = np.full(len(textons), _TEXTON_SCATTER)
@@ -113,13 +113,13 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
     mixture = [resized(each, shape) / np.float32(len(_COMPONENTS)) for each in boundary_strengths(mixed, half)]
     textured = directional_changes(found[-1], sigmas=_SIGMAS)
     texton = np.mean(boundary_strengths(textured, half), axis=0)
-    light = boundary_strengths(directional_changes([lightness / np.float32(_COLOUR_UNITS[0])], sigmas=_SIGMAS), shape)
-    edges = [each / np.float32(unit) for each, unit in zip(colours[1:], _COLOUR_UNITS[1:], strict=False)]
+    light = boundary_strengths(directional_changes([lightness / np.float32(_COLOR_UNITS[0])], sigmas=_SIGMAS), shape)
+    edges = [each / np.float32(unit) for each, unit in zip(colors[1:], _COLOR_UNITS[1:], strict=False)]
     chroma = [np.zeros(shape, np.float32) for _ in _SIGMAS]
     if edges:
         chroma = boundary_strengths(directional_changes(edges, sigmas=_SIGMAS), shape)
-    colour = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
-    strength = np.asarray((sum(mixture) + np.float32(_COLOUR_WEIGHT) * colour) / np.float32(len(_SIGMAS)))
+    color = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
+    strength = np.asarray((sum(mixture) + np.float32(_COLOR_WEIGHT) * color) / np.float32(len(_SIGMAS)))
     cues = [*mixture, resized(texton, shape), light[0], light[2], chroma[0], chroma[2], strength, strength**2]
     rows, columns = (
         np.broadcast_to(each, shape).astype(np.float32)
@@ -128,7 +128,7 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
     frame = np.zeros(shape, np.float32)
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         frame[edge] += 1
-    lab = [*colours, *[np.zeros(shape, np.float32)] * (3 - len(colours))]
+    lab = [*colors, *[np.zeros(shape, np.float32)] * (3 - len(colors))]
     inner = [np.ones(shape, np.float32), *lab, *(each**2 for each in lab), rows, columns, *texture, strength, frame]
     halved = np.stack([resized(each, half) for each in lab])
     return Evidence(
@@ -141,7 +141,7 @@ def gather_evidence(image: Image, *, seed: int) -> Evidence:
     )
 
 
-def _changes(mixed: list[Maps], textured: list[Maps], colours: Maps, texture: Maps) -> Maps:
+def _changes(mixed: list[Maps], textured: list[Maps], colors: Maps, texture: Maps) -> Maps:
     """What edges are judged by: changes of the mixtures, of the textons, of L, a b and texture (c, h, w), at that size.
 
     Those of the mixtures come first, at the finest and the coarsest scale.
@@ -149,11 +149,11 @@ def _changes(mixed: list[Maps], textured: list[Maps], colours: Maps, texture: Ma
     finest, middle, coarsest = (sigma / 2 for sigma in _SIGMAS)
     kinds = [
         *(mixed[0], mixed[-1], *textured),
-        *directional_changes(colours[:1], sigmas=(finest, coarsest)),
-        *directional_changes(colours[1:], sigmas=(finest, coarsest)),
+        *directional_changes(colors[:1], sigmas=(finest, coarsest)),
+        *directional_changes(colors[1:], sigmas=(finest, coarsest)),
         *directional_changes(texture, sigmas=(middle,)),
     ]
-    return np.stack([[resized(each, colours.shape[1:]) for each in four] for four in kinds])
+    return np.stack([[resized(each, colors.shape[1:]) for each in four] for four in kinds])
 
 
 def _padded(posteriors: Maps, k: int) -> Maps:
@@ -164,10 +164,10 @@ def _padded(posteriors: Maps, k: int) -> Maps:
 def _principal(maps: Maps) -> Maps:
     """The maps (c, h, w) along the principal axes of their values, in units of the largest deviation."""
     values = maps.reshape(len(maps), -1)
-    centred = values - values.mean(axis=1, keepdims=True)
-    variances, axes = np.linalg.eigh(centred.astype(np.float64) @ centred.T / values.shape[1])
+    centered = values - values.mean(axis=1, keepdims=True)
+    variances, axes = np.linalg.eigh(centered.astype(np.float64) @ centered.T / values.shape[1])
     kept = axes[:, ::-1][:, :_TEXTON_AXES] / math.sqrt(max(float(variances[-1]), 1e-3))
-    return np.asarray(kept.T.astype(np.float32) @ centred).reshape(-1, *maps.shape[1:])
+    return np.asarray(kept.T.astype(np.float32) @ centered).reshape(-1, *maps.shape[1:])
 
 
 def _mixture(maps: Maps, k: int, scatter: Floats, seed: int) -> MixtureModel:

@@ -1,4 +1,4 @@
-"""How likely two neighbouring regions are to be one to a person: cues from their border, their insides and around."""
+"""How likely two neighboring regions are to be one to a person: cues from their border, their insides and around."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Floats = NDArray[np.float64]
 # Columns of the borders: length, then sums along it of the mixtures' boundary strength at three scales, that of the
 # oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square; the
 # log-odds, by the places along it, that people leave it out, and the probabilities.
-_MIXED, _TEXTON, _COLOUR, _STRENGTH, _LEFT_OUT, _SHARE_LEFT_OUT = slice(1, 4), 4, slice(5, 9), 9, 11, 12
+_MIXED, _TEXTON, _COLOR, _STRENGTH, _LEFT_OUT, _SHARE_LEFT_OUT = slice(1, 4), 4, slice(5, 9), 9, 11, 12
 # Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
 _LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
-# After them the posteriors of the mixtures of colour and texture with 8, 16 and 32 components and of the textons.
+# After them the posteriors of the mixtures of color and texture with 8, 16 and 32 components and of the textons.
 _MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69), slice(69, 81))
 # Columns of the sums beside borders: number of places, posteriors of all these but the first, L a b and their squares.
 _BESIDE, _LAB_BESIDE, _SQUARES_BESIDE = (slice(1, 17), slice(17, 49), slice(49, 61)), slice(61, 64), slice(64, 67)
@@ -26,10 +26,10 @@ _BESIDE, _LAB_BESIDE, _SQUARES_BESIDE = (slice(1, 17), slice(17, 49), slice(49, 
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "texton", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
     *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "least hellinger"),
-    *("colour", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
+    *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
     *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
     *("lead smaller", "lead larger", "image strength", "distance", "image contrast"),
-    *("hellinger 16 beside", "hellinger 32 beside", "hellinger texton beside", "colour beside", "chroma beside"),
+    *("hellinger 16 beside", "hellinger 32 beside", "hellinger texton beside", "color beside", "chroma beside"),
     *("bhattacharyya beside", "unlike inside most", "unlike inside least"),
     *("left out", "share left out", "odds left out"),
 )
@@ -48,7 +48,7 @@ def difference(adjacency: Adjacency, sums: Floats) -> Floats:
 
 
 def features(adjacency: Adjacency, sums: Floats) -> Floats:
-    """The cues of each of m pairs of neighbours, in the order of :data:`CUES`: (m, n_cues)."""
+    """The cues of each of m pairs of neighbors, in the order of :data:`CUES`: (m, n_cues)."""
     n = adjacency.n_regions
     areas = sums[:, 0]
     whole = areas.sum()
@@ -69,8 +69,8 @@ def features(adjacency: Adjacency, sums: Floats) -> Floats:
     lead = _lead(strength + usual, small, large, n)
     place = means[low, _PLACE] - means[high, _PLACE]
     columns = [
-        *(along[:, _MIXED].T, along[:, [_TEXTON]].T, along[:, _COLOUR].T, uneven, hellinger.T),
-        *(hellinger[:, :3].min(axis=1), *_colour_distances(means, low, high)),
+        *(along[:, _MIXED].T, along[:, [_TEXTON]].T, along[:, _COLOR].T, uneven, hellinger.T),
+        *(hellinger[:, :3].min(axis=1), *_color_distances(means, low, high)),
         *(np.log(areas[small] / whole), np.log(areas[large] / whole)),
         *(length / perimeter[small], length / np.sqrt(areas[small])),
         *(sums[small, _FRAME] / perimeter[small], sums[large, _FRAME] / perimeter[large]),
@@ -87,8 +87,8 @@ def features(adjacency: Adjacency, sums: Floats) -> Floats:
     return np.vstack(columns).T
 
 
-def _colour_distances(means: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Distance of the mean colours, of the Gaussians of colour and texture (Bhattacharyya), and of the mean chroma."""
+def _color_distances(means: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+    """Distance of the mean colors, of the Gaussians of color and texture (Bhattacharyya), and of the mean chroma."""
     apart = means[low, _LAB] - means[high, _LAB]
     variances = np.maximum(means[:, _SQUARES] - means[:, _LAB] ** 2, 0) + _VARIANCES
     texture = means[low, _TEXTURE] - means[high, _TEXTURE]
@@ -145,6 +145,6 @@ def _lead(cost: Floats, small: NDArray[np.intp], large: NDArray[np.intp], n: int
 
 
 def _contrast(sums: Floats, whole: float) -> float:
-    """Standard deviation of the image's colours, at least 1."""
+    """Standard deviation of the image's colors, at least 1."""
     means = sums.sum(axis=0) / whole
     return float(np.sqrt(max(1.0, (means[_SQUARES] - means[_LAB] ** 2).sum())))

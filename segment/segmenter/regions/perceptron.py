@@ -20,7 +20,7 @@ class Perceptron:
 
     Attributes
     ----------
-    centres, spreads : ndarray of shape (d,), float64
+    centers, spreads : ndarray of shape (d,), float64
         Mean and standard deviation of each cue; cues are counted in these.
     hidden : ndarray of shape (1 + d, h), float64
         What each hidden unit adds to the weighted cues, then the weights.
@@ -28,14 +28,14 @@ class Perceptron:
         What is added to the weighted cues and units, then the weights of the cues, then those of the units.
     """
 
-    centres: Floats
+    centers: Floats
     spreads: Floats
     hidden: Floats
     outer: Floats
 
     def log_odds(self, cues: NDArray[np.floating]) -> Floats:
         """The logit of the probability for each row of cues (m, d): (m,)."""
-        scaled = np.clip((cues - self.centres) / self.spreads, -FARTHEST, FARTHEST)
+        scaled = np.clip((cues - self.centers) / self.spreads, -FARTHEST, FARTHEST)
         units = np.tanh(self.hidden[0] + scaled @ self.hidden[1:])
-        d = len(self.centres)
+        d = len(self.centers)
         return np.asarray(self.outer[0] + scaled @ self.outer[1 : 1 + d] + units @ self.outer[1 + d :])

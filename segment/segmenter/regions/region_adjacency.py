@@ -18,13 +18,13 @@ _DISTANCES = (0, 2, 4)  # pixels from the one beside the border
 
 @dataclass(frozen=True)
 class Adjacency:
-    """Regions 0..n_regions - 1 and the borders between them, one row a pair of neighbours.
+    """Regions 0..n_regions - 1 and the borders between them, one row a pair of neighbors.
 
     Attributes
     ----------
     n_regions : int
     pairs : ndarray of shape (m, 2), int
-        Neighbours, the lower number first, in ascending order.
+        Neighbors, the lower number first, in ascending order.
     borders : ndarray of shape (m, 1 + c), float64
         Length of the border in pixel sides, and the sum along it of each of c maps.
     beside : ndarray of shape (m, 2, b), float64
@@ -60,7 +60,7 @@ class Adjacency:
 
 
 def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Adjacency:
-    """Pairs of 4-neighbouring regions, with the length of their border and the sums of maps along it.
+    """Pairs of 4-neighboring regions, with the length of their border and the sums of maps along it.
 
     Parameters
     ----------

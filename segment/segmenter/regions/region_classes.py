@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.features.color_index import ColourIndex
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, group_cells
 from segment.mixture.model import MixtureModel
@@ -54,17 +54,17 @@ class WholeRegions:
     def of(
         cls,
         image: Image,
-        index: ColourIndex,
+        index: ColorIndex,
         space: FeatureSpace,
         *,
         smoothness: float,
         seed: int,
         on_stage: Callable[[str], None],
     ) -> WholeRegions:
-        """Find the regions of an image, given its colours and the features that they stand for.
+        """Find the regions of an image, given its colors and the features that they stand for.
 
         `smoothness` is that of :class:`segment.segmenter.regions.region_field.KinshipField`; 0
-        leaves each region to its own colours.
+        leaves each region to its own colors.
         """
         hierarchy = build_region_hierarchy(image, seed=seed, on_stage=on_stage)
         labels = hierarchy.cut(_LEVEL)
@@ -100,7 +100,7 @@ class WholeRegions:
         return fit_with_neighbors(SpatialEM(self.cells, model, prior), groups, agree)
 
     def posteriors(self, model: MixtureModel, groups: Groups) -> NDArray[np.float32]:
-        """Probability of each class for each region given its colours and its kin: (n, k), rows summing to 1."""
+        """Probability of each class for each region given its colors and its kin: (n, k), rows summing to 1."""
         logs = class_log_posteriors(model, groups, self.cells).astype(np.float64)
         return self.field.mean_field(np.ascontiguousarray(logs.T), n_iter=_ITERATIONS).T.astype(np.float32)
 

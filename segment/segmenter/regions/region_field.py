@@ -72,12 +72,12 @@ class KinshipField:
         start : ndarray of shape (k, n), float64, optional
             Posteriors to start from; those of each region alone by default.
         """
-        q = _normalised(logs) if start is None else start
+        q = _normalized(logs) if start is None else start
         damping = self.smoothness * (abs(self._matrix) @ self.shares) / 2
         for _ in range(n_iter if self.smoothness else 0):
             before = q
             target = logs + self.agreement(before) + damping * np.log(np.maximum(before, 1e-300))
-            q = _normalised(target / (1 + damping))
+            q = _normalized(target / (1 + damping))
             if (np.abs(q - before) @ self.shares).sum() / 2 <= _STILL:
                 break
         return q
@@ -88,6 +88,6 @@ class KinshipField:
         return float(-((entropy + q * logs + q * self.agreement(q) / 2) @ self.shares).sum())
 
 
-def _normalised(logs: Floats) -> Floats:
+def _normalized(logs: Floats) -> Floats:
     raised = np.exp(logs - logs.max(axis=0))
     return np.asarray(raised / raised.sum(axis=0))

@@ -28,7 +28,7 @@ AUTO_LEVEL = 0.58  # chosen on the training images of BSDS500: tests/benchmarks/
 
 _WORKING = 160_000  # pixels of the copy on which regions are found; all lengths are in pixels of it
 _N_FINE = 600  # regions that likeness is asked about
-_SMALLEST = 0.001  # of the area: smaller regions are not told from their neighbours in the automatic cut
+_SMALLEST = 0.001  # of the area: smaller regions are not told from their neighbors in the automatic cut
 _SHARE = 0.125  # of the basins are merged in one round
 
 
@@ -38,7 +38,7 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHiera
     Parameters
     ----------
     source : array_like of shape (H, W) or (H, W, 1 to 4), or Image
-        Grey, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. Not changed. For a file, give
+        Gray, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. Not changed. For a file, give
         ``segment.load_image(path)``.
     seed : int, >= 0
         The same seed gives the same regions.
@@ -73,7 +73,7 @@ def build_region_hierarchy(
     labels, _ = fine_regions(evidence, working.valid)
     on_stage("drawing borders")
     rgb = replace(image, pixels=fill_invalid(image)).as_bytes()
-    rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_grey else rgb
+    rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
     refined = refine((labels + 1).astype(np.int32), rgb, image.valid)
     on_stage("merging regions")
     merges, costs = _merged(evidence, labels, refined)
@@ -96,7 +96,7 @@ def _merged(evidence: Evidence, labels: Labels, refined: Refined) -> tuple[Label
 
 
 def _cost(adjacency: Adjacency, sums: Floats) -> Floats:
-    """How different neighbours are; entirely if they touch at full size alone, so that nothing is known."""
+    """How different neighbors are; entirely if they touch at full size alone, so that nothing is known."""
     known = adjacency.borders[:, 0] > 0
     costs = np.ones(len(known))
     if known.any():

@@ -90,7 +90,7 @@ class RegionHierarchy:
     def contour_map(self) -> NDArray[np.float32]:
         """The ultrametric contour map, (H, W), float32: how different the regions are that a border parts.
 
-        A pixel holds the cost at which it becomes one region with its right and its lower neighbour, the larger of the
+        A pixel holds the cost at which it becomes one region with its right and its lower neighbor, the larger of the
         two; 0 inside fine regions and beside pixels without a region. Where it exceeds a level there is a border in the
         cut at that level (Arbelaez, Maire, Fowlkes & Malik 2011, IEEE PAMI 33).
         """

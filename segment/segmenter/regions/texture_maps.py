@@ -1,4 +1,4 @@
-"""What the surroundings of a pixel look like: smoothed colour and the strength of texture, as maps."""
+"""What the surroundings of a pixel look like: smoothed color and the strength of texture, as maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 
-__all__ = ["colour_maps", "oriented_maps", "smooth_maps", "texture_maps"]
+__all__ = ["color_maps", "oriented_maps", "smooth_maps", "texture_maps"]
 
 Maps = NDArray[np.float32]
 
@@ -19,8 +19,8 @@ _ORIENTED_POOL = 3.0  # pixels
 _BILATERAL = (5, 12.0, 3.0)  # window in pixels; standard deviations in units of CIELAB and in pixels
 
 
-def colour_maps(image: Image) -> Maps:
-    """CIELAB of sRGB under D65: (3, H, W), float32, L in 0..100; of a grey image L alone, (1, H, W).
+def color_maps(image: Image) -> Maps:
+    """CIELAB of sRGB under D65: (3, H, W), float32, L in 0..100; of a gray image L alone, (1, H, W).
 
     The image's pixels count from its black to its white. Give values to the pixels that are not valid first.
     """
@@ -29,25 +29,25 @@ def colour_maps(image: Image) -> Maps:
     light -= np.float32(image.black)
     light /= np.float32(image.white - image.black)
     np.clip(light, 0, 1, out=light)
-    if image.is_grey:
+    if image.is_gray:
         light = np.repeat(light[..., None], 3, axis=2)
     lab = cv2.cvtColor(light, cv2.COLOR_RGB2Lab)
-    return np.ascontiguousarray(np.moveaxis(lab, 2, 0)[: 1 if image.is_grey else 3])
+    return np.ascontiguousarray(np.moveaxis(lab, 2, 0)[: 1 if image.is_gray else 3])
 
 
-def smooth_maps(colours: Maps) -> Maps:
-    """Colour maps smoothed between edges by a bilateral filter (Tomasi & Manduchi 1998, ICCV): the same shape."""
+def smooth_maps(colors: Maps) -> Maps:
+    """Color maps smoothed between edges by a bilateral filter (Tomasi & Manduchi 1998, ICCV): the same shape."""
     cv2 = load_cv2()
-    window, colour, space = _BILATERAL
-    stacked = np.ascontiguousarray(np.moveaxis(colours, 0, 2))
-    smooth = cv2.bilateralFilter(stacked, window, colour, space, borderType=cv2.BORDER_REPLICATE)
+    window, color, space = _BILATERAL
+    stacked = np.ascontiguousarray(np.moveaxis(colors, 0, 2))
+    smooth = cv2.bilateralFilter(stacked, window, color, space, borderType=cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(np.moveaxis(smooth.reshape(stacked.shape), 2, 0))
 
 
 def texture_maps(lightness: NDArray[np.float32]) -> Maps:
     """How strongly the lightness (H, W), in 0..100, varies around each pixel, at two scales: (2, H, W), float32.
 
-    The gradient's magnitude at a scale, times the scale, is averaged over a neighbourhood and taken to ``log(1 + x)``.
+    The gradient's magnitude at a scale, times the scale, is averaged over a neighborhood and taken to ``log(1 + x)``.
     """
     cv2 = load_cv2()
     edge = cv2.BORDER_REPLICATE
