@@ -13,7 +13,7 @@ from segment.cli.commands import cli
 from segment.cli.process_memory import collect_rarely, keep_freed_memory
 from segment.cli.signals import ended_by_sigterm, exit_code
 from segment.cli.terminal import say
-from segment.core.errors import SegmentError, printable_path
+from segment.core.errors import SegmentError, describe_fault, describe_os_error, printable_path
 
 __all__ = ["main"]
 
@@ -55,6 +55,5 @@ def _explained(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         return f"{message} See '{context.command_path} --help'." if context else message
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot go on; {error.strerror.lower()}."
-    detail = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{detail}. This is a fault of segment; --debug shows where."
+        return f"cannot go on; {describe_os_error(error)}."
+    return describe_fault(error)

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from segment.core.errors import OutputError, printable_path
+from segment.core.errors import OutputError, describe_os_error, printable_path
 
 if TYPE_CHECKING:
     pass
 
 __all__ = [
     "build_file_name",
-    "describe_os_error",
     "make_temporary_name",
-    "pipe_files",
+    "write_to_pipe",
     "refuse_existing",
     "remove_abandoned",
     "write_files",
@@ -100,7 +99,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     return paths
 
 
-def pipe_files(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
+def write_to_pipe(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
     """Write contents one after the other into a pipe, which may take a part at a time.
 
     Raises
@@ -172,10 +171,3 @@ def _remove(paths: Iterable[Path]) -> None:
                 path.rmdir()
             else:
                 path.unlink()
-
-
-def describe_os_error(error: OSError) -> str:
-    """Why the system refused, in a few words."""
-    if isinstance(error, FileExistsError):
-        return "a file of that name is in the way"
-    return (error.strerror or str(error)).lower()

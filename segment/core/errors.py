@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose, and the exit code each kind stands for."""
+"""The errors a user can meet, their exit codes, and helpers that word their messages."""
 
 from __future__ import annotations
 
@@ -12,45 +12,199 @@ __all__ = [
     "OutputError",
     "SegmentError",
     "SettingsError",
+    "describe_fault",
+    "describe_os_error",
     "pluralize",
     "printable_path",
 ]
 
+MAX_REASON = 120  # characters of a message of another library
+
 
 class SegmentError(Exception):
-    """A failure whose message, ``what: rule; got value. What to do.``, explains itself in one line."""
+    """Base class of all errors that this package raises on purpose.
+
+    Catch it to handle every kind at once. The message is one line of the form ``what: rule; got value. What to do.``;
+    where a file is concerned it begins with the path.
+
+    Attributes
+    ----------
+    exit_code : int
+        With what the command line ends: 1, or 2 for wrong usage.
+
+    Examples
+    --------
+    >>> import segment
+    >>> try:
+    ...     segment.load_image("no-such-file.png")
+    ... except segment.SegmentError as error:
+    ...     print(error)
+    no-such-file.png: the file cannot be opened; no such file or directory. Check the path and its permissions.
+    >>> segment.SegmentError.exit_code
+    1
+    """
 
     exit_code = 1
 
 
 class ImageError(SegmentError):
-    """An image cannot be read, or holds nothing that can be segmented."""
+    """An image cannot be read, or has nothing to segment.
+
+    Raised for a missing, damaged, truncated or unknown file, for an image larger than ``max_pixels``, for an array of
+    a shape or type that is no image, and for an image without a valid pixel.
+
+    Examples
+    --------
+    >>> import segment
+    >>> try:
+    ...     segment.Image.from_array([1, 2, 3])
+    ... except segment.ImageError as error:
+    ...     print(error)
+    array: an image has the shape (H, W) or (H, W, 1 to 4); got (3,).
+    """
 
 
 class ModelError(SegmentError):
-    """A saved model cannot be read, or does not fit the image."""
+    """A class model cannot be read, or does not fit the image.
+
+    Raised for a missing or damaged model file, and for an image whose features are not those of the model.
+
+    Examples
+    --------
+    >>> import segment
+    >>> try:
+    ...     segment.load_class_model("no-such-model.json")
+    ... except segment.ModelError as error:
+    ...     print(error)
+    no-such-model.json: the model cannot be opened; no such file or directory. Check the path.
+    """
 
 
 class OutputError(SegmentError):
-    """A result cannot be written, or would replace a file that nobody asked to replace."""
+    """A result cannot be written, or would replace an existing file.
+
+    Raised before anything is replaced. No incomplete file stays behind.
+
+    Examples
+    --------
+    >>> import segment
+    >>> from segment.core.atomic_files import refuse_existing
+    >>> try:
+    ...     refuse_existing("/")
+    ... except segment.OutputError as error:
+    ...     print(error)
+    /: exists already. Give --overwrite to replace it, or another folder.
+    """
 
 
 class ClusterError(SegmentError):
-    """The machines that were to do the work cannot be reached, are lost, or do not fit this one."""
+    """The Dask workers cannot be reached, are lost, or have another version of this package.
+
+    Examples
+    --------
+    >>> import segment
+    >>> issubclass(segment.ClusterError, segment.SegmentError), segment.ClusterError.exit_code
+    (True, 1)
+    """
 
 
 class DependencyError(SegmentError):
-    """A library that a stage needs cannot be loaded."""
+    """A library that is needed cannot be imported; the message says how to install it.
+
+    Examples
+    --------
+    >>> import segment
+    >>> issubclass(segment.DependencyError, segment.SegmentError), segment.DependencyError.exit_code
+    (True, 1)
+    """
 
 
 class SettingsError(SegmentError, ValueError):
-    """A setting, an argument or their combination makes no sense."""
+    """A setting, an argument or a combination of them is not allowed.
+
+    It is a `ValueError` as well, and the command line ends with exit code 2.
+
+    Examples
+    --------
+    >>> import segment
+    >>> try:
+    ...     segment.SegmentConfig(k=0)
+    ... except ValueError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    SettingsError 2
+    """
 
     exit_code = 2
 
 
+def describe_os_error(error: BaseException) -> str:
+    """Describe in a few words why the operating system, or the library that asked it, failed.
+
+    Parameters
+    ----------
+    error : BaseException
+        An `OSError`, the `ValueError` of a path that no file system accepts, or the error of a file library: then the
+        error that caused it is described, if there is one.
+
+    Returns
+    -------
+    str
+        One line without a period at its end, of at most `MAX_REASON` characters.
+
+    Examples
+    --------
+    >>> describe_os_error(PermissionError(13, "Permission denied"))
+    'permission denied'
+    """
+    if isinstance(error, FileExistsError):
+        return "a file of that name is in the way"
+    reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]
+    # Only the capital of a sentence is lowered: names such as TIFF stay.
+    return reason[:1].lower() + reason[1:] if reason[1:2].islower() else reason
+
+
+def describe_fault(error: BaseException) -> str:
+    """Describe an error that nobody foresaw, as a fault of this package.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any error that is not a `SegmentError`.
+
+    Returns
+    -------
+    str
+        One line: the type of the error, its message, and how to find out more.
+
+    Examples
+    --------
+    >>> describe_fault(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero. This is a fault of segment; --debug shows where.'
+    """
+    detail = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{detail}. This is a fault of segment; --debug shows where."
+
+
 def pluralize(n: int, noun: str) -> str:
-    """A number of things in words: "1 image", "2 images", "3 classes"."""
+    """Write a number of things in words.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    noun : str
+        The thing, in the singular.
+
+    Returns
+    -------
+    str
+        Number and noun.
+
+    Examples
+    --------
+    >>> pluralize(1, "image"), pluralize(2, "image"), pluralize(3, "class")
+    ('1 image', '2 images', '3 classes')
+    """
     return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
 
@@ -62,18 +216,23 @@ def printable_path(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *,
     Parameters
     ----------
     path : str, bytes or os.PathLike
-        Any path, to a file that need not exist.
+        Any path; the file need not exist.
     limit : int, characters
         A longer path loses folders from its middle; a longer file name keeps its beginning and its end.
 
+    Returns
+    -------
+    str
+        The path, or what is left of it.
+
     Examples
     --------
-    >>> shown("two\nlines.png")
+    >>> printable_path("two\nlines.png")
     'two\\nlines.png'
-    >>> shown(b"caf\xe9.png")
+    >>> printable_path(b"caf\xe9.png")
     'caf\\xe9.png'
     """
-    text = "".join(_printable(character) for character in os.fsdecode(path))
+    text = "".join(_escape_character(character) for character in os.fsdecode(path))
     if len(text) <= limit:
         return text
     name = text.rsplit("/", 1)[-1]
@@ -83,9 +242,11 @@ def printable_path(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *,
     return f"{name[: limit - 41]}…{name[-40:]}"
 
 
-def _printable(character: str) -> str:
+def _escape_character(character: str) -> str:
+    """Return a printable character as it is, any other as an escape."""
     if character.isprintable():
         return character
-    if "\udc80" <= character <= "\udcff":  # how Python holds a byte that is not UTF-8
+    # PEP 383: Python keeps a byte that is not UTF-8 as a surrogate, U+DC00 plus the byte.
+    if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")

@@ -65,7 +65,7 @@ class Image:
         """Width of the interval that one stored value stands for: 1 for integers, 0 for float32."""
         return 0.0 if self.pixels.dtype.kind == "f" else 1.0
 
-    def as_bytes(self) -> NDArray[np.uint8]:
+    def to_uint8(self) -> NDArray[np.uint8]:
         """The pixels in 8 bits, from black to white."""
         if self.pixels.dtype == np.uint8:
             return self.pixels

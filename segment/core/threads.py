@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["Each", "n_threads", "run_in_threads", "threads"]
+__all__ = ["Each", "count_threads", "run_in_threads", "start_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,16 +29,16 @@ class Each(Protocol):
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]: ...
 
 
-def n_threads() -> int:
+def count_threads() -> int:
     """How many threads a stage may use: as many as OpenCV, so that one call of its limits both.
 
-    One in a thread that :func:`threads` started: what it calls is side by side with others already.
+    One in a thread that :func:`start_threads` started: what it calls is side by side with others already.
     """
     return 1 if getattr(_HERE, "is_one_of_several", False) else max(1, int(load_cv2().getNumThreads()))
 
 
 @contextmanager
-def threads(several: bool = True) -> Iterator[Each]:
+def start_threads(several: bool = True) -> Iterator[Each]:
     """Threads for as long as a block lasts; where `several` is False only the present one.
 
     Yields
@@ -47,7 +47,7 @@ def threads(several: bool = True) -> Iterator[Each]:
         ``each(work, items)`` does the work for all items, several at a time. An exception, of the work or of Ctrl-C,
         is raised once what is under way has ended; the rest is not begun.
     """
-    n = n_threads() if several else 1
+    n = count_threads() if several else 1
     if n == 1:
         yield _one_by_one
         return
@@ -60,11 +60,11 @@ def threads(several: bool = True) -> Iterator[Each]:
 
 
 def run_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results of the work for each item, in their order, several at a time: :func:`threads` for one call."""
+    """The results of the work for each item, in their order, several at a time: :func:`start_threads` for one call."""
     found = list(items)
     if len(found) < 2:
         return _one_by_one(work, found)
-    with threads() as each:
+    with start_threads() as each:
         return each(work, found)
 
 

@@ -18,10 +18,10 @@ from segment.core.threads import run_in_threads
 
 __all__ = ["ColorCounts", "ColorIndex", "sum_counts"]
 
-_DEEP = 65535  # float pixels are read as this many steps between black and white
-_BLOCK = 2**16  # pixels handled at once
-_LOW = 8  # bits of a code that a page of a sparse table is for
-_PIECE = 2**20  # pixels that one thread counts or fills at a time
+FLOAT_STEPS = 65535  # float pixels are read as this many steps between black and white
+CHUNK_PIXELS = 2**16  # pixels handled at once
+PAGE_BITS = 8  # bits of a code that a page of a sparse table is for
+PIECE_PIXELS = 2**20  # pixels that one thread counts or fills at a time
 
 
 class ColorIndex:
@@ -41,7 +41,7 @@ class ColorIndex:
     black, white : float
         The scale of the colors given out: that of the image, or 0 and 65535 for float pixels.
     is_tabled : bool
-        Whether :meth:`parts` has one part, with every color in it once.
+        Whether :meth:`iterate_parts` has one part, with every color in it once.
     """
 
     def __init__(self, image: Image) -> None:
@@ -52,34 +52,34 @@ class ColorIndex:
         self.black, self.white = image.black, image.white
         pixels = image.pixels
         if pixels.dtype.kind == "f":
-            pixels = _stepped(image)
-            self.black, self.white = 0.0, float(_DEEP)
+            pixels = _quantize_floats(image)
+            self.black, self.white = 0.0, float(FLOAT_STEPS)
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_tabled = self._bits * self.n_channels <= 24
         self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
-        self._table = self._counted() if self.is_tabled else None
+        self._table = self._count_colors() if self.is_tabled else None
 
-    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+    def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """The distinct colors, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
         if self._table is not None:
-            yield self._colors(self._table[0]), self._table[1]
+            yield self._decode(self._table[0]), self._table[1]
             return
-        for rows in self._blocks():
+        for rows in self._iterate_blocks():
             if self._is_wide:
                 colors = self._pixels[rows][self._valid.reshape(-1)[rows]]
                 yield colors, np.ones(len(colors), dtype=np.int64)
                 continue
-            codes, counts = _count(self._codes(rows))
+            codes, counts = _count_codes(self._encode_valid(rows))
             if codes.size:
-                yield self._colors(codes), counts
+                yield self._decode(codes), counts
 
     @property
     def pixels(self) -> NDArray[Any]:
         """The color of each pixel, row by row: (H * W, n_channels) integers."""
         return self._pixels
 
-    def spread(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    def map_to_pixels(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         """The value that a function has for every pixel's color.
 
         Parameters
@@ -97,25 +97,27 @@ class ColorIndex:
         if self._table is not None:
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
-            table[codes] = function(self._colors(codes)) if codes.size else 0
+            table[codes] = function(self._decode(codes)) if codes.size else 0
 
             def fill(piece: slice) -> None:
-                for rows in self._blocks(piece):
+                for rows in self._iterate_blocks(piece):
                     np.take(table, self._encode(self._pixels[rows]).astype(np.intp), axis=0, out=out[rows], mode="clip")
 
-            self._side_by_side(fill)
+            self._map_pieces(fill)
         elif self._is_wide:
-            for rows in self._blocks():
+            for rows in self._iterate_blocks():
                 out[rows] = function(self._pixels[rows])
         else:
-            for rows in self._blocks():
+            for rows in self._iterate_blocks():
                 codes, place = np.unique(self._encode(self._pixels[rows]), return_inverse=True)
-                out[rows] = function(self._colors(codes))[place.reshape(-1)]
+                out[rows] = function(self._decode(codes))[place.reshape(-1)]
         if not self._all_valid:
             out[~self._valid.reshape(-1)] = 0
         return out.reshape(*self._shape, *first.shape[1:])
 
-    def gatherer(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
+    def make_pixel_lookup(
+        self, function: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
         """The same for some pixels at a time.
 
         Parameters
@@ -133,34 +135,34 @@ class ColorIndex:
             return lambda where: function(self._pixels[where])
         if self._table is None:
 
-            def found_anew(where: NDArray[np.intp]) -> NDArray[Any]:
+            def find_values(where: NDArray[np.intp]) -> NDArray[Any]:
                 codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)
-                return function(self._colors(codes))[place.reshape(-1)]
+                return function(self._decode(codes))[place.reshape(-1)]
 
-            return found_anew
+            return find_values
         codes = self._table[0]
-        find = _places(codes)
-        values = function(self._colors(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+        find = _make_code_finder(codes)
+        values = function(self._decode(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
-    def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def _count_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The distinct codes in ascending order and the number of pixels of each."""
-        parts = self._side_by_side(lambda piece: _count(self._codes(piece)))
+        parts = self._map_pieces(lambda piece: _count_codes(self._encode_valid(piece)))
         codes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(codes, kind="stable")
-        codes, starts = _runs(codes[order])
+        codes, starts = _find_runs(codes[order])
         return codes, np.add.reduceat(counts[order], starts) if codes.size else counts
 
-    def _side_by_side(self, work: Callable[[slice], Any]) -> list[Any]:
+    def _map_pieces(self, work: Callable[[slice], Any]) -> list[Any]:
         """Do the work for every piece of the pixels, several at a time."""
-        pieces = [slice(start, start + _PIECE) for start in range(0, max(1, len(self._pixels)), _PIECE)]
+        pieces = [slice(start, start + PIECE_PIXELS) for start in range(0, max(1, len(self._pixels)), PIECE_PIXELS)]
         return run_in_threads(work, pieces)
 
-    def _blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
+    def _iterate_blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
         start, stop, _ = piece.indices(len(self._pixels))
-        return (slice(at, min(at + _BLOCK, stop)) for at in range(start, stop, _BLOCK))
+        return (slice(at, min(at + CHUNK_PIXELS, stop)) for at in range(start, stop, CHUNK_PIXELS))
 
-    def _codes(self, rows: slice) -> NDArray[Any]:
+    def _encode_valid(self, rows: slice) -> NDArray[Any]:
         """One number for the color of each valid pixel."""
         pixels = self._pixels[rows]
         return self._encode(pixels if self._all_valid else pixels[self._valid.reshape(-1)[rows]])
@@ -174,11 +176,11 @@ class ColorIndex:
             codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
             codes &= np.uint32(0xFFFFFF)
             return codes
-        return _numbers(pixels, self._bits)
+        return _pack_codes(pixels, self._bits)
 
-    def _colors(self, codes: NDArray[Any]) -> NDArray[Any]:
+    def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
         """The colors (n, n_channels) of such numbers."""
-        return _channels(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
+        return _unpack_codes(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
 
 
 class ColorCounts:
@@ -200,43 +202,43 @@ class ColorCounts:
 
     def add(self, colors: NDArray[Any], counts: NDArray[np.int64]) -> None:
         """Count colors (m, n_channels), no two alike, so many times each."""
-        self._counts[_numbers(colors, self._bits)] += counts
+        self._counts[_pack_codes(colors, self._bits)] += counts
 
-    def parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """The distinct colors with their counts, in one part: those of :meth:`ColorIndex.parts` of the whole."""
+    def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """The distinct colors with their counts, in one part: those of :meth:`ColorIndex.iterate_parts` of the whole."""
         codes = np.flatnonzero(self._counts)
-        yield _channels(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
+        yield _unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
 
-    def table(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
         """The function (m, n_channels) -> (m,) with its values at the counted colors looked up."""
-        ((colors, _),) = self.parts()
+        ((colors, _),) = self.iterate_parts()
         known = function(colors)
         values = np.zeros(len(self._counts), dtype=known.dtype)
-        values[_numbers(colors, self._bits)] = known
+        values[_pack_codes(colors, self._bits)] = known
         bits = self._bits
-        return lambda asked: values.take(_numbers(asked, bits))
+        return lambda asked: values.take(_pack_codes(asked, bits))
 
 
-def _places(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+def _make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
     """A function that finds numbers of 24 bits at most among the ascending `codes`, which all are to be of.
 
     It looks them up in a table with a page for each 256 numbers in a row, if there is a code among them: of a table of
     all numbers every code would touch another page of memory, which takes longer than all else. What it says of a
     number that is none of the codes has no meaning.
     """
-    high, low = codes >> codes.dtype.type(_LOW), codes & codes.dtype.type(2**_LOW - 1)
+    high, low = codes >> codes.dtype.type(PAGE_BITS), codes & codes.dtype.type(2**PAGE_BITS - 1)
     is_first = np.ones(codes.size, dtype=bool)
     np.not_equal(high[1:], high[:-1], out=is_first[1:])
     page = np.cumsum(is_first, dtype=np.int32)  # from 1: page 0 is for numbers that are none of the codes
     page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
     page_of[high] = page
-    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << _LOW, dtype=np.int32)
-    places[(page << _LOW) | low] = np.arange(codes.size, dtype=np.int32)
+    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << PAGE_BITS, dtype=np.int32)
+    places[(page << PAGE_BITS) | low] = np.arange(codes.size, dtype=np.int32)
 
     def find(numbers: NDArray[Any]) -> NDArray[np.int32]:
-        at = page_of.take(numbers >> numbers.dtype.type(_LOW), mode="clip")
-        at <<= _LOW
-        at |= (numbers & numbers.dtype.type(2**_LOW - 1)).astype(np.int32)
+        at = page_of.take(numbers >> numbers.dtype.type(PAGE_BITS), mode="clip")
+        at <<= PAGE_BITS
+        at |= (numbers & numbers.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
         return np.asarray(places.take(at))
 
     return find
@@ -247,13 +249,13 @@ def sum_counts(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Colors (m, c) with their counts (m,), added up over parts: each color once."""
     colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    codes = _numbers(colors, 8 * colors.dtype.itemsize)
+    codes = _pack_codes(colors, 8 * colors.dtype.itemsize)
     order = np.argsort(codes, kind="stable")
-    _, starts = _runs(codes[order])
+    _, starts = _find_runs(codes[order])
     return colors[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
-def _numbers(colors: NDArray[Any], bits: int) -> NDArray[Any]:
+def _pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
     """One number for each color (n, c) of `bits` a channel, the first channel in its lowest bits."""
     dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
     codes = colors[:, 0].astype(dtype)
@@ -262,29 +264,29 @@ def _numbers(colors: NDArray[Any], bits: int) -> NDArray[Any]:
     return codes
 
 
-def _channels(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
+def _unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
     """The colors (n, c) of such numbers, as wide as those."""
     shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
     return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 
 
-def _stepped(image: Image) -> NDArray[np.uint16]:
-    """Float pixels in whole steps from 0 at black to _DEEP at white."""
+def _quantize_floats(image: Image) -> NDArray[np.uint16]:
+    """Float pixels in whole steps from 0 at black to FLOAT_STEPS at white."""
     steps = np.empty(image.pixels.shape, dtype=np.uint16)
-    factor = _DEEP / (image.white - image.black)
+    factor = FLOAT_STEPS / (image.white - image.black)
     for row, values in zip(steps, image.pixels, strict=True):
-        row[:] = np.clip(np.rint((values.astype(np.float64) - image.black) * factor), 0, _DEEP)
+        row[:] = np.clip(np.rint((values.astype(np.float64) - image.black) * factor), 0, FLOAT_STEPS)
     return steps
 
 
-def _count(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
     codes.sort()
-    distinct, starts = _runs(codes)
+    distinct, starts = _find_runs(codes)
     return distinct, np.diff(np.append(starts, codes.size))
 
 
-def _runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """The distinct codes of an ascending sequence and where each begins."""
     first = np.ones(codes.size, dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=first[1:])

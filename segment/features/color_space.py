@@ -28,7 +28,7 @@ _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _LUMA = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in scikit-image's rgb2gray
-_BLOCK = 8192  # colors transformed at once: they stay in the cache
+CHUNK_COLORS = 8192  # colors transformed at once: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class FeatureSpace:
             return tuple(f"band {number}" for number in range(1, self.n_channels + 1))
         return {"lab": ("L*", "a*", "b*"), "rgb": ("R", "G", "B"), "hsv": ("S V cos H", "S V sin H", "V")}[self.name]
 
-    def cells(self, colors: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
+    def make_cells(self, colors: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
         """Cells of the colors (m, n_channels), of weight `counts` (m,) or 1, with their quantization scatter.
 
         The colors are integers from `black` to `white`.
@@ -80,23 +80,23 @@ class FeatureSpace:
         means = np.empty((len(colors), d))
         scatters = np.empty((len(colors), d * (d + 1) // 2))
         transform = _GRAY_TRANSFORMS[self.name] if self.n_channels == 1 else _TRANSFORMS[self.name]
-        for start in range(0, len(colors), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        for start in range(0, len(colors), CHUNK_COLORS):
+            rows = slice(start, start + CHUNK_COLORS)
             block_means, block_squares = transform(colors[rows].T, levels)
             means[rows], scatters[rows] = block_means.T, block_squares.T
         scatters *= 1.0 / (12.0 * (self.white - self.black) ** 2)
         weights = np.ones(len(colors)) if counts is None else counts.astype(np.float64)
         return Cells(weights, means, scatters)
 
-    def of_colors(self, rgb: NDArray[np.uint8]) -> Floats:
+    def convert_rgb(self, rgb: NDArray[np.uint8]) -> Floats:
         """The features (m, d) of 8-bit RGB colors (m, 3), at the image's depth and gray where it is."""
         if self.n_channels not in (1, 3):
             raise SettingsError(f"seed_color (--seed-color): only for gray or RGB; got {self.n_channels} bands.")
         light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
         levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
-        return self.cells(levels.astype(np.int64)).means
+        return self.make_cells(levels.astype(np.int64)).means
 
-    def start_metric(self, cells: Cells) -> Floats:
+    def compute_start_metric(self, cells: Cells) -> Floats:
         """The linear map (d, d) of the features in which clusters are looked for before EM.
 
         Lightness and the plane of chroma are each divided by their standard deviation: so a small difference of hue
@@ -108,18 +108,18 @@ class FeatureSpace:
         if d == 1:
             return np.eye(1)
         if d != 3:
-            centered = Cells(cells.weights, cells.means - cells.center(), cells.scatters)
-            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centered.second_moment()))))
+            centered = Cells(cells.weights, cells.means - cells.compute_center(), cells.scatters)
+            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centered.compute_second_moment()))))
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0
-        center = cells.center()
-        covariance = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
+        center = cells.compute_center()
+        covariance = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
         variances = np.diagonal(axes.T @ covariance @ axes)
         scale = np.full(3, max(1.0, float(np.sqrt(variances.sum() - variances[light]))))
         scale[light] = max(1.0, float(np.sqrt(variances[light])))
         return np.asarray(axes / scale)
 
-    def lightness(self, features: Floats) -> Floats:
+    def compute_lightness(self, features: Floats) -> Floats:
         """A number that grows with the lightness of each row of features (n, d), to order classes by."""
         if features.shape[1] == 1 or self.name == "lab":
             return features[:, 0]
@@ -129,7 +129,7 @@ class FeatureSpace:
             return np.asarray(features.mean(axis=1))
         return np.asarray(features @ _LUMA)
 
-    def hue(self, features: Floats) -> Floats:
+    def compute_hue(self, features: Floats) -> Floats:
         """The angle around the gray axis of each row of features (n, d), 0 to 2 pi, from magenta on; or 0."""
         if features.shape[1] != 3:
             return np.zeros(len(features))
@@ -142,17 +142,17 @@ class FeatureSpace:
         return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))  # a cut at red would part the reds
 
 
-def _rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _transform_to_rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     unit = levels[colors]
     return 255.0 * unit, np.repeat(pack(255.0**2 * np.eye(len(unit)))[:, None], unit.shape[1], axis=1)
 
 
-def _intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _transform_to_intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     intensity = 255.0 * (_LUMA @ levels[colors])[None]
     return intensity, np.full_like(intensity, 255.0**2 * (_LUMA**2).sum())
 
 
-def _hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _transform_to_hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """The HSV cone 255 (C cos H, C sin H, V) with C = S V.
 
     Within a sextant C and C H are linear in RGB: H is 60 degrees times 2 i + t, with i the largest channel and t the
@@ -175,7 +175,7 @@ def _hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     return np.stack([chroma * cosine, chroma * sine, value]), squares
 
 
-def _lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _transform_to_lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """CIELAB of sRGB under D65 (IEC 61966-2-1; CIE 15:2004)."""
     lit = levels > 0.04045
     base = np.where(lit, (levels + 0.055) / 1.055, 1.0)
@@ -189,20 +189,30 @@ def _lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     rows, columns = np.triu_indices(3)
     inner = (_RGB_TO_WHITE[rows] * _RGB_TO_WHITE[columns]) @ (slope**2)[colors]
     inner *= f_slope[rows] * f_slope[columns]
-    return _F_TO_LAB @ f - np.array([[16.0], [0.0], [0.0]]), _congruence(_F_TO_LAB) @ inner
+    return _F_TO_LAB @ f - np.array([[16.0], [0.0], [0.0]]), _build_congruence(_F_TO_LAB) @ inner
 
 
-def _lightness(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+def _transform_to_lightness(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
     """CIELAB's L of a gray value: the derivative along the gray axis is the sum over the channels."""
-    lab, squares = _lab(np.repeat(colors, 3, axis=0), levels)
+    lab, squares = _transform_to_lab(np.repeat(colors, 3, axis=0), levels)
     return lab[:1], squares[:1] / (_RGB_TO_WHITE[1] ** 2).sum()
 
 
-def _congruence(A: Floats) -> Floats:
+def _build_congruence(A: Floats) -> Floats:
     """The matrix that takes packed S to packed A S A'."""
     basis = unpack(np.eye(len(A) * (len(A) + 1) // 2))
     return pack(A @ basis @ A.T).T
 
 
-_TRANSFORMS = {"lab": _lab, "rgb": _rgb, "hsv": _hsv, "intensity": _intensity}
-_GRAY_TRANSFORMS = {"lab": _lightness, "rgb": _rgb, "hsv": _rgb, "intensity": _rgb}
+_TRANSFORMS = {
+    "lab": _transform_to_lab,
+    "rgb": _transform_to_rgb,
+    "hsv": _transform_to_hsv,
+    "intensity": _transform_to_intensity,
+}
+_GRAY_TRANSFORMS = {
+    "lab": _transform_to_lightness,
+    "rgb": _transform_to_rgb,
+    "hsv": _transform_to_rgb,
+    "intensity": _transform_to_rgb,
+}

@@ -3,47 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig
+from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.streaming_bins import StreamingBins
 
-if TYPE_CHECKING:
-    pass
+__all__ = ["PixelFeatures", "collect_cells", "extract_features"]
 
-__all__ = ["collect", "collect_cells"]
+
+@dataclass(frozen=True, eq=False)
+class PixelFeatures:
+    """The features of the pixels of an image, each distinct value once.
+
+    Attributes
+    ----------
+    image : Image
+        The image that has these features.
+    index : ColorIndex
+        Its distinct colors, and the way back from them to the pixels.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    cells : Cells
+        One cell for each distinct color, weighted by its number of pixels; no cell if no pixel is valid. Images with
+        more colors than memory should hold have cells that stand for boxes of colors.
+    """
+
+    image: Image
+    index: ColorIndex
+    space: FeatureSpace
+    cells: Cells
+
+
+def extract_features(image: Image, features: str) -> PixelFeatures:
+    """Extract the features of all valid pixels of an image as weighted cells.
+
+    Parameters
+    ----------
+    image : Image
+        Pixels of shape (H, W) or (H, W, C). It is not changed.
+    features : {"rgb", "lab", "hsv", "intensity"}
+        The color coordinates.
+
+    Returns
+    -------
+    PixelFeatures
+
+    Examples
+    --------
+    Six pixels of two gray values are two cells.
+
+    >>> import numpy as np
+    >>> pixels = np.array([[10, 10, 10], [10, 200, 200]], dtype=np.uint8)
+    >>> extract_features(Image.from_array(pixels), "rgb").cells.weights
+    array([4., 2.])
+    """
+    index = ColorIndex(image)
+    space = FeatureSpace(features, index.n_channels, index.black, index.white)
+    return PixelFeatures(image, index, space, collect_cells(space, index.parts(), exact=index.is_tabled))
 
 
 def collect_cells(
     space: FeatureSpace, parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]], *, exact: bool
 ) -> Cells:
-    """The cells of an image.
+    """Collect the cells of colors that come in parts.
 
     Parameters
     ----------
     space : FeatureSpace
+        How a color becomes a feature vector.
     parts : iterable of (colors, counts)
-        Arrays of shape (m, n_channels) and (m,).
+        Arrays of shape (m, n_channels) and (m,), integers.
     exact : bool
         True keeps one cell for each color given. False merges colors into boxes as they come, for images with more
-        distinct colors than memory should hold; the parts make no difference to the result.
+        distinct colors than memory should hold; the result does not depend on how the colors are divided into parts.
+
+    Returns
+    -------
+    Cells
+        In d dimensions, d being the number of features.
     """
     if not exact:
         boxes = StreamingBins(space.n_channels, int(space.white).bit_length())
         for colors, counts in parts:
             boxes.add(colors, space.cells(colors, counts))
-        return boxes.cells(len(space.feature_names))
+        return boxes.to_cells(len(space.feature_names))
+    # The cells of no color come first: they give the number of dimensions where there is no part.
     cells = [space.cells(colors, counts) for colors, counts in parts]
     return concatenate(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
-
-
-def collect(index: ColorIndex, config: SegmentConfig) -> tuple[FeatureSpace, Cells]:
-    """The features of an image and its cells."""
-    space = FeatureSpace(config.features, index.n_channels, index.black, index.white)
-    return space, collect_cells(space, index.parts(), exact=index.is_tabled)

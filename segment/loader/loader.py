@@ -19,12 +19,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from segment.core.errors import ImageError, SegmentError, printable_path
+from segment.core.errors import ImageError, SegmentError, describe_os_error, printable_path
 
 if TYPE_CHECKING:
     from segment.core.image import Image
 
-__all__ = ["Loaded", "load_image", "load_stream"]
+__all__ = ["LoadedFile", "load_image", "load_stream"]
 
 _SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\xff\xd8\xff",), "pillow", "decode_jpeg"),
@@ -50,7 +50,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Loaded(os.PathLike[str]):
+class LoadedFile(os.PathLike[str]):
     """The path of a file whose image is there already, for whoever takes a path.
 
     Attributes
@@ -174,8 +174,7 @@ def _open(name: str) -> BinaryIO:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")
         return _PatientReader(io.FileIO(name))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"the file cannot be opened; {reason}. Check the path and its permissions.") from error
+        raise ImageError(f"the file cannot be opened; {describe_os_error(error)}. Check the path and its permissions.") from error
 
 
 def _received(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import pack, unpack
 from segment.mixture.model import MixtureModel
-from segment.mixture.student_t import LEAST_DEGREES, MOST_DEGREES
+from segment.mixture.student_t import MIN_DEGREES, MAX_DEGREES
 
-__all__ = ["Leaper", "coordinates", "mixture_at"]
+__all__ = ["Squarem", "coordinates", "convert_from_coordinates"]
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _VARIANCES = (1e-10, 1e4)  # beyond them a covariance is not sure to be positive
 _FARTHEST = 1e4  # no mixture of the data lies farther from the origin in any coordinate
 
 
-class Leaper:
+class Squarem:
     """Proposes leaps from successive EM steps, and learns how long they may be.
 
     The mixtures are those of data with mean 0 and variances 1.
@@ -47,9 +47,9 @@ class Leaper:
             return following
         before, middle = self._trail
         self._trail = []
-        origin = coordinates(before)
-        step = coordinates(middle) - origin
-        bend = coordinates(following) - origin - 2 * step
+        origin = convert_to_coordinates(before)
+        step = convert_to_coordinates(middle) - origin
+        bend = convert_to_coordinates(following) - origin - 2 * step
         curvature = float(np.sqrt(bend @ bend))
         if curvature == 0:
             return following
@@ -59,14 +59,14 @@ class Leaper:
         if self._length == 1:
             return following
         point = origin + 2 * self._length * step + self._length**2 * bend
-        return mixture_at(point, following) if np.abs(point).max() < _FARTHEST else following
+        return convert_from_coordinates(point, following) if np.abs(point).max() < _FARTHEST else following
 
     def refuse(self) -> None:
         """Be told that the last leap led nowhere: the next are shorter."""
         self._longest = max(1.0, self._length / _LONGER)
 
 
-def coordinates(model: MixtureModel) -> Floats:
+def convert_to_coordinates(model: MixtureModel) -> Floats:
     """A mixture as a point of a vector space: log weights, means and the matrix logarithms of the covariances.
 
     Behind them come the logarithms of the degrees of freedom and the log odds of noise, where there are any.
@@ -81,8 +81,8 @@ def coordinates(model: MixtureModel) -> Floats:
     return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel(), degrees, noise])
 
 
-def mixture_at(point: Floats, like: MixtureModel) -> MixtureModel:
-    """The mixture at a point: the inverse of :func:`coordinates`.
+def convert_from_coordinates(point: Floats, like: MixtureModel) -> MixtureModel:
+    """The mixture at a point: the inverse of :func:`convert_to_coordinates`.
 
     Empty components of `like` stay empty; variances are kept within what can be computed with.
     """
@@ -94,7 +94,7 @@ def mixture_at(point: Floats, like: MixtureModel) -> MixtureModel:
     values, vectors = np.linalg.eigh(unpack(point[k + k * d : rest].reshape(k, -1)))
     variances = np.exp(np.clip(values, *np.log(_VARIANCES)))
     covariances = (vectors * variances[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    degrees = np.exp(np.clip(point[rest : rest + n_degrees], np.log(LEAST_DEGREES), np.log(MOST_DEGREES)))
+    degrees = np.exp(np.clip(point[rest : rest + n_degrees], np.log(MIN_DEGREES), np.log(MAX_DEGREES)))
     odds = point[rest + n_degrees :]
     return replace(
         like,

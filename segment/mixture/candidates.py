@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.mixture.cells import Cells, coarsen
-from segment.mixture.em import e_step, expectation_maximization, maximization, standard_coordinates
+from segment.mixture.em import prepare_e_step, run_em, maximize_posterior, compute_standard_coordinates
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import Levels, build_clusters, draw_first_clusters, standardize_metric
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
-from segment.mixture.multistart import Runs, promising, short_runs
+from segment.mixture.multistart import Runs, select_best_distinct, run_short_em
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -67,9 +67,9 @@ def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None,
         if not has_missing(cells):
             drawn = draw_first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
             fresh = build_clusters(cells, drawn, number, start.covariance_type, rich.prior)
-            runs, reached = short_runs(cells, Runs.of([start, *fresh]), rich.prior, n_iter=_SHORT)
+            runs, reached = run_short_em(cells, Runs.from_models([start, *fresh]), rich.prior, n_iter=_SHORT)
             start = runs[int(reached.argmax())]
-        models.append(expectation_maximization(cells, start, rich.prior, tol=_TOL).model)
+        models.append(run_em(cells, start, rich.prior, tol=_TOL).model)
     return models[::-1]
 
 
@@ -83,15 +83,15 @@ def merge_closest_components(cells: Cells, model: MixtureModel, prior: Prior) ->
         At least 2 components.
     prior : Prior
     """
-    shift, scale = standard_coordinates(cells, model.covariance_type)
-    standard = model.rescaled(shift, scale)
+    shift, scale = compute_standard_coordinates(cells, model.covariance_type)
+    standard = model.rescale(shift, scale)
     costs = compute_merge_costs(standard)
     keep, gone = (int(index) for index in np.unravel_index(costs.argmin(), costs.shape))
-    statistics = np.array(e_step(cells, shift, scale)(standard)[0])
+    statistics = np.array(prepare_e_step(cells, shift, scale)(standard)[0])
     statistics[keep] += statistics[gone]
     rest = np.delete(np.arange(model.n_components), gone)
-    joined = maximization(statistics[rest], standard.reordered(rest), prior.rescaled(shift, scale))
-    return joined.rescaled(-shift / scale, 1 / scale)
+    joined = maximize_posterior(statistics[rest], standard.reorder(rest), prior.rescale(shift, scale))
+    return joined.rescale(-shift / scale, 1 / scale)
 
 
 def compute_merge_costs(model: MixtureModel) -> Floats:
@@ -135,11 +135,11 @@ def fit_shrunk_mixtures(
     drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(seed))
     found = []
     for strength in strengths:
-        prior = Prior(levels.target(strength), strength * coarsest.total_weight / k, np.zeros(coarsest.n_features))
-        runs, worth = short_runs(
+        prior = Prior(levels.compute_target(strength), strength * coarsest.total_weight / k, np.zeros(coarsest.n_features))
+        runs, worth = run_short_em(
             coarsest, build_clusters(coarsest, drawn, k, covariance_type, prior), prior, n_iter=_SHRUNK_SHORT
         )
-        best = promising(worth, _N_FINALISTS)
-        finals = [expectation_maximization(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]
+        best = select_best_distinct(worth, _N_FINALISTS)
+        finals = [run_em(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]
         found.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
     return found

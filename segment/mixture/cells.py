@@ -69,36 +69,36 @@ class Cells:
     def __getitem__(self, rows: slice | NDArray[np.generic]) -> Cells:
         return Cells(self.weights[rows], self.means[rows], self.scatters[rows])
 
-    def second_moment(self) -> Floats:
+    def compute_second_moment(self) -> Floats:
         """Mean of x x' over all observations, (d, d), scatter included."""
         shares = self.weights / self.weights.sum()
         return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(shares @ self.scatters))
 
-    def center(self) -> Floats:
+    def compute_center(self) -> Floats:
         """Mean of all observations, (d,)."""
         return np.asarray(self.weights @ self.means / self.weights.sum())
 
-    def weighing(self, total: float) -> Cells:
+    def scale_weights(self, total: float) -> Cells:
         """The same cells with weights that sum to `total`, for observations that are worth fewer independent ones."""
         return Cells(self.weights * (total / self.total_weight), self.means, self.scatters)
 
-    def rescaled(self, shift: Floats, scale: Floats) -> Cells:
+    def rescale(self, shift: Floats, scale: Floats) -> Cells:
         """The same cells in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
-        rows, columns = triangle(self.n_features)
+        rows, columns = get_triangle_indices(self.n_features)
         return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
 
 
 def pack(matrices: ArrayLike) -> Floats:
     """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
     full = np.asarray(matrices, dtype=np.float64)
-    rows, columns = triangle(full.shape[-1])
+    rows, columns = get_triangle_indices(full.shape[-1])
     return np.asarray(full[..., rows, columns])
 
 
 def unpack(triangles: Floats) -> Floats:
     """Symmetric matrices (..., d, d) from their packed upper triangles: the inverse of :func:`pack`."""
     d = math.isqrt(2 * triangles.shape[-1])
-    rows, columns = triangle(d)
+    rows, columns = get_triangle_indices(d)
     full = np.empty((*triangles.shape[:-1], d, d))
     full[..., rows, columns] = triangles
     full[..., columns, rows] = triangles
@@ -106,7 +106,7 @@ def unpack(triangles: Floats) -> Floats:
 
 
 @cache
-def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def get_triangle_indices(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of an upper triangle: found once, for small matrices are packed often."""
     return np.triu_indices(d)
 
@@ -125,7 +125,7 @@ def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Ce
     return Cells(weights, rows, np.broadcast_to(0.0, (len(rows), d * (d + 1) // 2)))
 
 
-def distinct(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
+def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
     """One cell for each distinct row of X, in sorted order.
 
     Parameters
@@ -233,7 +233,7 @@ def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cell
     means = np.stack([total(cells.weights * x)[filled] / weights for x in features], axis=1)
     box = (np.cumsum(filled) - 1)[group]
     offsets = features - means.T[:, box]
-    rows, columns = triangle(cells.n_features)
+    rows, columns = get_triangle_indices(cells.n_features)
     scatters = np.stack(
         [
             total(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights

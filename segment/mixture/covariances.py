@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 _FLOOR = 1e-10
 
 
-def constrained(covariances: Floats, covariance_type: str) -> Floats:
+def constrain_covariances(covariances: Floats, covariance_type: str) -> Floats:
     """The covariances (k, d, d) with what their type does not allow taken out."""
     d = covariances.shape[-1]
     if covariance_type == "diag":
@@ -28,7 +28,7 @@ def constrained(covariances: Floats, covariance_type: str) -> Floats:
     return covariances
 
 
-def floored(covariances: Floats) -> Floats:
+def limit_eigenvalues(covariances: Floats) -> Floats:
     """The covariances, of data of unit variances, with no eigenvalue below the floor: the best under that bound."""
     try:  # in a third of the time that the eigenvalues take
         np.linalg.cholesky(covariances - _FLOOR * np.eye(covariances.shape[-1]))
@@ -39,7 +39,7 @@ def floored(covariances: Floats) -> Floats:
     return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
 
 
-def shaped(matrices: Floats, covariance_type: str) -> Floats:
+def compress_covariances(matrices: Floats, covariance_type: str) -> Floats:
     """Whole matrices (k, d, d) as (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical ones."""
     if covariance_type == "tied":
         return np.asarray(matrices[0])
@@ -47,8 +47,8 @@ def shaped(matrices: Floats, covariance_type: str) -> Floats:
     return np.asarray({"full": matrices, "diag": diagonals, "spherical": diagonals[:, 0]}[covariance_type])
 
 
-def whole(given: ArrayLike, covariance_type: str, k: int, d: int) -> Floats:
-    """The whole matrices (k, d, d) of what :func:`shaped` gives."""
+def expand_covariances(given: ArrayLike, covariance_type: str, k: int, d: int) -> Floats:
+    """The whole matrices (k, d, d) of what :func:`compress_covariances` gives."""
     array = np.asarray(given, dtype=np.float64)
     return {
         "full": lambda: array,

@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.acceleration import Leaper
+from segment.mixture.acceleration import Squarem
 from segment.mixture.cells import Cells, unpack
-from segment.mixture.covariances import constrained, floored
-from segment.mixture.missing import has_missing, lifted, observed_moments, patterns, regression
-from segment.mixture.missing_patterns import prepared_together, rare_expectation
-from segment.mixture.model import SMALLEST, MixtureModel, blocks, moments, natural_parameters
+from segment.mixture.covariances import constrain_covariances, limit_eigenvalues
+from segment.mixture.missing import has_missing, complete_moments, compute_observed_moments, group_by_pattern, compute_regression
+from segment.mixture.missing_patterns import prepare_rare_patterns, compute_rare_expectation
+from segment.mixture.model import MIN_VARIANCE, MixtureModel, split_into_blocks, compute_moments, compute_natural_parameters
 from segment.mixture.prior import Prior
 
 __all__ = [
     "Fit",
     "Steps",
-    "e_step",
+    "prepare_e_step",
     "expectation",
-    "expectation_maximization",
-    "largest_move",
-    "maximization",
-    "standard_coordinates",
+    "run_em",
+    "measure_largest_move",
+    "maximize_posterior",
+    "compute_standard_coordinates",
 ]
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Steps:
     ----------
     expectation : callable
         Takes the prepared cells and a mixture; returns what the M-step needs and the log likelihood, of shape (1,).
-    maximization : callable
+    maximize_posterior : callable
         Takes that, the mixture and the prior; returns the next mixture.
     """
 
@@ -84,7 +84,7 @@ class Fit:
         return len(self.objectives) - 1
 
 
-def expectation_maximization(
+def run_em(
     cells: Cells,
     start: MixtureModel,
     prior: Prior,
@@ -107,23 +107,23 @@ def expectation_maximization(
     tol : float, >= 0
         Stop when an EM step gains less than this in log posterior per unit weight (nats a pixel).
     tol_step : float, >= 0
-        And when it moves no parameter by more than this; see :func:`largest_move`.
+        And when it moves no parameter by more than this; see :func:`measure_largest_move`.
     max_iter : int, >= 0
         Stop after this many E-steps beyond the first in any case.
     accelerate : bool
         Leap ahead after every second step (:mod:`segment.mixture.acceleration`). A leap that lowers the objective is
         taken back and the plain step made in its place, so the objective never falls. False is plain EM.
     steps : Steps, optional
-        Other steps than those of Gaussian components, :func:`expectation` and :func:`maximization`.
+        Other steps than those of Gaussian components, :func:`expectation` and :func:`maximize_posterior`.
     """
-    steps = steps or Steps(expectation, maximization)
-    shift, scale = standard_coordinates(cells, start.covariance_type)
+    steps = steps or Steps(expectation, maximize_posterior)
+    shift, scale = compute_standard_coordinates(cells, start.covariance_type)
     log_scale = float(np.log(scale).sum())
-    expect = e_step(cells, shift, scale, steps.expectation)
+    expect = prepare_e_step(cells, shift, scale, steps.expectation)
     weight = cells.total_weight
-    believed = prior.rescaled(shift, scale)
-    leaper = Leaper()
-    model = reached = stepped = start.rescaled(shift, scale)
+    believed = prior.rescale(shift, scale)
+    squarem = Squarem()
+    model = reached = stepped = start.rescale(shift, scale)
     objectives: list[float] = []
     log_likelihoods: list[float] = []
     converged = False
@@ -135,18 +135,18 @@ def expectation_maximization(
         objective = log_likelihood + believed.log_density(model) / weight
         leapt = model is not stepped
         if leapt and not objective >= objectives[-1]:
-            leaper.refuse()
+            squarem.reject()
             model = stepped
             continue
         gain = objective - objectives[-1] if objectives else np.inf
-        converged = not leapt and abs(gain) < tol and largest_move(reached, model) <= tol_step
+        converged = not leapt and abs(gain) < tol and measure_largest_move(reached, model) <= tol_step
         objectives.append(objective)
         log_likelihoods.append(log_likelihood)
         reached = model
-        stepped = steps.maximization(statistics, model, believed)
-        model = leaper.propose(model, stepped) if accelerate else stepped
+        stepped = steps.maximize_posterior(statistics, model, believed)
+        model = squarem.propose(model, stepped) if accelerate else stepped
     return Fit(
-        reached.rescaled(-shift / scale, 1 / scale),
+        reached.rescale(-shift / scale, 1 / scale),
         np.array(objectives),
         np.array(log_likelihoods),
         converged,
@@ -154,7 +154,7 @@ def expectation_maximization(
     )
 
 
-def largest_move(before: MixtureModel, after: MixtureModel) -> float:
+def measure_largest_move(before: MixtureModel, after: MixtureModel) -> float:
     """The largest change of a parameter between two mixtures in standard coordinates.
 
     Means and covariances are then in units of the data's standard deviations and variances, weights are shares.
@@ -175,7 +175,7 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel, n_ru
     Parameters
     ----------
     prepared : list of (weights, moments)
-        The cells in blocks: arrays of shape (b,) and (m, b), as :func:`segment.mixture.model.moments` makes them.
+        The cells in blocks: arrays of shape (b,) and (m, b), as :func:`segment.mixture.model.compute_moments` makes them.
     model : MixtureModel
     n_runs : int, >= 1
         How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
@@ -187,7 +187,7 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel, n_ru
     log_likelihoods : ndarray of shape (n_runs,), float64
         Sum of the weights times the cells' log densities.
     """
-    parameters = natural_parameters(model)
+    parameters = compute_natural_parameters(model)
     statistics = np.zeros_like(parameters)
     log_likelihoods = np.zeros(n_runs)
     for weights, moment in prepared:
@@ -202,7 +202,7 @@ def expectation(prepared: list[tuple[Floats, Floats]], model: MixtureModel, n_ru
     return statistics, log_likelihoods
 
 
-def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
+def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
     """The M-step: the mixture of highest posterior given the sums of the E-step.
 
     A component that holds no weight keeps the mean and covariance it had in `previous`. `n_runs` is as in
@@ -225,10 +225,10 @@ def maximization(statistics: Floats, previous: MixtureModel, prior: Prior, n_run
         held = np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
         shrunk = (mass * within + pulled + prior.strength * prior.target) / held
         shrunk = np.where(alive[:, None, None], shrunk, within)
-    covariances = constrained(shrunk, previous.covariance_type) + np.diag(prior.ridge)
+    covariances = constrain_covariances(shrunk, previous.covariance_type) + np.diag(prior.ridge)
     totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
     shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)  # 0: all is noise
-    return replace(previous, weights=shares, means=means, covariances=floored(covariances))
+    return replace(previous, weights=shares, means=means, covariances=limit_eigenvalues(covariances))
 
 
 def _centered(own: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
@@ -246,23 +246,23 @@ def _centered(own: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
     return means, pulled
 
 
-def standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
+def compute_standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
     """Shift and scale, (d,) each, in which the cells have mean 0 and variances 1 and sums lose no digits.
 
     Spherical covariances know one scale only: there it is the same for all features.
     """
     if has_missing(cells):
-        center, variances = observed_moments(cells)
+        center, variances = compute_observed_moments(cells)
     else:
-        center = cells.center()
-        variances = np.diagonal(Cells(cells.weights, cells.means - center, cells.scatters).second_moment())
+        center = cells.compute_center()
+        variances = np.diagonal(Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment())
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
-    scale = np.sqrt(np.where(variances > SMALLEST, variances, 1.0))
+    scale = np.sqrt(np.where(variances > MIN_VARIANCE, variances, 1.0))
     return center, scale
 
 
-def e_step(
+def prepare_e_step(
     cells: Cells, shift: Floats, scale: Floats, expect: Callable[..., tuple[Any, Floats]] = expectation
 ) -> Callable[[MixtureModel], tuple[Any, Floats]]:
     """The E-step on the cells, as a function of the mixture, both in the coordinates ``(x - shift) / scale``.
@@ -271,27 +271,27 @@ def e_step(
     likelihood takes the same constant to the original coordinates whatever is missing.
     """
     if not has_missing(cells):
-        prepared = [_prepared(cells[rows], shift, scale) for rows in blocks(len(cells))]
+        prepared = [_prepared(cells[rows], shift, scale) for rows in split_into_blocks(len(cells))]
         return lambda model: expect(prepared, model)
     parts = []
-    kinds = patterns(cells)
-    rare = prepared_together([pattern for pattern in kinds if len(pattern.rows) < _RARE], shift, scale)
+    kinds = group_by_pattern(cells)
+    rare = prepare_rare_patterns([pattern for pattern in kinds if len(pattern.rows) < _RARE], shift, scale)
     for pattern in (pattern for pattern in kinds if len(pattern.rows) >= _RARE):
         there = pattern.observed
-        part = [_prepared(pattern.cells[rows], shift[there], scale[there]) for rows in blocks(len(pattern.rows))]
+        part = [_prepared(pattern.cells[rows], shift[there], scale[there]) for rows in split_into_blocks(len(pattern.rows))]
         parts.append((there, part))
     absent = np.isnan(cells.means)
     constant = float(cells.weights @ (absent @ np.log(scale)))
 
     def incomplete(model: MixtureModel) -> tuple[Any, Floats]:
-        found = [expectation(part, model.marginal(there)) for there, part in parts]
-        given = [regression(model.means, model.covariances, there) for there, _ in parts]
-        sums = [(lifted(observed, way), float(total[0])) for (observed, total), way in zip(found, given, strict=True)]
-        sums += [rare_expectation(batch, model) for batch in rare]
+        found = [expectation(part, model.marginalize(there)) for there, part in parts]
+        given = [compute_regression(model.means, model.covariances, there) for there, _ in parts]
+        sums = [(complete_moments(observed, way), float(total[0])) for (observed, total), way in zip(found, given, strict=True)]
+        sums += [compute_rare_expectation(batch, model) for batch in rare]
         return np.sum([part for part, _ in sums], axis=0), np.array([constant + sum(total for _, total in sums)])
 
     return incomplete
 
 
 def _prepared(cells: Cells, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
-    return cells.weights, moments(cells.rescaled(shift, scale))
+    return cells.weights, compute_moments(cells.rescale(shift, scale))

@@ -13,13 +13,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, distinct, make_point_cells
-from segment.mixture.covariances import shaped, whole
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
+from segment.mixture.covariances import compress_covariances, expand_covariances
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.incremental import begin, learn
+from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import MixtureModel
-from segment.mixture.prior import Prior, without
-from segment.mixture.variational_pruning import fit_variational
+from segment.mixture.prior import Prior, make_flat_prior
+from segment.mixture.variational_pruning import fit_variational_mixture
 
 __all__ = ["GaussianMixture"]
 
@@ -135,7 +135,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         random_state = check_random_state(self.random_state)
-        cells = distinct(rows, weights)
+        cells = make_distinct_cells(rows, weights)
         if len(cells) < self.n_components:  # some components will share a row, as they do in scikit-learn
             cells = make_point_cells(rows, weights)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
@@ -145,7 +145,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             cells,
             self.n_components,
             covariance_type=self.covariance_type,
-            init=self._init(rows.shape[1]),
+            init=self._build_init(rows.shape[1]),
             n_init=self.n_init,
             prior=self.prior,
             shrinkage=self.shrinkage,
@@ -156,8 +156,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             accelerate=self.accelerate,
             seed=seed,
         )
-        prior = fit.prior.per_unit(cells.total_weight)
-        return self._learnt(fit.model, prior, fit.finish.objectives, converged=fit.converged)
+        prior = fit.prior.divide_strength(cells.total_weight)
+        return self._store_fit(fit.model, prior, fit.finish.objectives, converged=fit.converged)
 
     def _fit_variational(self, cells: Cells, seed: int) -> GaussianMixture:
         """Fit by variational Bayes."""
@@ -166,13 +166,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 "prior: dirichlet only with the covariance_type full and without means_init and precisions_init; "
                 f"got {self.covariance_type}. Leave them out."
             )
-        fit = fit_variational(
+        fit = fit_variational_mixture(
             cells, self.n_components, n_init=self.n_init, tol=self.tol, max_iter=self.max_iter, seed=seed
         )
         bounds = fit.bounds / cells.total_weight
-        return self._learnt(fit.belief.mixture, without(cells.n_features), bounds, converged=fit.converged)
+        return self._store_fit(fit.posterior.mixture, make_flat_prior(cells.n_features), bounds, converged=fit.converged)
 
-    def _learnt(self, model: MixtureModel, prior: Prior, objectives: Floats, *, converged: bool) -> GaussianMixture:
+    def _store_fit(self, model: MixtureModel, prior: Prior, objectives: Floats, *, converged: bool) -> GaussianMixture:
         """Keep what a fit has found."""
         if not converged:
             warnings.warn(
@@ -180,8 +180,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        self._show(model)
-        self._learner = begin(model, prior)
+        self._set_parameters(model)
+        self._stepwise_state = start_stepwise_em(model, prior)
         self.converged_ = converged
         self.n_iter_ = max(1, len(objectives) - 1)
         self.lower_bounds_ = objectives.tolist()
@@ -197,31 +197,33 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from one more batch X (n, d) with weights (n,), without keeping it; `y` is ignored.
 
         The first call fits the mixture to its batch, which should have all components in it; every other call, also
-        after `fit`, makes one step of stepwise EM (:func:`segment.mixture.incremental.learn`). `lower_bound_` is the
+        after `fit`, makes one step of stepwise EM (:func:`segment.mixture.incremental.update_stepwise_em`). `lower_bound_` is the
         log likelihood of a batch under the mixture that met it. Batches should be random parts of the data.
         """
-        if not hasattr(self, "_learner"):
+        if not hasattr(self, "_stepwise_state"):
             return self.fit(X, sample_weight=sample_weight)
-        rows = self._rows(X)
+        rows = self._validate_rows(X)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
-        self._learner = learn(self._learner, distinct(rows, weights), power=self.step_power, offset=self.step_offset)
-        self._show(self._learner.model)
+        self._stepwise_state = update_stepwise_em(
+            self._stepwise_state, make_distinct_cells(rows, weights), power=self.step_power, offset=self.step_offset
+        )
+        self._set_parameters(self._stepwise_state.model)
         self.n_iter_ += 1
-        self.lower_bounds_.append(self._learner.log_likelihood)
+        self.lower_bounds_.append(self._stepwise_state.log_likelihood)
         self.lower_bound_ = self.lower_bounds_[-1]
         return self
 
-    def _show(self, model: MixtureModel) -> None:
+    def _set_parameters(self, model: MixtureModel) -> None:
         """Set the attributes that a mixture has."""
         self._model = model
         self.weights_ = model.weights
         self.means_ = model.means
-        self.covariances_ = shaped(model.covariances, self.covariance_type)
-        self.precisions_ = shaped(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
+        self.covariances_ = compress_covariances(model.covariances, self.covariance_type)
+        self.precisions_ = compress_covariances(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """The most probable component of each row of X (n, d): shape (n,)."""
-        return self._fitted().predict(self._rows(X))
+        return self._get_model().predict(self._validate_rows(X))
 
     def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
         """Fit and give the most probable component of each row."""
@@ -229,11 +231,11 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probability of each component for each row of X (n, d): shape (n, n_components)."""
-        return self._fitted().posteriors(self._rows(X))
+        return self._get_model().posteriors(self._validate_rows(X))
 
     def score_samples(self, X: ArrayLike) -> Floats:
         """Log density at each row of X (n, d): shape (n,)."""
-        return self._fitted().score_samples(self._rows(X))
+        return self._get_model().score_samples(self._validate_rows(X))
 
     def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Weighted mean of the log density over the rows of X."""
@@ -242,17 +244,17 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion on X: -2 log likelihood + parameters x log n. Lower is better."""
-        n = self._size(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + self._fitted().n_parameters * float(np.log(n))
+        n = self._count_observations(X, sample_weight)
+        return -2 * n * self.score(X, sample_weight=sample_weight) + self._get_model().n_parameters * float(np.log(n))
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion on X: -2 log likelihood + 2 x parameters. Lower is better."""
-        n = self._size(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + 2 * self._fitted().n_parameters
+        n = self._count_observations(X, sample_weight)
+        return -2 * n * self.score(X, sample_weight=sample_weight) + 2 * self._get_model().n_parameters
 
     def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.intp]]:
         """Draw rows, (n_samples, d), and the component each comes from, (n_samples,), grouped by component."""
-        model = self._fitted()
+        model = self._get_model()
         random_state = check_random_state(self.random_state)
         counts = random_state.multinomial(n_samples, model.weights)
         drawn = [
@@ -263,28 +265,28 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def impute(self, X: ArrayLike) -> Floats:
         """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
-        return self._fitted().impute(self._rows(X))
+        return self._get_model().impute(self._validate_rows(X))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
-    def _fitted(self) -> MixtureModel:
+    def _get_model(self) -> MixtureModel:
         check_is_fitted(self)
         return self._model
 
-    def _rows(self, X: ArrayLike) -> Floats:
+    def _validate_rows(self, X: ArrayLike) -> Floats:
         check_is_fitted(self)
         return validate_data(  # type: ignore[no-any-return]
             self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
         )
 
     @staticmethod
-    def _size(X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+    def _count_observations(X: ArrayLike, sample_weight: ArrayLike | None) -> float:
         return float(len(np.asarray(X)) if sample_weight is None else np.sum(sample_weight))
 
-    def _init(self, n_features: int) -> Any:
+    def _build_init(self, n_features: int) -> Any:
         """Where to begin: a name, means, or a whole mixture."""
         if self.weights_init is not None and self.precisions_init is None:
             raise SettingsError("weights_init: goes with means_init and precisions_init. Give all three.")
@@ -294,6 +296,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return self.init_params if self.means_init is None else self.means_init
         k = self.n_components
         weights = np.full(k, 1 / k) if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
-        precisions = whole(self.precisions_init, self.covariance_type, k, n_features)
+        precisions = expand_covariances(self.precisions_init, self.covariance_type, k, n_features)
         means = np.asarray(self.means_init, dtype=np.float64)
         return MixtureModel(weights, means, np.asarray(np.linalg.inv(precisions)), self.covariance_type)

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
-from segment.mixture.em import Fit, expectation_maximization, standard_coordinates
+from segment.mixture.em import Fit, run_em, compute_standard_coordinates
 from segment.mixture.initialization import INITS, Levels, build_clusters, draw_first_clusters
-from segment.mixture.missing import coarsen_patterns, completed, has_missing
+from segment.mixture.missing import coarsen_patterns, complete_cells, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, promising, race
-from segment.mixture.prior import PRIORS, Prior, conjugate, without
-from segment.mixture.robust import noise_density, robust_steps
+from segment.mixture.multistart import Runs, select_best_distinct, run_successive_halving
+from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
+from segment.mixture.robust import compute_noise_density, make_robust_steps
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
 
@@ -110,7 +110,7 @@ def fit_mixture(
     prior : {"pooled", "conjugate"}
         What is believed of the components beforehand: that their covariances are like the pooled one within clusters,
         as firmly as `shrinkage` says, or the weak normal-inverse-Wishart prior of Fraley & Raftery
-        (:func:`segment.mixture.prior.conjugate`), which weighs some ten observations a component.
+        (:func:`segment.mixture.prior.make_conjugate_prior`), which weighs some ten observations a component.
     shrinkage : float, >= 0
         Of the pooled prior: weight of the pooled within-cluster covariance in every component's, as a multiple of the
         mean weight of a component. 0 is maximum likelihood; raising it makes the components more alike.
@@ -156,18 +156,18 @@ def fit_mixture(
         return _fit_incomplete(
             cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
         )
-    levels = levels or Levels.of(cells, n_components, metric)
+    levels = levels or Levels.from_cells(cells, n_components, metric)
     ridge = np.full(cells.n_features, float(reg_covar))
     robust = noise or tails != "gaussian"
     if prior == "conjugate":
-        believed = conjugate(cells, n_components, covariance_type, ridge)
+        believed = make_conjugate_prior(cells, n_components, covariance_type, ridge)
     else:
-        target = levels.target(shrinkage, trim=_TRIMMED if robust else 0.0)
+        target = levels.compute_target(shrinkage, trim=_TRIMMED if robust else 0.0)
         believed = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
     starts = _starts(levels, init, n_init, covariance_type, believed, seed)
     starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
-    steps = robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
-    climb = partial(expectation_maximization, prior=believed, accelerate=accelerate, steps=steps)
+    steps = make_robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
+    climb = partial(run_em, prior=believed, accelerate=accelerate, steps=steps)
     improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
     ahead = partial(race, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
     found = _best_of(starts, (levels.coarsest, levels.coarse, cells), believed, improve, ahead)
@@ -184,7 +184,7 @@ def _starts(
 ) -> Runs:
     """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
     if isinstance(init, MixtureModel):
-        return Runs.of([init])
+        return Runs.from_models([init])
     drawn = draw_first_clusters(levels.coarsest, levels.k, init, n_init, levels.metric, np.random.default_rng(seed))
     return build_clusters(levels.coarsest, drawn, levels.k, covariance_type, prior)
 
@@ -199,7 +199,7 @@ def _best_of(
     """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, one ended."""
     coarsest, coarse, cells = levels
     advanced, reached, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
-    finals = [improve(coarse, advanced[run]) for run in promising(reached, _N_FINALISTS)]
+    finals = [improve(coarse, advanced[run]) for run in select_best_distinct(reached, _N_FINALISTS)]
     best = finals[int(_reached(finals).argmax())]
     finish = best if coarse is cells else improve(cells, best.model)
     return MixtureFit(finish, worth, _reached(finals), prior)
@@ -207,7 +207,7 @@ def _best_of(
 
 def _robust(starts: Runs, cells: Cells, noise: bool, tails: str, degrees: float) -> Runs:
     """The starts with the noise and tails to begin with, or without them where none are asked for."""
-    density = noise_density(cells) if noise else 0.0
+    density = compute_noise_density(cells) if noise else 0.0
     share = _FIRST_NOISE if noise else 0.0
     tailed = np.full(starts.stacked.n_components if tails == "student" else 0, degrees or _FIRST_DEGREES)
     stacked = replace(starts.stacked, noise_share=share, noise_density=density, degrees_of_freedom=tailed)
@@ -219,7 +219,7 @@ def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:
     weight = cells.total_weight
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
     d = model.n_features
-    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), without(d))
+    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), make_flat_prior(d))
 
 
 def _fit_incomplete(
@@ -242,10 +242,10 @@ def _fit_incomplete(
     if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
         coarse = cells
     d = cells.n_features
-    center, scale = standard_coordinates(coarse, "full")
+    center, scale = compute_standard_coordinates(coarse, "full")
     one = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
-    one = expectation_maximization(coarse, one, without(d), tol=1e-4).model
-    filled = completed(coarse, one.means[0], one.covariances[0])
+    one = run_em(coarse, one, make_flat_prior(d), tol=1e-4).model
+    filled = complete_cells(coarse, one.means[0], one.covariances[0])
     rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)
     if isinstance(init, MixtureModel):
         starts = [init]
@@ -254,16 +254,16 @@ def _fit_incomplete(
             fit_mixture(filled, n_components, init=init, n_init=1, max_iter=_FIRST_STEPS, seed=each, **settings).model
             for each in range(seed, seed + (n_init if isinstance(init, str) else 1))
         ]
-    fits = [expectation_maximization(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
+    fits = [run_em(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1]).model
-    finish = expectation_maximization(cells, best, rough.prior, tol=tol, max_iter=max_iter)
+    finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter)
     return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior, rough.shrinkage)
 
 
 def _nothing(d: int, covariance_type: str) -> MixtureFit:
     """The fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), without(d))
+    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), make_flat_prior(d))
 
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:

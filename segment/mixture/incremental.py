@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack
-from segment.mixture.em import e_step, maximization
+from segment.mixture.em import prepare_e_step, maximize_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 
-__all__ = ["Learner", "begin", "learn"]
+__all__ = ["StepwiseState", "start_stepwise_em", "update_stepwise_em"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Learner:
+class StepwiseState:
     """What stepwise EM remembers between batches.
 
     Attributes
@@ -45,7 +45,7 @@ class Learner:
     log_likelihood: float = float("nan")
 
 
-def begin(model: MixtureModel, prior: Prior) -> Learner:
+def start_stepwise_em(model: MixtureModel, prior: Prior) -> StepwiseState:
     """Start from a mixture as if all it had learnt from were its own moments.
 
     Parameters
@@ -55,16 +55,16 @@ def begin(model: MixtureModel, prior: Prior) -> Learner:
     prior : Prior
         Its strength is a share of the whole weight: 0.1 counts as a tenth of all observations, in every component.
     """
-    shift, scale = model.standard_coordinates()
+    shift, scale = model.compute_standard_coordinates()
     if model.covariance_type == "spherical":
         scale = np.full_like(scale, np.sqrt((scale**2).mean()))
-    standard = model.rescaled(shift, scale)
+    standard = model.rescale(shift, scale)
     second = standard.covariances + standard.means[:, :, None] * standard.means[:, None, :]
     moments = np.concatenate([np.ones((model.n_components, 1)), standard.means, pack(second)], axis=1)
-    return Learner(model, model.weights[:, None] * moments, shift, scale, prior)
+    return StepwiseState(model, model.weights[:, None] * moments, shift, scale, prior)
 
 
-def learn(learner: Learner, cells: Cells, *, power: float = 0.7, offset: float = 2.0) -> Learner:
+def update_stepwise_em(state: StepwiseState, cells: Cells, *, power: float = 0.7, offset: float = 2.0) -> StepwiseState:
     """One step: the E-step on a batch, its sums mixed into the running mean, and the M-step on that.
 
     ``s <- (1 - eta) s + eta s_batch`` with ``eta = (t + offset)**-power`` for the batch number t = 1, 2, ... (Cappe &
@@ -72,7 +72,7 @@ def learn(learner: Learner, cells: Cells, *, power: float = 0.7, offset: float =
 
     Parameters
     ----------
-    learner : Learner
+    state : StepwiseState
     cells : Cells
         The batch. Batches should be alike, such as random parts of the data, and large against the components.
     power : float, > 0.5 and <= 1
@@ -85,17 +85,17 @@ def learn(learner: Learner, cells: Cells, *, power: float = 0.7, offset: float =
         raise SettingsError(f"power: above 0.5 and at most 1; got {power}.")
     if not (np.isfinite(offset) and offset >= 0):
         raise SettingsError(f"offset: zero or above; got {offset}.")
-    if cells.n_features != learner.model.n_features:
-        raise SettingsError(f"cells: the mixture has {learner.model.n_features} features; got {cells.n_features}.")
-    shift, scale, number = learner.shift, learner.scale, learner.n_batches + 1
-    standard = learner.model.rescaled(shift, scale)
-    statistics, log_likelihood = e_step(cells, shift, scale)(standard)
+    if cells.n_features != state.model.n_features:
+        raise SettingsError(f"cells: the mixture has {state.model.n_features} features; got {cells.n_features}.")
+    shift, scale, number = state.shift, state.scale, state.n_batches + 1
+    standard = state.model.rescale(shift, scale)
+    statistics, log_likelihood = prepare_e_step(cells, shift, scale)(standard)
     rate = float(number + offset) ** -power
-    mixed = (1 - rate) * learner.statistics + rate * statistics / cells.total_weight
-    model = maximization(mixed, standard, learner.prior.rescaled(shift, scale))
+    mixed = (1 - rate) * state.statistics + rate * statistics / cells.total_weight
+    model = maximize_posterior(mixed, standard, state.prior.rescale(shift, scale))
     return replace(
-        learner,
-        model=model.rescaled(-shift / scale, 1 / scale),
+        state,
+        model=model.rescale(-shift / scale, 1 / scale),
         statistics=mixed,
         n_batches=number,
         log_likelihood=float(log_likelihood[0] / cells.total_weight - np.log(scale).sum()),

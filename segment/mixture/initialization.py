@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, make_point_cells
-from segment.mixture.em import maximization, standard_coordinates
-from segment.mixture.kmeans import Partition, assign, k_means, k_means_plus_plus, random_cells
-from segment.mixture.model import MixtureModel, moments
+from segment.mixture.em import maximize_posterior, compute_standard_coordinates
+from segment.mixture.kmeans import Partition, assign, run_k_means, draw_k_means_plus_plus, draw_random_cells
+from segment.mixture.model import MixtureModel, compute_moments
 from segment.mixture.multistart import Runs
-from segment.mixture.prior import Prior, without
+from segment.mixture.prior import Prior, make_flat_prior
 from segment.mixture.ward import build_ward_tree
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "build_clusters",
     "coarser",
     "draw_first_clusters",
-    "pooled_covariance",
+    "compute_pooled_covariance",
     "standardize_metric",
 ]
 
@@ -66,27 +66,27 @@ class Levels:
     @classmethod
     def of(cls, cells: Cells, k: int, metric: Floats | None = None) -> Levels:
         """By default every feature is divided by its standard deviation for the metric."""
-        coarse = coarser(cells, _COARSE, k)
-        return cls(coarse, coarser(coarse, _COARSEST, k), k, standardize_metric(coarse) if metric is None else metric)
+        coarse = coarsen_or_keep(cells, _COARSE, k)
+        return cls(coarse, coarsen_or_keep(coarse, _COARSEST, k), k, standardize_metric(coarse) if metric is None else metric)
 
     def target(self, shrinkage: float, *, trim: float = 0.0) -> Floats:
-        """The covariance within clusters, (d, d), that shrunk ones lean on: :func:`pooled_covariance`."""
+        """The covariance within clusters, (d, d), that shrunk ones lean on: :func:`compute_pooled_covariance`."""
         if shrinkage > _WEAK and trim == 0:
             return self._pooled
         n_runs = _N_REFERENCE if shrinkage > _WEAK else _N_ROUGH if shrinkage > 0 else 1
-        return pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs, trim=trim)
+        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs, trim=trim)
 
     @cached_property
     def _pooled(self) -> Floats:
-        return pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_REFERENCE)
+        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_REFERENCE)
 
 
 def standardize_metric(cells: Cells) -> Floats:
     """The metric (d, d) that divides every feature by its standard deviation."""
-    return np.diag(1 / standard_coordinates(cells, "full")[1])
+    return np.diag(1 / compute_standard_coordinates(cells, "full")[1])
 
 
-def coarser(cells: Cells, n_bins: int, k: int) -> Cells:
+def coarsen_or_keep(cells: Cells, n_bins: int, k: int) -> Cells:
     """Coarser cells where that makes them at most half as many and leaves enough for k components."""
     coarse = coarsen(cells, n_bins)
     return cells if len(coarse) < max(8 * k, 64) or len(coarse) > len(cells) / 2 else coarse
@@ -101,9 +101,9 @@ def draw_first_clusters(
         if init == "ward":
             few = measured
             if len(measured) > _MOST_FOR_WARD:
-                few = assign(measured, random_cells(measured, _MOST_FOR_WARD, 1, rng)[0]).clusters(measured)
+                few = assign(measured, draw_random_cells(measured, _MOST_FOR_WARD, 1, rng)[0]).make_cluster_cells(measured)
             return assign(
-                measured, Partition(few.means, build_ward_tree(few, k), np.zeros(())).clusters(few).means[None]
+                measured, Partition(few.means, build_ward_tree(few, k), np.zeros(())).make_cluster_cells(few).means[None]
             ).labels
         if init not in INITS:
             raise SettingsError(f"init: one of {', '.join(INITS)}, or means; got {init!r}.")
@@ -114,7 +114,7 @@ def draw_first_clusters(
         if means.ndim != 2 or means.shape[1] != cells.n_features or len(means) > k or not np.isfinite(means).all():
             raise SettingsError(f"init: finite means, at most ({k}, {cells.n_features}); got shape {means.shape}.")
         batches = _batches(n_init if len(means) < k else 1, len(cells) * k)
-        drawn = [k_means_plus_plus(measured, k, batch.stop - batch.start, rng, means @ metric) for batch in batches]
+        drawn = [draw_k_means_plus_plus(measured, k, batch.stop - batch.start, rng, means @ metric) for batch in batches]
     return np.concatenate([assign(measured, centers).labels for centers in drawn])
 
 
@@ -126,7 +126,7 @@ def _far(init: str, n_runs: int) -> NDArray[np.bool_]:
 def _drawn(measured: Cells, k: int, far: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
     """Centers (len(far), k, d): cells far from each other, or random cells."""
     centers = np.empty((len(far), k, measured.n_features))
-    for chosen, draw in ((far, k_means_plus_plus), (~far, random_cells)):
+    for chosen, draw in ((far, draw_k_means_plus_plus), (~far, draw_random_cells)):
         if chosen.any():
             centers[chosen] = draw(measured, k, int(chosen.sum()), rng)
     return centers
@@ -138,7 +138,7 @@ def _batches(n_runs: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n_runs)) for start in range(0, n_runs, step))
 
 
-def pooled_covariance(
+def compute_pooled_covariance(
     coarse: Cells, coarsest: Cells, k: int, metric: Floats, n_runs: int, *, trim: float = 0.0
 ) -> Floats:
     """Covariance (d, d) of the cells around the mean of the cluster that each belongs to, scatter included.
@@ -152,14 +152,14 @@ def pooled_covariance(
     rough = make_point_cells(coarsest.means @ metric, coarsest.weights)
     far = _far("mixed" if trim > 0 else "k-means++", n_runs)
     drawn = [_drawn(rough, k, far[batch], rng) for batch in _batches(n_runs, len(rough) * k)]
-    found = [k_means(rough, centers, trim=trim) for centers in drawn]
+    found = [run_k_means(rough, centers, trim=trim) for centers in drawn]
     tightest = min((runs[int(runs.inertia.argmin())] for runs in found), key=lambda run: float(run.inertia))
     measured = make_point_cells(coarse.means @ metric, coarse.weights)
-    partition = k_means(measured, tightest.centers, trim=trim)
+    partition = run_k_means(measured, tightest.centers, trim=trim)
     if trim == 0:
-        return _within(build_clusters(coarse, partition.labels[None], k, "full", without(coarse.n_features))[0])
+        return _within(build_clusters(coarse, partition.labels[None], k, "full", make_flat_prior(coarse.n_features))[0])
     kept = coarse[_near(coarse, measured, partition, _untrimmed(coarse.n_features, trim))]
-    return pooled_covariance(kept, kept, k, metric, n_runs)
+    return compute_pooled_covariance(kept, kept, k, metric, n_runs)
 
 
 def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -> NDArray[np.bool_]:
@@ -169,11 +169,11 @@ def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -
     takes in more as it grows, until none is left within reach or but a gap: reweighting as in Rousseeuw & Leroy 1987,
     Robust Regression and Outlier Detection, chapter 7, repeated.
     """
-    least = np.diag(_LEAST * standard_coordinates(cells, "full")[1] ** 2)
+    least = np.diag(_LEAST * compute_standard_coordinates(cells, "full")[1] ** 2)
     partition, kept = trimmed, trimmed.labels >= 0
     for _ in range(_MOST_ROUNDS):
         labels = partition.labels[partition.labels >= 0]
-        found = build_clusters(cells[kept], labels[None], len(trimmed.centers), "full", without(cells.n_features))[0]
+        found = build_clusters(cells[kept], labels[None], len(trimmed.centers), "full", make_flat_prior(cells.n_features))[0]
         precision = np.linalg.inv(inflation * _within(found) + least)
         inflation = 1.0
         offsets = [cells.means - mean for mean in found.means]
@@ -181,7 +181,7 @@ def _near(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -
         near = squares <= _APART**2
         if (near == kept).all():
             break
-        kept, partition = near, k_means(measured[near], partition.centers)
+        kept, partition = near, run_k_means(measured[near], partition.centers)
     return kept
 
 
@@ -205,16 +205,16 @@ def _untrimmed(d: int, trim: float) -> float:
 def build_clusters(cells: Cells, labels: NDArray[np.intp], k: int, covariance_type: str, prior: Prior) -> Runs:
     """The mixtures whose components are the k clusters that the labels (n_runs, n) make of the cells."""
     n_runs, d = len(labels), cells.n_features
-    shift, scale = standard_coordinates(cells, covariance_type)
-    believed = prior.rescaled(shift, scale)
+    shift, scale = compute_standard_coordinates(cells, covariance_type)
+    believed = prior.rescale(shift, scale)
     places = (labels + k * np.arange(n_runs)[:, None]).reshape(-1)
     sums = [
         np.bincount(places, weights=np.tile(cells.weights * moment, n_runs), minlength=n_runs * k)
-        for moment in moments(cells.rescaled(shift, scale))
+        for moment in compute_moments(cells.rescale(shift, scale))
     ]
     n = n_runs * k
     empty = MixtureModel(
         np.full(n, 1 / k), np.zeros((n, d)), np.broadcast_to(believed.target, (n, d, d)), covariance_type
     )
-    found = maximization(np.stack(sums, axis=1), empty, believed, n_runs)
-    return Runs(found, np.zeros(n_runs)).rescaled(-shift / scale, 1 / scale)
+    found = maximize_posterior(np.stack(sums, axis=1), empty, believed, n_runs)
+    return Runs(found, np.zeros(n_runs)).rescale(-shift / scale, 1 / scale)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, make_point_cells
 
-__all__ = ["Partition", "assign", "k_means", "k_means_plus_plus", "random_cells"]
+__all__ = ["Partition", "assign", "k_means", "draw_k_means_plus_plus", "draw_random_cells"]
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Partition:
     def __getitem__(self, runs: int | NDArray[np.generic]) -> Partition:
         return Partition(self.centers[runs], self.labels[runs], self.inertia[runs])
 
-    def clusters(self, cells: Cells) -> Cells:
+    def make_cluster_cells(self, cells: Cells) -> Cells:
         """The clusters of one run that hold any cells, as points: their weights and means."""
         labels = np.unique(self.labels, return_inverse=True)[1].reshape(-1)
         totals = np.bincount(labels, weights=cells.weights)
@@ -62,7 +62,7 @@ def assign(cells: Cells, centers: Floats, *, trim: float = 0.0) -> Partition:
     return Partition(centers, labels, np.asarray(nearest @ cells.weights))
 
 
-def k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: float = 0.0) -> Partition:
+def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: float = 0.0) -> Partition:
     """Weighted k-means from the given centers: Lloyd's algorithm. A center without cells stays where it is.
 
     With `trim` above 0 it is trimmed k-means: the share of the weight that is farthest from all centers has no say
@@ -71,7 +71,7 @@ def k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: float = 
     Centers are (k, d) or (n_runs, k, d). Each run ends where its inertia falls no more.
     """
     if centers.ndim == 2:
-        return k_means(cells, centers[None], max_iter=max_iter, trim=trim)[0]
+        return run_k_means(cells, centers[None], max_iter=max_iter, trim=trim)[0]
     best = assign(cells, centers.copy(), trim=trim)
     going = np.arange(len(centers))
     for _ in range(max_iter):
@@ -85,7 +85,7 @@ def k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: float = 
     return best
 
 
-def k_means_plus_plus(
+def draw_k_means_plus_plus(
     cells: Cells, n_clusters: int, n_runs: int, rng: np.random.Generator, given: Floats | None = None
 ) -> Floats:
     """Centers (n_runs, k, d) drawn from the cells, far from each other: greedy k-means++ with weights.
@@ -111,7 +111,7 @@ def k_means_plus_plus(
     return centers
 
 
-def random_cells(cells: Cells, n_clusters: int, n_runs: int, rng: np.random.Generator) -> Floats:
+def draw_random_cells(cells: Cells, n_clusters: int, n_runs: int, rng: np.random.Generator) -> Floats:
     """Centers (n_runs, k, d): different cells drawn by weight.
 
     The cells of the smallest exponential variables, each divided by the cell's weight, are such a draw (Efraimidis &

@@ -18,22 +18,22 @@ from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, coarsen, concatenate, pack, unpack
 
 __all__ = [
-    "Pattern",
+    "MissingPattern",
     "Regression",
     "coarsen_patterns",
-    "completed",
+    "complete_cells",
+    "complete_moments",
+    "compute_observed_moments",
+    "compute_regression",
+    "group_by_pattern",
     "has_missing",
-    "lifted",
-    "observed_moments",
-    "patterns",
-    "regression",
 ]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pattern:
+class MissingPattern:
     """The cells that have the same features.
 
     Attributes
@@ -73,7 +73,7 @@ def has_missing(cells: Cells) -> bool:
     return bool(np.isnan(cells.means).any())
 
 
-def patterns(cells: Cells) -> list[Pattern]:
+def group_by_pattern(cells: Cells) -> list[MissingPattern]:
     """The cells grouped by the features that they have."""
     kinds, group, sizes = np.unique(~np.isnan(cells.means), axis=0, return_inverse=True, return_counts=True)
     in_order = np.split(np.argsort(group.reshape(-1), kind="stable"), np.cumsum(sizes)[:-1])
@@ -81,11 +81,13 @@ def patterns(cells: Cells) -> list[Pattern]:
     found = []
     for kind, rows in zip(kinds, in_order, strict=True):
         there = cells.scatters[np.ix_(rows, kind[firsts] & kind[seconds])]
-        found.append(Pattern(np.flatnonzero(kind), rows, Cells(cells.weights[rows], cells.means[rows][:, kind], there)))
+        found.append(
+            MissingPattern(np.flatnonzero(kind), rows, Cells(cells.weights[rows], cells.means[rows][:, kind], there))
+        )
     return found
 
 
-def regression(means: Floats, covariances: Floats, observed: NDArray[np.intp]) -> Regression:
+def compute_regression(means: Floats, covariances: Floats, observed: NDArray[np.intp]) -> Regression:
     """Conditional distribution of all features of Gaussians (k, d), (k, d, d) given the observed ones.
 
     ``E[x_m | x_o] = m_m + C_mo inv(C_oo) (x_o - m_o)`` with covariance ``C_mm - C_mo inv(C_oo) C_om`` (for example
@@ -104,7 +106,7 @@ def regression(means: Floats, covariances: Floats, observed: NDArray[np.intp]) -
     return Regression(slopes, intercepts, noise)
 
 
-def lifted(statistics: Floats, given: Regression) -> Floats:
+def complete_moments(statistics: Floats, given: Regression) -> Floats:
     """Expected moments of all features from the moments of the observed ones.
 
     Parameters
@@ -129,7 +131,7 @@ def lifted(statistics: Floats, given: Regression) -> Floats:
     return np.concatenate([counts, linear + counts * given.intercepts, pack(second)], axis=-1)
 
 
-def observed_moments(cells: Cells) -> tuple[Floats, Floats]:
+def compute_observed_moments(cells: Cells) -> tuple[Floats, Floats]:
     """Mean and variance (d,) of each feature over the cells that have it.
 
     Raises
@@ -151,7 +153,7 @@ def observed_moments(cells: Cells) -> tuple[Floats, Floats]:
 def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
     """Fewer, larger cells, as by :func:`segment.mixture.cells.coarsen`, each of cells that have the same features."""
     coarse = []
-    for pattern in patterns(cells):
+    for pattern in group_by_pattern(cells):
         part = pattern.cells
         if part.n_features:
             part = coarsen(part, n_bins)
@@ -165,15 +167,15 @@ def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
     return concatenate(*coarse)
 
 
-def completed(cells: Cells, mean: Floats, covariance: Floats) -> Cells:
+def complete_cells(cells: Cells, mean: Floats, covariance: Floats) -> Cells:
     """The cells with all features, as one Gaussian of mean (d,) and covariance (d, d) expects the missing ones.
 
     The uncertainty of what was missing becomes scatter. Cells come pattern by pattern. It is where EM starts from, not
     what it is fitted to.
     """
     parts = []
-    for pattern in patterns(cells):
-        given = regression(mean[None], covariance[None], pattern.observed)
+    for pattern in group_by_pattern(cells):
+        given = compute_regression(mean[None], covariance[None], pattern.observed)
         slopes = given.slopes[0]
         scatters = slopes @ unpack(pattern.cells.scatters) @ slopes.T + given.noise[0]
         means = pattern.cells.means @ slopes.T + given.intercepts[0]

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, make_point_cells, pack, triangle
-from segment.mixture.missing import has_missing, patterns, regression
-from segment.mixture.student_t import student
+from segment.mixture.cells import Cells, make_point_cells, pack, get_triangle_indices
+from segment.mixture.missing import has_missing, group_by_pattern, compute_regression
+from segment.mixture.student_t import convert_to_student_t
 
 __all__ = [
     "COVARIANCE_TYPES",
-    "SMALLEST",
+    "MIN_VARIANCE",
     "MixtureModel",
     "blocks",
-    "log_peaks",
+    "compute_log_peaks",
     "log_weights",
     "moments",
-    "natural_parameters",
+    "compute_natural_parameters",
     "squared_distances",
 ]
 
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
-SMALLEST = 1e-280  # a variance below this is that of a constant: its inverse could overflow
+MIN_VARIANCE = 1e-280  # a variance below this is that of a constant: its inverse could overflow
 _NEVER = -1e300  # log weight of an empty component: infinity would upset the matrix products
 _NARROW = 1e-8  # of the mixture's variance: with less, products of moments lose more than half of the digits
 _BLOCK = 8192  # cells handled at once: their moments and log densities stay in the cache
@@ -91,7 +91,7 @@ class MixtureModel:
         robust = self.degrees_of_freedom.size + (self.noise_density > 0)
         return int(covariance[self.covariance_type] + k * d + k - 1 + robust)
 
-    def reordered(self, order: ArrayLike) -> MixtureModel:
+    def reorder(self, order: ArrayLike) -> MixtureModel:
         """The same mixture with its components in another order; `order` lists their present numbers."""
         index = np.asarray(order, dtype=np.intp)
         return replace(
@@ -102,7 +102,7 @@ class MixtureModel:
             degrees_of_freedom=self.degrees_of_freedom[index] if self.degrees_of_freedom.size else np.zeros(0),
         )
 
-    def rescaled(self, shift: Floats, scale: Floats) -> MixtureModel:
+    def rescale(self, shift: Floats, scale: Floats) -> MixtureModel:
         """The same mixture in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
         return replace(
             self,
@@ -113,7 +113,7 @@ class MixtureModel:
             else 0.0,
         )
 
-    def marginal(self, features: ArrayLike) -> MixtureModel:
+    def marginalize(self, features: ArrayLike) -> MixtureModel:
         """The mixture of some of the features, given by their numbers, without the noise."""
         index = np.asarray(features, dtype=np.intp)
         covariances = self.covariances[:, index[:, None], index]
@@ -125,12 +125,12 @@ class MixtureModel:
             degrees_of_freedom=self.degrees_of_freedom,
         )
 
-    def standard_coordinates(self) -> tuple[Floats, Floats]:
+    def compute_standard_coordinates(self) -> tuple[Floats, Floats]:
         """Shift and scale, (d,) each, in which the mixture as a whole has mean 0 and variances 1."""
         shift = self.weights @ self.means
         between = self.weights @ (self.means - shift) ** 2
         variance = self.weights @ np.diagonal(self.covariances, axis1=1, axis2=2) + between
-        return shift, np.sqrt(np.where(variance > SMALLEST, variance, 1.0))
+        return shift, np.sqrt(np.where(variance > MIN_VARIANCE, variance, 1.0))
 
     def log_joint(self, X: ArrayLike | Cells) -> Floats:
         """Log of weight times density of every component.
@@ -156,20 +156,20 @@ class MixtureModel:
         if cells.n_features != self.n_features:
             raise SettingsError(f"X: the mixture has {self.n_features} features; got {cells.n_features}.")
         if has_missing(cells):
-            for pattern in patterns(cells):
-                yield pattern.rows, self.marginal(pattern.observed).log_joint(pattern.cells).T
+            for pattern in group_by_pattern(cells):
+                yield pattern.rows, self.marginalize(pattern.observed).log_joint(pattern.cells).T
             return
-        shift, scale = self.standard_coordinates()
-        standard = self.rescaled(shift, scale)
-        parameters, peaks = natural_parameters(standard), log_peaks(standard)
+        shift, scale = self.compute_standard_coordinates()
+        standard = self.rescale(shift, scale)
+        parameters, peaks = compute_natural_parameters(standard), compute_log_peaks(standard)
         narrow = np.flatnonzero(np.diagonal(standard.covariances, axis1=1, axis2=2).min(axis=1, initial=1) < _NARROW)
         constant = np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
-        for rows in blocks(len(cells)):
-            block = parameters @ moments(cells[rows].rescaled(shift, scale))
+        for rows in split_into_blocks(len(cells)):
+            block = parameters @ compute_moments(cells[rows].rescale(shift, scale))
             for j in narrow:
                 block[j] = peaks[j] - squared_distances(cells[rows], self.means[j], self.covariances[j]) / 2
             if self.degrees_of_freedom.size:
-                block, _ = student(block, peaks, self.degrees_of_freedom, self.n_features)
+                block, _ = convert_to_student_t(block, peaks, self.degrees_of_freedom, self.n_features)
             block += constant
             yield rows, block
 
@@ -206,8 +206,8 @@ class MixtureModel:
         cells = make_point_cells(X)
         filled = cells.means.copy()
         posteriors = self.posteriors(cells)
-        for pattern in patterns(cells):
-            given = regression(self.means, self.covariances, pattern.observed)
+        for pattern in group_by_pattern(cells):
+            given = compute_regression(self.means, self.covariances, pattern.observed)
             expected = pattern.cells.means @ np.swapaxes(given.slopes, 1, 2) + given.intercepts[:, None]
             rows = filled[pattern.rows]
             mixed = np.einsum("nk,knd->nd", posteriors[pattern.rows], expected)
@@ -215,15 +215,15 @@ class MixtureModel:
         return filled
 
 
-def blocks(n: int) -> Iterator[slice]:
+def split_into_blocks(n: int) -> Iterator[slice]:
     """Slices that cut n cells into pieces whose moments and log densities stay in the processor's cache."""
     return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
 
 
-def moments(cells: Cells) -> Floats:
+def compute_moments(cells: Cells) -> Floats:
     """What a Gaussian's log density is linear in: 1, x and the packed x x' + S, as (1 + d + d (d + 1) / 2, n)."""
     x = cells.means.T
-    rows, columns = triangle(cells.n_features)
+    rows, columns = get_triangle_indices(cells.n_features)
     stacked = np.empty((1 + len(x) + len(rows), len(cells)))
     stacked[0] = 1.0
     stacked[1 : 1 + len(x)] = x
@@ -236,16 +236,16 @@ def squared_distances(cells: Cells, mean: Floats, covariance: Floats) -> Floats:
     """Squared Mahalanobis distances (n,) of cells from one Gaussian, scatter included: the mean over each cell.
 
     Exact however small the covariance is beside the mean, unlike the difference of products that
-    :func:`natural_parameters` stands for, which is many times faster.
+    :func:`compute_natural_parameters` stands for, which is many times faster.
     """
     scale = np.sqrt(np.diagonal(covariance))
-    own = cells.rescaled(mean, scale)
+    own = cells.rescale(mean, scale)
     precision = np.linalg.inv(covariance / (scale[:, None] * scale))
     within = own.scatters @ (pack(precision) * pack(2.0 - np.eye(len(mean))))
     return np.asarray(((own.means @ precision) * own.means).sum(axis=1) + within)
 
 
-def natural_parameters(model: MixtureModel) -> Floats:
+def compute_natural_parameters(model: MixtureModel) -> Floats:
     """The factors of :func:`moments` in the log of weight times density, as (k, 1 + d + d (d + 1) / 2).
 
     With P the inverse of a component's covariance they are
@@ -254,18 +254,18 @@ def natural_parameters(model: MixtureModel) -> Floats:
     precisions = np.linalg.inv(model.covariances)
     precisions = (precisions + np.swapaxes(precisions, 1, 2)) / 2
     linear = (precisions @ model.means[:, :, None])[:, :, 0]
-    constant = log_peaks(model) - (linear * model.means).sum(axis=1) / 2
+    constant = compute_log_peaks(model) - (linear * model.means).sum(axis=1) / 2
     twice_off_diagonal = pack(2.0 - np.eye(model.n_features))
     return np.concatenate([constant[:, None], linear, -pack(precisions) / 2 * twice_off_diagonal], axis=1)
 
 
-def log_peaks(model: MixtureModel) -> Floats:
+def compute_log_peaks(model: MixtureModel) -> Floats:
     """Log of weight times Gaussian density at each component's mean: shape (k,)."""
     log_determinants = np.linalg.slogdet(model.covariances)[1]
-    return np.asarray(log_weights(model) - (model.n_features * np.log(2 * np.pi) + log_determinants) / 2)
+    return np.asarray(compute_log_weights(model) - (model.n_features * np.log(2 * np.pi) + log_determinants) / 2)
 
 
-def log_weights(model: MixtureModel) -> Floats:
+def compute_log_weights(model: MixtureModel) -> Floats:
     """Logarithms of the weights, (k,): finite, if very small, for an empty component."""
     weighty = model.weights > 0
     return np.asarray(np.where(weighty, np.log(np.where(weighty, model.weights, 1.0)), _NEVER))

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
-from segment.mixture.em import expectation, maximization, standard_coordinates
-from segment.mixture.model import MixtureModel, blocks, moments
+from segment.mixture.em import compute_expectation, maximize_posterior, compute_standard_coordinates
+from segment.mixture.model import MixtureModel, split_into_blocks, compute_moments
 from segment.mixture.prior import Prior
-from segment.mixture.robust import expectation as robust_expectation
-from segment.mixture.robust import maximization as robust_maximization
+from segment.mixture.robust import compute_expectation as robust_expectation
+from segment.mixture.robust import maximize_posterior as robust_maximization
 
-__all__ = ["Runs", "promising", "race", "short_runs"]
+__all__ = ["Runs", "promising", "race", "run_short_em"]
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class Runs:
 
     def __getitem__(self, run: int) -> MixtureModel:
         k = self.n_components
-        own = self.stacked.reordered(np.arange(run * k, (run + 1) * k))
+        own = self.stacked.reorder(np.arange(run * k, (run + 1) * k))
         return replace(own, noise_share=float(self.noise_shares[run]))
 
     def __iter__(self) -> Iterator[MixtureModel]:
@@ -73,14 +73,14 @@ class Runs:
     def chosen(self, runs: NDArray[np.integer]) -> Runs:
         """Some of the runs, by their numbers."""
         k = self.n_components
-        return Runs(self.stacked.reordered((k * runs[:, None] + np.arange(k)).reshape(-1)), self.noise_shares[runs])
+        return Runs(self.stacked.reorder((k * runs[:, None] + np.arange(k)).reshape(-1)), self.noise_shares[runs])
 
-    def rescaled(self, shift: Floats, scale: Floats) -> Runs:
+    def rescale(self, shift: Floats, scale: Floats) -> Runs:
         """The same mixtures in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
-        return replace(self, stacked=self.stacked.rescaled(shift, scale))
+        return replace(self, stacked=self.stacked.rescale(shift, scale))
 
 
-def short_runs(
+def run_short_em(
     cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
 ) -> tuple[Runs, Floats]:
     """Plain EM from every start for a few iterations.
@@ -102,11 +102,11 @@ def short_runs(
     objectives : ndarray, (len(starts),), float64
         Log posterior per unit weight of each of them.
     """
-    shift, scale = standard_coordinates(cells, starts.stacked.covariance_type)
-    prepared = [(cells.weights[rows], moments(cells[rows].rescaled(shift, scale))) for rows in blocks(len(cells))]
-    believed = prior.rescaled(shift, scale)
+    shift, scale = compute_standard_coordinates(cells, starts.stacked.covariance_type)
+    prepared = [(cells.weights[rows], compute_moments(cells[rows].rescale(shift, scale))) for rows in split_into_blocks(len(cells))]
+    believed = prior.rescale(shift, scale)
     n_runs = len(starts)
-    stacked, shares = starts.stacked.rescaled(shift, scale), starts.noise_shares
+    stacked, shares = starts.stacked.rescale(shift, scale), starts.noise_shares
     if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
         for _ in range(n_iter):
             sums, _likelihoods = robust_expectation(prepared, stacked, shares)
@@ -116,39 +116,39 @@ def short_runs(
     else:
         for _ in range(n_iter):
             statistics, _likelihoods = expectation(prepared, stacked, n_runs)
-            stacked = maximization(statistics, stacked, believed, n_runs)
+            stacked = maximize_posterior(statistics, stacked, believed, n_runs)
         reached = expectation(prepared, stacked, n_runs)[1]
     log_likelihoods = reached - cells.total_weight * np.log(scale).sum()
     beliefs = believed.log_densities(stacked).reshape(n_runs, -1).sum(axis=1)
-    runs = Runs(stacked, shares).rescaled(-shift / scale, 1 / scale)
+    runs = Runs(stacked, shares).rescale(-shift / scale, 1 / scale)
     return runs, np.asarray((log_likelihoods + beliefs) / cells.total_weight)
 
 
-def race(
+def run_successive_halving(
     cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
 ) -> tuple[Runs, Floats, Floats]:
     """The short runs of the better half of the starts, as a third of the iterations tells them.
 
-    Parameters are those of :func:`short_runs`.
+    Parameters are those of :func:`run_short_em`.
 
     Returns
     -------
     runs : Runs
         The better half, to the end.
     objectives : ndarray, (len(runs),), float64
-        What they came to, as in :func:`short_runs`.
+        What they came to, as in :func:`run_short_em`.
     worth : ndarray, (len(starts),), float64
         What every start came to, early or in the end.
     """
-    halfway, worth = short_runs(cells, starts, prior, n_iter=n_iter // _EARLY, fixed_degrees=fixed_degrees)
+    halfway, worth = run_short_em(cells, starts, prior, n_iter=n_iter // _EARLY, fixed_degrees=fixed_degrees)
     better = np.argsort(-worth, kind="stable")[: (len(starts) + 1) // 2]
     left = n_iter - n_iter // _EARLY
-    runs, reached = short_runs(cells, halfway.chosen(better), prior, n_iter=left, fixed_degrees=fixed_degrees)
+    runs, reached = run_short_em(cells, halfway.select(better), prior, n_iter=left, fixed_degrees=fixed_degrees)
     worth[better] = reached
     return runs, reached, worth
 
 
-def promising(objectives: Floats, n_runs: int) -> list[int]:
+def select_best_distinct(objectives: Floats, n_runs: int) -> list[int]:
     """The numbers of the best runs, at most n_runs of them, best first.
 
     Of runs whose objectives agree within 0.001, which have most likely found the same optimum, only the best counts.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
-from segment.mixture.model import SMALLEST, MixtureModel
+from segment.mixture.model import MIN_VARIANCE, MixtureModel
 
 __all__ = ["PRIORS", "Prior", "conjugate", "without"]
 
@@ -49,7 +49,7 @@ class Prior:
     mean_strength: float = 0.0
     center: Floats = field(default_factory=lambda: np.zeros(()))
 
-    def rescaled(self, shift: Floats, scale: Floats) -> Prior:
+    def rescale(self, shift: Floats, scale: Floats) -> Prior:
         """The same prior in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
         return replace(
             self,
@@ -58,7 +58,7 @@ class Prior:
             center=(self.center - shift) / scale,
         )
 
-    def per_unit(self, weight: float) -> Prior:
+    def divide_strength(self, weight: float) -> Prior:
         """The same prior where observations of this total weight count as one."""
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
 
@@ -80,12 +80,12 @@ class Prior:
         return np.asarray(belief - self.mean_strength / 2 * distances)
 
 
-def without(d: int) -> Prior:
+def make_flat_prior(d: int) -> Prior:
     """No belief at all: maximum likelihood in d dimensions."""
     return Prior(np.eye(d), 0.0, np.zeros(d))
 
 
-def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prior:
+def make_conjugate_prior(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prior:
     """The normal-inverse-Wishart prior with the hyper-parameters of Fraley & Raftery, for k components.
 
     Journal of Classification 24 (2007), 155-181. With V the covariance of all observations around their mean, means
@@ -106,8 +106,8 @@ def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prio
         As in :class:`Prior`.
     """
     d = cells.n_features
-    center = cells.center()
-    spread = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
+    center = cells.compute_center()
+    spread = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
     if covariance_type in ("diag", "spherical"):
         spread = np.trace(spread) / d * np.eye(d)
     degrees = d + 2.0
@@ -119,6 +119,6 @@ def conjugate(cells: Cells, k: int, covariance_type: str, ridge: Floats) -> Prio
     }[covariance_type]
     shared = {"tied": k, "spherical": d}.get(covariance_type, 1)
     variances = np.diagonal(spread)
-    floor = _LEAST * np.diag(np.where(variances > SMALLEST, variances, 1.0))
+    floor = _LEAST * np.diag(np.where(variances > MIN_VARIANCE, variances, 1.0))
     scale = (spread + floor) / k ** (2 / d) / shared
     return Prior(scale / counted, counted, ridge, _MEAN_STRENGTH, center)

@@ -17,12 +17,18 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack
 from segment.mixture.em import Steps
-from segment.mixture.em import maximization as gaussian_maximization
-from segment.mixture.model import MixtureModel, log_peaks, natural_parameters
+from segment.mixture.em import maximize_posterior as gaussian_maximization
+from segment.mixture.model import MixtureModel, compute_log_peaks, compute_natural_parameters
 from segment.mixture.prior import Prior
-from segment.mixture.student_t import fitted_degrees, student
+from segment.mixture.student_t import convert_to_student_t, fit_degrees_of_freedom
 
-__all__ = ["Sums", "expectation", "maximization", "noise_density", "robust_steps"]
+__all__ = [
+    "RobustStatistics",
+    "compute_expectation",
+    "compute_noise_density",
+    "make_robust_steps",
+    "maximize_posterior",
+]
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +37,7 @@ _FARTHEST = 600.0  # log of a volume beyond which densities leave the range of f
 
 
 @dataclass(frozen=True)
-class Sums:
+class RobustStatistics:
     """What the M-step needs: sums over all cells with weight times responsibility.
 
     Attributes
@@ -56,12 +62,12 @@ class Sums:
         return np.asarray(self.noise / (self.noise + self.counts.reshape(len(self.noise), -1).sum(axis=1)))
 
 
-def robust_steps(*, fixed_degrees: bool) -> Steps:
-    """The steps for :func:`segment.mixture.em.expectation_maximization`, with degrees of freedom fixed or estimated."""
-    return Steps(expectation, partial(maximization, fixed_degrees=fixed_degrees))
+def make_robust_steps(*, fixed_degrees: bool) -> Steps:
+    """The steps for :func:`segment.mixture.em.run_em`, with degrees of freedom fixed or estimated."""
+    return Steps(compute_expectation, partial(maximize_posterior, fixed_degrees=fixed_degrees))
 
 
-def noise_density(cells: Cells) -> float:
+def compute_noise_density(cells: Cells) -> float:
     """One over the volume of the box that holds all cells, each as wide as its scatter says.
 
     Raises
@@ -82,16 +88,16 @@ def noise_density(cells: Cells) -> float:
     return float(np.exp(-log_volume))
 
 
-def expectation(
+def compute_expectation(
     prepared: Sequence[tuple[Floats, ...]], model: MixtureModel, noise_shares: Floats | None = None
-) -> tuple[Sums, Floats]:
-    """The E-step, as :func:`segment.mixture.em.expectation` has it.
+) -> tuple[RobustStatistics, Floats]:
+    """The E-step, as :func:`segment.mixture.em.compute_expectation` has it.
 
     A block of cells may have a third array, (k, b): what is added to the log weights of the components there. Where
     several mixtures stand side by side in `model`, `noise_shares`, (n_runs,), has the share of noise in each.
     """
     shares = np.array([model.noise_share]) if noise_shares is None else noise_shares
-    parameters, peaks = natural_parameters(model), log_peaks(model)
+    parameters, peaks = compute_natural_parameters(model), compute_log_peaks(model)
     within = np.log(np.maximum(1 - shares, np.finfo(float).tiny))[:, None, None]  # a run may end in noise alone
     noisy = shares * model.noise_density > 0
     outside = np.where(noisy, np.log(np.where(noisy, shares * model.noise_density, 1.0)), _NEVER)[:, None]
@@ -102,7 +108,7 @@ def expectation(
     for weights, moment, *offsets in prepared:
         joint = parameters @ moment
         if tailed:
-            joint, scales = student(joint, peaks, model.degrees_of_freedom, model.n_features)
+            joint, scales = convert_to_student_t(joint, peaks, model.degrees_of_freedom, model.n_features)
         for offset in offsets:
             joint += offset
         runs = joint.reshape(len(shares), -1, len(weights))
@@ -121,10 +127,12 @@ def expectation(
             log_scales += (joint * (np.log(scales) - scales)).sum(axis=1)
             joint *= scales
         moments += joint @ moment.T
-    return Sums(counts, moments, log_scales if tailed else -counts, noise), log_likelihoods
+    return RobustStatistics(counts, moments, log_scales if tailed else -counts, noise), log_likelihoods
 
 
-def maximization(sums: Sums, previous: MixtureModel, prior: Prior, *, fixed_degrees: bool) -> MixtureModel:
+def maximize_posterior(
+    sums: RobustStatistics, previous: MixtureModel, prior: Prior, *, fixed_degrees: bool
+) -> MixtureModel:
     """The M-step: that of Gaussian components, once the sums are brought to their form.
 
     Of mixtures side by side the sums tell the shares of noise; `noise_share` is then the mean of them.
@@ -145,5 +153,5 @@ def maximization(sums: Sums, previous: MixtureModel, prior: Prior, *, fixed_degr
     if degrees.size and not fixed_degrees:
         present = sums.counts > 0
         mean_log_scales = np.where(present, sums.log_scales, -1.0) / np.where(present, sums.counts, 1.0)
-        degrees = np.where(present, fitted_degrees(mean_log_scales, degrees, d), degrees)
+        degrees = np.where(present, fit_degrees_of_freedom(mean_log_scales, degrees, d), degrees)
     return replace(model, noise_share=float(sums.noise_shares.mean()), degrees_of_freedom=degrees)

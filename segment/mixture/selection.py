@@ -14,12 +14,26 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.candidates import coarsen_to_few, fit_nested_mixtures
 from segment.mixture.cells import Cells
-from segment.mixture.component_merging import combine, elbow_errors, mean_entropy, pool
+from segment.mixture.component_merging import (
+    compute_elbow_errors,
+    compute_mean_entropy,
+    merge_components,
+    pool_posteriors,
+)
 from segment.mixture.model import MixtureModel
-from segment.mixture.variational import default_belief
-from segment.mixture.variational_pruning import log_evidence, prune
+from segment.mixture.variational import make_default_prior
+from segment.mixture.variational_pruning import compute_evidence_bound, prune_components
 
-__all__ = ["CRITERIA", "Candidate", "Selection", "aic", "bic", "choose_n_components", "compute_residuals", "icl"]
+__all__ = [
+    "CRITERIA",
+    "Candidate",
+    "Selection",
+    "choose_n_components",
+    "compute_aic",
+    "compute_bic",
+    "compute_icl",
+    "compute_residuals",
+]
 
 Floats = NDArray[np.float64]
 
@@ -95,28 +109,28 @@ class Selection:
         return f"k = {self.chosen} chosen of {tried}: {self.reason}; runner-up {self.runner_up}"
 
     @classmethod
-    def given(cls, n_classes: int, n_components: int) -> Selection:
+    def from_number(cls, n_classes: int, n_components: int) -> Selection:
         """The selection where there was nothing to choose."""
         return cls(n_classes, n_components, n_classes, "", 0.0, (), "the number was given")
 
 
-def aic(log_likelihood: float, n_parameters: int) -> float:
+def compute_aic(log_likelihood: float, n_parameters: int) -> float:
     """Akaike's information criterion of a log likelihood in all (Akaike 1974, IEEE Trans. Autom. Control 19)."""
     return -2 * log_likelihood + 2 * n_parameters
 
 
-def bic(log_likelihood: float, n_parameters: int, n: float) -> float:
+def compute_bic(log_likelihood: float, n_parameters: int, n: float) -> float:
     """Bayesian information criterion for n independent observations (Schwarz 1978, Ann. Stat. 6)."""
     return float(-2 * log_likelihood + n_parameters * np.log(n))
 
 
-def icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> float:
+def compute_icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> float:
     """BIC plus twice the total entropy of the posteriors: the integrated completed likelihood.
 
     Biernacki, Celeux & Govaert 2000, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719-725, with the posteriors in place
     of the most probable labels. It favors components that do not overlap.
     """
-    return bic(log_likelihood, n_parameters, n) + 2 * entropy
+    return compute_bic(log_likelihood, n_parameters, n) + 2 * entropy
 
 
 def compute_residuals(model: MixtureModel, cells: Cells) -> Floats:
@@ -155,7 +169,7 @@ def choose_n_components(
     k_range : (int, int)
         Least and greatest number of classes. Only as many are tried as there are cells for.
     criterion : {"bic", "aic", "icl", "entropy", "variational"}
-        See :func:`bic`, :func:`aic` and :func:`icl`. ``entropy`` takes the components that BIC chooses in the range
+        See :func:`compute_bic`, :func:`compute_aic` and :func:`compute_icl`. ``entropy`` takes the components that BIC chooses in the range
         and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
         ``variational`` fits the greatest number only, full covariances, lets surplus components die out, and compares
         the bounds of the evidence (:mod:`segment.mixture.variational_pruning`).
@@ -188,14 +202,14 @@ def choose_n_components(
     )
     if n_effective is None:
         n_effective = cells.total_weight
-    n = max(_FEWEST, _told(n_effective, models) if callable(n_effective) else n_effective)
+    n = max(_FEWEST, _estimate_n_effective(n_effective, models) if callable(n_effective) else n_effective)
     if criterion == "variational":
-        return _selected(_pruned(coarse, models[-1], numbers[0], n), criterion, n)
-    rows = [_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
+        return _select_best(_prune_candidates(coarse, models[-1], numbers[0], n), criterion, n)
+    rows = [_evaluate_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
     if criterion != "entropy":
-        return _selected(rows, criterion, n)
+        return _select_best(rows, criterion, n)
     best = min(range(len(rows)), key=lambda index: rows[index].value)
-    return _combined(coarse, models[best], rows[best], numbers[0], n)
+    return _select_merged(coarse, models[best], rows[best], numbers[0], n)
 
 
 def _check(
@@ -218,68 +232,72 @@ def _check(
         raise SettingsError("cells: at least one; got none.")
 
 
-def _told(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:
+def _estimate_n_effective(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:
     """The geometric mean of what a few mixtures tell, as any one may be a poor optimum: up to the richest."""
     few = {len(models) // 3, 2 * len(models) // 3, len(models) - 1}
     return float(np.exp(np.mean([np.log(n_effective(models[index])) for index in sorted(few)])))
 
 
-def _candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: float) -> Candidate:
+def _evaluate_candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: float) -> Candidate:
     shares = cells.weights / cells.total_weight
     log_likelihood = float(shares @ model.score_samples(cells))
     posteriors = model.posteriors(cells)
     if k < model.n_components:
-        posteriors = pool(posteriors, combine(shares, posteriors).groups(k))
-    entropy = mean_entropy(shares, posteriors)
+        posteriors = pool_posteriors(posteriors, merge_components(shares, posteriors).assign_classes(k))
+    entropy = compute_mean_entropy(shares, posteriors)
     total, p = n * log_likelihood, model.n_parameters
-    values = {"aic": aic(total, p), "bic": bic(total, p, n), "icl": icl(total, p, n, n * entropy)}
+    values = {
+        "aic": compute_aic(total, p),
+        "bic": compute_bic(total, p, n),
+        "icl": compute_icl(total, p, n, n * entropy),
+    }
     return Candidate(k, model.n_components, log_likelihood, entropy, values.get(criterion, values["bic"]))
 
 
-def _pruned(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
+def _prune_candidates(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
     """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each."""
-    few = cells.weighing(n)
+    few = cells.scale_weights(n)
     shares = cells.weights / cells.total_weight
     rows = []
-    for fit in prune(few, model, default_belief(few, model.n_components), least=low):
-        g = max(len(fit.alive), low)
-        found = fit.belief.mixture
+    for fit in prune_components(few, model, make_default_prior(few, model.n_components), least=low):
+        g = max(len(fit.active_components), low)
+        found = fit.posterior.mixture
         log_likelihood = float(shares @ found.score_samples(cells))
-        entropy = mean_entropy(shares, found.posteriors(cells))
-        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * log_evidence(fit)))
+        entropy = compute_mean_entropy(shares, found.posteriors(cells))
+        rows.append(Candidate(g, g, log_likelihood, entropy, -2 * compute_evidence_bound(fit)))
     return rows[::-1]
 
 
-def _selected(rows: list[Candidate], criterion: str, n: float) -> Selection:
+def _select_best(rows: list[Candidate], criterion: str, n: float) -> Selection:
     """The candidate of least value; of equals the one with fewer classes."""
     ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
     reason = "there was no other number to try"
     if len(rows) > 1:
         name = _NAMES.get(criterion, criterion.upper())
-        reason = f"its {name} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_worth(n)}"
+        reason = f"its {name} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_describe_n_effective(n)}"
     return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
 
 
-def _combined(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: float) -> Selection:
+def _select_merged(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: float) -> Selection:
     """The number of classes that the components of the best mixture are combined to."""
-    combination = combine(cells.weights / cells.total_weight, model.posteriors(cells))
+    merging = merge_components(cells.weights / cells.total_weight, model.posteriors(cells))
     k = model.n_components
-    errors = elbow_errors(combination)
+    errors = compute_elbow_errors(merging)
     rows = [
-        Candidate(g, k, best.log_likelihood, float(combination.entropies[g - 1]), float(errors[g - 1]))
+        Candidate(g, k, best.log_likelihood, float(merging.entropies[g - 1]), float(errors[g - 1]))
         for g in range(1, k + 1)
     ]
     inner = sorted(rows[max(low, 2) - 1 : k - 1], key=lambda row: (row.value, row.n_classes))
-    found = f"BIC is least for {k} components, {_worth(n)}"
-    if not inner or combination.entropies[-1] <= _CLEAR * np.log(k):
+    found = f"BIC is least for {k} components, {_describe_n_effective(n)}"
+    if not inner or merging.entropies[-1] <= _CLEAR * np.log(k):
         return Selection(k, k, max(k - 1, 1), "entropy", n, tuple(rows), f"{found}, and none are to be combined")
     chosen, second = inner[0].n_classes, inner[min(1, len(inner) - 1)].n_classes
     reason = f"{found}, and combining them to fewer classes makes these hardly clearer"
     return Selection(chosen, k, second, "entropy", n, tuple(rows), reason)
 
 
-def _worth(n: float) -> str:
+def _describe_n_effective(n: float) -> str:
     if n == _FEWEST:  # which is not measured
         return f"the data being taken for {n:.0f} independent observations, the fewest to reckon with"
     return f"the data being worth {n:.0f} independent observations"

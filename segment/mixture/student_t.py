@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_DEGREES", "MOST_DEGREES", "fitted_degrees", "student"]
+__all__ = ["MAX_DEGREES", "MIN_DEGREES", "convert_to_student_t", "fit_degrees_of_freedom"]
 
 Floats = NDArray[np.float64]
 
-LEAST_DEGREES, MOST_DEGREES = 1.0, 200.0  # Cauchy, and next to Gaussian
+MIN_DEGREES, MAX_DEGREES = 1.0, 200.0  # Cauchy, and next to Gaussian
 
 
-def student(joint: Floats, peaks: Floats, degrees: Floats, d: int) -> tuple[Floats, Floats]:
+def convert_to_student_t(joint: Floats, peaks: Floats, degrees: Floats, d: int) -> tuple[Floats, Floats]:
     """Log joint densities of t components, and what each observation weighs for each of them.
 
     A Gaussian's log density falls by half the squared Mahalanobis distance below its peak, so the distance needs no
@@ -46,7 +46,7 @@ def student(joint: Floats, peaks: Floats, degrees: Floats, d: int) -> tuple[Floa
     return constants - half * np.log1p(squares / column), (column + d) / (column + squares)
 
 
-def fitted_degrees(mean_log_scales: Floats, degrees: Floats, d: int) -> Floats:
+def fit_degrees_of_freedom(mean_log_scales: Floats, degrees: Floats, d: int) -> Floats:
     """The degrees of freedom (k,) of the next M-step: the root of equation 30 of Peel & McLachlan (2000), by bisection.
 
     Parameters
@@ -61,7 +61,7 @@ def fitted_degrees(mean_log_scales: Floats, degrees: Floats, d: int) -> Floats:
 
     half = (degrees + d) / 2
     known = 1 + mean_log_scales + psi(half) - np.log(half)
-    low, high = np.full(len(degrees), np.log(LEAST_DEGREES)), np.full(len(degrees), np.log(MOST_DEGREES))
+    low, high = np.full(len(degrees), np.log(MIN_DEGREES)), np.full(len(degrees), np.log(MAX_DEGREES))
     for _ in range(50):
         middle = (low + high) / 2
         half = np.exp(middle) / 2

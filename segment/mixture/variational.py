@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, unpack
-from segment.mixture.em import e_step, standard_coordinates
+from segment.mixture.em import prepare_e_step, compute_standard_coordinates
 from segment.mixture.missing import has_missing
-from segment.mixture.model import SMALLEST, MixtureModel
+from segment.mixture.model import MIN_VARIANCE, MixtureModel
 
-__all__ = ["Belief", "VariationalFit", "default_belief", "variational_bayes"]
+__all__ = ["MixturePosterior", "VariationalFit", "fit_variational_posterior", "make_default_prior"]
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _ALIVE = 1.0  # observations that a component must hold
 
 
 @dataclass(frozen=True)
-class Belief:
+class MixturePosterior:
     """A Dirichlet and k normal-inverse-Wishart distributions: what is known of a mixture.
 
     Attributes
@@ -85,9 +85,9 @@ class Belief:
         uncertain = self.log_precisions + np.linalg.slogdet(mean.covariances)[1] - d / self.mean_strengths
         return MixtureModel(np.exp(self.log_weights + uncertain / 2), mean.means, mean.covariances)
 
-    def rescaled(self, shift: Floats, scale: Floats) -> Belief:
+    def rescale(self, shift: Floats, scale: Floats) -> MixturePosterior:
         """The same belief in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
-        return Belief(
+        return MixturePosterior(
             self.concentrations,
             self.mean_strengths,
             (self.means - shift) / scale,
@@ -95,7 +95,7 @@ class Belief:
             self.scales / (scale[:, None] * scale),
         )
 
-    def divergence(self, prior: Belief) -> float:
+    def compute_divergence(self, prior: MixturePosterior) -> float:
         """The Kullback-Leibler divergence of the prior from this belief, in nats."""
         from scipy.special import gammaln, multigammaln
 
@@ -107,7 +107,7 @@ class Belief:
         distances = (offsets * np.linalg.solve(self.scales, offsets[:, :, None])[:, :, 0]).sum(axis=1) * self.degrees
         means = (d * (trust - 1 - np.log(trust)) + prior.mean_strengths * distances) / 2
         ratios = np.trace(np.linalg.solve(self.scales, prior.scales), axis1=1, axis2=2)
-        covariances = _log_constant(self, multigammaln) - _log_constant(prior, multigammaln)
+        covariances = _compute_log_constant(self, multigammaln) - _compute_log_constant(prior, multigammaln)
         covariances += ((self.degrees - prior.degrees) * self.log_precisions + self.degrees * (ratios - d)) / 2
         return float(weights + (means + covariances).sum())
 
@@ -118,7 +118,7 @@ class VariationalFit:
 
     Attributes
     ----------
-    belief : Belief
+    posterior : MixturePosterior
         The approximate posterior.
     bounds : ndarray of shape (n_iter + 1,), float64
         The lower bound of the log evidence, in nats, at each E-step. It never falls.
@@ -127,18 +127,18 @@ class VariationalFit:
     converged : bool
     """
 
-    belief: Belief
+    posterior: MixturePosterior
     bounds: Floats
     counts: Floats
     converged: bool
 
     @property
-    def alive(self) -> NDArray[np.intp]:
+    def active_components(self) -> NDArray[np.intp]:
         """Numbers of the components that hold at least one observation."""
         return np.flatnonzero(self.counts >= _ALIVE)
 
 
-def default_belief(cells: Cells, k: int) -> Belief:
+def make_default_prior(cells: Cells, k: int) -> MixturePosterior:
     """A weak belief about k components of which some may be surplus.
 
     Concentrations of 1 / k, and for means and covariances what Fraley & Raftery propose (2007, J. Classif. 24): d + 2
@@ -146,19 +146,19 @@ def default_belief(cells: Cells, k: int) -> Belief:
     center, with the weight of a hundredth of an observation.
     """
     d = cells.n_features
-    center = cells.center()
-    spread = Cells(cells.weights, cells.means - center, cells.scatters).second_moment()
+    center = cells.compute_center()
+    spread = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
     variances = np.diagonal(spread)
-    spread = spread + 1e-10 * np.diag(np.where(variances > SMALLEST, variances, 1.0))
+    spread = spread + 1e-10 * np.diag(np.where(variances > MIN_VARIANCE, variances, 1.0))
     scale = spread / k ** (2 / d)
     ones = np.ones(k)
-    return Belief(ones / k, 0.01 * ones, np.tile(center, (k, 1)), (d + 2) * ones, np.tile(scale, (k, 1, 1)))
+    return MixturePosterior(ones / k, 0.01 * ones, np.tile(center, (k, 1)), (d + 2) * ones, np.tile(scale, (k, 1, 1)))
 
 
-def variational_bayes(
+def fit_variational_posterior(
     cells: Cells,
     start: MixtureModel,
-    prior: Belief,
+    prior: MixturePosterior,
     *,
     used: NDArray[np.bool_] | bool = True,
     tol: float = 1e-6,
@@ -171,8 +171,8 @@ def variational_bayes(
     cells : Cells
         n cells in d dimensions, none missing. Their total weight is the number of observations.
     start : MixtureModel
-        Whose posteriors of the cells are the first: any mixture, or :attr:`Belief.expected`. Full covariances.
-    prior : Belief
+        Whose posteriors of the cells are the first: any mixture, or :attr:`MixturePosterior.expected`. Full covariances.
+    prior : MixturePosterior
         Of as many components.
     used : ndarray of shape (k,), bool, optional
         Components that may hold observations; the others keep the prior. All by default.
@@ -185,29 +185,29 @@ def variational_bayes(
         raise SettingsError("cells: complete ones for variational Bayes; got missing values. Impute them first.")
     if start.covariance_type != "full":
         raise SettingsError(f"covariance_type: full for variational Bayes; got {start.covariance_type}.")
-    shift, scale = standard_coordinates(cells, "full")
+    shift, scale = compute_standard_coordinates(cells, "full")
     weight = cells.total_weight
     log_scale = weight * float(np.log(scale).sum())
-    expect = e_step(cells, shift, scale)
-    believed = prior.rescaled(shift, scale)
-    statistics, _ = expect(_using(start.rescaled(shift, scale), used))
+    expect = prepare_e_step(cells, shift, scale)
+    believed = prior.rescale(shift, scale)
+    statistics, _ = expect(_exclude_unused(start.rescale(shift, scale), used))
     bounds: list[float] = []
     converged = False
     while not converged and len(bounds) <= max_iter:
-        belief = _updated(believed, statistics)
-        statistics, totals = expect(_using(belief.expected, used))
-        bounds.append(float(totals[0]) - log_scale - belief.divergence(believed))
+        belief = _update_posterior(believed, statistics)
+        statistics, totals = expect(_exclude_unused(belief.expected, used))
+        bounds.append(float(totals[0]) - log_scale - belief.compute_divergence(believed))
         converged = len(bounds) > 1 and bounds[-1] - bounds[-2] < tol * weight
     counts = np.asarray(statistics[:, 0])
-    return VariationalFit(belief.rescaled(-shift / scale, 1 / scale), np.array(bounds), counts, converged)
+    return VariationalFit(belief.rescale(-shift / scale, 1 / scale), np.array(bounds), counts, converged)
 
 
-def _using(model: MixtureModel, used: NDArray[np.bool_] | bool) -> MixtureModel:
+def _exclude_unused(model: MixtureModel, used: NDArray[np.bool_] | bool) -> MixtureModel:
     """The mixture with the weights of all other components set to 0."""
     return replace(model, weights=np.where(used, model.weights, 0.0))
 
 
-def _updated(prior: Belief, statistics: Floats) -> Belief:
+def _update_posterior(prior: MixturePosterior, statistics: Floats) -> MixturePosterior:
     """The M-step: the prior and the sums of the E-step, (k, 1 + d + d (d + 1) / 2), together."""
     d = prior.means.shape[1]
     counts = statistics[:, 0]
@@ -219,11 +219,11 @@ def _updated(prior: Belief, statistics: Floats) -> Belief:
     offsets = own - prior.means
     pull = (counts * prior.mean_strengths / strengths)[:, None, None] * offsets[:, :, None] * offsets[:, None, :]
     scales = prior.scales + counts[:, None, None] * within + pull
-    return Belief(prior.concentrations + counts, strengths, means, prior.degrees + counts, scales)
+    return MixturePosterior(prior.concentrations + counts, strengths, means, prior.degrees + counts, scales)
 
 
-def _log_constant(belief: Belief, multigammaln: Callable[[float, int], float]) -> Floats:
+def _compute_log_constant(posterior: MixturePosterior, multigammaln: Callable[[float, int], float]) -> Floats:
     """Log of what makes the Wishart densities of the precisions integrate to 1, (k,)."""
-    d = belief.means.shape[1]
-    gammas = np.array([multigammaln(degrees / 2, d) for degrees in belief.degrees])
-    return np.asarray(belief.degrees / 2 * (np.linalg.slogdet(belief.scales)[1] - d * np.log(2)) - gammas)
+    d = posterior.means.shape[1]
+    gammas = np.array([multigammaln(degrees / 2, d) for degrees in posterior.degrees])
+    return np.asarray(posterior.degrees / 2 * (np.linalg.slogdet(posterior.scales)[1] - d * np.log(2)) - gammas)

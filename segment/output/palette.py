@@ -1,15 +1,16 @@
-"""The colors of classes, and of what is written beside them."""
+"""Colors of classes in pictures, and of text and frames."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["INK", "pick_class_colors", "pick_ramp_colors"]
+__all__ = ["INK", "format_hex_color", "pick_class_colors", "pick_ramp_colors"]
 
 Picture = NDArray[np.uint8]
 
@@ -24,15 +25,32 @@ _COLORS = (
     (73, 36, 0), (73, 36, 146), (204, 121, 167), (0, 158, 115), (109, 73, 109), (0, 36, 73), (182, 182, 36),
     (73, 109, 73), (146, 73, 0), (146, 109, 255), (0, 0, 255), (146, 219, 146), (73, 73, 73),
 )  # fmt: skip
-_ENDS = (10, 245)  # of a ramp of 256 colors: neither black nor white
+_RAMP_ENDS = (10, 245)  # first and last of the 256 levels of a ramp that are used: neither black nor white
 
 
 def pick_class_colors(n_classes: int) -> Picture:
-    """A distinct color for each class: RGB, shape (n_classes, 3). Class 1 has the same color in every image."""
+    """Pick a distinct color for each class, the same for a class in every image.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, k.
+
+    Returns
+    -------
+    ndarray of shape (k, 3), uint8
+        RGB.
+
+    Examples
+    --------
+    >>> pick_class_colors(2).tolist()
+    [[0, 114, 178], [213, 94, 0]]
+    """
     colors = list(_COLORS[:n_classes])
     turn = 0
     while len(colors) < n_classes:
         turn += 1
+        # Hues a golden angle apart (0.381966 of a turn) never come close to each other; four lightnesses in turn.
         hue, light = turn * 0.381966 % 1.0, (0.35, 0.5, 0.65, 0.8)[turn % 4]
         red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, 0.6))
         if (red, green, blue) not in colors:
@@ -41,10 +59,45 @@ def pick_class_colors(n_classes: int) -> Picture:
 
 
 def pick_ramp_colors(name: str, n_classes: int) -> Picture:
-    """Colors (n_classes, 3) from dark to light along a ramp: ``viridis``, ``cividis`` or ``grey``."""
-    levels = np.rint(np.linspace(*_ENDS, n_classes)).astype(np.uint8)
+    """Pick colors from dark to light along a ramp.
+
+    Parameters
+    ----------
+    name : {"viridis", "cividis", "grey"}
+        The ramp.
+    n_classes : int
+        Number of colors, k.
+
+    Returns
+    -------
+    ndarray of shape (k, 3), uint8
+        RGB.
+    """
+    levels = np.rint(np.linspace(*_RAMP_ENDS, n_classes)).astype(np.uint8)
     if name == "grey" or n_classes == 0:
         return np.repeat(levels[:, None], 3, axis=1)
     cv2 = load_cv2()
     ramp = {"viridis": cv2.COLORMAP_VIRIDIS, "cividis": cv2.COLORMAP_CIVIDIS}[name]
+    # OpenCV's colors are in the order blue, green, red.
     return np.ascontiguousarray(cv2.applyColorMap(levels[None], ramp)[0, :, ::-1])
+
+
+def format_hex_color(color: Sequence[int] | NDArray[np.uint8]) -> str:
+    """Format an 8-bit RGB color as HTML and SVG write it, such as ``#0072b2``.
+
+    Parameters
+    ----------
+    color : sequence of 3 int, 0..255
+        RGB.
+
+    Returns
+    -------
+    str
+        ``#`` and six hexadecimal digits.
+
+    Examples
+    --------
+    >>> format_hex_color((0, 114, 178))
+    '#0072b2'
+    """
+    return "#" + bytes(color).hex()

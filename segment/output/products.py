@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from segment.config.products import File, plan_files
-from segment.core.atomic_files import pipe_files, write_files
+from segment.core.atomic_files import write_to_pipe, write_files
 from segment.output.pictures.encoding import encode_picture
 
 __all__ = ["encode_product", "save_products"]
@@ -149,7 +149,7 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
         parts = pool.map(lambda file: encode_product(result, file), files)
         contents = dict(zip((file.name for file in files), parts, strict=True))
     if not isinstance(folder, (str, PathLike)):
-        pipe_files(folder, contents.values())
+        write_to_pipe(folder, contents.values())
         return []
     return write_files(Path(folder), contents, overwrite=config.overwrite)
 

@@ -1,4 +1,4 @@
-"""The mark that pictures made here carry, so that a folder's results are told from its images."""
+"""The mark inside the pictures that this program writes, by which it recognizes its own results in a folder."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["MARK", "is_marked", "mark_result"]
+__all__ = ["MARK", "is_marked", "make_mark_options"]
 
-MARK = "segment (a result)"  # as the software that wrote a PNG or a TIFF, and as the comment of a JPEG
-_TEXT = MARK.encode("ascii")
-_HEAD = 4096  # bytes in which a PNG or a JPEG has its mark: it comes before anything large
-_SOFTWARE, _ASCII = 305, 2  # a tag of TIFF and its type
-_MOST_TAGS = 4096
+MARK = "segment (a result)"  # stored as the "Software" of a PNG or a TIFF, and as the comment of a JPEG
+_MARK_BYTES = MARK.encode("ascii")
+_HEAD_BYTES = 4096  # at the beginning of a PNG or a JPEG, where its mark is: before anything large
+_MAX_TAGS = 4096  # of a TIFF that are read
+
+# Of the TIFF format: the number of the tag "Software", and the type of its value.
+_SOFTWARE, _ASCII = 305, 2
 
 
-def mark_result(suffix: str) -> dict[str, Any]:
-    """What Pillow is to be given to save a marked ``.png`` or ``.jpg`` file."""
+def make_mark_options(suffix: str) -> dict[str, Any]:
+    """Make the options with which Pillow saves a marked file.
+
+    Parameters
+    ----------
+    suffix : {".png", ".jpg"}
+        Format of the file.
+
+    Returns
+    -------
+    dict of str to object
+        Keyword arguments of ``PIL.Image.Image.save``.
+    """
     if suffix == ".jpg":
-        return {"comment": _TEXT}
+        return {"comment": _MARK_BYTES}
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()
@@ -28,34 +41,48 @@ def mark_result(suffix: str) -> dict[str, Any]:
 
 
 def is_marked(path: Path) -> bool:
-    """Whether a file is a PNG, JPEG or TIFF with the mark. Little of it is read, and nothing but regular files."""
+    """Check whether a file is a PNG, JPEG or TIFF that carries the mark.
+
+    Parameters
+    ----------
+    path : Path
+        Any path. Only regular files are opened, and only a few kilobytes are read.
+
+    Returns
+    -------
+    bool
+        False also for a file that cannot be read.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(_HEAD_BYTES)
+            # A PNG holds a chunk of type tEXt: keyword, zero byte, text.
             if head.startswith(b"\x89PNG"):
-                return b"tEXtSoftware\0" + _TEXT in head
+                return b"tEXtSoftware\0" + _MARK_BYTES in head
+            # A JPEG holds a comment segment: marker FFFE, length including its own two bytes, text.
             if head.startswith(b"\xff\xd8"):
-                return b"\xff\xfe" + struct.pack(">H", len(_TEXT) + 2) + _TEXT in head
-            return head[:2] in (b"II", b"MM") and _software(file, head) == _TEXT + b"\0"
+                return b"\xff\xfe" + struct.pack(">H", len(_MARK_BYTES) + 2) + _MARK_BYTES in head
+            return head[:2] in (b"II", b"MM") and _read_software_tag(file, head) == _MARK_BYTES + b"\0"
     except (OSError, ValueError, struct.error):
         return False
 
 
-def _software(file: BinaryIO, head: bytes) -> bytes:
-    """The software that a TIFF or BigTIFF names; empty where it names none, or one of another length than the mark."""
+def _read_software_tag(file: BinaryIO, head: bytes) -> bytes:
+    """Read the tag "Software" of a TIFF or BigTIFF; empty without one, or with one of another length than the mark."""
     order = "<" if head[:2] == b"II" else ">"
     (version,) = struct.unpack_from(order + "H", head, 2)
     if version not in (42, 43):
         return b""
+    # TIFF (42) has 4-byte offsets and 12-byte tags, BigTIFF (43) 8-byte offsets and 20-byte tags.
     number, offset, entry, at = ("H", "I", "HHI4s", 4) if version == 42 else ("Q", "Q", "HHQ8s", 8)
     (start,) = struct.unpack_from(order + offset, head, at)
     file.seek(start)
     (n_tags,) = struct.unpack(order + number, file.read(struct.calcsize(order + number)))
     size = struct.calcsize(order + entry)
-    for tag, kind, count, value in struct.iter_unpack(order + entry, file.read(size * min(n_tags, _MOST_TAGS))):
-        if (tag, kind, count) == (_SOFTWARE, _ASCII, len(_TEXT) + 1):
+    for tag, kind, count, value in struct.iter_unpack(order + entry, file.read(size * min(n_tags, _MAX_TAGS))):
+        if (tag, kind, count) == (_SOFTWARE, _ASCII, len(_MARK_BYTES) + 1):
             file.seek(struct.unpack(order + offset, value)[0])
             return file.read(count)
     return b""

@@ -1,4 +1,4 @@
-"""Tables as text for other programs: CSV and JSON."""
+"""Write tables as text for other programs: CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,59 +12,137 @@ from typing import Any
 
 from segment.core.errors import printable_path
 
-__all__ = ["format_number", "to_csv", "to_json", "to_rows"]
+__all__ = ["escape_formula", "format_number", "to_csv", "to_json", "to_rows"]
 
 Columns = Mapping[str, Any]
 
-# Spreadsheets take text that begins with one of these, in ordinary or full width, for a formula, and would run it.
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+# A spreadsheet runs text as a formula if it begins with one of these; the last four are the full-width forms.
+_FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def format_number(value: float) -> str:
-    """A number for people, in four digits or all before the point; "-" for NaN."""
+    """Format a number for people: four significant digits, or all digits before the point.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    str
+        "-" for NaN.
+
+    Examples
+    --------
+    >>> format_number(44721.4), format_number(0.0123456), format_number(float("nan"))
+    ('44721', '0.01235', '-')
+    """
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
 
 
-def to_csv(columns: Columns) -> str:
-    """A table as CSV (RFC 4180, UTF-8): a row of names, then the values; NaN is an empty cell.
-
-    Text is kept harmless: control characters become escapes, and what a spreadsheet would run as a formula begins with
-    an apostrophe. Numbers are written so that they are read back exactly.
+def escape_formula(text: str) -> str:
+    r"""Make a text safe for a cell of a spreadsheet: one printable line that is never run as a formula.
 
     Parameters
     ----------
-    columns : mapping of name to ndarray or sequence, all of one length
+    text : str
+        Any text, such as a file name or the name of a class.
+
+    Returns
+    -------
+    str
+        The text with control characters as escapes. An apostrophe is put in front if the first character that is no
+        space is one of ``= + - @`` in ordinary or full width.
+
+    Examples
+    --------
+    >>> escape_formula("sky"), escape_formula("=SUM(A1)"), escape_formula("two\nlines")
+    ('sky', "'=SUM(A1)", 'two\\nlines')
+    """
+    printable = printable_path(text, limit=sys.maxsize)
+    return f"'{printable}" if printable.lstrip().startswith(_FORMULA_STARTS) else printable
+
+
+def to_csv(columns: Columns) -> str:
+    r"""Write a table as CSV (RFC 4180): a row of names, then a row for each value of the columns.
+
+    Parameters
+    ----------
+    columns : mapping of name to ndarray or sequence
+        All of one length.
+
+    Returns
+    -------
+    str
+        Text cells are made safe by :func:`escape_formula`; numbers are written so that they are read back exactly; NaN
+        is an empty cell.
+
+    Examples
+    --------
+    >>> to_csv({"label": [1, 2], "mean": [0.5, float("nan")]})
+    'label,mean\r\n1,0.5\r\n2,\r\n'
     """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(map(_cell, columns))
-    writer.writerows(zip(*([_cell(value) for value in _plain(column)] for column in columns.values()), strict=True))
+    writer.writerow(map(_format_cell, columns))
+    cells = ([_format_cell(value) for value in _list_values(column)] for column in columns.values())
+    writer.writerows(zip(*cells, strict=True))
     return text.getvalue()
 
 
 def to_rows(columns: Columns) -> list[dict[str, Any]]:
-    """A table as a list of rows of plain Python values; NaN is None."""
-    values = ([None if _is_nan(value) else value for value in _plain(column)] for column in columns.values())
+    """Convert a table to a list of rows.
+
+    Parameters
+    ----------
+    columns : mapping of name to ndarray or sequence
+        All of one length.
+
+    Returns
+    -------
+    list of dict of name to value
+        Plain Python values; NaN is None.
+    """
+    values = ([None if _is_nan(value) else value for value in _list_values(column)] for column in columns.values())
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """A document of plain values as JSON, in ASCII, whatever text it holds; infinite numbers are an error."""
+    """Write a document as JSON.
+
+    Parameters
+    ----------
+    document : mapping
+        Plain values.
+
+    Returns
+    -------
+    str
+        ASCII only, whatever text the document holds.
+
+    Raises
+    ------
+    ValueError
+        If a number is infinite or NaN.
+    """
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _plain(column: Any) -> list[Any]:
+def _list_values(column: Any) -> list[Any]:
+    """List the values of a column as plain Python values."""
     return list(column.tolist() if hasattr(column, "tolist") else column)
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
+    """Format a value for the csv module."""
     if isinstance(value, str):
-        text = printable_path(value, limit=sys.maxsize)
-        return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+        return escape_formula(value)
     return "" if _is_nan(value) else value
 
 
 def _is_nan(value: Any) -> bool:
+    """Check whether a value is the floating-point NaN."""
     return isinstance(value, float) and math.isnan(value)

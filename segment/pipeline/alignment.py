@@ -59,7 +59,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     if top > 255:
         raise ModelError(f"alignment: at most 255 classes with those of the reference; got {top}. Ask for fewer.")
     order = np.argsort(partners[result.groups], kind="stable")
-    mixture, groups = result.model.reordered(order), partners[result.groups][order]
+    mixture, groups = result.model.reorder(order), partners[result.groups][order]
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
     nothing = ClassRow(0, 0, 0.0, ())

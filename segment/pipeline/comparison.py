@@ -128,7 +128,7 @@ def compare_image(
     result = segment_image(source, config, on_stage=noted, **settings)
     seconds = began["cleaning up"] - began["fitting the mixture"]
     index = ColorIndex(result.working)
-    cells = collect_cells(result.space, index.parts(), exact=index.is_tabled)
+    cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
     rivals = []
     for name, centers_of in (("k-means", _k_means_centers), ("hierarchical (Ward)", _ward_centers)):
         on_stage(name)
@@ -150,7 +150,7 @@ def _rival(
     k, config = result.n_classes, result.config
     began = perf_counter()
     balls = _balls(centers_of(cells, k, config) if k else cells.means[:0])
-    raw = index.spread(lambda colors: label_cells(balls, result.space.cells(colors)))
+    raw = index.map_to_pixels(lambda colors: label_cells(balls, result.space.make_cells(colors)))
     seconds = perf_counter() - began
     labels = _classes(balls, cells)
     partner = matching(contingency(_classes(result.model, cells, result.groups), labels, k, cells.weights))
@@ -184,7 +184,7 @@ def _ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noq
     while len(coarse) > _MOST_CELLS:
         coarse, n_bins = coarsen(cells, n_bins), 3 * n_bins // 4
     labels = build_ward_tree(coarse, k)
-    return np.stack([coarse[labels == cluster].center() for cluster in range(k)])
+    return np.stack([coarse[labels == cluster].compute_center() for cluster in range(k)])
 
 
 def _balls(centers: Floats) -> MixtureModel:
@@ -204,8 +204,8 @@ def _class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel
     means, covariances = balls.means.copy(), np.array(balls.covariances)
     for number in np.flatnonzero(weights):
         part = cells[labels == number]
-        means[number] = part.center()
-        covariances[number] = replace(part, means=part.means - means[number]).second_moment()
+        means[number] = part.compute_center()
+        covariances[number] = replace(part, means=part.means - means[number]).compute_second_moment()
     return MixtureModel(weights / max(weights.sum(), 1), means, covariances)
 
 
@@ -214,7 +214,7 @@ def _inertia(cells: Cells, labels: NDArray[np.intp]) -> float:
     if not len(cells):
         return float("nan")
     kept, places = np.unique(labels, return_inverse=True)
-    centers = np.stack([cells[labels == number].center() for number in kept])
+    centers = np.stack([cells[labels == number].compute_center() for number in kept])
     return _mean(cells, ((cells.means - centers[places.reshape(-1)]) ** 2).sum(axis=1))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
-from segment.loader.loader import Loaded
+from segment.loader.loader import LoadedFile
 from segment.mixture.rejection import find_rejection_threshold, is_rejected
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.provenance import Origin, Stopwatch
@@ -72,7 +72,7 @@ def segment_image(
         If a setting is unknown or out of its range.
     """
     config = _configured(config, settings, start)
-    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, Loaded) else None)
+    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, LoadedFile) else None)
     on_stage("reading")
     image = read_image(source, config)
     if start is not None:
@@ -164,12 +164,12 @@ def _labeled(ready: Prepared, found: FittedClasses, config: SegmentConfig) -> ND
     if ready.whole is not None:
         return ready.whole.paint(ready.whole.labels(found.mixture, found.groups, least=least))
     if not config.has_field:
-        return index.spread(lambda colors: label_cells(found.mixture, space.cells(colors), found.groups, least=least))
+        return index.map_to_pixels(lambda colors: label_cells(found.mixture, space.make_cells(colors), found.groups, least=least))
     shape, smoothness = ready.working.valid.shape, config.smoothness
     field = CoherentLabels(found.mixture, found.groups, space, ready.copy, shape, smoothness=smoothness)
     raw = field.of(ready.working)
     if config.reject:
-        raw[index.spread(lambda colors: is_rejected(found.mixture, space.cells(colors), least))] = 0
+        raw[index.map_to_pixels(lambda colors: is_rejected(found.mixture, space.make_cells(colors), least))] = 0
     return raw
 
 

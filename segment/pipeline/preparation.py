@@ -18,7 +18,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
-from segment.loader.loader import Loaded, load_image, load_stream
+from segment.loader.loader import LoadedFile, load_image, load_stream
 from segment.mixture.cells import Cells
 from segment.preprocessor.preprocessor import denoise, make_working_copy, shrink, to_grayscale
 
@@ -76,7 +76,7 @@ def name_of(source: object) -> str:
 
 def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], config: SegmentConfig) -> Image:
     """The image of a file, a stream, an array or itself."""
-    if isinstance(source, Loaded):
+    if isinstance(source, LoadedFile):
         return source.image
     if isinstance(source, (str, PathLike)):
         with ThreadPoolExecutor(1) as pool:

@@ -193,8 +193,8 @@ class Segmentation:
         if self.config.has_field:
             smoothness = self.config.smoothness
             return coherent_posteriors(self.model, self.groups, self.space, self.working, smoothness=smoothness)
-        return ColorIndex(self.working).gatherer(
-            lambda colors: compute_class_posteriors(self.model, self.groups, self.space.cells(colors)).astype(
+        return ColorIndex(self.working).make_pixel_lookup(
+            lambda colors: compute_class_posteriors(self.model, self.groups, self.space.make_cells(colors)).astype(
                 np.float32
             )
         )
@@ -209,14 +209,14 @@ class Segmentation:
         if self.n_classes == 0:
             return np.full(self.label_image.shape, np.nan, dtype=np.float32)
         index = ColorIndex(self.working)
-        values = index.spread(lambda colors: self.model.score_samples(self.space.cells(colors)).astype(np.float32))
+        values = index.map_to_pixels(lambda colors: self.model.score_samples(self.space.make_cells(colors)).astype(np.float32))
         return self._enlarged(values, np.nan)
 
     def _enlarged(self, values: Maps, nothing: float) -> Maps:
         """A map of `working` at the size of the image, and `nothing` where there is no label."""
         if not self.working.valid.all():
             values[~self.working.valid] = nothing
-        return enlarge(values, self.image, nothing=nothing).astype(np.float32, copy=False)
+        return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
 
     def panel(self) -> NDArray[np.uint8]:
         """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""

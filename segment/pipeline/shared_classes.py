@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from segment.config.config import SegmentConfig, list_settings
 from segment.core.errors import SettingsError
 from segment.core.image import Image
-from segment.loader.loader import Loaded
+from segment.loader.loader import LoadedFile
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
@@ -122,7 +122,7 @@ def apply_classes(
         If a setting is unknown, out of its range, or one of the fit.
     """
     config = _for_model(model, config, given)
-    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, Loaded) else None)
+    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, LoadedFile) else None)
     on_stage("reading")
     image = model.rescaled(read_image(source, config))
     ready = prepare(image, config, on_stage)
@@ -130,7 +130,7 @@ def apply_classes(
     fit = score_as_fit(model.mixture, ready.cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
     warnings = model.drift(log_likelihood) if len(ready.cells) else ("no pixel is valid",)
-    selection = Selection.given(model.n_classes, model.mixture.n_components)
+    selection = Selection.from_number(model.n_classes, model.mixture.n_components)
     found = FittedClasses(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
     result = finish(ready, model, found, config, on_stage)
     is_file = isinstance(source, (str, PathLike)) and bool(model.file)

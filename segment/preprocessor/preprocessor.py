@@ -59,7 +59,7 @@ def compute_shrunk_shape(height: int, width: int, max_size: int) -> tuple[int, i
     return max(1, round(height * max_size / longer)), max(1, round(width * max_size / longer))
 
 
-def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[Any]:
+def enlarge(values: NDArray[Any], image: Image, fill_value: float = 0) -> NDArray[Any]:
     """Values for the pixels of a shrunk image (h, w) at the image's own size (H, W).
 
     Each pixel has the value of the one it lies in, and `nothing` where it is not valid.
@@ -68,7 +68,7 @@ def enlarge(values: NDArray[Any], image: Image, nothing: float = 0) -> NDArray[A
         return values
     cv2 = load_cv2()
     large = cv2.resize(values, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
-    large[~image.valid] = nothing
+    large[~image.valid] = fill_value
     return large  # type: ignore[no-any-return]
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import OutputError, SegmentError, printable_path
+from segment.core.errors import OutputError, SegmentError, describe_fault, printable_path
 from segment.runs.job import Job
 
 if TYPE_CHECKING:
-    from segment.loader.loader import Loaded
+    from segment.loader.loader import LoadedFile
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 from segment.runs.outcome import Outcome
@@ -117,18 +117,18 @@ def _segmented(
     )
 
 
-def _source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Loaded | BinaryIO:
+def _source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:
     """What to segment: the file, read while another thread loads what works on it, or the pipe."""
     if job.pipe_in is not None:
         return job.pipe_in
-    from segment.loader.loader import Loaded, load_image
+    from segment.loader.loader import LoadedFile, load_image
 
     on_stage("reading")
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_load_stages, config)  # what cannot be loaded is said by the stage that needs it
         image = load_image(job.source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
-    return Loaded(os.fspath(job.source), image, begin)
+    return LoadedFile(os.fspath(job.source), image, begin)
 
 
 def _load_stages(config: SegmentConfig) -> None:
@@ -196,5 +196,4 @@ def _explained(error: Exception, job: Job) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return f"{printable_path(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
-    detail = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{printable_path(job.source)}: {detail}. This is a fault of segment; --debug shows where."
+    return f"{printable_path(job.source)}: {describe_fault(error)}"

@@ -67,7 +67,7 @@ def choose_classes(
         components_per_class=components_per_class,
         n_effective=lambda model: min(_MOST_WORTH, sum(_independent_pixels(model, space, copy) for copy in copies)),
         covariance_type=covariance_type,
-        metric=space.start_metric(found),
+        metric=space.compute_start_metric(found),
         seed=seed,
     )
 
@@ -81,7 +81,7 @@ def _copy(image: Image) -> Image:
 
 def _evidence(space: FeatureSpace, copy: Image) -> Cells:
     """The cells of a copy, each as wide as colors are alike."""
-    cells = collect_cells(space, ColorIndex(copy).parts(), exact=True)
+    cells = collect_cells(space, ColorIndex(copy).iterate_parts(), exact=True)
     steps = _SAME_COLOR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
     return replace(cells, scatters=cells.scatters * (1 + 12 * steps**2))
 
@@ -92,7 +92,7 @@ def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -
     The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
     the dependence of these distances that counts.
     """
-    left = compute_residuals(model, space.cells(ColorIndex(copy).pixels))
+    left = compute_residuals(model, space.make_cells(ColorIndex(copy).pixels))
     distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
     return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 

@@ -109,7 +109,7 @@ def _fitted(
     pluralize = _counted(cells, space, images, config, selection)
     n, levels, shrinkage = selection.n_components, None, _given_shrinkage(config)
     if _is_open(config) and n:
-        levels = Levels.of(pluralize, n, space.start_metric(pluralize))
+        levels = Levels.from_cells(pluralize, n, space.compute_start_metric(pluralize))
         shrinkage = choose_shrinkage(
             levels,
             cells,
@@ -125,9 +125,9 @@ def _fitted(
     fit, unfinished = _fit(pluralize, space, n, config, shrinkage, levels=levels)
     groups = group_components(fit.model, cells, selection.chosen)
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
-        "lightness": lambda means, _: space.lightness(means),
+        "lightness": lambda means, _: space.compute_lightness(means),
         "area": lambda _, weights: -weights,
-        "hue": lambda means, _: space.hue(means),
+        "hue": lambda means, _: space.compute_hue(means),
     }
     mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config, whole)
     mixture, groups = order_classes(mixture, groups, keys[config.order])
@@ -145,7 +145,7 @@ def _adapted(
 ) -> FittedClasses:
     """The classes of a model, fitted again from where they are."""
     n = start.mixture.n_components
-    selection = Selection.given(start.n_classes, n)
+    selection = Selection.from_number(start.n_classes, n)
     if len(cells) < n:
         few = f"the image has fewer {_units(config)} than the model's {start.n_classes} classes: they stay as they are"
         fit = score_as_fit(start.mixture, cells)
@@ -183,11 +183,11 @@ def _select(
     """How many classes of how many components to fit: as many as asked for, or as the image has colors for."""
     n = len(cells)
     if n == 0:
-        return Selection.given(0, 0), ("no pixel is valid, so no pixel has a label",)
+        return Selection.from_number(0, 0), ("no pixel is valid, so no pixel has a label",)
     if isinstance(config.k, int):
         k = min(config.k, n)
         few = f"the image has fewer {_units(config)} than the {config.k} classes asked for: it gets {k}"
-        return Selection.given(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
+        return Selection.from_number(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
     selection = choose_classes(
         cells,
         space,
@@ -218,7 +218,7 @@ def _counted(
     if not worth:
         settings: dict[str, Any] = {"covariance_type": config.covariance_type, "seed": config.seed}
         worth = choose_classes(cells, space, images, (k, k), **settings).n_effective
-    return cells.weighing(worth)
+    return cells.scale_weights(worth)
 
 
 def _given_shrinkage(config: SegmentConfig) -> float:
@@ -259,7 +259,7 @@ def _fit(
         tol=config.tol,
         tol_step=config.tol_step,
         max_iter=config.max_iter,
-        metric=space.start_metric(cells) if n_components else None,
+        metric=space.compute_start_metric(cells) if n_components else None,
         seed=config.seed,
         levels=levels,
     )
@@ -279,4 +279,4 @@ def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str 
             f"{len(given)}. Raise -k."
         )
     colors = np.array([tuple(bytes.fromhex(color[1:])) for color in given], dtype=np.uint8)
-    return space.of_colors(colors)
+    return space.convert_rgb(colors)

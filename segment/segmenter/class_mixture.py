@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
-from segment.mixture.component_merging import pool
+from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 
@@ -52,7 +52,7 @@ def order_classes(
     weights, means = _weights_and_means(model, groups)
     rank = np.argsort(_ascending(means, key(means, weights)))[groups]
     order = np.lexsort((np.argsort(_ascending(model.means, key(model.means, model.weights))), rank))
-    return model.reordered(order), rank[order]
+    return model.reorder(order), rank[order]
 
 
 def rank_classes(model: MixtureModel, groups: Groups) -> list[int]:
@@ -63,7 +63,7 @@ def rank_classes(model: MixtureModel, groups: Groups) -> list[int]:
 
 def compute_class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
     """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
-    return pool(model.posteriors(cells), groups)
+    return pool_posteriors(model.posteriors(cells), groups)
 
 
 def compute_entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -102,7 +102,7 @@ def label_cells(
 def _weights_and_means(model: MixtureModel, groups: Groups) -> tuple[Floats, Floats]:
     """The weight (k,) and mean (k, d) of each class; both 0 for one without components."""
     tiny = np.finfo(float).tiny
-    masses = pool(np.eye(len(groups)), groups).T * np.maximum(model.weights, tiny)
+    masses = pool_posteriors(np.eye(len(groups)), groups).T * np.maximum(model.weights, tiny)
     weights = masses.sum(axis=1)
     return weights, (masses / np.maximum(weights, tiny)[:, None]) @ model.means
 
@@ -151,7 +151,7 @@ def fold_classes(
         return model, groups
     folded = _targets(int(groups.max(initial=-1)) + 1, merges)[groups]
     order = np.argsort(folded, kind="stable")
-    return model.reordered(order), np.unique(folded[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
+    return model.reorder(order), np.unique(folded[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
 
 
 def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def choose_shrinkage(
         copy = make_working_copy(image, max(_PIXELS // len(some), _LEAST))
         index = ColorIndex(copy)
         own = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        affinities = Affinities.of(own.cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
+        affinities = Affinities.of(own.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
         for number, (model, group) in enumerate(zip(models, groups, strict=True)):
             raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
             cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)

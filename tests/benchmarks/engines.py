@@ -20,7 +20,7 @@ from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
-from segment.mixture.em import expectation_maximization
+from segment.mixture.em import run_em
 from segment.mixture.prior import Prior
 
 __all__ = ["SLOW", "engines"]
@@ -112,7 +112,7 @@ def rgb_cells(image: Image) -> Cells:
     """The distinct RGB colors of the image as points without scatter."""
     index = ColorIndex(image)
     space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
-    cells = collect_cells(space, index.parts(), exact=True)
+    cells = collect_cells(space, index.iterate_parts(), exact=True)
     return replace(cells, scatters=np.zeros_like(cells.scatters))
 
 
@@ -122,7 +122,7 @@ def fit_cells(image: Image, start: MixtureModel, *, tol: float, max_iter: int) -
     cells = rgb_cells(image)
     if tol == 0:
         prior = Prior(np.eye(3), strength=0.0, ridge=np.full(3, RIDGE))
-        fit = expectation_maximization(cells, start, prior, tol=tol, max_iter=max_iter)
+        fit = run_em(cells, start, prior, tol=tol, max_iter=max_iter)
     else:
         fit = fit_mixture(cells, K, init=start, reg_covar=RIDGE, tol=tol, max_iter=max_iter).finish
     return Fitted(time.perf_counter() - begin, time.process_time() - busy, fit.n_iter, fit.model)

@@ -33,10 +33,10 @@ from segment import Image, MixtureModel, fit_mixture, load_image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
-from segment.mixture.cells import Cells, distinct
-from segment.mixture.covariances import whole
+from segment.mixture.cells import Cells, make_distinct_cells
+from segment.mixture.covariances import expand_covariances
 from segment.mixture.selection import choose_n_components
-from segment.mixture.variational_pruning import fit_variational
+from segment.mixture.variational_pruning import fit_variational_mixture
 
 Pixels = NDArray[np.float64]
 Run = Callable[[], tuple[float, int, float]]  # processor seconds, components, log likelihood a pixel
@@ -79,8 +79,8 @@ def ours(image: Image, pixels: Pixels) -> dict[str, Run]:
         return timed(fit, every)
 
     def variational() -> MixtureModel:
-        fit = fit_variational(rgb_cells(image).weighing(WORTH), MOST)
-        return fit.belief.mixture.reordered(fit.alive)
+        fit = fit_variational_mixture(rgb_cells(image).scale_weights(WORTH), MOST)
+        return fit.posterior.mixture.reorder(fit.active_components)
 
     def chosen(criterion: str) -> Run:
         def fit() -> MixtureModel:
@@ -93,7 +93,7 @@ def ours(image: Image, pixels: Pixels) -> dict[str, Run]:
     gaps = np.random.default_rng(0).random(pixels.shape) < 0.1
 
     def missing() -> MixtureModel:
-        return fit_mixture(distinct(np.where(gaps, np.nan, pixels)), K, n_init=1).model
+        return fit_mixture(make_distinct_cells(np.where(gaps, np.nan, pixels)), K, n_init=1).model
 
     return {
         "maximum likelihood": mode(),
@@ -153,7 +153,7 @@ def timed_on(fit: Callable[[], Any], pixels: Pixels) -> Run:
         begin = time.process_time()
         mixture = fit()
         seconds = time.process_time() - begin
-        covariances = whole(mixture.covariances_, mixture.covariance_type, *mixture.means_.shape)
+        covariances = expand_covariances(mixture.covariances_, mixture.covariance_type, *mixture.means_.shape)
         model = MixtureModel(mixture.weights_, mixture.means_, covariances)
         return seconds, int((mixture.weights_ > 1e-3).sum()), float(model.score_samples(pixels).mean())
 
@@ -164,7 +164,7 @@ def rgb_cells(image: Image) -> Cells:
     """The distinct RGB colors of the image, with the scatter of quantization."""
     index = ColorIndex(image)
     space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
-    return collect_cells(space, index.parts(), exact=True)
+    return collect_cells(space, index.iterate_parts(), exact=True)
 
 
 def resized(pixels: NDArray[np.generic], megapixels: float) -> Image:

@@ -323,7 +323,7 @@ def half(path: str) -> None:
 
 
 BAD: dict[str, tuple[Callable[[str], Any], str]] = {
-    "missing": (lambda _: None, "the file cannot be opened; No such file or directory"),
+    "missing": (lambda _: None, "the file cannot be opened; no such file or directory"),
     "empty": (lambda path: Path(path).touch(), "the file is empty; 0 bytes"),
     "truncated": (half, "the file is truncated"),
     "text": (

@@ -20,7 +20,7 @@ EVERY = np.stack(np.meshgrid(*[np.arange(0, 256, 15)] * 3), axis=-1).reshape(-1,
 
 
 def features(name: str, colors: np.ndarray, white: float = 255.0) -> np.ndarray:
-    return FeatureSpace(name, colors.shape[1], 0.0, white).cells(colors).means
+    return FeatureSpace(name, colors.shape[1], 0.0, white).make_cells(colors).means
 
 
 def test_lab_is_that_of_scikit_image() -> None:
@@ -59,13 +59,13 @@ def test_scatter_is_the_quantization_noise_through_the_jacobian(name: str, n_cha
     fine = FeatureSpace(name, n_channels, 0.0, 255.0 * 256)
     jacobian = np.stack(
         [
-            (fine.cells(256 * colors + step).means - fine.cells(256 * colors - step).means) / 2
+            (fine.make_cells(256 * colors + step).means - fine.make_cells(256 * colors - step).means) / 2
             for step in np.eye(n_channels, dtype=int)
         ],
         axis=2,
     )
     expected = pack(256**2 / 12 * jacobian @ np.swapaxes(jacobian, 1, 2))
-    scatters = FeatureSpace(name, n_channels, 0.0, 255.0).cells(colors).scatters
+    scatters = FeatureSpace(name, n_channels, 0.0, 255.0).make_cells(colors).scatters
     smooth = np.abs(scatters - expected).max(axis=1) < 1e-3 * np.abs(expected).max(axis=1)
     assert smooth.mean() > 0.98  # hue bends where two channels are equal
 
@@ -83,7 +83,7 @@ def test_a_gray_image_has_the_first_feature_of_its_rgb_twin(name: str) -> None:
 def test_lightness_grows_from_black_to_white(name: str) -> None:
     space = FeatureSpace(name, 3, 0.0, 255.0)
     grays = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    assert (np.diff(space.lightness(space.cells(grays).means)) > 0).all()
+    assert (np.diff(space.compute_lightness(space.make_cells(grays).means)) > 0).all()
 
 
 def test_unknown_features_are_refused() -> None:
@@ -106,7 +106,7 @@ def test_colors_and_counts_are_those_of_the_valid_pixels(pixels: np.ndarray, dat
     n_channels = 1 if pixels.ndim == 2 else 3
     expected, counts = np.unique(pixels[valid].reshape(-1, n_channels), axis=0, return_counts=True)
     found: dict[tuple[int, ...], int] = {}
-    for colors, part in ColorIndex(image).parts():
+    for colors, part in ColorIndex(image).iterate_parts():
         for color, count in zip(colors.tolist(), part.tolist(), strict=True):
             found[tuple(color)] = found.get(tuple(color), 0) + count
     assert found == dict(zip(map(tuple, expected.tolist()), counts.tolist(), strict=True))
@@ -121,7 +121,7 @@ def test_spread_gives_every_pixel_the_value_of_its_color(pixels: np.ndarray, dat
         return colors.sum(axis=1, dtype=np.int64) + 1
 
     expected = pixels.reshape(*pixels.shape[:2], -1).sum(axis=2, dtype=np.int64) + 1
-    np.testing.assert_array_equal(ColorIndex(image).spread(total), np.where(valid, expected, 0))
+    np.testing.assert_array_equal(ColorIndex(image).map_to_pixels(total), np.where(valid, expected, 0))
 
 
 @pytest.mark.parametrize("shape", [(23, 31), (23, 31, 3)])
@@ -129,25 +129,25 @@ def test_pieces_counted_side_by_side_add_up(
     shape: tuple[int, ...], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = Image.from_array(rng.integers(0, 3, size=shape).astype(np.uint8), valid=rng.random(shape[:2]) < 0.7)
-    ((colors, counts),) = ColorIndex(image).parts()
-    whole = ColorIndex(image).spread(lambda colors: colors.sum(axis=1))
-    monkeypatch.setattr("segment.features.color_index._PIECE", 50)
-    monkeypatch.setattr("segment.features.color_index._BLOCK", 7)
-    ((pieced, added),) = ColorIndex(image).parts()
+    ((colors, counts),) = ColorIndex(image).iterate_parts()
+    whole = ColorIndex(image).map_to_pixels(lambda colors: colors.sum(axis=1))
+    monkeypatch.setattr("segment.features.color_index.PIECE_PIXELS", 50)
+    monkeypatch.setattr("segment.features.color_index.CHUNK_PIXELS", 7)
+    ((pieced, added),) = ColorIndex(image).iterate_parts()
     assert pieced.tolist() == colors.tolist()
     assert added.tolist() == counts.tolist()
-    np.testing.assert_array_equal(ColorIndex(image).spread(lambda colors: colors.sum(axis=1)), whole)
+    np.testing.assert_array_equal(ColorIndex(image).map_to_pixels(lambda colors: colors.sum(axis=1)), whole)
 
 
 def test_spread_carries_several_values_a_pixel() -> None:
     image = Image.from_array(np.array([[0, 7], [7, 2]], dtype=np.uint8))
-    out = ColorIndex(image).spread(lambda colors: np.concatenate([colors, 2 * colors], axis=1))
+    out = ColorIndex(image).map_to_pixels(lambda colors: np.concatenate([colors, 2 * colors], axis=1))
     assert out.tolist() == [[[0, 0], [7, 14]], [[7, 14], [2, 4]]]
 
 
 def test_float_pixels_are_read_in_65536_steps() -> None:
     image = Image.from_array(np.array([[-1.0, 0.0], [1.0, np.nan]], dtype=np.float32))
-    ((colors, counts),) = ColorIndex(image).parts()
+    ((colors, counts),) = ColorIndex(image).iterate_parts()
     assert colors.ravel().tolist() == [0, 32768, 65535]
     assert counts.tolist() == [1, 1, 1]
 
@@ -157,8 +157,8 @@ def test_blocks_of_deep_color_give_the_same_moments_as_all_pixels(rng: np.random
     index = ColorIndex(Image.from_array(pixels))
     assert not index.is_tabled
     space = FeatureSpace("rgb", 3, index.black, index.white)
-    cells = collect_cells(space, index.parts(), exact=False)
-    exact = space.cells(pixels.reshape(-1, 3))
+    cells = collect_cells(space, index.iterate_parts(), exact=False)
+    exact = space.make_cells(pixels.reshape(-1, 3))
     assert len(cells) < len(exact)
-    np.testing.assert_allclose(cells.center(), exact.center(), rtol=1e-9)
-    np.testing.assert_allclose(cells.second_moment(), exact.second_moment(), rtol=1e-9)
+    np.testing.assert_allclose(cells.compute_center(), exact.compute_center(), rtol=1e-9)
+    np.testing.assert_allclose(cells.compute_second_moment(), exact.compute_second_moment(), rtol=1e-9)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import logm
 
-from segment.mixture.acceleration import Leaper, coordinates, mixture_at
-from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells
-from segment.mixture.em import Fit, expectation_maximization
+from segment.mixture.acceleration import Squarem, convert_to_coordinates, convert_from_coordinates
+from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells
+from segment.mixture.em import Fit, run_em
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
@@ -38,12 +38,12 @@ def overlapping(rng: np.random.Generator, covariance_type: str, distance: float)
     X[:1600] = X[:1600] * 0.8 + [distance, 0]
     covariances = np.repeat(np.eye(2)[None], 2, axis=0)
     start = MixtureModel(np.array([0.8, 0.2]), np.array([[0.0, 1.0], [1.0, -1.0]]), covariances, covariance_type)
-    return distinct(np.round(X, 1)), start
+    return make_distinct_cells(np.round(X, 1)), start
 
 
 def both(cells: Cells, start: MixtureModel, prior: Prior, **settings_: float) -> tuple[Fit, Fit]:
     plain, fast = (
-        expectation_maximization(cells, start, prior, max_iter=50_000, accelerate=accelerate, **settings_)  # type: ignore[arg-type]
+        run_em(cells, start, prior, max_iter=50_000, accelerate=accelerate, **settings_)  # type: ignore[arg-type]
         for accelerate in (False, True)
     )
     assert plain.converged
@@ -55,7 +55,7 @@ def both(cells: Cells, start: MixtureModel, prior: Prior, **settings_: float) ->
 @settings(max_examples=50, deadline=None)
 def test_coordinates_and_back_is_the_same_mixture(seed: int, k: int, d: int, covariance_type: str) -> None:
     model = a_mixture(np.random.default_rng(seed), k, d, covariance_type)
-    back = mixture_at(coordinates(model), model)
+    back = convert_from_coordinates(convert_to_coordinates(model), model)
     np.testing.assert_allclose(back.weights, model.weights, rtol=1e-9)
     np.testing.assert_allclose(back.means, model.means, rtol=1e-9)
     np.testing.assert_allclose(back.covariances, model.covariances, rtol=1e-8, atol=1e-9)
@@ -64,7 +64,7 @@ def test_coordinates_and_back_is_the_same_mixture(seed: int, k: int, d: int, cov
 def test_the_last_coordinates_are_matrix_logarithms(rng: np.random.Generator) -> None:
     model = a_mixture(rng, 1, 3)
     expected = logm(model.covariances[0])[np.triu_indices(3)]
-    np.testing.assert_allclose(coordinates(model)[4:], expected, atol=1e-10)
+    np.testing.assert_allclose(convert_to_coordinates(model)[4:], expected, atol=1e-10)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(-20, 20))
@@ -74,7 +74,7 @@ def test_any_point_between_and_beyond_two_mixtures_is_one_of_their_type(
 ) -> None:
     rng = np.random.default_rng(seed)
     first, second = (a_mixture(rng, 3, 2, covariance_type) for _ in range(2))
-    there = mixture_at(coordinates(first) + reach * (coordinates(second) - coordinates(first)), second)
+    there = convert_from_coordinates(convert_to_coordinates(first) + reach * (convert_to_coordinates(second) - convert_to_coordinates(first)), second)
     assert there.weights.sum() == pytest.approx(1)
     assert np.linalg.eigvalsh(there.covariances).min() >= 0
     if covariance_type in ("diag", "spherical"):
@@ -88,18 +88,18 @@ def test_any_point_between_and_beyond_two_mixtures_is_one_of_their_type(
 def test_empty_components_stay_empty(rng: np.random.Generator) -> None:
     model = a_mixture(rng, 3, 2)
     model = MixtureModel(np.array([0.4, 0.0, 0.6]), model.means, model.covariances)
-    np.testing.assert_allclose(mixture_at(coordinates(model), model).weights, model.weights)
+    np.testing.assert_allclose(convert_from_coordinates(convert_to_coordinates(model), model).weights, model.weights)
 
 
 def test_a_leap_lands_on_the_limit_of_a_geometric_sequence(rng: np.random.Generator) -> None:
     """With steps that shrink by a constant factor q, the leap's length 1 / (1 - q) leads to the limit itself."""
     limit, away = a_mixture(rng, 2, 2), 0.1 * rng.normal(size=12)
-    leaper = Leaper()
-    first, second, third = (mixture_at(coordinates(limit) + q * away, limit) for q in (1, 0.5, 0.25))
+    squarem = Squarem()
+    first, second, third = (convert_from_coordinates(convert_to_coordinates(limit) + q * away, limit) for q in (1, 0.5, 0.25))
     landed = third
     for _ in range(5):  # the first leaps are short
-        leaper.propose(first, second)
-        landed = leaper.propose(second, third)
+        squarem.propose(first, second)
+        landed = squarem.propose(second, third)
     # log weights are known up to a constant, which the mixture does not depend on
     np.testing.assert_allclose(landed.means, limit.means, atol=1e-9)
     np.testing.assert_allclose(landed.covariances, limit.covariances, atol=1e-9)
@@ -121,7 +121,7 @@ def test_a_leap_that_loses_is_taken_back(rng: np.random.Generator, monkeypatch: 
     """With leaps that always fail, what remains is plain EM."""
     cells, start = overlapping(rng, "full", 1.5)
     nowhere = MixtureModel(start.weights, start.means + 50, start.covariances)
-    monkeypatch.setattr("segment.mixture.acceleration.mixture_at", lambda *_: nowhere)
+    monkeypatch.setattr("segment.mixture.acceleration.convert_from_coordinates", lambda *_: nowhere)
     plain, fast = both(cells, start, NO_PRIOR, tol=1e-7)
     assert fast.n_evaluations > fast.n_iter + 1
     np.testing.assert_array_equal(fast.objectives, plain.objectives)
@@ -131,7 +131,7 @@ def test_a_leap_that_loses_is_taken_back(rng: np.random.Generator, monkeypatch: 
 def test_a_leap_to_no_mixture_is_taken_back(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     cells, start = overlapping(rng, "full", 1.5)
     nothing = MixtureModel(start.weights, start.means * np.nan, start.covariances)
-    monkeypatch.setattr("segment.mixture.acceleration.mixture_at", lambda *_: nothing)
+    monkeypatch.setattr("segment.mixture.acceleration.convert_from_coordinates", lambda *_: nothing)
     plain, fast = both(cells, start, NO_PRIOR, tol=1e-7)
     np.testing.assert_array_equal(fast.objectives, plain.objectives)
 
@@ -139,7 +139,7 @@ def test_a_leap_to_no_mixture_is_taken_back(rng: np.random.Generator, monkeypatc
 def test_running_out_of_steps_leaves_the_best_mixture_so_far(rng: np.random.Generator) -> None:
     cells, start = overlapping(rng, "full", 1.0)
     for max_iter in range(30):
-        fit = expectation_maximization(cells, start, NO_PRIOR, tol=0, max_iter=max_iter)
+        fit = run_em(cells, start, NO_PRIOR, tol=0, max_iter=max_iter)
         reached = cells.weights @ fit.model.score_samples(cells) / cells.total_weight
         assert reached == pytest.approx(fit.objectives.max(), rel=1e-9)
         assert fit.n_evaluations == max_iter + 1
@@ -148,13 +148,13 @@ def test_running_out_of_steps_leaves_the_best_mixture_so_far(rng: np.random.Gene
 def test_standing_still_means_the_parameters_too(rng: np.random.Generator) -> None:
     cells, start = overlapping(rng, "full", 1.0)
     hasty, patient = (
-        expectation_maximization(cells, start, NO_PRIOR, tol=1e-3, tol_step=tol_step, max_iter=5000, accelerate=False)
+        run_em(cells, start, NO_PRIOR, tol=1e-3, tol_step=tol_step, max_iter=5000, accelerate=False)
         for tol_step in (np.inf, 1e-4)
     )
     assert hasty.n_iter < patient.n_iter
-    after = expectation_maximization(cells, patient.model, NO_PRIOR, tol=0, max_iter=1, accelerate=False).model
+    after = run_em(cells, patient.model, NO_PRIOR, tol=0, max_iter=1, accelerate=False).model
     assert np.abs(after.means - patient.model.means).max() < 1.5e-4
-    before = expectation_maximization(cells, hasty.model, NO_PRIOR, tol=0, max_iter=1, accelerate=False).model
+    before = run_em(cells, hasty.model, NO_PRIOR, tol=0, max_iter=1, accelerate=False).model
     assert np.abs(before.means - hasty.model.means).max() > 1.5e-4
 
 
@@ -164,7 +164,7 @@ def test_photographs_reach_the_same_optimum(name: str) -> None:
 
     with Image.open(Path(__file__).parents[2] / "images" / f"{name}.jpg") as image:
         image.thumbnail((300, 300))
-        cells = distinct(np.asarray(image.convert("RGB")).reshape(-1, 3).astype(float))
+        cells = make_distinct_cells(np.asarray(image.convert("RGB")).reshape(-1, 3).astype(float))
     cells = coarsen(Cells(cells.weights, cells.means, cells.scatters + np.array([1, 0, 0, 1, 0, 1]) / 12))
     start = fit_mixture(cells, 6, n_init=1, max_iter=1, tol=0).model
     plain, fast = both(cells, start, Prior(np.eye(3), 0.0, np.zeros(3)), tol=1e-8)

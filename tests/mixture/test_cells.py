@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, concatenate, distinct, make_point_cells, pack, unpack
+from segment.mixture.cells import Cells, coarsen, concatenate, make_distinct_cells, make_point_cells, pack, unpack
 
 ROWS = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-50, 50).map(float)
@@ -23,20 +23,20 @@ def test_pack_keeps_the_upper_triangle_row_by_row() -> None:
 
 
 def test_distinct_counts_equal_rows() -> None:
-    cells = distinct([[2, 1], [0, 5], [2, 1], [2, 0]], [1.0, 2.0, 0.5, 0.0])
+    cells = make_distinct_cells([[2, 1], [0, 5], [2, 1], [2, 0]], [1.0, 2.0, 0.5, 0.0])
     assert cells.means.tolist() == [[0, 5], [2, 1]]
     assert cells.weights.tolist() == [2.0, 1.5]
     assert not cells.scatters.any()
 
 
 def test_distinct_takes_both_zeros_for_one() -> None:
-    assert len(distinct([[0.0], [-0.0]])) == 1
+    assert len(make_distinct_cells([[0.0], [-0.0]])) == 1
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_distinct_refuses_weights_that_are_none(weights: list[float]) -> None:
     with pytest.raises(SettingsError, match="sample_weight"):
-        distinct([[1.0], [2.0]], weights)
+        make_distinct_cells([[1.0], [2.0]], weights)
 
 
 @given(ROWS, st.integers(1, 8))
@@ -45,8 +45,8 @@ def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: 
     coarse = coarsen(cells, n_bins)
     assert len(coarse) <= min(len(cells), n_bins ** rows.shape[1])
     assert coarse.total_weight == pytest.approx(cells.total_weight)
-    np.testing.assert_allclose(coarse.center(), cells.center(), atol=1e-9)
-    np.testing.assert_allclose(coarse.second_moment(), cells.second_moment(), atol=1e-8)
+    np.testing.assert_allclose(coarse.compute_center(), cells.compute_center(), atol=1e-9)
+    np.testing.assert_allclose(coarse.compute_second_moment(), cells.compute_second_moment(), atol=1e-8)
 
 
 def test_coarse_cells_are_the_boxes_of_the_grid() -> None:
@@ -60,7 +60,7 @@ def test_coarsening_many_features_sorts_instead_of_counting(rng: np.random.Gener
     rows = rng.normal(size=(300, 7))
     coarse = coarsen(make_point_cells(np.concatenate([rows, rows])), 32)
     assert len(coarse) <= 300
-    np.testing.assert_allclose(coarse.second_moment(), make_point_cells(rows).second_moment(), atol=1e-12)
+    np.testing.assert_allclose(coarse.compute_second_moment(), make_point_cells(rows).compute_second_moment(), atol=1e-12)
 
 
 def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
@@ -76,6 +76,6 @@ def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
 def test_rescaled_cells_have_rescaled_moments(rng: np.random.Generator) -> None:
     factors = rng.normal(size=(5, 2, 2))
     cells = Cells(np.ones(5), rng.normal(size=(5, 2)), pack(factors @ np.swapaxes(factors, 1, 2)))
-    shift, scale = cells.center(), np.array([2.0, 5.0])
-    expected = (cells.second_moment() - np.outer(shift, shift)) / np.outer(scale, scale)
-    np.testing.assert_allclose(cells.rescaled(shift, scale).second_moment(), expected)
+    shift, scale = cells.compute_center(), np.array([2.0, 5.0])
+    expected = (cells.compute_second_moment() - np.outer(shift, shift)) / np.outer(scale, scale)
+    np.testing.assert_allclose(cells.rescale(shift, scale).compute_second_moment(), expected)

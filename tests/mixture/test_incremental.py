@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import Cells, coarsen, concatenate, distinct, make_point_cells, pack, sum_cells
-from segment.mixture.em import expectation_maximization
-from segment.mixture.incremental import begin, learn
+from segment.mixture.cells import Cells, coarsen, concatenate, make_distinct_cells, make_point_cells, pack, sum_cells
+from segment.mixture.em import run_em
+from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import COVARIANCE_TYPES
 from segment.mixture.prior import Prior
 
@@ -43,9 +43,9 @@ def assert_same(first: MixtureModel, second: MixtureModel, tolerance: float = 1e
 
 def test_united_cells_are_those_of_all_data_at_once(rng: np.random.Generator) -> None:
     X = np.round(drawn(rng, 3000))
-    together = distinct(X)
-    united = sum_cells(distinct(part) for part in np.array_split(X, 13))
-    backwards = sum_cells(distinct(part) for part in reversed(np.array_split(X, 7)))
+    together = make_distinct_cells(X)
+    united = sum_cells(make_distinct_cells(part) for part in np.array_split(X, 13))
+    backwards = sum_cells(make_distinct_cells(part) for part in reversed(np.array_split(X, 7)))
     for cells in (united, backwards):
         np.testing.assert_array_equal(cells.means, together.means)
         np.testing.assert_array_equal(cells.weights, together.weights)
@@ -62,7 +62,7 @@ def test_sources_are_taken_one_after_the_other(rng: np.random.Generator) -> None
     def sources() -> Iterator[Cells]:
         for number in range(5):
             alive.append(number)
-            yield distinct(rng.integers(0, 3, (100, 2)))
+            yield make_distinct_cells(rng.integers(0, 3, (100, 2)))
 
     found = sum_cells(sources())
     assert alive == [0, 1, 2, 3, 4]
@@ -84,8 +84,8 @@ def test_uniting_keeps_the_moments(seed: int, d: int) -> None:
     united, apart = sum_cells(parts), concatenate(*parts)
     assert len(np.unique(united.means, axis=0)) == len(united)
     assert united.total_weight == pytest.approx(apart.total_weight)
-    np.testing.assert_allclose(united.center(), apart.center(), atol=1e-12)
-    np.testing.assert_allclose(united.second_moment(), apart.second_moment(), atol=1e-9)
+    np.testing.assert_allclose(united.compute_center(), apart.compute_center(), atol=1e-12)
+    np.testing.assert_allclose(united.compute_second_moment(), apart.compute_second_moment(), atol=1e-9)
 
 
 def test_missing_values_and_coarse_cells_unite() -> None:
@@ -93,7 +93,7 @@ def test_missing_values_and_coarse_cells_unite() -> None:
     assert cells.weights.tolist() == [1.0, 2.0] or cells.weights.tolist() == [2.0, 1.0]
     line = make_point_cells(np.arange(100.0)[:, None])
     united = sum_cells([coarsen(line[:50], 4), coarsen(line[50:], 4)])
-    np.testing.assert_allclose(united.second_moment(), line.second_moment())
+    np.testing.assert_allclose(united.compute_second_moment(), line.compute_second_moment())
 
 
 def test_no_source_is_refused() -> None:
@@ -127,11 +127,11 @@ def brute_force(batches: list[np.ndarray], model: MixtureModel, power: float, of
 def test_steps_are_those_of_brute_force(power: float, offset: float, rng: np.random.Generator) -> None:
     batches = [1000 + 50 * drawn(rng, 80) for _ in range(6)]
     start = fit_mixture(make_point_cells(batches[0]), 3).model
-    learner = begin(start, NO_PRIOR)
+    state = start_stepwise_em(start, NO_PRIOR)
     for batch in batches:
-        learner = learn(learner, make_point_cells(batch), power=power, offset=offset)
-    assert_same(learner.model, brute_force(batches, start, power, offset), 1e-7)
-    assert learner.n_batches == 6
+        state = update_stepwise_em(state, make_point_cells(batch), power=power, offset=offset)
+    assert_same(state.model, brute_force(batches, start, power, offset), 1e-7)
+    assert state.n_batches == 6
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -139,8 +139,8 @@ def test_a_whole_step_is_an_iteration_of_em(covariance_type: str, rng: np.random
     cells = make_point_cells(drawn(rng, 300) * (1, 20))
     fit = fit_mixture(cells, 3, covariance_type=covariance_type, shrinkage=0.4, max_iter=2, tol=0)
     prior = Prior(fit.prior.target, 0.4 / 3, np.zeros(2))
-    stepped = learn(begin(fit.model, prior), cells, power=1, offset=0)
-    iterated = expectation_maximization(cells, fit.model, fit.prior, tol=0, max_iter=1)
+    stepped = update_stepwise_em(start_stepwise_em(fit.model, prior), cells, power=1, offset=0)
+    iterated = run_em(cells, fit.model, fit.prior, tol=0, max_iter=1)
     assert_same(stepped.model, iterated.model)
     assert stepped.log_likelihood == pytest.approx(iterated.log_likelihoods[0])
 
@@ -148,21 +148,21 @@ def test_a_whole_step_is_an_iteration_of_em(covariance_type: str, rng: np.random
 def test_where_em_stands_still_so_do_steps(rng: np.random.Generator) -> None:
     cells = make_point_cells(drawn(rng, 500))
     model = fit_mixture(cells, 3, tol=1e-14, max_iter=3000).model
-    learner = begin(model, NO_PRIOR)
+    state = start_stepwise_em(model, NO_PRIOR)
     for _ in range(5):
-        learner = learn(learner, cells)
-    assert_same(learner.model, model, 1e-4)
+        state = update_stepwise_em(state, cells)
+    assert_same(state.model, model, 1e-4)
 
 
 def test_many_batches_come_near_the_fit_to_all_data(rng: np.random.Generator) -> None:
     batches = [drawn(rng, 300) for _ in range(60)]
     whole = np.concatenate(batches)
     best = fit_mixture(make_point_cells(whole), 3).model.score_samples(whole).mean()
-    learner = begin(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
-    first = learner.model.score_samples(whole).mean()
+    state = start_stepwise_em(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
+    first = state.model.score_samples(whole).mean()
     for batch in batches[1:]:
-        learner = learn(learner, make_point_cells(batch))
-    last = learner.model.score_samples(whole).mean()
+        state = update_stepwise_em(state, make_point_cells(batch))
+    last = state.model.score_samples(whole).mean()
     assert first < last <= best + 1e-9
     assert best - last < 0.1 * (best - first)
 
@@ -173,12 +173,12 @@ def test_what_is_learnt_is_a_mixture(seed: int, covariance_type: str, power: flo
     rng = np.random.default_rng(seed)
     first = rng.normal(size=(30, 2)) * 10 ** rng.uniform(-3, 3, 2)
     fit = fit_mixture(make_point_cells(first), 3, covariance_type=covariance_type, n_init=1, shrinkage=0.1, max_iter=5)
-    learner = begin(fit.model, Prior(fit.prior.target, 0.1 / 3, np.zeros(2)))
+    state = start_stepwise_em(fit.model, Prior(fit.prior.target, 0.1 / 3, np.zeros(2)))
     for _ in range(3):
-        learner = learn(
-            learner, make_point_cells(rng.normal(size=(10, 2)) * first.std(axis=0)), power=power, offset=offset
+        state = update_stepwise_em(
+            state, make_point_cells(rng.normal(size=(10, 2)) * first.std(axis=0)), power=power, offset=offset
         )
-    model = learner.model
+    model = state.model
     assert model.weights.sum() == pytest.approx(1)
     assert (np.linalg.eigvalsh(model.covariances) > 0).all()
     assert model.covariance_type == covariance_type
@@ -186,22 +186,22 @@ def test_what_is_learnt_is_a_mixture(seed: int, covariance_type: str, power: flo
 
 def test_batches_may_lack_values(rng: np.random.Generator) -> None:
     batches = [np.where(rng.random((400, 2)) < 0.2, np.nan, drawn(rng, 400)) for _ in range(30)]
-    learner = begin(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
+    state = start_stepwise_em(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
     for batch in batches[1:]:
-        learner = learn(learner, make_point_cells(batch))
-    order = np.argsort(-learner.model.weights)
-    np.testing.assert_allclose(learner.model.means[order], TRUTH.means, atol=0.2)
+        state = update_stepwise_em(state, make_point_cells(batch))
+    order = np.argsort(-state.model.weights)
+    np.testing.assert_allclose(state.model.means[order], TRUTH.means, atol=0.2)
 
 
 def test_wrong_steps_are_refused() -> None:
-    learner = begin(TRUTH, NO_PRIOR)
+    state = start_stepwise_em(TRUTH, NO_PRIOR)
     cells = make_point_cells([[0.0, 0.0]])
     with pytest.raises(SettingsError, match="power"):
-        learn(learner, cells, power=0.5)
+        update_stepwise_em(state, cells, power=0.5)
     with pytest.raises(SettingsError, match="offset"):
-        learn(learner, cells, offset=-1)
+        update_stepwise_em(state, cells, offset=-1)
     with pytest.raises(SettingsError, match="features"):
-        learn(learner, make_point_cells([[0.0]]))
+        update_stepwise_em(state, make_point_cells([[0.0]]))
 
 
 # The estimator

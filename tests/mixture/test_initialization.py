@@ -12,13 +12,13 @@ from sklearn.metrics import adjusted_rand_score
 import segment
 from segment.core.errors import SettingsError
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells
-from segment.mixture.em import expectation_maximization
+from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells
+from segment.mixture.em import run_em
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import build_clusters, draw_first_clusters
-from segment.mixture.kmeans import k_means, k_means_plus_plus, random_cells
+from segment.mixture.kmeans import run_k_means, draw_k_means_plus_plus, draw_random_cells
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, promising, race, short_runs
+from segment.mixture.multistart import Runs, select_best_distinct, run_successive_halving, run_short_em
 from segment.mixture.prior import Prior
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -29,8 +29,8 @@ def photograph(name: str) -> Cells:
     """The cells of a sample photograph, at most 160 pixels wide and high."""
     with PilImage.open(IMAGES / f"{name}.jpg") as image:
         image.thumbnail((160, 160))
-        counted = distinct(np.asarray(image.convert("RGB")).reshape(-1, 3))
-    return RGB.cells(counted.means.astype(int), counted.weights)
+        counted = make_distinct_cells(np.asarray(image.convert("RGB")).reshape(-1, 3))
+    return RGB.make_cells(counted.means.astype(int), counted.weights)
 
 
 def test_ward_finds_clear_groups_and_has_no_seed(rng: np.random.Generator) -> None:
@@ -50,7 +50,7 @@ def test_ward_copes_with_more_points_than_it_has_time_for(rng: np.random.Generat
 
 def test_given_centers_come_first_and_the_rest_is_far_from_them(rng: np.random.Generator) -> None:
     cells = make_point_cells([[0.0], [1.0], [50.0], [100.0], [101.0]])
-    centers = k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
+    centers = draw_k_means_plus_plus(cells, 3, 5, rng, given=np.array([[0.4], [100.0]]))
     np.testing.assert_array_equal(centers, [[[0.4], [100.0], [50.0]]] * 5)
 
 
@@ -73,9 +73,9 @@ def test_runs_side_by_side_are_the_same_runs(covariance_type: str, strength: flo
         )
         for _ in range(4)
     ]
-    models, objectives = short_runs(cells, Runs.of(starts), prior, n_iter=6)
+    models, objectives = run_short_em(cells, Runs.from_models(starts), prior, n_iter=6)
     for start, model, objective in zip(starts, models, objectives, strict=True):
-        alone = expectation_maximization(cells, start, prior, tol=0, max_iter=6, accelerate=False)
+        alone = run_em(cells, start, prior, tol=0, max_iter=6, accelerate=False)
         np.testing.assert_allclose(model.weights, alone.model.weights, rtol=1e-9)
         np.testing.assert_allclose(model.means, alone.model.means, rtol=1e-9)
         np.testing.assert_allclose(model.covariances, alone.model.covariances, rtol=1e-9, atol=1e-12)
@@ -89,7 +89,7 @@ def test_the_default_finds_the_best_known_optimum(name: str, monkeypatch: pytest
     With the settings of a run: 4 classes, shrinkage 1.5, 80 starts.
     """
     cells = photograph(name)
-    metric = RGB.start_metric(cells)
+    metric = RGB.compute_start_metric(cells)
 
     def reached(**settings_: object) -> float:
         fit = fit_mixture(cells, 4, shrinkage=1.5, metric=metric, **settings_)  # type: ignore[arg-type]
@@ -143,9 +143,9 @@ def test_given_colors_fit_any_image(pixels: np.ndarray) -> None:
 
 def test_given_colors_are_scaled_to_the_image() -> None:
     sky = np.array([[0x87, 0xCE, 0xEB]], dtype=np.uint8)
-    np.testing.assert_allclose(FeatureSpace("rgb", 3, 0, 65535).of_colors(sky), sky, atol=0.01)
+    np.testing.assert_allclose(FeatureSpace("rgb", 3, 0, 65535).convert_rgb(sky), sky, atol=0.01)
     luma = 0.2125 * 0x87 + 0.7154 * 0xCE + 0.0721 * 0xEB
-    assert FeatureSpace("intensity", 1, 0, 255).of_colors(sky).item() == pytest.approx(luma, abs=0.5)
+    assert FeatureSpace("intensity", 1, 0, 255).convert_rgb(sky).item() == pytest.approx(luma, abs=0.5)
 
 
 def test_more_given_colors_than_classes_are_refused() -> None:
@@ -155,8 +155,8 @@ def test_more_given_colors_than_classes_are_refused() -> None:
 
 def test_only_different_runs_are_promising() -> None:
     objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
-    assert promising(objectives, 3) == [1, 4, 0]
-    assert promising(objectives, 9) == [1, 4, 0, 3]
+    assert select_best_distinct(objectives, 3) == [1, 4, 0]
+    assert select_best_distinct(objectives, 9) == [1, 4, 0, 3]
 
 
 def test_the_better_half_runs_on() -> None:
@@ -165,9 +165,9 @@ def test_the_better_half_runs_on() -> None:
     prior = Prior(np.eye(2), 5.0, np.zeros(2))
     drawn = draw_first_clusters(cells, 3, "random", 5, np.eye(2), rng)
     starts = build_clusters(cells, drawn, 3, "full", prior)
-    runs, reached, worth = race(cells, starts, prior, n_iter=9)
-    early = short_runs(cells, starts, prior, n_iter=3)[1]
-    late = short_runs(cells, starts, prior, n_iter=9)[1]
+    runs, reached, worth = run_successive_halving(cells, starts, prior, n_iter=9)
+    early = run_short_em(cells, starts, prior, n_iter=3)[1]
+    late = run_short_em(cells, starts, prior, n_iter=9)[1]
     better = np.argsort(-early)[:3]
     np.testing.assert_allclose(reached, late[better], rtol=1e-9)
     np.testing.assert_allclose(worth[better], late[better], rtol=1e-9)
@@ -175,17 +175,17 @@ def test_the_better_half_runs_on() -> None:
     np.testing.assert_allclose(worth[worse], early[worse], rtol=1e-9)
     assert len(list(runs)) == 3
     for run, model in enumerate(runs):
-        alone = expectation_maximization(cells, starts[better[run]], prior, tol=0, max_iter=9, accelerate=False).model
+        alone = run_em(cells, starts[better[run]], prior, tol=0, max_iter=9, accelerate=False).model
         np.testing.assert_allclose(model.means, alone.means, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("trim", [0.0, 0.15])
 def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Generator) -> None:
     cells = make_point_cells(rng.normal(size=(300, 2)) + 5 * rng.integers(0, 3, (300, 1)), rng.uniform(0.5, 2, 300))
-    drawn = random_cells(cells, 3, 6, rng)
-    together = k_means(cells, drawn, trim=trim)
+    drawn = draw_random_cells(cells, 3, 6, rng)
+    together = run_k_means(cells, drawn, trim=trim)
     for run, centers in enumerate(drawn):
-        alone = k_means(cells, centers, trim=trim)
+        alone = run_k_means(cells, centers, trim=trim)
         np.testing.assert_allclose(together[run].centers, alone.centers, rtol=1e-12)
         np.testing.assert_array_equal(together[run].labels, alone.labels)
         np.testing.assert_allclose(together.inertia[run], alone.inertia, rtol=1e-9)
@@ -193,7 +193,7 @@ def test_k_means_side_by_side_is_k_means_alone(trim: float, rng: np.random.Gener
 
 def test_random_cells_differ_and_are_drawn_by_weight(rng: np.random.Generator) -> None:
     cells = make_point_cells([[0.0], [1.0], [2.0], [3.0]], [3.0, 1.0, 1.0, 1.0])
-    drawn = random_cells(cells, 2, 4000, rng)[..., 0]
+    drawn = draw_random_cells(cells, 2, 4000, rng)[..., 0]
     assert (drawn[:, 0] != drawn[:, 1]).all()
     # Of two cells without replacement, the heavy one is first with chance 1/2, and else second with chance 3/5.
     assert (drawn == 0).any(axis=1).mean() == pytest.approx(0.8, abs=0.03)

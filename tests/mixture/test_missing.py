@@ -12,9 +12,9 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal
 
 from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import Cells, distinct, make_point_cells, pack
-from segment.mixture.em import expectation_maximization
-from segment.mixture.missing import coarsen_patterns, patterns
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells, pack
+from segment.mixture.em import run_em
+from segment.mixture.missing import coarsen_patterns, group_by_pattern
 from segment.mixture.model import COVARIANCE_TYPES
 from segment.mixture.prior import Prior
 
@@ -91,7 +91,7 @@ def test_em_is_that_of_brute_force(rng: np.random.Generator) -> None:
     start = MixtureModel(
         np.array([0.4, 0.6]), np.array([[0.0] * 3, [30.0] * 3]), np.repeat(2500 * np.eye(3)[None], 2, 0)
     )
-    fit = expectation_maximization(make_point_cells(X, w), start, no_prior(3), tol=0, max_iter=8, accelerate=False)
+    fit = run_em(make_point_cells(X, w), start, no_prior(3), tol=0, max_iter=8, accelerate=False)
     model, trace = brute_force(X, start, 8, w)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
     np.testing.assert_allclose(fit.model.weights, model.weights, rtol=1e-8)
@@ -114,14 +114,14 @@ def test_rare_patterns_together_are_what_each_is_alone(
     start = MixtureModel(
         np.array([0.4, 0.6, 0]), 10 + 3 * rng.normal(size=(3, 4)), np.repeat(25 * np.eye(4)[None], 3, 0)
     )
-    fit = expectation_maximization(Cells(w, X, plain), start, no_prior(4), tol=0, max_iter=4, accelerate=False)
+    fit = run_em(Cells(w, X, plain), start, no_prior(4), tol=0, max_iter=4, accelerate=False)
     two = replace(start, weights=start.weights[:2], means=start.means[:2], covariances=start.covariances[:2])
     model, trace = brute_force(X, two, 4, w)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
     np.testing.assert_allclose(fit.model.means[:2], model.means, rtol=1e-8)
     np.testing.assert_allclose(fit.model.covariances[:2], model.covariances, rtol=1e-7, atol=1e-7)
     cells = Cells(w, X, pack(scatters))
-    wide = expectation_maximization(cells, start, no_prior(4), tol=0, max_iter=4, accelerate=False)
+    wide = run_em(cells, start, no_prior(4), tol=0, max_iter=4, accelerate=False)
     reached = cells.weights @ wide.model.score_samples(cells) / cells.total_weight
     assert reached == pytest.approx(wide.log_likelihoods[-1], rel=1e-10)
     assert (np.diff(wide.objectives) > 0).all()
@@ -166,10 +166,10 @@ def test_densities_are_those_of_scipy_for_the_observed_part(covariance_type: str
 def test_complete_data_go_the_way_they_went(rng: np.random.Generator) -> None:
     X, _ = drawn(rng, random_model(rng, 3, 3), 500)
     start = random_model(rng, 3, 3)
-    plain = expectation_maximization(make_point_cells(X), start, no_prior(3), tol=0, max_iter=10, accelerate=False)
+    plain = run_em(make_point_cells(X), start, no_prior(3), tol=0, max_iter=10, accelerate=False)
     # One row with a hole far from everything else in weight: nearly the same, by the other way.
     cells = make_point_cells(np.vstack([X, [0.0, NAN, 0.0]]), np.r_[np.ones(500), 1e-12])
-    other = expectation_maximization(cells, start, no_prior(3), tol=0, max_iter=10, accelerate=False)
+    other = run_em(cells, start, no_prior(3), tol=0, max_iter=10, accelerate=False)
     np.testing.assert_allclose(other.log_likelihoods, plain.log_likelihoods, rtol=1e-10)
     np.testing.assert_allclose(other.model.covariances, plain.model.covariances, rtol=1e-7, atol=1e-9)
 
@@ -183,7 +183,7 @@ def test_the_fit_tends_to_that_of_complete_data(rng: np.random.Generator) -> Non
     X, _ = drawn(rng, truth, 3000)
     complete = fit_mixture(make_point_cells(X), 3).model
     key = np.array([1, 2, 4])
-    complete = complete.reordered(np.argsort(complete.means @ key))
+    complete = complete.reorder(np.argsort(complete.means @ key))
     distances = []
     for share in (0.4, 0.1, 0.01, 0.0003):
         model = fit_mixture(make_point_cells(holed(rng, X, share)), 3).model
@@ -229,7 +229,7 @@ def test_the_objective_never_falls(seed: int, k: int, d: int, covariance_type: s
     cells = Cells(rng.uniform(0.1, 4, 80), X, pack(factors @ np.swapaxes(factors, 1, 2)))
     start = random_model(rng, k, d, covariance_type)
     strength = 5.0 if shrunk and covariance_type == "full" else 0.0
-    fit = expectation_maximization(cells, start, Prior(np.eye(d), strength, np.zeros(d)), tol=0, max_iter=15)
+    fit = run_em(cells, start, Prior(np.eye(d), strength, np.zeros(d)), tol=0, max_iter=15)
     assert (np.diff(fit.objectives) >= -1e-9 * np.abs(fit.objectives[1:]).clip(1)).all()
 
 
@@ -249,16 +249,16 @@ def test_laws_of_posteriors_and_imputation(seed: int, k: int, d: int) -> None:
     np.testing.assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
     np.testing.assert_allclose(filled[0], model.weights @ model.means)
     order = rng.permutation(d)
-    np.testing.assert_allclose(model.marginal(order).score_samples(X[:, order]), model.score_samples(X), atol=1e-9)
-    np.testing.assert_allclose(model.marginal(order).impute(X[:, order]), filled[:, order], atol=1e-9)
+    np.testing.assert_allclose(model.marginalize(order).score_samples(X[:, order]), model.score_samples(X), atol=1e-9)
+    np.testing.assert_allclose(model.marginalize(order).impute(X[:, order]), filled[:, order], atol=1e-9)
 
 
 def test_rows_of_nothing_change_nothing(rng: np.random.Generator) -> None:
     X = holed(rng, rng.normal(size=(100, 2)), 0.3)
     X = X[~np.isnan(X).all(axis=1)]
     start = random_model(rng, 2, 2)
-    one = expectation_maximization(make_point_cells(X), start, no_prior(2), tol=0, max_iter=1)
-    two = expectation_maximization(
+    one = run_em(make_point_cells(X), start, no_prior(2), tol=0, max_iter=1)
+    two = run_em(
         make_point_cells(np.vstack([X, [[NAN, NAN]] * 50])), start, no_prior(2), tol=0, max_iter=1
     )
     # A row of nothing has density 1. In an M-step it votes for what is believed already, so it slows EM, but the
@@ -277,7 +277,7 @@ def test_cells_by_what_they_have() -> None:
     cells = Cells(np.arange(1.0, 5), X, np.arange(12.0).reshape(4, 3))
     found = [
         (part.observed.tolist(), part.rows.tolist(), part.cells.means.tolist(), part.cells.scatters.tolist())
-        for part in patterns(cells)
+        for part in group_by_pattern(cells)
     ]
     assert found == [
         ([], [1], [[]], [[]]),
@@ -287,7 +287,7 @@ def test_cells_by_what_they_have() -> None:
 
 
 def test_equal_rows_with_holes_are_one_cell() -> None:
-    cells = distinct([[1.0, NAN], [NAN, 1.0], [1.0, NAN], [1.0, 2.0], [NAN, NAN], [NAN, NAN]])
+    cells = make_distinct_cells([[1.0, NAN], [NAN, 1.0], [1.0, NAN], [1.0, 2.0], [NAN, NAN], [NAN, NAN]])
     rows = {tuple(map(str, row)): weight for row, weight in zip(cells.means, cells.weights, strict=True)}
     assert rows == {("1.0", "nan"): 2, ("nan", "1.0"): 1, ("1.0", "2.0"): 1, ("nan", "nan"): 2}
 
@@ -296,11 +296,11 @@ def test_coarse_cells_keep_the_moments_of_each_pattern_and_bound_the_likelihood(
     X = holed(rng, rng.normal(size=(4000, 3)), 0.3)
     cells, coarse = make_point_cells(X), coarsen_patterns(make_point_cells(X), 8)
     assert len(coarse) < 1200
-    for fine, rough in zip(patterns(cells), patterns(coarse), strict=True):
+    for fine, rough in zip(group_by_pattern(cells), group_by_pattern(coarse), strict=True):
         assert fine.observed.tolist() == rough.observed.tolist()
         assert fine.cells.total_weight == rough.cells.total_weight
         if len(fine.observed):
-            np.testing.assert_allclose(fine.cells.second_moment(), rough.cells.second_moment())
+            np.testing.assert_allclose(fine.cells.compute_second_moment(), rough.cells.compute_second_moment())
     model = random_model(rng, 3, 3)
     exact, bound = (cell.weights @ model.score_samples(cell) for cell in (cells, coarse))
     assert bound <= exact

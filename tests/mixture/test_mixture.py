@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, multivariate_t
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells, pack
-from segment.mixture.em import expectation_maximization
+from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells, pack
+from segment.mixture.em import run_em
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.kmeans import k_means, k_means_plus_plus
+from segment.mixture.kmeans import run_k_means, draw_k_means_plus_plus
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 
@@ -70,9 +70,9 @@ def assert_same(model: MixtureModel, weights: np.ndarray, means: np.ndarray, cov
 def test_em_equals_the_textbook_on_every_row(rng: np.random.Generator) -> None:
     X = np.round(2 * three_blobs(rng))
     start = random_model(rng, 3, 3)
-    cells = distinct(X)
+    cells = make_distinct_cells(X)
     assert len(cells) < len(X)
-    fit = expectation_maximization(cells, start, NO_PRIOR, tol=0, max_iter=12, accelerate=False)
+    fit = run_em(cells, start, NO_PRIOR, tol=0, max_iter=12, accelerate=False)
     model, trace = textbook_em(X, start, 12)
     assert_same(fit.model, model.weights, model.means, model.covariances)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-12)
@@ -106,11 +106,11 @@ def test_em_on_distinct_colors_equals_scikit_learn_on_all_pixels(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that it did not converge: it was not meant to
         theirs.fit(X)
-    cells = distinct(X)
+    cells = make_distinct_cells(X)
     assert len(cells) < len(X)
     start = MixtureModel(np.full(4, 0.25), means, np.repeat(variance * np.eye(3)[None], 4, axis=0), covariance_type)
     prior = Prior(np.eye(3), 0.0, np.full(3, 1e-3))
-    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=25, accelerate=False)
+    fit = run_em(cells, start, prior, tol=0, max_iter=25, accelerate=False)
     shaped = {
         "full": lambda c: c,
         "tied": lambda c: np.repeat(c[None], 4, axis=0),
@@ -170,7 +170,7 @@ def test_the_objective_never_falls(
     start = random_model(rng, k, 3, covariance_type)
     target = random_model(rng, 1, 3).covariances[0]
     prior = Prior(target, shrinkage * cells.total_weight / k, np.zeros(3))
-    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=40, accelerate=accelerate)
+    fit = run_em(cells, start, prior, tol=0, max_iter=40, accelerate=accelerate)
     smallest = np.linalg.eigvalsh(fit.model.covariances).min() / cells.means.var(axis=0).max()
     assert np.diff(fit.objectives).min() > -1e-10 - 1e-15 / smallest  # a collapse on few points leaves few digits
     assert fit.n_iter + 1 <= fit.n_evaluations <= 41
@@ -192,7 +192,7 @@ def test_weights_count_only_relative_to_each_other(seed: int, exponent: int) -> 
     X, weights = three_blobs(rng, 60), rng.uniform(0.5, 2, 60)
     start = random_model(rng, 2, 3)
     fits = [
-        expectation_maximization(make_point_cells(X, scale * weights), start, NO_PRIOR, tol=0, max_iter=5)
+        run_em(make_point_cells(X, scale * weights), start, NO_PRIOR, tol=0, max_iter=5)
         for scale in (1.0, 2.0**exponent)
     ]
     np.testing.assert_array_equal(fits[0].model.means, fits[1].model.means)
@@ -203,8 +203,8 @@ def test_repeating_rows_is_weighting_them(rng: np.random.Generator) -> None:
     X = three_blobs(rng, 80)
     times = rng.integers(1, 5, 80)
     start = random_model(rng, 3, 3)
-    weighted = expectation_maximization(make_point_cells(X, times), start, NO_PRIOR, tol=0, max_iter=8)
-    repeated = expectation_maximization(
+    weighted = run_em(make_point_cells(X, times), start, NO_PRIOR, tol=0, max_iter=8)
+    repeated = run_em(
         make_point_cells(np.repeat(X, times, axis=0)), start, NO_PRIOR, tol=0, max_iter=8
     )
     assert_same(weighted.model, repeated.model.weights, repeated.model.means, repeated.model.covariances)
@@ -225,7 +225,7 @@ def test_repeating_rows_is_weighting_them(rng: np.random.Generator) -> None:
     ids=["one row", "three equal rows", "constant", "collinear", "tiny", "huge", "far"],
 )
 def test_any_finite_rows_give_a_finite_mixture(X: np.ndarray, covariance_type: str) -> None:
-    cells = distinct(X)
+    cells = make_distinct_cells(X)
     for k in range(1, len(cells) + 1):
         fit = fit_mixture(cells, k, covariance_type=covariance_type, shrinkage=0.0)
         assert np.isfinite(fit.model.means).all()
@@ -239,7 +239,7 @@ def test_one_dimension_recovers_the_textbook_mixture() -> None:
     rng = np.random.default_rng(1)
     X = np.concatenate([rng.normal(20, 5, 4000), rng.normal(40, 5, 8000)])[:, None]
     model = fit_mixture(make_point_cells(X), 2).model
-    model = model.reordered(np.argsort(model.means[:, 0]))
+    model = model.reorder(np.argsort(model.means[:, 0]))
     np.testing.assert_allclose(model.weights, [1 / 3, 2 / 3], atol=0.02)
     np.testing.assert_allclose(model.means[:, 0], [20, 40], atol=0.3)
     np.testing.assert_allclose(np.sqrt(model.covariances[:, 0, 0]), [5, 5], atol=0.3)
@@ -252,7 +252,7 @@ def test_three_unit_gaussians_are_recovered_with_a_monotone_trace() -> None:
     centers = np.array([[0.0, 0.0], [0.0, 5.0], [5.0, 5.0]])
     X = (centers[:, None] + rng.normal(size=(3, 100, 2))).reshape(-1, 2)
     fit = fit_mixture(make_point_cells(X), 3)
-    model = fit.model.reordered(np.lexsort(np.round(fit.model.means).T[::-1]))
+    model = fit.model.reorder(np.lexsort(np.round(fit.model.means).T[::-1]))
     np.testing.assert_allclose(model.means, centers, atol=0.35)
     np.testing.assert_allclose(model.covariances, np.repeat(np.eye(2)[None], 3, axis=0), atol=0.45)
     assert (np.diff(fit.finish.log_likelihoods) >= 0).all()
@@ -309,7 +309,7 @@ def test_k_means_agrees_with_scikit_learn(rng: np.random.Generator) -> None:
 
     X, weights = three_blobs(rng), rng.uniform(0.2, 3, 400)
     start = X[[0, 1, 2]]
-    ours = k_means(make_point_cells(X, weights), start, max_iter=300)
+    ours = run_k_means(make_point_cells(X, weights), start, max_iter=300)
     theirs = KMeans(3, init=start, n_init=1, tol=0).fit(X, sample_weight=weights)
     np.testing.assert_allclose(ours.centers, theirs.cluster_centers_, rtol=1e-9)
     assert ours.inertia == pytest.approx(theirs.inertia_)
@@ -317,7 +317,7 @@ def test_k_means_agrees_with_scikit_learn(rng: np.random.Generator) -> None:
 
 def test_k_means_plus_plus_draws_by_weight(rng: np.random.Generator) -> None:
     cells = make_point_cells([[0.0], [1.0], [2.0]], [1e-9, 1.0, 1e-9])
-    assert (k_means_plus_plus(cells, 1, 20, rng) == 1.0).all()
+    assert (draw_k_means_plus_plus(cells, 1, 20, rng) == 1.0).all()
 
 
 @pytest.mark.parametrize(

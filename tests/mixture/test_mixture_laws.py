@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, distinct, make_point_cells
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.incremental import begin, learn
+from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.variational_pruning import fit_variational
+from segment.mixture.variational_pruning import fit_variational_mixture
 
 Mode = Callable[[Cells, int], MixtureModel]
 
@@ -27,13 +27,13 @@ def fitted(**given_: object) -> Mode:
 def learnt(cells: Cells, k: int) -> MixtureModel:
     """A fit, and a step of it on the same cells again."""
     fit = fit_mixture(cells, k, n_init=2, shrinkage=0.1)
-    return learn(begin(fit.model, fit.prior.per_unit(cells.total_weight)), cells).model
+    return update_stepwise_em(start_stepwise_em(fit.model, fit.prior.divide_strength(cells.total_weight)), cells).model
 
 
 # Observations count in these: their priors weigh a number of them.
 COUNTING: dict[str, Mode] = {
     "conjugate": fitted(prior="conjugate"),
-    "dirichlet": lambda cells, k: fit_variational(cells, k).belief.mixture,
+    "dirichlet": lambda cells, k: fit_variational_mixture(cells, k).posterior.mixture,
 }
 MODES: dict[str, Mode] = {
     **{kind: fitted(covariance_type=kind) for kind in COVARIANCE_TYPES},
@@ -88,7 +88,7 @@ def has_volume(X: np.ndarray) -> bool:
 @settings(max_examples=12, deadline=None)
 def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int) -> None:
     """Or one sentence, where the range of the data has no volume that is a number and noise would need one."""
-    cells = distinct(X)
+    cells = make_distinct_cells(X)
     if "noise" in mode and not has_volume(X):
         with pytest.raises(SettingsError, match=r"^noise: the range of the data has a volume"):
             MODES[mode](cells, min(k, len(cells)))
@@ -102,7 +102,7 @@ def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int)
 def test_so_do_rows_that_lack_features(mode: str, X: np.ndarray, k: int, seed: int) -> None:
     X = np.where(np.random.default_rng(seed).random(X.shape) < 0.3, np.nan, X)
     X[0] = np.nan_to_num(X[0])
-    cells = distinct(X)
+    cells = make_distinct_cells(X)
     model = MODES[mode](cells, min(k, len(cells)))
     assert_mixture(model, X)
     assert np.isfinite(model.impute(X)).all()
@@ -127,7 +127,7 @@ def test_weights_count_only_relative_to_each_other(mode: str, seed: int, exponen
 def test_where_observations_count_weights_are_repetitions(mode: str, rng: np.random.Generator) -> None:
     X = np.round(groups(rng), 1)
     times = rng.integers(1, 4, len(X))
-    one, two = MODES[mode](distinct(X, times), 2), MODES[mode](distinct(np.repeat(X, times, axis=0)), 2)
+    one, two = MODES[mode](make_distinct_cells(X, times), 2), MODES[mode](make_distinct_cells(np.repeat(X, times, axis=0)), 2)
     np.testing.assert_allclose(one.means, two.means, rtol=1e-9)
     np.testing.assert_allclose(one.covariances, two.covariances, rtol=1e-9)
 

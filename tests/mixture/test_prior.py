@@ -15,10 +15,10 @@ import segment
 from segment import GaussianMixture, fit_mixture
 from segment.core.errors import SettingsError
 from segment.mixture.cells import coarsen, make_point_cells
-from segment.mixture.em import expectation_maximization
-from segment.mixture.incremental import begin, learn
+from segment.mixture.em import run_em
+from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.prior import conjugate
+from segment.mixture.prior import make_conjugate_prior
 
 
 def blobs(rng: np.random.Generator, n: int = 120) -> np.ndarray:
@@ -68,7 +68,7 @@ def perturbed(model: MixtureModel, rng: np.random.Generator, size: float) -> Mix
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_the_density_is_that_of_scipy_up_to_a_constant(covariance_type: str, rng: np.random.Generator) -> None:
     X = blobs(rng)
-    prior = conjugate(make_point_cells(X), 3, covariance_type, np.zeros(3))
+    prior = make_conjugate_prior(make_point_cells(X), 3, covariance_type, np.zeros(3))
     one, two = (perturbed(start_of(rng, X, 3, covariance_type), rng, 0.1) for _ in range(2))
     ours = prior.log_density(one) - prior.log_density(two)
     np.testing.assert_allclose(ours, log_prior(one, X) - log_prior(two, X), rtol=1e-6)
@@ -130,13 +130,13 @@ def test_the_objective_never_falls(
 ) -> None:
     rng = np.random.default_rng(seed)
     X = blobs(rng)
-    cells = make_point_cells(X, rng.uniform(0.1, 5, len(X))).weighing(worth)
+    cells = make_point_cells(X, rng.uniform(0.1, 5, len(X))).scale_weights(worth)
     cells = coarsen(cells, 6) if coarse else cells
-    prior = replace(conjugate(cells, k, covariance_type, np.zeros(3)), mean_strength=mean_strength)
+    prior = replace(make_conjugate_prior(cells, k, covariance_type, np.zeros(3)), mean_strength=mean_strength)
     start = start_of(rng, X, k, covariance_type)
     if k > 1:  # an empty component, which stays where it is
         start = MixtureModel(np.r_[0.0, np.full(k - 1, 1 / (k - 1))], start.means, start.covariances, covariance_type)
-    fit = expectation_maximization(cells, start, prior, tol=0, max_iter=30, accelerate=accelerate)
+    fit = run_em(cells, start, prior, tol=0, max_iter=30, accelerate=accelerate)
     assert np.diff(fit.objectives).min() > -1e-10 * max(1.0, np.abs(fit.objectives).max())
 
 
@@ -163,9 +163,9 @@ def test_missing_values_noise_and_batches_take_the_same_prior(rng: np.random.Gen
     assert abs(missing.finish.objectives[-1] - complete.finish.objectives[-1]) < 0.1
     cells = make_point_cells(X[1:])
     fit = fit_mixture(cells, 3, prior="conjugate", tol=1e-13, tol_step=1e-9, max_iter=3000)
-    learner = learn(begin(fit.model, fit.prior.per_unit(cells.total_weight)), cells, power=1.0, offset=0.0)
-    np.testing.assert_allclose(learner.model.covariances, fit.model.covariances, rtol=1e-4)
-    np.testing.assert_allclose(learner.model.means, fit.model.means, atol=1e-4)
+    state = update_stepwise_em(start_stepwise_em(fit.model, fit.prior.divide_strength(cells.total_weight)), cells, power=1.0, offset=0.0)
+    np.testing.assert_allclose(state.model.covariances, fit.model.covariances, rtol=1e-4)
+    np.testing.assert_allclose(state.model.means, fit.model.means, atol=1e-4)
 
 
 def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape: Path) -> None:

@@ -14,18 +14,18 @@ from scipy.stats import multivariate_t
 
 import segment
 from segment.core.errors import SettingsError
-from segment.mixture.acceleration import coordinates, mixture_at
-from segment.mixture.cells import Cells, coarsen, distinct, make_point_cells, pack
-from segment.mixture.em import Fit, expectation_maximization
+from segment.mixture.acceleration import convert_to_coordinates, convert_from_coordinates
+from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells, pack
+from segment.mixture.em import Fit, run_em
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import pooled_covariance
-from segment.mixture.kmeans import assign, k_means
+from segment.mixture.initialization import compute_pooled_covariance
+from segment.mixture.kmeans import assign, run_k_means
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, short_runs
+from segment.mixture.multistart import Runs, run_short_em
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import find_rejection_threshold
-from segment.mixture.robust import noise_density, robust_steps
-from segment.mixture.student_t import LEAST_DEGREES, MOST_DEGREES, fitted_degrees
+from segment.mixture.robust import compute_noise_density, make_robust_steps
+from segment.mixture.student_t import MIN_DEGREES, MAX_DEGREES, fit_degrees_of_freedom
 from segment.segmenter.class_mixture import label_cells
 
 
@@ -44,7 +44,7 @@ def a_mixture(rng: np.random.Generator, k: int, d: int, *, noise: bool, student:
 def improved(cells: Cells, start: MixtureModel, *, fixed: bool = False, strength: float = 0.0, **given_: object) -> Fit:
     d = cells.n_features
     prior = Prior(np.eye(d), strength, np.zeros(d))
-    return expectation_maximization(cells, start, prior, steps=robust_steps(fixed_degrees=fixed), **given_)  # type: ignore[arg-type]
+    return run_em(cells, start, prior, steps=make_robust_steps(fixed_degrees=fixed), **given_)  # type: ignore[arg-type]
 
 
 def test_t_densities_are_those_of_scipy(rng: np.random.Generator) -> None:
@@ -70,9 +70,9 @@ def test_noise_takes_its_share_of_the_density(rng: np.random.Generator) -> None:
 def test_scale_and_order_change_no_density(noise: bool, student: bool, rng: np.random.Generator) -> None:
     model = a_mixture(rng, 3, 2, noise=noise, student=student)
     X, shift, scale = rng.normal(size=(20, 2)), np.array([1.0, -2.0]), np.array([3.0, 0.5])
-    moved = model.rescaled(shift, scale).score_samples((X - shift) / scale)
+    moved = model.rescale(shift, scale).score_samples((X - shift) / scale)
     np.testing.assert_allclose(moved - np.log(scale).sum(), model.score_samples(X), rtol=1e-10)
-    np.testing.assert_allclose(model.reordered([2, 0, 1]).log_joint(X), model.log_joint(X)[:, [2, 0, 1]], rtol=1e-10)
+    np.testing.assert_allclose(model.reorder([2, 0, 1]).log_joint(X), model.log_joint(X)[:, [2, 0, 1]], rtol=1e-10)
     assert model.n_parameters == MixtureModel(model.weights, model.means, model.covariances).n_parameters + (
         noise + 3 * student
     )
@@ -82,7 +82,7 @@ def test_without_noise_and_tails_the_steps_are_those_of_gaussians(rng: np.random
     cells = make_point_cells(rng.normal(size=(200, 2)))
     start = a_mixture(rng, 2, 2, noise=False, student=False)
     robust = improved(cells, start, tol=0, max_iter=8)
-    plain = expectation_maximization(cells, start, Prior(np.eye(2), 0, np.zeros(2)), tol=0, max_iter=8)
+    plain = run_em(cells, start, Prior(np.eye(2), 0, np.zeros(2)), tol=0, max_iter=8)
     np.testing.assert_allclose(robust.model.covariances, plain.model.covariances, rtol=1e-10)
     np.testing.assert_allclose(robust.objectives, plain.objectives, rtol=1e-12)
 
@@ -167,15 +167,15 @@ def test_gaussian_data_have_many_degrees_of_freedom_and_no_noise(rng: np.random.
 
 
 def test_degrees_of_freedom_stay_in_their_range() -> None:
-    limits = fitted_degrees(np.array([-1.0, -1e6]), np.array([199.0, 10.0]), 3)
-    np.testing.assert_allclose(limits, [MOST_DEGREES, LEAST_DEGREES])
+    limits = fit_degrees_of_freedom(np.array([-1.0, -1e6]), np.array([199.0, 10.0]), 3)
+    np.testing.assert_allclose(limits, [MAX_DEGREES, MIN_DEGREES])
 
 
 def test_the_density_of_noise_is_one_over_the_box_of_the_data() -> None:
-    assert noise_density(make_point_cells([[0.0, 0.0], [4.0, 1.0], [2.0, 5.0]])) == pytest.approx(1 / 20)
+    assert compute_noise_density(make_point_cells([[0.0, 0.0], [4.0, 1.0], [2.0, 5.0]])) == pytest.approx(1 / 20)
     stored = Cells(np.ones(2), np.array([[0.0], [255.0]]), np.full((2, 1), 1 / 12))
-    assert noise_density(stored) == pytest.approx(1 / 256)
-    assert noise_density(make_point_cells([[3.0, 1.0], [3.0, 3.0]])) == pytest.approx(1 / 2)
+    assert compute_noise_density(stored) == pytest.approx(1 / 256)
+    assert compute_noise_density(make_point_cells([[3.0, 1.0], [3.0, 3.0]])) == pytest.approx(1 / 2)
 
 
 def spoilt_image(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -249,10 +249,10 @@ def test_short_runs_side_by_side_are_those_made_alone(
         )
         for start, share in zip(drawn, shares, strict=True)
     ]
-    together, worth = short_runs(cells, Runs.of(starts), prior, n_iter=7)
-    steps = robust_steps(fixed_degrees=False)
+    together, worth = run_short_em(cells, Runs.from_models(starts), prior, n_iter=7)
+    steps = make_robust_steps(fixed_degrees=False)
     for start, found, value in zip(starts, together, worth, strict=True):
-        alone = expectation_maximization(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
+        alone = run_em(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
         assert value == pytest.approx(alone.objectives[-1], rel=1e-9)
         assert found.noise_share == pytest.approx(alone.model.noise_share, rel=1e-8)
         np.testing.assert_allclose(found.means, alone.model.means, rtol=1e-7, atol=1e-9)
@@ -262,7 +262,7 @@ def test_short_runs_side_by_side_are_those_made_alone(
 
 def test_trimmed_clusters_leave_out_what_is_far_off() -> None:
     line = make_point_cells([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
-    found = k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
+    found = run_k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
     assert found.centers.ravel().tolist() == [1, 21]
     assert found.inertia == pytest.approx(4)
@@ -276,15 +276,15 @@ def test_a_small_wide_class_is_no_stray(strays: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     narrow = np.concatenate([rng.normal(0, 1, (3000, 3)), rng.normal(25, 1, (3000, 3))])
     X = np.concatenate([narrow, rng.normal((0, 12, 0), 3, (800, 3))])
-    plain = pooled_covariance(make_point_cells(X), make_point_cells(X), 3, np.eye(3), 10)
+    plain = compute_pooled_covariance(make_point_cells(X), make_point_cells(X), 3, np.eye(3), 10)
     cells = make_point_cells(np.concatenate([X, rng.uniform(-300, 300, (strays, 3))]))
-    found = pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
+    found = compute_pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
     np.testing.assert_allclose(found, plain, atol=0.2 if strays else 0.02)
 
 
 def test_strays_from_a_single_value_are_told_without_dividing_by_zero() -> None:
     cells = make_point_cells([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [100.0, 1.0, 1.0])
-    np.testing.assert_allclose(pooled_covariance(cells, cells, 1, np.eye(2), 2, trim=0.2), np.zeros((2, 2)), atol=1e-9)
+    np.testing.assert_allclose(compute_pooled_covariance(cells, cells, 1, np.eye(2), 2, trim=0.2), np.zeros((2, 2)), atol=1e-9)
 
 
 def test_the_noise_share_is_estimated(rng: np.random.Generator) -> None:
@@ -310,7 +310,7 @@ def test_the_least_likely_pixels_are_rejected_and_said(rng: np.random.Generator)
 @settings(max_examples=40, deadline=None)
 def test_no_more_is_rejected_than_asked_for(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
-    cells = distinct(np.round(rng.normal(size=(60, 2))))
+    cells = make_distinct_cells(np.round(rng.normal(size=(60, 2))))
     model = a_mixture(rng, 2, 2, noise=True, student=False)
     labels = label_cells(model, cells, least=find_rejection_threshold(model, cells, share))
     rejected = cells.weights[labels == 0].sum() / cells.total_weight
@@ -336,7 +336,7 @@ def test_a_given_mixture_keeps_no_noise_that_is_not_asked_for(rng: np.random.Gen
 def test_coordinates_of_noise_and_tails_lead_back_too(rng: np.random.Generator) -> None:
     model = a_mixture(rng, 3, 2, noise=True, student=True)
     other = a_mixture(rng, 3, 2, noise=True, student=True)
-    back = mixture_at(coordinates(model), replace(other, noise_share=0.7))
+    back = convert_from_coordinates(convert_to_coordinates(model), replace(other, noise_share=0.7))
     assert back.noise_share == pytest.approx(model.noise_share)
     np.testing.assert_allclose(back.degrees_of_freedom, model.degrees_of_freedom)
     np.testing.assert_allclose(back.covariances, model.covariances)

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import solve_triangular
@@ -15,9 +15,17 @@ from scipy.stats import entropy as scipy_entropy
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
-from segment.mixture.component_merging import combine, elbow_errors, group_components, mean_entropy, pool
+from segment.mixture.component_merging import merge_components, compute_elbow_errors, group_components, compute_mean_entropy, pool_posteriors
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.selection import CRITERIA, Selection, aic, bic, choose_n_components, compute_residuals, icl
+from segment.mixture.selection import (
+    CRITERIA,
+    Selection,
+    choose_n_components,
+    compute_aic,
+    compute_bic,
+    compute_icl,
+    compute_residuals,
+)
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 1.0], [-3.0, 9.0], [6.0, -9.0], [-9.0, -5.0]])
 
@@ -52,22 +60,22 @@ def test_bic_and_aic_are_those_of_scikit_learn(covariance_type: str) -> None:
     }[covariance_type](theirs.covariances_)
     model = MixtureModel(theirs.weights_, theirs.means_, shaped, covariance_type)
     total = float(model.score_samples(X).sum())
-    np.testing.assert_allclose(bic(total, model.n_parameters, len(X)), theirs.bic(X), rtol=1e-10)
-    np.testing.assert_allclose(aic(total, model.n_parameters), theirs.aic(X), rtol=1e-10)
+    np.testing.assert_allclose(compute_bic(total, model.n_parameters, len(X)), theirs.bic(X), rtol=1e-10)
+    np.testing.assert_allclose(compute_aic(total, model.n_parameters), theirs.aic(X), rtol=1e-10)
 
 
 def test_the_criteria_by_hand() -> None:
-    assert aic(-10.0, 3) == 26
-    assert bic(-10.0, 3, np.e**2) == pytest.approx(26)
-    assert icl(-10.0, 3, np.e**2, 0.5) == pytest.approx(27)
+    assert compute_aic(-10.0, 3) == 26
+    assert compute_bic(-10.0, 3, np.e**2) == pytest.approx(26)
+    assert compute_icl(-10.0, 3, np.e**2, 0.5) == pytest.approx(27)
 
 
 def test_entropy_by_hand_and_by_scipy() -> None:
     posteriors = np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]])
     shares = np.array([0.5, 0.25, 0.25])
     by_hand = 0.25 * np.log(2) + 0.25 * (np.log(4) - 0.75 * np.log(3))
-    assert mean_entropy(shares, posteriors) == pytest.approx(by_hand)
-    assert mean_entropy(shares, posteriors) == pytest.approx(shares @ scipy_entropy(posteriors, axis=1))
+    assert compute_mean_entropy(shares, posteriors) == pytest.approx(by_hand)
+    assert compute_mean_entropy(shares, posteriors) == pytest.approx(shares @ scipy_entropy(posteriors, axis=1))
 
 
 # Combining
@@ -77,54 +85,54 @@ def test_entropy_by_hand_and_by_scipy() -> None:
 @settings(max_examples=40, deadline=None)
 def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: int, n: int) -> None:
     shares, posteriors = random_posteriors(seed, n, k)
-    combination = combine(shares, posteriors)
+    merging = merge_components(shares, posteriors)
     columns = {i: posteriors[:, i] for i in range(k)}
-    np.testing.assert_allclose(combination.entropies[-1] if k > 1 else 0, mean_entropy(shares, posteriors), atol=1e-12)
+    np.testing.assert_allclose(merging.entropies[-1] if k > 1 else 0, compute_mean_entropy(shares, posteriors), atol=1e-12)
     for step, classes in enumerate(range(k - 1, 0, -1)):
         outcomes = {}
         for i, j in itertools.combinations(sorted(columns), 2):
             trial = {**columns, i: columns[i] + columns[j]}
             del trial[j]
-            outcomes[i, j] = mean_entropy(shares, np.stack(list(trial.values()), axis=1))
-        i, j = combination.joined[step]
+            outcomes[i, j] = compute_mean_entropy(shares, np.stack(list(trial.values()), axis=1))
+        i, j = merging.joined[step]
         assert outcomes[i, j] == pytest.approx(min(outcomes.values()), abs=1e-12)
         columns[i] = columns[i] + columns.pop(j)
-        found = pool(posteriors, combination.groups(classes))
+        found = pool_posteriors(posteriors, merging.assign_classes(classes))
         assert found.shape == (n, classes)
-        assert mean_entropy(shares, found) == pytest.approx(combination.entropies[classes - 1], abs=1e-9)
-        assert combination.shares[step] == pytest.approx(shares @ columns[i])
+        assert compute_mean_entropy(shares, found) == pytest.approx(merging.entropies[classes - 1], abs=1e-9)
+        assert merging.shares[step] == pytest.approx(shares @ columns[i])
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
 @settings(max_examples=30, deadline=None)
 def test_fewer_classes_are_never_less_clear(seed: int, k: int) -> None:
     shares, posteriors = random_posteriors(seed, 30, k)
-    assert (np.diff(combine(shares, posteriors).entropies) >= -1e-12).all()
+    assert (np.diff(merge_components(shares, posteriors).entropies) >= -1e-12).all()
 
 
 def test_two_halves_of_one_class_are_joined_first() -> None:
     posteriors = np.array([[0.5, 0.0, 0.5], [0.4, 0.0, 0.6], [0.0, 1.0, 0.0], [0.1, 0.9, 0.0]])
-    combination = combine(np.full(4, 0.25), posteriors)
-    assert combination.joined.tolist() == [[0, 2], [0, 1]]
-    assert combination.groups(3).tolist() == [0, 1, 2]
-    assert combination.groups(2).tolist() == [0, 1, 0]
-    assert combination.groups(1).tolist() == [0, 0, 0]
-    np.testing.assert_allclose(pool(posteriors, combination.groups(2)), [[1, 0], [1, 0], [0, 1], [0.1, 0.9]])
+    merging = merge_components(np.full(4, 0.25), posteriors)
+    assert merging.joined.tolist() == [[0, 2], [0, 1]]
+    assert merging.assign_classes(3).tolist() == [0, 1, 2]
+    assert merging.assign_classes(2).tolist() == [0, 1, 0]
+    assert merging.assign_classes(1).tolist() == [0, 0, 0]
+    np.testing.assert_allclose(pool_posteriors(posteriors, merging.assign_classes(2)), [[1, 0], [1, 0], [0, 1], [0.1, 0.9]])
 
 
 def test_combining_leaves_its_input_alone() -> None:
     for order in ("C", "F"):
         shares, posteriors = random_posteriors(1, 4, 3)
         given_ = np.array(posteriors, order=order)  # type: ignore[call-overload]
-        combine(shares, given_)
+        merge_components(shares, given_)
         np.testing.assert_array_equal(given_, posteriors)
 
 
 def test_the_entropies_bend_where_the_lines_meet() -> None:
     shares, posteriors = random_posteriors(0, 20, 5)
-    combination = combine(shares, posteriors)
-    bent = type(combination)(combination.joined, np.array([0.0, 0.0, 0.0, 0.4, 0.8]), np.full(4, 0.25))
-    errors = elbow_errors(bent)
+    merging = merge_components(shares, posteriors)
+    bent = type(merging)(merging.joined, np.array([0.0, 0.0, 0.0, 0.4, 0.8]), np.full(4, 0.25))
+    errors = compute_elbow_errors(bent)
     assert errors.argmin() + 1 == 3
     assert errors[2] == pytest.approx(0, abs=1e-12)
     assert errors[0] == pytest.approx(np.polyfit(range(5), bent.entropies, 1, full=True)[1][0])
@@ -176,7 +184,7 @@ def test_the_curve_rises_in_likelihood_and_has_the_choice_at_its_least() -> None
     assert [row.n_classes for row in ranked[:2]] == [selection.chosen, selection.runner_up]
     for row in rows:
         parameters = 6 * row.n_classes - 1
-        assert row.value == pytest.approx(bic(600 * row.log_likelihood, parameters, 600))
+        assert row.value == pytest.approx(compute_bic(600 * row.log_likelihood, parameters, 600))
     rule = r"its BIC of \d+\.\d is the least, by \d+\.\d, the data being worth 600 independent observations"
     assert re.fullmatch(rule, selection.reason)
     assert selection.sentence == f"k = 4 chosen of 2..7: {selection.reason}; runner-up {selection.runner_up}"
@@ -247,7 +255,7 @@ def test_the_fewest_observations_to_reckon_with_are_no_measurement() -> None:
 
 
 def test_a_given_number_has_no_curve() -> None:
-    selection = Selection.given(4, 8)
+    selection = Selection.from_number(4, 8)
     assert (selection.chosen, selection.n_components, selection.runner_up) == (4, 8, 4)
     assert selection.candidates == ()
 

@@ -14,11 +14,11 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import coarsen, distinct, make_point_cells
+from segment.mixture.cells import coarsen, make_distinct_cells, make_point_cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import choose_n_components
-from segment.mixture.variational import Belief, VariationalFit, default_belief, variational_bayes
-from segment.mixture.variational_pruning import fit_variational, prune
+from segment.mixture.variational import MixturePosterior, VariationalFit, make_default_prior, fit_variational_posterior
+from segment.mixture.variational_pruning import fit_variational_mixture, prune_components
 
 K = 6
 
@@ -33,9 +33,9 @@ def start_of(rng: np.random.Generator, X: np.ndarray, k: int = K) -> MixtureMode
     return MixtureModel(np.full(k, 1 / k), means, np.repeat(np.cov(X.T)[None] / 4, k, axis=0))
 
 
-def belief_of(X: np.ndarray, k: int = K) -> Belief:
+def belief_of(X: np.ndarray, k: int = K) -> MixturePosterior:
     ones = np.ones(k)
-    return Belief(0.2 * ones, 0.7 * ones, np.tile(X.mean(axis=0), (k, 1)), 4 * ones, np.tile(np.cov(X.T), (k, 1, 1)))
+    return MixturePosterior(0.2 * ones, 0.7 * ones, np.tile(X.mean(axis=0), (k, 1)), 4 * ones, np.tile(np.cov(X.T), (k, 1, 1)))
 
 
 class Started(BayesianGaussianMixture):
@@ -69,7 +69,7 @@ def test_the_same_posterior_as_scikit_learn(n_iter: int, rng: np.random.Generato
     X = three_clouds(rng)
     start = start_of(rng, X)
     theirs = scikit_learns(X, start.posteriors(X), n_iter)
-    ours = variational_bayes(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=n_iter).belief
+    ours = fit_variational_posterior(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=n_iter).posterior
     np.testing.assert_allclose(ours.concentrations, theirs.weight_concentration_, rtol=1e-9)
     np.testing.assert_allclose(ours.mean_strengths, theirs.mean_precision_, rtol=1e-9)
     np.testing.assert_allclose(ours.means, theirs.means_, rtol=1e-9, atol=1e-9)
@@ -91,7 +91,7 @@ def test_bounds_differ_from_scikit_learns_by_a_constant(rng: np.random.Generator
     starts = [start_of(np.random.default_rng(seed), X) for seed in range(2)]
     theirs = [scikit_learns(X, start.posteriors(X), 300).lower_bound_ for start in starts]
     ours = [
-        variational_bayes(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=300).bounds[-1] for start in starts
+        fit_variational_posterior(make_point_cells(X), start, belief_of(X), tol=-1, max_iter=300).bounds[-1] for start in starts
     ]
     np.testing.assert_allclose(np.diff(ours), np.diff(theirs), atol=1e-6)
 
@@ -109,8 +109,8 @@ def test_the_bound_of_one_component_is_the_evidence_itself(rng: np.random.Genera
         spread = scale + (seen - own).T @ (seen - own) + between
         free = degrees + n - 1
         evidence += multivariate_t.logpdf(X[n], mean, spread * (strength + n + 1) / ((strength + n) * free), free)
-    prior = Belief(np.ones(1), np.array([strength]), center[None], np.array([degrees]), scale[None])
-    fit = variational_bayes(make_point_cells(X), MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]), prior)
+    prior = MixturePosterior(np.ones(1), np.array([strength]), center[None], np.array([degrees]), scale[None])
+    fit = fit_variational_posterior(make_point_cells(X), MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]), prior)
     np.testing.assert_allclose(fit.bounds, evidence, rtol=1e-10)
 
 
@@ -119,11 +119,11 @@ def test_the_bound_of_one_component_is_the_evidence_itself(rng: np.random.Genera
 def test_the_bound_never_falls(seed: int, k: int, concentration: float, worth: float, coarse: bool) -> None:
     rng = np.random.default_rng(seed)
     X = three_clouds(rng)
-    cells = make_point_cells(X, rng.uniform(0.5, 2, len(X))).weighing(worth)
+    cells = make_point_cells(X, rng.uniform(0.5, 2, len(X))).scale_weights(worth)
     cells = coarsen(cells, 8) if coarse else cells
-    given_ = default_belief(cells, k)
-    prior = Belief(np.full(k, concentration), given_.mean_strengths, given_.means, given_.degrees, given_.scales)
-    fit = variational_bayes(cells, start_of(rng, X, k), prior, tol=0, max_iter=60)
+    given_ = make_default_prior(cells, k)
+    prior = MixturePosterior(np.full(k, concentration), given_.mean_strengths, given_.means, given_.degrees, given_.scales)
+    fit = fit_variational_posterior(cells, start_of(rng, X, k), prior, tol=0, max_iter=60)
     assert np.diff(fit.bounds).min(initial=0) > -1e-9 * max(1.0, np.abs(fit.bounds).max())
     np.testing.assert_allclose(fit.counts.sum(), worth)
 
@@ -131,12 +131,12 @@ def test_the_bound_never_falls(seed: int, k: int, concentration: float, worth: f
 def test_units_and_repetitions_make_no_difference(rng: np.random.Generator) -> None:
     X = three_clouds(rng).round(1)
     start, stretch = start_of(rng, X), np.array([1e3, 1e-3])
-    rows = variational_bayes(make_point_cells(X), start, belief_of(X))
-    weighted = variational_bayes(distinct(X), start, belief_of(X))
+    rows = fit_variational_posterior(make_point_cells(X), start, belief_of(X))
+    weighted = fit_variational_posterior(make_distinct_cells(X), start, belief_of(X))
     np.testing.assert_allclose(rows.bounds, weighted.bounds, rtol=1e-9)
     shift = np.array([7.0, -1.0])
-    stretched = variational_bayes(
-        make_point_cells((X - shift) / stretch), start.rescaled(shift, stretch), belief_of(X).rescaled(shift, stretch)
+    stretched = fit_variational_posterior(
+        make_point_cells((X - shift) / stretch), start.rescale(shift, stretch), belief_of(X).rescale(shift, stretch)
     )
     jacobian = len(X) * np.log(stretch).sum()
     np.testing.assert_allclose(stretched.bounds, rows.bounds + jacobian, rtol=1e-7)
@@ -145,7 +145,7 @@ def test_units_and_repetitions_make_no_difference(rng: np.random.Generator) -> N
 def test_surplus_components_die_out_only_where_observations_are_few(rng: np.random.Generator) -> None:
     """A thousand dependent rows that are worth a hundred show what a hundred show; taken for more they show details."""
     X = np.concatenate([rng.uniform(0, 1, (600, 2)), rng.uniform(3, 4, (400, 2))])
-    alive = [len(fit_variational(make_point_cells(X).weighing(worth), 8).alive) for worth in (100, 20_000)]
+    alive = [len(fit_variational_mixture(make_point_cells(X).scale_weights(worth), 8).active_components) for worth in (100, 20_000)]
     assert alive[0] == 2
     assert alive[1] > 4
 
@@ -153,14 +153,14 @@ def test_surplus_components_die_out_only_where_observations_are_few(rng: np.rand
 def test_pruning_ends_at_the_least_number_and_compares_like_with_like(rng: np.random.Generator) -> None:
     X = three_clouds(rng)
     cells = make_point_cells(X)
-    fits: list[VariationalFit] = prune(cells, start_of(rng, X), default_belief(cells, K))
-    numbers = [len(fit.alive) for fit in fits]
+    fits: list[VariationalFit] = prune_components(cells, start_of(rng, X), make_default_prior(cells, K))
+    numbers = [len(fit.active_components) for fit in fits]
     assert numbers == sorted(set(numbers), reverse=True)
     assert numbers[-1] == 1
     assert numbers[int(np.argmax([fit.bounds[-1] for fit in fits]))] == 3
     for fit in fits:  # components that are not used have gone back to the prior
         unused = fit.counts == 0
-        np.testing.assert_allclose(fit.belief.degrees[unused], 4)
+        np.testing.assert_allclose(fit.posterior.degrees[unused], 4)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -210,7 +210,7 @@ def test_what_cannot_be_fitted_is_refused(rng: np.random.Generator) -> None:
         GaussianMixture(2, prior="dirichlet", covariance_type="tied").fit(X)
     start = MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None], "diag")
     with pytest.raises(SettingsError, match="full for variational Bayes; got diag"):
-        variational_bayes(make_point_cells(X), start, belief_of(X, 1))
+        fit_variational_posterior(make_point_cells(X), start, belief_of(X, 1))
     X[0, 0] = np.nan
     with pytest.raises(SettingsError, match="missing values"):
-        variational_bayes(make_point_cells(X), start_of(rng, X, 1), belief_of(X, 1))
+        fit_variational_posterior(make_point_cells(X), start_of(rng, X, 1), belief_of(X, 1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from segment import MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import distinct, make_point_cells
+from segment.mixture.cells import make_distinct_cells, make_point_cells
 from segment.output.density_chart import BOX, draw_density_chart, histogram
 from segment.output.palette import INK, pick_class_colors
 
@@ -64,7 +64,7 @@ def test_the_classic_picture(rng: np.random.Generator) -> None:
     model = fit_mixture(make_point_cells(sample[:, None]), 2).model
     picture = draw_density_chart(sample, model)
     assert (picture.shape[1:], picture.dtype) == ((960, 3), np.uint8)
-    np.testing.assert_array_equal(picture, draw_density_chart(distinct(sample[:, None]), model))
+    np.testing.assert_array_equal(picture, draw_density_chart(make_distinct_cells(sample[:, None]), model))
     highest = np.nanargmin(rows_of(picture, INK))
     assert (COLUMNS[highest] - LEFT) / (RIGHT - LEFT) == pytest.approx((0 - sample.min()) / np.ptp(sample), abs=0.03)
 
@@ -75,7 +75,7 @@ def test_a_histogram_has_area_one(seed: int, whole: bool) -> None:
     rng = np.random.default_rng(seed)
     sample = rng.normal(100, 10 ** rng.uniform(-3, 3), rng.integers(1, 500))
     sample = np.round(sample) if whole else sample
-    heights, edges = histogram(distinct(sample[:, None]))
+    heights, edges = histogram(make_distinct_cells(sample[:, None]))
     assert (heights * np.diff(edges)).sum() == pytest.approx(1)
     np.testing.assert_allclose(np.diff(edges), edges[1] - edges[0])
     expected, _ = np.histogram(sample, bins=edges, density=True)

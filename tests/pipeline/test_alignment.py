@@ -43,7 +43,7 @@ def stripes(label_image: np.ndarray) -> list[int]:
 
 
 def test_classes_take_the_numbers_and_names_of_the_reference(reference: segment.ClassModel) -> None:
-    turned = dataclasses.replace(reference, mixture=reference.mixture.reordered([3, 1, 0, 2]))  # not by lightness
+    turned = dataclasses.replace(reference, mixture=reference.mixture.reorder([3, 1, 0, 2]))  # not by lightness
     reference = turned.renamed("snow", "brick", "night", "grass")
     own = segment.segment_image(picture(COLORS[[2, 0, 3, 1]] + 6), k=4)
     found = align_classes(own, reference)

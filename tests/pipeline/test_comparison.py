@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from segment import Image, SettingsError, compare_image
 from segment.cli.main import main
-from segment.mixture.cells import Cells, distinct, make_point_cells
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.ward import build_ward_tree
 from segment.output.palette import pick_class_colors
 from segment.output.pictures.panels import compared
@@ -191,7 +191,7 @@ def test_deep_gray_and_few_colors() -> None:
 
 
 def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None:
-    cells = distinct(rng.integers(0, 5, (500, 2)).astype(float))
+    cells = make_distinct_cells(rng.integers(0, 5, (500, 2)).astype(float))
     doubled = Cells(2 * cells.weights, cells.means, cells.scatters)
     assert build_ward_tree(cells, 4).tolist() == build_ward_tree(doubled, 4).tolist()
 

@@ -214,7 +214,7 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     image = to_grayscale(segment.Image.from_array(quadrants))
     index = ColorIndex(image)
     space = FeatureSpace("intensity", index.n_channels, index.black, index.white)
-    cells = collect_cells(space, index.parts(), exact=True)
+    cells = collect_cells(space, index.iterate_parts(), exact=True)
     model = segment.fit_mixture(cells, 2).model
-    labels = index.spread(lambda colors: label_cells(model, space.cells(colors)))
+    labels = index.map_to_pixels(lambda colors: label_cells(model, space.make_cells(colors)))
     assert set(np.unique(absorb_small_regions(labels, min_area=2))) == {1, 2}

@@ -456,7 +456,7 @@ class TestForms:
     def test_threads_do_not_matter(self, monkeypatch, threads):
         labels = np.tile(noisy(0.3), (4, 3))
         expected = slow_open_and_close(labels, 2)
-        monkeypatch.setattr("segment.core.threads.n_threads", lambda: threads)
+        monkeypatch.setattr("segment.core.threads.count_threads", lambda: threads)
         monkeypatch.setattr(postprocessor, "_TILE", 64)
         np.testing.assert_array_equal(open_and_close(labels, radius=2), expected)
 

@@ -241,7 +241,7 @@ def test_images_go_and_change_while_the_run_lasts(here: Path) -> None:
     assert [outcome.job.source.name for outcome in outcomes] == [f"{number:02d}.png" for number in range(12)]
     assert [outcome.status for outcome in outcomes] == ["done"] * 10 + ["failed"] * 2
     assert "the file is empty" in outcomes[10].error
-    assert "No such file" in outcomes[11].error
+    assert "no such file" in outcomes[11].error
 
 
 def test_pipes_devices_and_junk(here: Path) -> None:

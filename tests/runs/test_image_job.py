@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SettingsError
-from segment.loader.loader import Loaded, load_image
+from segment.loader.loader import LoadedFile, load_image
 from segment.pipeline.pipeline import segment_image
 from segment.runs.batch.folder_search import find_images
 from segment.runs.image_job import run_job
@@ -233,7 +233,7 @@ def test_a_job_writes_its_results(tmp_path: Path, picture: Path) -> None:
 
 def test_a_file_read_before_the_stages_are_loaded_counts_as_a_file(picture: Path) -> None:
     image, begin = load_image(picture), time.perf_counter() - 100
-    result = segment_image(Loaded(str(picture), image, begin), k=4)
+    result = segment_image(LoadedFile(str(picture), image, begin), k=4)
     expected = segment_image(picture, k=4)
     np.testing.assert_array_equal(result.label_image, expected.label_image)
     assert result.image is image

@@ -233,7 +233,7 @@ def test_more_colors_than_memory_should_hold_are_gathered_in_boxes(
     source = write(tmp_path / "a.tif", scene)
     exact = segment.segment_raster(source, tmp_path / "exact.tif", k=3, **NO_CLEAN_UP)
     monkeypatch.setattr(collecting, "_MANY", 2000)
-    monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.StreamingBins(*keys, most=1000))
+    monkeypatch.setattr(collecting, "Boxes", lambda *keys: boxes.StreamingBins(*keys, max_bins=1000))
     monkeypatch.setattr(passes, "_LOOKED_UP", 777)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
     assert "distinct colors: they were fitted in" in found.warnings[0]
@@ -418,25 +418,25 @@ def test_results_come_in_the_order_of_the_items() -> None:
 def test_boxes_do_not_depend_on_parts_or_order(rng: np.random.Generator) -> None:
     keys = rng.integers(0, 1000, (5000, 3))
     cells = make_point_cells(keys.astype(float))
-    whole = StreamingBins(3, 10, most=300)
+    whole = StreamingBins(3, 10, max_bins=300)
     whole.add(keys, cells)
     order = rng.permutation(len(keys))
-    first, second = StreamingBins(3, 10, most=300), StreamingBins(3, 10, most=300)
+    first, second = StreamingBins(3, 10, max_bins=300), StreamingBins(3, 10, max_bins=300)
     first.add(keys[order[:40]], cells[order[:40]])
     second.add(keys[order[40:]], cells[order[40:]])
-    first.take_in(second)
-    ours, theirs = first.cells(3), whole.cells(3)
+    first.merge(second)
+    ours, theirs = first.to_cells(3), whole.to_cells(3)
     assert 30 < len(ours) == len(theirs) <= 300
     np.testing.assert_array_equal(ours.weights, theirs.weights)
     np.testing.assert_allclose(ours.means, theirs.means, rtol=1e-12)
-    np.testing.assert_allclose(ours.second_moment(), cells.second_moment(), rtol=1e-12)
+    np.testing.assert_allclose(ours.compute_second_moment(), cells.compute_second_moment(), rtol=1e-12)
 
 
 def test_boxes_keep_few_values_apart(rng: np.random.Generator) -> None:
     keys = rng.integers(0, 6, (4000, 2)) * 11_000
-    boxes = StreamingBins(2, 16, most=64)
+    boxes = StreamingBins(2, 16, max_bins=64)
     boxes.add(keys, make_point_cells(keys.astype(float)))
-    found = boxes.cells(2)
+    found = boxes.to_cells(2)
     assert len(found) == 36
     assert not found.scatters.any()
 
@@ -484,7 +484,7 @@ def tile_colors(pixels: np.ndarray, space: FeatureSpace) -> TileColors:
     index = ColorIndex(segment.Image.from_array(pixels))
     boxes = StreamingBins(3, int(space.white).bit_length())
     if index.is_tabled:
-        return TileColors(tuple(index.parts()), boxes)
-    for colors, counts in index.parts():
-        boxes.add(colors, space.cells(colors, counts))
+        return TileColors(tuple(index.iterate_parts()), boxes)
+    for colors, counts in index.iterate_parts():
+        boxes.add(colors, space.make_cells(colors, counts))
     return TileColors((), boxes)

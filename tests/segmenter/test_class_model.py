@@ -391,7 +391,7 @@ def test_numbers_and_names_stay_in_every_image(photographs: dict[str, np.ndarray
     assert not any("no pixel is left" in warning for warning in only_sky.warnings)  # another picture may lack a class
     assert (sky.label_image == full.label_image[:40]).all()
     np.testing.assert_array_equal(sky.colors, full.colors)
-    reversed_ = dataclasses.replace(named, mixture=named.mixture.reordered([3, 2, 1, 0]), names=named.names[::-1])
+    reversed_ = dataclasses.replace(named, mixture=named.mixture.reorder([3, 2, 1, 0]), names=named.names[::-1])
     other = segment.apply_classes(reversed_, photographs["landscape"], **bare)
     np.testing.assert_array_equal(other.label_image, 5 - full.label_image)
 
@@ -399,7 +399,7 @@ def test_numbers_and_names_stay_in_every_image(photographs: dict[str, np.ndarray
 def test_a_start_keeps_number_names_and_order_and_adapts(photographs: dict[str, np.ndarray], model: ClassModel) -> None:
     pixels = photographs["landscape"]
     darker = np.clip(pixels.astype(int) - 30, 0, 255).astype(np.uint8)
-    turned = dataclasses.replace(model, mixture=model.mixture.reordered([3, 2, 1, 0]), names=("a", "b", "c", "d"))
+    turned = dataclasses.replace(model, mixture=model.mixture.reorder([3, 2, 1, 0]), names=("a", "b", "c", "d"))
     result = segment.segment_image(darker, start=turned)
     expected = segment.segment_image(pixels, k=4).label_image
     assert (result.label_image == 5 - expected).mean() > 0.9
@@ -669,7 +669,7 @@ def test_names_are_kept_and_shown(program: Program) -> None:
 
 def test_a_start_from_the_command_line(program: Program) -> None:
     model = segment.fit_classes(["a.png"], k=4).renamed(*"wxyz")
-    turned = dataclasses.replace(model, mixture=model.mixture.reordered([3, 2, 1, 0]))
+    turned = dataclasses.replace(model, mixture=model.mixture.reorder([3, 2, 1, 0]))
     segment.save_class_model(turned, "m.json")
     assert program("run", "a.png", "--start", "m.json", "--save", "labels,model", "-o", "out")[::2] == (0, "")
     np.testing.assert_array_equal(labels("out/a_labels.png"), 5 - segment.segment_image("a.png", k=4).label_image)

@@ -292,6 +292,6 @@ def test_a_map_of_the_smoothness_leaves_pixels_alone(photograph: NDArray[np.uint
     settings = {"smoothness": 12.0, "smoothness_map": free}
     labels = CoherentLabels(result.model, result.groups, result.space, working, working.valid.shape, **settings)
     found = labels.of(working)
-    colors = index.spread(lambda some_: result.model.predict(result.space.cells(some_)) + 1)
+    colors = index.map_to_pixels(lambda some_: result.model.predict(result.space.make_cells(some_)) + 1)
     np.testing.assert_array_equal(found[:, 80:], colors[:, 80:])
     assert np.mean(found[:, :80] != colors[:, :80]) > 0.002

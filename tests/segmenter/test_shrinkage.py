@@ -74,7 +74,7 @@ def test_pixels_that_are_not_valid_have_no_say(rng: np.random.Generator) -> None
 def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
     cells, metric = make_point_cells(X), np.eye(2)
-    levels = Levels.of(cells, 3, metric)
+    levels = Levels.from_cells(cells, 3, metric)
     found = fit_shrunk_mixtures(levels, (0.5, 20.0), covariance_type=covariance_type, init="mixed", seed=0)
     for strength, model in zip((0.5, 20.0), found, strict=True):
         whole = fit_mixture(cells, 3, shrinkage=strength, metric=metric, covariance_type=covariance_type).model

@@ -38,7 +38,7 @@ def color_labels(
 
 def display(image: Image) -> Picture:
     """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
-    pixels = image.as_bytes()
+    pixels = image.to_uint8()
     if image.is_gray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if image.valid.all():

@@ -119,7 +119,7 @@ def _histograms(result: Segmentation) -> list[tuple[str, str]]:
     if result.n_classes == 0:
         return []
     index = ColorIndex(result.working)
-    cells = collect_cells(result.space, index.parts(), exact=index.is_tabled)
+    cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         one = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
@@ -130,7 +130,7 @@ def _histograms(result: Segmentation) -> list[tuple[str, str]]:
 
 def _of_one(model: MixtureModel, number: int) -> MixtureModel:
     """The mixture of one feature, no narrower than a stored value: a spike has a density that no plot can hold."""
-    marginal = model.marginal([number])
+    marginal = model.marginalize([number])
     return replace(marginal, covariances=np.maximum(marginal.covariances, 1.0 / 12.0))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from segment.core.errors import ImageError, pluralize, printable_path
+from segment.core.errors import ImageError, describe_os_error, pluralize, printable_path
 from segment.output.result_mark import is_marked
 from segment.runs.batch.manifest_rows import recorded_outputs
 
@@ -88,7 +88,8 @@ class _Search:
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
-            raise ImageError(f"{printable_path(folder)}: the folder cannot be read; {error.strerror}.") from error
+            reason = describe_os_error(error)
+            raise ImageError(f"{printable_path(folder)}: the folder cannot be read; {reason}.") from error
         self.ours.update(recorded_outputs(Path(place)))
         for entry in entries:
             path, here = Path(entry.path), os.path.join(place, entry.name)  # noqa: PTH118  as str, which is compared

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from segment.core.atomic_files import describe_os_error
-from segment.core.errors import OutputError, printable_path
+from segment.core.errors import OutputError, describe_os_error, printable_path
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE, rows_in
 
 try:

@@ -6,13 +6,13 @@ import contextlib
 import csv
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from segment.core.atomic_files import make_temporary_name
-from segment.core.errors import OutputError, printable_path
+from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import CLAIM, MANIFEST, TABLE
 
@@ -21,7 +21,6 @@ __all__ = ["replacing", "write_manifest"]
 
 Row = dict[str, Any]
 _COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "uncertainty", "sha256", "settings", "outputs")
-_FORMULA = ("=", "+", "-", "@")
 
 
 def write_manifest(journal: Journal, names: Sequence[str]) -> None:
@@ -67,18 +66,8 @@ def _write_table(file: IO[str], rows: Any) -> None:
     for row in rows():
         outputs = " ".join(output["file"] for output in row["outputs"])
         texts = {**row, "warnings": "; ".join(row["warnings"]), "outputs": outputs}
-        cells = [_cell(texts[column]) for column in _COLUMNS]
+        cells = [escape_formula(value) if isinstance(value, str) else value for value in map(texts.get, _COLUMNS)]
         table.writerow([*cells, *(f"{item['share']:.6f}" for item in row["classes"])])
-
-
-def _cell(value: object) -> object:
-    """A value that a spreadsheet takes for text or a number, never for a formula, on one printable line."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    text = printable_path(value, limit=sys.maxsize)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 @contextlib.contextmanager
@@ -92,6 +81,6 @@ def replacing(path: Path) -> Iterator[IO[str]]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            reason = (error.strerror or str(error)).lower()
+            reason = describe_os_error(error)
             raise OutputError(f"{printable_path(path)}: the manifest cannot be written; {reason}.") from error
         raise

@@ -191,11 +191,11 @@ def _fitted_to_colors(
     def labels_of(asked: NDArray[Any]) -> NDArray[np.uint8]:
         parts = [slice(start, start + _LOOKED_UP) for start in range(0, max(1, len(asked)), _LOOKED_UP)]
         return np.concatenate(
-            [label_cells(found.mixture, space.cells(asked[rows]), found.groups, least=least) for rows in parts]
+            [label_cells(found.mixture, space.make_cells(asked[rows]), found.groups, least=least) for rows in parts]
         )
 
-    known = colors.counts.table(labels_of) if colors.is_exact else labels_of
-    return Fitted(found, space, lambda image, _: ColorIndex(image).spread(known), notes)
+    known = colors.counts.make_lookup(labels_of) if colors.is_exact else labels_of
+    return Fitted(found, space, lambda image, _: ColorIndex(image).map_to_pixels(known), notes)
 
 
 def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> ColorSum:

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import DependencyError, ImageError, SegmentError, SettingsError, printable_path
+from segment.core.errors import (
+    DependencyError,
+    ImageError,
+    SegmentError,
+    SettingsError,
+    describe_os_error,
+    printable_path,
+)
 from segment.core.image import Image
 from segment.runs.rasters.tiles import Window
 
@@ -264,9 +271,8 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
         with open(name, "rb") as file:  # noqa: PTH123
             head = file.read(4)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(
-            f"{printable_path(path)}: cannot be opened; {reason}. Check the path and its permissions."
+            f"{printable_path(path)}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
         ) from error
     if head not in _TIFF:
         raise ImageError(

@@ -65,15 +65,15 @@ class ColorSum:
     def cells(self) -> tuple[Cells, tuple[str, ...]]:
         """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
         if not self.is_exact:
-            return self._boxes.total().cells(len(self.space.feature_names)), ()
-        ((colors, counts),) = self.counts.parts()
+            return self._boxes.total().to_cells(len(self.space.feature_names)), ()
+        ((colors, counts),) = self.counts.iterate_parts()
         if len(colors) <= _MANY:
-            return self.space.cells(colors, counts), ()
+            return self.space.make_cells(colors, counts), ()
         boxes = _boxes(self.space)
         for start in range(0, len(colors), _MANY // 8):
             rows = slice(start, start + _MANY // 8)
-            boxes.add(colors[rows], self.space.cells(colors[rows], counts[rows]))
-        cells = boxes.cells(len(self.space.feature_names))
+            boxes.add(colors[rows], self.space.make_cells(colors[rows], counts[rows]))
+        cells = boxes.to_cells(len(self.space.feature_names))
         return cells, (f"the raster has {len(colors)} distinct colors: they were fitted in {len(cells)} boxes",)
 
 
@@ -99,9 +99,9 @@ def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfi
     index = ColorIndex(prepared(raster, window, halo, config))
     boxes = _boxes(space)
     if index.is_tabled:
-        return TileColors(tuple(index.parts()), boxes)
-    for colors, counts in index.parts():
-        boxes.add(colors, space.cells(colors, counts))
+        return TileColors(tuple(index.iterate_parts()), boxes)
+    for colors, counts in index.iterate_parts():
+        boxes.add(colors, space.make_cells(colors, counts))
     return TileColors((), boxes)
 
 
@@ -126,7 +126,7 @@ def _is_exact(space: FeatureSpace, dtype: str) -> bool:
 def _united(first: StreamingBins, second: StreamingBins) -> StreamingBins:
     """The sum of two; both stay what they are, for a worker may be asked for them again."""
     total = copy.deepcopy(first)
-    total.take_in(copy.deepcopy(second))
+    total.merge(copy.deepcopy(second))
     return total
 
 

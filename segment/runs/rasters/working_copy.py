@@ -68,7 +68,7 @@ class FieldLabels:
         labels = self.field.of(image, window.row, window.column)
         if self.least > -math.inf:
             index = ColorIndex(image)
-            labels[index.spread(lambda some: is_rejected(self.mixture, self.space.cells(some), self.least))] = 0
+            labels[index.map_to_pixels(lambda some: is_rejected(self.mixture, self.space.make_cells(some), self.least))] = 0
         return labels
 
 

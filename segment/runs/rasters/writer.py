@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
-from segment.core.errors import OutputError, printable_path
+from segment.core.errors import OutputError, describe_os_error, printable_path
 from segment.output.result_mark import MARK
 from segment.runs.rasters.reader import ONE_AT_A_TIME, Raster
 from segment.runs.rasters.tiles import Window, tiles
@@ -112,7 +112,7 @@ def label_raster(
     except BaseException as error:
         _remove(temporary, made)
         if isinstance(error, (OSError, RasterioError)):
-            reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:120]
+            reason = describe_os_error(error)
             raise OutputError(f"{printable_path(path)}: cannot be written; {reason}. Check the disk.") from error
         raise
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segment.core.atomic_files import write_files
-from segment.core.errors import ModelError, OutputError, printable_path
+from segment.core.errors import ModelError, OutputError, describe_os_error, printable_path
 from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["check_model_path", "load_class_model", "save_class_model"]
@@ -38,9 +38,8 @@ def load_class_model(path: str | os.PathLike[str]) -> ClassModel:
             f"{printable_path(path)}: a model is JSON text; got other bytes. Name a .json file."
         ) from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise ModelError(
-            f"{printable_path(path)}: the model cannot be opened; {reason.lower()}. Check the path."
+            f"{printable_path(path)}: the model cannot be opened; {describe_os_error(error)}. Check the path."
         ) from error
     try:
         return replace(ClassModel.from_json(text), file=str(place))

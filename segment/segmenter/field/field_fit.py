@@ -63,7 +63,7 @@ def coherent_mixture(
     cells, fields = [], []
     for copy in copies:
         index = ColorIndex(copy)
-        found = FeatureSpace(space.name, index.n_channels, index.black, index.white).cells(index.pixels)
+        found = FeatureSpace(space.name, index.n_channels, index.black, index.white).make_cells(index.pixels)
         cells.append(found[copy.valid.reshape(-1)])
         features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
         fields.append(build_field(copy, features, smoothness))

@@ -14,7 +14,7 @@ from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
-from segment.mixture.spatial_em import class_log_posteriors
+from segment.mixture.spatial_em import compute_class_log_posteriors
 from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.field.field_fit import build_field, whitening_matrix
 from segment.segmenter.field.random_field import RandomField, mean_field
@@ -103,8 +103,8 @@ class CoherentLabels:
         """Label the pixels of these numbers by color and neighbors."""
         open_ = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
         index = ColorIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
-        evidence = index.gatherer(
-            lambda colors: class_log_posteriors(self._model, self._groups, self._space.cells(colors))
+        evidence = index.make_pixel_lookup(
+            lambda colors: compute_class_log_posteriors(self._model, self._groups, self._space.make_cells(colors))
         )
 
         def decide(start: int) -> None:
@@ -139,7 +139,7 @@ def coherent_posteriors(
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
     odds = Upsampled(field.agreement(q), image.valid.shape)
-    evidence = ColorIndex(image).gatherer(lambda colors: class_log_posteriors(model, groups, space.cells(colors)))
+    evidence = ColorIndex(image).make_pixel_lookup(lambda colors: compute_class_log_posteriors(model, groups, space.make_cells(colors)))
 
     def posteriors(at: NDArray[np.intp]) -> Planes:
         logs = evidence(at) + odds.at(*np.divmod(at, image.width))
@@ -164,12 +164,12 @@ def _solved(
     whiten = whitening_matrix(model)
 
     def known(colors: NDArray[np.generic]) -> Planes:
-        cells = space.cells(colors)
+        cells = space.make_cells(colors)
         return np.concatenate(
-            [class_log_posteriors(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1
+            [compute_class_log_posteriors(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1
         )
 
-    n, values = copy.valid.size, ColorIndex(copy).gatherer(known)
+    n, values = copy.valid.size, ColorIndex(copy).make_pixel_lookup(known)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)
     for start in range(0, n, _BLOCK):
         at = np.arange(start, min(start + _BLOCK, n))

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
-from segment.core.threads import threads
+from segment.core.threads import start_threads
 
 __all__ = ["RandomField", "carried", "free_energy", "iterated_conditional_modes", "mean_field", "posteriors"]
 
@@ -164,7 +164,7 @@ def mean_field(
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
         return q if start is None else posteriors(log_joint)
     strips = _strips(q.shape[1])
-    with threads(q.size >= _MANY) as each:
+    with start_threads(q.size >= _MANY) as each:
         for _ in range(n_iter):
             after = np.empty_like(q)
             moved = sum(each(partial(_step, after, q, log_joint, field), strips))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.mixture.cells import Cells, pack
-from segment.mixture.em import expectation_maximization
+from segment.mixture.em import run_em
 from segment.mixture.initialization import build_clusters, draw_first_clusters, standardize_metric
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
@@ -184,7 +184,7 @@ def _mixture(maps: Maps, k: int, scatter: Floats, seed: int) -> MixtureModel:
     pooled = np.einsum("k,kij->ij", start.weights, start.covariances)
     prior = Prior(pooled, _SHRINKAGE * len(cells) / k, np.zeros(d))
     start = build_clusters(cells, labels, k, "full", prior)[0]
-    return expectation_maximization(cells, start, prior, tol=1e-3, max_iter=_MAX_ITER, accelerate=False).model
+    return run_em(cells, start, prior, tol=1e-3, max_iter=_MAX_ITER, accelerate=False).model
 
 
 def _posteriors(model: MixtureModel, maps: Maps) -> Maps:

@@ -1,4 +1,4 @@
-"""A perceptron with one hidden layer: a few hundred constants that turn cues into a probability."""
+"""A perceptron with one hidden layer, which turns cues into a probability."""
 
 from __future__ import annotations
 
@@ -7,35 +7,54 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FARTHEST", "Perceptron"]
+__all__ = ["MAX_DEVIATIONS", "Perceptron"]
 
 Floats = NDArray[np.float64]
 
-FARTHEST = 6.0  # deviations from the usual at which a cue is cut off, since nothing was learned beyond
+MAX_DEVIATIONS = 6.0  # standard deviations from the mean at which a cue is clipped: no training example lay beyond
 
 
 @dataclass(frozen=True)
 class Perceptron:
-    """A logistic function of d cues and of h hidden units, each the hyperbolic tangent of a sum of the cues.
+    """A logistic function of d cues and of h hidden units, each the hyperbolic tangent of a weighted sum of the cues.
 
     Attributes
     ----------
-    centers, spreads : ndarray of shape (d,), float64
-        Mean and standard deviation of each cue; cues are counted in these.
+    means, scales : ndarray of shape (d,), float64
+        Mean and standard deviation of each cue, by which cues are standardized.
     hidden : ndarray of shape (1 + d, h), float64
-        What each hidden unit adds to the weighted cues, then the weights.
-    outer : ndarray of shape (1 + d + h,), float64
-        What is added to the weighted cues and units, then the weights of the cues, then those of the units.
+        Hidden layer: the intercept of each hidden unit, then its weights of the cues.
+    output : ndarray of shape (1 + d + h,), float64
+        Output layer: the intercept, then the weights of the cues, then those of the hidden units.
+
+    Examples
+    --------
+    With no hidden unit it is a logistic regression; cues further than 6 standard deviations off are clipped.
+
+    >>> perceptron = Perceptron(np.array([1.0]), np.array([2.0]), np.zeros((2, 0)), np.array([0.5, 1.0]))
+    >>> perceptron.compute_log_odds(np.array([[1.0], [3.0], [999.0]])).tolist()
+    [0.5, 1.5, 6.5]
     """
 
-    centers: Floats
-    spreads: Floats
+    means: Floats
+    scales: Floats
     hidden: Floats
-    outer: Floats
+    output: Floats
 
-    def log_odds(self, cues: NDArray[np.floating]) -> Floats:
-        """The logit of the probability for each row of cues (m, d): (m,)."""
-        scaled = np.clip((cues - self.centers) / self.spreads, -FARTHEST, FARTHEST)
-        units = np.tanh(self.hidden[0] + scaled @ self.hidden[1:])
-        d = len(self.centers)
-        return np.asarray(self.outer[0] + scaled @ self.outer[1 : 1 + d] + units @ self.outer[1 + d :])
+    def compute_log_odds(self, cues: NDArray[np.floating]) -> Floats:
+        """Compute the log-odds of the probability for each row of cues.
+
+        Parameters
+        ----------
+        cues : ndarray of shape (m, d), float
+
+        Returns
+        -------
+        ndarray of shape (m,), float64
+            ``log(p / (1 - p))``.
+        """
+        standardized = np.clip((cues - self.means) / self.scales, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+        units = np.tanh(self.hidden[0] + standardized @ self.hidden[1:])
+        # The cues also reach the output directly (skip connections), so the hidden units learn only what is nonlinear.
+        d = len(self.means)
+        return np.asarray(self.output[0] + standardized @ self.output[1 : 1 + d] + units @ self.output[1 + d :])

@@ -16,7 +16,7 @@ from segment.mixture.cells import Cells, group_cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import is_rejected
-from segment.mixture.spatial_em import SpatialEM, class_log_posteriors, fit_with_neighbors
+from segment.mixture.spatial_em import SpatialEM, compute_class_log_posteriors, fit_with_neighbors
 from segment.segmenter.regions.region_field import KinshipField
 from segment.segmenter.regions.region_finding import build_region_hierarchy
 
@@ -77,7 +77,7 @@ class WholeRegions:
         sampled |= missed[labels]
         sampled &= labels > 0
         places = np.flatnonzero(sampled)
-        cells = group_cells(space.cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
+        cells = group_cells(space.make_cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
         weights = areas[1:].astype(np.float64)
         pairs, costs = hierarchy.joining_costs(_LEVEL)
         field = KinshipField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
@@ -101,7 +101,7 @@ class WholeRegions:
 
     def posteriors(self, model: MixtureModel, groups: Groups) -> NDArray[np.float32]:
         """Probability of each class for each region given its colors and its kin: (n, k), rows summing to 1."""
-        logs = class_log_posteriors(model, groups, self.cells).astype(np.float64)
+        logs = compute_class_log_posteriors(model, groups, self.cells).astype(np.float64)
         return self.field.mean_field(np.ascontiguousarray(logs.T), n_iter=_ITERATIONS).T.astype(np.float32)
 
     def labels(self, model: MixtureModel, groups: Groups, *, least: float = -np.inf) -> NDArray[np.uint8]:

@@ -72,7 +72,7 @@ def build_region_hierarchy(
     evidence = gather_evidence(replace(working, pixels=fill_invalid(working)), seed=seed)
     labels, _ = fine_regions(evidence, working.valid)
     on_stage("drawing borders")
-    rgb = replace(image, pixels=fill_invalid(image)).as_bytes()
+    rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
     refined = refine((labels + 1).astype(np.int32), rgb, image.valid)
     on_stage("merging regions")
