@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from segment.config.products import File, plan_files
-from segment.core.atomic_files import write_to_pipe, write_files
+from segment.core.atomic_files import write_files, write_to_pipe
 from segment.output.pictures.encoding import encode_picture
 
 __all__ = ["encode_product", "save_products"]

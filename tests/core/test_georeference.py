@@ -47,7 +47,7 @@ def test_transform_and_system_are_those_of_rasterio(
 
 
 @pytest.mark.parametrize(
-    ("crs", "metres"), [("EPSG:2263", 1200 / 3937), ("EPSG:4326", 0.0), ("EPSG:25832", 1.0), ("", 0.0)]
+    ("crs", "meters"), [("EPSG:2263", 1200 / 3937), ("EPSG:4326", 0.0), ("EPSG:25832", 1.0), ("", 0.0)]
 )
 def test_units(tmp_path: Path, crs: str, meters: float) -> None:
     found = load_image(geotiff(tmp_path / "a.tif", UTM, crs)).georeference

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from segment.core.opencv import load_cv2
-from segment.core.threads import n_threads, run_in_threads, threads
+from segment.core.threads import count_threads, run_in_threads, start_threads
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
     assert run_in_threads(work, range(5)) == [0, 1, 4, 9, 16]
     assert run_in_threads(work, []) == []
-    with threads() as each:
+    with start_threads() as each:
         assert each(work, (4, 3)) == [16, 9]
         assert each(str, [7]) == ["7"]
 
@@ -41,10 +41,10 @@ def test_what_works_side_by_side_already_starts_no_threads() -> None:
         return threading.current_thread().name
 
     def outer(_: int) -> tuple[int, bool]:
-        return n_threads(), set(run_in_threads(inner, range(4))) == {threading.current_thread().name}
+        return count_threads(), set(run_in_threads(inner, range(4))) == {threading.current_thread().name}
 
     assert run_in_threads(outer, range(4)) == [(1, True)] * 4
-    assert n_threads() == 3
+    assert count_threads() == 3
 
 
 def test_one_thread_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -311,7 +311,7 @@ def test_tiff_odd_depths(tmp_path, bits):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("grey", [True, False], ids=["grey", "rgb"])
+@pytest.mark.parametrize("gray", [True, False], ids=["grey", "rgb"])
 def test_tiff_floats(tmp_path, dtype, gray):
     array = ((GRAY if gray else RGB) / 255).astype(dtype)
     tifffile.imwrite(tmp_path / "f.tif", array, photometric="minisblack" if gray else "rgb")
@@ -623,7 +623,7 @@ def test_what_is_not_a_regular_file(tmp_path):
     refused(tmp_path / "null.png", "a device")
     refused(tmp_path / "memory.png", "empty")
     refused(tmp_path / "empty.png", "empty")
-    refused(tmp_path / "missing.png", "No such file")
+    refused(tmp_path / "missing.png", "no such file")
     refused(tmp_path / ("x" * 300), "too long")
     refused("a\0b.png", "null byte")
     refused(b"no-such\xff.png".decode("utf-8", "surrogateescape"), r"no-such\\xff\.png")
@@ -656,7 +656,7 @@ def test_unreadable_file(put, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("segment.loader.loader.io.FileIO", deny)
-    refused(path, "Permission denied")
+    refused(path, "permission denied")
 
 
 @pytest.mark.parametrize(
