@@ -1,4 +1,4 @@
-"""Arrays to files, whole or not at all."""
+"""Write files atomically: all of them complete, or none."""
 
 from __future__ import annotations
 
@@ -8,64 +8,98 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from segment.core.errors import OutputError, describe_os_error, printable_path
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "build_file_name",
     "make_temporary_name",
-    "write_to_pipe",
     "refuse_existing",
     "remove_abandoned",
     "write_files",
+    "write_to_pipe",
 ]
 
-
-_LONGEST_NAME = 255  # bytes, on nearly every file system
+# The limit of nearly every file system.
+MAX_NAME_BYTES = 255
 
 
 def build_file_name(stem: str, ending: str) -> str:
-    """`stem` + `ending`, with the stem cut and marked by a hash of the whole where the file system has no room."""
-    if len(os.fsencode(stem + ending)) <= _LONGEST_NAME:
+    """Join a stem and an ending to a file name that the file system accepts.
+
+    Parameters
+    ----------
+    stem : str
+        Where the name would be too long, its end is replaced by a tilde and a hash of all of it, so that long stems
+        with the same beginning keep different names.
+    ending : str
+        Kept as it is, such as ``_labels.png``.
+
+    Returns
+    -------
+    str
+        A name of at most `MAX_NAME_BYTES` bytes.
+
+    Examples
+    --------
+    >>> build_file_name("landscape", "_labels.png")
+    'landscape_labels.png'
+    >>> len(build_file_name(300 * "x", "_labels.png"))
+    255
+    """
+    if len(os.fsencode(stem + ending)) <= MAX_NAME_BYTES:
         return stem + ending
     mark = "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
-    while len(os.fsencode(stem + mark + ending)) > _LONGEST_NAME:
+    # Cut characters, not bytes: half a character is no valid UTF-8.
+    while len(os.fsencode(stem + mark + ending)) > MAX_NAME_BYTES:
         stem = stem[:-1]
     return stem + mark + ending
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise an OutputError if there is anything at the path."""
+    """Raise an OutputError if there is anything at the path, a dangling link included."""
     if os.path.lexists(path):
         raise OutputError(f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another folder.")
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> list[Path]:
-    """Write files into a folder: all of them, whole, or none.
+    """Write files into a folder: all of them complete, or none.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
-    contents : mapping of file name to bytes
+        Created, with its parents, if it does not exist.
+    contents : mapping of str to bytes
+        The file names and what goes into each.
     overwrite : bool
-        Whether files of these names may be replaced.
+        Whether existing files of these names may be replaced.
+
+    Returns
+    -------
+    list of Path
+        The paths of the files, in the order of `contents`.
 
     Raises
     ------
     OutputError
-        If a file is there already, or the folder or a file cannot be written.
+        If a file exists already, or the folder or a file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     [path] = write_files(Path(folder) / "new", {"a.txt": b"text"})
+    ...     path.name, path.read_bytes()
+    ('a.txt', b'text')
     """
     paths = [folder / name for name in contents]
-    made = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
+    # Remember which folders are new: a failure removes them again.
+    created = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _remove(made)
+        _remove(created)
         raise OutputError(
             f"{printable_path(folder)}: cannot be made a folder for results; {describe_os_error(error)}."
         ) from error
@@ -76,21 +110,24 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
             )
         if not overwrite:
             refuse_existing(path)
+
+    # Write everything under temporary names first; renaming within a folder is atomic and needs no more room.
     new = [path for path in paths if not os.path.lexists(path)]
     temporaries: list[Path] = []
-    ours: set[tuple[int, int]] = set()
+    identities: set[tuple[int, int]] = set()
     try:
         for content in contents.values():
             temporaries.append(folder / make_temporary_name())
             temporaries[-1].write_bytes(content)
-        ours.update(map(_identity, temporaries))
+        identities.update(map(_get_identity, temporaries))
         for temporary, path in zip(temporaries, paths, strict=True):
-            _place(temporary, path, overwrite)
+            _rename(temporary, path, overwrite)
     except BaseException as error:
-        # An interruption can fall between the renaming of a file and any note of it, so ask the file system.
+        # Ctrl-C can come between the renaming of a file and any record of it, so ask the file system which files are
+        # ours. A file of another program that appeared meanwhile has another identity and stays.
         _remove(temporaries)
-        _remove(path for path in new if os.path.lexists(path) and _identity(path) in ours)
-        _remove(made)
+        _remove(path for path in new if os.path.lexists(path) and _get_identity(path) in identities)
+        _remove(created)
         if isinstance(error, OSError):
             raise OutputError(
                 f"{printable_path(folder)}: the results cannot be written; {describe_os_error(error)}."
@@ -100,12 +137,19 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
 
 
 def write_to_pipe(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
-    """Write contents one after the other into a pipe, which may take a part at a time.
+    """Write contents one after the other to a pipe.
+
+    Parameters
+    ----------
+    pipe : binary file
+        Its ``write`` may accept a part of what it is given, as unbuffered pipes do.
+    contents : iterable of bytes
+        What to write.
 
     Raises
     ------
     OutputError
-        If nobody reads on.
+        If the program at the other end has closed the pipe.
     """
     try:
         for content in contents:
@@ -120,12 +164,13 @@ def write_to_pipe(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
 
 
 def make_temporary_name() -> str:
-    """A new name for a file that is not complete; it says which process writes it."""
+    """Make up a name for an incomplete file; it holds the number of the process that writes it."""
     return f".segment-{os.getpid()}-{secrets.token_hex(8)}.tmp"
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the incomplete files that processes left in a folder when they were killed."""
+    """Remove the incomplete files of processes that were killed while they wrote into a folder."""
+    # The name tells the process; the files of one that still runs are being written.
     with contextlib.suppress(OSError):
         for path in folder.glob(".segment-*-*.tmp"):
             process = path.name.split("-")[1]
@@ -134,17 +179,20 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def _is_alive(process: int) -> bool:
+    """Whether there is a process of this number."""
+    # Signal 0 is not delivered: the system only checks whether it could be.
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:
+    except OSError:  # it belongs to another user
         return True
     return True
 
 
-def _place(temporary: Path, path: Path, overwrite: bool) -> None:
-    """Give a finished file its name. Without `overwrite` a file that came up meanwhile is left alone."""
+def _rename(temporary: Path, path: Path, overwrite: bool) -> None:
+    """Give a complete file its name; without `overwrite` a file that has appeared there meanwhile is kept."""
+    # Renaming replaces an existing file without a word. Making a hard link fails if the name is taken, in one step.
     if not overwrite:
         try:
             os.link(temporary, path)
@@ -158,13 +206,14 @@ def _place(temporary: Path, path: Path, overwrite: bool) -> None:
     temporary.replace(path)
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _get_identity(path: Path) -> tuple[int, int]:
+    """Return device and inode, which a file keeps when it is renamed."""
     status = path.lstat()
     return status.st_dev, status.st_ino
 
 
 def _remove(paths: Iterable[Path]) -> None:
-    """Remove files and empty folders, as far as they are there."""
+    """Remove those files and empty folders that exist."""
     for path in paths:
         with contextlib.suppress(OSError):
             if path.is_dir():

@@ -18,7 +18,8 @@ __all__ = [
     "printable_path",
 ]
 
-MAX_REASON = 120  # characters of a message of another library
+# Characters that are kept of a message of the system or of another library.
+MAX_REASON = 120
 
 
 class SegmentError(Exception):
@@ -156,6 +157,7 @@ def describe_os_error(error: BaseException) -> str:
     >>> describe_os_error(PermissionError(13, "Permission denied"))
     'permission denied'
     """
+    # "File exists" would not say that it is a file where a folder is to be made.
     if isinstance(error, FileExistsError):
         return "a file of that name is in the way"
     reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]
@@ -235,6 +237,7 @@ def printable_path(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], *,
     text = "".join(_escape_character(character) for character in os.fsdecode(path))
     if len(text) <= limit:
         return text
+    # Keep the file name, and as much of the beginning as there is room for.
     name = text.rsplit("/", 1)[-1]
     room = limit - len(name) - 2
     if room >= 0:

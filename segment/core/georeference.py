@@ -1,4 +1,4 @@
-"""Where on the earth the pixels of an image lie."""
+"""Georeference: where on the earth the pixels of an image lie."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 __all__ = ["NOWHERE", "Georeference", "Keys", "Transform"]
 
+# The six numbers of an affine transform, and the three parts of GeoTIFF keys; both as `Georeference` explains.
 Transform = tuple[float, float, float, float, float, float]
 Keys = tuple[tuple[int, ...], tuple[float, ...], str]
 
 
 @dataclass(frozen=True)
 class Georeference:
-    """The way from pixel to world coordinates; by default there is none, and world coordinates are pixel coordinates.
+    """Transform from pixel to world coordinates; the default stands for an image without one.
 
     Attributes
     ----------
@@ -21,11 +22,19 @@ class Georeference:
         (a, b, c, d, e, f) as in rasterio and `affine`: the point ``column, row``, counted from the outer corner of the
         first pixel, lies at ``x = a column + b row + c`` and ``y = d column + e row + f``.
     crs : str
-        The system of x and y: ``EPSG:32632``, or WKT where it has no EPSG number. Empty where it is unknown.
+        Coordinate reference system of x and y: ``EPSG:32632``, or WKT where it has no EPSG number. Empty if unknown.
     meters : float
-        Length of one unit of x and y. 0 where it is unknown, or where they are degrees.
+        Length of one unit of x and y in meters. 0 if it is unknown, or if the units are degrees.
     keys : tuple of (tuple of int, tuple of float, str)
-        The system as a GeoTIFF has it: its key directory, and the numbers and the text that this points into.
+        The system as a GeoTIFF stores it: the key directory, and the numbers and the text that it points into.
+
+    Examples
+    --------
+    >>> place = Georeference((10.0, 0.0, 500000.0, 0.0, -10.0, 4600000.0), "EPSG:32632", meters=1.0)
+    >>> place.pixel_area
+    100.0
+    >>> bool(place), bool(Georeference())
+    (True, False)
     """
 
     transform: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -48,18 +57,25 @@ class Georeference:
         """Area of a pixel in square meters, in the plane of the projection; NaN where `meters` is not known."""
         return abs(self.determinant) * self.meters**2 if self.meters else math.nan
 
-    def turned(self, orientation: int, height: int, width: int) -> Georeference:
-        """The georeference of the same pixels once they have been turned upright.
+    def apply_orientation(self, orientation: int, height: int, width: int) -> Georeference:
+        """Compute the georeference of the same pixels after their EXIF orientation was applied.
 
         Parameters
         ----------
         orientation : int
-            The EXIF orientation that has been undone: see :func:`segment.loader.decoders.orientation.turn_upright`.
+            The EXIF orientation, 1 to 8, as in :func:`segment.loader.decoders.orientation.apply_orientation`.
         height, width : int, pixels
-            Size after that.
+            Size of the upright image.
+
+        Returns
+        -------
+        Georeference
+            Every pixel keeps its place on the earth.
         """
         if not self or orientation not in range(2, 9):
             return self
+        # The three steps that turn the pixels upright, for the transform: exchange the axes, then mirror each of them.
+        # To mirror rows is to replace row by height - row, so y changes its sign and the origin moves by height rows.
         a, b, c, d, e, f = self.transform
         if orientation in (5, 6, 7, 8):
             a, b, d, e = b, a, e, d

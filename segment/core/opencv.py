@@ -1,10 +1,10 @@
-"""OpenCV, loaded when it is needed, with a plain answer where it cannot be."""
+"""Import OpenCV when it is first needed, and explain what to do where that fails."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from segment.core.errors import DependencyError
+from segment.core.errors import MAX_REASON, DependencyError
 
 __all__ = ["load_cv2"]
 
@@ -15,7 +15,7 @@ def load_cv2() -> ModuleType:
     Returns
     -------
     module
-        ``cv2``. Give it arrays only: a path that is not UTF-8 kills the process.
+        ``cv2``. Pass it arrays only, never a path: a path that is not UTF-8 ends the process.
 
     Raises
     ------
@@ -26,11 +26,12 @@ def load_cv2() -> ModuleType:
         import cv2
     except ImportError as error:
         raise DependencyError(
-            f"OpenCV: the module cv2 cannot be imported; {' '.join(str(error).split())[:120]}. "
+            f"OpenCV: the module cv2 cannot be imported; {' '.join(str(error).split())[:MAX_REASON]}. "
             "Run `apt-get install libgl1 libglib2.0-0`, or "
             "`pip uninstall opencv-python && pip install opencv-python-headless`."
         ) from error
     module: ModuleType = cv2
-    set_log_level = getattr(module, "setLogLevel", None) or module.utils.logging.setLogLevel  # OpenCV 4, or 5
-    set_log_level(0)  # silent
+    # OpenCV 4 has the function at the top, OpenCV 5 in a submodule. Level 0 is silent.
+    set_log_level = getattr(module, "setLogLevel", None) or module.utils.logging.setLogLevel
+    set_log_level(0)
     return module

@@ -1,8 +1,8 @@
-"""Work on several cores at once: the one place where the stages' threads come from.
+"""Run work on several cores: the one place that starts the threads of the stages.
 
-NumPy, OpenCV and Pillow let other threads run while they compute, so blocks of an image are worked through side by
-side. An operation on a block should take some 20 microseconds or more: threads take turns between the operations, and
-to change over takes a few.
+NumPy, OpenCV and Pillow release Python's global lock while they compute, so blocks of an image can be processed at the
+same time. An operation on a block should take 20 microseconds or more: threads take turns between the operations, and
+each change costs a few microseconds.
 """
 
 from __future__ import annotations
@@ -15,62 +15,93 @@ from typing import Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["Each", "count_threads", "run_in_threads", "start_threads"]
+__all__ = ["ThreadMap", "count_threads", "run_in_threads", "start_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_HERE = threading.local()
+# Each thread has its own attributes here: `is_worker` is True in those that `start_threads` started.
+_THREAD_STATE = threading.local()
 
 
-class Each(Protocol):
-    """Does some work for each of several items and returns the results, in the order of the items."""
+class ThreadMap(Protocol):
+    """Function that calls `work` for each item and returns the results in the order of the items."""
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]: ...
 
 
 def count_threads() -> int:
-    """How many threads a stage may use: as many as OpenCV, so that one call of its limits both.
+    """Return how many threads a stage may use: as many as OpenCV, so that one setting limits both.
 
-    One in a thread that :func:`start_threads` started: what it calls is side by side with others already.
+    Returns
+    -------
+    int
+        At least 1. It is 1 in a thread that :func:`start_threads` started: the work there runs in parallel already.
     """
-    return 1 if getattr(_HERE, "is_one_of_several", False) else max(1, int(load_cv2().getNumThreads()))
+    return 1 if getattr(_THREAD_STATE, "is_worker", False) else max(1, int(load_cv2().getNumThreads()))
 
 
 @contextmanager
-def start_threads(several: bool = True) -> Iterator[Each]:
-    """Threads for as long as a block lasts; where `several` is False only the present one.
+def start_threads(several: bool = True) -> Iterator[ThreadMap]:
+    """Keep threads ready for as long as a block lasts.
+
+    Parameters
+    ----------
+    several : bool
+        False uses the present thread only, for work that is too small to share.
 
     Yields
     ------
-    callable
-        ``each(work, items)`` does the work for all items, several at a time. An exception, of the work or of Ctrl-C,
-        is raised once what is under way has ended; the rest is not begun.
+    ThreadMap
+        ``run_each(work, items)`` calls ``work(item)`` for all items, several at a time. The first exception, including
+        that of Ctrl-C, is raised after the calls in progress have ended; the other items are not started.
     """
     n = count_threads() if several else 1
     if n == 1:
-        yield _one_by_one
+        yield _run_in_sequence
         return
-    with ThreadPoolExecutor(n, initializer=_become_one_of_several) as pool:
+    # Without the mark, threads within threads would be more than the cores.
+    with ThreadPoolExecutor(n, initializer=_mark_as_worker) as pool:
 
-        def each(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
+        def run_each(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
             return list(pool.map(work, items))
 
-        yield each
+        yield run_each
 
 
 def run_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results of the work for each item, in their order, several at a time: :func:`start_threads` for one call."""
-    found = list(items)
-    if len(found) < 2:
-        return _one_by_one(work, found)
-    with start_threads() as each:
-        return each(work, found)
+    """Call a function for each item, several at a time: :func:`start_threads` for one call.
+
+    Parameters
+    ----------
+    work : callable
+        Called as ``work(item)``, in any thread.
+    items : iterable
+        One or none is done in the present thread.
+
+    Returns
+    -------
+    list
+        The results in the order of the items.
+
+    Examples
+    --------
+    >>> run_in_threads(abs, [-3, 2, -1])
+    [3, 2, 1]
+    """
+    listed = list(items)
+    # To start threads takes longer than to do most single pieces of work.
+    if len(listed) < 2:
+        return _run_in_sequence(work, listed)
+    with start_threads() as run_each:
+        return run_each(work, listed)
 
 
-def _one_by_one(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
+def _run_in_sequence(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
+    """Call `work` for one item after the other, in the present thread."""
     return [work(item) for item in items]
 
 
-def _become_one_of_several() -> None:
-    _HERE.is_one_of_several = True
+def _mark_as_worker() -> None:
+    """Remember in a new thread that it is one of several."""
+    _THREAD_STATE.is_worker = True
