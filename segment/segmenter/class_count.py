@@ -1,4 +1,16 @@
-"""What images tell about the number of their classes."""
+"""Choose the number of classes of images (``-k auto``).
+
+A model selection criterion such as BIC weighs the log-likelihood of n observations against the number of parameters.
+The pixels of an image are no n observations in that sense: neighbors are alike, so each adds little that is new, and a
+criterion that counts every pixel takes the largest number of classes that it may. Here the criterion counts
+*independent* pixels, in three steps:
+
+1. Every image is shrunk, and its pixels at edges are left out (:func:`mask_interior`): they mix two classes.
+2. For a fitted mixture, the squared distance of each pixel from its class is computed, and how far these distances are
+   correlated in the plane (:func:`measure_correlation_area`).
+3. The number of valid pixels over that area is the number of independent ones (:func:`estimate_effective_size`), with
+   which :func:`segment.mixture.selection.choose_n_components` compares the mixtures.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +30,27 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
 
-__all__ = ["choose_classes", "contrast", "correlation_area", "effective_size", "interior"]
+__all__ = ["choose_classes", "estimate_effective_size", "mask_interior", "measure_contrast", "measure_correlation_area"]
 
+Floats = NDArray[np.float64]
 
-# How many classes a picture has is judged on a copy of so many pixels on the longer side,
-_SIDE = 256
-# without this share of its pixels: those at edges mix two classes, or ring in a JPEG, and speak for none.
-_EDGES = 0.2
-# Colors that differ by less than about this share of the way from black to white, two of 255 levels, are one color:
-# without it a flat area with a trace of compression noise is worth a class for every level that occurs.
-_SAME_COLOR = 2 / 255
-# No picture is worth more observations than these: a class of 1 % of it then still has ten of them, as many as there
-# are parameters of a class of color. Classes are never Gaussian, and with enough observations that shows.
-_MOST_WORTH = 1000.0
-_FAR = 16.0  # squared distance, in squared standard deviations, beyond which a pixel is no farther from its class
+# The longer side, in pixels, of the copies on which the number of classes is chosen.
+_COPY_SIDE = 256
+# Share of the valid pixels of a copy that is left out for its contrast: pixels at edges mix two classes, and JPEG
+# rings beside them.
+_EDGE_SHARE = 0.2
+# Width of a cell, as a share of the range from black to white: two of 255 levels. Without it, a flat area with a trace
+# of compression noise would get a class for each of its levels.
+_COLOR_TOLERANCE = 2 / 255
+# The most independent pixels that images count as. A class of 1 % of the area then has ten of them, about as many as a
+# class of color has parameters. Classes are never exactly Gaussian, and more observations would make classes of that.
+_MAX_INDEPENDENT_PIXELS = 1000.0
+# Squared distances from the class mean, in squared standard deviations, are clipped to this: outliers would dominate
+# the correlation.
+_MAX_SQUARED_DISTANCE = 16.0
+# The autocorrelation is summed up to the distance at which it has fallen to this. Beyond are slow trends, such as
+# shading, and the noise of the estimate, added up over a great many displacements.
+_MIN_CORRELATION = 0.05
 
 
 def choose_classes(
@@ -50,96 +69,135 @@ def choose_classes(
     Parameters
     ----------
     cells : Cells
-        Those of all images: what is looked at where smaller copies have no valid pixel, and the most classes there are.
+        Those of all images. There are at most as many classes as cells; and where the smaller copies of the images
+        have no valid pixel, the mixtures are fitted to these cells.
     space : FeatureSpace
+        The feature space of the images.
     images : sequence of Image
-    k_range, criterion, components_per_class, covariance_type, seed
+        The preprocessed images.
+    k_range : (int, int)
+        Least and greatest number of classes.
+    criterion : {"bic", "aic", "icl", "entropy", "variational"}
         As for :func:`segment.mixture.selection.choose_n_components`.
+    components_per_class : int, >= 1
+        Components that each class has.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Of the components.
+    seed : int
+        Of the random starts. The same seed gives the same result.
+
+    Returns
+    -------
+    Selection
+        The chosen number, the runner-up, and the criterion for every number that was tried.
     """
-    copies = [_copy(image) for image in images]
-    found = concatenate(*(_evidence(space, copy) for copy in copies))
-    if len(found) == 0:  # the valid pixels are so scattered that none is left in a smaller copy
-        found = cells
+    copies = [_make_interior_copy(image) for image in images]
+    copy_cells = concatenate(*(_collect_copy_cells(space, copy) for copy in copies))
+    # Where the valid pixels are scattered, a smaller copy may have none.
+    if len(copy_cells) == 0:
+        copy_cells = cells
+
+    def count_independent_pixels(model: MixtureModel) -> float:
+        total = sum(_count_independent_pixels(model, space, copy) for copy in copies)
+        return min(_MAX_INDEPENDENT_PIXELS, total)
+
     return choose_n_components(
-        found,
+        copy_cells,
         (min(k_range[0], len(cells)), min(k_range[1], len(cells))),
         criterion=criterion,
         components_per_class=components_per_class,
-        n_effective=lambda model: min(_MOST_WORTH, sum(_independent_pixels(model, space, copy) for copy in copies)),
+        n_effective=count_independent_pixels,
         covariance_type=covariance_type,
-        metric=space.compute_start_metric(found),
+        metric=space.compute_start_metric(copy_cells),
         seed=seed,
     )
 
 
-def _copy(image: Image) -> Image:
-    """A small copy in which only the pixels inside areas are valid."""
-    copy = shrink(image, max_size=_SIDE)
+def _make_interior_copy(image: Image) -> Image:
+    """Make a small copy in which only the pixels inside areas are valid."""
+    copy = shrink(image, max_size=_COPY_SIDE)
     pixels = ColorIndex(copy).pixels.reshape(*copy.valid.shape, -1)
-    return replace(copy, valid=interior(pixels, copy.valid, edges=_EDGES))
+    return replace(copy, valid=mask_interior(pixels, copy.valid, edge_share=_EDGE_SHARE))
 
 
-def _evidence(space: FeatureSpace, copy: Image) -> Cells:
-    """The cells of a copy, each as wide as colors are alike."""
+def _collect_copy_cells(space: FeatureSpace, copy: Image) -> Cells:
+    """Collect the cells of a copy, each as wide as the color tolerance."""
     cells = collect_cells(space, ColorIndex(copy).iterate_parts(), exact=True)
-    steps = _SAME_COLOR * (space.white - space.black)  # the scatter of a cell is that of one step, 1 / 12
-    return replace(cells, scatters=cells.scatters * (1 + 12 * steps**2))
+    # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
+    # deviation of `levels` to it.
+    levels = _COLOR_TOLERANCE * (space.white - space.black)
+    return replace(cells, scatters=cells.scatters * (1 + 12 * levels**2))
 
 
-def _independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -> float:
-    """The number of independent pixels that a copy is worth.
+def _count_independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -> float:
+    """Count the independent pixels of a copy under a fitted mixture."""
+    # Criteria add up log densities, which within a component fall with the squared distance from its mean. So the
+    # dependence of these squared distances is what matters. The added 1 keeps distances that do not vary at all apart
+    # from rounding errors of the transform.
+    residuals = compute_residuals(model, space.make_cells(ColorIndex(copy).pixels))
+    distances = 1 + np.minimum((residuals**2).sum(axis=1), _MAX_SQUARED_DISTANCE)
+    return estimate_effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 
-    The criteria sum up log densities, which within a component fall with the squared distance from its mean: so it is
-    the dependence of these distances that counts.
-    """
-    left = compute_residuals(model, space.make_cells(ColorIndex(copy).pixels))
-    distances = 1 + np.minimum((left**2).sum(axis=1), _FAR)  # 1 tells what does not vary at all from mere rounding
-    return effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 
-
-def interior(pixels: NDArray[Any], valid: NDArray[np.bool_], *, edges: float) -> NDArray[np.bool_]:
-    """The valid pixels without those of the greatest contrast to their neighbors.
+def mask_interior(pixels: NDArray[Any], valid: NDArray[np.bool_], *, edge_share: float) -> NDArray[np.bool_]:
+    """Mark the valid pixels, without those of the highest contrast to their neighbors.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, c)
+        Colors of any depth.
     valid : ndarray of shape (H, W), bool
-    edges : float, 0 to 1
-        Share of the valid pixels to leave out, at most: those of equal contrast stay or go together.
+        Pixels that count.
+    edge_share : float, 0 to 1
+        Share of the valid pixels to leave out, at most: pixels of equal contrast stay or go together. Raised: fewer
+        pixels stay, farther from the edges.
 
     Returns
     -------
     ndarray of shape (H, W), bool
+        True inside areas.
     """
     if not valid.any():
         return valid
-    found = contrast(pixels, valid)
-    return np.asarray(valid & (found <= np.quantile(found[valid], 1 - edges, method="higher")))
+    contrast = measure_contrast(pixels, valid)
+    threshold = np.quantile(contrast[valid], 1 - edge_share, method="higher")
+    return np.asarray(valid & (contrast <= threshold))
 
 
-def contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Greatest minus least value in the 3 x 3 valid pixels around each pixel, in the channel where it is greatest.
+def measure_contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Floats:
+    """Measure the range of the values in the 3 x 3 window of each pixel, in the channel of the widest range.
 
     Parameters
     ----------
     pixels : ndarray of shape (H, W, c)
+        Colors of any depth.
     valid : ndarray of shape (H, W), bool
+        Pixels that count.
 
     Returns
     -------
     ndarray of shape (H, W), float64, >= 0
-        0 where a pixel is not valid.
+        Greatest minus least value of the valid pixels in the window; 0 where the pixel itself is not valid.
+
+    Examples
+    --------
+    A step from 5 to 9 has contrast on both of its sides:
+
+    >>> row = np.array([5, 5, 5, 9, 9]).reshape(1, 5, 1)
+    >>> measure_contrast(row, np.ones((1, 5), dtype=bool))
+    array([[0., 0., 4., 4., 0.]])
     """
     values = np.asarray(pixels, dtype=np.float64)
-    high = _around(np.maximum, np.where(valid[..., None], values, -np.inf))
-    low = _around(np.minimum, np.where(valid[..., None], values, np.inf))
-    spread = np.zeros(valid.shape)
-    spread[valid] = (high[valid] - low[valid]).max(axis=-1, initial=0.0)
-    return spread
+    highest = _reduce_windows(np.maximum, np.where(valid[..., None], values, -np.inf))
+    lowest = _reduce_windows(np.minimum, np.where(valid[..., None], values, np.inf))
+    contrast = np.zeros(valid.shape)
+    contrast[valid] = (highest[valid] - lowest[valid]).max(axis=-1, initial=0.0)
+    return contrast
 
 
-def _around(combine: np.ufunc, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The maximum or minimum over the 3 x 3 values around each, fewer at the rim."""
+def _reduce_windows(combine: np.ufunc, values: Floats) -> Floats:
+    """Compute the maximum or minimum of the 3 x 3 window around each value; windows are cut off at the rim."""
+    # The filter is separable: first down the columns, then along the rows.
     tall = values.copy()
     combine(tall[1:], values[:-1], out=tall[1:])
     combine(tall[:-1], values[1:], out=tall[:-1])
@@ -149,23 +207,13 @@ def _around(combine: np.ufunc, values: NDArray[np.float64]) -> NDArray[np.float6
     return wide
 
 
-Floats = NDArray[np.float64]
-# Correlations are followed to the distance at which they have fallen to this. Beyond it lie slow trends, such as
-# shading, and the noise of the estimate, summed over a great many distances.
-_CUT = 0.05
-
-
-def effective_size(maps: Floats, valid: NDArray[np.bool_]) -> float:
-    """The number of independent pixels that know as much of a mean as the pixels of the maps together.
-
-    With n pixels of one variance and correlation rho(h) at displacement h, the variance of their mean is that of
-    n / sum(rho(h)) independent ones (Bayley & Hammersley 1946, J. R. Stat. Soc. Suppl. 8; in the plane e.g. Cressie
-    1993, Statistics for Spatial Data, 1.3).
+def estimate_effective_size(maps: Floats, valid: NDArray[np.bool_]) -> float:
+    """Estimate how many independent pixels would determine a mean as well as all pixels of the maps do.
 
     Parameters
     ----------
     maps : ndarray of shape (H, W, m), float64
-        m quantities at each pixel, of one scale.
+        m quantities at each pixel, on one scale.
     valid : ndarray of shape (H, W), bool
         Pixels that count.
 
@@ -174,45 +222,64 @@ def effective_size(maps: Floats, valid: NDArray[np.bool_]) -> float:
     float
         From 1 to the number of valid pixels; 1 where there is none. Twice as many pixels of the same scene make no
         difference once neighbors are alike.
+
+    Notes
+    -----
+    With n pixels of one variance and correlation rho(h) at displacement h, the variance of their mean is that of
+    ``n / sum(rho(h))`` independent ones (Bayley & Hammersley 1946, J. R. Stat. Soc. Suppl. 8; in the plane e.g.
+    Cressie 1993, Statistics for Spatial Data, 1.3).
+
+    Examples
+    --------
+    Maps that do not vary have no correlation, so all six pixels count:
+
+    >>> estimate_effective_size(np.ones((2, 3, 1)), np.ones((2, 3), dtype=bool))
+    6.0
     """
-    return max(1.0, np.count_nonzero(valid) / correlation_area(maps, valid))
+    return max(1.0, float(np.count_nonzero(valid) / measure_correlation_area(maps, valid)))
 
 
-def correlation_area(maps: Floats, valid: NDArray[np.bool_]) -> float:
-    """Sum of the autocorrelation over all displacements up to the distance at which it has fallen to 5 %, in pixels.
-
-    The autocorrelation is that of all maps together, each around its mean; every displacement counts with the share of
-    the pixels that have a partner there.
+def measure_correlation_area(maps: Floats, valid: NDArray[np.bool_]) -> float:
+    """Sum the autocorrelation over all displacements up to the distance at which it has fallen to 5 %.
 
     Parameters
     ----------
     maps : ndarray of shape (H, W, m), float64
+        m quantities at each pixel, on one scale. Each is centered on its own mean; the autocorrelation is that of all
+        together.
     valid : ndarray of shape (H, W), bool
+        Pixels that count. A displacement has the weight of the share of pixels that have a valid partner there.
 
     Returns
     -------
     float
-        At least 1, which is that of white noise. Maps that do not vary have no correlation and area 1.
+        In pixels, at least 1, which is that of white noise. Maps that do not vary have no correlation and area 1.
     """
-    pixels = np.count_nonzero(valid)
+    n_valid = np.count_nonzero(valid)
     mask = valid.astype(np.float64)
-    centered = (maps - maps[valid].mean(axis=0) if pixels else maps) * mask[..., None]
-    products = _products(np.moveaxis(centered, 2, 0))
-    if not products[0, 0] > np.finfo(float).eps * pixels * (maps**2).sum(axis=2).max(initial=0.0):
+    centered = (maps - maps[valid].mean(axis=0) if n_valid else maps) * mask[..., None]
+    products = _correlate(np.moveaxis(centered, 2, 0))
+    # The product at displacement 0 is the total variance; below rounding, the maps are constant.
+    if not products[0, 0] > np.finfo(float).eps * n_valid * (maps**2).sum(axis=2).max(initial=0.0):
         return 1.0
-    pairs = np.rint(_products(mask[None]))
-    height, width = pairs.shape
+    # The correlation of the mask with itself counts the pairs of valid pixels at each displacement.
+    n_pairs = np.rint(_correlate(mask[None]))
+    # Displacements wrap around: index n - 1 along an axis stands for -1.
+    height, width = n_pairs.shape
     rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in (height, width))
     distance = np.rint(np.hypot(rows[:, None], columns)).astype(np.intp)
-    paired = np.maximum(np.bincount(distance.ravel(), weights=pairs.ravel()), 1.0)
-    mean_product = np.bincount(distance.ravel(), weights=products.ravel()) / paired
-    fallen = mean_product < _CUT * mean_product[0]
-    near = distance < (fallen.argmax() if fallen.any() else len(fallen))
-    return max(1.0, float(products[near].sum() / products[0, 0]))
+    # The mean product in rings of one pixel's width shows at which distance the correlation has died out.
+    n_pairs_in_ring = np.maximum(np.bincount(distance.ravel(), weights=n_pairs.ravel()), 1.0)
+    mean_product = np.bincount(distance.ravel(), weights=products.ravel()) / n_pairs_in_ring
+    is_low = mean_product < _MIN_CORRELATION * mean_product[0]
+    is_near = distance < (is_low.argmax() if is_low.any() else len(is_low))
+    return max(1.0, float(products[is_near].sum() / products[0, 0]))
 
 
-def _products(maps: Floats) -> Floats:
-    """Sum over the maps (m, H, W) of the products of all pixels with those at each displacement: (2 H, 2 W)."""
+def _correlate(maps: Floats) -> Floats:
+    """Sum over the maps (m, H, W) the products of all pixels with those at each displacement: (2 H, 2 W)."""
+    # Wiener-Khinchin: the autocorrelation is the inverse transform of the power spectrum. Zeros to twice the size keep
+    # opposite rims from meeting.
     shape = (2 * maps.shape[1], 2 * maps.shape[2])
     power = sum((np.abs(np.fft.rfft2(values, shape)) ** 2 for values in maps), start=np.zeros(()))
     return np.asarray(np.fft.irfft2(power, shape))

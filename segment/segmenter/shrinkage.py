@@ -1,4 +1,13 @@
-"""How strongly the covariances of the classes lean on each other: what an image tells about it."""
+"""Choose from the images how strongly the covariances of the classes are shrunk (``--shrinkage auto``).
+
+Shrinkage draws the covariance of each class toward a common one, as if so many mean class sizes of extra pixels had
+it. How much is best depends on the image. Mixtures of three shrinkages are fitted, small copies of the images are
+labeled by each of them, and the *normalized cut* (Shi & Malik 2000) of the labels tells where the borders lie better:
+it is small where neighbors in different classes look different. The likelihood cannot choose, because it is always
+highest without any shrinkage.
+
+``tests/benchmarks/SHRINKAGE.md`` compares this choice with fixed shrinkages and with other criteria.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +29,27 @@ from segment.mixture.component_merging import group_components
 from segment.mixture.initialization import Levels
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.preprocessor import make_working_copy
-from segment.segmenter.field.field_labels import CoherentLabels
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_labels import FieldLabeler
 
-__all__ = ["USUAL", "Affinities", "choose_shrinkage", "normalized_cut"]
+__all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_normalized_cut"]
 
 
-USUAL = 1.5  # in mean class sizes: the best of those fixed for all images
-_OTHERS = (3.0, 0.75)
-_BETTER = 0.05  # the share by which another must lessen the cut: what differs little is not worth other classes
-_FEWEST = 2**13  # pixels of all images together: fewer tell too little
-_PIXELS = 2**14  # of the copies that are labeled, all together
-_LEAST, _MOST_IMAGES = 2**11, 32  # pixels of each of many images, and of how many
+DEFAULT_SHRINKAGE = 1.5
+"""In mean class sizes: the best of those that are the same for all images."""
+
+# The shrinkages that are compared with the default: twice and half of it.
+_ALTERNATIVES = (3.0, 0.75)
+# Share by which the cut of an alternative must be smaller than that of the default. Smaller differences are chance.
+_MIN_GAIN = 0.05
+# Below this number of valid pixels, of all images together, the default is taken: a cut of few pixels is too noisy.
+_MIN_PIXELS = 2**13
+# Pixels of all labeled copies together, the least of each copy, and how many images are labeled at most.
+_TOTAL_COPY_PIXELS = 2**14
+_MIN_COPY_PIXELS = 2**11
+_MAX_COPIES = 32
+# Standard deviation, in pixels, of the Gaussian filter before neighbors are compared, so that noise makes no border.
+_SMOOTHING_SIGMA = 1.0
 
 
 def choose_shrinkage(
@@ -46,12 +65,11 @@ def choose_shrinkage(
     init: str | ArrayLike,
     seed: int,
 ) -> float:
-    """Choose the strength of the shrinkage by where it lets the borders of the classes run.
+    """Choose the shrinkage whose labels have the smallest normalized cut.
 
-    Mixtures of the usual strength, twice and half of it are fitted quickly, and small copies of the images are labeled
-    by each, random field and clean-up included. The usual strength stays unless another has a normalized cut less by a
-    twentieth. Likelihood would not do: it says which strength describes the colors best, and that is no strength at
-    all.
+    The default, twice and half of it are compared. Each mixture is fitted quickly, and small copies of the images are
+    labeled by it, random field and clean-up included. The default stays unless another has a cut smaller by a
+    twentieth.
 
     Parameters
     ----------
@@ -60,47 +78,51 @@ def choose_shrinkage(
     cells : Cells
         Those of all images; at least one.
     space : FeatureSpace
+        The feature space of the images.
     images : sequence of Image
+        The preprocessed images.
     n_classes : int
+        Classes to label. With fewer than two there is no border, and the default is returned.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components, which are Gaussian.
     smoothness : float, > 0
         Of the random field.
     clean_up : mapping of str to float
         `radius`, `min_region` and `max_hole`, as :func:`segment.postprocessor.postprocessor.postprocess` takes them.
-    init, seed
+    init : str or array_like
         As for :func:`segment.mixture.fitting.fit_mixture`.
+    seed : int
+        Of the random starts. The same seed gives the same result.
 
     Returns
     -------
     float
         In mean class sizes.
     """
-    if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _FEWEST:
-        return USUAL
-    strengths = (USUAL, *_OTHERS)
-    models = fit_shrunk_mixtures(levels, strengths, covariance_type=covariance_type, init=init, seed=seed)
-    groups = [group_components(model, cells, n_classes) for model in models]
-    some = images[:: math.ceil(len(images) / _MOST_IMAGES)]
-    cuts = np.zeros(len(models))
-    for image in some:
-        copy = make_working_copy(image, max(_PIXELS // len(some), _LEAST))
+    if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
+        return DEFAULT_SHRINKAGE
+    shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
+    models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init, seed=seed)
+    candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
+    chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
+    cuts = np.zeros(len(candidates))
+    for image in chosen_images:
+        copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         index = ColorIndex(copy)
-        own = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        affinities = Affinities.of(own.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1), copy.valid)
-        for number, (model, group) in enumerate(zip(models, groups, strict=True)):
-            raw = CoherentLabels(model, group, own, copy, copy.valid.shape, smoothness=smoothness).of(copy)
-            cuts[number] += normalized_cut(postprocess(raw, **clean_up).label_image, affinities, n_classes)
-    cuts[0] *= 1 - _BETTER
-    return strengths[int(cuts.argmin())]
-
-
-_SIGMA = 1.0  # pixels, of the smoothing before neighbors are compared: noise is no border
+        copy_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
+        features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
+        affinities = Affinities.from_features(features, copy.valid)
+        for number, classes in enumerate(candidates):
+            labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness)
+            label_image = postprocess(labeler.label(copy), **clean_up).label_image
+            cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
+    cuts[0] *= 1 - _MIN_GAIN
+    return shrinkages[int(cuts.argmin())]
 
 
 @dataclass(frozen=True)
 class Affinities:
-    """How alike neighboring pixels are.
+    """Similarity of the features of neighboring pixels.
 
     Attributes
     ----------
@@ -114,38 +136,78 @@ class Affinities:
     down: NDArray[np.float32]
 
     @classmethod
-    def of(cls, features: NDArray[np.generic], valid: NDArray[np.bool_]) -> Affinities:
-        """``exp(-d**2 / (2 m))`` of the distance d of two neighbors, m being the mean of all squared distances.
+    def from_features(cls, features: NDArray[np.generic], valid: NDArray[np.bool_]) -> Affinities:
+        """Compute the affinities ``exp(-d**2 / (2 m))`` of neighbors at distance d in feature space.
 
         Parameters
         ----------
         features : ndarray of shape (H, W, d)
-            Smoothed a little here, over valid pixels only.
+            Features of each pixel, in any unit: m is the mean of all squared distances of neighbors. They are smoothed
+            a little first.
         valid : ndarray of shape (H, W), bool
+            Pixels that count. Others have no part in the smoothing and the mean.
+
+        Returns
+        -------
+        Affinities
+            Of all pairs of 4-neighbors.
         """
-        smooth = _smoothed(features.astype(np.float32), valid)
+        smooth = _smooth_valid(features.astype(np.float32), valid)
         pairs = [valid[:, 1:] & valid[:, :-1], valid[1:] & valid[:-1]]
         squares = [((a - b) ** 2).sum(axis=2) for a, b in ((smooth[:, 1:], smooth[:, :-1]), (smooth[1:], smooth[:-1]))]
         known = np.concatenate([square[pair] for square, pair in zip(squares, pairs, strict=True)])
+        # A flat image has the mean 0; all of its affinities are 1 with any positive number instead.
         mean = float(known.mean()) if known.any() else 1.0
         return cls(*(np.exp(-square / (2 * mean)) * pair for square, pair in zip(squares, pairs, strict=True)))
 
 
-def normalized_cut(label_image: NDArray[np.integer], affinities: Affinities, n_classes: int) -> float:
-    """The sum over the classes of the share of their pixels' affinities that leads to other classes.
+def _smooth_valid(features: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Smooth features (H, W, d) with a Gaussian filter that takes the mean of valid pixels only."""
+    cv2 = load_cv2()
+
+    def blur(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(plane, (0, 0), _SMOOTHING_SIGMA, borderType=cv2.BORDER_REPLICATE))
+
+    # Normalized convolution: pixels that are not valid count as 0 in both the sum and the weight.
+    weight = np.maximum(blur(valid.astype(np.float32)), np.finfo(np.float32).tiny)
+    planes = [blur(np.where(valid, plane, np.float32(0))) / weight for plane in np.moveaxis(features, 2, 0)]
+    return np.stack(planes, axis=2)
+
+
+def compute_normalized_cut(label_image: NDArray[np.integer], affinities: Affinities, n_classes: int) -> float:
+    """Compute the normalized cut of a label image.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers 0..n_classes
+        Classes from 1; 0 is no class.
     affinities : Affinities
+        Of the neighboring pixels.
     n_classes : int
-        Classes 1 to `n_classes`; a class without affinities counts 1, as if all of it were cut. 0 is no class.
+        Number of classes. One without affinities, such as an empty class, counts 1, as if all of it were cut.
 
     Returns
     -------
     float, 0 to n_classes
-        The less, the fewer alike neighbors are in different classes.
+        The sum over the classes of the share of their pixels' affinities that leads to other classes. It is small
+        where neighbors in different classes look different.
+
+    References
+    ----------
+    Shi & Malik 2000, IEEE Trans. Pattern Anal. Mach. Intell. 22.
+
+    Examples
+    --------
+    Two dark and two bright pixels in a row, with a border where the colors change and with one beside it:
+
+    >>> gray = np.array([0.0, 0.0, 9.0, 9.0]).reshape(1, 4, 1)
+    >>> affinities = Affinities.from_features(gray, np.ones((1, 4), dtype=bool))
+    >>> good = compute_normalized_cut(np.array([[1, 1, 2, 2]]), affinities, 2)
+    >>> bad = compute_normalized_cut(np.array([[1, 2, 2, 2]]), affinities, 2)
+    >>> good < bad
+    True
     """
+    # Per class: all affinities of its pixels, and those within the class, where each pair counts from both ends.
     totals, inner = np.zeros((2, n_classes + 1))
     sides = (label_image[:, 1:], label_image[:, :-1]), (label_image[1:], label_image[:-1])
     for (one, other), affinity in zip(sides, (affinities.across, affinities.down), strict=True):
@@ -154,17 +216,6 @@ def normalized_cut(label_image: NDArray[np.integer], affinities: Affinities, n_c
             totals += np.bincount(side.reshape(-1), weights=weights, minlength=n_classes + 1)
         same = np.where(one == other, affinity, 0).reshape(-1)
         inner += 2 * np.bincount(one.reshape(-1), weights=same, minlength=n_classes + 1)
-    linked = totals > 0
-    cut = np.where(linked, 1 - inner / np.where(linked, totals, 1.0), 1.0)
+    is_linked = totals > 0
+    cut = np.where(is_linked, 1 - inner / np.where(is_linked, totals, 1.0), 1.0)
     return float(np.maximum(cut[1:], 0.0).sum())
-
-
-def _smoothed(features: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    cv2 = load_cv2()
-
-    def blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.GaussianBlur(plane, (0, 0), _SIGMA, borderType=cv2.BORDER_REPLICATE))
-
-    held = np.maximum(blurred(valid.astype(np.float32)), np.finfo(np.float32).tiny)
-    planes = [blurred(np.where(valid, plane, np.float32(0))) / held for plane in np.moveaxis(features, 2, 0)]
-    return np.stack(planes, axis=2)

@@ -1,1 +1,1 @@
-"""Saved classes: a mixture with the names and the preprocessing that belong to it."""
+"""Saved classes: a fitted mixture with the names, features and preprocessing that belong to it, as a JSON file."""

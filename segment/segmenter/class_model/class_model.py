@@ -1,4 +1,4 @@
-"""Classes that can be kept: a fitted mixture with all that is needed to find the same classes in another image."""
+"""Class models: a fitted mixture with all that is needed to find the same classes in another image."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ from segment.core.errors import ModelError, printable_path
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.json_format import read_text, write_text
 from segment.segmenter.class_model.validation import (
+    PREPROCESSING,
+    check_features,
     check_groups,
     check_mixture,
     check_names,
     check_notes,
-    check_recipe,
-    checked_preprocessing,
+    complete_preprocessing,
 )
 
 __all__ = ["ClassModel", "Training"]
 
-_FEWER_NATS = 1.0  # less log likelihood a pixel than the worst training image by this is drift; measured, see `drift`
-_OUTSIDE = 0.01  # share of the pixels that may lie beyond a scale that is taken over
+# An image has drifted if its log-likelihood is lower than that of the worst training image by this, in nats a pixel.
+# Measured: see `ClassModel.describe_drift`.
+_MAX_LOG_LIKELIHOOD_LOSS = 1.0
+# Share of the pixels that may lie beyond the model's black and white where these replace a guess.
+_MAX_SHARE_OUTSIDE = 0.01
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Training:
     Attributes
     ----------
     images : int
+        Number of images.
     pixels : int
         Valid pixels of all images.
     log_likelihood : float
@@ -45,7 +51,7 @@ class Training:
     lowest_log_likelihood : float
         Mean over the pixels of the image that is explained worst; the same as `log_likelihood` for one image.
     notes : tuple of str
-        What is not as one would expect of the fit, a sentence each.
+        Remarks on the fit, a sentence each.
     """
 
     images: int
@@ -59,33 +65,54 @@ class Training:
 class ClassModel:
     """Classes of color, fitted once, to be found in any image.
 
+    :func:`segment.fit_classes` makes one from images, :func:`segment.segment_image` gives one with every result, and
+    :func:`segment.load_class_model` reads one from a file. Two models are equal if all their values are, but for
+    `file`.
+
     Attributes
     ----------
     mixture : MixtureModel
-        Its components in the order of their classes.
+        The components, in the order of their classes.
     groups : ndarray of shape (n_components,), int
         The class of each component, counted from 0: 0, 1, 2, ... where each is a class of its own.
     names : tuple of str
-        One for each class, no two alike.
+        One for each class, all different.
     features : {"lab", "rgb", "hsv", "intensity"}
         The color space of :class:`segment.features.color_space.FeatureSpace`.
-    n_channels : int
-        Channels that the features are made of: 1 for gray, 3 for RGB.
+    n_channels : {1, 3}
+        Channels of the images: 1 for gray, 3 for RGB.
     dtype : {"uint8", "uint16", "float32"}
-        What the training pixels were stored as.
+        Type of the training pixels.
     black, white : float
         The pixel values that stand for no and full light in the training images.
     preprocessing : mapping of str to value
         The preprocessing settings of the fit. They are the defaults wherever the model is applied.
     training : Training
+        How well the model explains its training images.
     file : str
-        Path of the file that it was read from or is kept in; empty where there is none. No part of what is compared
-        and saved.
+        Path of the file that the model was read from; empty where there is none.
 
     Raises
     ------
     ModelError
         If a value is out of its range or contradicts another.
+
+    See Also
+    --------
+    segment.fit_classes, segment.apply_classes, segment.save_class_model, segment.load_class_model
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import segment
+    >>> pixels = np.array([[20, 20, 200, 200]] * 4, np.uint8)
+    >>> model = segment.fit_classes([pixels], k=2).rename_classes("dark", "bright")
+    >>> model.n_classes, model.names, model.feature_names
+    (2, ('dark', 'bright'), ('intensity',))
+    >>> model.mixture.means.round().ravel()
+    array([ 20., 200.])
+    >>> segment.apply_classes(model, pixels).label_image[0]
+    array([1, 1, 2, 2], dtype=uint8)
     """
 
     mixture: MixtureModel
@@ -101,25 +128,143 @@ class ClassModel:
     file: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "preprocessing", checked_preprocessing(self.preprocessing))
-        check_recipe(self.features, self.n_channels, self.dtype, self.black, self.white)
+        object.__setattr__(self, "preprocessing", complete_preprocessing(self.preprocessing))
+        check_features(self.features, self.n_channels, self.dtype, self.black, self.white)
         check_names(self.names, self.n_classes)
         check_notes(self.training.notes)
         check_mixture(self.mixture, len(self.feature_names))
         check_groups(self.groups, self.mixture.n_components)
 
+    @classmethod
+    def from_fit(
+        cls,
+        classes: ClassMixture,
+        names: tuple[str, ...],
+        *,
+        space: FeatureSpace,
+        dtype: str,
+        black: float,
+        white: float,
+        config: SegmentConfig,
+        training: Training,
+    ) -> ClassModel:
+        """Make a model of fitted classes.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            The mixture, with the class of each component.
+        names : tuple of str
+            One for each class, all different.
+        space : FeatureSpace
+            The feature space of the fit.
+        dtype : {"uint8", "uint16", "float32"}
+            Type of the training pixels.
+        black, white : float
+            The pixel values that stand for no and full light in the training images.
+        config : SegmentConfig
+            The settings of the fit, of which the model keeps those of the preprocessing.
+        training : Training
+            How well the mixture explains the training images.
+
+        Returns
+        -------
+        ClassModel
+            Its `file` is empty.
+
+        Raises
+        ------
+        ModelError
+            If a value is out of its range or contradicts another.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> mixture = segment.MixtureModel(np.array([0.3, 0.7]), np.array([[20.0], [200.0]]), np.ones((2, 1, 1)))
+        >>> model = ClassModel.from_fit(
+        ...     ClassMixture(mixture, np.array([0, 1])),
+        ...     ("dark", "bright"),
+        ...     space=FeatureSpace("intensity", n_channels=1, black=0, white=255),
+        ...     dtype="uint8",
+        ...     black=0,
+        ...     white=255,
+        ...     config=segment.SegmentConfig(denoise="median"),
+        ...     training=Training(images=1, pixels=16, log_likelihood=-2.0, lowest_log_likelihood=-2.0),
+        ... )
+        >>> model.preprocessing["denoise"]
+        'median'
+        """
+        return cls(
+            mixture=classes.model,
+            groups=classes.groups,
+            names=names,
+            features=space.name,
+            n_channels=space.n_channels,
+            dtype=dtype,
+            black=black,
+            white=white,
+            preprocessing={name: getattr(config, name) for name in PREPROCESSING},
+            training=training,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> ClassModel:
+        """Make a model from the JSON text of :meth:`to_json`. Every field is checked.
+
+        Parameters
+        ----------
+        text : str
+            JSON, perhaps damaged or edited.
+
+        Returns
+        -------
+        ClassModel
+            Equal to the one that was written.
+
+        Raises
+        ------
+        ModelError
+            If the text is not JSON, not a model, of a newer version, or if a field is missing or wrong.
+
+        Examples
+        --------
+        >>> import segment
+        >>> segment.ClassModel.from_json("{}")
+        Traceback (most recent call last):
+            ...
+        segment.core.errors.ModelError: the file.format: is missing. Fit the model again.
+        """
+        values = read_text(text)
+        names = values.pop("feature_names")
+        model = cls(training=Training(**values.pop("training")), mixture=MixtureModel(*values.pop("mixture")), **values)
+        # The names follow from space and channels. The file has them for its reader, and they must not mislead.
+        if names != model.feature_names:
+            raise ModelError(
+                f"features.names: {', '.join(model.feature_names)} in this space; got "
+                f"{printable_path(', '.join(names))}. Fit the model again, or undo the edit."
+            )
+        return model
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ClassModel) and self._fields() == other._fields()
+        return isinstance(other, ClassModel) and self._collect_fields() == other._collect_fields()
 
     def __hash__(self) -> int:
-        return hash(repr(self._fields()))
+        return hash(repr(self._collect_fields()))
 
     @property
     def n_classes(self) -> int:
+        """Number of classes."""
         return int(self.groups.max(initial=-1)) + 1
 
     @property
+    def class_mixture(self) -> ClassMixture:
+        """The mixture together with the class of each component."""
+        return ClassMixture(self.mixture, self.groups)
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, one for each dimension of the mixture."""
         return FeatureSpace(self.features, self.n_channels, self.black, self.white).feature_names
 
     @property
@@ -128,49 +273,147 @@ class ClassModel:
         fit = {"k": self.n_classes, "features": self.features, "covariance_type": self.mixture.covariance_type}
         return {**fit, **self.preprocessing}
 
-    def refuse_settings(self, config: SegmentConfig) -> None:
-        """Raise a SettingsError if a fit of such settings cannot start from the model."""
-        reject_start_settings(config, list_settings(), self.settings)
+    def rename_classes(self, *names: str) -> ClassModel:
+        """Give the classes other names.
 
-    def renamed(self, *names: str) -> ClassModel:
-        """The same model with other names, one for each class."""
+        Parameters
+        ----------
+        *names : str
+            One for each class, all different, of 1 to 60 printable characters.
+
+        Returns
+        -------
+        ClassModel
+            A copy with these names.
+
+        Raises
+        ------
+        ModelError
+            If there are more or fewer names than classes, or if a name is not allowed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
+        >>> model.rename_classes("dark", "bright").names
+        ('dark', 'bright')
+        """
         return replace(self, names=names)
 
-    def rescaled(self, image: Image) -> Image:
-        """The image with its values read as those of the training images, as far as that can be.
+    def rescale_image(self, image: Image) -> Image:
+        """Set what the pixel values of an image mean, as in the training images if that can be known.
 
-        Values are compared as shares of the way from black to white, so a model of 8-bit images explains 16-bit images
-        of full range. Where an image's white is a guess from its largest value, and it is stored as the training images
-        were, the model's black and white replace the guess: the same value is the same light in every image. A note
-        says so, and where depths differ.
+        Parameters
+        ----------
+        image : Image
+            Any image. Its pixels are not changed.
+
+        Returns
+        -------
+        Image
+            The same image, or one with the black and white of the model and a note that says so. A note also says
+            where the scales differ.
+
+        Notes
+        -----
+        Values are compared as shares of the range from black to white, so a model of 8-bit images explains 16-bit
+        images of full range. Where the white of an image is only a guess from its largest value, and its pixels have
+        the type of the training images, the black and white of the model replace the guess: the same value is the same
+        light in every image. They do not where more than 1 % of the pixels would lie beyond them.
+
+        Examples
+        --------
+        The largest value of a dark 12-bit image says little about its white, and a 12-bit model knows better:
+
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[100, 100, 4000, 4000]] * 4, np.uint16)], k=2)
+        >>> dark = segment.Image.from_array(np.array([[100, 100, 900, 900]] * 4, np.uint16))
+        >>> dark.white, model.rescale_image(dark).white
+        (1023.0, 4095.0)
         """
         own, ours = (image.black, image.white), (self.black, self.white)
         if own == ours:
             return image
         span = f"{ours[0]:g} to {ours[1]:g}"
-        if image.is_scale_inferred and image.pixels.dtype == self.dtype and _share_outside(image, *ours) <= _OUTSIDE:
+        is_same_kind = image.is_scale_inferred and image.pixels.dtype == self.dtype
+        if is_same_kind and _measure_share_outside(image, *ours) <= _MAX_SHARE_OUTSIDE:
             note = f"its values are read on the model's scale, {span}, not as {own[0]:g} to {own[1]:g}"
             return replace(image, black=self.black, white=self.white, notes=(*image.notes, note))
         note = f"its values from {own[0]:g} to {own[1]:g} stand for the model's {span}"
         return replace(image, notes=(*image.notes, note))
 
-    def refuse_other(self, space: FeatureSpace, what: str) -> None:
-        """Raise a ModelError if the features of an image, which is called `what`, are not those of the model."""
+    def check_settings(self, config: SegmentConfig) -> None:
+        """Check whether a fit of such settings can start from the model.
+
+        Parameters
+        ----------
+        config : SegmentConfig
+            The settings of the new fit.
+
+        Raises
+        ------
+        SettingsError
+            If `k`, `features` or `covariance_type` are not those of the model, or if a setting would have no effect.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
+        >>> model.check_settings(segment.SegmentConfig(k=3, features="rgb"))
+        Traceback (most recent call last):
+            ...
+        segment.core.errors.SettingsError: k: that of the model to start from, 2; got 3. Leave it out.
+        """
+        reject_start_settings(config, list_settings(), self.settings)
+
+    def check_features(self, space: FeatureSpace, what: str) -> None:
+        """Check whether the features of an image are those of the model.
+
+        Parameters
+        ----------
+        space : FeatureSpace
+            The feature space of the image.
+        what : str
+            What the message calls the image, such as its path.
+
+        Raises
+        ------
+        ModelError
+            If the features differ.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
+        >>> model.check_features(FeatureSpace("rgb", n_channels=3, black=0, white=255), "a.png")
+        Traceback (most recent call last):
+            ...
+        segment.core.errors.ModelError: a.png: the model's features are intensity; got an image with R, G, B. Give --greyscale, or fit a model to such images.
+        """  # noqa: E501  a doctest cannot break the line
         if space.feature_names == self.feature_names:
             return
         ours, own = (", ".join(names) for names in (self.feature_names, space.feature_names))
-        cure = "Fit a model to such images."
+        advice = "Fit a model to such images."
         if len(self.feature_names) == 1 and space.n_channels == 3 and self.features != "intensity":
-            cure = "Give --greyscale, or fit a model to such images."
-        raise ModelError(f"{what}: the model's features are {ours}; got an image with {own}. {cure}")
+            advice = "Give --greyscale, or fit a model to such images."
+        raise ModelError(f"{what}: the model's features are {ours}; got an image with {own}. {advice}")
 
-    def drift(self, log_likelihood: float) -> tuple[str, ...]:
-        """One sentence if the classes explain an image badly, none if they do not.
+    def describe_drift(self, log_likelihood: float) -> tuple[str, ...]:
+        """Describe in a warning that the classes explain an image badly, if they do.
 
         Parameters
         ----------
         log_likelihood : float
             Mean over the image's pixels, in nats.
+
+        Returns
+        -------
+        tuple of str
+            One sentence, or none.
 
         Notes
         -----
@@ -179,28 +422,51 @@ class ClassModel:
         10 photographs made lighter or darker by 10 levels of 255, 2 of 10 by 20 and 8 of 10 by 40; and of models
         fitted to one half of a photograph, left or right, 1 of 10 on its other half. Intensity alone tells less: two
         photographs often have the same grays.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
+        >>> usual = model.training.lowest_log_likelihood
+        >>> len(model.describe_drift(usual)), len(model.describe_drift(usual - 5))
+        (0, 1)
         """
-        least = self.training.lowest_log_likelihood
-        if log_likelihood >= least - _FEWER_NATS:
+        lowest = self.training.lowest_log_likelihood
+        if log_likelihood >= lowest - _MAX_LOG_LIKELIHOOD_LOSS:
             return ()
         return (
             f"the model explains this image badly: log-likelihood {log_likelihood:.2f} a pixel, where its training "
-            f"images have at least {least:.2f}; check exposure and colors, or fit the model again",
+            f"images have at least {lowest:.2f}; check exposure and colors, or fit the model again",
         )
 
     def to_json(self) -> str:
-        """The model as JSON text. Every number comes back from it bit by bit.
+        """Write the model as JSON text, from which every number comes back bit by bit.
+
+        Returns
+        -------
+        str
+            The text of :mod:`segment.segmenter.class_model.json_format`. It does not contain `file`.
 
         Raises
         ------
         ModelError
             If there are no classes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import segment
+        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
+        >>> segment.ClassModel.from_json(model.to_json()) == model
+        True
         """
         if self.n_classes == 0:
             raise ModelError("model: at least one class can be saved; got none. Choose an image with valid pixels.")
-        return write_text(self._fields())
+        return write_text(self._collect_fields())
 
-    def _fields(self) -> dict[str, Any]:
+    def _collect_fields(self) -> dict[str, Any]:
+        """Collect the fields of the JSON text, in its order."""
         mixture, training = self.mixture, self.training
         components = [
             {"weight": float(weight), "mean": mean.tolist(), "covariance": covariance.tolist()}
@@ -220,26 +486,8 @@ class ClassModel:
             "training": {**vars(training), "notes": list(training.notes)},
         }
 
-    @classmethod
-    def from_json(cls, text: str) -> ClassModel:
-        """The model that :meth:`to_json` wrote. Every field is checked.
 
-        Raises
-        ------
-        ModelError
-            If the text is not JSON, not a model, of a newer version, or if a field is missing or wrong.
-        """
-        values = read_text(text)
-        names = values.pop("feature_names")
-        model = cls(training=Training(**values.pop("training")), mixture=MixtureModel(*values.pop("mixture")), **values)
-        if names != model.feature_names:
-            raise ModelError(
-                f"features.names: {', '.join(model.feature_names)} in this space; got "
-                f"{printable_path(', '.join(names))}."
-            )
-        return model
-
-
-def _share_outside(image: Image, black: float, white: float) -> float:
+def _measure_share_outside(image: Image, black: float, white: float) -> float:
+    """Measure the share of the valid pixel values that lie beyond black and white."""
     values = image.pixels[image.valid]
     return float(np.count_nonzero((values < black) | (values > white)) / max(1, values.size))

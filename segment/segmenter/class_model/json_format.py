@@ -1,4 +1,22 @@
-"""The text of a saved model: JSON, every field of it checked on the way back."""
+"""The file format of a saved model: JSON with a name and a version, checked when it is read.
+
+The file looks so, with one entry in ``classes`` for each class and one in ``components`` for each of its Gaussians::
+
+    {
+     "format": "segment class model",
+     "version": 1,
+     "features": {"space": "rgb", "channels": 3, "names": ["R", "G", "B"]},
+     "depth": {"dtype": "uint8", "black": 0, "white": 255},
+     "preprocessing": {"max_size": 0, ...},
+     "covariance_type": "full",
+     "noise": {"share": 0.0, "density": 0.0},
+     "degrees_of_freedom": [],
+     "classes": [
+      {"label": 1, "name": "class 1", "components": [{"weight": 0.4, "mean": [...], "covariance": [[...], ...]}]}
+     ],
+     "training": {"images": 1, "pixels": 60000, "log_likelihood": -12.3, ...}
+    }
+"""
 
 from __future__ import annotations
 
@@ -11,122 +29,159 @@ import numpy as np
 
 from segment.core.errors import ModelError, printable_path
 from segment.mixture.model import COVARIANCE_TYPES
-from segment.segmenter.class_model.json_reader import Fields, parse
+from segment.segmenter.class_model.json_reader import Fields, parse_json
+from segment.segmenter.class_model.validation import MAX_CLASSES
 
-__all__ = ["read_text", "write_text"]
+__all__ = ["FORMAT", "VERSION", "read_text", "write_text"]
 
 FORMAT = "segment class model"
 VERSION = 1
-_LIST_OF_NUMBERS = re.compile(r'\[\n([^][{}"]+)\n *\]')  # over several lines, which no string is
-_LARGEST_COUNT = 2**63
+"""Raised when older programs would misread a file."""
+
+_FIELDS = (
+    "features",
+    "depth",
+    "preprocessing",
+    "covariance_type",
+    "noise",
+    "degrees_of_freedom",
+    "classes",
+    "training",
+)
+_LIST_OF_NUMBERS = re.compile(r'\[\n([^][{}"]+)\n *\]')  # over several lines; no text has a line break in JSON
+_MAX_COUNT = 2**63  # of images and pixels
+_MAX_VERSION = 10**6
 
 
 def write_text(fields: Mapping[str, Any]) -> str:
-    """The fields of a model as JSON text. Numbers are written so that they come back bit by bit."""
+    """Write the fields of a model as JSON text.
+
+    Parameters
+    ----------
+    fields : mapping of str to value
+        Those of the module docstring, but for ``format`` and ``version``. Numbers are finite.
+
+    Returns
+    -------
+    str
+        Ends with a line break. Every number is written with as many digits as bring the same float back.
+    """
     marked = {"format": FORMAT, "version": VERSION, **fields}
     text = json.dumps(marked, indent=1, allow_nan=False, ensure_ascii=False)
+    # A line for each number would make matrices unreadable: lists of numbers go on one line.
     return _LIST_OF_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def read_text(text: str) -> dict[str, Any]:
-    """The values in such a text, by the names that they have in `segment.segmenter.class_model.class_model.ClassModel`.
+    """Read the fields of a model from JSON text.
 
-    The types, shapes and names of the fields are right then; whether their values make sense is for the model to say.
+    Parameters
+    ----------
+    text : str
+        A text of :func:`write_text`, perhaps edited.
+
+    Returns
+    -------
+    dict of str to value
+        By the names of the attributes of :class:`segment.segmenter.class_model.class_model.ClassModel`, and
+        ``feature_names``; ``mixture`` and ``training`` as the arguments of their classes. Names, types and shapes are
+        as they should be. Whether the values make sense is checked by the model.
 
     Raises
     ------
     ModelError
         If it is no such text.
     """
-    file = Fields(parse(text), "the file")
+    file = Fields(parse_json(text), "the file")
     _check_version(file)
-    keys = (
-        "features",
-        "depth",
-        "preprocessing",
-        "covariance_type",
-        "noise",
-        "degrees_of_freedom",
-        "classes",
-        "training",
-    )
-    top = Fields(file.only("format", "version", *keys).everything, "")
-    features = top.part("features").only("space", "channels", "names")
-    depth = top.part("depth").only("dtype", "black", "white")
-    feature_names = features.texts("names")
-    classes = _classes(top)
+    top = Fields(file.require_only("format", "version", *_FIELDS).values, "")
+    features = top.read_object("features").require_only("space", "channels", "names")
+    depth = top.read_object("depth").require_only("dtype", "black", "white")
+    feature_names = features.read_texts("names")
+    classes = _read_classes(top)
     return {
         "feature_names": feature_names,
-        "features": features.text("space"),
-        "n_channels": features.whole("channels", 1, 3),
-        "dtype": depth.text("dtype"),
-        "black": depth.number("black"),
-        "white": depth.number("white"),
-        "preprocessing": top.part("preprocessing").everything,
-        "names": tuple(part.text("name") for part in classes),
-        "groups": np.repeat(np.arange(len(classes)), [len(part.items("components")) for part in classes]),
-        "mixture": _mixture(top, classes, len(feature_names)),
-        "training": _training(top.part("training")),
+        "features": features.read_text("space"),
+        "n_channels": features.read_integer("channels", 1, 3),
+        "dtype": depth.read_text("dtype"),
+        "black": depth.read_number("black"),
+        "white": depth.read_number("white"),
+        "preprocessing": top.read_object("preprocessing").values,
+        "names": tuple(entry.read_text("name") for entry in classes),
+        "groups": np.repeat(np.arange(len(classes)), [len(entry.read_list("components")) for entry in classes]),
+        "mixture": _read_mixture(top, classes, len(feature_names)),
+        "training": _read_training(top.read_object("training")),
     }
 
 
-def _check_version(top: Fields) -> None:
-    if top.text("format") != FORMAT:
-        raise ModelError(
-            f"format: {FORMAT!r}; got {printable_path(top.text('format'))!r}. Name a file of 'segment fit'."
-        )
-    version = top.whole("version", 1, 10**6)
+def _check_version(file: Fields) -> None:
+    """Raise a ModelError if the file has another format or a newer version."""
+    name = file.read_text("format")
+    if name != FORMAT:
+        raise ModelError(f"format: {FORMAT!r}; got {printable_path(name)!r}. Name a file of 'segment fit'.")
+    version = file.read_integer("version", 1, _MAX_VERSION)
     if version > VERSION:
         raise ModelError(f"version: up to {VERSION} can be read; got {version}. Update segment.")
 
 
-def _classes(top: Fields) -> list[Fields]:
-    parts = [
-        Fields(item, f"classes[{i}]").only("label", "name", "components") for i, item in enumerate(top.items("classes"))
+def _read_classes(top: Fields) -> list[Fields]:
+    """Read the entries of the classes, whose labels must be 1, 2, 3 and so on."""
+    entries = [
+        Fields(item, f"classes[{i}]").require_only("label", "name", "components")
+        for i, item in enumerate(top.read_list("classes"))
     ]
-    if not 1 <= len(parts) <= 255:
-        raise ModelError(f"classes: from 1 to 255; got {len(parts)}.")
-    for label, part in enumerate(parts, start=1):
-        part.whole("label", label, label)
-        part.items("components")
-    if not parts[-1].items("components"):
-        raise ModelError(f"classes[{len(parts) - 1}].components: at least one in the last class; got none.")
-    return parts
+    if not 1 <= len(entries) <= MAX_CLASSES:
+        raise ModelError(f"classes: from 1 to {MAX_CLASSES}; got {len(entries)}. Fit the model again.")
+    for label, entry in enumerate(entries, start=1):
+        entry.read_integer("label", label, label)
+        entry.read_list("components")
+    # A class without components has no pixels. The last class needs some: they tell how many classes there are.
+    if not entries[-1].read_list("components"):
+        raise ModelError(
+            f"classes[{len(entries) - 1}].components: at least one in the last class; got none. Fit the model again."
+        )
+    return entries
 
 
-def _mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
-    parts = [
-        Fields(item, f"classes[{i}].components[{j}]").only("weight", "mean", "covariance")
-        for i, part in enumerate(classes)
-        for j, item in enumerate(part.items("components"))
+def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
+    """Read the arguments of a MixtureModel in d dimensions."""
+    components = [
+        Fields(item, f"classes[{i}].components[{j}]").require_only("weight", "mean", "covariance")
+        for i, entry in enumerate(classes)
+        for j, item in enumerate(entry.read_list("components"))
     ]
-    kind = top.text("covariance_type")
+    kind = top.read_text("covariance_type")
     if kind not in COVARIANCE_TYPES:
-        raise ModelError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {printable_path(kind)}.")
+        raise ModelError(
+            f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {printable_path(kind)}. Fit the model again."
+        )
     return (
-        np.array([part.number("weight") for part in parts]),
-        np.array([part.array("mean", (d,)) for part in parts]),
-        np.array([part.array("covariance", (d, d)) for part in parts]),
+        np.array([component.read_number("weight") for component in components]),
+        np.array([component.read_array("mean", (d,)) for component in components]),
+        np.array([component.read_array("covariance", (d, d)) for component in components]),
         kind,
-        *_robust(top, len(parts)),
+        *_read_robust_parameters(top, len(components)),
     )
 
 
-def _robust(top: Fields, n_components: int) -> tuple[float, float, Any]:
-    """Share and density of the noise, and the components' degrees of freedom, none for Gaussian tails."""
-    noise = top.part("noise").only("share", "density")
-    n = len(top.items("degrees_of_freedom"))
+def _read_robust_parameters(top: Fields, n_components: int) -> tuple[float, float, Any]:
+    """Read share and density of the noise, and the degrees of freedom: none for Gaussian components."""
+    noise = top.read_object("noise").require_only("share", "density")
+    n = len(top.read_list("degrees_of_freedom"))
     if n not in (0, n_components):
-        raise ModelError(f"degrees_of_freedom: none, or one for each of {n_components} components; got {n}.")
-    return noise.number("share"), noise.number("density"), top.array("degrees_of_freedom", (n,))
+        raise ModelError(
+            f"degrees_of_freedom: none, or one for each of {n_components} components; got {n}. Fit the model again."
+        )
+    return noise.read_number("share"), noise.read_number("density"), top.read_array("degrees_of_freedom", (n,))
 
 
-def _training(part: Fields) -> dict[str, Any]:
-    part.only("images", "pixels", "log_likelihood", "lowest_log_likelihood", "notes")
+def _read_training(training: Fields) -> dict[str, Any]:
+    """Read the arguments of a Training."""
+    training.require_only("images", "pixels", "log_likelihood", "lowest_log_likelihood", "notes")
     return {
-        "images": part.whole("images", 0, _LARGEST_COUNT),
-        "pixels": part.whole("pixels", 0, _LARGEST_COUNT),
-        "log_likelihood": part.number("log_likelihood"),
-        "lowest_log_likelihood": part.number("lowest_log_likelihood"),
-        "notes": part.texts("notes"),
+        "images": training.read_integer("images", 0, _MAX_COUNT),
+        "pixels": training.read_integer("pixels", 0, _MAX_COUNT),
+        "log_likelihood": training.read_number("log_likelihood"),
+        "lowest_log_likelihood": training.read_number("lowest_log_likelihood"),
+        "notes": training.read_texts("notes"),
     }

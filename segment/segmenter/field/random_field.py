@@ -1,17 +1,17 @@
-"""A hidden Markov random field over the classes of pixels: neighbors are more likely to share a class.
+"""A hidden Markov random field (Potts model) over the classes of pixels: neighbors are more likely to share a class.
 
 The labels z have the log probability, up to a constant, of ``sum_i log p(z_i, x_i) + sum_(i<j) w_ij [z_i = z_j]`` with
-``w_ij = smoothness * a_i * a_j * g(i - j)``. The kernel g is a binomial one (a Gaussian to the eye) without its center,
-and sums to 1; a is what a pixel carries of the agreement: 0 where it is not valid, less at a strong edge.
+``w_ij = smoothness * a_i * a_j * g(i - j)``. The kernel g is a binomial one, close to a Gaussian, without its center,
+and sums to 1; a is the weight of a pixel in the field: 0 where it is not valid, less at a strong edge.
 
-Mean field: the posterior is approached by independent pixels, q, of least free energy
+Mean field: the posterior is approximated by that of independent pixels, q, of least free energy
 ``sum_ic q_ic (log q_ic - log p(c, x_i)) - sum_(i<j) w_ij sum_c q_ic q_jc`` (Zhang, Brady & Smith 2001, IEEE Trans. Med.
-Imaging 20, 45-57; Celeux, Forbes & Peyrard 2003, Pattern Recognition 36, 131-144). All pixels move at once. The kernel
-with its center has no negative eigenvalue, so the agreement is convex in q and lies above its tangent; taking the
-center out again costs at most ``d_i / 2`` times the Kullback-Leibler divergence of the move, d_i being the center's
-weight. The step that minimizes this bound is
-``log q = (log p + agreement + d / 2 log q_before) / (1 + d / 2)``: the free energy never rises (for concave energies
-alone: Kraehenbuehl & Koltun 2013, ICML), and q stands still where the mean-field equations hold.
+Imaging 20, 45-57; Celeux, Forbes & Peyrard 2003, Pattern Recognition 36, 131-144). All pixels are updated at once. The
+kernel with its center has no negative eigenvalue, so the neighbor term is convex in q and lies above its tangent;
+taking the center out again costs at most ``d_i / 2`` times the Kullback-Leibler divergence of the update, d_i being the
+center's weight. The step that minimizes this bound is
+``log q = (log p + neighbor log odds + d / 2 log q_before) / (1 + d / 2)``: the free energy never rises (for concave
+energies alone: Kraehenbuehl & Koltun 2013, ICML), and q is a fixed point where the mean-field equations hold.
 """
 
 from __future__ import annotations
@@ -29,31 +29,37 @@ from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import start_threads
 
-__all__ = ["RandomField", "carried", "free_energy", "iterated_conditional_modes", "mean_field", "posteriors"]
+__all__ = [
+    "RandomField",
+    "compute_free_energy",
+    "compute_pixel_weights",
+    "compute_posteriors",
+    "run_iterated_conditional_modes",
+    "solve_mean_field",
+]
 
 Planes = NDArray[np.float32]
 
-_ROWS = 96  # handled at once: what belongs to them stays in the cache
-_MANY = 2**20  # numbers, in all planes, that are worth several threads
-_NEVER = np.float32(-1e30)
+_STRIP_ROWS = 96  # updated at once, so that their planes stay in the cache
+_MIN_THREADED_SIZE = 2**20  # numbers in all planes from which on several threads pay
 
 
 @dataclass(frozen=True)
 class RandomField:
-    """Who is whose neighbor, and how much that counts.
+    """The neighborhoods of the pixels of one image, and their weights.
 
     Attributes
     ----------
-    carry : ndarray of shape (H, W), float32, 0 to 1
-        What each pixel carries of the agreement, in and out. 0 is a pixel without neighbors.
+    pixel_weights : ndarray of shape (H, W), float32, 0 to 1
+        Weight of each pixel in the field, as a neighbor and for its neighbors. A pixel of weight 0 has no neighbors.
     smoothness : float, >= 0
         Log odds (nats) that neighbors all of one class give a pixel for that class. Raised: larger, rounder regions.
     reach : int, >= 1
-        Neighbors lie at most this many pixels off in rows and columns; the weights are those of a Gaussian of standard
-        deviation ``sqrt(reach / 2)`` pixels.
+        Neighbors are at most this many rows and columns away. Their weights are close to those of a Gaussian of
+        standard deviation ``sqrt(reach / 2)`` pixels.
     """
 
-    carry: Planes
+    pixel_weights: Planes
     smoothness: float
     reach: int
 
@@ -62,8 +68,8 @@ class RandomField:
             raise SettingsError(f"smoothness: zero or above; got {self.smoothness}. Use 0 to switch it off.")
         if self.reach < 1:
             raise SettingsError(f"reach: at least 1 pixel; got {self.reach}.")
-        if self.carry.ndim != 2 or not ((self.carry >= 0) & (self.carry <= 1)).all():
-            raise SettingsError("carry: (H, W) numbers from 0 to 1; got others. Divide by the largest.")
+        if self.pixel_weights.ndim != 2 or not ((self.pixel_weights >= 0) & (self.pixel_weights <= 1)).all():
+            raise SettingsError("pixel_weights: (H, W) numbers from 0 to 1; got others. Divide by the largest.")
 
     @property
     def taps(self) -> Planes:
@@ -72,82 +78,147 @@ class RandomField:
         return np.array([comb(n, i) for i in range(n + 1)], dtype=np.float32) / np.float32(2.0**n)
 
     @property
-    def center(self) -> float:
-        """Weight of the center that is taken out, as a share of what is left."""
+    def center_weight(self) -> float:
+        """Weight of the center of the kernel, which is taken out, as a share of what is left."""
         middle = float(self.taps[self.reach]) ** 2
         return middle / (1 - middle)
 
-    def agreement(self, q: Planes) -> Planes:
-        """What the neighbors' posteriors q, planes (k, H, W), add to the log odds of each class: (k, H, W)."""
-        result = np.empty_like(q)
-        for rows in _strips(q.shape[1]):
-            result[:, rows] = self.agreement_within(q, rows)
-        return result
+    def compute_neighbor_log_odds(self, q: Planes) -> Planes:
+        """Compute what the neighbors of each pixel add to the log odds of its classes.
 
-    def agreement_within(self, q: Planes, rows: slice) -> Planes:
-        """The agreement for some rows alone: (k, rows, W)."""
+        Parameters
+        ----------
+        q : ndarray of shape (k, H, W), float32
+            Posteriors of the k classes at each pixel.
+
+        Returns
+        -------
+        ndarray of shape (k, H, W), float32
+            In nats, 0 to `smoothness`; 0 where a pixel has no neighbors.
+
+        Examples
+        --------
+        All neighbors of the middle pixel are surely of the only class, which gives it the whole smoothness:
+
+        >>> field = RandomField(np.ones((3, 3), np.float32), smoothness=4.0, reach=1)
+        >>> float(field.compute_neighbor_log_odds(np.ones((1, 3, 3), np.float32))[0, 1, 1])
+        4.0
+        """
+        log_odds = np.empty_like(q)
+        for rows in _split_rows(q.shape[1]):
+            log_odds[:, rows] = self.compute_log_odds_of_rows(q, rows)
+        return log_odds
+
+    def compute_log_odds_of_rows(self, q: Planes, rows: slice) -> Planes:
+        """Compute the neighbor log odds of some rows only.
+
+        Parameters
+        ----------
+        q : ndarray of shape (k, H, W), float32
+            Posteriors at each pixel of the image.
+        rows : slice
+            First row and the row after the last, both given.
+
+        Returns
+        -------
+        ndarray of shape (k, rows, W), float32
+            In nats.
+        """
         cv2 = load_cv2()
         height = q.shape[1]
+        # The rows with as many above and below as the kernel reaches.
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, height)
         inner = slice(rows.start - top, rows.stop - top)
-        around, own = self.carry[top:bottom], self.carry[rows]
-        # the taps without their center sum to 1 / (1 + center)
-        factor = np.float32(self.smoothness * (1 + self.center))
+        weights_around, own_weights = self.pixel_weights[top:bottom], self.pixel_weights[rows]
+        # Without its center the kernel sums to 1 / (1 + center_weight); this factor makes that the smoothness.
+        factor = np.float32(self.smoothness * (1 + self.center_weight))
         middle = np.float32(self.taps[self.reach] ** 2)
-        given = np.multiply(q[:, top:bottom], around, order="C")
-        summed = np.empty_like(given)
-        for plane, out in zip(given, summed, strict=True):
+        weighted = np.multiply(q[:, top:bottom], weights_around, order="C")
+        # The kernel with its center is separable, which is fast; what the center adds is subtracted afterwards.
+        summed = np.empty_like(weighted)
+        for plane, out in zip(weighted, summed, strict=True):
             cv2.sepFilter2D(plane, -1, self.taps, self.taps, dst=out, borderType=cv2.BORDER_CONSTANT)
-        found = given[:, inner] * middle
-        np.subtract(summed[:, inner], found, out=found)
-        found *= own
-        found *= factor
-        return found
+        log_odds = weighted[:, inner] * middle
+        np.subtract(summed[:, inner], log_odds, out=log_odds)
+        log_odds *= own_weights
+        log_odds *= factor
+        return log_odds
 
 
-def carried(
+def compute_pixel_weights(
     valid: NDArray[np.bool_], edges: Planes | None = None, smoothness_map: NDArray[Any] | None = None
 ) -> Planes:
-    """What each pixel carries of the agreement, for :class:`RandomField`: (H, W), float32.
+    """Compute the weight of each pixel in the random field.
 
     Parameters
     ----------
     valid : ndarray of shape (H, W), bool
-        Pixels that count. Others neither get nor give agreement.
+        Pixels that count. All others have weight 0.
     edges : ndarray of shape (H, W), float32, >= 0, optional
-        Squared strength of the edge at each pixel, 1 being a strong one: it carries half, a stronger one less.
-    smoothness_map : array_like of shape (H, W), >= 0, optional
-        Smoothness of each pixel as a share of the whole: that of two neighbors is the geometric mean of theirs.
+        Squared strength of the edge at each pixel: one of 1 halves the weight, a stronger one lessens it more.
+    smoothness_map : array_like of shape (H, W), 0 to 1, optional
+        Smoothness at each pixel as a share of that of the field: between two neighbors it is the geometric mean of
+        theirs.
+
+    Returns
+    -------
+    ndarray of shape (H, W), float32, 0 to 1
+        For :class:`RandomField`.
+
+    Raises
+    ------
+    SettingsError
+        If the map has another shape or values beyond 0 to 1.
+
+    Examples
+    --------
+    A plain pixel, one at an edge, and one that is not valid:
+
+    >>> compute_pixel_weights(np.array([[True, True, False]]), np.array([[0, 1, 0]], np.float32))
+    array([[1. , 0.5, 0. ]], dtype=float32)
     """
-    carry = valid.astype(np.float32)
+    weights = valid.astype(np.float32)
     if edges is not None:
-        carry /= 1 + edges
+        weights /= 1 + edges
     if smoothness_map is not None:
-        given = np.asarray(smoothness_map, dtype=np.float32)
-        if given.shape != valid.shape or not ((given >= 0) & (given <= 1)).all():
+        shares = np.asarray(smoothness_map, dtype=np.float32)
+        if shares.shape != valid.shape or not ((shares >= 0) & (shares <= 1)).all():
             raise SettingsError(f"smoothness_map: numbers from 0 to 1 of shape {valid.shape}; got others.")
-        carry *= np.sqrt(given)
-    return carry
+        # The field multiplies the weights of both neighbors, so each takes the square root.
+        weights *= np.sqrt(shares)
+    return weights
 
 
-def posteriors(log_joint: Planes) -> Planes:
-    """Planes (k, H, W) of probabilities that sum to 1 over the classes, from their logarithms up to a constant."""
+def compute_posteriors(log_joint: Planes) -> Planes:
+    """Compute the posteriors of pixels without neighbors.
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (k, H, W), float32
+        Log of weight times density of each class, up to a constant for each pixel.
+
+    Returns
+    -------
+    ndarray of shape (k, H, W), float32
+        Sums to 1 over the classes.
+    """
     q = np.empty_like(log_joint)
-    for rows in _strips(q.shape[1]):
-        q[:, rows] = _normalized(log_joint[:, rows])
+    for rows in _split_rows(q.shape[1]):
+        q[:, rows] = _normalize(log_joint[:, rows])
     return q
 
 
-def mean_field(
+def solve_mean_field(
     log_joint: Planes, field: RandomField, *, n_iter: int, start: Planes | None = None, tol: float = 0.0
 ) -> Planes:
-    """The posteriors of a hidden Markov random field in mean-field approximation.
+    """Compute the posteriors of a hidden Markov random field in mean-field approximation.
 
     Parameters
     ----------
     log_joint : ndarray of shape (k, H, W), float32
         Log of weight times density of each class at each pixel, finite.
     field : RandomField
+        The neighborhoods.
     n_iter : int, >= 0
         Steps at most.
     start : ndarray of shape (k, H, W), float32, optional
@@ -158,76 +229,121 @@ def mean_field(
     Returns
     -------
     ndarray of shape (k, H, W), float32
-        Sums to 1 over the classes. Pixels that carry nothing have the posteriors of `log_joint` alone.
+        Sums to 1 over the classes. Pixels of weight 0 have the posteriors of `log_joint` alone.
+
+    Examples
+    --------
+    The middle pixel prefers class 2 a little, but its neighbors are surely of class 1:
+
+    >>> log_joint = np.array([[[9, 9, 9], [9, 0, 9], [9, 9, 9]], [[0, 0, 0], [0, 1, 0], [0, 0, 0]]], np.float32)
+    >>> compute_posteriors(log_joint).argmax(axis=0)[1]
+    array([0, 1, 0])
+    >>> field = RandomField(np.ones((3, 3), np.float32), smoothness=4.0, reach=1)
+    >>> solve_mean_field(log_joint, field, n_iter=10).argmax(axis=0)[1]
+    array([0, 0, 0])
     """
-    q = posteriors(log_joint) if start is None else start
+    q = compute_posteriors(log_joint) if start is None else start
+    # Without neighbors, or with one class, the posteriors are exact at once.
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
-        return q if start is None else posteriors(log_joint)
-    strips = _strips(q.shape[1])
-    with start_threads(q.size >= _MANY) as each:
+        return q if start is None else compute_posteriors(log_joint)
+    strips = _split_rows(q.shape[1])
+    with start_threads(q.size >= _MIN_THREADED_SIZE) as each:
         for _ in range(n_iter):
-            after = np.empty_like(q)
-            moved = sum(each(partial(_step, after, q, log_joint, field), strips))
-            q = after
+            q_after = np.empty_like(q)
+            moved = sum(each(partial(_update_rows, q_after, q, log_joint, field), strips))
+            q = q_after
             if moved <= tol * q[0].size:
                 break
     return q
 
 
-def free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
-    """What the mean field makes small, in nats: minus a lower bound of the log of the labels' joint sum."""
+def _update_rows(q_after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows: slice) -> float:
+    """Take one mean-field step in some rows, and return the probability that it moved there."""
+    # log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2), with d the weight of the center.
+    target = field.compute_log_odds_of_rows(q, rows)
+    target += log_joint[:, rows]
+    damping = np.float32(field.smoothness * field.center_weight / 2) * field.pixel_weights[rows] ** 2
+    share = 1 / (1 + damping)
+    damping *= share
+    target *= share
+    log_q = _apply_to_planes(load_cv2().log, np.maximum(q[:, rows], np.float32(1e-30)))
+    log_q *= damping
+    target += log_q
+    updated = q_after[:, rows]
+    updated[:] = _normalize(target)
+    # Each pixel's change is counted twice: in the classes that lose, and in those that gain.
+    return float(np.abs(updated - q[:, rows]).sum()) / 2
+
+
+def compute_free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
+    """Compute the free energy that the mean field minimizes.
+
+    Parameters
+    ----------
+    q : ndarray of shape (k, H, W), float32
+        Posteriors, summing to 1 over the classes.
+    log_joint : ndarray of shape (k, H, W), float32
+        Log of weight times density of each class at each pixel, finite.
+    field : RandomField
+        The neighborhoods.
+
+    Returns
+    -------
+    float
+        In nats. Its negative is a lower bound of the log of the joint probability summed over all labelings.
+    """
     exact, joint = q.astype(np.float64), log_joint.astype(np.float64)
     entropy = -float((exact * np.log(np.where(exact > 0, exact, 1.0))).sum())
-    return -entropy - float((exact * joint).sum()) - float((exact * field.agreement(q)).sum()) / 2
+    # Half of the neighbor term: each pair of pixels is in it twice.
+    return -entropy - float((exact * joint).sum()) - float((exact * field.compute_neighbor_log_odds(q)).sum()) / 2
 
 
-def iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter: int = 50) -> NDArray[np.intp]:
-    """Labels 0..k-1, (H, W), of a local maximum of the joint probability: the simple reference (Besag 1986).
+def run_iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter: int = 50) -> NDArray[np.intp]:
+    """Find labels at a local maximum of the joint probability: a simple reference for the mean field.
 
-    Every pixel in turn takes the class that is most probable given its neighbors' present ones. Pixels that are no
-    neighbors of each other move together, which changes nothing.
+    Every pixel in turn takes the class that is most probable given the labels of its neighbors (Besag 1986).
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (k, H, W), float32
+        Log of weight times density of each class at each pixel, finite.
+    field : RandomField
+        The neighborhoods.
+    n_iter : int, >= 0
+        Sweeps over the image at most. It stops earlier where nothing changes.
+
+    Returns
+    -------
+    ndarray of shape (H, W), int
+        Labels 0..k-1.
     """
     labels: NDArray[np.intp] = log_joint.argmax(axis=0)
     classes = np.arange(len(log_joint))[:, None, None]
+    # Pixels so far apart are no neighbors, so updating them together is the same as one after the other.
     step = field.reach + 1
     for _ in range(n_iter):
         before = labels.copy()
-        for at in np.ndindex(step, step):
-            grid = (slice(at[0], None, step), slice(at[1], None, step))
-            given = field.agreement((labels == classes).astype(np.float32))
-            labels[grid] = (log_joint + given)[(slice(None), *grid)].argmax(axis=0)
+        for row, column in np.ndindex(step, step):
+            grid = (slice(row, None, step), slice(column, None, step))
+            log_odds = field.compute_neighbor_log_odds((labels == classes).astype(np.float32))
+            labels[grid] = (log_joint + log_odds)[(slice(None), *grid)].argmax(axis=0)
         if np.array_equal(before, labels):
             break
     return labels
 
 
-def _step(after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows: slice) -> float:
-    """One step of the mean field on some rows; returns the sum of the pixels' changes there."""
-    target = field.agreement_within(q, rows)
-    target += log_joint[:, rows]
-    damping = np.float32(field.smoothness * field.center / 2) * field.carry[rows] ** 2
-    share = 1 / (1 + damping)
-    damping *= share
-    target *= share
-    held = _each(load_cv2().log, np.maximum(q[:, rows], np.float32(1e-30)))
-    held *= damping
-    target += held
-    own = after[:, rows]
-    own[:] = _normalized(target)
-    return float(np.abs(own - q[:, rows]).sum()) / 2
-
-
-def _normalized(logs: Planes) -> Planes:
-    """Probabilities from logarithms, both (k, h, W)."""
-    found = _each(load_cv2().exp, logs - logs.max(axis=0))
+def _normalize(logs: Planes) -> Planes:
+    """Compute probabilities (k, h, w) from logarithms, of which the largest is taken off against overflow."""
+    found = _apply_to_planes(load_cv2().exp, logs - logs.max(axis=0))
     found /= found.sum(axis=0)
     return found
 
 
-def _each(function: Callable[[Planes], Planes], planes: Planes) -> Planes:
-    """A function of OpenCV, which knows no planes, of every number of them."""
+def _apply_to_planes(function: Callable[[Planes], Planes], planes: Planes) -> Planes:
+    """Apply an elementwise function of OpenCV, which takes matrices only, to planes (k, h, w)."""
     return function(planes.reshape(-1, planes.shape[2])).reshape(planes.shape)
 
 
-def _strips(height: int) -> list[slice]:
-    return [slice(at, min(at + _ROWS, height)) for at in range(0, height, _ROWS)]
+def _split_rows(height: int) -> list[slice]:
+    """Split the rows of an image into strips."""
+    return [slice(start, min(start + _STRIP_ROWS, height)) for start in range(0, height, _STRIP_ROWS)]

@@ -1,47 +1,96 @@
-"""Maps of a small copy, looked up at the pixels of the large image."""
+"""Look up values of a small copy of an image at the pixels of the image.
+
+Both have the same extent: pixel i of m covers the interval from ``i / m`` to ``(i + 1) / m`` of an axis, whatever m is.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Upsampled", "nearest"]
+__all__ = ["BilinearUpsampler", "find_nearest_pixels"]
 
 Planes = NDArray[np.float32]
 
 
-class Upsampled:
-    """Planes (k, h, w) interpolated linearly to an image of another shape (H, W)."""
+class BilinearUpsampler:
+    """Bilinear interpolation from the pixels of a small copy to those of an image.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (k, h, w), float32
+        k values at each pixel of the copy.
+    shape : (int, int)
+        Height and width of the image.
+
+    Examples
+    --------
+    Two pixels with the values 0 and 8, looked up in an image of four pixels:
+
+    >>> upsampler = BilinearUpsampler(np.array([[[0, 8]]], np.float32), (1, 4))
+    >>> upsampler.interpolate(np.zeros(4, dtype=int), np.arange(4)).ravel()
+    array([0., 2., 6., 8.], dtype=float32)
+    """
 
     def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
-        self._rows = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
+        # The k values of a pixel lie side by side: they are always looked up together.
+        self._values = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
         self._width = planes.shape[2]
-        self._down, self._across = (_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
+        self._down, self._across = (_find_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
 
-    def at(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Planes:
-        """The values at some pixels of the large image, given by their rows (n,) and columns (n,): (n, k)."""
+    def interpolate(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Planes:
+        """Interpolate the values at some pixels of the image.
+
+        Parameters
+        ----------
+        row, column : ndarray of shape (n,), int
+            Places of the pixels in the image.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+            The values at each of the pixels.
+        """
         (above, below, down), (left, right, across) = (
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
-        k = self._rows.shape[1]
-        down, across = (
-            share.repeat(k).reshape(-1, k) for share in (down, across)
-        )  # broadcast, they take twice as long
+        # Repeated and not broadcast along the k values, which takes twice as long.
+        k = self._values.shape[1]
+        down, across = (share.repeat(k).reshape(-1, k) for share in (down, across))
         above, below = above * self._width, below * self._width
         upper, lower = (
-            self._rows.take(row + left, axis=0) * (1 - across) + self._rows.take(row + right, axis=0) * across
-            for row in (above, below)
+            self._values.take(start + left, axis=0) * (1 - across) + self._values.take(start + right, axis=0) * across
+            for start in (above, below)
         )
         return np.asarray(upper * (1 - down) + lower * down)
 
 
-def nearest(n: int, m: int) -> NDArray[np.intp]:
-    """For each of m pixels along an axis the one of n that its middle lies in: (m,)."""
+def find_nearest_pixels(n: int, m: int) -> NDArray[np.intp]:
+    """Find, along an axis, the pixel of a small copy in which the middle of each pixel of the image lies.
+
+    Parameters
+    ----------
+    n, m : int
+        Pixels of the copy, and of the image.
+
+    Returns
+    -------
+    ndarray of shape (m,), int
+        Indices 0..n-1.
+
+    Examples
+    --------
+    >>> find_nearest_pixels(2, 5)
+    array([0, 0, 1, 1, 1])
+    """
+    # floor((i + 1 / 2) * n / m), in whole numbers.
     return (2 * np.arange(m) + 1) * n // (2 * m)
 
 
-def _positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
-    """For each of m pixels along an axis the two of n that it lies between, and the share of the second."""
-    at = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
-    first = np.minimum(at.astype(np.intp), max(n - 2, 0))
-    return first, np.minimum(first + 1, n - 1), (at - first).astype(np.float32)
+def _find_positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
+    """Find the two pixels of n that each of m pixels along an axis lies between, and the weight of the second."""
+    # In units of the copy's pixels, whose middles lie at whole numbers. Beyond the outermost middles there is no
+    # neighbor to interpolate with, so positions are clipped to them.
+    position = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
+    first = np.minimum(position.astype(np.intp), max(n - 2, 0))
+    return first, np.minimum(first + 1, n - 1), (position - first).astype(np.float32)
