@@ -1,7 +1,7 @@
 """Read image files: file -> Image.
 
-The file's first bytes choose the decoder, never its name. Whatever a decoder raises becomes one `ImageError` here.
-Nothing here needs NumPy: while it and the other stages are being loaded, a picture can be decoded.
+The first bytes of a file choose its decoder, never its name. Whatever a decoder raises becomes one `ImageError` here.
+This module needs no NumPy, so that a picture can be decoded while another thread imports NumPy and the later stages.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedFile", "load_image", "load_stream"]
 
+# First bytes of a file, module of the decoder, and its function.
 _SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"\xff\xd8\xff",), "pillow", "decode_jpeg"),
     ((b"\x89PNG\r\n\x1a\n",), "pillow", "decode_png"),
@@ -35,8 +36,9 @@ _SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
     ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"PF"), "netpbm", "decode_netpbm"),
     (tuple(bytes((size, 0, 0, 0)) for size in (12, 40, 52, 56, 64, 108, 124)), "pillow", "decode_dib"),
 )
-_READABLE = "JPEG, PNG, TIFF, WebP, GIF, BMP or PPM"
+_READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, GIF, BMP or PPM"
 
+# What a path can lead to instead of a regular file.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -45,18 +47,31 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 
-_ONE_AT_A_TIME = threading.Lock()
-"""Pillow's switch for truncated files, Python's warning filters and file descriptor 2 belong to the whole process."""
+# Bytes read from a pipe at a time, and the largest image that may come through one.
+_PIPE_CHUNK_BYTES = 2**20
+_MAX_BYTES_PER_PIXEL = 16
+
+# Reads of a few bytes that a file may cause: about a second's worth, and far more than any intact picture needs.
+MAX_SMALL_READS = 2_000_000
+
+_CURE = "Export it again."
+_NULL_HANDLER = logging.NullHandler()
+
+# Pillow's switch for truncated files, Python's warning filters and file descriptor 2 belong to the whole process, so
+# one thread decodes at a time.
+_DECODER_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class LoadedFile(os.PathLike[str]):
-    """The path of a file whose image is there already, for whoever takes a path.
+    """Path of an image file that has been loaded already; functions that take a path use the image instead.
 
     Attributes
     ----------
     path : str
+        The path, which messages and results name.
     image : Image
+        What the file holds.
     begin : float
         When reading began, by :func:`time.perf_counter`.
     """
@@ -72,31 +87,56 @@ class LoadedFile(os.PathLike[str]):
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, allow_truncated: bool = False) -> Image:
     """Read the first picture of an image file.
 
-    Reads JPEG, PNG, TIFF, WebP, GIF, BMP and the PPM family. EXIF orientation is applied. Gray stays gray, 16-bit and
-    float data keep their depth, other colors become RGB. Transparent, nodata and NaN pixels are not valid. Several
-    threads may call it; they take turns.
-
     Parameters
     ----------
     path : str or os.PathLike
-        A regular file, or a symbolic link to one. It is only read.
+        A regular file, or a symbolic link to one: JPEG, PNG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM or PFM. Its name
+        does not matter. It is only read.
     max_pixels : int, pixels
-        A larger image is refused before it is decoded. A picture takes up to 7 bytes of memory a pixel while it is
-        read, a 16-bit or float one several times that.
+        A larger image is refused before it is decoded. Reading takes up to 7 bytes of memory a pixel for 8-bit
+        pictures, and several times that for 16-bit and float ones.
     allow_truncated : bool
-        Read what there is of a file that ends too early, with a remark in ``Image.notes``.
+        Read what there is of a file that ends too early, with a note in ``Image.notes``. What is missing is blank, and
+        not valid where the decoder tells what is missing.
 
     Returns
     -------
     Image
-        Its notes say whether the file is truncated and how many more frames it holds.
+        Upright, in gray or RGB, at the depth of the file. Transparent, nodata and NaN pixels are not valid. Its notes
+        say whether the file is truncated and how many more frames it holds.
 
     Raises
     ------
     ImageError
-        If the file cannot be read, in one line that starts with the path.
+        If the file cannot be read; one line that begins with the path.
     DependencyError
-        If the file needs a library that cannot be loaded.
+        If the file needs a library that cannot be imported.
+
+    See Also
+    --------
+    segment.Image.from_array : Make an image from an array.
+
+    Notes
+    -----
+    Gray pictures stay gray, palettes and CMYK become RGB (gray if the palette holds grays only), 16-bit and float data
+    keep their depth. The EXIF orientation is applied. Color profiles are ignored.
+
+    Several threads may call it; they wait for each other.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import segment
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "gray.pgm"
+    ...     size = path.write_bytes(b"P2  3 2  255  0 50 100  150 200 250")
+    ...     image = segment.load_image(path)
+    >>> image.pixels
+    array([[  0,  50, 100],
+           [150, 200, 250]], dtype=uint8)
+    >>> image.file_name, image.is_gray, image.white
+    ('gray.pgm', True, 255.0)
     """
     name = os.fsdecode(path)
     return _load(name, lambda: _open(name), max_pixels, allow_truncated)
@@ -105,32 +145,40 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
 def load_stream(
     stream: BinaryIO, *, name: str = "stdin", max_pixels: int = 200_000_000, allow_truncated: bool = False
 ) -> Image:
-    """Read the first picture of an image that comes through a pipe: as :func:`load_image`.
+    """Read the first picture of an image that comes through a pipe, as `load_image` reads a file.
 
     Parameters
     ----------
     stream : binary file
-        Read to its end, or for as long as it can be an image: it need not have an end.
+        It is read to its end, or until it is found to be no image or too long.
     name : str
         What messages call it.
     max_pixels, allow_truncated
-        As for a file. More than 16 bytes for each of `max_pixels` are refused too.
+        As in `load_image`. More than 16 bytes for each of `max_pixels` are refused too.
+
+    Returns
+    -------
+    Image
+        As from `load_image`.
 
     Raises
     ------
     ImageError
-        If it cannot be read, in one line that starts with the name.
+        If it cannot be read; one line that begins with the name.
     """
+    limit = _MAX_BYTES_PER_PIXEL * max_pixels + 2**20
     with tempfile.TemporaryFile() as copy:
-        return _load(name, lambda: _received(stream, copy, 16 * max_pixels + 2**20), max_pixels, allow_truncated)
+        return _load(name, lambda: _copy_stream(stream, copy, limit), max_pixels, allow_truncated)
 
 
 def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_truncated: bool) -> Image:
+    """Open and decode a file, and turn every error into one that begins with its name."""
     try:
-        with _ONE_AT_A_TIME, warnings.catch_warnings(), open_() as stream:
+        with _DECODER_LOCK, warnings.catch_warnings(), open_() as stream:
+            # A decoder's warnings would be printed between the messages of this program.
             warnings.simplefilter("ignore")
-            logging.getLogger("PIL").addHandler(_SILENCE)
-            image = _decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            logging.getLogger("PIL").addHandler(_NULL_HANDLER)
+            image = _choose_decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
             return replace(image, file_name=Path(name).name)
     except ImageError as error:
         raise ImageError(f"{printable_path(name)}: {error}") from error
@@ -142,49 +190,45 @@ def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_trunc
         ) from error
 
 
-_SILENCE = logging.NullHandler()
-_CURE = "Export it again."
-_PART = 2**20  # bytes read from a pipe at once
-_SMALL_READS = 2_000_000
-"""Reads of a few bytes that a file may take: about a second's worth, and far more than a sound picture needs."""
-
-
-class _PatientReader(io.BufferedReader):
-    """A file that ends a decoder's search for a marker, byte by byte, through gigabytes of nothing."""
+class _BoundedReader(io.BufferedReader):
+    """File that stops a decoder from searching gigabytes for a marker byte by byte."""
 
     small_reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read as a file does; raise an ImageError after too many reads of a few bytes."""
         if size is not None and 0 < size <= 8:
             self.small_reads += 1
-            if self.small_reads > _SMALL_READS:
+            if self.small_reads > MAX_SMALL_READS:
                 raise ImageError(f"the image is damaged; no picture found in {self.tell()} bytes. {_CURE}")
         return super().read(size)
 
 
 def _open(name: str) -> BinaryIO:
-    """Open a regular file; anything else could block for ever or have no end."""
+    """Open a regular file; refuse anything else, which could block or have no end."""
     try:
         status = os.stat(name)  # noqa: PTH116  a path may hold any bytes
-        kind = next((words for test, words in _KINDS if test(status.st_mode)), "")
+        kind = next((words for is_kind, words in _KINDS if is_kind(status.st_mode)), "")
         if kind or not stat.S_ISREG(status.st_mode):
             cure = "Give folders to 'segment batch'." if stat.S_ISDIR(status.st_mode) else "Name a file."
             raise ImageError(f"an image is a regular file; got {kind or 'something else'}. {cure}")
         if status.st_size == 0:
             raise ImageError("the file is empty; 0 bytes. Fetch or export it again.")
-        return _PatientReader(io.FileIO(name))
+        return _BoundedReader(io.FileIO(name))
     except (OSError, ValueError) as error:
-        raise ImageError(f"the file cannot be opened; {describe_os_error(error)}. Check the path and its permissions.") from error
+        reason = describe_os_error(error)
+        raise ImageError(f"the file cannot be opened; {reason}. Check the path and its permissions.") from error
 
 
-def _received(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
-    """What comes through a pipe, as a file: decoders go back and forth in it."""
+def _copy_stream(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
+    """Copy what comes through a pipe to a file, because decoders move back and forth, and return that file."""
     size = 0
-    while part := stream.read(_PART):
+    while part := stream.read(_PIPE_CHUNK_BYTES):
         copy.write(part)
+        # Refuse what is no image before the rest of it has come: there may be no end.
         if size == 0:
             copy.seek(0)
-            _decoder(copy)
+            _choose_decoder(copy)
             copy.seek(0, os.SEEK_END)
         size += len(part)
         if size > limit:
@@ -192,19 +236,19 @@ def _received(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
     if size == 0:
         raise ImageError("there is no image; 0 bytes came. Pipe an image file into it.")
     copy.seek(0)
-    return _PatientReader(io.FileIO(copy.fileno(), closefd=False))
+    return _BoundedReader(io.FileIO(copy.fileno(), closefd=False))
 
 
-def _decoder(stream: BinaryIO) -> Callable[..., Image]:
-    """Choose the decoder by the first bytes of the file."""
+def _choose_decoder(stream: BinaryIO) -> Callable[..., Image]:
+    """Import the decoder for the first bytes of a file."""
     head = stream.read(16)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         module, function = "pillow", "decode_webp"
     else:
-        found = (entry[1:] for entry in _SIGNATURES if head.startswith(entry[0]))
-        module, function = next(found, ("", ""))
+        matches = (entry[1:] for entry in _SIGNATURES if head.startswith(entry[0]))
+        module, function = next(matches, ("", ""))
     if not module:
         begins = "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in head[:8])
-        raise ImageError(f"an image is {_READABLE}; got a file that begins with {begins}. Convert it.")
+        raise ImageError(f"an image is {_READABLE_FORMATS}; got a file that begins with {begins}. Convert it.")
     decoder: Callable[..., Image] = getattr(import_module(f"segment.loader.decoders.{module}"), function)
     return decoder

@@ -10,7 +10,7 @@ import tifffile
 
 from segment.core.georeference import Georeference
 from segment.loader.decoders.geotiff import read_georeference
-from segment.loader.decoders.orientation import turn_upright
+from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.loader import load_image
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs to read")
@@ -65,8 +65,8 @@ def test_a_picture_without_tags_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_pixel_keeps_its_place_when_it_is_turned_upright(orientation: int) -> None:
     stored = Georeference(TURNED, "EPSG:32632", 1.0)
-    seen = turn_upright(PICTURE, orientation)
-    place = stored.turned(orientation, *seen.shape)
+    seen = apply_orientation(PICTURE, orientation)
+    place = stored.apply_orientation(orientation, *seen.shape)
 
     def center(where: Georeference, row: int, column: int) -> tuple[float, float]:
         a, b, c, d, e, f = where.transform

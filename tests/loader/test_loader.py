@@ -641,7 +641,7 @@ def test_a_sparse_file_is_not_read_whole(tmp_path, put):
         if name == "a.png":
             assert load_image(path).width == 40
         else:
-            refused(path, "damaged|something else")
+            refused(path, "damaged|something other")
 
 
 def test_unknown_content_is_named(put):

@@ -1,21 +1,25 @@
-"""What every decoder needs: the pixel limit, the word for a truncated file, the right way up."""
+"""Checks and notes that all decoders share: the pixel limit, truncated files, further frames, noise on stderr."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
 
 from segment.core.errors import ImageError
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = [
+    "TRUNCATED_NOTE",
+    "TruncatedError",
+    "check_size",
+    "check_tile_size",
+    "describe_other_frames",
+    "silence_stderr",
+]
 
-__all__ = ["TRUNCATED_NOTE", "TruncatedError", "check_size", "frames_note", "stderr_closed"]
+# Tiles of this size are always allowed: a small image may lie in one tile that is larger than it.
+TILE_PIXELS = 1 << 26
 
-
-_Scalar = TypeVar("_Scalar", bound="np.generic")
 TRUNCATED_NOTE = "the file is truncated: the missing part of the picture is blank"
 
 
@@ -39,10 +43,23 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
     Call it with the size from the header, before anything is decoded or allocated.
 
+    Parameters
+    ----------
+    width, height : int, pixels
+        Size of the image.
+    max_pixels : int
+        The largest product of both that is allowed.
+
     Raises
     ------
     ImageError
-        If ``width`` or ``height`` is less than 1 or their product is more than `max_pixels`.
+        If `width` or `height` is less than 1 or their product is more than `max_pixels`.
+
+    Examples
+    --------
+    >>> check_size(1600, 1065, max_pixels=1_000_000)
+    Traceback (most recent call last):
+    segment.core.errors.ImageError: at most 1000000 pixels are read; got 1600 x 1065 = 1704000. Raise the limit ...
     """
     if width < 1 or height < 1:
         raise ImageError(f"an image has at least one pixel; got {width} x {height}. Export it again.")
@@ -53,31 +70,71 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def frames_note(frames: int, *, at_least: bool = False) -> tuple[str, ...]:
-    """Return the remark that only the first of several frames or pages is used; nothing for one frame."""
-    more = frames - 1
-    if more < 1:
+def check_tile_size(pixels: int, max_pixels: int) -> None:
+    """Refuse a TIFF whose header demands a giant tile: a decoder allocates whole tiles, however small the image.
+
+    Parameters
+    ----------
+    pixels : int
+        Width times height of a tile.
+    max_pixels : int
+        The limit for images. Tiles of up to `TILE_PIXELS` are allowed in any case.
+
+    Raises
+    ------
+    ImageError
+        If the tile is larger.
+    """
+    limit = max(max_pixels, TILE_PIXELS)
+    if pixels > limit:
+        raise ImageError(f"a TIFF tile holds at most {limit} pixels; got {pixels}. Export it again.")
+
+
+def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, ...]:
+    """Write a note that only the first of several frames or pages is used.
+
+    Parameters
+    ----------
+    frames : int
+        Number of frames in the file.
+    at_least : bool
+        Whether there may be more.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if there is one frame.
+
+    Examples
+    --------
+    >>> describe_other_frames(3)
+    ('only the first frame is used: the file holds 2 more',)
+    >>> describe_other_frames(1)
+    ()
+    """
+    others = frames - 1
+    if others < 1:
         return ()
-    many = "at least " if at_least else ""
-    return (f"only the first frame is used: the file holds {many}{more} more",)
+    bound = "at least " if at_least else ""
+    return (f"only the first frame is used: the file holds {bound}{others} more",)
 
 
 @contextmanager
-def stderr_closed() -> Iterator[None]:
-    """Send what C libraries write on file descriptor 2 nowhere.
+def silence_stderr() -> Iterator[None]:
+    """Discard what C libraries write to file descriptor 2 while a block lasts.
 
-    Pillow and imagecodecs leave no other way to silence libtiff and libpng.
+    libtiff and libpng report damage there, and neither Pillow nor imagecodecs can switch that off.
     """
     try:
-        kept = os.dup(2)
-    except OSError:  # there is no descriptor 2, so nobody hears anything
+        saved = os.dup(2)
+    except OSError:  # there is no descriptor 2, so nothing can be written to it
         yield
         return
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)

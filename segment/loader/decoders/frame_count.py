@@ -1,4 +1,4 @@
-"""Count the frames of a file by walking its blocks, without decoding and without trusting it.
+"""Count the frames of a GIF or the pages of a TIFF by walking through its blocks, without decoding any.
 
 Pillow counts GIF frames byte by byte and has to build every TIFF page; a crafted or huge file makes that slow.
 """
@@ -8,65 +8,99 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-__all__ = ["FRAME_CAP", "count_gif_frames", "count_tiff_pages"]
+__all__ = ["MAX_FRAMES", "count_gif_frames", "count_tiff_pages"]
 
-FRAME_CAP = 10_000
-"""Frames are counted up to here."""
+# Frames are counted up to here.
+MAX_FRAMES = 10_000
 
-_BLOCK_CAP = 500_000
-"""Blocks of a GIF visited at most: a quarter of a second."""
+# GIF blocks that are visited: reading as many takes a quarter of a second.
+MAX_BLOCKS = 500_000
 
 
 def count_gif_frames(stream: BinaryIO) -> int:
-    """Count the pictures of a GIF up to `FRAME_CAP`, or to the first block that makes no sense."""
+    """Count the pictures of a GIF.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+
+    Returns
+    -------
+    int
+        Their number up to `MAX_FRAMES`, or up to the first block that is damaged.
+    """
     stream.seek(0)
+    # Signature (6 bytes), canvas size (4), flags, background color, aspect ratio; then an optional color table.
     head = stream.read(13)
     if len(head) < 13:
         return 0
-    _skip_colors(stream, head[10])
+    _skip_color_table(stream, head[10])
     frames = blocks = 0
-    while frames < FRAME_CAP and blocks < _BLOCK_CAP:
+    while frames < MAX_FRAMES and blocks < MAX_BLOCKS:
         introducer = stream.read(1)
-        if introducer == b"!":
+        if introducer == b"!":  # an extension: one byte for its kind
             stream.seek(1, 1)
-        elif introducer == b",":
+        elif introducer == b",":  # a picture: position, size and flags; a color table; one byte for the code size
             descriptor = stream.read(9)
             if len(descriptor) < 9:
                 break
-            _skip_colors(stream, descriptor[8])
+            _skip_color_table(stream, descriptor[8])
             stream.seek(1, 1)
             frames += 1
         else:
             break
-        while blocks < _BLOCK_CAP and (size := stream.read(1)) not in (b"", b"\0"):
+        # Data follow in blocks that begin with their length; a length of 0 ends them.
+        while blocks < MAX_BLOCKS and (size := stream.read(1)) not in (b"", b"\0"):
             stream.seek(size[0], 1)
             blocks += 1
         blocks += 1
     return frames
 
 
-def _skip_colors(stream: BinaryIO, flags: int) -> None:
+def _skip_color_table(stream: BinaryIO, flags: int) -> None:
+    """Skip the color table of a GIF if the flags say that there is one."""
     if flags & 0x80:
         stream.seek(3 << ((flags & 7) + 1), 1)
 
 
 def count_tiff_pages(stream: BinaryIO) -> int:
-    """Count the pages of a TIFF or BigTIFF up to `FRAME_CAP`; a chain that loops or breaks ends there."""
+    r"""Count the pages of a TIFF or BigTIFF.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+
+    Returns
+    -------
+    int
+        Their number up to `MAX_FRAMES`, or up to where the chain of pages breaks or returns to an earlier page.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> page = b"\0\0" + bytes(4)  # without entries, and without a next page
+    >>> count_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
+    1
+    """
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head.startswith(b"II") else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    count_code, link_code, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
-    seen: set[int] = set()
+    # A page is the number of its entries, the entries, and the offset of the next page. BigTIFF (version 43) has wider
+    # numbers than TIFF (version 42).
+    is_big = head[2:4] in (b"+\0", b"\0+")
+    count_code, link_code, entry_bytes = ("Q", "Q", 20) if is_big else ("H", "I", 12)
+    visited: set[int] = set()
     try:
-        (offset,) = struct.unpack_from(order + link_code, head, 8 if big else 4)
-        while offset and offset not in seen and len(seen) < FRAME_CAP:
+        (offset,) = struct.unpack_from(order + link_code, head, 8 if is_big else 4)
+        while offset and offset not in visited and len(visited) < MAX_FRAMES:
             stream.seek(offset)
             (entries,) = struct.unpack(order + count_code, stream.read(struct.calcsize(count_code)))
-            stream.seek(entries * entry, 1)
+            stream.seek(entries * entry_bytes, 1)
             link = stream.read(struct.calcsize(link_code))
-            seen.add(offset)
+            visited.add(offset)
             (offset,) = struct.unpack(order + link_code, link)
     except (struct.error, OverflowError, OSError, ValueError):
-        pass  # what was counted before the chain broke is the answer
-    return len(seen)
+        pass  # the pages before the break are the answer
+    return len(visited)

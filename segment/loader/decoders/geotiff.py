@@ -1,4 +1,4 @@
-"""The tags that tie a TIFF to the earth: GeoTIFF 1.1 (OGC 19-008)."""
+"""Read the georeference of a TIFF from its tags: GeoTIFF 1.1 (OGC 19-008)."""
 
 from __future__ import annotations
 
@@ -10,58 +10,79 @@ from segment.core.georeference import NOWHERE, Georeference, Keys, Transform
 
 __all__ = ["read_georeference"]
 
+# Numbers of TIFF tags.
 _SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
+# Numbers of GeoTIFF keys, which the key directory holds, and two of their values.
 _MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _PROJECTED, _UNITS = 1024, 1025, 1026, 2048, 3072, 3076
 _IS_PROJECTED, _IS_POINT = 1, 2
-_METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
-_ESRI = "ESRI PE String = "
-# Systems in meters, for files that leave the unit to the number: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
-_IN_METRES = (range(32601, 32661), range(32701, 32761), range(25828, 25839), range(26901, 26924), (3857,))
+# EPSG numbers of units, and their lengths: meter, foot, US survey foot.
+_METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
+# Systems in meters, for files that do not repeat the unit: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
+_SYSTEMS_IN_METERS = (range(32601, 32661), range(32701, 32761), range(25828, 25839), range(26901, 26924), (3857,))
+# How Esri's programs write a system that has no EPSG number.
+_ESRI_PREFIX = "ESRI PE String = "
 
 
 def read_georeference(tag: Callable[[int], Any]) -> Georeference:
-    """The georeference of a TIFF page; none where there is none or where it is damaged.
+    """Read the georeference of a TIFF page.
 
     Parameters
     ----------
     tag : callable
-        Returns the value of a tag by its number, None where there is none.
+        Returns the value of a tag by its number, None if the page has no such tag.
+
+    Returns
+    -------
+    Georeference
+        `NOWHERE` if there is none, or if it is damaged.
+
+    Examples
+    --------
+    >>> tags = {33550: (10.0, 10.0, 0.0), 33922: (0, 0, 0, 500.0, 900.0, 0)}  # pixels of 10 x 10, first corner
+    >>> read_georeference(tags.get).transform
+    (10.0, 0.0, 500.0, 0.0, -10.0, 900.0)
     """
     try:
-        transform = _transform(tag)
-        if transform == NOWHERE.transform:  # a system without a place in it
+        transform = _read_transform(tag)
+        if transform == NOWHERE.transform:  # a coordinate system, and no place in it
             return NOWHERE
-        keys = _keys(tag)
-        if keys.get(_RASTER) == _IS_POINT:  # coordinates are those of pixel centers
+        keys = _read_keys(tag)
+        # Coordinates of pixel centers: move the origin half a pixel, to the outer corner.
+        if keys.get(_RASTER) == _IS_POINT:
             a, b, c, d, e, f = transform
             transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
-        found = Georeference(transform, *_system(keys), _raw_keys(tag))
-    except (TypeError, ValueError, IndexError, OverflowError):  # damaged metadata never costs the pixels
+        georeference = Georeference(transform, *_identify_system(keys), _copy_keys(tag))
+    except (TypeError, ValueError, IndexError, OverflowError):  # damaged metadata must not prevent reading the pixels
         return NOWHERE
-    sound = all(map(math.isfinite, transform)) and found.determinant != 0 and math.isfinite(found.determinant)
-    return found if sound else NOWHERE
+    determinant = georeference.determinant
+    is_usable = all(map(math.isfinite, transform)) and determinant != 0 and math.isfinite(determinant)
+    return georeference if is_usable else NOWHERE
 
 
-def _transform(tag: Callable[[int], Any]) -> Transform:
+def _read_transform(tag: Callable[[int], Any]) -> Transform:
+    """Return the transform from pixel to world coordinates, that of `NOWHERE` if there is none."""
     matrix = tag(_TRANSFORMATION)
-    if matrix is not None:
+    if matrix is not None:  # 4 x 4, of which the rows of x and y count, without the column of heights
         m = [float(value) for value in matrix]
         return m[0], m[1], m[3], m[4], m[5], m[7]
     scale, tie = tag(_SCALE), tag(_TIEPOINT)
     if scale is None or tie is None:
         return NOWHERE.transform
-    wide, tall = float(scale[0]), float(scale[1])
+    # The tie point says where one pixel lies; rows run from north to south, so y falls.
+    pixel_width, pixel_height = float(scale[0]), float(scale[1])
     column, row, _, x, y = (float(value) for value in tie[:5])
-    return wide, 0.0, x - column * wide, 0.0, -tall, y + row * tall
+    return pixel_width, 0.0, x - column * pixel_width, 0.0, -pixel_height, y + row * pixel_height
 
 
-def _keys(tag: Callable[[int], Any]) -> dict[int, int | str]:
-    """The keys that hold numbers or text, by their number."""
+def _read_keys(tag: Callable[[int], Any]) -> dict[int, int | str]:
+    """Return the GeoTIFF keys that hold integers or text, by their numbers."""
     directory = tag(_KEYS)
     if directory is None:
         return {}
-    text = _text(tag)
+    text = _read_text(tag)
     keys: dict[int, int | str] = {}
+    # Four numbers of header, then four for each key: its number, the tag of its value (0: here), count, and the value
+    # or its position in that tag.
     for i in range(4, 4 + 4 * int(directory[3]), 4):
         key, place, count, value = (int(number) for number in directory[i : i + 4])
         if place == 0:
@@ -71,28 +92,31 @@ def _keys(tag: Callable[[int], Any]) -> dict[int, int | str]:
     return keys
 
 
-def _raw_keys(tag: Callable[[int], Any]) -> Keys:
-    """The key directory and what it points into, as they are."""
+def _copy_keys(tag: Callable[[int], Any]) -> Keys:
+    """Return the key directory and the numbers and text that it points into, unchanged."""
     numbers = tuple(int(number) for number in tag(_KEYS) or ())
-    return numbers, tuple(float(number) for number in tag(_DOUBLES) or ()), _text(tag)
+    return numbers, tuple(float(number) for number in tag(_DOUBLES) or ()), _read_text(tag)
 
 
-def _text(tag: Callable[[int], Any]) -> str:
+def _read_text(tag: Callable[[int], Any]) -> str:
+    """Return the text of all keys."""
     text = tag(_TEXTS) or ""
     return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
 
-def _system(keys: Mapping[int, int | str]) -> tuple[str, float]:
-    """The coordinate system, and how many meters its unit is."""
-    projected = keys.get(_MODEL) == _IS_PROJECTED
-    number = keys.get(_PROJECTED if projected else _GEOGRAPHIC, 0)
-    known = isinstance(number, int) and 1024 <= number < 32767  # EPSG numbers; 32767 is a system of the file's own
+def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float]:
+    """Return the coordinate reference system, and the length of its unit in meters (0 if unknown)."""
+    is_projected = keys.get(_MODEL) == _IS_PROJECTED
+    number = keys.get(_PROJECTED if is_projected else _GEOGRAPHIC, 0)
+    # 32767 and above stand for systems that the file defines itself.
+    has_number = isinstance(number, int) and 1024 <= number < 32767
     citation = str(keys.get(_CITATION, ""))
-    own = citation.removeprefix(_ESRI) if citation.startswith(_ESRI) else ""
-    if not projected:
-        return f"EPSG:{number}" if known else own, 0.0
+    wkt = citation.removeprefix(_ESRI_PREFIX) if citation.startswith(_ESRI_PREFIX) else ""
+    crs = f"EPSG:{number}" if has_number else wkt
+    if not is_projected:
+        return crs, 0.0
     unit = keys.get(_UNITS)
-    meters = _METRES.get(unit, 0.0) if isinstance(unit, int) else 0.0
-    if unit is None and any(number in numbers for numbers in _IN_METRES):
+    meters = _METERS_PER_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0
+    if unit is None and any(number in numbers for numbers in _SYSTEMS_IN_METERS):
         meters = 1.0
-    return f"EPSG:{number}" if known else own, meters
+    return crs, meters

@@ -1,6 +1,6 @@
-"""Netpbm (PBM, PGM, PPM, PAM) and PFM: arrays with a header, read at their depth.
+"""Decode Netpbm (PBM, PGM, PPM, PAM) and PFM files at their full depth.
 
-Pillow reads other maximal values than 255 pixel by pixel in Python and cuts 16-bit color to 8 bits.
+Pillow reads maximal values other than 255 pixel by pixel in Python, and cuts 16-bit color to 8 bits.
 """
 
 from __future__ import annotations
@@ -19,18 +19,31 @@ from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check
 
 __all__ = ["decode_netpbm"]
 
-_HEADER_BYTES = 65_536
+# Bytes in which a header must end, comments included.
+MAX_HEADER_BYTES = 65_536
+
+# Bytes of decimal numbers that are converted at a time.
+_CHUNK_BYTES = 1 << 20
+
+# Header of P1 to P6: kind, width, height and, except for bitmaps, the maximal value, with space or comments between.
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
-_PLAIN = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})(?:" + _GAP + rb"(\d{1,9}))?")
-_FLOAT = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]{1,20}(?:[eE][-+]?\d{1,3})?)[\r\n\t ]")
+_PNM_HEADER = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})(?:" + _GAP + rb"(\d{1,9}))?")
+# Header of PFM: kind, width, height and a scale, whose sign tells the byte order.
+_PFM_HEADER = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]{1,20}(?:[eE][-+]?\d{1,3})?)[\r\n\t ]")
+# One line of the header of PAM (P7).
+_PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})[ \t\r]*$", re.MULTILINE)
 _COMMENT = re.compile(rb"#[^\r\n]*[\r\n]")
 _NOT_A_NUMBER = re.compile(rb"[^0-9\s]")
-_BLOCK = 1 << 20
-_FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})[ \t\r]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class _Header:
+    """What the file says about its pixels.
+
+    `kind` is the second character of the file, "1" to "7", or "f" and "F" for floats in little and big endian order;
+    `offset` is the byte at which the pixels begin.
+    """
+
     kind: str
     width: int
     height: int
@@ -38,20 +51,47 @@ class _Header:
     maximum: int
     offset: int
 
+    @property
+    def n_values(self) -> int:
+        """Number of values in all pixels and channels."""
+        return self.width * self.height * self.channels
+
 
 def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
-    """Read P1 to P7, Pf or PF.
+    """Decode a file of the kinds P1 to P7, Pf or PF.
 
-    Values are scaled so that the file's maximal value is white; a maximum above 255 gives uint16. PFM gives float32.
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated
+        As in :func:`segment.loader.loader.load_image`.
+
+    Returns
+    -------
+    Image
+        The file's maximal value is white; one above 255 gives uint16. PFM gives float32.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged or too large, or truncated and that is not allowed.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> image = decode_netpbm(BytesIO(b"P2 3 1 5  0 1 5"), max_pixels=100, allow_truncated=False)
+    >>> image.pixels
+    array([[  0,  51, 255]], dtype=uint8)
     """
-    header = _header(stream)
+    header = _parse_header(stream)
     check_size(header.width, header.height, max_pixels)
     if not 1 <= header.maximum <= 65535:
         raise ImageError(f"a Netpbm maximal value lies in 1..65535; got {header.maximum}. Export it again.")
     if not 1 <= header.channels <= 4:
         raise ImageError(f"an image has 1 to 4 channels; got {header.channels}. Save it as gray or RGB.")
-    flat = _plain(stream, header) if header.kind in "123" else _binary(stream, header)
-    wanted = header.width * header.height * header.channels
+    flat = _read_decimal_values(stream, header) if header.kind in "123" else _read_binary_values(stream, header)
+
+    # Fill up a truncated file with zeros; the pixels without all their channels are not valid.
+    wanted = header.n_values
     complete = flat.size // header.channels
     notes: tuple[str, ...] = ()
     if flat.size < wanted:
@@ -61,99 +101,110 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -
         flat = np.concatenate([flat, np.zeros(wanted - flat.size, dtype=flat.dtype)])
     array = flat[:wanted].reshape(header.height, header.width, header.channels)
     valid = (np.arange(header.width * header.height) < complete).reshape(header.height, header.width)
+
     if header.kind in "fF":  # stored from the bottom row to the top one
         return Image.from_array(array[::-1], valid=valid[::-1], notes=notes)
-    return _scaled(array, valid, header.maximum, notes)
+    return _scale_to_white(array, valid, header.maximum, notes)
 
 
-def _scaled(array: NDArray[np.generic], valid: NDArray[np.bool_], maximum: int, notes: tuple[str, ...]) -> Image:
+def _scale_to_white(
+    array: NDArray[np.generic], valid: NDArray[np.bool_], maximum: int, notes: tuple[str, ...]
+) -> Image:
+    """Make an image in which the maximal value of the file is white."""
     if maximum <= 255:
         table = np.minimum(np.rint(np.arange(256) * (255 / maximum)), 255).astype(np.uint8)
         return Image.from_array(array if maximum == 255 else table[array.astype(np.intp)], valid=valid, notes=notes)
     pixels = np.minimum(array, np.uint16(maximum)).astype(np.uint16)
-    if maximum == 65535:  # says how wide the numbers are, not how bright white is
+    # 65535 says how wide the numbers are, not how bright white is: 10 and 12-bit data come with it.
+    if maximum == 65535:
         return Image.from_array(pixels, valid=valid, notes=notes)
     return Image.from_array(pixels, valid=valid, white=maximum, notes=notes)
 
 
-def _header(stream: BinaryIO) -> _Header:
+def _parse_header(stream: BinaryIO) -> _Header:
+    """Read the header of any kind of file."""
     stream.seek(0)
-    head = stream.read(_HEADER_BYTES)
+    head = stream.read(MAX_HEADER_BYTES)
     if head.startswith(b"P7"):
-        return _pam_header(head)
-    if match := _FLOAT.match(head):
+        return _parse_pam_header(head)
+    if match := _PFM_HEADER.match(head):
         kind, width, height, scale = match.groups()
-        letter = "f" if float(scale) < 0 else "F"  # little endian, big endian
-        return _Header(letter, int(width), int(height), 3 if kind == b"F" else 1, 1, match.end())
-    match = _PLAIN.match(head)
+        byte_order = "f" if float(scale) < 0 else "F"  # little endian, big endian
+        return _Header(byte_order, int(width), int(height), 3 if kind == b"F" else 1, 1, match.end())
+    match = _PNM_HEADER.match(head)
     if not match or (match[1] not in b"14" and match[4] is None):
         raise ImageError("the Netpbm header is damaged. Export it again.")
     kind = match[1].decode()
-    bitmap = kind in "14"
-    end = match.end(3) if bitmap else match.end(4)
-    maximum = 1 if bitmap else int(match[4])
+    # Bitmaps have no maximal value: what matched as one are pixels. One space follows the last number.
+    is_bitmap = kind in "14"
+    end = match.end(3) if is_bitmap else match.end(4)
+    maximum = 1 if is_bitmap else int(match[4])
     return _Header(kind, int(match[2]), int(match[3]), 3 if kind in "36" else 1, maximum, end + 1)
 
 
-def _pam_header(head: bytes) -> _Header:
+def _parse_pam_header(head: bytes) -> _Header:
+    """Read the header of a PAM file, which has a field a line."""
     end = re.search(rb"^ENDHDR[ \t\r]*\n", head, re.MULTILINE)
-    fields = {name: int(value) for name, value in _FIELD.findall(head[: end.start()] if end else b"")}
+    fields = {name: int(value) for name, value in _PAM_FIELD.findall(head[: end.start()] if end else b"")}
     if not end or len(fields) < 4:
         raise ImageError("the PAM header is damaged. Export it again.")
     return _Header("7", fields[b"WIDTH"], fields[b"HEIGHT"], fields[b"DEPTH"], fields[b"MAXVAL"], end.end())
 
 
-def _binary(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
-    """Return the values in file order, as many as are there."""
+def _read_binary_values(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
+    """Return those of the values that are there, in file order."""
     stream.seek(header.offset)
     if header.kind == "4":
-        row = -(-header.width // 8)
-        packed = np.frombuffer(stream.read(row * header.height), dtype=np.uint8)
-        whole = packed[: packed.size // row * row].reshape(-1, row)
-        bits = np.unpackbits(whole, axis=1, count=header.width)
+        # Eight pixels a byte, and each row begins with a new byte. 1 is black.
+        row_bytes = -(-header.width // 8)
+        packed = np.frombuffer(stream.read(row_bytes * header.height), dtype=np.uint8)
+        rows = packed[: packed.size // row_bytes * row_bytes].reshape(-1, row_bytes)
+        bits = np.unpackbits(rows, axis=1, count=header.width)
         return (bits ^ 1).ravel()
     if header.kind in "fF":
         dtype: np.dtype[Any] = np.dtype("<f4" if header.kind == "f" else ">f4")
     else:
         dtype = np.dtype("u1" if header.maximum <= 255 else ">u2")
-    data = stream.read(header.width * header.height * header.channels * dtype.itemsize)
+    data = stream.read(header.n_values * dtype.itemsize)
     return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype)
 
 
-def _plain(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
-    """Return the values written as decimal digits, as many as are there."""
-    wanted = header.width * header.height * header.channels
+def _read_decimal_values(stream: BinaryIO, header: _Header) -> NDArray[np.generic]:
+    """Return those of the values that are there, from a file that holds them as decimal digits."""
+    wanted = header.n_values
     dtype = np.uint8 if header.maximum <= 255 else np.uint16
     parts: list[NDArray[Any]] = []
     count = 0
-    for piece in _texts(stream, header.offset - 1):
+    for piece in _split_text(stream, header.offset - 1):
         junk = _NOT_A_NUMBER.search(piece)
         text = piece[: junk.start()] if junk else piece
-        if header.kind == "1":  # 1 is black, and nothing need part the digits
+        if header.kind == "1":  # 1 is black, and the digits may follow each other without space
             digits = np.frombuffer(b"".join(text.split()), dtype=np.uint8)
             values = digits ^ ord("1")
         else:
             values = np.fromstring(text.decode("ascii"), dtype=np.int64, sep=" ")
         parts.append(np.minimum(values, header.maximum).astype(dtype))
         count += values.size
+        # Anything may follow the last pixel.
         if count >= wanted:
             break
         if junk:
-            raise ImageError("the Netpbm file holds something else than numbers. Export it again.")
+            raise ImageError("the Netpbm file holds something other than numbers. Export it again.")
     return np.concatenate(parts)[:wanted] if parts else np.zeros(0, dtype=dtype)
 
 
-def _texts(stream: BinaryIO, offset: int) -> Iterator[bytes]:
-    """Yield the file from `offset` on in pieces that end between two numbers, without comments."""
+def _split_text(stream: BinaryIO, offset: int) -> Iterator[bytes]:
+    """Yield the file from `offset` on, without comments, in pieces that end between two numbers."""
     stream.seek(offset)
     rest = b""
-    while block := stream.read(_BLOCK):
-        text = _COMMENT.sub(b" ", rest + block)
-        end = text.find(b"#")  # a comment that goes on in the next block
+    while chunk := stream.read(_CHUNK_BYTES):
+        text = _COMMENT.sub(b" ", rest + chunk)
+        # Keep for the next piece a comment or a number that may go on there.
+        end = text.find(b"#")
         if end < 0:
             end = len(text.rstrip(b"0123456789"))
         rest = text[end:]
         yield text[:end]
-        if len(rest) > _BLOCK:
+        if len(rest) > _CHUNK_BYTES:
             raise ImageError("the Netpbm file holds an endless comment or number. Export it again.")
     yield rest.partition(b"#")[0]

@@ -1,4 +1,4 @@
-"""What Pillow leaves out of PNG: checksums of the pixels, 16-bit color at its depth, damage outside the picture."""
+"""Read PNG chunks: for checksums, for 16-bit color, and to leave out damaged metadata. Pillow does none of this."""
 
 from __future__ import annotations
 
@@ -8,132 +8,169 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from segment.core.errors import ImageError
-from segment.loader.decoders.checks import check_size, stderr_closed
+from segment.loader.decoders.checks import check_size, silence_stderr
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["check_png", "decode_png16", "essential_png"]
+__all__ = ["check_png", "copy_essential_chunks", "decode_png16"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Number of channels by color type: gray, RGB, palette, gray with alpha, RGB with alpha.
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# The seven passes of an interlaced PNG (PNG specification, 8.2): first column and row, steps to the right and down.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_CHUNK_CAP = 1_000_000
+# Chunks that are visited: a file may consist of millions of empty ones.
+MAX_CHUNKS = 1_000_000
+# Bytes that the chunks may have besides twice the size of the pixels.
+MAX_OTHER_BYTES = 1 << 20
+# Chunks without which there is no picture, and those that change how it looks.
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 _USEFUL = (*_CRITICAL, b"tRNS", b"eXIf")
 
 
 class _Chunk(NamedTuple):
-    kind: bytes
+    """A piece of a PNG file: its name, its content and its checksum."""
+
+    name: bytes
     body: bytes
     checksum: bytes
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
+        """Whether the file does not end within the chunk."""
         return len(self.checksum) == 4
 
     @property
-    def sound(self) -> bool:
-        return self.checksum == zlib.crc32(self.kind + self.body).to_bytes(4, "big")
+    def is_intact(self) -> bool:
+        """Whether the checksum is that of the content."""
+        return self.checksum == _compute_checksum(self.name, self.body)
 
     @property
     def encoded(self) -> bytes:
-        return len(self.body).to_bytes(4, "big") + self.kind + self.body + self.checksum
+        """The chunk as it stands in a file."""
+        return len(self.body).to_bytes(4, "big") + self.name + self.body + self.checksum
 
 
 def check_png(stream: BinaryIO) -> None:
-    """Compare the checksums of header, palette and pixels, which Pillow does not do for pixels.
+    """Verify the checksums of header, palette and pixels; Pillow does not verify that of the pixels.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
 
     Raises
     ------
     ImageError
         If one is wrong. A chunk that the end of the file cuts off is not looked at.
     """
-    for chunk in _chunks(stream):
-        if chunk.kind in _CRITICAL and chunk.complete and not chunk.sound:
-            name = chunk.kind.decode()
+    for chunk in _iterate_chunks(stream):
+        if chunk.name in _CRITICAL and chunk.is_complete and not chunk.is_intact:
+            name = chunk.name.decode()
             raise ImageError(f"the PNG file is damaged; wrong checksum of {name}. Fetch or export it again.")
 
 
-def essential_png(stream: BinaryIO, max_pixels: int) -> BinaryIO:
-    """Return a copy of the file without text, color profiles and other chunks that the picture does not need."""
-    chunks = list(_chunks(stream, max_pixels))
-    kept = [chunk.encoded for chunk in chunks if chunk.kind in _CRITICAL or chunk.sound]
-    end = _made(b"IEND", b"").encoded if chunks and chunks[-1].complete else b""
-    return io.BytesIO(b"".join([_SIGNATURE, *kept, end]))
-
-
-def decode_png16(stream: BinaryIO, *, truncated: bool) -> NDArray[np.generic]:
-    """Decode the pixels of a 16-bit PNG that Pillow has found whole, or truncated.
+def copy_essential_chunks(stream: BinaryIO, max_pixels: int) -> BinaryIO:
+    """Copy a PNG without text, color profile and other chunks that the picture does not need.
 
     Parameters
     ----------
     stream : binary file
-        Only its header and pixel chunks reach the decoder: no color profile, gamma or text can disturb it.
-    truncated : bool
+        The PNG.
+    max_pixels : int
+        A larger picture is refused before its pixels are read.
+
+    Returns
+    -------
+    binary file
+        The copy, in memory. Its end is missing if the file is truncated.
+    """
+    chunks = list(_iterate_chunks(stream, max_pixels))
+    kept = [chunk.encoded for chunk in chunks if chunk.name in _CRITICAL or chunk.is_intact]
+    end = _build_chunk(b"IEND", b"").encoded if chunks and chunks[-1].is_complete else b""
+    return io.BytesIO(b"".join([_SIGNATURE, *kept, end]))
+
+
+def decode_png16(stream: BinaryIO, *, is_truncated: bool) -> NDArray[np.generic]:
+    """Decode the pixels of a 16-bit PNG that Pillow has read without error.
+
+    Parameters
+    ----------
+    stream : binary file
+        Only its header and pixels reach the decoder: no color profile, gamma or text can disturb it.
+    is_truncated : bool
         Fill what is missing with zeros.
 
     Returns
     -------
     ndarray of shape (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), uint16
+        The values of the file.
     """
     import imagecodecs
 
-    chunks = list(_chunks(stream))
+    chunks = list(_iterate_chunks(stream))
     header = chunks[0].body
-    pixels = b"".join(chunk.body for chunk in chunks if chunk.kind == b"IDAT")
+    pixels = b"".join(chunk.body for chunk in chunks if chunk.name == b"IDAT")
     del chunks
-    if truncated:
-        size = _raw_size(header)
+    # libpng refuses pixels that end early, so decompress what there is, fill it up and compress it again.
+    if is_truncated:
+        size = _compute_raw_size(header)
         pixels = zlib.compress(zlib.decompressobj().decompress(pixels, size).ljust(size, b"\0"), 0)
-    parts = (_made(b"IHDR", header), _made(b"IDAT", pixels), _made(b"IEND", b""))
-    with stderr_closed():
+    parts = (_build_chunk(b"IHDR", header), _build_chunk(b"IDAT", pixels), _build_chunk(b"IEND", b""))
+    with silence_stderr():
         array: NDArray[np.generic] = imagecodecs.png_decode(_SIGNATURE + b"".join(part.encoded for part in parts))
     return array
 
 
-def _made(kind: bytes, body: bytes) -> _Chunk:
-    return _Chunk(kind, body, zlib.crc32(kind + body).to_bytes(4, "big"))
+def _compute_checksum(name: bytes, body: bytes) -> bytes:
+    """Return the CRC-32 of a chunk."""
+    return zlib.crc32(name + body).to_bytes(4, "big")
 
 
-def _chunks(stream: BinaryIO, max_pixels: int = 0) -> Iterator[_Chunk]:
-    """Yield the chunks that hold the picture, as far as the file goes; the first is the header.
+def _build_chunk(name: bytes, body: bytes) -> _Chunk:
+    """Make a chunk with its checksum."""
+    return _Chunk(name, body, _compute_checksum(name, body))
 
-    Raises
-    ------
-    ImageError
-        If they are much longer than the picture could need, or the picture is larger than `max_pixels`, if given.
+
+def _iterate_chunks(stream: BinaryIO, max_pixels: int = 0) -> Iterator[_Chunk]:
+    """Yield the useful chunks as far as the file goes; refuse far more data, or with `max_pixels` pixels, than allowed.
+
+    The first chunk of a PNG is its header, which tells how much data the picture needs.
     """
     stream.seek(len(_SIGNATURE))
-    left = 1 << 20
-    for _ in range(_CHUNK_CAP):
+    bytes_left = MAX_OTHER_BYTES
+    for _ in range(MAX_CHUNKS):
         head = stream.read(8)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"IEND" or not kind.isalpha():
+        length, name = int.from_bytes(head[:4], "big"), head[4:]
+        if name == b"IEND" or not name.isalpha():
             break
-        if kind not in _USEFUL:
+        if name not in _USEFUL:
             stream.seek(length + 4, 1)
             continue
-        left -= length
-        if left < 0:
-            raise ImageError(f"the PNG file is damaged; a chunk {kind!r} of {length} bytes. Export it again.")
-        chunk = _Chunk(kind, stream.read(length), stream.read(4))
-        if kind == b"IHDR":
+        # The length is not to be trusted: it could ask for gigabytes of memory.
+        bytes_left -= length
+        if bytes_left < 0:
+            raise ImageError(f"the PNG file is damaged; a chunk {name!r} of {length} bytes. Export it again.")
+        chunk = _Chunk(name, stream.read(length), stream.read(4))
+        if name == b"IHDR":
             if max_pixels:
-                check_size(*_size(chunk.body), max_pixels)
-            left += 2 * _raw_size(chunk.body)
+                check_size(*_parse_size(chunk.body), max_pixels)
+            bytes_left += 2 * _compute_raw_size(chunk.body)
         yield chunk
 
 
-def _size(header: bytes) -> tuple[int, int]:
+def _parse_size(header: bytes) -> tuple[int, int]:
+    """Return width and height from the header chunk."""
     return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
 
 
-def _raw_size(header: bytes) -> int:
-    """Bytes of the pixels before compression, a filter byte a row included."""
-    width, height = _size(header)
+def _compute_raw_size(header: bytes) -> int:
+    """Return how many bytes the pixels have before compression, with one byte a row for its filter."""
+    width, height = _parse_size(header)
     bits = header[8] * _CHANNELS[header[9]]
+    # An interlaced file holds seven smaller pictures: every so many columns and rows of the whole.
     passes = _ADAM7 if header[12] else ((0, 0, 1, 1),)
     size = 0
     for left, top, right, down in passes:

@@ -1,4 +1,4 @@
-"""TIFF with tifffile: 16 bits and more, floats, signed numbers, BigTIFF, and the whole strips of a truncated file."""
+"""Decode TIFF with tifffile: 16 bits and more, floats, signed numbers, BigTIFF, and truncated files."""
 
 from __future__ import annotations
 
@@ -12,26 +12,46 @@ from numpy.typing import NDArray
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
+from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, check_tile_size
 from segment.loader.decoders.geotiff import read_georeference
-from segment.loader.decoders.orientation import turn_upright
+from segment.loader.decoders.orientation import apply_orientation
 
-__all__ = ["decode_deep", "valid_data"]
+__all__ = ["decode_with_tifffile", "mask_nodata"]
 
+# Values of the tag for photometric interpretation; the second line lists those that need a color profile.
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 _NEEDS_A_PROFILE = {8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32844: "LogL", 32845: "LogLuv"}
+# Values of the tag for compression.
+_UNCOMPRESSED = 1
 _JPEG = {6, 7, 34892, 33007}
 _DEFLATE = {8, 32946}
+# Values of the tag for extra samples: alpha that the colors are multiplied with, and alpha that they are not.
+_PREMULTIPLIED_ALPHA, _PLAIN_ALPHA = 1, 2
+# Numbers of tags.
 _NODATA, _ORIENTATION = 42113, 274
+# A strip may be longer than its pixels before compression, but not by more bytes than this.
+_MAX_EXTRA_BYTES = 1 << 20
 
 
-def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, notes: tuple[str, ...]) -> Image:
-    """Read the first page with tifffile.
+def decode_with_tifffile(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, notes: tuple[str, ...]) -> Image:
+    """Decode the first page of a TIFF with tifffile.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated
+        As in :func:`segment.loader.loader.load_image`.
+    notes : tuple of str
+        The first notes of the image.
+
+    Returns
+    -------
+    Image
+        The page at its depth, upright, with its georeference.
 
     Raises
     ------
     ImageError
-        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be turned into gray or RGB.
+        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be converted to gray or RGB.
     """
     import tifffile
 
@@ -39,42 +59,51 @@ def decode_deep(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, not
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
         page: Any = file.pages[0]
-        _check(page, max_pixels)
-        whole = _is_whole(page, stream)
-        if not whole and not allow_truncated:
+        _check_page(page, max_pixels)
+        is_complete = _is_complete(page, stream)
+        if not is_complete and not allow_truncated:
             raise TruncatedError
-        if whole:
+        # tifffile's five axes: planes, depth, height, width, samples of a pixel.
+        if is_complete:
             shaped = page.asarray(squeeze=False, maxworkers=1)
             present = np.ones(shaped.shape[2:4], dtype=bool)
         else:
-            shaped, present = _parts(page, stream)
+            shaped, present = _decode_present_parts(page, stream)
             notes = (*notes, TRUNCATED_NOTE)
         samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
-        valid = present & valid_data(samples, _value(page, _NODATA))
-        array, white = _colors(page, samples)
-        way = _value(page, _ORIENTATION)
-        place = read_georeference(lambda tag: _value(page, tag))
-    image = Image.from_array(turn_upright(array, way), valid=turn_upright(valid, way), white=white, notes=notes)
-    return replace(image, georeference=place.turned(way, image.height, image.width))
+        valid = present & mask_nodata(samples, _get_tag(page, _NODATA))
+        array, white = _convert_colors(page, samples)
+        orientation = _get_tag(page, _ORIENTATION)
+        georeference = read_georeference(lambda tag: _get_tag(page, tag))
+    upright, upright_valid = apply_orientation(array, orientation), apply_orientation(valid, orientation)
+    image = Image.from_array(upright, valid=upright_valid, white=white, notes=notes)
+    return replace(image, georeference=georeference.apply_orientation(orientation, image.height, image.width))
 
 
-def _value(page: Any, tag: int) -> Any:
-    """The value of a tag, None where there is none."""
+def _get_tag(page: Any, tag: int) -> Any:
+    """Return the value of a tag, None if the page has no such tag."""
     return getattr(page.tags.get(tag), "value", None)
 
 
-def valid_data(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:
-    """Return True where a pixel is not GDAL's nodata value in all its channels.
+def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:
+    """Mark the pixels that have GDAL's nodata value in all their channels as not valid.
 
     Parameters
     ----------
     samples : ndarray of shape (H, W) or (H, W, C)
+        Pixels of any type.
     nodata : object
-        The tag's text, such as ``"-9999"``; anything that is not a number marks nothing.
+        Content of the tag, such as ``"-9999"``; anything that is not a number marks nothing.
 
     Returns
     -------
     ndarray of shape (H, W), bool
+        False where a pixel has no data.
+
+    Examples
+    --------
+    >>> mask_nodata(np.array([[7, 8, 9]]), "8")
+    array([[ True, False,  True]])
     """
     try:
         value = float(str(nodata).strip("\0 "))
@@ -85,13 +114,13 @@ def valid_data(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_
     return np.asarray((samples.reshape(*samples.shape[:2], -1) != value).any(axis=2))
 
 
-def _check(page: Any, max_pixels: int) -> None:
+def _check_page(page: Any, max_pixels: int) -> None:
+    """Refuse a page that is too large or of a kind that cannot be converted, before it is decoded."""
     check_size(page.imagewidth, page.imagelength, max_pixels)
     if page.imagedepth > 1:
         raise ImageError(f"a TIFF page has one layer; got {page.imagedepth}. Save the layers one by one.")
-    chunk = max(page.tilewidth, 1) * max(page.tilelength, 1)
-    if chunk > max(max_pixels, 1 << 26):
-        raise ImageError(f"a TIFF tile holds at most {max_pixels} pixels; got {chunk}. Export it again.")
+    check_tile_size(max(page.tilewidth, 1) * max(page.tilelength, 1), max_pixels)
+    # Extra samples beyond alpha are ignored, but bands without any meaning are no image.
     colors = 3 if page.photometric in (_RGB, _YCBCR) else 4 if page.photometric == _CMYK else 1
     if page.samplesperpixel > max(4, colors + len(page.extrasamples)) or (colors == 1 and page.samplesperpixel > 4):
         raise ImageError(f"an image has 1 to 4 channels; got {page.samplesperpixel}. Save the bands to use as RGB.")
@@ -104,48 +133,52 @@ def _check(page: Any, max_pixels: int) -> None:
         raise ImageError(f"the TIFF numbers have an unknown type; {page.bitspersample} bits. Export it again.")
 
 
-def _is_whole(page: Any, stream: BinaryIO) -> bool:
-    """Say whether every strip or tile lies within the file."""
+def _is_complete(page: Any, stream: BinaryIO) -> bool:
+    """Whether every strip or tile lies within the file."""
     size = stream.seek(0, 2)
     if page.is_contiguous:
         return bool(page.dataoffsets[0] + page.nbytes <= size)
-    return all(a + b <= size for a, b in zip(page.dataoffsets, page.databytecounts, strict=False))
+    return all(offset + count <= size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))
 
 
-def _parts(page: Any, stream: BinaryIO) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Decode the strips or tiles that are there; True where a pixel is."""
+def _decode_present_parts(page: Any, stream: BinaryIO) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Decode the strips or tiles that a truncated file still holds; return them and True where a pixel is there."""
     shaped = np.zeros(page.shaped, dtype=page.dtype)
     present = np.zeros(page.shaped[2:4], dtype=bool)
     for index, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=False)):
         stream.seek(offset)
-        data = stream.read(min(count, page.nbytes + (1 << 20)))
+        data = stream.read(min(count, page.nbytes + _MAX_EXTRA_BYTES))
         if not data:
             continue
-        data, share = _padded(page, data, count)
+        data, share = _pad_part(page, data, count)
         try:
-            piece, (plane, _, row, column, _), (_, rows, columns, _) = page.decode(
+            part, (plane, _, top, left, _), (_, rows, columns, _) = page.decode(
                 data, index, jpegtables=page.jpegtables
             )[:3]
-        except Exception:  # a strip cut short, by a codec that cannot read a part of one
+        except Exception:  # this codec cannot decode an incomplete strip
             continue
-        if piece is None:
+        if part is None:
             continue
-        rows, columns = min(rows, shaped.shape[2] - row), min(columns, shaped.shape[3] - column)
-        shaped[plane, 0, row : row + rows, column : column + columns] = piece[0, :rows, :columns]
-        there = slice(row, row + int(rows * share)), slice(column, column + columns)
-        present[there] = True if plane == 0 else present[there]
-        present[row + int(rows * share) : row + rows, column : column + columns] = False
+        # Tiles at the right and at the bottom are larger than what is left of the image.
+        rows, columns = min(rows, shaped.shape[2] - top), min(columns, shaped.shape[3] - left)
+        shaped[plane, 0, top : top + rows, left : left + columns] = part[0, :rows, :columns]
+        # A pixel is present if it is present in every plane; the rows that were padded are not.
+        present_rows = int(rows * share)
+        if plane == 0:
+            present[top : top + present_rows, left : left + columns] = True
+        present[top + present_rows : top + rows, left : left + columns] = False
     if not present.any():
         raise TruncatedError("no part of the picture can be read")
     return shaped, present
 
 
-def _padded(page: Any, data: bytes, count: int) -> tuple[bytes, float]:
-    """Complete a strip that was cut short with zeros, where that can be done; and the share of it that is there."""
+def _pad_part(page: Any, data: bytes, count: int) -> tuple[bytes, float]:
+    """Fill up an incomplete strip or tile with zeros if its compression allows it; return it and the share present."""
     if len(data) >= count:
         return data, 1.0
-    if page.compression == 1:
+    if page.compression == _UNCOMPRESSED:
         return data.ljust(count, b"\0"), len(data) / count
+    # Deflate gives all pixels up to the cut: decompress them, fill them up, and compress them again.
     if page.compression in _DEFLATE:
         height, width = page.chunks[-3:-1] if len(page.chunks) > 2 else page.chunks[:2]
         size = int(height * width * page.bitspersample // 8) * (page.samplesperpixel if page.planarconfig == 1 else 1)
@@ -154,48 +187,50 @@ def _padded(page: Any, data: bytes, count: int) -> tuple[bytes, float]:
     return data, 1.0
 
 
-def _colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
-    """Turn the samples of a page into gray, RGB or RGBA, and the value of white where the file tells it."""
+def _convert_colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
+    """Convert the samples of a page to gray, RGB or RGBA, and return the value of white if the file tells it."""
     kind, bits = page.photometric, int(page.bitspersample)
     if kind == _PALETTE and page.colormap is not None:
+        # Palettes have 16 bits, of which the lower 8 repeat the upper ones.
         table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return table[np.minimum(samples[..., 0], len(table) - 1)], None
-    colors, extra = _split(kind, samples)
-    unsigned = samples.dtype.kind == "u"
+    colors, extra = _split_off_extra_samples(kind, samples)
+    is_unsigned = samples.dtype.kind == "u"
     if kind == _WHITE_IS_ZERO:
-        colors = _inverted(colors, bits)
+        colors = _invert(colors, bits)
     if kind == _CMYK:
-        colors = _rgb_of_cmyk(colors)
-    elif unsigned and bits < 8:
+        colors = _convert_cmyk_to_rgb(colors)
+    elif is_unsigned and bits < 8:  # spread to 0..255
         colors = np.rint(colors * (255 / (2**bits - 1))).astype(np.uint8)
     alpha_kind = int(page.extrasamples[0]) if page.extrasamples else 0
-    if extra.shape[2] and alpha_kind in (1, 2):
+    if extra.shape[2] and alpha_kind in (_PREMULTIPLIED_ALPHA, _PLAIN_ALPHA):
         alpha = extra[..., :1]
-        if alpha_kind == 1 and colors.dtype.kind in "uf":
-            colors = _divided(colors, alpha)
+        if alpha_kind == _PREMULTIPLIED_ALPHA and colors.dtype.kind in "uf":
+            colors = _divide_by_alpha(colors, alpha)
         colors = np.concatenate([colors, alpha.astype(colors.dtype)], axis=2)
-    return colors, float(2**bits - 1) if unsigned and 8 < bits < 16 else None
+    return colors, float(2**bits - 1) if is_unsigned and 8 < bits < 16 else None
 
 
-def _split(kind: int, samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Part the channels of color from the others."""
+def _split_off_extra_samples(kind: int, samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Separate the channels of color from alpha and other extra samples."""
     count = samples.shape[2]
-    colors = 4 if kind == _CMYK else min(count, 3) if kind in (_RGB, _YCBCR) or count >= 3 else 1
-    return samples[..., :colors], samples[..., colors:]
+    n_colors = 4 if kind == _CMYK else min(count, 3) if kind in (_RGB, _YCBCR) or count >= 3 else 1
+    return samples[..., :n_colors], samples[..., n_colors:]
 
 
-def _inverted(values: NDArray[Any], bits: int) -> NDArray[Any]:
+def _invert(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """Exchange black and white."""
+    # Floats have no fixed white: mirror them within their own range.
     if values.dtype.kind == "f":
         finite = values[np.isfinite(values)]
         return np.asarray(finite.min() + finite.max() - values) if finite.size else values
-    if values.dtype.kind in "ib":
+    if values.dtype.kind in "ib":  # ~v = -1 - v exchanges the smallest and the largest number
         return np.asarray(~values)
     return np.asarray(values.dtype.type(2**bits - 1) - values)
 
 
-def _rgb_of_cmyk(values: NDArray[Any]) -> NDArray[Any]:
-    """Turn inks into light: (1 - ink) (1 - black), as Pillow does."""
+def _convert_cmyk_to_rgb(values: NDArray[Any]) -> NDArray[Any]:
+    """Convert inks to light: (1 - ink) (1 - black), as Pillow does."""
     if values.dtype.kind != "u" or values.shape[2] < 4:
         raise ImageError(f"CMYK values are unsigned integers; got {values.dtype}. Save it as RGB.")
     full = np.iinfo(values.dtype).max
@@ -203,8 +238,8 @@ def _rgb_of_cmyk(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.rint(light[..., :3] * (light[..., 3:] / full)).astype(values.dtype))
 
 
-def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Take away the alpha that the colors were multiplied with, where there is any."""
+def _divide_by_alpha(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Undo the multiplication of the colors by alpha; fully transparent pixels become 0."""
     full = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         light = colors / (alpha / full)
