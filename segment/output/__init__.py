@@ -1,1 +1,1 @@
-"""From a result to pictures, tables, vectors and pages."""
+"""Turn results into files: pictures, tables, vector shapes, label images and HTML pages."""

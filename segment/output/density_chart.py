@@ -1,7 +1,8 @@
-"""Numbers to pictures: a one-dimensional sample and the density that was fitted to it."""
+"""Draw a one-dimensional sample as a histogram with the density that was fitted to it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,18 +16,20 @@ from segment.output.palette import INK, pick_class_colors
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["draw_density_chart", "histogram", "ticks"]
+__all__ = ["BOX", "choose_ticks", "compute_histogram", "draw_density_chart"]
 
 Floats = NDArray[np.float64]
+Points = list[tuple[float, float]]
 
-# The plot's box in the picture, in pixels: left, top, right, bottom. Its sides are the ends of the axes.
+# The box of the plot within the picture, in pixels: left, top, right, bottom. Its sides are the ends of the axes.
 BOX = (90, 30, 930, 470)
-_SIZE = (960, 530)  # without the legend
-_FINE = 2  # drawn so many times larger and averaged
-_TEXT = 20
-_BARS = (205, 205, 205)
-_BINS = 100
-_FEW = 1024  # distinct values up to which a sample is taken for discrete
+_SIZE = (960, 530)  # width and height in pixels, without the legend
+_OVERSAMPLING = 2  # the chart is drawn so many times larger, then averaged, which smooths its lines
+_TEXT = 20  # height of letters, in pixels
+_LEGEND_COLUMNS = 4
+_BAR_COLOR = (205, 205, 205)
+_N_BINS = 100
+_MAX_DISCRETE = 1024  # a sample of up to so many distinct values is taken for discrete
 
 
 def draw_density_chart(
@@ -37,13 +40,15 @@ def draw_density_chart(
     top: float | None = None,
     label: str = "value",
 ) -> NDArray[np.uint8]:
-    """The histogram of a one-dimensional sample with the density of a mixture over it.
+    """Draw the histogram of a one-dimensional sample with the density of a mixture over it.
 
     Parameters
     ----------
     sample : array_like of shape (n,) or (n, 1), or Cells of one feature
+        Finite values.
     model : MixtureModel
-        Of one feature. Its density is drawn dark, each component's, times its weight, in the color of its class.
+        Of one feature. Its density is drawn dark, the density of each component, times its weight, in the color of its
+        class.
     span : (float, float), optional
         The ends of the horizontal axis; by default those of the sample.
     top : float, optional
@@ -56,43 +61,72 @@ def draw_density_chart(
     -------
     ndarray of shape (h, 960, 3), uint8
         RGB. The axes end at the sides of the box `BOX`.
+
+    Raises
+    ------
+    SettingsError
+        If the sample or the model has more than one feature, a value is not finite, or `span` does not ascend.
+
+    Examples
+    --------
+    >>> model = MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    >>> draw_density_chart([-1.0, 0.0, 0.5], model).shape
+    (570, 960, 3)
     """
-    cells = _one_dimensional(sample)
+    cells = _check_sample(sample)
     if model.n_features != 1:
         raise SettingsError(f"model: a mixture of one feature; got {model.n_features}. Take one feature of it.")
-    heights, edges = histogram(cells)
+    heights, edges = compute_histogram(cells)
     low, high = span if span else (float(edges[0]), float(edges[-1]))
     if not low < high:
         raise SettingsError(f"span: two ends in ascending order; got {span}.")
-    left, upper, right, lower = BOX
-    x = np.linspace(low, high, _FINE * (right - left) + 1)
+    x = np.linspace(low, high, _OVERSAMPLING * (BOX[2] - BOX[0]) + 1)
     parts = np.exp(model.log_joint(x[:, None]))
     if top is None:
         top = 1.1 * max(float(parts.sum(axis=1).max()), float(np.quantile(heights, 0.98)), np.finfo(float).tiny)
-    across, up = (right - left) / (high - low), (lower - upper) / top
 
-    def place(values: Floats, densities: Floats) -> list[tuple[float, float]]:
-        columns = _FINE * (left + (np.clip(values, low, high) - low) * across)
-        rows = _FINE * (lower - np.minimum(densities, 1.05 * top) * up)
-        return list(zip(columns.tolist(), rows.tolist(), strict=True))
-
-    bars = [place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
-    curves = [(place(x, part), tuple(color)) for part, color in zip(parts.T, _colors(model), strict=True)]
-    curves.append((place(x, parts.sum(axis=1)), INK))
-    return _drawn(bars, curves, ticks(low, high), ticks(0.0, top, 5), (low, top, across, up), label, model)
+    scale = _PlotScale(low, high, top)
+    bars = [scale.place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
+    colors = [tuple(color) for color in pick_class_colors(model.n_components).tolist()]
+    curves = [(scale.place(x, part), color) for part, color in zip(parts.T, colors, strict=True)]
+    curves.append((scale.place(x, parts.sum(axis=1)), INK))
+    names = [f"{number}   {100 * weight:.1f} %" for number, weight in enumerate(model.weights, start=1)]
+    entries = list(zip(["sample", "mixture", *names], [_BAR_COLOR, INK, *colors], strict=True))
+    return _draw_chart(bars, curves, scale, label, entries)
 
 
-def histogram(cells: Cells, n_bins: int = _BINS) -> tuple[Floats, Floats]:
-    """Weight per unit and unit weight in bins of equal width: heights (m,) and edges (m + 1,).
+def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floats]:
+    """Compute a histogram of area 1 in bins of equal width.
 
     Discrete values, such as those of 8-bit pixels, lie in the middle of bins that hold the same number of them.
+
+    Parameters
+    ----------
+    cells : Cells
+        Of one feature.
+    n_bins : int
+        Number of bins that is aimed at; more make narrower ones.
+
+    Returns
+    -------
+    heights : ndarray of shape (m,), float64
+        Weight per unit of the feature and unit of weight: a density.
+    edges : ndarray of shape (m + 1,), float64
+        The ends of the bins, ascending.
+
+    Examples
+    --------
+    >>> heights, edges = compute_histogram(make_point_cells(np.array([[0.0], [1.0], [1.0], [2.0]])))
+    >>> heights.tolist(), edges.tolist()
+    ([0.25, 0.5, 0.25], [-0.5, 0.5, 1.5, 2.5])
     """
     values = np.unique(cells.means[:, 0])
     low, high = float(values[0]), float(values[-1])
-    step = float(np.diff(values).min()) if 1 < len(values) <= _FEW else 0.0
+    step = float(np.diff(values).min()) if 1 < len(values) <= _MAX_DISCRETE else 0.0
     if high == low:
         low, high = low - 0.5, high + 0.5
     width = (high - low) / n_bins
+    # Bins of discrete values are a whole number of steps wide, and begin half a step before the first value.
     if step > 0:
         width = max(1, round(width / step)) * step
         low, high = low - step / 2, high + step / 2
@@ -102,7 +136,61 @@ def histogram(cells: Cells, n_bins: int = _BINS) -> tuple[Floats, Floats]:
     return counts / (cells.total_weight * np.diff(edges)), edges
 
 
-def _one_dimensional(sample: ArrayLike | Cells) -> Cells:
+def choose_ticks(low: float, high: float, n: int = 8) -> Floats:
+    """Choose round numbers within a range, in steps of 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the range, ascending.
+    n : int
+        Number of steps that is aimed at; there are at most so many.
+
+    Returns
+    -------
+    ndarray of shape (m,), float64
+        Ascending.
+
+    Examples
+    --------
+    >>> choose_ticks(0, 100, 5).tolist()
+    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+    """
+    smallest_step = (high - low) / n
+    power = 10.0 ** np.floor(np.log10(smallest_step))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= smallest_step)
+    # Adding 0 turns -0 into 0.
+    return np.asarray(step * np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) + 0.0)
+
+
+@dataclass(frozen=True)
+class _PlotScale:
+    """The ends of the axes, and with them the place of values in the enlarged picture."""
+
+    low: float
+    high: float
+    top: float
+
+    def place(self, values: Floats, densities: Floats) -> Points:
+        """Place points of the plot in the picture: (x, y) in its pixels. Values outside of the axes are moved in."""
+        left, _, _, lower = BOX
+        columns = _OVERSAMPLING * (left + (np.clip(values, self.low, self.high) - self.low) * self.across)
+        rows = _OVERSAMPLING * (lower - np.minimum(densities, 1.05 * self.top) * self.up)
+        return list(zip(columns.tolist(), rows.tolist(), strict=True))
+
+    @property
+    def across(self) -> float:
+        """Pixels to the right for a unit of value."""
+        return (BOX[2] - BOX[0]) / (self.high - self.low)
+
+    @property
+    def up(self) -> float:
+        """Pixels upwards for a unit of density."""
+        return (BOX[3] - BOX[1]) / self.top
+
+
+def _check_sample(sample: ArrayLike | Cells) -> Cells:
+    """Check that a sample has finite values of one feature, and make cells of it."""
     if not isinstance(sample, Cells):
         array = np.asarray(sample, dtype=np.float64)
         sample = make_point_cells(array[:, None] if array.ndim == 1 else array)
@@ -111,64 +199,63 @@ def _one_dimensional(sample: ArrayLike | Cells) -> Cells:
     return sample
 
 
-def _colors(model: MixtureModel) -> list[tuple[int, ...]]:
-    return [tuple(int(part) for part in color) for color in pick_class_colors(model.n_components)]
-
-
-def ticks(low: float, high: float, n: int = 8) -> Floats:
-    """About n round numbers within a range."""
-    rough = (high - low) / n
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    return np.asarray(step * np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1) + 0.0)
-
-
-def _drawn(
-    bars: list[list[tuple[float, float]]],
-    curves: list[tuple[list[tuple[float, float]], tuple[int, ...]]],
-    x_ticks: Floats,
-    y_ticks: Floats,
-    scales: tuple[float, float, float, float],
+def _draw_chart(
+    bars: list[Points],
+    curves: list[tuple[Points, tuple[int, ...]]],
+    scale: _PlotScale,
     label: str,
-    model: MixtureModel,
+    entries: list[tuple[str, tuple[int, ...]]],
 ) -> NDArray[np.uint8]:
+    """Draw bars (two opposite corners each), curves, axes and legend."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
-    low, _, across, up = scales
-    left, upper, right, lower = (_FINE * side for side in BOX)
-    columns = 4
-    rows = -(-(model.n_components + 2) // columns)
-    panel = PilImage.new("RGB", (_FINE * _SIZE[0], _FINE * (_SIZE[1] + 2 * _TEXT * rows)), "white")
+    left, upper, right, lower = (_OVERSAMPLING * side for side in BOX)
+    n_rows = -(-len(entries) // _LEGEND_COLUMNS)
+    panel = PilImage.new("RGB", (_OVERSAMPLING * _SIZE[0], _OVERSAMPLING * (_SIZE[1] + 2 * _TEXT * n_rows)), "white")
     draw = ImageDraw.Draw(panel)
     for (x0, y0), (x1, y1) in bars:
         if x1 > x0 and y0 < y1:
-            draw.rectangle((x0, y0, x1 - 1, y1), fill=_BARS)
+            draw.rectangle((x0, y0, x1 - 1, y1), fill=_BAR_COLOR)
     for line, color in curves:
-        draw.line(line, fill=color, width=2 * _FINE, joint="curve")
+        draw.line(line, fill=color, width=2 * _OVERSAMPLING, joint="curve")
+    # Lines are wide: erase what goes beyond the box at its top and its bottom.
     for outside in ((0, 0, panel.width, upper - 1), (0, lower + 1, panel.width, panel.height)):
         draw.rectangle(outside, fill="white")
-    draw.rectangle((left, upper, right, lower), outline=INK, width=_FINE)
-    for value in x_ticks:
-        place = left + _FINE * (value - low) * across
-        draw.line((place, lower, place, lower + 6 * _FINE), fill=INK, width=_FINE)
-        _write(draw, (place, lower + 8 * _FINE), f"{value:.6g}", "ma")
-    for value in y_ticks:
-        place = lower - _FINE * value * up
-        draw.line((left - 6 * _FINE, place, left, place), fill=INK, width=_FINE)
-        _write(draw, (left - 10 * _FINE, place), f"{value:.3g}", "rm")
-    _write(draw, (right, lower + 34 * _FINE), label, "ra")
-    names = [f"{number}   {100 * weight:.1f} %" for number, weight in enumerate(model.weights, start=1)]
-    entries = list(zip(["sample", "mixture", *names], [_BARS, INK, *_colors(model)], strict=True))
+    draw.rectangle((left, upper, right, lower), outline=INK, width=_OVERSAMPLING)
+    _draw_axes(draw, scale, label)
+    _draw_legend(draw, entries)
+    return np.asarray(panel.reduce(_OVERSAMPLING))
+
+
+def _draw_axes(draw: ImageDraw, scale: _PlotScale, label: str) -> None:
+    """Draw the ticks of both axes with their numbers, and the label of the horizontal one."""
+    left, _, right, lower = (_OVERSAMPLING * side for side in BOX)
+    for value in choose_ticks(scale.low, scale.high):
+        place = left + _OVERSAMPLING * (value - scale.low) * scale.across
+        draw.line((place, lower, place, lower + 6 * _OVERSAMPLING), fill=INK, width=_OVERSAMPLING)
+        _write_text(draw, (place, lower + 8 * _OVERSAMPLING), f"{value:.6g}", "ma")
+    for value in choose_ticks(0.0, scale.top, 5):
+        place = lower - _OVERSAMPLING * value * scale.up
+        draw.line((left - 6 * _OVERSAMPLING, place, left, place), fill=INK, width=_OVERSAMPLING)
+        _write_text(draw, (left - 10 * _OVERSAMPLING, place), f"{value:.3g}", "rm")
+    _write_text(draw, (right, lower + 34 * _OVERSAMPLING), label, "ra")
+
+
+def _draw_legend(draw: ImageDraw, entries: list[tuple[str, tuple[int, ...]]]) -> None:
+    """Draw a square of its color and the text of each entry below the plot."""
+    left, _, right, _ = (_OVERSAMPLING * side for side in BOX)
+    side = _OVERSAMPLING * _TEXT
     for number, (words, color) in enumerate(entries):
-        row, column = divmod(number, columns)
-        x, y = left + column * (right - left) // columns, _FINE * (_SIZE[1] + 2 * _TEXT * row)
-        draw.rectangle((x, y, x + _FINE * _TEXT, y + _FINE * _TEXT), fill=color, outline=INK)
-        _write(draw, (x + _FINE * (_TEXT + 10), y), words, "la")
-    return np.asarray(panel.reduce(_FINE))
+        row, column = divmod(number, _LEGEND_COLUMNS)
+        x = left + column * (right - left) // _LEGEND_COLUMNS
+        y = _OVERSAMPLING * (_SIZE[1] + 2 * _TEXT * row)
+        draw.rectangle((x, y, x + side, y + side), fill=color, outline=INK)
+        _write_text(draw, (x + _OVERSAMPLING * (_TEXT + 10), y), words, "la")
 
 
-def _write(draw: ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
+def _write_text(draw: ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
+    """Write a text; `anchor` says as in Pillow which point of the text is at `place`."""
     from PIL import ImageFont
 
-    draw.text(place, words, fill=INK, font=ImageFont.load_default(_FINE * _TEXT), anchor=anchor)
+    draw.text(place, words, fill=INK, font=ImageFont.load_default(_OVERSAMPLING * _TEXT), anchor=anchor)

@@ -1,9 +1,9 @@
-"""Measurements of the classes or regions of a label image, one row each."""
+"""Measure the classes or regions of a label image: a table with a row for each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.postprocessor.connected_regions import number_regions
 
-__all__ = ["Table", "measure", "measure_classes", "measure_regions", "measure_result", "measure_result_regions"]
+__all__ = ["Table", "measure_classes", "measure_labels", "measure_regions", "measure_result", "measure_result_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -22,14 +22,15 @@ Ids = NDArray[np.intp]
 Maps = Mapping[str, NDArray[np.floating[Any]]]
 Table = dict[str, NDArray[Any]]
 
-_BLOCK = 2**17  # pixels handled at once
+_CHUNK_PIXELS = 2**17  # handled at once
 _CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+
 # Length of a border within one of its pixels, by how many of the pixels beside it (0..4) and diagonal to it (0..4) are
 # on the border too: as in scikit-image, after Benkrid & Crookes 2000.
-_LENGTHS = np.zeros((5, 5))
-_LENGTHS[2:4, :3] = 1
-_LENGTHS[0, 2] = _LENGTHS[1, 3] = math.sqrt(2)
-_LENGTHS[1, 1:3] = (1 + math.sqrt(2)) / 2
+_BORDER_LENGTHS = np.zeros((5, 5))
+_BORDER_LENGTHS[2:4, :3] = 1
+_BORDER_LENGTHS[0, 2] = _BORDER_LENGTHS[1, 3] = math.sqrt(2)
+_BORDER_LENGTHS[1, 1:3] = (1 + math.sqrt(2)) / 2
 
 
 class _Runs(NamedTuple):
@@ -43,52 +44,104 @@ class _Runs(NamedTuple):
 
 
 def measure_result(result: Segmentation) -> tuple[Table, Table]:
-    """Measure the classes and the connected regions of a result.
+    """Measure the classes and the connected regions of a segmented image.
 
-    Beside what :func:`measure_classes` has, ``posterior`` is the mean probability of the pixels' own class and
-    ``uncertainty`` the mean entropy of the posteriors in bits.
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    classes, regions : dict of column name to ndarray
+        The columns of :func:`measure_classes` and :func:`measure_regions`; also ``posterior``, the mean probability of
+        the pixels' own class, and ``uncertainty``, the mean entropy of the posteriors in bits.
     """
     maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
-    about = result.label_image, result.image, result.names
-    return measure_classes(*about, maps=maps), measure_regions(*about, maps=maps)
+    classes = measure_classes(result.label_image, result.image, result.names, maps=maps)
+    regions = measure_regions(result.label_image, result.image, result.names, maps=maps)
+    return classes, regions
 
 
 def measure_result_regions(result: RegionSegmentation) -> Table:
-    """Measure the regions of an image that was divided into regions."""
-    return measure(result.label_image, result.image, maps={}, n_labels=result.n_regions)
+    """Measure the regions of an image that was divided into regions.
+
+    Parameters
+    ----------
+    result : RegionSegmentation
+        An image that was divided into regions.
+
+    Returns
+    -------
+    dict of column name to ndarray
+        The columns of :func:`measure_labels`.
+    """
+    return measure_labels(result.label_image, result.image, maps={}, n_labels=result.n_regions)
 
 
 def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
-    """A row for each of the classes 1..k: what :func:`measure` has, ``name``, and ``regions``, how many there are."""
-    table = measure(label_image, image, maps=maps, n_labels=len(names))
+    """Measure each of the classes 1..k.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label.
+    image : Image
+        Of the same size.
+    names : sequence of k str
+        Names of the classes.
+    maps : mapping of name to ndarray of shape (H, W), float
+        Maps of which the mean of each class is wanted.
+
+    Returns
+    -------
+    dict of column name to ndarray of shape (k,)
+        The columns of :func:`measure_labels`, ``name``, and ``regions``, the number of connected regions.
+    """
+    table = measure_labels(label_image, image, maps=maps, n_labels=len(names))
     _, label = number_regions(label_image)
     regions = np.bincount(label, minlength=len(names) + 1)[1:]
     return {"label": table.pop("label"), "name": np.array(names, dtype=object), **table, "regions": regions}
 
 
 def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
-    """A row for each connected region (over edges, not corners): ``region``, its class, and what `measure` has."""
+    """Measure each connected region of the classes; regions are connected over edges, not corners.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label.
+    image : Image
+        Of the same size.
+    names : sequence of k str
+        Names of the classes.
+    maps : mapping of name to ndarray of shape (H, W), float
+        Maps of which the mean of each region is wanted.
+
+    Returns
+    -------
+    dict of column name to ndarray of shape (n,)
+        ``region``, the number 1..n; ``label`` and ``name`` of its class; the other columns of :func:`measure_labels`.
+    """
     regions, label = number_regions(label_image)
-    table = measure(regions, image, maps=maps)
-    called = np.array(["", *names], dtype=object)[label]
-    return {"region": table.pop("label"), "label": label, "name": called, **table}
+    table = measure_labels(regions, image, maps=maps)
+    class_names = np.array(["", *names], dtype=object)[label]
+    return {"region": table.pop("label"), "label": label, "name": class_names, **table}
 
 
-def measure(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0) -> Table:
+def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0) -> Table:
     """Measure every label of an image of classes or of regions; 0 is no label.
-
-    The columns are those of `skimage.measure.regionprops_table` under plainer names and have the same values, in one
-    pass for all labels: scikit-image takes a pass, and memory for a float copy of the image, for each.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers >= 0
+        Classes or regions.
     image : Image
         Of the same size.
     maps : mapping of name to ndarray of shape (H, W), float
-        What else to give the mean of, such as a probability.
+        Maps of which the mean of each label is wanted, such as a probability.
     n_labels : int
-        Rows, for the labels 1..n_labels, if that is more than the largest label.
+        Number of rows, for the labels 1..n_labels, if that is more than the largest label.
 
     Returns
     -------
@@ -99,41 +152,55 @@ def measure(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0)
         box in pixels, bottom and right excluded; ``perimeter`` in pixels, along the centers of border pixels (Benkrid &
         Crookes 2000); ``mean_...`` and ``deviation_...`` of each channel in the image's own values, the deviation that
         of the population; the mean of each map. NaN, or an empty box at 0, for a label without pixels.
+
+    Notes
+    -----
+    The values are those of `skimage.measure.regionprops_table`, in one pass for all labels: scikit-image takes a pass,
+    and memory for a float copy of the image, for each label.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[10, 20, 60]], np.uint8))
+    >>> table = measure_labels(np.array([[1, 1, 2]]), image, maps={})
+    >>> table["pixels"].tolist(), table["centroid_column"].tolist(), table["mean_grey"].tolist()
+    ([2, 1], [0.5, 2.0], [15.0, 60.0])
     """
+    # Row 0 of every array is for label 0 and is dropped at the end.
     n = max(n_labels, int(label_image.max(initial=0))) + 1
     channels = _CHANNELS[1 if image.is_gray else 3]
-    area, rows, columns = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
-    box = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
+    area, row_sums, column_sums = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
+    boxes = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
-    for lines in _blocks(label_image):
-        runs = _runs(label_image[lines], lines.start)
+    for rows in _split_rows(label_image):
+        runs = _find_runs(label_image[rows], rows.start)
         area += np.bincount(runs.label, runs.length, n).astype(np.intp)
-        rows += np.bincount(runs.label, runs.length * runs.row, n)
-        columns += np.bincount(runs.label, runs.length * (runs.column + (runs.length - 1) / 2), n)
-        _widen(box, runs)
-        _add_sums(sums, runs, _values(image, maps.values(), lines))
-    counted = np.where(area, area, np.nan)
-    means = sums / counted[:, None]
+        row_sums += np.bincount(runs.label, runs.length * runs.row, n)
+        # The columns of a run sum to its length times that of its middle.
+        column_sums += np.bincount(runs.label, runs.length * (runs.column + (runs.length - 1) / 2), n)
+        _enlarge_boxes(boxes, runs)
+        _add_sums(sums, runs, _stack_values(image, maps.values(), rows))
+    area_or_nan = np.where(area, area, np.nan)
+    means = sums / area_or_nan[:, None]
     table: Table = {"label": np.arange(n), "pixels": area, "share": area / max(1, area[1:].sum())}
-    table |= _placed(image, area, rows / counted, columns / counted)
-    table |= dict(zip(("top", "left", "bottom", "right"), np.where(area[:, None], box, 0).T, strict=True))
-    table["perimeter"] = np.where(area, _perimeters(label_image, n), np.nan)
+    table |= _locate_labels(image, area, row_sums / area_or_nan, column_sums / area_or_nan)
+    table |= dict(zip(("top", "left", "bottom", "right"), np.where(area[:, None], boxes, 0).T, strict=True))
+    table["perimeter"] = np.where(area, _measure_perimeters(label_image, n), np.nan)
     table |= {f"mean_{name}": means[:, i] for i, name in enumerate(channels)}
-    deviations = _deviations(label_image, image, means[:, : len(channels)], counted)
+    deviations = _compute_deviations(label_image, image, means[:, : len(channels)], area_or_nan)
     table |= {f"deviation_{name}": deviations[:, i] for i, name in enumerate(channels)}
     table |= {name: means[:, i] for i, name in enumerate(maps, start=len(channels))}
     return {name: column[1:] for name, column in table.items()}
 
 
-def _blocks(label_image: Labels) -> Iterator[slice]:
-    """Rows of the image, some at a time."""
+def _split_rows(label_image: Labels) -> Iterator[slice]:
+    """Split the rows of an image into chunks that are handled at once."""
     height, width = label_image.shape
-    rows = max(1, _BLOCK // width)
-    return (slice(top, min(top + rows, height)) for top in range(0, height, rows))
+    step = max(1, _CHUNK_PIXELS // width)
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
-def _runs(labels: Labels, top: int) -> _Runs:
-    """The runs in rows of a label image, of which `top` is the first."""
+def _find_runs(labels: Labels, top: int) -> _Runs:
+    """Find the runs in some rows of a label image, of which `top` is the number of the first."""
     width = labels.shape[1]
     starts = np.ones(labels.shape, bool)
     np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
@@ -142,50 +209,52 @@ def _runs(labels: Labels, top: int) -> _Runs:
     return _Runs(labels[row, column].astype(np.intp), start, np.diff(start, append=labels.size), row + top, column)
 
 
-def _widen(box: Ids, runs: _Runs) -> None:
-    """Make the boxes (n, 4), top, left, bottom, right, hold these runs too."""
-    np.minimum.at(box[:, 0], runs.label, runs.row)
-    np.minimum.at(box[:, 1], runs.label, runs.column)
-    np.maximum.at(box[:, 2], runs.label, runs.row + 1)
-    np.maximum.at(box[:, 3], runs.label, runs.column + runs.length)
+def _enlarge_boxes(boxes: Ids, runs: _Runs) -> None:
+    """Enlarge the boxes (n, 4), top, left, bottom, right, so that they hold these runs too."""
+    np.minimum.at(boxes[:, 0], runs.label, runs.row)
+    np.minimum.at(boxes[:, 1], runs.label, runs.column)
+    np.maximum.at(boxes[:, 2], runs.label, runs.row + 1)
+    np.maximum.at(boxes[:, 3], runs.label, runs.column + runs.length)
 
 
-def _values(image: Image, maps: Any, lines: slice) -> Floats:
-    """The channels and maps of some rows as numbers to add up: (pixels, channels + maps)."""
-    pixels = image.pixels[lines].reshape(-1, 1 if image.is_gray else 3)
-    return np.column_stack([pixels, *(values[lines].reshape(-1) for values in maps)]).astype(np.float64)
+def _stack_values(image: Image, maps: Iterable[NDArray[np.floating[Any]]], rows: slice) -> Floats:
+    """Stack the channels and maps of some rows as numbers to add up: (pixels, channels + maps)."""
+    pixels = image.pixels[rows].reshape(-1, 1 if image.is_gray else 3)
+    return np.column_stack([pixels, *(values[rows].reshape(-1) for values in maps)]).astype(np.float64)
 
 
 def _add_sums(sums: Floats, runs: _Runs, values: Floats) -> None:
     """Add the values (pixels, m) of the runs to the sums (n, m) of their labels."""
-    for i, of_runs in enumerate(np.add.reduceat(values, runs.start, axis=0).T):
-        sums[:, i] += np.bincount(runs.label, of_runs, len(sums))
+    for i, run_sums in enumerate(np.add.reduceat(values, runs.start, axis=0).T):
+        sums[:, i] += np.bincount(runs.label, run_sums, len(sums))
 
 
-def _deviations(label_image: Labels, image: Image, means: Floats, counted: Floats) -> Floats:
-    """Standard deviation of each channel, by a second pass: the difference of large sums would not be exact."""
+def _compute_deviations(label_image: Labels, image: Image, means: Floats, area: Floats) -> Floats:
+    """Compute the standard deviation of each channel, (n, channels)."""
+    # A second pass over the pixels: the difference of the sums of squares and of values would not be exact.
     sums = np.zeros(means.shape)
-    for lines in _blocks(label_image):
-        runs = _runs(label_image[lines], lines.start)
-        values = _values(image, (), lines)
+    for rows in _split_rows(label_image):
+        runs = _find_runs(label_image[rows], rows.start)
+        values = _stack_values(image, (), rows)
         values -= np.repeat(means[runs.label], runs.length, axis=0)
         _add_sums(sums, runs, values**2)
-    return np.sqrt(sums / counted[:, None])
+    return np.sqrt(sums / area[:, None])
 
 
-def _placed(image: Image, area: Ids, rows: Floats, columns: Floats) -> Table:
-    """Where the labels are and how large, in pixels and on the earth."""
+def _locate_labels(image: Image, area: Ids, rows: Floats, columns: Floats) -> Table:
+    """Give the place of the labels in pixels and in world coordinates, and their area there."""
     table: Table = {"centroid_row": rows, "centroid_column": columns}
     place = image.georeference
     if place:
+        # World coordinates count from the corner of the first pixel, rows and columns from its middle.
         a, b, c, d, e, f = place.transform
         x, y = columns + 0.5, rows + 0.5
         table |= {"centroid_x": a * x + b * y + c, "centroid_y": d * x + e * y + f}
     return {"square_metres": area * place.pixel_area, **table} if place.meters else table
 
 
-def _perimeters(label_image: Labels, n: int) -> Floats:
-    """The perimeter of each label 0..n-1, in pixels, as `skimage.measure.perimeter` has it.
+def _measure_perimeters(label_image: Labels, n: int) -> Floats:
+    """Measure the perimeter of each label 0..n-1, in pixels, as `skimage.measure.perimeter` does.
 
     A line goes through the centers of the border pixels, those with a 4-neighbor of another label. What a pixel adds
     to its length depends on how many of its neighbors are border pixels of its label, side by side and diagonally.
@@ -196,14 +265,16 @@ def _perimeters(label_image: Labels, n: int) -> Floats:
     for other in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
         border[1:-1, 1:-1] |= inner != other
     border[1:-1, 1:-1] &= inner != 0
+    # In the flat padded image the neighbors of every pixel lie at the same offsets.
     flat, is_border, width = padded.reshape(-1), border.reshape(-1), padded.shape[1]
+    sides, corners = (-1, 1, -width, width), (-width - 1, -width + 1, width - 1, width + 1)
     lengths = np.zeros(n)
     border_pixels = np.flatnonzero(is_border)
-    for begin in range(0, border_pixels.size, _BLOCK):
-        place = border_pixels[begin : begin + _BLOCK]
+    for begin in range(0, border_pixels.size, _CHUNK_PIXELS):
+        place = border_pixels[begin : begin + _CHUNK_PIXELS]
         beside, diagonal = (
             sum((is_border[place + by] & (flat[place + by] == flat[place]) for by in offsets), start=np.intp(0))
-            for offsets in ((-1, 1, -width, width), (-width - 1, -width + 1, width - 1, width + 1))
+            for offsets in (sides, corners)
         )
-        lengths += np.bincount(flat[place], _LENGTHS[beside, diagonal], n)
+        lengths += np.bincount(flat[place], _BORDER_LENGTHS[beside, diagonal], n)
     return lengths

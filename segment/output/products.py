@@ -1,4 +1,4 @@
-"""Encode results and save them."""
+"""Encode results as files, and save them."""
 
 from __future__ import annotations
 
@@ -12,93 +12,9 @@ from segment.config.products import File, plan_files
 from segment.core.atomic_files import write_files, write_to_pipe
 from segment.output.pictures.encoding import encode_picture
 
-__all__ = ["encode_product", "save_products"]
+__all__ = ["encode_product", "save_comparison", "save_products"]
 
-
-def _picture(picture: Any, file: File) -> bytes:
-    return encode_picture(picture, suffix=file.suffix)
-
-
-def _geojson(result: Any) -> bytes:
-    from segment.output.vectors import geojson
-
-    place = result.image.georeference
-    return "".join(geojson(result.shapes(), result.names, result.colors, place)).encode()
-
-
-def _svg(result: Any) -> bytes:
-    from segment.output.vectors import svg
-
-    title = result.image.file_name or "segments"
-    return "".join(svg(result.shapes(), result.names, result.colors, title=title)).encode()
-
-
-def _coco(result: Any) -> bytes:
-    from segment.output.vectors import coco
-
-    return coco(result.label_image, result.names, file_name=result.image.file_name).encode()
-
-
-def _labels(result: Any, file: File) -> bytes:
-    from segment.output.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
-
-    if file.suffix == ".npz":
-        return labels_as_npz(result.label_image, result.posterior_maps(), result.n_classes)
-    if file.suffix == ".tif":
-        return labels_as_tiff(result.label_image, result.colors, result.image.georeference)
-    return labels_as_png(result.label_image, result.colors)
-
-
-def _means(result: Any) -> bytes:
-    from segment.output.label_formats import labels_as_png
-
-    return labels_as_png(result.label_image, result.mean_colors)
-
-
-def _ucm(result: Any) -> bytes:
-    from segment.output.label_formats import shares_as_png
-
-    return shares_as_png(result.contour_map())
-
-
-def _table(table: Any) -> bytes:
-    from segment.output.tables import to_csv
-
-    return to_csv(table).encode()
-
-
-def _measurements(result: Any) -> bytes:
-    from segment.output.tables import to_json, to_rows
-
-    classes, regions = (to_rows(table) for table in (result.class_table(), result.region_table()))
-    image = {"file_name": result.image.file_name, "height": result.image.height, "width": result.image.width}
-    return to_json({"image": image, "classes": classes, "regions": regions}).encode()
-
-
-_AT_ONCE = 2  # files that are made at the same time: each may need a map of the whole image
-
-
-_ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
-    "panel": lambda r, f: _picture(r.panel(), f),
-    "overlay": lambda r, f: _picture(r.overlay(), f),
-    "contours": lambda r, f: _picture(r.contours(), f),
-    "labels": _labels,
-    "mean": lambda r, _: _means(r),
-    "posterior": lambda r, f: _picture(r.posterior_panel(), f),
-    "uncertainty": lambda r, f: _picture(r.uncertainty_panel(), f),
-    "anomaly": lambda r, f: _picture(r.anomaly_panel(), f),
-    "cutouts": lambda r, f: _picture(r.cutout(f.label), f),
-    "geojson": lambda r, _: _geojson(r),
-    "svg": lambda r, _: _svg(r),
-    "coco": lambda r, _: _coco(r),
-    "classes": lambda r, _: _table(r.class_table()),
-    "regions": lambda r, _: _table(r.region_table()),
-    "measurements": lambda r, _: _measurements(r),
-    "report": lambda r, _: r.report().encode(),
-    "ucm": lambda r, _: _ucm(r),
-    "model": lambda r, _: r.class_model.to_json().encode(),
-    "compared": lambda c, f: _picture(c.panel(), f),
-}
+MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
 
 
 def encode_product(result: Any, file: File) -> bytes:
@@ -120,32 +36,32 @@ def encode_product(result: Any, file: File) -> bytes:
 
 
 def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: str, suffix: str) -> list[Path]:
-    """Make and write what the settings of a result name.
+    """Encode the products that the settings of a result name, and write them.
 
     Parameters
     ----------
     result : Segmentation or RegionSegmentation
         Its `config.save` names the products.
     folder : path or binary file
-        Made if it is not there. Into a binary file the contents are written one after the other.
+        A folder is made if it does not exist. Into a binary file the contents are written one after the other.
     stem : str
-        What file names begin with.
+        Beginning of the file names.
     suffix : {".png", ".jpg"}
         Format of the pictures that can be either.
 
     Returns
     -------
     list of Path
-        What was written; empty for a binary file.
+        The written files; empty for a binary file.
 
     Raises
     ------
     OutputError
-        If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+        If a file exists and `config.overwrite` is False, or cannot be written. No file is left behind then.
     """
     config = result.config
     files = plan_files(stem, config.save, picture=suffix, n_classes=result.n_classes, labels=f".{config.labels_format}")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
         parts = pool.map(lambda file: encode_product(result, file), files)
         contents = dict(zip((file.name for file in files), parts, strict=True))
     if not isinstance(folder, (str, PathLike)):
@@ -160,24 +76,120 @@ def save_comparison(comparison: Any, folder: str | PathLike[str], *, stem: str, 
     Parameters
     ----------
     comparison : Comparison
+        The methods and their label images.
     folder : path
-        Made if it is not there.
+        Made if it does not exist.
     stem : str
-        What the file name begins with.
+        Beginning of the file name.
     suffix : {".png", ".jpg"}
         Format of the panel.
 
     Returns
     -------
     list of Path
-        The file that was written.
+        The written file.
 
     Raises
     ------
     OutputError
-        If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
+        If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
     """
     result = comparison.result
     (file,) = plan_files(stem, ("compared",), picture=suffix, n_classes=result.n_classes)
     contents = {file.name: encode_product(comparison, file)}
     return write_files(Path(folder), contents, overwrite=result.config.overwrite)
+
+
+# The encoders import what they need only when they are called: most runs save few of the products.
+
+
+def _encode_picture(picture: Any, file: File) -> bytes:
+    """Encode a picture in the format of its file."""
+    return encode_picture(picture, suffix=file.suffix)
+
+
+def _encode_geojson(result: Any) -> bytes:
+    """Encode the outlines of the classes as GeoJSON."""
+    from segment.output.vectors import encode_geojson
+
+    return "".join(encode_geojson(result.shapes(), result.names, result.colors, result.image.georeference)).encode()
+
+
+def _encode_svg(result: Any) -> bytes:
+    """Encode the outlines of the classes as SVG."""
+    from segment.output.vectors import encode_svg
+
+    title = result.image.file_name or "segments"
+    return "".join(encode_svg(result.shapes(), result.names, result.colors, title=title)).encode()
+
+
+def _encode_coco(result: Any) -> bytes:
+    """Encode the masks of the classes as COCO annotations."""
+    from segment.output.vectors import encode_coco
+
+    return encode_coco(result.label_image, result.names, file_name=result.image.file_name).encode()
+
+
+def _encode_labels(result: Any, file: File) -> bytes:
+    """Encode the label image in the format of its file."""
+    from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff
+
+    if file.suffix == ".npz":
+        return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes)
+    if file.suffix == ".tif":
+        return encode_label_tiff(result.label_image, result.colors, result.image.georeference)
+    return encode_label_png(result.label_image, result.colors)
+
+
+def _encode_mean_colors(result: Any) -> bytes:
+    """Encode the label image with the mean colors of the classes."""
+    from segment.output.label_formats import encode_label_png
+
+    return encode_label_png(result.label_image, result.mean_colors)
+
+
+def _encode_contour_map(result: Any) -> bytes:
+    """Encode the ultrametric contour map of a division into regions."""
+    from segment.output.label_formats import encode_share_png
+
+    return encode_share_png(result.contour_map())
+
+
+def _encode_table(table: Any) -> bytes:
+    """Encode a table as CSV."""
+    from segment.output.tables import to_csv
+
+    return to_csv(table).encode()
+
+
+def _encode_measurements(result: Any) -> bytes:
+    """Encode the tables of classes and regions as one JSON document."""
+    from segment.output.tables import to_json, to_rows
+
+    classes, regions = (to_rows(table) for table in (result.class_table(), result.region_table()))
+    image = {"file_name": result.image.file_name, "height": result.image.height, "width": result.image.width}
+    return to_json({"image": image, "classes": classes, "regions": regions}).encode()
+
+
+# One encoder for each row of `segment.config.products.PRODUCTS`.
+_ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
+    "panel": lambda result, file: _encode_picture(result.panel(), file),
+    "overlay": lambda result, file: _encode_picture(result.overlay(), file),
+    "contours": lambda result, file: _encode_picture(result.contours(), file),
+    "labels": _encode_labels,
+    "mean": lambda result, _: _encode_mean_colors(result),
+    "posterior": lambda result, file: _encode_picture(result.posterior_panel(), file),
+    "uncertainty": lambda result, file: _encode_picture(result.uncertainty_panel(), file),
+    "anomaly": lambda result, file: _encode_picture(result.anomaly_panel(), file),
+    "cutouts": lambda result, file: _encode_picture(result.cutout(file.label), file),
+    "geojson": lambda result, _: _encode_geojson(result),
+    "svg": lambda result, _: _encode_svg(result),
+    "coco": lambda result, _: _encode_coco(result),
+    "classes": lambda result, _: _encode_table(result.class_table()),
+    "regions": lambda result, _: _encode_table(result.region_table()),
+    "measurements": lambda result, _: _encode_measurements(result),
+    "report": lambda result, _: result.report().encode(),
+    "ucm": lambda result, _: _encode_contour_map(result),
+    "model": lambda result, _: result.class_model.to_json().encode(),
+    "compared": lambda comparison, file: _encode_picture(comparison.panel(), file),
+}

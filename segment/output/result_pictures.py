@@ -1,4 +1,4 @@
-"""Draw results as pictures."""
+"""Draw results as pictures. The methods of a result, such as ``panel`` and ``overlay``, call these functions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.output.palette import pick_class_colors, pick_ramp_colors
-from segment.output.pictures.layout import Legend, legend
-from segment.output.pictures.maps import anomaly_panel, posterior_panel, uncertainty_panel
-from segment.output.pictures.overlays import contoured, cutout, overlaid
-from segment.output.pictures.panels import compared, regions_beside, side_by_side
+from segment.output.pictures.layout import Legend, list_legend_entries
+from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
+from segment.output.pictures.overlays import cut_out_class, draw_class_contours, draw_tinted_classes
+from segment.output.pictures.panels import draw_methods, draw_regions_beside, draw_side_by_side
 from segment.pipeline.comparison import Comparison
 from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
@@ -33,7 +33,18 @@ Picture = NDArray[np.uint8]
 
 
 def choose_class_colors(result: Segmentation) -> Picture:
-    """Choose the color that stands for each class by `config.palette`: RGB, (k, 3)."""
+    """Choose the color that stands for each class, by the setting `palette`.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (k, 3), uint8
+        RGB.
+    """
     if result.config.palette == "category":
         return pick_class_colors(result.n_classes)
     if result.config.palette == "mean":
@@ -42,68 +53,187 @@ def choose_class_colors(result: Segmentation) -> Picture:
 
 
 def compute_mean_colors(result: Segmentation) -> Picture:
-    """Compute the mean color of each class, 8-bit RGB from the image's black to its white: (k, 3)."""
+    """Compute the mean color of each class.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (k, 3), uint8
+        RGB, 0 for the image's black and 255 for its white; a middle gray for a class without pixels.
+    """
     image = result.image
-    middle = (image.black + image.white) / 2  # for a class without pixels
+    middle = (image.black + image.white) / 2
     means = np.array([np.broadcast_to(row.mean or middle, 3) for row in result.classes]).reshape(-1, 3)
     light = (means - image.black) / (image.white - image.black)
     return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
 
 def describe_classes(result: Segmentation) -> Legend:
-    """List number, name and share of each class in words, and its color."""
-    return legend(result.names, [row.share for row in result.classes], result.colors)
+    """List number, name and share of each class as text, and its color.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    list of (str, list of int)
+        Text and RGB of each class.
+    """
+    return list_legend_entries(result.names, [row.share for row in result.classes], result.colors)
 
 
 def draw_panel(result: Segmentation) -> Picture:
-    """Draw the original and the segmented image beside each other with a legend: RGB, (h, w, 3)."""
-    return side_by_side(result.image, result.label_image, describe_classes(result))
+    """Draw the original and the segmented image beside each other with a legend.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    return draw_side_by_side(result.image, result.label_image, describe_classes(result))
 
 
 def draw_overlay(result: Segmentation) -> Picture:
-    """Draw the image with each class tinted in its color: RGB, (H, W, 3)."""
-    return overlaid(result.image, result.label_image, result.colors)
+    """Draw the image with each class tinted in its color.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB, of the image's size unless it is tiny.
+    """
+    return draw_tinted_classes(result.image, result.label_image, result.colors)
 
 
 def draw_contours(result: Segmentation) -> Picture:
-    """Draw the image with the outlines of the classes in their colors: RGB, (H, W, 3)."""
-    return contoured(result.image, result.label_image, result.colors)
+    """Draw the image with the outlines of the classes in their colors.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB, of the image's size unless it is tiny.
+    """
+    return draw_class_contours(result.image, result.label_image, result.colors)
 
 
 def draw_cutout(result: Segmentation, label: int) -> Picture:
-    """Draw the pixels of one class, all others transparent: RGBA, (H, W, 4)."""
-    return cutout(result.image, result.label_image, label)
+    """Draw the pixels of one class, with all others transparent.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+    label : int
+        The class, 1..k.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 4), uint8
+        RGBA.
+    """
+    return cut_out_class(result.image, result.label_image, label)
 
 
 def draw_posterior_panel(result: Segmentation) -> Picture:
-    """Draw the probability of each class, white where it is 1, on one sheet: RGB, (h, w, 3)."""
+    """Draw the probability of each class, white where it is 1, on one sheet.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
     titles = [words for words, _ in describe_classes(result)]
     maps = (np.where(result.image.valid, part, np.float32(np.nan)) for part in result.posterior_maps())
-    return posterior_panel(maps, titles, (result.image.width, result.image.height))
+    return draw_probability_maps(maps, titles, (result.image.width, result.image.height))
 
 
 def draw_uncertainty_panel(result: Segmentation) -> Picture:
-    """Draw the entropy of the posteriors above a scale in bits, bright where it is high: RGB, (h, w, 3)."""
-    return uncertainty_panel(result.uncertainty(), result.n_classes)
+    """Draw the entropy of the posteriors above a scale in bits, bright where it is high.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    return draw_entropy_map(result.uncertainty(), result.n_classes)
 
 
 def draw_anomaly_panel(result: Segmentation) -> Picture:
-    """Draw the log density of the pixels above a scale in nats, bright where it is low: RGB, (h, w, 3)."""
-    return anomaly_panel(result.log_likelihood())
+    """Draw the log density of the pixels above a scale in nats, bright where it is low.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    return draw_log_density_map(result.log_likelihood())
 
 
 def draw_regions(result: RegionSegmentation) -> Picture:
-    """Draw the original with the borders beside the regions in their mean colors: RGB, (h, w, 3)."""
-    return regions_beside(result.image, result.label_image)
+    """Draw the original with the borders of its regions beside the regions in their mean colors.
+
+    Parameters
+    ----------
+    result : RegionSegmentation
+        An image that was divided into regions.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    return draw_regions_beside(result.image, result.label_image)
 
 
 def draw_comparison(comparison: Comparison) -> Picture:
-    """Draw the original and the segmentations of all methods with their titles and a legend: RGB, (h, w, 3)."""
-    pictures = [
-        (
-            method.name if method is comparison.methods[-1] else f"{method.name}, agreement {method.agreement:.2f}",
-            labels,
-        )
-        for method, labels in ((method, method.label_image) for method in comparison.methods)
-    ]
-    return compared(comparison.result.image, pictures, comparison.result.n_classes)
+    """Draw the original and the segmentations of all methods with their titles and a legend.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The last method is the mixture, with which the others are compared.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    *others, mixture = comparison.methods
+    segmentations = [(f"{method.name}, agreement {method.agreement:.2f}", method.label_image) for method in others]
+    segmentations.append((mixture.name, mixture.label_image))
+    return draw_methods(comparison.result.image, segmentations, comparison.result.n_classes)

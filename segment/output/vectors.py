@@ -1,4 +1,4 @@
-"""Label images as shapes for other programs: GeoJSON and SVG polygons, COCO annotations."""
+"""Encode label images as shapes for other programs: GeoJSON and SVG polygons, COCO annotations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from segment.core.errors import printable_path
 from segment.core.georeference import NOWHERE, Georeference
 from segment.output.outlines import Outlines, trace_outlines
+from segment.output.palette import format_hex_color
 from segment.postprocessor.connected_regions import number_regions
 
-__all__ = ["Shapes", "coco", "geojson", "run_lengths", "svg", "trace_classes"]
+__all__ = ["Shapes", "compute_run_lengths", "encode_coco", "encode_geojson", "encode_svg", "trace_classes"]
 
 Labels = NDArray[np.integer[Any]]
 
 _WGS84 = "EPSG:4326"
-_FINE = 4  # world coordinates are written to the decimal that is at most 1e-4 of a pixel
+_DECIMALS = 4  # world coordinates are rounded to 10 ** -_DECIMALS of a pixel or finer
 
 
 @dataclass(frozen=True)
@@ -44,106 +45,147 @@ class Shapes:
     label: Labels
     shape: tuple[int, int]
 
-    def by_label(self) -> Iterator[tuple[int, list[list[slice]]]]:
-        """Each label with its polygons: the places of their rings among the points of the outlines."""
+    def iterate_labels(self) -> Iterator[tuple[int, list[list[slice]]]]:
+        """Iterate over the labels, each with its polygons: the places of their rings among the points."""
         found: dict[int, list[list[slice]]] = {label: [] for label in np.unique(self.label).tolist()}
         labels = self.label.tolist()
-        for region, rings in self.outlines.polygons():
+        for region, rings in self.outlines.iterate_polygons():
             found[labels[region - 1]].append(rings)
         yield from found.items()
 
-    def pixels(self) -> dict[int, int]:
-        """The area of each label that occurs, in pixels."""
+    def count_pixels(self) -> dict[int, int]:
+        """Count the pixels of each label that occurs."""
         area = np.bincount(self.label[self.outlines.region - 1], self.outlines.areas)
         return {label: int(area[label]) for label in np.unique(self.label).tolist()}
 
 
 def trace_classes(label_image: Labels) -> Shapes:
-    """The outlines of every class in a label image (H, W), 0..k; 0 is no label and has none."""
+    """Trace the outlines of every class in a label image.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and has no outlines.
+
+    Returns
+    -------
+    Shapes
+        The polygons of the classes.
+    """
     regions, label = number_regions(label_image)
     height, width = label_image.shape
     return Shapes(trace_outlines(regions), label, (height, width))
 
 
-def geojson(
+def encode_geojson(
     shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], georeference: Georeference = NOWHERE
 ) -> Iterator[str]:
-    """A GeoJSON FeatureCollection (RFC 7946), one MultiPolygon for each class that has pixels, in pieces of text.
-
-    Outer rings run counter-clockwise in the plane of their coordinates and holes clockwise, as the standard asks. The
-    coordinates are those of the world where the image is georeferenced, in its own system, which a ``crs`` member names
-    unless it is WGS 84; else they are pixels, x to the right and y down from the outer corner of the first pixel. The
-    member ``coordinate_system`` says which.
+    """Encode shapes as a GeoJSON FeatureCollection (RFC 7946), one MultiPolygon for each class that has pixels.
 
     Parameters
     ----------
     shapes : Shapes
-    names : sequence of k texts
+        The polygons of the classes.
+    names : sequence of k str
+        Names of the classes.
     colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
     georeference : Georeference
+        Where given, the coordinates are world coordinates in its own system, which a ``crs`` member names unless it is
+        WGS 84. Else they are pixels, x to the right and y down from the outer corner of the first pixel. The member
+        ``coordinate_system`` tells which.
+
+    Yields
+    ------
+    str
+        The document in pieces of text. Outer rings run counter-clockwise in the plane of their coordinates and holes
+        clockwise, as the standard asks.
+
+    Examples
+    --------
+    >>> text = "".join(encode_geojson(trace_classes(np.ones((1, 2), int)), ["sky"], np.zeros((1, 3), np.uint8)))
+    >>> json.loads(text)["features"][0]["geometry"]["coordinates"]
+    [[[[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]]]
     """
     yield '{"type":"FeatureCollection"'
-    for member, value in _system(georeference).items():
+    for member, value in _describe_coordinates(georeference).items():
         yield f",{json.dumps(member)}:{json.dumps(value)}"
     yield ',"features":['
-    points = _world(shapes.outlines.points, georeference)
-    pixels, separator = shapes.pixels(), "\n"
-    for label, polygons in shapes.by_label():
-        about = {"label": label, "name": names[label - 1], "fill": _hex(colors[label - 1]), "pixels": pixels[label]}
+    points = _convert_to_world(shapes.outlines.points, georeference)
+    # Traced rings are counter-clockwise in the plane of pixel coordinates. A negative determinant mirrors them.
+    is_mirrored = georeference.determinant < 0
+    pixels, separator = shapes.count_pixels(), "\n"
+    for label, polygons in shapes.iterate_labels():
+        color = format_hex_color(colors[label - 1])
+        properties = {"label": label, "name": names[label - 1], "fill": color, "pixels": pixels[label]}
         if georeference.meters:
-            about["square_metres"] = pixels[label] * georeference.pixel_area
-        yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(about)},'
+            properties["square_metres"] = pixels[label] * georeference.pixel_area
+        yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(properties)},'
         yield '"geometry":{"type":"MultiPolygon","coordinates":['
         for number, rings in enumerate(polygons):
-            closed = (_closed(points[ring], backwards=georeference.determinant < 0) for ring in rings)
+            closed = (_encode_ring(points[ring], reverse=is_mirrored) for ring in rings)
             yield f"{',' if number else ''}\n[{','.join(closed)}]"
         yield "]}}"
         separator = ",\n"
     yield "]}\n"
 
 
-def svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str) -> Iterator[str]:
-    """An SVG picture with one path for each class that has pixels, along the pixels' edges, in pieces of text.
+def encode_svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str) -> Iterator[str]:
+    """Encode shapes as an SVG picture, one path along the pixels' edges for each class that has pixels.
 
     Parameters
     ----------
     shapes : Shapes
-    names : sequence of k texts
-        Each is the title of its path.
+        The polygons of the classes.
+    names : sequence of k str
+        Names of the classes: each is the title of its path.
     colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
     title : str
-        Of the whole picture.
+        Title of the picture.
+
+    Yields
+    ------
+    str
+        The document in pieces of text.
     """
     height, width = shapes.shape
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'shape-rendering="crispEdges" fill-rule="evenodd">\n<title>{_xml(title)}</title>\n'
-        f"<desc>{_xml(', '.join(names))}</desc>\n"
+        f'shape-rendering="crispEdges" fill-rule="evenodd">\n<title>{_escape_xml(title)}</title>\n'
+        f"<desc>{_escape_xml(', '.join(names))}</desc>\n"
     )
-    points, turning = shapes.outlines.points, _turning(shapes.outlines)
-    for label, polygons in shapes.by_label():
-        yield f'<path id="class-{label}" fill="{_hex(colors[label - 1])}" d="'
+    # Vertices at which only another border meets the ring are not needed here.
+    points, is_corner = shapes.outlines.points, _find_corners(shapes.outlines)
+    for label, polygons in shapes.iterate_labels():
+        yield f'<path id="class-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
         for rings in polygons:
-            yield "".join(_path(points[ring][turning[ring]]) for ring in rings)
-        yield f'"><title>{_xml(names[label - 1])}</title><desc>class {label}</desc></path>\n'
+            yield "".join(_encode_path(points[ring][is_corner[ring]]) for ring in rings)
+        yield f'"><title>{_escape_xml(names[label - 1])}</title><desc>class {label}</desc></path>\n'
     yield "</svg>\n"
 
 
-def coco(label_image: Labels, names: Sequence[str], *, file_name: str) -> str:
-    """Annotations as COCO JSON: one for each class that has pixels, its mask as compressed run lengths.
+def encode_coco(label_image: Labels, names: Sequence[str], *, file_name: str) -> str:
+    """Encode a label image as COCO annotations: the mask of each class that has pixels as compressed run lengths.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers 0..k
-    names : sequence of k texts
-        Of the categories 1..k.
+        0 is no label.
+    names : sequence of k str
+        Names of the categories 1..k.
     file_name : str
-        Of the image.
+        Name of the image.
+
+    Returns
+    -------
+    str
+        A JSON document.
     """
     height, width = label_image.shape
     annotations = []
-    for label, (counts, box) in run_lengths(label_image).items():
-        mask = {"size": [height, width], "counts": _compressed(counts)}
+    for label, (counts, box) in compute_run_lengths(label_image).items():
+        mask = {"size": [height, width], "counts": _compress_run_lengths(counts)}
         known = {"id": label, "image_id": 1, "category_id": label, "iscrowd": 0}
         annotations.append({**known, "area": int(counts[1::2].sum()), "bbox": box, "segmentation": mask})
     document = {
@@ -154,14 +196,25 @@ def coco(label_image: Labels, names: Sequence[str], *, file_name: str) -> str:
     return json.dumps(document) + "\n"
 
 
-def run_lengths(label_image: Labels) -> dict[int, tuple[NDArray[np.int64], list[int]]]:
-    """For each label above 0 that occurs, its mask as COCO's run lengths and its box.
+def compute_run_lengths(label_image: Labels) -> dict[int, tuple[NDArray[np.int64], list[int]]]:
+    """Compute the run lengths, as COCO counts them, and the box of each label above 0 that occurs.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers >= 0
+        0 is no label.
 
     Returns
     -------
     dict of label to (counts, box)
-        The counts are the lengths of runs outside and inside the mask by turns, down the columns, the first outside
+        The counts are the lengths of runs outside and inside the mask in turn, down the columns, the first outside
         and perhaps 0. The box is [left, top, width, height] in pixels.
+
+    Examples
+    --------
+    >>> counts, box = compute_run_lengths(np.array([[0, 1], [0, 1]]))[1]
+    >>> counts.tolist(), box
+    ([2, 2], [1, 0, 1, 2])
     """
     height = label_image.shape[0]
     flat = np.ascontiguousarray(label_image.T).reshape(-1)
@@ -170,32 +223,35 @@ def run_lengths(label_image: Labels) -> dict[int, tuple[NDArray[np.int64], list[
     label = flat[begin]
     found = {}
     for wanted in np.unique(label[label > 0]).tolist():
+        # Runs outside and inside of the mask end where a run of the label begins and ends in turn.
         mine = label == wanted
         bounds = np.stack([begin[mine], end[mine]], axis=1).reshape(-1)
         ends = bounds if bounds[-1] == flat.size else np.append(bounds, flat.size)
-        found[wanted] = np.diff(ends, prepend=0), _box(begin[mine], end[mine] - 1, height)
+        found[wanted] = np.diff(ends, prepend=0), _find_box(begin[mine], end[mine] - 1, height)
     return found
 
 
-def _box(first: NDArray[np.intp], last: NDArray[np.intp], height: int) -> list[int]:
-    """The box around runs down the columns, from their first and last pixels: [left, top, width, height]."""
+def _find_box(first: NDArray[np.intp], last: NDArray[np.intp], height: int) -> list[int]:
+    """Find the box around runs down the columns, from their first and last pixels: [left, top, width, height]."""
     left, right = int(first[0]) // height, int(last[-1]) // height
-    wraps = first // height != last // height  # from the foot of a column to the head of the next
+    # A run that goes on from the foot of a column to the head of the next touches the top and the bottom.
+    wraps = first // height != last // height
     top = 0 if wraps.any() else int((first % height).min())
     bottom = height - 1 if wraps.any() else int((last % height).max())
     return [left, top, right - left + 1, bottom - top + 1]
 
 
-def _compressed(counts: NDArray[np.int64]) -> str:
-    """Run lengths in COCO's text: differences from the count before the last, 5 bits a character, low ones first.
+def _compress_run_lengths(counts: NDArray[np.int64]) -> str:
+    """Compress run lengths to COCO's text: differences from the count before the last, 5 bits a character.
 
-    The format is that of `rleToString` in pycocotools' maskApi.c: bit 6 says that more follow, and the sign is extended
-    from the highest bit of the last character.
+    The format is that of `rleToString` in pycocotools' maskApi.c: low bits come first, bit 6 says that more follow, and
+    the sign is extended from the highest bit of the last character.
     """
     values = counts.copy()
     values[3:] -= counts[1:-2]
     characters = []
     unfinished = np.ones(values.size, bool)
+    # One character of every number in each round; 0 stands for the characters that a finished number does not have.
     while unfinished.any():
         low = values & 0x1F
         values = values >> 5
@@ -206,8 +262,8 @@ def _compressed(counts: NDArray[np.int64]) -> str:
     return bytes(text[text > 0].astype(np.uint8)).decode("ascii")
 
 
-def _system(georeference: Georeference) -> dict[str, Any]:
-    """What a FeatureCollection says of its coordinates."""
+def _describe_coordinates(georeference: Georeference) -> dict[str, Any]:
+    """Describe the coordinates in the members of a FeatureCollection."""
     if not georeference:
         return {"coordinate_system": "pixels: x to the right, y down from the outer corner of the first pixel"}
     crs = georeference.crs
@@ -219,44 +275,42 @@ def _system(georeference: Georeference) -> dict[str, Any]:
     return {"coordinate_system": "world", "crs": {"type": "name", "properties": {"name": name}}}
 
 
-def _world(points: NDArray[np.int32], georeference: Georeference) -> NDArray[Any]:
-    """The points in world coordinates, each computed once, so that shared ones stay the same."""
+def _convert_to_world(points: NDArray[np.int32], georeference: Georeference) -> NDArray[Any]:
+    """Convert points to world coordinates, each computed in the same way, so that shared ones stay the same."""
     if not georeference:
         return points
     a, b, c, d, e, f = georeference.transform
     x, y = points.T
-    decimals = max(0, math.ceil(_FINE - math.log10(math.sqrt(abs(georeference.determinant)))))
+    # The side of a pixel is the root of its area; so many decimals round to 10 ** -_DECIMALS of it or finer.
+    decimals = max(0, math.ceil(_DECIMALS - math.log10(math.sqrt(abs(georeference.determinant)))))
     return np.round(np.stack([a * x + b * y + c, d * x + e * y + f], axis=1), decimals)
 
 
-def _closed(ring: NDArray[Any], *, backwards: bool) -> str:
-    """The points of a ring as JSON, the first again at the end."""
-    points = ring[::-1].tolist() if backwards else ring.tolist()
+def _encode_ring(ring: NDArray[Any], *, reverse: bool) -> str:
+    """Encode the points of a ring as JSON, the first again at the end."""
+    points = ring[::-1].tolist() if reverse else ring.tolist()
     return json.dumps([*points, points[0]], separators=(",", ":"))
 
 
-def _turning(outlines: Outlines) -> NDArray[np.bool_]:
-    """True for the points at which their ring turns."""
-    after, y = outlines.following, outlines.points[:, 1]
-    level = y == y[after]
+def _find_corners(outlines: Outlines) -> NDArray[np.bool_]:
+    """Find the points at which their ring turns."""
+    after, y = outlines.next_point, outlines.points[:, 1]
+    is_level = y == y[after]  # of the side from each point to the next
     turns = np.empty(len(y), bool)
-    turns[after] = level[after] != level
+    turns[after] = is_level[after] != is_level
     return turns
 
 
-def _path(corners: NDArray[np.int32]) -> str:
-    """A ring of right angles as SVG path data; ``z`` draws its last side."""
-    if corners[0, 1] != corners[1, 1]:  # begin with a level side
+def _encode_path(corners: NDArray[np.int32]) -> str:
+    """Encode a ring of right angles as SVG path data; ``z`` draws its last side."""
+    # Begin with a level side: level and upright ones come in turn, as h and v.
+    if corners[0, 1] != corners[1, 1]:
         corners = np.roll(corners, -1, axis=0)
     steps = np.diff(corners, axis=0).sum(axis=1)  # one of the two is 0
     sides = "".join(map("h{}v{}".format, steps[0::2].tolist(), steps[1::2].tolist()))
     return f"M{corners[0, 0]} {corners[0, 1]}{sides}h{steps[-1]}z"
 
 
-def _hex(color: NDArray[np.uint8]) -> str:
-    return "#" + bytes(color).hex()
-
-
-def _xml(text: str) -> str:
-    """Text that may stand in XML: control characters, which may not, are written as escapes."""
+def _escape_xml(text: str) -> str:
+    """Escape a text for XML, and control characters, which XML does not allow."""
     return html.escape(printable_path(text, limit=sys.maxsize), quote=False)

@@ -29,8 +29,8 @@ from segment import load_image
 image, labels = load_image(sys.argv[2]), np.load(sys.argv[3])
 begin = time.process_time()
 if sys.argv[1] == "segment":
-    from segment.output.measurements import measure
-    measure(labels, image, maps={})
+    from segment.output.measurements import measure_labels
+    measure_labels(labels, image, maps={})
 else:
     from skimage.measure import regionprops_table
     names = ("label", "area", "perimeter", "centroid", "bbox", "intensity_mean", "intensity_std")

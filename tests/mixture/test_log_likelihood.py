@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 from segment import Image, segment_image
 from segment.cli.main import main
-from segment.output.pictures.maps import anomaly_panel
+from segment.output.pictures.maps import draw_log_density_map
 
 GAP = 24
 TOP = 72  # where the picture begins, below its title
@@ -64,7 +64,7 @@ def test_the_picture_is_dark_where_usual_and_bright_where_not() -> None:
     values = np.full((400, 400), -1.0, np.float32)
     values[:, 200:] = -9
     values[:100] = np.nan
-    panel = anomaly_panel(values)
+    panel = draw_log_density_map(values)
     shown = panel[TOP : TOP + 400, GAP : GAP + 400].astype(int)
     assert shown[150:, :200].sum(axis=2).max() < 60
     assert shown[150:, 200:].sum(axis=2).min() > 600
@@ -78,22 +78,22 @@ def test_the_picture_is_dark_where_usual_and_bright_where_not() -> None:
     ("height", "width", "size"), [(1, 1, (320, 320)), (1000, 1920, (667, 1280)), (1, 5000, (16, 1280))]
 )
 def test_size_of_the_picture(height: int, width: int, size: tuple[int, int]) -> None:
-    panel = anomaly_panel(np.linspace(0, 1, height * width).reshape(height, width))
+    panel = draw_log_density_map(np.linspace(0, 1, height * width).reshape(height, width))
     assert panel.shape == (TOP + size[0] + GAP + 96, max(size[1] + 2 * GAP, 640), 3)
 
 
 def test_borders_of_a_smaller_picture_are_not_darkened_by_what_is_missing(rng: np.random.Generator) -> None:
     values = np.where(rng.random((900, 1920)) < 0.7, 10.0, np.nan)
     values[:450] -= 5  # two values, so there is a range
-    panel = anomaly_panel(values)[TOP + 310 : TOP + 590, GAP : GAP + 1280].astype(int)
+    panel = draw_log_density_map(values)[TOP + 310 : TOP + 590, GAP : GAP + 1280].astype(int)
     known = (panel != 225).any(axis=2) & (panel != 250).any(axis=2)
     assert known.mean() > 0.7
     assert panel[known].sum(axis=1).max() < 60
 
 
 def test_an_image_without_values_has_a_picture() -> None:
-    assert anomaly_panel(np.full((4, 6), np.nan)).dtype == np.uint8
-    assert anomaly_panel(np.full((4, 6), -3.0)).dtype == np.uint8
+    assert draw_log_density_map(np.full((4, 6), np.nan)).dtype == np.uint8
+    assert draw_log_density_map(np.full((4, 6), -3.0)).dtype == np.uint8
 
 
 def test_the_command_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from segment.output.result_mark import mark_result
+from segment.output.result_mark import make_mark_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,16 +15,27 @@ __all__ = ["encode_picture"]
 
 
 def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
-    """An RGB picture (H, W, 3), uint8, as the bytes of a ``.png`` or ``.jpg`` file; RGBA (H, W, 4) as a ``.png``.
+    """Encode a picture as a file that carries the mark of a result (see :mod:`segment.output.result_mark`).
 
-    It carries the mark of our results.
+    Parameters
+    ----------
+    picture : ndarray of shape (H, W, 3) or (H, W, 4), uint8
+        RGB; RGBA only as PNG.
+    suffix : {".png", ".jpg"}
+        Format of the file.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
     """
     from PIL import Image as PilImage
 
     buffer = io.BytesIO()
     image = PilImage.fromarray(picture)
     if suffix == ".jpg":
-        image.save(buffer, "JPEG", quality=92, subsampling=0, **mark_result(suffix))
+        # Full color resolution (no subsampling): borders between classes stay sharp.
+        image.save(buffer, "JPEG", quality=92, subsampling=0, **make_mark_options(suffix))
     else:
-        image.save(buffer, "PNG", compress_level=4, **mark_result(suffix))
+        image.save(buffer, "PNG", compress_level=4, **make_mark_options(suffix))
     return buffer.getvalue()

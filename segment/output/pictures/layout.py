@@ -1,4 +1,4 @@
-"""Pictures beside each other under their titles, a legend of the classes, and scales of values."""
+"""Place pictures beside each other under their titles, with a legend of the classes or a scale of values."""
 
 from __future__ import annotations
 
@@ -14,103 +14,156 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["MARGIN", "Legend", "arrange", "legend", "with_scale"]
+__all__ = ["Legend", "add_scale", "draw_sheet", "list_legend_entries"]
 
 Legend = Sequence[tuple[str, Sequence[int]]]
-"""What is said of each class, and its color as RGB."""
+"""The text of each class, and its color as RGB."""
 
-MARGIN = 24
-_TEXT = 24
-_GAP = 18  # between the entries of a legend
+# All in pixels.
+_MARGIN = 24
+_TEXT = 24  # height of letters and of the squares of a legend
 _LINE = 2 * _TEXT
-_LEAST = 640  # width of a panel, in pixels
+_TEXT_GAP = 10  # between the square of a legend entry and its text
+_ENTRY_GAP = 18  # between the entries of a legend
+_MIN_WIDTH = 640  # of a panel
 
 
-def legend(names: Sequence[str], shares: Sequence[float], colors: Picture) -> Legend:
-    """Number, name, where it is not "class" and the number, and share of the labeled pixels of each class."""
+def list_legend_entries(names: Sequence[str], shares: Sequence[float], colors: Picture) -> Legend:
+    """List number, name and share of each class as the entries of a legend.
+
+    Parameters
+    ----------
+    names : sequence of k str
+        A name that is only "class" and the number is left out.
+    shares : sequence of k float, 0..1
+        Share of the labeled pixels.
+    colors : ndarray of shape (k, 3), uint8
+        RGB.
+
+    Returns
+    -------
+    list of (str, list of int)
+        Text and color of each class.
+
+    Examples
+    --------
+    >>> list_legend_entries(["class 1", "sky"], [0.25, 0.75], np.array([[0, 0, 9], [0, 9, 0]], np.uint8))
+    [('1   25.0 %', [0, 0, 9]), ('2 sky   75.0 %', [0, 9, 0])]
+    """
     entries = []
     for label, (name, share, color) in enumerate(zip(names, shares, colors, strict=True), start=1):
         words = str(label) if name == f"class {label}" else f"{label} {name}"
-        entries.append((f"{words}   {_percent(share)}", color.tolist()))
+        entries.append((f"{words}   {_format_share(share)}", color.tolist()))
     return entries
 
 
-def arrange(pictures: Sequence[tuple[str, Picture]], columns: int, entries: Legend, *, heading: str = "") -> Picture:
-    """Pictures of one size in rows of so many, each under its title, then a legend with an entry for each class.
+def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: Legend, *, heading: str = "") -> Picture:
+    """Draw pictures of one size in rows, each under its title, and a legend below them.
 
     Parameters
     ----------
     pictures : sequence of (str, ndarray of shape (h, w, 3), uint8)
+        Title and picture.
     columns : int
+        Pictures in a row.
     entries : Legend
+        An entry for each class; none leaves the legend out.
     heading : str
-        What stands above all of them.
+        Text above all pictures; empty for none.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB.
     """
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
+    # `column_step` and `row_step` lead from the left upper corner of a picture to that of the next.
     high, wide = pictures[0][1].shape[:2]
-    title = max(_width(words) for words, _ in pictures)
-    second = max(wide, title) + MARGIN
-    width = max(columns * second + MARGIN, _LEAST)
+    column_step = max(wide, *(_measure_text(words) for words, _ in pictures)) + _MARGIN
+    width = max(columns * column_step + _MARGIN, _MIN_WIDTH)
     if columns == 2:
-        second = max(second, (width - 2 * MARGIN) // 2)
-    pitch = _LINE + high + MARGIN
-    top = MARGIN + (_LINE if heading else 0)
-    bottom = top + -(-len(pictures) // columns) * pitch
-    per_row, step = _legend_columns(entries, width - 2 * MARGIN)
-    height = bottom + -(-len(entries) // per_row) * _LINE + (MARGIN if entries else 0)
-    panel = PilImage.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(panel)
-    _write(draw, (MARGIN, MARGIN), heading)
+        column_step = max(column_step, (width - 2 * _MARGIN) // 2)
+    row_step = _LINE + high + _MARGIN
+    top = _MARGIN + (_LINE if heading else 0)
+    bottom = top + -(-len(pictures) // columns) * row_step
+    per_row, entry_step = _divide_legend(entries, width - 2 * _MARGIN)
+    height = bottom + -(-len(entries) // per_row) * _LINE + (_MARGIN if entries else 0)
+
+    sheet = PilImage.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    _write_text(draw, (_MARGIN, _MARGIN), heading)
     for number, (words, picture) in enumerate(pictures):
-        x, y = MARGIN + number % columns * second, top + number // columns * pitch
-        _write(draw, (x, y), words)
-        panel.paste(PilImage.fromarray(picture), (x, y + _LINE))
+        row, column = divmod(number, columns)
+        x, y = _MARGIN + column * column_step, top + row * row_step
+        _write_text(draw, (x, y), words)
+        sheet.paste(PilImage.fromarray(picture), (x, y + _LINE))
     for number, (words, color) in enumerate(entries):
         row, column = divmod(number, per_row)
-        x, y = MARGIN + column * step, bottom + row * _LINE
+        x, y = _MARGIN + column * entry_step, bottom + row * _LINE
         draw.rectangle((x, y, x + _TEXT, y + _TEXT), fill=(color[0], color[1], color[2]), outline=INK)
-        _write(draw, (x + _TEXT + 10, y), words)
-    return np.asarray(panel)
+        _write_text(draw, (x + _TEXT + _TEXT_GAP, y), words)
+    return np.asarray(sheet)
 
 
-def with_scale(panel: Picture, scale: Picture, low: str, high: str) -> Picture:
-    """A panel with a bar (1, n, 3) of colors below it, and what its ends stand for."""
+def add_scale(sheet: Picture, scale: Picture, low: str, high: str) -> Picture:
+    """Add a bar of colors below a sheet, with the meaning of its two ends.
+
+    Parameters
+    ----------
+    sheet : ndarray of shape (H, W, 3), uint8
+        RGB.
+    scale : ndarray of shape (1, n, 3), uint8
+        The colors from left to right.
+    low, high : str
+        Text below the left and the right end.
+
+    Returns
+    -------
+    ndarray of shape (H + 96, W or more, 3), uint8
+        RGB.
+    """
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
-    height, width = panel.shape[:2]
-    room = width - 2 * MARGIN
-    longer = PilImage.new("RGB", (max(width, _width(low) + _width(high) + 4 * MARGIN), height + 4 * _TEXT), "white")
-    longer.paste(PilImage.fromarray(panel), (0, 0))
-    longer.paste(PilImage.fromarray(scale).resize((room, _TEXT), PilImage.Resampling.NEAREST), (MARGIN, height))
+    height, width = sheet.shape[:2]
+    # The two texts may need more width than the sheet has.
+    full_width = max(width, _measure_text(low) + _measure_text(high) + 4 * _MARGIN)
+    longer = PilImage.new("RGB", (full_width, height + 4 * _TEXT), "white")
+    longer.paste(PilImage.fromarray(sheet), (0, 0))
+    bar = PilImage.fromarray(scale).resize((width - 2 * _MARGIN, _TEXT), PilImage.Resampling.NEAREST)
+    longer.paste(bar, (_MARGIN, height))
     draw = ImageDraw.Draw(longer)
     below = height + _TEXT + 8
-    _write(draw, (MARGIN, below), low)
-    _write(draw, (longer.width - MARGIN - _width(high), below), high)
+    _write_text(draw, (_MARGIN, below), low)
+    _write_text(draw, (longer.width - _MARGIN - _measure_text(high), below), high)
     return np.asarray(longer)
 
 
-def _legend_columns(entries: Legend, room: int) -> tuple[int, int]:
-    """How many entries stand beside each other, and how far apart."""
-    step = max([3 * _TEXT, *(_width(words) for words, _ in entries)]) + _TEXT + 10 + _GAP
-    return max(1, (room + _GAP) // step), step
+def _divide_legend(entries: Legend, room: int) -> tuple[int, int]:
+    """Find how many legend entries fit beside each other in a width, and the distance from one to the next."""
+    step = max([3 * _TEXT, *(_measure_text(words) for words, _ in entries)]) + _TEXT + _TEXT_GAP + _ENTRY_GAP
+    return max(1, (room + _ENTRY_GAP) // step), step
 
 
-def _font() -> FreeTypeFont | ImageFont:
+def _load_font() -> FreeTypeFont | ImageFont:
+    """Load the font that comes with Pillow."""
     from PIL import ImageFont
 
     return ImageFont.load_default(_TEXT)
 
 
-def _width(words: str) -> int:
-    return int(_font().getlength(words)) + 1
+def _measure_text(words: str) -> int:
+    """Measure the width of a text in pixels."""
+    return int(_load_font().getlength(words)) + 1
 
 
-def _write(draw: ImageDraw, place: tuple[int, int], words: str) -> None:
-    draw.text(place, words, fill=INK, font=_font())
+def _write_text(draw: ImageDraw, place: tuple[int, int], words: str) -> None:
+    """Write a text, `place` being its left upper corner."""
+    draw.text(place, words, fill=INK, font=_load_font())
 
 
-def _percent(share: float) -> str:
+def _format_share(share: float) -> str:
+    """Format a share as a percentage; a class that has pixels is never said to have 0.0 %."""
     return f"{100 * share:.1f} %" if share == 0 or share >= 0.001 else "< 0.1 %"

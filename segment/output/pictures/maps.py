@@ -1,4 +1,4 @@
-"""Numbers of each pixel as pictures: how unusual it is, how sure its class is, how probable each class."""
+"""Draw a number of each pixel as a picture: its log density, the entropy of its class, the class probabilities."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
-from segment.output.pictures.layout import arrange, with_scale
-from segment.output.pictures.scaling import Picture, checkerboard, fitting_size, scaled_values
+from segment.output.pictures.layout import add_scale, draw_sheet
+from segment.output.pictures.scaling import Picture, fit_size, make_checkerboard, scale_values
 
-__all__ = ["anomaly_panel", "posterior_panel", "uncertainty_panel"]
+__all__ = ["draw_entropy_map", "draw_log_density_map", "draw_probability_maps"]
 
 Values = NDArray[np.floating]
 
-_ROOM = (1280, 900)  # largest width and height of a single map, in pixels
-_SHEET = (1800, 1100)  # of all the maps of a sheet together
-_CELL = 200  # least width of the longer side of a map of a sheet
+_MAP_ROOM = (1280, 900)  # largest width and height of a single map, in pixels
+_SHEET_ROOM = (1800, 1100)  # of all the maps of a sheet together
+_MIN_ROOM = 200  # room for the longer side of a map of a sheet, however many there are
 
 
-def anomaly_panel(values: Values) -> Picture:
-    """How usual each pixel is: dark where its log-likelihood is high, bright where it is low, above a scale in nats.
+def draw_log_density_map(values: Values) -> Picture:
+    """Draw the log density of each pixel above a scale in nats, dark where it is high and bright where it is low.
 
     Parameters
     ----------
     values : ndarray of shape (H, W), float
-        Log density of each pixel, NaN where there is none, which is shown as a checkerboard. The colors end at the 0.5
-        and 99.5 % quantiles.
+        Log density of each pixel, in nats; NaN is shown as a checkerboard. The colors end at the 0.5 and 99.5 %
+        quantiles.
 
     Returns
     -------
@@ -38,85 +38,90 @@ def anomaly_panel(values: Values) -> Picture:
     known = values[np.isfinite(values)]
     low, high = (float(value) for value in (np.quantile(known, (0.005, 0.995)) if known.size else (0.0, 0.0)))
     ends = f"usual: {high:.4g} nats", f"unusual: {low:.4g}"
-    return _map(values, "log-likelihood of each pixel", (high, low), ends)
+    return _draw_map(values, "log-likelihood of each pixel", (high, low), ends)
 
 
-def uncertainty_panel(values: Values, n_classes: int) -> Picture:
-    """How unsure the class of each pixel is: dark where it is certain, bright where all are as probable.
+def draw_entropy_map(values: Values, n_classes: int) -> Picture:
+    """Draw the entropy of each pixel's class above a scale in bits, dark where it is low and bright where it is high.
 
     Parameters
     ----------
     values : ndarray of shape (H, W), float
-        Entropy of the class probabilities in bits, NaN where there is none. The scale ends at that of `n_classes`
-        equal ones, so pictures of as many classes can be compared.
+        Entropy of the class probabilities, in bits; NaN is shown as a checkerboard.
     n_classes : int
+        The scale ends at the entropy of so many equal probabilities, so pictures of as many classes can be compared.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 1300 pixels wide however large the image is.
     """
-    most = math.log2(max(n_classes, 2))
-    ends = "certain: 0 bits", f"undecided: {most:.3g}"
-    return _map(values, "uncertainty of each pixel's class", (0.0, most), ends)
+    highest = math.log2(max(n_classes, 2))
+    ends = "certain: 0 bits", f"undecided: {highest:.3g}"
+    return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ends)
 
 
-def posterior_panel(maps: Iterable[Values], titles: Sequence[str], size: tuple[int, int]) -> Picture:
-    """The probability of each class, white where it is 1 and black where it is 0, on one sheet.
+def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: tuple[int, int]) -> Picture:
+    """Draw the probability of each class on one sheet, white where it is 1 and black where it is 0.
 
     Parameters
     ----------
-    maps : iterable of ndarray of shape (H, W), float
-        Those of the classes, one after the other; NaN where there is none. Only one is held at a time.
+    maps : iterable of ndarray of shape (H, W), float, 0..1
+        The maps of the classes in turn, of which only one is held at a time; NaN is shown as a checkerboard.
     titles : sequence of str
         One for each map.
     size : (int, int)
-        Width and height of the maps.
+        Width and height of the maps, in pixels.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen unless there are dozens of classes.
     """
-    columns, cell = _sheet(len(titles), *size)
+    columns, map_size = _divide_sheet(len(titles), *size)
     gray = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     pictures = [
-        (title, _colored(scaled_values(values, cell), 0.0, 1.0, gray))
+        (title, _colorize_values(scale_values(values, map_size), 0.0, 1.0, gray))
         for title, values in zip(titles, maps, strict=True)
     ]
     if not pictures:
-        pictures = [("no class", _colored(np.full(cell[::-1], np.nan), 0.0, 1.0, gray))]
-    sheet = arrange(pictures, columns, (), heading="probability of each class")
-    return with_scale(sheet, gray, "0", "1")
+        pictures = [("no class", _colorize_values(np.full(map_size[::-1], np.nan), 0.0, 1.0, gray))]
+    sheet = draw_sheet(pictures, columns, (), heading="probability of each class")
+    return add_scale(sheet, gray, "0", "1")
 
 
-def _map(values: Values, title: str, ends: tuple[float, float], words: tuple[str, str]) -> Picture:
-    """A map under its title and above its scale."""
-    ramp = _ramp()
-    picture = _colored(scaled_values(values, fitting_size(values.shape[0], values.shape[1], _ROOM)), *ends, ramp)
-    return with_scale(arrange([(title, picture)], 1, ()), ramp, *words)
+def _draw_map(values: Values, title: str, ends: tuple[float, float], words: tuple[str, str]) -> Picture:
+    """Draw a map under its title and above its scale; `ends` are the values of the darkest and the brightest color."""
+    ramp = _load_ramp()
+    size = fit_size(values.shape[0], values.shape[1], _MAP_ROOM)
+    picture = _colorize_values(scale_values(values, size), *ends, ramp)
+    return add_scale(draw_sheet([(title, picture)], 1, ()), ramp, *words)
 
 
-def _sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]]:
-    """How many maps are in a row, and the width and height of each: as large as they can be."""
+def _divide_sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]]:
+    """Choose how many of n maps are in a row so that they are as large as possible, and their width and height."""
     n = max(n, 1)
-    scales = [min(_SHEET[0] / columns / width, _SHEET[1] / -(-n // columns) / height) for columns in range(1, n + 1)]
+    # The scale to which the maps fit the sheet with 1, 2, ..., n of them in a row: the width or the height limits it.
+    scales = [
+        min(_SHEET_ROOM[0] / columns / width, _SHEET_ROOM[1] / -(-n // columns) / height) for columns in range(1, n + 1)
+    ]
     columns = int(np.argmax(scales)) + 1
-    room = max(_CELL, round(width * scales[columns - 1])), max(_CELL, round(height * scales[columns - 1]))
-    return columns, fitting_size(height, width, room)
+    scale = scales[columns - 1]
+    room = max(_MIN_ROOM, round(width * scale)), max(_MIN_ROOM, round(height * scale))
+    return columns, fit_size(height, width, room)
 
 
-def _colored(values: Values, first: float, last: float, ramp: Picture) -> Picture:
-    """Values in the colors (1, 256, 3) of a ramp from `first` to `last`, and a checkerboard where they are NaN."""
+def _colorize_values(values: Values, first: float, last: float, ramp: Picture) -> Picture:
+    """Draw values in the colors (1, 256, 3) of a ramp from `first` to `last`, and NaN as a checkerboard."""
     missing = np.isnan(values)
     shares = (np.where(missing, first, values) - first) / (last - first if last != first else 1.0)
     picture: Picture = ramp[0][np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)]
-    picture[missing] = checkerboard(*values.shape)[missing][:, None]
+    picture[missing] = make_checkerboard(*values.shape)[missing][:, None]
     return picture
 
 
-def _ramp() -> Picture:
-    """Colors from dark to bright, (1, 256, 3), that keep their order in gray and for color-blind readers."""
+def _load_ramp() -> Picture:
+    """Load colors from dark to bright, (1, 256, 3), that keep their order in gray and for color-blind readers."""
     cv2 = load_cv2()
     levels = np.arange(256, dtype=np.uint8)[None]
     return np.ascontiguousarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1])

@@ -1,4 +1,4 @@
-"""Classes drawn into the image itself, at its full size."""
+"""Draw classes into the image itself, at its full size."""
 
 from __future__ import annotations
 
@@ -9,77 +9,110 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.pictures.scaling import Picture, color_labels, display
+from segment.output.pictures.scaling import Picture, colorize_labels, convert_to_rgb
 
-__all__ = ["contoured", "cutout", "overlaid"]
+__all__ = ["cut_out_class", "draw_class_contours", "draw_tinted_classes"]
 
-_SMALL = 320  # images whose longer side is shorter are enlarged, by a whole factor, to at least this
-_OPACITY = 0.5
-_THICKNESS = 1 / 1600  # of a contour on each side of a border, as a share of the diagonal
-_LIT = 0.7  # how much of the image's light is left beside the contours
+_MIN_SIDE = 320  # pixels: images whose longer side is shorter are enlarged, by a whole factor, to at least this
+_OPACITY = 0.5  # of the color of a class over the image
+_LINE_RADIUS = 1 / 1600  # half the thickness of a line on a border, as a share of the image diagonal
+_BRIGHTNESS = 0.7  # of the image below contours
 
 
-def overlaid(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
-    """The image with each class tinted in its color, the border of each class in the full one.
+def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """Draw the image with each class tinted in its color, and a line in the full color along its border.
 
     Parameters
     ----------
     image : Image
+        The original.
     label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and stays as it is.
     colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
 
     Returns
     -------
     ndarray of shape (H, W, 3), uint8
-        RGB. A small image is enlarged by a whole factor, so that contours can be seen.
+        RGB. A small image is enlarged by a whole factor, so that the lines can be seen.
     """
-    picture, labels = _enlarged(image, label_image)
-    colored = color_labels(labels, colors)
-    out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, colored, _OPACITY, 0)
-    _keep(out, picture, labels == 0)
-    _keep(out, colored, _borders(labels, _radius(labels)) & (labels > 0))
+    picture, labels = _enlarge_small(image, label_image)
+    tints = colorize_labels(labels, colors)
+    out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, tints, _OPACITY, 0)
+    _copy_pixels(out, picture, labels == 0)
+    _copy_pixels(out, tints, _find_borders(labels, _choose_radius(labels)) & (labels > 0))
     return out
 
 
-def contoured(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
-    """The image, a little darker, with a line in its color along the inside of each class.
+def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """Draw the image, a little darker, with a line in its color along the inside of each class.
 
-    Parameters and result are those of :func:`overlaid`.
+    Parameters
+    ----------
+    image : Image
+        The original.
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and has no line.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB. A small image is enlarged by a whole factor, so that the lines can be seen.
     """
-    picture, labels = _enlarged(image, label_image)
-    out: Picture = load_cv2().convertScaleAbs(picture, alpha=_LIT)
-    _keep(out, color_labels(labels, colors), _borders(labels, 2 * _radius(labels)) & (labels > 0))
+    picture, labels = _enlarge_small(image, label_image)
+    out: Picture = load_cv2().convertScaleAbs(picture, alpha=_BRIGHTNESS)
+    borders = _find_borders(labels, 2 * _choose_radius(labels))
+    _copy_pixels(out, colorize_labels(labels, colors), borders & (labels > 0))
     return out
 
 
-def cutout(image: Image, label_image: NDArray[np.integer], label: int) -> Picture:
-    """The pixels of one class, all others transparent and black: RGBA, (H, W, 4), uint8."""
+def cut_out_class(image: Image, label_image: NDArray[np.integer], label: int) -> Picture:
+    """Cut out the pixels of one class.
+
+    Parameters
+    ----------
+    image : Image
+        The original.
+    label_image : ndarray of shape (H, W), integers
+        The label of each pixel.
+    label : int
+        The class that is kept.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 4), uint8
+        RGBA; all other pixels are transparent and black.
+    """
     inside = (label_image == label).view(np.uint8)
     cv2 = load_cv2()
-    rgba: Picture = cv2.cvtColor(display(image), cv2.COLOR_RGB2RGBA)
+    rgba: Picture = cv2.cvtColor(convert_to_rgb(image), cv2.COLOR_RGB2RGBA)
     return np.asarray(cv2.bitwise_and(rgba, rgba, mask=inside))
 
 
-def _enlarged(image: Image, label_image: NDArray[np.integer]) -> tuple[Picture, NDArray[np.uint8]]:
-    """The image and its labels, repeated to a size at which lines do not hide them."""
-    factor = -(-_SMALL // max(label_image.shape))
-    picture, labels = display(image), np.ascontiguousarray(label_image, dtype=np.uint8)
+def _enlarge_small(image: Image, label_image: NDArray[np.integer]) -> tuple[Picture, NDArray[np.uint8]]:
+    """Enlarge a small image and its labels to a size at which lines do not cover them."""
+    factor = -(-_MIN_SIDE // max(label_image.shape))
+    picture, labels = convert_to_rgb(image), np.ascontiguousarray(label_image, dtype=np.uint8)
     if factor == 1:
         return picture, labels
     return picture.repeat(factor, 0).repeat(factor, 1), labels.repeat(factor, 0).repeat(factor, 1)
 
 
-def _radius(labels: NDArray[np.integer]) -> int:
-    return max(1, round(math.hypot(*labels.shape) * _THICKNESS))
+def _choose_radius(labels: NDArray[np.integer]) -> int:
+    """Choose half the thickness of a line, in pixels, by the image diagonal."""
+    return max(1, round(math.hypot(*labels.shape) * _LINE_RADIUS))
 
 
-def _borders(labels: NDArray[np.integer], radius: int) -> NDArray[np.bool_]:
-    """Where there is another label within the radius, in pixels."""
+def _find_borders(labels: NDArray[np.integer], radius: int) -> NDArray[np.bool_]:
+    """Find the pixels that have another label within the radius, in pixels."""
     cv2 = load_cv2()
-    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate(labels, window) != cv2.erode(labels, window))
+    # The largest and the smallest label in a disk around a pixel differ if and only if two labels meet in it.
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.dilate(labels, disk) != cv2.erode(labels, disk))
 
 
-def _keep(picture: Picture, other: Picture, where: NDArray[np.bool_]) -> None:
-    """Put the pixels of another picture in their places."""
+def _copy_pixels(picture: Picture, other: Picture, where: NDArray[np.bool_]) -> None:
+    """Copy the pixels of another picture, where a mask is true, into a picture."""
     load_cv2().copyTo(other, where.view(np.uint8), picture)

@@ -1,4 +1,4 @@
-"""The original and its segments beside each other."""
+"""Draw the original beside its segments."""
 
 from __future__ import annotations
 
@@ -7,60 +7,67 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.errors import pluralize
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.output.palette import pick_class_colors
-from segment.output.pictures.layout import Legend, arrange
-from segment.output.pictures.scaling import Picture, fitting_size, scaled_image, scaled_labels
+from segment.output.pictures.layout import Legend, draw_sheet
+from segment.output.pictures.scaling import Picture, fit_size, scale_image, scale_labels
 
-__all__ = ["compared", "pair", "regions_beside", "side_by_side", "thumbnail"]
+__all__ = ["draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnail", "scale_pair"]
 
-_ROOM = (960, 900)  # largest width and height of each of two pictures beside each other, in pixels
-_WIDE_ROOM = (1600, 900)  # of pictures below each other
-_THUMBNAIL = (144, 96)  # of a picture among many
-_BORDER = (255, 64, 0)  # of regions, drawn on the original
-_WIDE = 2.5  # images of this width to height and more are below each other
+# Largest width and height, in pixels.
+_ROOM_BESIDE = (960, 900)  # of each of two pictures beside each other
+_ROOM_BELOW = (1600, 900)  # of each of two pictures below each other
+_ROOM_THUMBNAIL = (144, 96)
+
+_PANORAMA = 2.5  # images of this width to height and more are below each other
+_BORDER = (255, 64, 0)  # color of the borders of regions on the original
 
 
-def side_by_side(
+def draw_side_by_side(
     image: Image, label_image: NDArray[np.integer], entries: Legend, *, title: str = "original"
 ) -> Picture:
-    """The original and its segments beside each other, of a panorama below each other, with a legend.
+    """Draw the original and its segments beside each other, of a panorama below each other, with a legend.
 
     Parameters
     ----------
     image : Image
+        The original.
     label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and shown as a checkerboard.
     entries : sequence of k (str, (r, g, b))
-        What is said of each class, and its color.
+        Text and color of each class.
     title : str
-        What stands above the original.
+        Text above the original.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    return _panel(image, [(_count(len(entries)), label_image)], entries, title)
+    return _draw_panel(image, [(pluralize(len(entries), "class"), label_image)], entries, title)
 
 
-def compared(
+def draw_methods(
     image: Image,
     segmentations: Sequence[tuple[str, NDArray[np.integer]]],
     n_classes: int,
     *,
     title: str = "original",
 ) -> Picture:
-    """The original and several segmented images, two in a row, each under its title, with a legend of the classes.
+    """Draw the original and several segmented images, two in a row, with a legend of the classes.
 
     Parameters
     ----------
     image : Image
+        The original.
     segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
-        A title and a label image each. A class has the same color in all of them.
+        Title and label image of each method. A class has the same color in all of them.
     n_classes : int
+        Number of entries of the legend.
     title : str
-        What stands above the original.
+        Text above the original.
 
     Returns
     -------
@@ -68,29 +75,31 @@ def compared(
         RGB, at most about 2000 pixels wide however large the image is.
     """
     entries = [(f"class {label}", color) for label, color in enumerate(pick_class_colors(n_classes).tolist(), start=1)]
-    return _panel(image, segmentations, entries, title)
+    return _draw_panel(image, segmentations, entries, title)
 
 
-def regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
-    """The original with the borders of regions, beside the regions in their mean colors.
+def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
+    """Draw the original with the borders of its regions, beside the regions in their mean colors.
 
     Parameters
     ----------
     image : Image
+        The original.
     label_image : ndarray of shape (H, W), integers 0..n
-        Regions; 0 is none.
+        Regions; 0 is none and shown white.
     title : str
-        What stands above the original.
+        Text above the original.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    columns, room = _arrangement(image)
-    size = fitting_size(image.height, image.width, room)
-    original, cv2 = scaled_image(image, size), load_cv2()
+    columns, room = _choose_columns(image)
+    size = fit_size(image.height, image.width, room)
+    original, cv2 = scale_image(image, size), load_cv2()
     labels = cv2.resize(label_image.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    # Mean color of each region in the scaled picture; a region too small to be seen there has none.
     counts = np.maximum(np.bincount(labels.ravel()), 1)
     means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in original.reshape(-1, 3).T], axis=1)
     means[0] = 255
@@ -98,39 +107,63 @@ def regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str
     borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     borders[1:] |= labels[1:] != labels[:-1]
     outlined = np.where(borders[..., None], np.array(_BORDER, dtype=np.uint8), original)
-    n = int(label_image.max(initial=0))
-    words = f"{n} regions" if n != 1 else "1 region"
-    return arrange([(title, outlined), (words, np.rint(means).astype(np.uint8)[labels])], columns, ())
+    words = pluralize(int(label_image.max(initial=0)), "region")
+    return draw_sheet([(title, outlined), (words, np.rint(means).astype(np.uint8)[labels])], columns, ())
 
 
-def _arrangement(image: Image) -> tuple[int, tuple[int, int]]:
-    """How many pictures stand beside each other, and the room for each."""
-    return (1, _WIDE_ROOM) if image.width >= _WIDE * image.height else (2, _ROOM)
+def scale_pair(image: Image, label_image: NDArray[np.integer], colors: Picture) -> tuple[Picture, Picture]:
+    """Scale the original and its segments to the same size for a screen.
+
+    Parameters
+    ----------
+    image : Image
+        The original.
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and shown as a checkerboard.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
+
+    Returns
+    -------
+    original, segments : ndarray of shape (h, w, 3), uint8
+        RGB, at most 1600 pixels wide and 900 high.
+    """
+    size = fit_size(image.height, image.width, _ROOM_BELOW)
+    return scale_image(image, size), scale_labels(label_image, colors, size)
 
 
-def pair(image: Image, label_image: NDArray[np.integer], colors: Picture) -> tuple[Picture, Picture]:
-    """The original and its segments in the colors (k, 3) of their classes: two pictures of one size, for a screen."""
-    size = fitting_size(image.height, image.width, _WIDE_ROOM)
-    return scaled_image(image, size), scaled_labels(label_image, colors, size)
+def draw_thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture:
+    """Draw the segments as a small picture.
 
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and shown as a checkerboard.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
 
-def thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture:
-    """The segments in the colors (k, 3) of their classes, at most 144 pixels wide and 96 high: (h, w, 3)."""
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, at most 144 pixels wide and 96 high.
+    """
     height, width = label_image.shape
-    factor = min(_THUMBNAIL[0] / width, _THUMBNAIL[1] / height, 1.0)
-    return scaled_labels(label_image, colors, (max(1, round(width * factor)), max(1, round(height * factor))))
+    factor = min(_ROOM_THUMBNAIL[0] / width, _ROOM_THUMBNAIL[1] / height, 1.0)
+    return scale_labels(label_image, colors, (max(1, round(width * factor)), max(1, round(height * factor))))
 
 
-def _panel(
+def _choose_columns(image: Image) -> tuple[int, tuple[int, int]]:
+    """Choose how many pictures stand beside each other, and the room for each."""
+    return (1, _ROOM_BELOW) if image.width >= _PANORAMA * image.height else (2, _ROOM_BESIDE)
+
+
+def _draw_panel(
     image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], entries: Legend, title: str
 ) -> Picture:
-    columns, room = _arrangement(image)
-    size = fitting_size(image.height, image.width, room)
+    """Draw the original and some label images, in the colors of the legend, with their titles."""
+    columns, room = _choose_columns(image)
+    size = fit_size(image.height, image.width, room)
     colors = np.array([color for _, color in entries], dtype=np.uint8).reshape(-1, 3)
-    pictures = [(title, scaled_image(image, size))]
-    pictures += [(words, scaled_labels(label_image, colors, size)) for words, label_image in segmentations]
-    return arrange(pictures, columns, entries)
-
-
-def _count(n: int) -> str:
-    return f"{n} classes" if n != 1 else "1 class"
+    pictures = [(title, scale_image(image, size))]
+    pictures += [(words, scale_labels(label_image, colors, size)) for words, label_image in segmentations]
+    return draw_sheet(pictures, columns, entries)

@@ -1,4 +1,4 @@
-"""Images, labels and values as 8-bit RGB, at the size at which they are looked at."""
+"""Convert images, labels and values to 8-bit RGB, at the size at which they are looked at."""
 
 from __future__ import annotations
 
@@ -10,94 +10,200 @@ from segment.core.opencv import load_cv2
 
 __all__ = [
     "Picture",
-    "checkerboard",
-    "color_labels",
-    "display",
-    "fitting_size",
-    "scaled_image",
-    "scaled_labels",
-    "scaled_values",
+    "colorize_labels",
+    "convert_to_rgb",
+    "fit_size",
+    "make_checkerboard",
+    "scale_image",
+    "scale_labels",
+    "scale_values",
 ]
 
 Picture = NDArray[np.uint8]
 
-_SMALL = 320  # pictures whose longer side is shorter are enlarged to this
-_THIN = 16  # least width and height, in pixels
+_MIN_LONG_SIDE = 320  # pixels: pictures whose longer side is shorter are enlarged to this
+_MIN_SIDE = 16  # pixels: least width and height
 
 
-def color_labels(
-    label_image: NDArray[np.integer], colors: Picture, nothing: tuple[int, int, int] = (255, 255, 255)
+def colorize_labels(
+    label_image: NDArray[np.integer], colors: Picture, background: tuple[int, int, int] = (255, 255, 255)
 ) -> Picture:
-    """A label image (H, W) with the color (k, 3) of each class, and `nothing` where there is no label: (H, W, 3)."""
+    """Draw a label image in the colors of its classes.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        k is 255 at most.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
+    background : (int, int, int)
+        RGB of label 0, no label.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB.
+
+    Examples
+    --------
+    >>> colorize_labels(np.array([[0, 1]]), np.array([[0, 114, 178]], np.uint8)).tolist()
+    [[[255, 255, 255], [0, 114, 178]]]
+    """
     table = np.zeros((256, 1, 3), dtype=np.uint8)
-    table[0] = nothing
+    table[0] = background
     table[1 : len(colors) + 1, 0] = colors
     labels = np.ascontiguousarray(label_image, dtype=np.uint8)
     return np.asarray(load_cv2().applyColorMap(labels, table))
 
 
-def display(image: Image) -> Picture:
-    """An image as 8-bit RGB (H, W, 3) from its black to its white, on a light checkerboard where it is not valid."""
+def convert_to_rgb(image: Image) -> Picture:
+    """Convert an image to 8-bit RGB, with a light checkerboard in place of invalid pixels.
+
+    Parameters
+    ----------
+    image : Image
+        Gray or color, of any depth.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        The image's black is 0 and its white 255.
+    """
     pixels = image.to_uint8()
     if image.is_gray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if image.valid.all():
         return pixels.astype(np.uint8, copy=False)
-    return np.where(image.valid[..., None], pixels, checkerboard(image.height, image.width)[..., None]).astype(np.uint8)
+    board = make_checkerboard(image.height, image.width)[..., None]
+    return np.where(image.valid[..., None], pixels, board).astype(np.uint8)
 
 
-def checkerboard(height: int, width: int, square: int = 8) -> Picture:
-    """Light gray and nearly white squares: what lies below where nothing is. (H, W), uint8."""
+def make_checkerboard(height: int, width: int, square: int = 8) -> Picture:
+    """Make a checkerboard of light gray and nearly white, which stands for pixels without a value.
+
+    Parameters
+    ----------
+    height, width : int
+        Size, in pixels.
+    square : int
+        Side of a square, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width), uint8
+        Gray values 225 and 250.
+    """
     rows, columns = np.arange(height)[:, None] // square, np.arange(width) // square
     return np.where((rows + columns) % 2, np.uint8(225), np.uint8(250))
 
 
-def fitting_size(height: int, width: int, room: tuple[int, int]) -> tuple[int, int]:
-    """Width and height, in pixels, of an image that is shown in a room of that width and height."""
+def fit_size(height: int, width: int, room: tuple[int, int]) -> tuple[int, int]:
+    """Find the size at which an image is shown: as it is where it fits, smaller where not, larger if it is tiny.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image, in pixels.
+    room : (int, int)
+        Largest width and height, in pixels.
+
+    Returns
+    -------
+    width, height : int
+        In pixels: the order that OpenCV and Pillow take.
+
+    Examples
+    --------
+    >>> fit_size(1200, 1920, (960, 900)), fit_size(100, 200, (960, 900))
+    ((960, 600), (320, 160))
+    """
     factor = min(room[0] / width, room[1] / height, 1.0)
-    if max(width, height) < _SMALL:
-        factor = _SMALL / max(width, height)
-    return max(_THIN, round(width * factor)), max(_THIN, round(height * factor))
+    if max(width, height) < _MIN_LONG_SIDE:
+        factor = _MIN_LONG_SIDE / max(width, height)
+    return max(_MIN_SIDE, round(width * factor)), max(_MIN_SIDE, round(height * factor))
 
 
-def scaled_image(image: Image, size: tuple[int, int]) -> Picture:
-    """The image at the given width and height: means of valid pixels, single pixels where it is enlarged."""
+def scale_image(image: Image, size: tuple[int, int]) -> Picture:
+    """Scale an image: means of its valid pixels where it gets smaller, single pixels where it is enlarged.
+
+    Parameters
+    ----------
+    image : Image
+        Gray or color, of any depth.
+    size : (int, int)
+        Width and height of the picture, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), uint8
+        RGB; a checkerboard where fewer than half of the pixels below are valid.
+    """
     cv2 = load_cv2()
     smaller = size[0] < image.width or size[1] < image.height
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
     if image.valid.all():
         pixels = image.pixels
-        while min(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) >= 4:  # halving is much the quickest
+        # Halving is by far the fastest of OpenCV's area means, so most of the way is gone in halves.
+        while min(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) >= 4:
             pixels = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=method)
         pixels = cv2.resize(pixels, size, interpolation=method)
-        return display(Image(pixels, np.ones(size[::-1], dtype=bool), image.black, image.white))
+        return convert_to_rgb(Image(pixels, np.ones(size[::-1], dtype=bool), image.black, image.white))
     pixels = cv2.resize(image.pixels, size, interpolation=method)
-    # Pixels that are not valid hold 0: what is left is to be divided by the share of the valid ones.
+    # Invalid pixels hold 0. The mean of the valid ones is therefore the mean of all over the share of the valid ones.
     share = cv2.resize(image.valid.view(np.uint8) * np.uint8(255), size, interpolation=method)
     weight = np.maximum(share, 1) / np.float32(255)
     mean = pixels / (weight if image.is_gray else weight[..., None])
     if pixels.dtype.kind == "u":
         mean = np.minimum(np.rint(mean), np.iinfo(pixels.dtype).max)
-    return display(Image(mean.astype(pixels.dtype), share >= 128, image.black, image.white))
+    return convert_to_rgb(Image(mean.astype(pixels.dtype), share >= 128, image.black, image.white))
 
 
-def scaled_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[int, int]) -> Picture:
-    """The colored label image at the given size; its borders are smoothed by sampling twice as fine."""
+def scale_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[int, int]) -> Picture:
+    """Scale a label image in the colors of its classes; borders are smoothed by sampling twice as fine.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..k
+        0 is no label and shown as a checkerboard.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
+    size : (int, int)
+        Width and height of the picture, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), uint8
+        RGB.
+    """
     cv2 = load_cv2()
     labels = label_image.astype(np.uint8, copy=False)
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
-    colored = color_labels(fine, colors)
+    picture = colorize_labels(fine, colors)
     if not fine.all():
         missing = fine == 0
-        colored[missing] = checkerboard(*fine.shape)[missing][:, None]
-    return cv2.resize(colored, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+        picture[missing] = make_checkerboard(*fine.shape)[missing][:, None]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
-def scaled_values(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.floating]:
-    """Values at the given size: means of those that are not NaN, and NaN where that is less than half."""
+def scale_values(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.floating]:
+    """Scale a map of values: means of the values that are not NaN.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W), float
+        NaN where there is no value.
+    size : (int, int)
+        Width and height of the result, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float
+        NaN where fewer than half of the pixels below have a value.
+    """
     cv2 = load_cv2()
     smaller = size[0] < values.shape[1] or size[1] < values.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
+    # As for images: the mean of the values with 0 for NaN, over the share of the values that are not NaN.
     known = np.isfinite(values)
     share = cv2.resize(known.astype(np.float32), size, interpolation=method)
     total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=method)

@@ -1,1 +1,1 @@
-"""The HTML page about a result."""
+"""Render results as HTML pages."""

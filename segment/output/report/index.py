@@ -1,4 +1,4 @@
-"""Many segmentations as one page: a row with a small picture for each image, and the list of those that failed."""
+"""Render an index page of many segmentations: a row with a small picture for each image, and a list of failures."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from segment.output.pictures.panels import thumbnail
-from segment.output.report.page import encode_picture_url, render
+from segment.output.pictures.panels import draw_thumbnail
+from segment.output.report.page import encode_picture_url, render_template
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -24,7 +24,7 @@ class Entry:
     Attributes
     ----------
     name : str
-        What it is called.
+        Text that stands for the image.
     link : str
         The relative path of the file that its name leads to, parts separated by ``/``; may hold any characters.
     thumbnail : str
@@ -36,8 +36,9 @@ class Entry:
     shares : tuple of (str, float)
         Color, as ``#rrggbb``, and share, 0..1, of each class.
     warnings : tuple of str
+        A sentence each.
     error : str
-        Why it failed; empty where it did not.
+        Why the image could not be segmented; empty where it was.
     """
 
     name: str
@@ -51,19 +52,26 @@ class Entry:
 
 
 def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
-    """A page with a row for each image, sortable by every column: HTML that needs no other file and no network.
+    """Render a page with a row for each image, sortable by every column.
 
     Parameters
     ----------
     entries : sequence of Entry
+        The images in order.
     names : sequence of str
-        What the classes are called, where they are the same in all images; else they are numbered.
+        Names of the classes, where they are the same in all images; others are numbered.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file, except those that it links to, and no network.
     """
     done = [entry for entry in entries if not entry.error]
     failures = [entry for entry in entries if entry.error]
     n_classes = max((len(entry.shares) for entry in done), default=0)
-    named = [names[label] if label < len(names) else f"class {label + 1}" for label in range(n_classes)]
-    measured = [
+    class_names = [names[label] if label < len(names) else f"class {label + 1}" for label in range(n_classes)]
+    # Drift and uncertainty have a column only if an image has a value.
+    measures = [
         (head, field)
         for head, field in (("drift (nats)", "drift"), ("uncertainty (bits)", "uncertainty"))
         if any(not math.isnan(getattr(entry, field)) for entry in done)
@@ -71,35 +79,50 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     rows = [
         {
             "name": entry.name,
+            # File names that are not UTF-8 are quoted byte by byte.
             "link": quote(entry.link.encode("utf-8", "surrogateescape")),
             "thumbnail": entry.thumbnail,
-            "cells": [_number(getattr(entry, field)) for _, field in measured] + _shares(entry, n_classes),
+            "cells": [_make_number_cell(getattr(entry, field)) for _, field in measures]
+            + _make_share_cells(entry, n_classes),
             "warnings": entry.warnings,
         }
         for entry in done
     ]
     words = f"{len(done)} of {len(entries)} images segmented"
-    return render(
+    return render_template(
         "index.html",
         title="Segmented images",
         about=words + (f", {len(failures)} failed." if failures else "."),
-        heads=["image", *(head for head, _ in measured), *named],
+        heads=["image", *(head for head, _ in measures), *class_names],
         entries=rows,
         failures=failures,
     )
 
 
 def make_thumbnail_url(result: Segmentation) -> str:
-    """A small picture of the segments, as a URL that holds it."""
-    return encode_picture_url(thumbnail(result.label_image, result.colors), suffix=".png")
+    """Make a small picture of the segments as a URL that holds it.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    str
+        A ``data:`` URL of a PNG.
+    """
+    return encode_picture_url(draw_thumbnail(result.label_image, result.colors), suffix=".png")
 
 
-def _number(value: float) -> dict[str, Any]:
+def _make_number_cell(value: float) -> dict[str, Any]:
+    """Make a cell of a number: the value that it is sorted by, and its text."""
     known = not math.isnan(value)
     return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "color": ""}
 
 
-def _shares(entry: Entry, n_classes: int) -> list[dict[str, Any]]:
+def _make_share_cells(entry: Entry, n_classes: int) -> list[dict[str, Any]]:
+    """Make the cells of the classes; those that the image does not have are empty."""
     cells = [
         {"value": repr(float(share)), "text": f"{100 * share:.1f} %", "color": color} for color, share in entry.shares
     ]

@@ -1,4 +1,4 @@
-"""A segmentation as a page: pictures, tables and curves in one file."""
+"""Render a segmentation as one page: pictures, tables and curves in a single file."""
 
 from __future__ import annotations
 
@@ -21,75 +21,109 @@ from segment.features.pixel_features import collect_cells
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.output.density_chart import draw_density_chart
+from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
-from segment.output.pictures.panels import pair
-from segment.output.report.line_chart import line_chart
+from segment.output.pictures.panels import scale_pair
+from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_number
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["encode_picture_url", "render", "render_page"]
+__all__ = ["encode_picture_url", "render_page", "render_template"]
 
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
-# The groups of settings that the command of a saved model takes.
-_OF_APPLY = ("Loading", "Preprocessing", "Space", "Clean-up", "Output")
+# The groups of settings that ``segment apply`` takes: the others are in the saved model.
+_APPLY_GROUPS = ("Loading", "Preprocessing", "Space", "Clean-up", "Output")
+# The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
+_MIN_CHART_VARIANCE = 1.0 / 12.0
 
 
 def render_page(result: Segmentation) -> str:
-    """All about a segmentation, as HTML that needs no other file and no network.
+    """Render a page about a segmentation.
 
     Parameters
     ----------
     result : Segmentation
+        A segmented image.
 
     Returns
     -------
     str
-        The same for the same image and settings, but for the seconds and the versions.
+        HTML that needs no other file and no network. The same for the same image and settings, but for the seconds and
+        the versions.
     """
-    original, segments = pair(result.image, result.label_image, result.colors)
-    return render(
+    original, segments = scale_pair(result.image, result.label_image, result.colors)
+    return render_template(
         "page.html",
         title=result.origin.source,
-        about=_about(result),
+        about=_describe_image(result),
         warnings=result.warnings,
         original=encode_picture_url(original, suffix=".jpg"),
         segments=encode_picture_url(segments, suffix=".png"),
         size=original.shape[1::-1],
-        class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _channels(result))),
-        classes=_class_rows(result),
-        histograms=_histograms(result),
-        curves=_traces(result) + _choice(result),
-        maps=_maps(result),
-        command=shlex.join(_command(result)),
+        class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _name_channels(result))),
+        classes=_make_class_rows(result),
+        histograms=_draw_histograms(result),
+        curves=_draw_fit_curves(result) + _draw_class_count_curve(result),
+        maps=_draw_maps(result),
+        command=shlex.join(_build_command(result)),
         settings=[
-            (item.option, _in_words(result.config, item.name), _is_usual(result, item)) for item in list_settings()
+            (item.option, _format_setting(result.config, item.name), _is_default(result, item))
+            for item in list_settings()
         ],
         seconds=result.origin.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
     )
 
 
-def render(template: str, **values: Any) -> str:
-    """A template with its values filled in; what is not markup is escaped."""
-    return _environment().get_template(template).render(version=__version__, **values)
+def render_template(template: str, **values: Any) -> str:
+    """Render a template; text that is no markup is escaped.
+
+    Parameters
+    ----------
+    template : str
+        File name in the folder ``templates``.
+    **values
+        Every variable of the template; a missing one is an error.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return _load_environment().get_template(template).render(version=__version__, **values)
 
 
 def encode_picture_url(picture: NDArray[np.uint8], *, suffix: str) -> str:
-    """An RGB picture (h, w, 3) as a ``data:`` URL, so that it stands in the page itself."""
+    """Encode a picture as a ``data:`` URL, so that it is inside the page itself.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (h, w, 3), uint8
+        RGB.
+    suffix : {".png", ".jpg"}
+        Format.
+
+    Returns
+    -------
+    str
+        The URL.
+    """
     kind = {".jpg": "jpeg", ".png": "png"}[suffix]
     return f"data:image/{kind};base64,{base64.b64encode(encode_picture(picture, suffix=suffix)).decode()}"
 
 
 @cache
-def _environment() -> Environment:
+def _load_environment() -> Environment:
+    """Load the templates of this package."""
     return Environment(
         loader=PackageLoader("segment.output.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
 
 
-def _about(result: Segmentation) -> str:
+def _describe_image(result: Segmentation) -> str:
+    """Describe the image and the result in one line."""
     image = result.image
     kind = f"{'gray' if image.is_gray else 'RGB'}, {image.pixels.dtype}"
     unlabeled = float(np.mean(result.label_image == 0))
@@ -98,54 +132,58 @@ def _about(result: Segmentation) -> str:
     return words + f"; clean-up changed {result.changed:.2%} of the labeled pixels"
 
 
-def _channels(result: Segmentation) -> tuple[str, ...]:
-    return ("grey",) if result.image.is_gray else ("R", "G", "B")
+def _name_channels(result: Segmentation) -> tuple[str, ...]:
+    """Name the channels of the image."""
+    return ("gray",) if result.image.is_gray else ("R", "G", "B")
 
 
-def _class_rows(result: Segmentation) -> list[dict[str, Any]]:
+def _make_class_rows(result: Segmentation) -> list[dict[str, Any]]:
+    """Make the rows of the table of classes."""
     rows = []
-    empty = ("-",) * len(_channels(result))
+    empty = ("-",) * len(_name_channels(result))
     for row, color, name in zip(result.classes, result.colors, result.names, strict=True):
         means = tuple(map(format_number, row.mean)) or empty
-        hexadecimal = "#" + bytes(color.tolist()).hex()
-        rows.append(
-            {"color": hexadecimal, "name": name, "cells": (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)}
-        )
+        cells = (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)
+        rows.append({"color": format_hex_color(color), "name": name, "cells": cells})
     return rows
 
 
-def _histograms(result: Segmentation) -> list[tuple[str, str]]:
-    """The picture of each feature: its histogram and the mixture's density over it."""
+def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
+    """Draw each feature: its name, and the URL of its histogram with the density of the mixture over it."""
     if result.n_classes == 0:
         return []
     index = ColorIndex(result.working)
     cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
     pictures = []
     for number, name in enumerate(result.space.feature_names):
-        one = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
-        picture = draw_density_chart(one, _of_one(result.model, number), label=name)
+        feature = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
+        picture = draw_density_chart(feature, _select_feature(result.model, number), label=name)
         pictures.append((name, encode_picture_url(picture, suffix=".png")))
     return pictures
 
 
-def _of_one(model: MixtureModel, number: int) -> MixtureModel:
-    """The mixture of one feature, no narrower than a stored value: a spike has a density that no plot can hold."""
+def _select_feature(model: MixtureModel, number: int) -> MixtureModel:
+    """Select the mixture of one feature, no narrower than a stored value: a spike has a density no chart can hold."""
     marginal = model.marginalize([number])
-    return replace(marginal, covariances=np.maximum(marginal.covariances, 1.0 / 12.0))
+    return replace(marginal, covariances=np.maximum(marginal.covariances, _MIN_CHART_VARIANCE))
 
 
-def _maps(result: Segmentation) -> list[tuple[str, str, str]]:
+def _draw_maps(result: Segmentation) -> list[tuple[str, str, str]]:
+    """Draw the maps: heading, URL of the picture, note."""
     if result.n_classes == 0:
         return []
     pictures = [
-        ("Uncertainty", result.uncertainty_panel(), "Bright where several classes are about as probable."),
-        ("Unusual pixels", result.anomaly_panel(), "Bright where the mixture explains a color badly."),
+        ("Uncertainty", result.uncertainty_panel(), "Bright: several classes are about equally probable."),
+        ("Unusual pixels", result.anomaly_panel(), "Bright: colors of low density under the mixture."),
     ]
     return [(head, encode_picture_url(picture, suffix=".png"), note) for head, picture, note in pictures]
 
 
-def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
-    """Log likelihood by iteration of the last stage of the fit, and log posterior where there is a prior."""
+def _draw_fit_curves(result: Segmentation) -> list[tuple[str, Any, str]]:
+    """Draw the log likelihood by iteration of the last stage of the fit, and the log posterior where there is a prior.
+
+    Each curve has a heading, the chart and a note.
+    """
     fit = result.fit
     if fit.finish.n_iter < 1:
         return []
@@ -155,52 +193,54 @@ def _traces(result: Segmentation) -> list[tuple[str, Any, str]]:
     if fit.finalists.size > 1:
         spread = f" The {fit.finalists.size} best starts ended {np.ptp(fit.finalists):.2g} nats apart on coarse cells."
     values = fit.finish.log_likelihoods
-    note = f"Nats a pixel on all colors{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
+    note = f"Nats per pixel, over all colors{starts}; {values[-1]:.6g} at the end, {end}.{spread}"
     curves = [("Log likelihood", values, note)]
+    # EM raises the posterior, not the likelihood, where there is a prior. Without one the two are equal.
     if not np.array_equal(values, fit.finish.objectives):
-        pull = f"--shrinkage {fit.shrinkage:g}" if result.config.prior == "pooled" else "--prior conjugate"
-        note = f"Nats a pixel, the likelihood with the pull of {pull}: what each iteration raises."
+        prior = f"--shrinkage {fit.shrinkage:g}" if result.config.prior == "pooled" else "--prior conjugate"
+        note = f"Nats per pixel: the log likelihood plus the log prior of {prior}, which EM raises in each iteration."
         curves.append(("Log posterior", fit.finish.objectives, note))
     return [
-        (head, line_chart(range(len(y)), y.tolist(), x_label="iteration", y_label=head), words)
+        (head, draw_line_chart(range(len(y)), y.tolist(), x_label="iteration", y_label=head), words)
         for head, y, words in curves
     ]
 
 
-def _choice(result: Segmentation) -> list[tuple[str, Any, str]]:
-    """The criterion for every number of classes that was tried."""
+def _draw_class_count_curve(result: Segmentation) -> list[tuple[str, Any, str]]:
+    """Draw the criterion for every number of classes that was tried: heading, chart, note."""
     selection = result.selection
     if not selection.candidates:
         return []
-    chart = line_chart(
+    chart = draw_line_chart(
         [candidate.n_classes for candidate in selection.candidates],
         [candidate.value for candidate in selection.candidates],
         x_label="number of classes",
         y_label=selection.criterion,
         marked=[selection.chosen],
     )
-    return [("Number of classes", chart, f"Criterion {selection.criterion}, less is better. {selection.sentence}.")]
+    return [("Number of classes", chart, f"Criterion {selection.criterion}; lower is better. {selection.sentence}.")]
 
 
-def _command(result: Segmentation) -> tuple[str, ...]:
-    """The command line that makes the same; nothing where there is none."""
+def _build_command(result: Segmentation) -> tuple[str, ...]:
+    """Build the command line that makes the same result; empty where there is none."""
     command = result.origin.command
     if not command:
         return ()
-    groups = _OF_APPLY if command[0] == "apply" else GROUPS
-    return ("segment", *command, *_arguments(result.config, groups, says_k="--start" not in command))
+    groups = _APPLY_GROUPS if command[0] == "apply" else GROUPS
+    return ("segment", *command, *_list_options(result.config, groups, with_k="--start" not in command))
 
 
-def _arguments(config: SegmentConfig, groups: tuple[str, ...], *, says_k: bool) -> tuple[str, ...]:
-    """The options of the command line that say the same: those of some groups that are not the default, and -k."""
+def _list_options(config: SegmentConfig, groups: tuple[str, ...], *, with_k: bool) -> tuple[str, ...]:
+    """List the options of the command line that set what is not the default in some groups, and -k in any case."""
     words: list[str] = []
     for setting in list_settings():
         value = getattr(config, setting.name)
-        is_said = says_k if setting.name == "k" else value != setting.default
-        if setting.group not in groups or not is_said:
+        is_listed = with_k if setting.name == "k" else value != setting.default
+        if setting.group not in groups or not is_listed:
             continue
         if setting.type is bool:
             words.append(setting.option)
+        # Settings that may be repeated have a word for each value, choices are separated by commas.
         elif setting.type is tuple and not setting.choices:
             words += [word for each in value for word in (setting.option, each)]
         else:
@@ -208,12 +248,14 @@ def _arguments(config: SegmentConfig, groups: tuple[str, ...], *, says_k: bool) 
     return tuple(words)
 
 
-def _in_words(config: SegmentConfig, name: str) -> str:
+def _format_setting(config: SegmentConfig, name: str) -> str:
+    """Format the value of a setting for people."""
     value = getattr(config, name)
     if isinstance(value, bool):
         return "on" if value else "off"
     return ", ".join(map(str, value)) or "none" if type(value) is tuple else str(value)
 
 
-def _is_usual(result: Segmentation, item: Any) -> bool:
+def _is_default(result: Segmentation, item: Any) -> bool:
+    """Check whether a setting has its default value."""
     return bool(getattr(result.config, item.name) == item.default)
