@@ -1,4 +1,4 @@
-"""Image to image: size, greyscale and noise.
+"""Prepare an image: size, grayscale, noise, pixels that are not valid, and the working copy. Image -> Image.
 
 Pixels that are not valid take no part: before a filter they borrow the value of the nearest valid pixel.
 """
@@ -29,40 +29,106 @@ __all__ = [
     "to_grayscale",
 ]
 
+# The working copy of an image has about this many pixels at most.
+WORKING_PIXELS = 2**19
 
-WORKING_PIXELS = 2**19  # of the copy that is labeled, at most
 DENOISERS = ("none", "gaussian", "median", "bilateral")
-_LUMA = np.array([[0.2125, 0.7154, 0.0721]])  # ITU-R BT.709, as in scikit-image's rgb2gray
-_EDGE = 0.1  # color differences beyond this share of black to white are edges to the bilateral filter
+
+# Luma of ITU-R BT.709, as in scikit-image's rgb2gray.
+_LUMA = np.array([[0.2125, 0.7154, 0.0721]])
+
+# The bilateral filter takes differences beyond this share of the range from black to white for edges.
+_EDGE_SHARE = 0.1
+
+# Shorter radii, in pixels, change nothing that can be seen.
+_MIN_RADIUS = 1 / 3
 
 
 def shrink(image: Image, *, max_size: int) -> Image:
-    """Shrink an image by averaging areas until its longer side has at most `max_size` pixels; 0 keeps it.
+    """Shrink an image by averaging areas.
 
-    A pixel of the result is valid where at least half of its area was. Images are never enlarged.
+    Parameters
+    ----------
+    image : Image
+        It is never enlarged.
+    max_size : int, pixels
+        Upper limit for the longer side; 0 keeps the size.
+
+    Returns
+    -------
+    Image
+        A pixel is valid where at least half of its area was.
+
+    Raises
+    ------
+    SettingsError
+        If `max_size` is negative.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[0, 0, 90, 90], [10, 10, 100, 100]], dtype=np.uint8))
+    >>> shrink(image, max_size=2).pixels
+    array([[ 5, 95]], dtype=uint8)
     """
     if max_size < 0:
         raise SettingsError(f"max_size: zero or more pixels; got {max_size}.")
     if max_size == 0 or max(image.height, image.width) <= max_size:
         return image
     shape = compute_shrunk_shape(image.height, image.width, max_size)
-    pixels = _averaged(fill_invalid(image), shape)
+    pixels = _average_areas(fill_invalid(image), shape)
     if image.valid.all():
-        return _with(image, pixels, np.ones(shape, dtype=bool))
-    share = _averaged(image.valid.view(np.uint8) * np.uint8(255), shape)
-    return _with(image, pixels, share >= 128)
+        return _replace_pixels(image, pixels, np.ones(shape, dtype=bool))
+    valid_share = _average_areas(image.valid.view(np.uint8) * np.uint8(255), shape)
+    return _replace_pixels(image, pixels, valid_share >= 128)
 
 
 def compute_shrunk_shape(height: int, width: int, max_size: int) -> tuple[int, int]:
-    """Height and width, in pixels, of an image whose longer side is shrunk to `max_size` pixels."""
+    """Compute the size of an image after shrinking.
+
+    Parameters
+    ----------
+    height, width : int, pixels
+        Size before.
+    max_size : int, pixels
+        The longer side after.
+
+    Returns
+    -------
+    height, width : int, pixels
+        Size after, with the same aspect ratio and at least 1.
+
+    Examples
+    --------
+    >>> compute_shrunk_shape(1065, 1600, 800)
+    (532, 800)
+    """
     longer = max(height, width)
     return max(1, round(height * max_size / longer)), max(1, round(width * max_size / longer))
 
 
 def enlarge(values: NDArray[Any], image: Image, fill_value: float = 0) -> NDArray[Any]:
-    """Values for the pixels of a shrunk image (h, w) at the image's own size (H, W).
+    """Enlarge values for the pixels of a shrunk image to the size of the image itself.
 
-    Each pixel has the value of the one it lies in, and `nothing` where it is not valid.
+    Parameters
+    ----------
+    values : ndarray of shape (h, w), any type
+        A value for each pixel of the shrunk image.
+    image : Image
+        The image before shrinking, (H, W).
+    fill_value : float
+        Value of pixels that are not valid.
+
+    Returns
+    -------
+    ndarray of shape (H, W), same type
+        For each pixel the value of the shrunk pixel that it lies in. `values` itself if the sizes are the same.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.zeros((2, 4), dtype=np.uint8))
+    >>> enlarge(np.array([[1, 2]], dtype=np.uint8), image)
+    array([[1, 1, 2, 2],
+           [1, 1, 2, 2]], dtype=uint8)
     """
     if values.shape == (image.height, image.width):
         return values
@@ -73,56 +139,92 @@ def enlarge(values: NDArray[Any], image: Image, fill_value: float = 0) -> NDArra
 
 
 def to_grayscale(image: Image) -> Image:
-    """The luma of an image (ITU-R BT.709), in the same dtype and scale. A gray image stays as it is."""
-    if image.is_gray:
-        return image
-    gray = load_cv2().transform(image.pixels, _LUMA)
-    return _with(image, gray.reshape(image.pixels.shape[:2]), image.valid)
-
-
-def denoise(image: Image, *, method: str, radius: float) -> Image:
-    """Filter noise.
+    """Convert an image to its luma.
 
     Parameters
     ----------
     image : Image
+        Gray or RGB.
+
+    Returns
+    -------
+    Image
+        In the same type and scale; the image itself if it is gray.
+
+    Notes
+    -----
+    Y = 0.2125 R + 0.7154 G + 0.0721 B, of ITU-R BT.709, on the values as they are stored.
+    """
+    if image.is_gray:
+        return image
+    gray = load_cv2().transform(image.pixels, _LUMA)
+    return _replace_pixels(image, gray.reshape(image.pixels.shape[:2]), image.valid)
+
+
+def denoise(image: Image, *, method: str, radius: float) -> Image:
+    """Reduce noise with a filter.
+
+    Parameters
+    ----------
+    image : Image
+        Gray or RGB; the channels are filtered one by one, except by ``bilateral``, which looks at all of them.
     method : {"none", "gaussian", "median", "bilateral"}
-        ``gaussian`` blurs everything, ``median`` removes specks and keeps straight edges, ``bilateral`` blurs between
-        edges only: differences above a tenth of the range from black to white.
+        ``gaussian`` blurs everything, ``median`` removes specks and keeps straight edges, ``bilateral`` blurs only
+        between edges, which are differences above a tenth of the range from black to white.
     radius : float, >= 0
-        As a share of the image diagonal: the standard deviation of ``gaussian`` and ``bilateral``, half the window of
+        Share of the image diagonal: the standard deviation of ``gaussian`` and ``bilateral``, half the window of
         ``median``. Raising it removes larger noise and more detail. A radius of less than a third of a pixel leaves the
         image as it is.
+
+    Returns
+    -------
+    Image
+        In the same type and scale. The image itself if there is nothing to filter.
+
+    Raises
+    ------
+    SettingsError
+        If the method is unknown, or the radius is negative or not finite.
     """
     if method not in DENOISERS:
         raise SettingsError(f"denoise: one of {', '.join(DENOISERS)}; got {method!r}.")
     if not (math.isfinite(radius) and radius >= 0):
         raise SettingsError(f"denoise_radius: zero or above, a share of the diagonal; got {radius}.")
     length = radius * math.hypot(image.height, image.width)
-    if method == "none" or length < 1 / 3:
+    if method == "none" or length < _MIN_RADIUS:
         return image
-    filters = {"gaussian": _gaussian, "median": _median, "bilateral": _bilateral}
-    filtered = filters[method](fill_invalid(image), length, image.white - image.black)
-    return _with(image, filtered, image.valid)
+    pixels = fill_invalid(image)
+    if method == "gaussian":
+        filtered = _filter_gaussian(pixels, length)
+    elif method == "median":
+        filtered = _filter_median(pixels, length)
+    else:
+        filtered = _filter_bilateral(pixels, length, _EDGE_SHARE * (image.white - image.black))
+    return _replace_pixels(image, filtered, image.valid)
 
 
-def _averaged(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Pixels (H, W) or (H, W, C) averaged over the areas that become a smaller image of this height and width."""
+def _average_areas(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Average pixels (H, W) or (H, W, C) over the areas that become the pixels of a smaller image (h, w)."""
     cv2 = load_cv2()
-    if pixels.ndim == 3 and pixels.shape[2] > 4:  # more than OpenCV takes at once
-        return np.dstack([_averaged(np.ascontiguousarray(band), shape) for band in np.moveaxis(pixels, 2, 0)])
+    # OpenCV takes at most four channels at once.
+    if pixels.ndim == 3 and pixels.shape[2] > 4:
+        return np.dstack([_average_areas(np.ascontiguousarray(band), shape) for band in np.moveaxis(pixels, 2, 0)])
     return cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
 
 
-def _gaussian(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDArray[np.generic]:  # noqa: ARG001
+def _filter_gaussian(pixels: NDArray[np.generic], sigma: float) -> NDArray[np.generic]:
+    """Blur with a Gaussian of this standard deviation in pixels."""
     cv2 = load_cv2()
     return cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 
 
-def _median(pixels: NDArray[np.generic], radius: float, range_: float) -> NDArray[np.generic]:  # noqa: ARG001
+def _filter_median(pixels: NDArray[np.generic], radius: float) -> NDArray[np.generic]:
+    """Take the median of square windows, each channel by itself."""
     size = 2 * max(1, round(radius)) + 1
+    # OpenCV's median is much faster, but it takes wider types in windows of up to 5 x 5 only, and 8-bit pixels in
+    # windows of up to 255 x 255.
     if pixels.dtype == np.uint8 and size > 255:
-        return _wide_median(pixels, size)
+        return _filter_wide_median(pixels, size)
     if pixels.dtype == np.uint8 or size <= 5:
         return load_cv2().medianBlur(np.ascontiguousarray(pixels), size)  # type: ignore[no-any-return]
     from scipy.ndimage import median_filter
@@ -131,62 +233,112 @@ def _median(pixels: NDArray[np.generic], radius: float, range_: float) -> NDArra
     return median_filter(pixels, size=window, mode="nearest")  # type: ignore[no-any-return]
 
 
-def _wide_median(pixels: NDArray[np.generic], size: int) -> NDArray[np.generic]:
-    """The median of 8-bit pixels in windows that overflow OpenCV's 16-bit counts: the levels below it are counted."""
+def _filter_wide_median(pixels: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    """Take the median of 8-bit pixels in windows whose counts overflow the 16 bits of OpenCV's median."""
     cv2 = load_cv2()
+    # The median is the number of levels that lie below it: those for which at most half of the window is as dark.
     median = np.zeros_like(pixels, dtype=np.uint8)
     for level in range(255):
-        below = cv2.boxFilter(
+        count = cv2.boxFilter(
             np.less_equal(pixels, level).view(np.uint8),
             cv2.CV_32S,
             (size, size),
             normalize=False,
             borderType=cv2.BORDER_REPLICATE,
         )
-        median += below <= size * size // 2
+        median += count <= size * size // 2
     return median
 
 
-def _bilateral(pixels: NDArray[np.generic], sigma: float, range_: float) -> NDArray[np.generic]:
+def _filter_bilateral(pixels: NDArray[np.generic], sigma: float, edge: float) -> NDArray[np.generic]:
+    """Blur between edges: `sigma` pixels wide, across differences of up to about `edge`."""
     cv2 = load_cv2()
+    # OpenCV filters uint8 and float32 only; float32 holds every uint16 exactly.
     exact = pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
-    filtered = cv2.bilateralFilter(exact, 0, _EDGE * range_, sigma, borderType=cv2.BORDER_REPLICATE)
+    filtered = cv2.bilateralFilter(exact, 0, edge, sigma, borderType=cv2.BORDER_REPLICATE)
     return (filtered if pixels.dtype.kind == "f" else np.rint(filtered)).astype(pixels.dtype)  # type: ignore[no-any-return]
 
 
 def fill_invalid(image: Image) -> NDArray[np.generic]:
-    """The pixels, with the nearest valid value where they are not valid."""
+    """Replace pixels that are not valid by the nearest valid ones, so that a filter can treat all pixels alike.
+
+    Parameters
+    ----------
+    image : Image
+        With any number of channels.
+
+    Returns
+    -------
+    ndarray of the shape and type of ``image.pixels``
+        The pixels themselves if all, or none, are valid.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[5.0, np.nan, np.nan, 8.0]]))
+    >>> fill_invalid(image)
+    array([[5., 5., 8., 8.]], dtype=float32)
+    """
     if image.valid.all() or not image.valid.any():
         return image.pixels
     cv2 = load_cv2()
+    # OpenCV numbers the valid pixels and gives each pixel the number of the nearest one.
     _, nearest = cv2.distanceTransformWithLabels(
         (~image.valid).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    donors = np.zeros(int(nearest.max()) + 1, dtype=np.intp)
-    places = np.flatnonzero(image.valid)
-    donors[nearest.reshape(-1)[places]] = places
+    # A valid pixel is its own nearest: that tells which number belongs to which position.
+    sources = np.zeros(int(nearest.max()) + 1, dtype=np.intp)
+    positions = np.flatnonzero(image.valid)
+    sources[nearest.reshape(-1)[positions]] = positions
     flat = image.pixels.reshape(image.height * image.width, -1)
-    return flat[donors[nearest.reshape(-1)]].reshape(image.pixels.shape)  # type: ignore[no-any-return]
+    return flat[sources[nearest.reshape(-1)]].reshape(image.pixels.shape)  # type: ignore[no-any-return]
 
 
-def _with(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Image:
-    """The image with other pixels on the same scale, 0 where they are not valid."""
+def _replace_pixels(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Image:
+    """Return the image with other pixels on the same scale, 0 where they are not valid."""
     if not valid.all():
         pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
     return replace(image, pixels=np.ascontiguousarray(pixels), valid=valid)
 
 
 def make_working_copy(image: Image, max_pixels: int | None = None) -> Image:
-    """The image, shrunk to about that many pixels if it has more: on it neighbors are neighbors.
+    """Shrink an image to the size at which classes are fitted and neighboring pixels are compared.
 
-    An image whose valid pixels are so scattered that most would be lost is its own copy.
+    Parameters
+    ----------
+    image : Image
+        Of any size.
+    max_pixels : int, optional
+        About how many pixels the copy may have; `WORKING_PIXELS` if None.
+
+    Returns
+    -------
+    Image
+        The image itself if it is small enough, or if its valid pixels are so scattered that most would be lost.
     """
     copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, max_pixels)))
     return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
 
 
 def compute_working_shape(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
-    """Height and width of the working copy of an image of so many pixels."""
+    """Compute the size of the working copy of an image.
+
+    Parameters
+    ----------
+    height, width : int, pixels
+        Size of the image.
+    max_pixels : int, optional
+        About how many pixels the copy may have; `WORKING_PIXELS` if None.
+
+    Returns
+    -------
+    height, width : int, pixels
+        Size of the copy.
+
+    Examples
+    --------
+    >>> compute_working_shape(3000, 4000)
+    (627, 836)
+    """
     pixels = WORKING_PIXELS if max_pixels is None else max_pixels
     longer, area = max(height, width), height * width
     return compute_shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))
