@@ -1,6 +1,7 @@
-"""Regions of a label image: connected sets of pixels with one label, and the graph of their borders.
+"""Connected regions of a label image, and the graph of their borders.
 
-Regions are found from the runs of each row, so no image of region numbers is ever made, and merged on the graph.
+A region is a 4-connected set of pixels with one label. Regions are found from the runs of each row, so no image of
+region numbers is ever made, and merged on the graph.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RegionGraph", "Runs", "find_connected_components", "find_regions", "number_regions"]
+__all__ = ["RegionGraph", "Runs", "find_connected_components", "find_regions", "mark_run_starts", "number_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
@@ -20,21 +21,40 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Runs:
-    """The image as horizontal runs of one label, and the region that each belongs to."""
+    """An image as horizontal runs of one label, and the region that each run belongs to.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width of the image, in pixels.
+    length : ndarray of shape (n_runs,), int
+        Pixels of each run, in the order of the rows.
+    region : ndarray of shape (n_runs,), int
+        Region of each run, from 0.
+    """
 
     shape: tuple[int, int]
     length: Ids
     region: Ids
 
     def paint(self, labels: Labels) -> Labels:
+        """Paint the image in which each region (n,) has its label: (H, W)."""
         return np.repeat(labels[self.region], self.length).reshape(self.shape)
 
 
 @dataclass(frozen=True)
 class RegionGraph:
-    """Regions and the borders between them, one row a pair (low < high), background and uninteresting pairs left out.
+    """Regions and the borders between them.
 
-    `origin` is the present region of every region first found.
+    Attributes
+    ----------
+    label, area, exposed : ndarray of shape (n,)
+        Label of each region, its pixels, and whether it touches background or the frame of the image.
+    low, high, border : ndarray of shape (p,), int
+        Pairs of regions, low < high, and the length of their border in pixel sides. Background has no pairs; nor have
+        two regions that are both larger than was asked for.
+    origin : ndarray of shape (m,), int
+        The current region of every region that was first found.
     """
 
     label: Labels
@@ -45,28 +65,28 @@ class RegionGraph:
     border: Ids
     origin: Ids
 
-    def both_ways(self) -> tuple[Ids, Ids, Ids]:
-        """Every shared border seen from either side: (region, its neighbor, length of the border)."""
+    def list_directed_borders(self) -> tuple[Ids, Ids, Ids]:
+        """List every border from both its sides: (region, its neighbor, length of the border), each (2 p,)."""
         return (
             np.concatenate([self.low, self.high]),
             np.concatenate([self.high, self.low]),
             np.concatenate([self.border, self.border]),
         )
 
-    def relabeled(self, label: Labels) -> RegionGraph:
-        """The graph after regions got new labels: neighbors with the same label are one region."""
+    def relabel(self, label: Labels) -> RegionGraph:
+        """Give the regions new labels (n,), and merge neighbors with the same label."""
         same = label[self.low] == label[self.high]
         region, count = find_connected_components(label.size, self.low[same], self.high[same])
         merged = np.zeros(count, label.dtype)
         merged[region] = label
         area = np.bincount(region, self.area, count).astype(np.intp)
         exposed = np.bincount(region, self.exposed, count) > 0
-        borders = _add_up(region[self.low[~same]], region[self.high[~same]], self.border[~same])
+        borders = _sum_borders(region[self.low[~same]], region[self.high[~same]], self.border[~same])
         return RegionGraph(merged, area, exposed, *borders, region[self.origin])
 
 
 def number_regions(labels: Labels) -> tuple[Labels, Labels]:
-    """The connected regions of a label image, numbered from 1 in the order of their first pixels.
+    """Number the connected regions of a label image from 1, in the order of their first pixels.
 
     Parameters
     ----------
@@ -79,28 +99,63 @@ def number_regions(labels: Labels) -> tuple[Labels, Labels]:
         1..n, and 0 where there is no label.
     label : ndarray of shape (n,), of the labels' dtype
         The label of each region.
+
+    Examples
+    --------
+    >>> labels = np.array([[5, 5, 0],
+    ...                    [0, 0, 5],
+    ...                    [7, 7, 5]])
+    >>> regions, label = number_regions(labels)
+    >>> regions
+    array([[1, 1, 0],
+           [0, 0, 2],
+           [3, 3, 2]], dtype=int32)
+    >>> label.tolist()
+    [5, 5, 7]
     """
     runs, graph = find_regions(labels, largest=0)
     number = np.cumsum(graph.label > 0) * (graph.label > 0)
     return runs.paint(number.astype(np.int32)), graph.label[graph.label > 0]
 
 
-def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
-    """Regions, with the borders that have a region of at most `largest` pixels on one side or both."""
-    height, width = labels.shape
+def mark_run_starts(labels: Labels) -> Mask:
+    """Mark the first pixel of every horizontal run of one label: (H, W)."""
     starts = np.ones(labels.shape, bool)
     np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
+    return starts
+
+
+def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
+    """Find the connected regions of a label image and the borders of the small ones.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers >= 0
+        0 is background, whose regions are in the graph but have no borders.
+    largest : int
+        Pixels. Borders are listed that have a region of at most this area on one side or both.
+
+    Returns
+    -------
+    runs : Runs
+        The image, in which regions are numbered from 0 in the order of their first pixels.
+    graph : RegionGraph
+    """
+    height, width = labels.shape
+    starts = mark_run_starts(labels)
     start = np.flatnonzero(starts)
     label = labels.ravel()[start]
     length = np.diff(start, append=labels.size)
     # Between two rows, a new piece of shared border begins wherever a run begins in either row.
     pieces = np.flatnonzero(starts[1:] | starts[:-1])
     piece_length = np.diff(pieces, append=labels.size - width)
+    # The number of starts up to a pixel is the number of its run.
     flat = starts.reshape(-1)
     above = np.cumsum(flat[pieces], dtype=np.intp) - 1
     below = np.cumsum(flat[pieces + width], dtype=np.intp) + (np.count_nonzero(starts[0]) - 1)
     same = label[above] == label[below]
     region, count = find_connected_components(start.size, above[same], below[same])
+    # Borders: pieces between rows, and the one pixel side between two runs of a row.
     at_left = start % width == 0
     at_right = np.append(at_left[1:], True)
     beside = np.flatnonzero(~at_right)
@@ -116,27 +171,45 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
     exposed[low[background[high]]] = True
     exposed[high[background[low]]] = True
     small = (area <= largest) & ~background
-    kept = (small[low] | small[high]) & ~background[low] & ~background[high]
-    borders = _add_up(low[kept], high[kept], border[kept])
+    listed = (small[low] | small[high]) & ~background[low] & ~background[high]
+    borders = _sum_borders(low[listed], high[listed], border[listed])
     return Runs((height, width), length, region), RegionGraph(node_label, area, exposed, *borders, np.arange(count))
 
 
-def find_connected_components(count: int, first: Ids, second: Ids) -> tuple[Ids, int]:
-    """Number the sets of nodes 0..count-1 that the pairs first-second join: (number of each node, how many sets)."""
-    root = np.arange(count)
-    while first.size:
-        np.minimum.at(root, np.maximum(first, second), np.minimum(first, second))
-        while not np.array_equal(further := root[root], root):
-            root = further
-        first, second = root[first], root[second]
-        apart = first != second
-        first, second = first[apart], second[apart]
-    is_root = root == np.arange(count)
-    return (np.cumsum(is_root) - 1)[root], int(np.count_nonzero(is_root))
+def find_connected_components(n_nodes: int, first: Ids, second: Ids) -> tuple[Ids, int]:
+    """Find the connected components of an undirected graph.
+
+    Parameters
+    ----------
+    n_nodes : int
+        Nodes are numbered from 0.
+    first, second : ndarray of shape (n_edges,), int
+        The two nodes of each edge.
+
+    Returns
+    -------
+    component : ndarray of shape (n_nodes,), int
+        Component of each node, numbered from 0 in the order of their first nodes.
+    n_components : int
+
+    Examples
+    --------
+    >>> component, n_components = find_connected_components(5, np.array([0, 3]), np.array([2, 4]))
+    >>> component.tolist(), n_components
+    ([0, 1, 0, 2, 2], 3)
+    """
+    if first.size == 0:
+        return np.arange(n_nodes), n_nodes
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(first.size, bool), (first, second)), shape=(n_nodes, n_nodes))
+    n_components, component = connected_components(graph, directed=False)
+    return component.astype(np.intp), int(n_components)
 
 
-def _add_up(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
-    """One row for each unordered pair of regions, with the total length of the border between them."""
+def _sum_borders(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
+    """Sum the lengths of borders over the rows of each unordered pair of regions: (low, high, length)."""
     if first.size == 0:
         return first, second, border
     base = max(int(first.max()), int(second.max())) + 1

@@ -1,4 +1,4 @@
-"""Morphology on many classes at once: one bit a class, swept over rows, and labels that spread step by step."""
+"""Morphology on many classes at once: bit planes, one bit a class, and labels that grow step by step."""
 
 from __future__ import annotations
 
@@ -8,18 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["smooth_block", "spread", "sweep"]
+__all__ = ["combine_over_disc", "grow_labels", "smooth_block"]
 
 Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 
-_FEW = 256  # a step deciding less than 1/256 of the pixels is cheaper pixel by pixel
+_MAX_PIXELS_PER_DECISION = 256  # a step that decides fewer than one pixel in so many is faster pixel by pixel
 
 
 def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, steps: int) -> tuple[Labels, Mask]:
-    """Open and close the classes of a block with an empty rim, and follow what is undecided for some steps.
+    """Open and close the classes of a block, and grow the labels into undecided pixels for some steps.
 
-    Returns the labels, 0 where there is none, and which pixels are left undecided.
+    Parameters
+    ----------
+    block : ndarray of shape (h, w), unsigned integers
+        Labels; 0 is background, as all pixels of the rim are.
+    classes : sequence of int
+        The labels that may occur in the block.
+    widths : list of int
+        The disc, as :func:`combine_over_disc` takes it.
+    steps : int
+        How far undecided pixels are followed, in pixels.
+
+    Returns
+    -------
+    labels : ndarray of shape (h, w), unsigned integers
+        0 where a pixel is background or undecided.
+    undecided : ndarray of shape (h, w), bool
     """
     empty = block == 0
     background = empty.view(np.uint8) * np.uint8(255)
@@ -28,19 +43,24 @@ def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, st
     kept, claimed, contested = (np.zeros(block.shape, bool) for _ in range(3))
     labels = np.zeros_like(block)
     for at in range(0, len(classes), 8):
+        # Eight classes at a time, one bit each. Background has all bits set while minima are taken, so that it does
+        # not erode the classes beside it.
         group = list(enumerate(classes[at : at + 8]))
         bits[:] = 0
         for bit, label in group:
             np.equal(block, label, out=hit)
             bits |= np.multiply(mask, np.uint8(1 << bit), out=mask)
+        # Opening: erosion (AND), then dilation (OR).
         np.bitwise_or(bits, background, out=mask)
-        sweep(np.bitwise_and, mask, widths, swept)
+        combine_over_disc(np.bitwise_and, mask, widths, swept)
         swept &= bits  # a disc has its center in the class itself, not in the background beside it
-        bits &= sweep(np.bitwise_or, swept, widths, mask)
+        bits &= combine_over_disc(np.bitwise_or, swept, widths, mask)
         kept |= np.not_equal(bits, 0, out=hit)
-        sweep(np.bitwise_or, bits, widths, swept)
+        # Closing of the kept pixels: dilation, then erosion.
+        combine_over_disc(np.bitwise_or, bits, widths, swept)
         swept |= background
-        sweep(np.bitwise_and, swept, widths, bits)
+        combine_over_disc(np.bitwise_and, swept, widths, bits)
+        # A pixel in the closing of exactly one class is claimed; its label is the only one added.
         for bit, label in group:
             np.not_equal(np.bitwise_and(bits, np.uint8(1 << bit), out=mask), 0, out=hit)
             labels += np.multiply(mask, block.dtype.type(label), out=value)
@@ -50,16 +70,45 @@ def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, st
     labels *= claimed.view(np.uint8)
     labels += np.multiply(block, kept.view(np.uint8), out=value)
     undecided = ~(kept | claimed | empty)
-    spread(labels, undecided, steps)
+    grow_labels(labels, undecided, steps)
     return labels, undecided
 
 
-def sweep(
+def combine_over_disc(
     combine: np.ufunc, bits: NDArray[np.uint8], widths: list[int], result: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """AND or OR over a disc, whose half-width in the rows `dy` above and below its center is ``widths[dy]``."""
+    """Combine the bits of all pixels within a disc around each pixel, by AND (erosion) or OR (dilation).
+
+    Parameters
+    ----------
+    combine : numpy.bitwise_and or numpy.bitwise_or
+    bits : ndarray of shape (h, w), uint8
+        One bit for each class. Not changed.
+    widths : list of int
+        Half-width of the disc, in pixels, in the rows ``dy`` above and below its center: ``widths[dy]``, falling.
+    result : ndarray of shape (h, w), uint8
+        Is overwritten.
+
+    Returns
+    -------
+    ndarray of shape (h, w), uint8
+        `result`. Pixels of the disc outside the block do not count.
+
+    Examples
+    --------
+    A dilation by a disc of radius 1:
+
+    >>> bits = np.zeros((3, 5), np.uint8)
+    >>> bits[1, 2] = 1
+    >>> combine_over_disc(np.bitwise_or, bits, [1, 0], np.empty_like(bits))
+    array([[0, 0, 1, 0, 0],
+           [0, 1, 1, 1, 0],
+           [0, 0, 1, 0, 0]], dtype=uint8)
+    """
     result[:] = bits
     row, wider = bits.copy(), np.empty_like(bits)
+    # `row` holds the combination over a growing horizontal segment, which is added to the rows where the disc is so
+    # wide: the cost grows with the radius, not with the area of the disc.
     for half_width in range(widths[0] + 1):
         if half_width:
             wider[:] = row
@@ -73,19 +122,29 @@ def sweep(
     return result
 
 
-def spread(labels: Labels, undecided: Mask, steps: int) -> None:
-    """Give undecided pixels the label of the nearest labeled one, in place; both arrays have an empty rim.
+def grow_labels(labels: Labels, undecided: Mask, steps: int) -> None:
+    """Grow labels into undecided pixels, in place: each gets the label of the nearest labeled pixel.
 
-    Every step decides the undecided pixels with a labeled 4-neighbor. It looks at all pixels at once while that
-    decides many, and then only at those that the step before has reached.
+    Every step decides the undecided pixels with a labeled 4-neighbor (ties: the lowest label). It looks at all pixels
+    at once while that decides many, and then only at those that the step before has reached.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (h, w), unsigned integers
+        0 is no label; the rim has none.
+    undecided : ndarray of shape (h, w), bool
+        Pixels to decide; those that are decided become False. The rim has none.
+    steps : int
+        How many steps at most.
     """
-    if steps and np.count_nonzero(undecided) * _FEW > labels.size:
-        steps = _spread_everywhere(labels, undecided, steps)
+    if steps and np.count_nonzero(undecided) * _MAX_PIXELS_PER_DECISION > labels.size:
+        steps = _grow_everywhere(labels, undecided, steps)
     flat, open_ = labels.reshape(-1), undecided.reshape(-1)
+    # Unsigned numbers wrap around: less 1, "no label" is the highest number and loses every minimum.
     one, none = labels.dtype.type(1), labels.dtype.type(np.iinfo(labels.dtype).max)
     front, offsets = np.flatnonzero(open_), (-1, 1, -labels.shape[1], labels.shape[1])
     while steps and front.size:
-        lowest = np.minimum.reduce([flat[front + offset] - one for offset in offsets])  # no label: the highest number
+        lowest = np.minimum.reduce([flat[front + offset] - one for offset in offsets])
         decided = front[lowest != none]
         flat[decided] = lowest[lowest != none] + one
         open_[decided] = False
@@ -93,14 +152,14 @@ def spread(labels: Labels, undecided: Mask, steps: int) -> None:
         front, steps = np.unique(beside[open_[beside]]), steps - 1
 
 
-def _spread_everywhere(labels: Labels, undecided: Mask, steps: int) -> int:
-    """The steps that decide many pixels; how many are left to do."""
+def _grow_everywhere(labels: Labels, undecided: Mask, steps: int) -> int:
+    """Take the steps that decide many pixels, on all pixels at once; return how many steps are left."""
     one, none = labels.dtype.type(1), labels.dtype.type(np.iinfo(labels.dtype).max)
     labels -= one  # unsigned: no label becomes the highest number
-    fixed = none * ~undecided
+    fixed = none * ~undecided  # all bits set where a pixel must not be written: OR makes its candidate "none"
     near, mask = np.empty_like(labels), np.empty(labels.shape, bool)
-    inner, done = (slice(1, -1), slice(1, -1)), labels.size
-    while steps and done * _FEW > labels.size:
+    inner, n_decided = (slice(1, -1), slice(1, -1)), labels.size
+    while steps and n_decided * _MAX_PIXELS_PER_DECISION > labels.size:
         np.minimum(labels[:-2, 1:-1], labels[2:, 1:-1], out=near[inner])
         np.minimum(near[inner], labels[1:-1, :-2], out=near[inner])
         np.minimum(near[inner], labels[1:-1, 2:], out=near[inner])
@@ -108,7 +167,7 @@ def _spread_everywhere(labels: Labels, undecided: Mask, steps: int) -> int:
         np.minimum(labels[inner], near[inner], out=labels[inner])
         np.not_equal(near[inner], none, out=mask[inner])
         fixed[inner] |= np.multiply(mask[inner].view(np.uint8), none, out=near[inner])
-        done, steps = int(np.count_nonzero(mask[inner])), steps - 1
+        n_decided, steps = int(np.count_nonzero(mask[inner])), steps - 1
     np.equal(fixed, 0, out=undecided)
     labels += one
     return steps

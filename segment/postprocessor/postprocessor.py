@@ -1,8 +1,8 @@
 """Label image -> label image: thin parts smoothed away, holes filled, small regions absorbed.
 
-Everything here works on whole classes or whole regions at once: discs are swept over bit planes (one bit a class),
-regions are found from the runs of each row and merged on their adjacency graph. No result depends on the number of
-threads, on memory order or on which way up the image is.
+All steps work on many classes or regions at once: discs are combined over bit planes (one bit a class), regions are
+found from the runs of each row and merged on their adjacency graph. No result depends on the number of threads, on
+memory order or on the orientation of the image.
 """
 
 from __future__ import annotations
@@ -20,20 +20,28 @@ from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
-from segment.postprocessor.morphology import smooth_block, spread
+from segment.postprocessor.morphology import grow_labels, smooth_block
 
-__all__ = ["Cleaned", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
+__all__ = ["CleanedLabels", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
 
 Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
+Ids = NDArray[np.intp]
 
-_TILE = 768  # pixels a side, at least: what is handled at once stays in the processor's cache
-_STEPS = 16  # how far undecided pixels are followed block by block
+_MIN_TILE_SIDE = 768  # pixels: what is handled at once stays in the processor's cache
+_BLOCK_STEPS = 16  # how far undecided pixels are followed block by block
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """A cleaned label image (H, W), and the share (0..1) of its labeled pixels whose label changed."""
+class CleanedLabels:
+    """A cleaned label image.
+
+    Attributes
+    ----------
+    label_image : ndarray of shape (H, W), integers
+    changed : float
+        Share (0 to 1) of the labeled pixels whose label changed.
+    """
 
     label_image: Labels
     changed: float
@@ -41,37 +49,57 @@ class Cleaned:
 
 def postprocess(
     label_image: Labels, *, radius: float, min_region: float, max_hole: float, precedence: Sequence[int] = ()
-) -> Cleaned:
-    """Open and close, fill holes, absorb small regions: in this order, with sizes relative to the frame.
+) -> CleanedLabels:
+    """Open and close the classes, fill holes and absorb small regions: in this order, with sizes relative to the image.
 
-    The same as calling the three functions in turn; the regions are looked for only once. All sizes are measured on
-    the frame, background included, so they mean the same number of pixels whatever is masked out, and the same part
-    of the picture at every resolution.
+    The same as calling the three functions in turn; the regions are found only once. All sizes are shares of the whole
+    image, background included, so they mean the same number of pixels whatever is masked out, and the same part of the
+    picture at every resolution.
 
     Parameters
     ----------
-    label_image : (H, W) integers, 0 = background
-    radius : share of the image diagonal
-        Radius of the disc. Raised: smoother outlines, and wider lines vanish.
-    min_region : share of the image area (H * W)
-        Regions below it are absorbed. Raised: fewer, larger regions.
-    max_hole : share of the image area (H * W)
-        Holes up to it are filled. Raised: larger islands disappear.
+    label_image : ndarray of shape (H, W), integers
+        0 is background.
+    radius : float, >= 0
+        Radius of the disc, as a share of the image diagonal. Raised: smoother outlines, and wider lines vanish.
+    min_region : float, >= 0
+        Regions below this share of the image area (H * W) are absorbed. Raised: fewer, larger regions.
+    max_hole : float, >= 0
+        Holes up to this share of the image area (H * W) are filled. Raised: larger islands disappear.
     precedence : sequence of int
-        Labels in the order in which they win ties; those left out come after, the lower before the higher. With one
-        that goes by something of the picture, classes numbered otherwise are cleaned up alike.
+        Labels in the order in which they win ties; the others come after them, the lower before the higher. An order
+        that depends on the image alone makes the result independent of how the classes are numbered.
+
+    Returns
+    -------
+    CleanedLabels
+
+    Raises
+    ------
+    SettingsError
+        If the label image is not two-dimensional, has no labels or negative ones, or a size is negative or not finite.
+
+    Examples
+    --------
+    >>> labels = np.full((6, 8), 1)
+    >>> labels[:, 4:] = 2
+    >>> labels[2, 1] = 2  # a speck of 1 / 48 of the area
+    >>> cleaned = postprocess(labels, radius=0, min_region=0.05, max_hole=0)
+    >>> cleaned.label_image[2].tolist()
+    [1, 1, 1, 1, 2, 2, 2, 2]
     """
-    _check(label_image, radius=radius, min_region=min_region, max_hole=max_hole)
+    _check_input(label_image, radius=radius, min_region=min_region, max_hole=max_hole)
     height, width = label_image.shape
     min_area, max_area = (round(share * height * width) for share in (min_region, max_hole))
-    order = _order(label_image, precedence)
-    smooth = open_and_close(_renumbered(label_image, order.argsort()), radius=radius * math.hypot(height, width))
+    # Ties go to the lower label, so labels are renumbered in the order of precedence, and back at the end.
+    order = _order_labels(label_image, precedence)
+    smooth = open_and_close(_renumber(label_image, order.argsort()), radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
         runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
         smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))
-    smooth = _renumbered(smooth, order)
-    labeled = int(np.count_nonzero(label_image))
-    return Cleaned(smooth, int(np.count_nonzero(smooth != label_image)) / max(labeled, 1))
+    smooth = _renumber(smooth, order)
+    n_labeled = int(np.count_nonzero(label_image))
+    return CleanedLabels(smooth, int(np.count_nonzero(smooth != label_image)) / max(n_labeled, 1))
 
 
 def open_and_close(label_image: Labels, *, radius: float) -> Labels:
@@ -83,25 +111,39 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     3. The rest takes the label of the nearest kept or closed pixel, counted in steps between labeled 4-neighbors
        (ties: the lowest label).
 
-    Whatever part of a disc lies in the background or outside the image does not count, so neither eats into the
-    regions beside it, and both stay as they are.
+    Parts of a disc in the background or outside the image do not count, so neither erodes the regions beside it, and
+    both stay as they are.
 
     Parameters
     ----------
-    label_image : (H, W) integers, 0 = background
-    radius : pixels
-        The disc is every offset with ``dx**2 + dy**2 <= radius**2``; below 1 nothing changes. Raised: smoother
-        outlines, and wider lines vanish.
+    label_image : ndarray of shape (H, W), integers
+        0 is background.
+    radius : float, >= 0
+        In pixels. The disc is every offset with ``dx**2 + dy**2 <= radius**2``; below 1 nothing changes. Raised:
+        smoother outlines, and wider lines vanish.
+
+    Returns
+    -------
+    ndarray of shape (H, W), of the same dtype
+
+    Raises
+    ------
+    SettingsError
+        If the label image is not two-dimensional, has no labels or negative ones, or the radius is negative or not
+        finite.
 
     Notes
     -----
     A class that is nowhere wide enough for the disc disappears from the image, however many thin pixels it has:
     choose the radius below half the width of the thinnest line that matters. Pixels with no kept pixel in reach (an
     image of specks alone, an island in the background) keep their labels. Not idempotent: a second call keeps all that
-    the first one kept and may smooth the seams drawn in step 3. Opening and closing: Serra, Image Analysis and
-    Mathematical Morphology, 1982.
+    the first one kept and may smooth the seams drawn in step 3.
+
+    References
+    ----------
+    Serra, Image Analysis and Mathematical Morphology, 1982.
     """
-    _check(label_image, radius=radius)
+    _check_input(label_image, radius=radius)
     if radius < 1 or label_image.size == 0:
         return label_image.copy()
     height, width = label_image.shape
@@ -111,11 +153,12 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     classes = range(1, top + 1) if top <= 8 else np.setdiff1d(label_image, [0]).tolist()
     decided = np.zeros((height + 2, width + 2), f"u{label_image.itemsize}")
     undecided = np.zeros(decided.shape, bool)
-    halo = 4 * int(radius) + _STEPS
-    side = max(_TILE, 2 * halo)
+    # Opening and closing are four sweeps of the disc; with a halo as wide, a tile's result does not depend on tiling.
+    halo = 4 * int(radius) + _BLOCK_STEPS
+    side = max(_MIN_TILE_SIDE, 2 * halo)
 
-    def smooth(top_left: tuple[int, int]) -> None:
-        """Decide the tile that begins there, from all within the halo around it."""
+    def smooth_tile(top_left: tuple[int, int]) -> None:
+        """Decide the pixels of the tile that begins there, from all pixels within the halo around it."""
         ends = [min(at + side, size) for at, size in zip(top_left, (height, width), strict=True)]
         starts = [max(at - halo, 0) for at in top_left]
         seen = label_image[starts[0] : ends[0] + halo, starts[1] : ends[1] + halo]
@@ -128,11 +171,12 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
         inner = tuple(
             slice(at - start + 1, end - start + 1) for at, start, end in zip(top_left, starts, ends, strict=True)
         )
-        for whole, part in zip((decided, undecided), smooth_block(block, classes, widths, steps=_STEPS), strict=True):
-            whole[tile] = part[inner]
+        block_labels, block_undecided = smooth_block(block, classes, widths, steps=_BLOCK_STEPS)
+        decided[tile], undecided[tile] = block_labels[inner], block_undecided[inner]
 
-    run_in_threads(smooth, itertools.product(range(0, height, side), range(0, width, side)))
-    spread(decided, undecided, height + width)
+    run_in_threads(smooth_tile, itertools.product(range(0, height, side), range(0, width, side)))
+    # What is further from a kept pixel than a block can see is decided on the whole image.
+    grow_labels(decided, undecided, height + width)
     result: Labels = decided[1:-1, 1:-1].astype(label_image.dtype)
     np.copyto(result, label_image, where=undecided[1:-1, 1:-1])
     return result
@@ -147,12 +191,37 @@ def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
 
     Parameters
     ----------
-    label_image : (H, W) integers, 0 = background
-    max_area : pixels
-        The largest hole to fill; 0 = none. An island inside a hole that has the label of the class around the hole
-        is not counted. Raised: larger islands disappear. The time grows with the number of classes.
+    label_image : ndarray of shape (H, W), integers
+        0 is background.
+    max_area : int, >= 0
+        The largest hole to fill, in pixels; 0 fills none. An island inside a hole that has the label of the class
+        around the hole is not counted. Raised: larger islands disappear.
+
+    Returns
+    -------
+    ndarray of shape (H, W), of the same dtype
+
+    Raises
+    ------
+    SettingsError
+        If the label image is not two-dimensional, has no labels or negative ones, or the area is negative or not
+        finite.
+
+    Notes
+    -----
+    The time grows with the number of classes.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 1, 1, 1],
+    ...                    [1, 2, 3, 1],
+    ...                    [1, 1, 1, 1]])
+    >>> fill_holes(labels, max_area=2)[1].tolist()
+    [1, 1, 1, 1]
+    >>> fill_holes(labels, max_area=1)[1].tolist()
+    [1, 2, 3, 1]
     """
-    _check(label_image, max_area=max_area)
+    _check_input(label_image, max_area=max_area)
     if max_area < 1 or label_image.size == 0:
         return label_image.copy()
     runs, graph = find_regions(label_image, largest=max_area)
@@ -170,27 +239,39 @@ def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
 
     Parameters
     ----------
-    label_image : (H, W) integers, 0 = background
-    min_area : pixels
-        The smallest region to keep. Raised: fewer, larger regions; above the labeled area of a connected part one
-        label is left there. A small region with no neighbor but background stays as it is.
+    label_image : ndarray of shape (H, W), integers
+        0 is background.
+    min_area : int, >= 0
+        The smallest region to keep, in pixels. Raised: fewer, larger regions; above the labeled area of a connected
+        part one label is left there. A small region with no neighbor but background stays as it is.
+
+    Returns
+    -------
+    ndarray of shape (H, W), of the same dtype
+
+    Raises
+    ------
+    SettingsError
+        If the label image is not two-dimensional, has no labels or negative ones, or the area is negative or not
+        finite.
     """
-    _check(label_image, min_area=min_area)
+    _check_input(label_image, min_area=min_area)
     if min_area < 2 or label_image.size == 0:
         return label_image.copy()
     runs, graph = find_regions(label_image, largest=min_area - 1)
     return runs.paint(_absorb(graph, min_area))
 
 
-def _order(label_image: Labels, precedence: Sequence[int]) -> NDArray[np.intp]:
-    """The labels from 0 in the order in which they win ties; empty where they win it as they are numbered."""
+def _order_labels(label_image: Labels, precedence: Sequence[int]) -> Ids:
+    """Order the labels from 0 as they win ties; empty where that is the order of their numbers."""
     first = np.array([0, *precedence], dtype=np.intp)
     if np.array_equal(first, np.arange(first.size)):
         return first[:0]
     return np.append(first, np.setdiff1d(np.arange(max(first.max(), label_image.max(initial=0)) + 1), first))
 
 
-def _renumbered(labels: Labels, table: NDArray[np.intp]) -> Labels:
+def _renumber(labels: Labels, table: Ids) -> Labels:
+    """Replace each label by its entry in the table; an empty table changes nothing."""
     if table.size == 0:
         return labels
     if labels.dtype == np.uint8:
@@ -198,7 +279,8 @@ def _renumbered(labels: Labels, table: NDArray[np.intp]) -> Labels:
     return table.astype(labels.dtype)[labels]
 
 
-def _check(label_image: Labels, **sizes: float) -> None:
+def _check_input(label_image: Labels, **sizes: float) -> None:
+    """Refuse arrays that are no label images, and sizes that are not finite or negative."""
     if label_image.ndim != 2 or not np.issubdtype(label_image.dtype, np.integer):
         got = f"{label_image.dtype} with shape {label_image.shape}"
         raise SettingsError(f"label image: must be integers (H, W); got {got}. Pass one label per pixel.")
@@ -212,51 +294,74 @@ def _check(label_image: Labels, **sizes: float) -> None:
 
 
 def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
-    """Fill holes of at most `max_area` pixels, larger ones first, until there is none."""
+    """Fill holes of at most `max_area` pixels, the largest first, until there is none.
+
+    A hole is ranked by one integer: its area, and for equal areas the class around it, the lower first. With base 4
+    (labels 0 to 3):
+
+        1 1 1 1 1    hole {3, 2} in class 1:  area 9, rank 9 * 4 + (3 - 1) = 38   <- filled first
+        1 3 3 3 1    hole {2} in class 3:     area 1, rank 1 * 4 + (3 - 3) = 4
+        1 3 2 3 1
+        1 3 3 3 1    rank // 4 is the area, and 3 - rank % 4 the class that fills the hole.
+        1 1 1 1 1    Rank 0 means no hole.
+    """
     while True:
-        label, area, count = graph.label, graph.area, graph.label.size
+        label, area, n = graph.label, graph.area, graph.label.size
         base = int(label.max()) + 1
         fits = (area <= max_area) & ~graph.exposed & (label != 0)
-        source, target, _ = graph.both_ways()
+        source, target, _ = graph.list_directed_borders()
         source, target = source[fits[source]], target[fits[source]]
-        best = np.zeros(count, np.intp)  # area * base + (base - 1 - class around): the first hole to fill here
-        guard = best.copy()  # the same of the first hole that has this region around it
+        best = np.zeros(n, np.intp)  # of each region, the highest rank of a hole that it lies in
+        best_around = best.copy()  # of each region, the highest rank of a hole that it lies around
         found = []
         for around in np.unique(label[target]).tolist():
+            # Holes in this class: components of the regions of other labels that touch no third region.
             inside = fits & (label != around)
             within = inside[source] & inside[target]
-            hole, holes = find_connected_components(count, source[within], target[within])
-            size = np.bincount(hole, area * inside, holes).astype(np.intp)
-            rim = inside[source] & ~inside[target]
-            closed = label[target] == around
-            size[hole[source[rim & ~closed]]] = 0
-            order = np.where((size > 0) & (size <= max_area), size * base + (base - 1 - around), 0)
-            np.maximum(best, order[hole], out=best)
-            rim &= closed
-            np.maximum.at(guard, target[rim], order[hole[source[rim]]])
-            found.append((hole, order, source[rim], target[rim]))
-        filled = best > guard
+            hole, n_holes = find_connected_components(n, source[within], target[within])
+            size = np.bincount(hole, area * inside, n_holes).astype(np.intp)
+            on_rim = inside[source] & ~inside[target]
+            is_closed = label[target] == around
+            size[hole[source[on_rim & ~is_closed]]] = 0
+            rank = np.where((size > 0) & (size <= max_area), size * base + (base - 1 - around), 0)
+            np.maximum(best, rank[hole], out=best)
+            on_rim &= is_closed
+            np.maximum.at(best_around, target[on_rim], rank[hole[source[on_rim]]])
+            found.append((hole, rank, source[on_rim], target[on_rim]))
+        filled = best > best_around
         if not filled.any():
             return graph
-        for hole, order, beside, around in found:  # one that an earlier hole changes, in it or around it, has to wait
-            waits = np.zeros(order.size, bool)
-            waits[hole[best > order[hole]]] = True
-            waits[hole[beside[(best[around] > order[hole[beside]]) & filled[around]]]] = True
-            filled &= ~(waits[hole] & (best == order[hole]))
-        graph = graph.relabeled(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
+        for hole, rank, rim, outside in found:
+            # A hole waits if one of higher rank has a region in common with it, or fills a region around it.
+            waits = np.zeros(rank.size, bool)
+            waits[hole[best > rank[hole]]] = True
+            waits[hole[rim[(best[outside] > rank[hole[rim]]) & filled[outside]]]] = True
+            filled &= ~(waits[hole] & (best == rank[hole]))
+        graph = graph.relabel(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
 
 
 def _absorb(graph: RegionGraph, min_area: int) -> Labels:
-    """Absorb regions of less than `min_area` pixels in rounds; the label of every region first found."""
+    """Absorb regions of less than `min_area` pixels in rounds; return the label of every region first found.
+
+    Neighbors with equally long borders are ranked by one integer: the area, and for equal areas the label, the lower
+    first. With base 4 (labels 0 to 3) the region of class 3 has two neighbors, each with a border of one pixel side:
+
+        1 1 3 2 2 2    class 1: area 2, rank 2 * 4 + (3 - 1) = 10
+                       class 2: area 3, rank 3 * 4 + (3 - 2) = 13   <- absorbs the region
+                       class 3: area 1, rank 1 * 4 + (3 - 3) = 4
+
+    A region only moves to a neighbor of higher rank, so two small regions never exchange their labels.
+    """
     while True:
         label, area = graph.label, graph.area
-        source, target, border = graph.both_ways()
+        source, target, border = graph.list_directed_borders()
         small = area[source] < min_area
         if not small.any():
             return label[graph.origin]
         source, target, border = source[small], target[small], border[small]
         base = int(label.max()) + 1
         rank = area * base + (base - 1 - label.astype(np.intp))
+        # Of each small region the neighbors with the longest border, and of these the one of the highest rank.
         longest = np.zeros(label.size, np.intp)
         np.maximum.at(longest, source, border)
         best = border == longest[source]
@@ -265,9 +370,10 @@ def _absorb(graph: RegionGraph, min_area: int) -> Labels:
         np.maximum.at(highest, source, rank[target])
         best = (rank[target] == highest[source]) & (rank[source] < rank[target])
         source, target = source[best], target[best]
+        # A region that a smaller one joins in this round keeps its label until the next.
         waits = np.zeros(label.size, bool)
         waits[target] = True
         moves = ~waits[source]
         label = label.copy()
         label[source[moves]] = label[target[moves]]
-        graph = graph.relabeled(label)
+        graph = graph.relabel(label)

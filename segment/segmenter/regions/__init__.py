@@ -1,1 +1,1 @@
-"""The region hierarchy, and classes of whole regions."""
+"""The region hierarchy of an image, and classes of whole regions."""

@@ -1,4 +1,4 @@
-"""Regions of a small copy of an image brought to its full size, their borders laid along its edges."""
+"""Region labels of a small copy brought to the full size of an image, with borders along the image's edges."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 
-__all__ = ["Refined", "refine"]
+__all__ = ["RefinedRegions", "refine_borders"]
 
 Labels = NDArray[np.int32]
 Ids = NDArray[np.intp]
 
-_AROUND = np.ones((3, 3), np.uint8)
+_WINDOW = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
-class Refined:
-    """Regions at full size, and which of them touch there: borders that moved may have parted some and joined others.
+class RefinedRegions:
+    """Regions at full size, and which of them touch: borders that moved may have parted some and joined others.
 
     Attributes
     ----------
     label_image : ndarray of shape (H, W), int32
-        1..m; 0 where not valid. Each region is 4-connected. Only pixels that the mask cuts off from all others, fewer
-        than one of the small label image covers, are apart from the rest of theirs.
+        1..m; 0 where not valid. Each region is 4-connected, except for pixels that the mask cuts off from all others
+        and that are fewer than one pixel of the small label image covers.
     origin : ndarray of shape (m,), int
-        The label that each had in the small label image, ascending; after them 0 for each further part of the mask.
+        The label of each region in the small label image, ascending; after them 0 for each further part of the mask.
     pairs : ndarray of shape (p, 2), int
-        The regions that share a side of a pixel, counted from 0, the lower number first, in ascending order.
+        The regions that share a pixel side, counted from 0, the lower number first, in ascending order.
     """
 
     label_image: Labels
@@ -38,50 +38,66 @@ class Refined:
     pairs: Ids
 
 
-def refine(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Refined:
+def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> RefinedRegions:
     """Bring region labels to the size of an image.
 
-    Away from borders a pixel has the label of the place it comes from. A strip around them, one pixel of the small
-    label image to either side, is flooded from there in the order of the color differences between neighboring
-    pixels (watershed: Meyer 1992, ICIP), so borders come to lie where colors change.
+    Away from borders a pixel has the label of its place in the small label image. A strip around them, one pixel of the
+    small label image to either side, is flooded from there in the order of the color differences between neighboring
+    pixels (watershed), so borders come to lie where colors change.
 
     Parameters
     ----------
     labels : ndarray of shape (h, w), int32
         1..n, each one connected region, and 0 for none.
     pixels : ndarray of shape (H, W, 3), uint8
+        Of the image at full size.
     valid : ndarray of shape (H, W), bool
+        Only these pixels get labels.
 
     Returns
     -------
-    Refined
+    RefinedRegions
         The regions that have valid pixels, and each part of the valid pixels that holds none of them.
+
+    References
+    ----------
+    Meyer 1992, ICIP.
+
+    Examples
+    --------
+    The border lies in the middle of the small label image, but the color changes after the third column:
+
+    >>> pixels = np.zeros((4, 8, 3), np.uint8)
+    >>> pixels[:, 3:] = 200
+    >>> labels = np.array([[1, 1, 2, 2]] * 2, np.int32)
+    >>> refine_borders(labels, pixels, np.ones((4, 8), bool)).label_image[1].tolist()
+    [1, 1, 1, 2, 2, 2, 2, 2]
     """
     if labels.shape == valid.shape:
-        return _connected(np.where(valid, labels, 0).astype(np.int32), 1)
+        return _connect_regions(np.where(valid, labels, 0).astype(np.int32), 1)
     cv2 = load_cv2()
-    known = _filled(labels) if not labels.all() else labels
+    known = labels if labels.all() else _fill_unlabeled(labels)
     size = valid.shape[::-1]
     large = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    strip = cv2.resize(_beside_borders(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    strip = cv2.resize(_mark_border_strip(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
     markers = np.where(strip, 0, large)
     cv2.watershed(np.ascontiguousarray(pixels), markers)
-    _close_lines(markers, pixels, large)
+    _label_watershed_lines(markers, pixels, large)
     markers[~valid] = 0
-    return _connected(markers, valid.size / labels.size)
+    return _connect_regions(markers, valid.size / labels.size)
 
 
-def _beside_borders(labels: Labels) -> NDArray[np.uint8]:
-    """1 beside a border, but 0 all over a region that would have nothing left."""
+def _mark_border_strip(labels: Labels) -> NDArray[np.uint8]:
+    """Mark the pixels beside a border with 1, but none of a region that would have no other pixel left."""
     cv2 = load_cv2()
     numbers = labels.astype(np.float32)  # exact up to 2**24
-    beside = cv2.dilate(numbers, _AROUND) != cv2.erode(numbers, _AROUND)
-    left = np.bincount(labels[~beside], minlength=int(labels.max()) + 1)
-    return np.asarray(beside & (left[labels] > 0), dtype=np.uint8)
+    is_beside = cv2.dilate(numbers, _WINDOW) != cv2.erode(numbers, _WINDOW)
+    n_left = np.bincount(labels[~is_beside], minlength=int(labels.max()) + 1)
+    return np.asarray(is_beside & (n_left[labels] > 0), dtype=np.uint8)
 
 
-def _filled(labels: Labels) -> Labels:
-    """The label of the nearest labeled pixel where there is none."""
+def _fill_unlabeled(labels: Labels) -> Labels:
+    """Give pixels without a label that of the nearest pixel with one."""
     cv2 = load_cv2()
     _, nearest = cv2.distanceTransformWithLabels(
         (labels == 0).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -91,85 +107,88 @@ def _filled(labels: Labels) -> Labels:
     return np.asarray(donors[nearest])
 
 
-def _close_lines(labels: Labels, pixels: NDArray[np.uint8], otherwise: Labels) -> None:
-    """Give the lines that OpenCV leaves between regions and along the frame to the most alike pixel beside, in place.
+def _label_watershed_lines(labels: Labels, pixels: NDArray[np.uint8], fallback: Labels) -> None:
+    """Give each pixel of the lines that OpenCV leaves between regions the label of its most similar neighbor, in place.
 
-    They are -1; 0 is what they cut off from all regions. A pixel most like another one of a line waits for that.
+    Lines, and the frame of the image, are -1; pixels that they cut off from all regions are 0.
     """
     rows, columns = np.nonzero(labels <= 0)
     while rows.size:
         own = pixels[rows, columns].astype(np.int16)
-        found = np.zeros(len(rows), dtype=labels.dtype)
-        least = np.full(len(rows), np.iinfo(np.int32).max)
+        best_label = np.zeros(len(rows), dtype=labels.dtype)
+        smallest = np.full(len(rows), np.iinfo(np.int32).max)
         for down, across in ((-1, 0), (0, -1), (0, 1), (1, 0)):
             there = (np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1))
-            open_ = labels[there] <= 0
+            is_open = labels[there] <= 0
             inside = (there[0] != rows) | (there[1] != columns)
-            change = 2 * np.abs(pixels[there] - own).sum(axis=1, dtype=np.int32) + open_
-            better = inside & (change < least)
-            found[better], least[better] = labels[there][better], change[better]
-        decided = found > 0
+            # Twice the color difference, so that of two equally similar neighbors the labeled one is chosen.
+            change = 2 * np.abs(pixels[there] - own).sum(axis=1, dtype=np.int32) + is_open
+            better = inside & (change < smallest)
+            best_label[better], smallest[better] = labels[there][better], change[better]
+        # A pixel most similar to an unlabeled one waits for that one's label.
+        decided = best_label > 0
         if not decided.any():
-            labels[rows, columns] = otherwise[rows, columns]
+            labels[rows, columns] = fallback[rows, columns]
             return
-        labels[rows[decided], columns[decided]] = found[decided]
+        labels[rows[decided], columns[decided]] = best_label[decided]
         rows, columns = rows[~decided], columns[~decided]
 
 
-def _connected(labels: Labels, smallest: float) -> Refined:
-    """Every label's largest 4-connected piece, the others given to the neighbor with the longest border.
+def _connect_regions(labels: Labels, min_part: float) -> RefinedRegions:
+    """Keep the largest 4-connected piece of every label and give its other pieces to their neighbors.
 
     Pieces without a way to such a neighbor fill a part of the mask together. That is a region of its own if it has
-    `smallest` pixels or more, otherwise it has the label of its largest piece.
+    `min_part` pixels or more, otherwise it gets the label of its largest piece.
     """
     runs, graph = find_regions(labels, largest=labels.size)
-    graph = _strays_given_away(graph)
+    graph = _merge_fragments(graph)
     n = int(graph.label.max(initial=0))
-    label = _further_parts(graph, n, smallest)
+    label = _label_separate_parts(graph, n, min_part)
     used, number = np.unique(np.append(label, 0), return_inverse=True)
     number = number.reshape(-1)[:-1].astype(np.int32)
     origin = np.where(used[1:] <= n, used[1:], 0)
     ends = np.sort(number[np.stack([graph.low, graph.high], axis=1)], axis=1)
     pairs = np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0) - 1
-    return Refined(runs.paint(number[graph.origin]).astype(np.int32, copy=False), origin, pairs)
+    return RefinedRegions(runs.paint(number[graph.origin]).astype(np.int32, copy=False), origin, pairs)
 
 
-def _strays_given_away(graph: RegionGraph) -> RegionGraph:
-    """The graph once no piece is left that is not the largest of its label and touches one that is."""
+def _merge_fragments(graph: RegionGraph) -> RegionGraph:
+    """Merge every fragment into the neighboring largest piece with the longest border, repeatedly."""
     while True:
-        stray = _beside_the_largest(graph)
-        source, target, border = graph.both_ways()
-        joining = stray[source] & ~stray[target]
+        is_fragment = _mark_fragments(graph)
+        source, target, border = graph.list_directed_borders()
+        joining = is_fragment[source] & ~is_fragment[target]
         source, target, border = source[joining], target[joining], border[joining]
         if not source.size:
             return graph
+        # For each fragment the first row: the longest border, of equals the lowest number.
         order = np.lexsort((target, -border, source))
         first = np.diff(source[order], prepend=-1) != 0
         label = graph.label.copy()
         label[source[order[first]]] = graph.label[target[order[first]]]
-        graph = graph.relabeled(label)
+        graph = graph.relabel(label)
 
 
-def _further_parts(graph: RegionGraph, n: int, smallest: float) -> Ids:
-    """The labels of the pieces; those of parts of the mask that hold no label's largest one from n + 1 on."""
+def _label_separate_parts(graph: RegionGraph, n: int, min_part: float) -> Ids:
+    """Label the fragments left in parts of the mask without a largest piece: from n + 1 on if large enough."""
     label: Ids = graph.label.astype(np.intp)
-    stray = _beside_the_largest(graph)
-    if not stray.any():
+    is_fragment = _mark_fragments(graph)
+    if not is_fragment.any():
         return label
     part, n_parts = find_connected_components(label.size, graph.low, graph.high)
-    order = np.flatnonzero(stray)[np.argsort(graph.area[stray], kind="stable")]
-    most = np.zeros(n_parts, dtype=np.intp)
-    most[part[order]] = label[order]  # the last one counts
-    own = (most > 0) & (np.bincount(part, graph.area, n_parts) >= smallest)
-    most[own] = n + 1 + np.arange(np.count_nonzero(own))
-    label[stray] = most[part[stray]]
+    order = np.flatnonzero(is_fragment)[np.argsort(graph.area[is_fragment], kind="stable")]
+    new_label = np.zeros(n_parts, dtype=np.intp)
+    new_label[part[order]] = label[order]  # of several the last is written: the largest fragment
+    is_region = (new_label > 0) & (np.bincount(part, graph.area, n_parts) >= min_part)
+    new_label[is_region] = n + 1 + np.arange(np.count_nonzero(is_region))
+    label[is_fragment] = new_label[part[is_fragment]]
     return label
 
 
-def _beside_the_largest(graph: RegionGraph) -> NDArray[np.bool_]:
-    """Which pieces are not the largest of their label, the first of equals."""
+def _mark_fragments(graph: RegionGraph) -> NDArray[np.bool_]:
+    """Mark the pieces that are not the largest of their label; of equals the first is the largest."""
     order = np.lexsort((np.arange(graph.label.size), -graph.area, graph.label))
     first = np.diff(graph.label[order], prepend=-1) != 0
-    stray = np.ones(graph.label.size, dtype=bool)
-    stray[order[first]] = False
-    return np.asarray(stray & (graph.label > 0))
+    is_fragment = np.ones(graph.label.size, dtype=bool)
+    is_fragment[order[first]] = False
+    return np.asarray(is_fragment & (graph.label > 0))

@@ -1,150 +1,189 @@
-"""How likely two neighboring regions are to be one to a person: cues from their border, their insides and around."""
+"""Cues of two neighboring regions, and the cost of merging them: how likely a person is to part them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.segmenter.regions.merge_weights import LIKENESS
+from segment.segmenter.regions.merge_weights import load_perceptron
 from segment.segmenter.regions.region_adjacency import Adjacency
 
-__all__ = ["CUES", "difference", "features"]
+__all__ = ["CUES", "compute_merge_costs", "compute_merge_cues"]
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.intp]
 
 # Columns of the borders: length, then sums along it of the mixtures' boundary strength at three scales, that of the
 # oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square; the
-# log-odds, by the places along it, that people leave it out, and the probabilities.
-_MIXED, _TEXTON, _COLOR, _STRENGTH, _LEFT_OUT, _SHARE_LEFT_OUT = slice(1, 4), 4, slice(5, 9), 9, 11, 12
+# log-odds that people leave the border out, by the places along it, and the probabilities.
+_MIXED, _TEXTON, _COLOR, _STRENGTH, _SQUARED_STRENGTH = slice(1, 4), 4, slice(5, 9), 9, 10
+_LEFT_OUT_ODDS, _LEFT_OUT_SHARE = 11, 12
 # Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
 _LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
 # After them the posteriors of the mixtures of color and texture with 8, 16 and 32 components and of the textons.
 _MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69), slice(69, 81))
 # Columns of the sums beside borders: number of places, posteriors of all these but the first, L a b and their squares.
-_BESIDE, _LAB_BESIDE, _SQUARES_BESIDE = (slice(1, 17), slice(17, 49), slice(49, 61)), slice(61, 64), slice(64, 67)
+_STRIP_MIXTURES, _STRIP_LAB, _STRIP_SQUARES = (slice(1, 17), slice(17, 49), slice(49, 61)), slice(61, 64), slice(64, 67)
 
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "texton", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
     *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "least hellinger"),
     *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
     *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
-    *("lead smaller", "lead larger", "image strength", "distance", "image contrast"),
+    *("excess smaller", "excess larger", "image strength", "distance", "image contrast"),
     *("hellinger 16 beside", "hellinger 32 beside", "hellinger texton beside", "color beside", "chroma beside"),
-    *("bhattacharyya beside", "unlike inside most", "unlike inside least"),
-    *("left out", "share left out", "odds left out"),
+    *("bhattacharyya beside", "largest strip to region", "smallest strip to region"),
+    *("left-out log-odds", "left-out share", "log-odds of left-out share"),
 )
 
 _VARIANCES = np.array([9.0, 4.0, 4.0])  # added to those of L, a and b
 _TEXTURE_VARIANCE = 0.05
-_LEAST_SHARE = 0.005
+_MIN_SHARE = 0.005  # probabilities count as no closer to 0 and 1 than this
 
 
-def difference(adjacency: Adjacency, sums: Floats) -> Floats:
-    """How different the regions of each pair are, from 0 to 1: the share of people, by the cues, who part them.
+def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
+    """Compute the cost of merging each pair of neighbors: the share of people, by the cues, who part the two regions.
 
-    A perceptron's answer to :func:`features`; its weights were learned from the training images of BSDS500.
+    A perceptron computes it from :func:`compute_merge_cues`; its weights were learned from the training images of
+    BSDS500.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        n regions and their m borders, with the sums that
+        :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.find_borders` gives.
+    sums : ndarray of shape (n, 81), float64
+        Sums over the regions, as
+        :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.sum_inside` gives them.
+
+    Returns
+    -------
+    ndarray of shape (m,), float64, 0 to 1
     """
-    return np.asarray(1 / (1 + np.exp(LIKENESS.log_odds(features(adjacency, sums)))))
+    log_odds = load_perceptron("pairs").compute_log_odds(compute_merge_cues(adjacency, sums))
+    return np.asarray(1 / (1 + np.exp(log_odds)))
 
 
-def features(adjacency: Adjacency, sums: Floats) -> Floats:
-    """The cues of each of m pairs of neighbors, in the order of :data:`CUES`: (m, n_cues)."""
+def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
+    """Compute the cues of each pair of neighbors.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        n regions and their m borders.
+    sums : ndarray of shape (n, 81), float64
+        Sums over the regions.
+
+    Returns
+    -------
+    ndarray of shape (m, 43), float64
+        In the order of :data:`CUES`.
+    """
     n = adjacency.n_regions
     areas = sums[:, 0]
-    whole = areas.sum()
+    total_area = areas.sum()
     means = sums / areas[:, None]
     low, high = adjacency.pairs.T
-    swapped = areas[high] < areas[low]
-    small, large = np.where(swapped, high, low), np.where(swapped, low, high)
+    is_swapped = areas[high] < areas[low]
+    small, large = np.where(is_swapped, high, low), np.where(is_swapped, low, high)
+    # The border: means along it, and how much its strength varies.
     length = adjacency.borders[:, 0]
     along = adjacency.borders / length[:, None]
     strength = along[:, _STRENGTH]
+    uneven = np.sqrt(np.maximum(along[:, _SQUARED_STRENGTH] - strength**2, 0))
     image_strength = max(float(adjacency.borders[:, _STRENGTH].sum() / max(length.sum(), 1.0)), 1e-3)
-    uneven = np.sqrt(np.maximum(along[:, _STRENGTH + 1] - strength**2, 0))
+    # The insides: distances of the distributions of the mixtures' components in the two regions.
     roots = np.sqrt(np.maximum(means, 0))
-    hellinger = np.stack([_hellinger(roots[low, k], roots[high, k]) for k in _MIXTURES], axis=1)
-    usual = (hellinger[:, 1] + hellinger[:, 2]) / 2
-    usual_mean = float(usual @ length / max(length.sum(), 1.0))
+    hellinger = np.stack([_compute_hellinger(roots[low, k], roots[high, k]) for k in _MIXTURES], axis=1)
+    middle = (hellinger[:, 1] + hellinger[:, 2]) / 2
+    image_middle = float(middle @ length / max(length.sum(), 1.0))
+    # The shapes, and how the pair compares with the other pairs of its two regions.
     perimeter = np.bincount(low, length, n) + np.bincount(high, length, n) + sums[:, _FRAME]
-    lead = _lead(strength + usual, small, large, n)
-    place = means[low, _PLACE] - means[high, _PLACE]
+    excess = _compute_excess(strength + middle, small, large, n)
+    offset = means[low, _PLACE] - means[high, _PLACE]
     columns = [
         *(along[:, _MIXED].T, along[:, [_TEXTON]].T, along[:, _COLOR].T, uneven, hellinger.T),
-        *(hellinger[:, :3].min(axis=1), *_color_distances(means, low, high)),
-        *(np.log(areas[small] / whole), np.log(areas[large] / whole)),
+        *(hellinger[:, :3].min(axis=1), *_compute_color_distances(means, low, high)),
+        *(np.log(areas[small] / total_area), np.log(areas[large] / total_area)),
         *(length / perimeter[small], length / np.sqrt(areas[small])),
         *(sums[small, _FRAME] / perimeter[small], sums[large, _FRAME] / perimeter[large]),
         np.full(len(low), np.log(n)),
-        *(strength / image_strength, usual / (usual_mean + 0.05)),
+        *(strength / image_strength, middle / (image_middle + 0.05)),
         np.maximum(means[low, _INNER], means[high, _INNER]),
-        *lead,
+        *excess,
         np.full(len(low), np.log(image_strength)),
-        np.sqrt((place**2).sum(axis=1)),
-        np.full(len(low), np.log(_contrast(sums, whole))),
-        *_beside(adjacency, roots),
-        *(along[:, _LEFT_OUT], along[:, _SHARE_LEFT_OUT], _logit(along[:, _SHARE_LEFT_OUT])),
+        np.sqrt((offset**2).sum(axis=1)),
+        np.full(len(low), np.log(_compute_contrast(sums, total_area))),
+        *_compute_strip_cues(adjacency, roots),
+        *(along[:, _LEFT_OUT_ODDS], along[:, _LEFT_OUT_SHARE], _compute_logit(along[:, _LEFT_OUT_SHARE])),
     ]
     return np.vstack(columns).T
 
 
-def _color_distances(means: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Distance of the mean colors, of the Gaussians of color and texture (Bhattacharyya), and of the mean chroma."""
-    apart = means[low, _LAB] - means[high, _LAB]
+def _compute_color_distances(means: Floats, low: Ids, high: Ids) -> tuple[Floats, Floats, Floats]:
+    """Compute the distances of mean colors, of Gaussians of color and texture (Bhattacharyya), and of mean chroma."""
+    gaps = means[low, _LAB] - means[high, _LAB]
+    # Variance = mean of squares - square of the mean; a constant keeps flat regions from being infinitely apart.
     variances = np.maximum(means[:, _SQUARES] - means[:, _LAB] ** 2, 0) + _VARIANCES
     texture = means[low, _TEXTURE] - means[high, _TEXTURE]
-    distance = _bhattacharyya(apart, variances[low], variances[high])
+    distance = _compute_bhattacharyya(gaps, variances[low], variances[high])
     distance += (texture**2).sum(axis=1) / (8 * _TEXTURE_VARIANCE)
-    overlap = np.sqrt(np.maximum(1 - np.exp(-distance), 0))
-    return np.sqrt((apart**2).sum(axis=1)) / 30, overlap, np.hypot(apart[:, 1], apart[:, 2]) / 20
+    # exp(-distance) is the overlap of the Gaussians (Bhattacharyya coefficient); this is their Hellinger distance.
+    hellinger = np.sqrt(np.maximum(1 - np.exp(-distance), 0))
+    return np.sqrt((gaps**2).sum(axis=1)) / 30, hellinger, np.hypot(gaps[:, 1], gaps[:, 2]) / 20
 
 
-def _bhattacharyya(apart: Floats, one: Floats, other: Floats) -> Floats:
-    """Distance (m,) of Gaussians whose means are so far apart (m, d), and whose diagonal variances are these (m, d)."""
+def _compute_bhattacharyya(gaps: Floats, one: Floats, other: Floats) -> Floats:
+    """Compute the Bhattacharyya distance (m,) of Gaussians from gaps of means and diagonal variances, each (m, d)."""
     middle = (one + other) / 2
-    return np.asarray((apart**2 / middle).sum(axis=1) / 8 + 0.5 * np.log(middle / np.sqrt(one * other)).sum(axis=1))
+    return np.asarray((gaps**2 / middle).sum(axis=1) / 8 + 0.5 * np.log(middle / np.sqrt(one * other)).sum(axis=1))
 
 
-def _beside(adjacency: Adjacency, roots: Floats) -> list[Floats]:
-    """How the two strips beside each border differ, and how each differs from all of its region.
+def _compute_strip_cues(adjacency: Adjacency, roots: Floats) -> list[Floats]:
+    """Compute how the two strips beside each border differ, and how each differs from all of its region.
 
-    `roots` are those of the mean posteriors of the regions.
+    `roots` are the square roots of the regions' means.
     """
     means = adjacency.beside / adjacency.beside[:, :, :1]
     strips = np.sqrt(np.maximum(means, 0))
-    hellinger = [_hellinger(strips[:, 0, k], strips[:, 1, k]) for k in _BESIDE]
-    apart = means[:, 0, _LAB_BESIDE] - means[:, 1, _LAB_BESIDE]
-    variances = np.maximum(means[:, :, _SQUARES_BESIDE] - means[:, :, _LAB_BESIDE] ** 2, 0) + _VARIANCES
-    distance = _bhattacharyya(apart, variances[:, 0], variances[:, 1])
-    inside = [_hellinger(strips[:, side, _BESIDE[1]], roots[adjacency.pairs[:, side], _MIXTURES[2]]) for side in (0, 1)]
+    hellinger = [_compute_hellinger(strips[:, 0, k], strips[:, 1, k]) for k in _STRIP_MIXTURES]
+    gaps = means[:, 0, _STRIP_LAB] - means[:, 1, _STRIP_LAB]
+    variances = np.maximum(means[:, :, _STRIP_SQUARES] - means[:, :, _STRIP_LAB] ** 2, 0) + _VARIANCES
+    distance = _compute_bhattacharyya(gaps, variances[:, 0], variances[:, 1])
+    # Far from 0 where a region is not uniform: its strip does not represent it.
+    strip_to_region = [
+        _compute_hellinger(strips[:, side, _STRIP_MIXTURES[1]], roots[adjacency.pairs[:, side], _MIXTURES[2]])
+        for side in (0, 1)
+    ]
     return [
         *hellinger,
-        np.sqrt((apart**2).sum(axis=1)) / 30,
-        np.hypot(apart[:, 1], apart[:, 2]) / 20,
+        np.sqrt((gaps**2).sum(axis=1)) / 30,
+        np.hypot(gaps[:, 1], gaps[:, 2]) / 20,
         np.sqrt(np.maximum(1 - np.exp(-distance), 0)),
-        *(np.maximum(*inside), np.minimum(*inside)),
+        *(np.maximum(*strip_to_region), np.minimum(*strip_to_region)),
     ]
 
 
-def _hellinger(one: Floats, other: Floats) -> Floats:
-    """Distance of distributions given by their square roots (m, k): (m,), 0 to 1."""
+def _compute_hellinger(one: Floats, other: Floats) -> Floats:
+    """Compute the Hellinger distance (m,), 0 to 1, of distributions given by their square roots (m, k)."""
     return np.asarray(np.sqrt(np.maximum(1 - (one * other).sum(axis=1), 0)))
 
 
-def _logit(shares: Floats) -> Floats:
-    """The log-odds of probabilities, which count as no closer to 0 and 1 than this."""
-    kept = np.clip(shares, _LEAST_SHARE, 1 - _LEAST_SHARE)
-    return np.asarray(np.log(kept / (1 - kept)))
+def _compute_logit(shares: Floats) -> Floats:
+    """Compute the log-odds of probabilities, kept away from 0 and 1."""
+    clipped = np.clip(shares, _MIN_SHARE, 1 - _MIN_SHARE)
+    return np.asarray(np.log(clipped / (1 - clipped)))
 
 
-def _lead(cost: Floats, small: NDArray[np.intp], large: NDArray[np.intp], n: int) -> tuple[Floats, Floats]:
-    """By how much each pair is worse than the best that its smaller and its larger region could do."""
+def _compute_excess(cost: Floats, small: Ids, large: Ids, n: int) -> tuple[Floats, Floats]:
+    """Compute by how much each pair costs more than the best pair of its smaller and of its larger region."""
     best = np.full(n, np.inf)
     np.minimum.at(best, small, cost)
     np.minimum.at(best, large, cost)
     return cost - best[small], cost - best[large]
 
 
-def _contrast(sums: Floats, whole: float) -> float:
-    """Standard deviation of the image's colors, at least 1."""
-    means = sums.sum(axis=0) / whole
+def _compute_contrast(sums: Floats, total_area: float) -> float:
+    """Compute the standard deviation of the image's colors, at least 1."""
+    means = sums.sum(axis=0) / total_area
     return float(np.sqrt(max(1.0, (means[_SQUARES] - means[_LAB] ** 2).sum())))

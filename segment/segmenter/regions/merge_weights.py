@@ -34,5 +34,8 @@ def load_perceptron(name: Literal["edges", "pairs"]) -> Perceptron:
         Its log-odds are those of the probability that a person leaves the border out, or joins the two regions.
         The same object each time.
     """
-    with files(__package__).joinpath(WEIGHTS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with (
+        files("segment.segmenter.regions").joinpath(WEIGHTS_FILE).open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
         return Perceptron(*(arrays[f"{name}_{part}"] for part in ("means", "scales", "hidden", "output")))

@@ -1,4 +1,4 @@
-"""A hierarchy of regions: fine ones, and the order in which they become fewer and larger."""
+"""A hierarchy of regions: fine ones, and the order in which they are merged to fewer and larger ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.segmenter.regions.agglomeration import members
+from segment.segmenter.regions.agglomeration import group_regions
+from segment.segmenter.regions.region_adjacency import NEIGHBOR_SLICES
 
 __all__ = ["RegionHierarchy"]
 
@@ -27,12 +28,31 @@ class RegionHierarchy:
     label_image : ndarray of shape (H, W), int32
         The fine regions, 1..m; 0 where there is none.
     merges : ndarray of shape (n_merges, 2), int
-        The two regions that each merge joins, counted from 0: the fine region with label l is l - 1, and what the i-th
-        merge makes is m + i. Regions that do not touch, because masked pixels lie between them, are never merged.
-    costs : ndarray of shape (n_merges,), float64
-        What each merge costs, never falling: how different the two regions are.
+        The two regions that each merge joins, counted from 0: the fine region with label l is l - 1, and the i-th merge
+        makes region m + i. Regions that do not touch, because masked pixels lie between them, are never merged.
+    costs : ndarray of shape (n_merges,), float64, 0 to 1
+        The cost of each merge, never falling: how different the two regions are.
     level : float
         The cost up to which merging makes the regions that a person would draw: ``auto``.
+
+    Examples
+    --------
+    Three fine regions, of which the upper two are merged at the cost 0.25, and then all at 0.75:
+
+    >>> import numpy as np
+    >>> import segment
+    >>> fine = np.array([[1, 2], [3, 3]], dtype=np.int32)
+    >>> merges, costs = np.array([[0, 1], [2, 3]]), np.array([0.25, 0.75])
+    >>> hierarchy = segment.RegionHierarchy(fine, merges, costs, level=0.5)
+    >>> hierarchy.cut()
+    array([[1, 1],
+           [2, 2]], dtype=int32)
+    >>> hierarchy.regions(3)
+    array([[1, 2],
+           [3, 3]], dtype=int32)
+    >>> hierarchy.contour_map()
+    array([[0.75, 0.75],
+           [0.  , 0.  ]], dtype=float32)
     """
 
     label_image: Labels
@@ -51,29 +71,54 @@ class RegionHierarchy:
         return self.n_fine - len(self.merges)
 
     def count(self, level: float) -> int:
-        """The number of regions of a cut at this cost."""
+        """Count the regions of a cut.
+
+        Parameters
+        ----------
+        level : float
+            As for :meth:`cut`.
+
+        Returns
+        -------
+        int
+        """
         return self.n_fine - int(np.searchsorted(self.costs, level, side="right"))
 
     def cut(self, level: float | None = None) -> Labels:
-        """The regions after all merges that cost no more than `level`; by default after those up to :attr:`level`.
+        """Cut the hierarchy at a cost: the regions after all merges that cost no more.
 
         Parameters
         ----------
         level : float, optional
-            Raising it makes fewer, larger regions.
+            A cost; :attr:`level` by default. Raised: fewer, larger regions.
 
         Returns
         -------
         ndarray of shape (H, W), int32
             Regions 1..n, numbered by their first fine region; 0 where there is none.
+
+        Raises
+        ------
+        SettingsError
+            If the level is not a number.
         """
         level = self.level if level is None else level
         if not isinstance(level, Real) or np.isnan(level):
-            raise SettingsError(f"level: a cost, which is a number; got {level!r}.")
-        return self._painted(int(np.searchsorted(self.costs, level, side="right")))
+            raise SettingsError(f"level: a cost, which is a number; got {level!r}. The costs of merges are 0 to 1.")
+        return self._paint_cut(int(np.searchsorted(self.costs, level, side="right")))
 
     def regions(self, n: int) -> Labels:
-        """The cut into n regions, as :meth:`cut` gives it.
+        """Cut the hierarchy into n regions.
+
+        Parameters
+        ----------
+        n : int
+            From :attr:`n_least` to :attr:`n_fine`.
+
+        Returns
+        -------
+        ndarray of shape (H, W), int32
+            As :meth:`cut` returns it.
 
         Raises
         ------
@@ -85,29 +130,38 @@ class RegionHierarchy:
                 f"regions: a number from {self.n_least}, the parts that do not touch, to {self.n_fine}, the finest "
                 f"regions of this image; got {n!r}."
             )
-        return self._painted(self.n_fine - int(n))
+        return self._paint_cut(self.n_fine - int(n))
 
     def contour_map(self) -> NDArray[np.float32]:
-        """The ultrametric contour map, (H, W), float32: how different the regions are that a border parts.
+        """Compute the ultrametric contour map: how different the regions on the two sides of each border are.
 
-        A pixel holds the cost at which it becomes one region with its right and its lower neighbor, the larger of the
-        two; 0 inside fine regions and beside pixels without a region. Where it exceeds a level there is a border in the
-        cut at that level (Arbelaez, Maire, Fowlkes & Malik 2011, IEEE PAMI 33).
+        Where it exceeds a level there is a border in the cut at that level.
+
+        Returns
+        -------
+        ndarray of shape (H, W), float32, 0 to 1
+            The cost at which a pixel becomes one region with its right and its lower neighbor, the larger of the two;
+            0 inside fine regions and beside pixels without a region.
+
+        References
+        ----------
+        Arbelaez, Maire, Fowlkes & Malik 2011, IEEE PAMI 33.
         """
         labels = self.label_image
         contours = np.zeros(labels.shape, dtype=np.float32)
-        for one, two in (((slice(None), slice(-1)), (slice(None), slice(1, None))), ((slice(-1),), (slice(1, None),))):
-            first, second = labels[one], labels[two]
+        for one, other in NEIGHBOR_SLICES:
+            first, second = labels[one], labels[other]
             border = (first != second) & (first > 0) & (second > 0)
+            # The cost of each pair of regions is found once, however many pixels it has.
             code = first[border].astype(np.int64) * (self.n_fine + 1) + second[border]
-            kept, place = np.unique(code, return_inverse=True)
-            left, right = np.divmod(kept, self.n_fine + 1)
-            joined = self._joining_costs(left - 1, right - 1)
-            contours[one][border] = np.maximum(contours[one][border], joined[place.reshape(-1)])
+            pairs, place = np.unique(code, return_inverse=True)
+            left, right = np.divmod(pairs, self.n_fine + 1)
+            costs = self._find_pair_costs(left - 1, right - 1)
+            contours[one][border] = np.maximum(contours[one][border], costs[place.reshape(-1)])
         return contours
 
-    def joining_costs(self, level: float) -> tuple[Ids, Floats]:
-        """What it costs to join the regions of a cut, two by two.
+    def find_joining_costs(self, level: float) -> tuple[Ids, Floats]:
+        """Find the cost at which each two regions of a cut become one.
 
         Parameters
         ----------
@@ -119,11 +173,11 @@ class RegionHierarchy:
         pairs : ndarray of shape (p, 2), int
             All pairs of regions that merges join, counted from 0 in the order of their labels, each pair once.
         costs : ndarray of shape (p,), float64
-            Of the merge that first joins them.
+            The cost of the merge that first joins them.
         """
         n_merged = int(np.searchsorted(self.costs, level, side="right"))
-        region, _ = members(self.n_fine, self.merges[:n_merged])
-        parts = [np.array([number]) for number in region]  # the regions of the cut that each node consists of
+        region, _ = group_regions(self.n_fine, self.merges[:n_merged])
+        parts = [np.array([number]) for number in region]  # the regions of the cut in each node of the tree of merges
         pairs = [np.zeros((0, 2), dtype=np.intp)]
         for i, (one, other) in enumerate(self.merges.tolist()):
             if i < n_merged:
@@ -133,21 +187,24 @@ class RegionHierarchy:
                 parts.append(np.concatenate([parts[one], parts[other]]))
         return np.concatenate(pairs), np.repeat(self.costs[n_merged:], [len(each) for each in pairs[1:]])
 
-    def _painted(self, n_merged: int) -> Labels:
-        region, _ = members(self.n_fine, self.merges[:n_merged])
+    def _paint_cut(self, n_merged: int) -> Labels:
+        """Paint the label image after the first merges."""
+        region, _ = group_regions(self.n_fine, self.merges[:n_merged])
         table = np.zeros(self.n_fine + 1, dtype=np.int32)
         table[1:] = region + 1
         return table[self.label_image]
 
-    def _joining_costs(self, left: Ids, right: Ids) -> NDArray[np.float32]:
-        """The cost of the merge that first joins two fine regions, for each pair; infinite where none does."""
+    def _find_pair_costs(self, left: Ids, right: Ids) -> NDArray[np.float32]:
+        """Find the cost of the merge that first joins each pair of fine regions; infinite where none does."""
+        # A last node, the parent of all roots, stands for "never joined".
         n_nodes = self.n_fine + len(self.merges)
         parent = np.full(n_nodes, n_nodes)
         parent[self.merges] = (np.arange(len(self.merges)) + self.n_fine)[:, None]
         parent = np.append(parent, n_nodes)
         costs = np.concatenate([np.zeros(self.n_fine), self.costs, [np.inf]])
         left, right = left.copy(), right.copy()
-        while (apart := left != right).any():  # a parent has a higher number than its parts, so the lower one climbs
+        # Lowest common ancestor: a parent has a higher number than its children, so the lower of the two nodes climbs.
+        while (apart := left != right).any():
             climbing = apart & (left < right)
             left[climbing] = parent[left[climbing]]
             climbing = apart & (right < left)

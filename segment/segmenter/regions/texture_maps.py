@@ -1,4 +1,4 @@
-"""What the surroundings of a pixel look like: smoothed color and the strength of texture, as maps."""
+"""Maps of the color and texture around each pixel: CIELAB, smoothed color, and the strength of texture."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 
-__all__ = ["color_maps", "oriented_maps", "smooth_maps", "texture_maps"]
+__all__ = ["compute_color_maps", "compute_derivatives", "compute_oriented_maps", "compute_texture_maps", "smooth_maps"]
 
+Map = NDArray[np.float32]
 Maps = NDArray[np.float32]
 
 _TEXTURE_SCALES = (1.0, 2.0)  # pixels
-_TEXTURE_POOL = 4.0  # pixels: standard deviation of the Gaussian that gathers texture
+_TEXTURE_POOL = 4.0  # pixels: standard deviation of the Gaussian that averages texture
 _ORIENTED_SCALES = (0.7, 1.5)  # pixels
 _ORIENTED_POOL = 3.0  # pixels
 _BILATERAL = (5, 12.0, 3.0)  # window in pixels; standard deviations in units of CIELAB and in pixels
 
 
-def color_maps(image: Image) -> Maps:
-    """CIELAB of sRGB under D65: (3, H, W), float32, L in 0..100; of a gray image L alone, (1, H, W).
+def compute_color_maps(image: Image) -> Maps:
+    """Convert an image from sRGB to CIELAB under illuminant D65.
 
-    The image's pixels count from its black to its white. Give values to the pixels that are not valid first.
+    Parameters
+    ----------
+    image : Image
+        Its values are scaled from its black to its white. Fill the pixels that are not valid first.
+
+    Returns
+    -------
+    ndarray of shape (3, H, W), float32
+        L in 0..100, a and b; of a gray image L alone, (1, H, W).
     """
     cv2 = load_cv2()
     light = image.pixels.astype(np.float32)
@@ -36,41 +45,93 @@ def color_maps(image: Image) -> Maps:
 
 
 def smooth_maps(colors: Maps) -> Maps:
-    """Color maps smoothed between edges by a bilateral filter (Tomasi & Manduchi 1998, ICCV): the same shape."""
+    """Smooth color maps but not their edges, by a bilateral filter.
+
+    Parameters
+    ----------
+    colors : ndarray of shape (1 or 3, H, W), float32
+        CIELAB, as :func:`compute_color_maps` returns it.
+
+    Returns
+    -------
+    ndarray of the same shape, float32
+
+    References
+    ----------
+    Tomasi & Manduchi 1998, ICCV.
+    """
     cv2 = load_cv2()
-    window, color, space = _BILATERAL
+    window, sigma_color, sigma_space = _BILATERAL
     stacked = np.ascontiguousarray(np.moveaxis(colors, 0, 2))
-    smooth = cv2.bilateralFilter(stacked, window, color, space, borderType=cv2.BORDER_REPLICATE)
+    smooth = cv2.bilateralFilter(stacked, window, sigma_color, sigma_space, borderType=cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(np.moveaxis(smooth.reshape(stacked.shape), 2, 0))
 
 
-def texture_maps(lightness: NDArray[np.float32]) -> Maps:
-    """How strongly the lightness (H, W), in 0..100, varies around each pixel, at two scales: (2, H, W), float32.
+def compute_texture_maps(lightness: Map) -> Maps:
+    """Compute how strongly the lightness varies around each pixel, at two scales.
 
     The gradient's magnitude at a scale, times the scale, is averaged over a neighborhood and taken to ``log(1 + x)``.
+
+    Parameters
+    ----------
+    lightness : ndarray of shape (H, W), float32, 0..100
+
+    Returns
+    -------
+    ndarray of shape (2, H, W), float32, >= 0
     """
     cv2 = load_cv2()
-    edge = cv2.BORDER_REPLICATE
     maps = []
-    for scale in _TEXTURE_SCALES:
-        smooth = cv2.GaussianBlur(lightness, (0, 0), scale, borderType=edge)
-        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=scale / 2, borderType=edge)
-        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=scale / 2, borderType=edge)
-        energy = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), _TEXTURE_POOL, borderType=edge)
+    for sigma in _TEXTURE_SCALES:
+        across, down = compute_derivatives(lightness, sigma)
+        energy = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), _TEXTURE_POOL, borderType=cv2.BORDER_REPLICATE)
         maps.append(np.log1p(energy))
     return np.stack(maps)
 
 
-def oriented_maps(lightness: NDArray[np.float32]) -> Maps:
-    """How strongly the lightness (H, W), in 0..100, varies in four directions at two scales: (8, H, W), float32."""
+def compute_oriented_maps(lightness: Map) -> Maps:
+    """Compute how strongly the lightness varies around each pixel in four directions, at two scales.
+
+    Parameters
+    ----------
+    lightness : ndarray of shape (H, W), float32, 0..100
+
+    Returns
+    -------
+    ndarray of shape (8, H, W), float32, >= 0
+        For each scale the variation to the right, downwards, and along the two diagonals.
+    """
     cv2 = load_cv2()
-    edge = cv2.BORDER_REPLICATE
     half = np.float32(np.sqrt(0.5))
     maps = []
-    for scale in _ORIENTED_SCALES:
-        smooth = cv2.GaussianBlur(lightness, (0, 0), scale, borderType=edge)
-        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=scale / 2, borderType=edge)
-        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=scale / 2, borderType=edge)
+    for sigma in _ORIENTED_SCALES:
+        across, down = compute_derivatives(lightness, sigma)
         for change in (across, down, half * (across + down), half * (across - down)):
-            maps.append(np.log1p(cv2.GaussianBlur(np.abs(change), (0, 0), _ORIENTED_POOL, borderType=edge)))
+            pooled = cv2.GaussianBlur(np.abs(change), (0, 0), _ORIENTED_POOL, borderType=cv2.BORDER_REPLICATE)
+            maps.append(np.log1p(pooled))
     return np.stack(maps)
+
+
+def compute_derivatives(values: Map, sigma: float) -> tuple[Map, Map]:
+    """Compute the derivatives of a map at a scale: smoothed by a Gaussian, and multiplied by its width.
+
+    So multiplied, edges of all widths count alike (Lindeberg 1998, Int. J. Comput. Vis. 30).
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W), float32
+    sigma : float, > 0
+        Standard deviation of the Gaussian, in pixels. Raised: only wider edges count.
+
+    Returns
+    -------
+    across, down : ndarray of shape (H, W), float32
+        Derivatives to the right and downwards, times `sigma`.
+    """
+    cv2 = load_cv2()
+    edge = cv2.BORDER_REPLICATE
+    smooth = cv2.GaussianBlur(values, (0, 0), sigma, borderType=edge)
+    # A 3 x 1 Sobel kernel is (-1, 0, 1): half of it is the central difference.
+    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=sigma / 2, borderType=edge)
+    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=sigma / 2, borderType=edge)
+    return across, down
