@@ -1,13 +1,13 @@
-"""Where the program begins, as ``segment`` and as ``python -m segment``."""
+"""The entry point of the program, as ``segment`` and as ``python -m segment``."""
 
-from segment.cli.signals import ended_while_loading
+from segment.cli.signals import exit_on_signals
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Load the command line and run it."""
-    with ended_while_loading():
+    with exit_on_signals():
         from segment.cli.main import main as run
     run()
 

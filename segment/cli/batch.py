@@ -14,27 +14,29 @@ from segment.cli.options import (
     JSON,
     OUTPUT,
     SCHEDULER,
-    START,
+    START_MODEL,
+    Options,
     StagedCommand,
-    cluster_at,
-    mention_default,
-    setting_options,
-    started,
+    add_setting_options,
+    connect_cluster,
+    load_start,
+    make_config,
+    report_default_k,
 )
-from segment.cli.signals import exit_code
-from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
+from segment.cli.signals import get_exit_code
+from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
 from segment.runs.batch.class_plan import ClassPlan
 from segment.runs.batch.folder_run import FolderRun, FolderSettings
 from segment.runs.outcome import Outcome
 
-__all__ = ["batch"]
+__all__ = ["segment_folder"]
 
-_LOOK = 1.0  # seconds between two looks at a folder that is watched
+WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
 
 
-@click.command(cls=StagedCommand, short_help="Segment every image of a folder.")
+@click.command("batch", cls=StagedCommand, short_help="Segment every image of a folder.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
@@ -47,7 +49,7 @@ _LOOK = 1.0  # seconds between two looks at a folder that is watched
 @click.option(
     "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
 )
-@click.option("--timeout", type=float, default=0.0, metavar="SECONDS", help="Give an image up after that; 0 never.")
+@click.option("--timeout", type=float, default=0.0, metavar="SECONDS", help="Stop an image after that; 0 never.")
 @click.option("--watch", is_flag=True, help="Go on with what comes into the folder, until Ctrl-C.")
 @click.option(
     "--model",
@@ -63,12 +65,12 @@ _LOOK = 1.0  # seconds between two looks at a folder that is watched
     help="Number each image's own classes like those of the first image, or of a saved model. [default: none]",
 )
 @SCHEDULER
-@setting_options
-@START
+@add_setting_options("batch")
+@START_MODEL
 @OUTPUT
 @JSON
 @DEBUG
-def batch(
+def segment_folder(
     folder: Path,
     recursive: bool,
     jobs: int,
@@ -82,7 +84,7 @@ def batch(
     output: Path,
     as_json: bool,
     debug: bool,
-    **given: Any,
+    **options: Any,
 ) -> int:
     """Segment every image of FOLDER, keeping its structure below the folder for the results.
 
@@ -90,9 +92,21 @@ def batch(
     row for each. Whatever stops the run, the same command with --resume goes on.
 
     Example: segment batch photographs -r -k 4 -o results
+
+    Parameters
+    ----------
+    folder, recursive, jobs, resume, timeout, watch, model_option, align, scheduler, start, output, as_json, debug
+        The argument and the options of the command line.
+    **options
+        The options of the settings.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
-    _refuse(jobs=jobs, timeout=timeout)
-    classes, config = _class_plan(model_option, align, start, given)
+    _check_numbers(jobs=jobs, timeout=timeout)
+    classes, config = _plan_classes(model_option, align, start, options)
     if watch and classes.shared:
         raise SettingsError("watch (--watch): not with --model shared, which needs all images at once. Give a FILE.")
     settings = FolderSettings(
@@ -107,90 +121,97 @@ def batch(
     tally = Tally()
     outcomes: list[Outcome] | None = [] if as_json else None
     try:
-        with cluster_at(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
-            mention_default(given, config, classes.model)
-            _mention_results(run)
-            _tell(run, tally, outcomes)
+        with connect_cluster(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
+            report_default_k(options, config, classes.model)
+            _report_skipped_results(run)
+            _run_pending(run, tally, outcomes)
             while watch:
-                time.sleep(_LOOK)
+                time.sleep(WATCH_INTERVAL)
                 run.look_again()
-                _tell(run, tally, outcomes)
+                _run_pending(run, tally, outcomes)
     except KeyboardInterrupt as stop:
         total = tally.done + tally.failed
-        say(f"Interrupted after {pluralize(total, 'image')}: all that is written is whole. Give --resume to go on.")
-        return exit_code(stop)
+        print_message(
+            f"Interrupted after {pluralize(total, 'image')}: every file that is written is complete. "
+            "Give --resume to go on."
+        )
+        return get_exit_code(stop)
     if outcomes is not None:
-        click.echo(as_document(outcomes, config), nl=False)
+        click.echo(format_document(outcomes, config), nl=False)
     if len(run.jobs) > 1:
-        say(tally.sentence(kept=run.n_kept))
+        print_message(tally.format(kept=run.n_kept))
     return int(tally.failed > 0)
 
 
-def _tell(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
-    """Do what is left to do, and report it in order; for a document, collect it."""
+def _run_pending(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:
+    """Do the images that are left and report them in order; for a document, collect their outcomes."""
     if not run.jobs:
         return
     with Status(len(run.jobs), bar=True) as status:
         status.show("starting")
-        for outcome in run.outcomes():
+        for outcome in run.iterate_outcomes():
             tally.count(outcome)
             status.advance()
             report_outcome(outcome, table=False, quiet=outcomes is not None)
             if outcomes is not None:
                 outcomes.append(outcome)
+            # A reader of the pipe sees each image when it is done.
             sys.stdout.flush()
             status.show("done", outcome.job.source)
 
 
-def _mention_results(run: FolderRun) -> None:
-    """Say which pictures are passed over although no manifest knows them: somebody might miss them."""
+def _report_skipped_results(run: FolderRun) -> None:
+    """Print which pictures are skipped as results although no manifest knows them: somebody might miss them."""
     if run.passed_over:
         first = printable_path(run.passed_over[0])
         others = f" and {len(run.passed_over) - 1} more" if len(run.passed_over) > 1 else ""
-        say(f"Passed over as results of segment, by their mark: {first}{others}. 'segment run' takes them.")
+        print_message(f"Passed over as results of segment, by their mark: {first}{others}. 'segment run' takes them.")
 
 
-def _class_plan(
-    model_option: str, align: str, start: Path | None, given: dict[str, Any]
+def _plan_classes(
+    model_option: str, align: str, start: Path | None, options: Options
 ) -> tuple[ClassPlan, SegmentConfig]:
-    """How images get their classes, and the settings."""
+    """Plan how images get their classes, and make the configuration."""
     from segment.segmenter.class_model.storage import load_class_model
 
     if model_option == "each":
-        model, config = started(start, given)
-        if align == "none":
-            return ClassPlan(model=model, adapt=model is not None, files=_files(start)), config
-        reference = None if align == "first" else load_class_model(align)
-        n_extra = reference.n_classes if reference else _most(config)
-        return (
-            ClassPlan(
-                model=model,
-                adapt=model is not None,
-                align=True,
-                reference=reference,
-                files=_files(start, None if align == "first" else Path(align)),
-                n_extra=min(n_extra, 255 - _most(config)),
-            ),
-            config,
-        )
+        return _plan_own_classes(align, start, options)
     if start is not None or align != "none":
         what = "align (--align)" if align != "none" else "start (--start)"
         raise SettingsError(f"{what}: only with --model each; got --model {model_option}. Leave one out.")
     if model_option == "shared":
-        return ClassPlan(shared=True), started(None, given)[1]
-    model, config = started(Path(model_option), given)
+        return ClassPlan(shared=True), make_config("batch --model shared", options)
+    model = load_class_model(model_option)
+    config = make_config("batch --model FILE", options, **model.settings)
     return ClassPlan(model=model, files=(Path(model_option),)), config
 
 
-def _files(*paths: Path | None) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path is not None)
+def _plan_own_classes(align: str, start: Path | None, options: Options) -> tuple[ClassPlan, SegmentConfig]:
+    """Plan classes of each image's own, which may be numbered like those of the first image or of a saved model."""
+    from segment.segmenter.class_model.storage import load_class_model
+
+    model, config = load_start("batch", start, options)
+    starts = () if start is None else (start,)
+    if align == "none":
+        return ClassPlan(model=model, adapt=model is not None, files=starts), config
+    if config.regions != 0:
+        raise SettingsError(f"align (--align): only with classes; got --regions {config.regions}. Leave one out.")
+    reference = None if align == "first" else load_class_model(align)
+    # An image may have all of its own classes and all of the reference's; labels are 8-bit numbers.
+    n_extra = min(reference.n_classes if reference else config.max_classes, 255 - config.max_classes)
+    plan = ClassPlan(
+        model=model,
+        adapt=model is not None,
+        align=True,
+        reference=reference,
+        files=starts if align == "first" else (*starts, Path(align)),
+        n_extra=n_extra,
+    )
+    return plan, config
 
 
-def _most(config: SegmentConfig) -> int:
-    return config.k if isinstance(config.k, int) else config.k_range[1]
-
-
-def _refuse(*, jobs: int, timeout: float) -> None:
+def _check_numbers(*, jobs: int, timeout: float) -> None:
+    """Refuse numbers out of their range."""
     if jobs < 0:
         raise SettingsError(f"jobs (--jobs): a whole number of at least 0; got {jobs}.")
     if not 0 <= timeout < 1e6:

@@ -6,38 +6,44 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
-from segment.cli.batch import batch
+from segment.cli.batch import segment_folder
 from segment.cli.options import (
     BANDS,
     DEBUG,
+    INPUTS,
     JSON,
     OUTPUT,
-    RASTER_GROUPS,
     SCHEDULER,
-    START,
+    START_MODEL,
+    Options,
     StagedCommand,
-    cluster_at,
-    config_from,
-    mention_default,
-    options_of,
-    setting_options,
-    started,
+    add_setting_options,
+    connect_cluster,
+    load_start,
+    make_config,
+    report_default_k,
 )
-from segment.cli.standard_streams import STANDARD, piped_job
-from segment.cli.terminal import Status, Tally, as_document, report_outcome, say
-from segment.config.config import GROUPS, SegmentConfig
+from segment.cli.standard_streams import STANDARD, plan_piped_job
+from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
+from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.image_job import compare_job, run_job
-from segment.runs.job import Job, plan
+from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
-from segment.runs.rasters.raster_job import raster_job
+from segment.runs.rasters.raster_job import run_raster_job
 
 __all__ = ["cli"]
+
+
+class Work(Protocol):
+    """A function that does one job."""
+
+    def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,13 +53,13 @@ def cli() -> None:
 
 
 @cli.command(cls=StagedCommand)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@setting_options
-@START
+@INPUTS
+@add_setting_options("run")
+@START_MODEL
 @OUTPUT
 @JSON
 @DEBUG
-def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: bool, debug: bool, **given: Any) -> int:
+def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: bool, debug: bool, **options: Any) -> int:
     """Segment images.
 
     For each INPUT two files are written: STEM_panel.png (.jpg for JPEG), the original and its segments side by
@@ -65,43 +71,54 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     names.
 
     Examples: segment run landscape.jpg -k 4; segment run - -k 4 -o - < landscape.jpg > panel.png
+
+    Parameters
+    ----------
+    inputs, start, output, as_json, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
     if output == STANDARD and as_json:
         raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
-    if output == STANDARD and given["save"] is None:
-        given["save"] = "panel"
-    return _segment(inputs, start, output, debug=debug, as_json=as_json, **given)
+    if output == STANDARD and options["save"] is None:
+        options["save"] = "panel"
+    return _segment_images("run", inputs, start, output, options, debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save", "regions"))
-@START
+@INPUTS
+@add_setting_options("report")
+@START_MODEL
 @OUTPUT
 @DEBUG
-def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **given: Any) -> int:
+def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bool, **options: Any) -> int:
     """Segment images and write a page about each.
 
     STEM_report.html opens in any browser, without a network: the original and its segments under a slider, the classes,
     histograms with the fitted densities, how the fit went, unusual pixels, settings, seconds and versions.
 
     Example: segment report landscape.jpg -k 4
+
+    Parameters
+    ----------
+    inputs, start, output, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
-    return _segment(inputs, start, output, debug=debug, save=("report",), **given)
+    return _segment_images("report", inputs, start, output, options, debug=debug, save=("report",))
 
 
 @cli.command(cls=StagedCommand)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(
-    "Classes",
-    "Loading",
-    "Preprocessing",
-    "Features",
-    "Mixture",
-    "Space",
-    besides=("overwrite",),
-    leave_out=("regions", "coherence"),
-)
+@INPUTS
+@add_setting_options("fit")
 @click.option(
     "-o",
     "--output",
@@ -112,26 +129,36 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
     help="File for the model.",
 )
 @DEBUG
-def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:  # noqa: ARG001
+def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> int:  # noqa: ARG001
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
     The images count by their pixels. The model of one image is the one that 'segment run' uses.
 
     Example: segment fit monday.jpg tuesday.jpg -k 4 -o model.json
+
+    Parameters
+    ----------
+    inputs, output, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
     from segment.pipeline.shared_classes import fit_and_select
     from segment.segmenter.class_model.storage import check_model_path, save_class_model
 
-    config = config_from(given)
+    config = make_config("fit", options)
     check_model_path(output, inputs, overwrite=config.overwrite)
-    mention_default(given, config, None)
+    report_default_k(options, config, None)
     with Status(len(inputs), bar=False) as status:
         on_stage = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
         model, selection = fit_and_select(inputs, config, on_stage=on_stage)
     if selection.candidates:
-        say(f"{selection.sentence}.")
+        print_message(f"{selection.sentence}.")
     for note in model.training.notes:
-        say(f"Warning: {note}.")
+        print_message(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
     click.echo(printable_path(path, limit=sys.maxsize))
     return 0
@@ -139,32 +166,42 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> in
 
 @cli.command(cls=StagedCommand)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of("Loading", "Preprocessing", "Space", "Clean-up", "Output")
+@INPUTS
+@add_setting_options("apply")
 @OUTPUT
 @JSON
 @DEBUG
-def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **given: Any) -> int:
+def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, debug: bool, **options: Any) -> int:
     """Find the classes of a saved MODEL in images: the same numbers, names and colors in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
 
     Example: segment apply model.json wednesday.jpg
+
+    Parameters
+    ----------
+    model, inputs, output, as_json, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
     from segment.segmenter.class_model.storage import load_class_model
 
     classes = load_class_model(model)
-    config = config_from(given, **classes.settings)
-    jobs = plan(inputs, output, config, also_read=(model,))
-    return _work(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
+    config = make_config("apply", options, **classes.settings)
+    jobs = plan_jobs(inputs, output, config, also_read=(model,))
+    return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
 
 
 @cli.command(cls=StagedCommand)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*GROUPS, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
+@INPUTS
+@add_setting_options("compare")
 @OUTPUT
 @DEBUG
-def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -> int:
+def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> int:
     """Show the mixture beside k-means and hierarchical clustering.
 
     For each INPUT one picture is written: STEM_compared.png (.jpg for JPEG) with the original and the three
@@ -173,29 +210,39 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **given: Any) -
     (agreement). All get the same colors and the same clean-up.
 
     Example: segment compare landscape.jpg -k 4
+
+    Parameters
+    ----------
+    inputs, output, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
-    config = config_from(given)
-    jobs = plan(inputs, output, config, save=("compared",))
-    mention_default(given, config, None)
-    return _work(jobs, config, compare_job, debug=debug)
+    config = make_config("compare", options)
+    jobs = plan_jobs(inputs, output, config, save=("compared",))
+    report_default_k(options, config, None)
+    return _run_jobs(jobs, config, compare_job, debug=debug)
 
 
-@cli.command(cls=StagedCommand)
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
-@options_of(*RASTER_GROUPS, leave_out=("max_size", "regions", "coherence"), besides=("palette", "overwrite"))
+@cli.command("raster", cls=StagedCommand)
+@INPUTS
+@add_setting_options("raster")
 @BANDS
 @SCHEDULER
 @OUTPUT
 @JSON
 @DEBUG
-def raster(
+def segment_rasters(
     inputs: tuple[Path, ...],
     bands: tuple[int, ...],
     scheduler: str,
     output: Path,
     as_json: bool,
     debug: bool,
-    **given: Any,
+    **options: Any,
 ) -> int:
     """Segment rasters of any size tile by tile.
 
@@ -204,46 +251,62 @@ def raster(
     the whole raster were in memory. Needs rasterio: pip install rasterio.
 
     Example: segment raster scene.tif -k 6 --bands 4,3,2
+
+    Parameters
+    ----------
+    inputs, bands, scheduler, output, as_json, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
     """
-    config = config_from(given, labels_format="tif", save=("labels",))
-    jobs = plan(inputs, output, config)
-    mention_default(given, config, None)
-    with cluster_at(scheduler) as cluster:
-        return _work(jobs, config, partial(raster_job, bands=bands, cluster=cluster), debug=debug, as_json=as_json)
+    config = make_config("raster", options, labels_format="tif", save=("labels",))
+    jobs = plan_jobs(inputs, output, config)
+    report_default_k(options, config, None)
+    with connect_cluster(scheduler) as cluster:
+        work = partial(run_raster_job, bands=bands, cluster=cluster)
+        return _run_jobs(jobs, config, work, debug=debug, as_json=as_json)
 
 
-def _segment(
-    inputs: tuple[Path, ...], start: Path | None, output: Path, *, debug: bool, as_json: bool = False, **given: Any
+def _segment_images(
+    door: str,
+    inputs: tuple[Path, ...],
+    start: Path | None,
+    output: Path,
+    options: Options,
+    *,
+    debug: bool,
+    as_json: bool = False,
+    **defaults: Any,
 ) -> int:
-    """Segment single images; 0 if all went well, else 1."""
-    model, config = started(start, given)
+    """Segment single images, or one of a pipe; the exit code is 0 if all succeeded, else 1."""
+    model, config = load_start(door, start, options, **defaults)
     if STANDARD in (*inputs, output):
-        jobs = [piped_job(inputs, output, config)]
+        jobs = [plan_piped_job(inputs, output, config)]
     else:
-        jobs = plan(inputs, output, config, also_read=() if start is None else (start,))
-    mention_default(given, config, model)
-    do = partial(run_job, model=model, adapt=True)
-    return _work(jobs, config, do, debug=debug, as_json=as_json)
+        jobs = plan_jobs(inputs, output, config, also_read=() if start is None else (start,))
+    report_default_k(options, config, model)
+    return _run_jobs(jobs, config, partial(run_job, model=model, adapt=True), debug=debug, as_json=as_json)
 
 
-def _work(
-    jobs: list[Job], config: SegmentConfig, do: Callable[..., Outcome], *, debug: bool, as_json: bool = False
-) -> int:
-    """Do the jobs one after the other; 0 if all went well, else 1."""
+def _run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool, as_json: bool = False) -> int:
+    """Do the jobs one after the other; the exit code is 0 if all succeeded, else 1."""
     tally = Tally()
     outcomes = []
     with Status(len(jobs), bar=False) as status:
         for job in jobs:
-            outcome = do(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
+            outcome = work(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
             outcomes.append(outcome)
             tally.count(outcome)
             status.advance()
             report_outcome(outcome, table=True, quiet=as_json)
     if as_json:
-        click.echo(as_document(outcomes, config), nl=False)
+        click.echo(format_document(outcomes, config), nl=False)
     if len(jobs) > 1:
-        say(tally.sentence())
+        print_message(tally.format())
     return int(tally.failed > 0)
 
 
-cli.add_command(batch)
+cli.add_command(segment_folder)

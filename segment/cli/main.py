@@ -11,43 +11,53 @@ import click
 
 from segment.cli.commands import cli
 from segment.cli.process_memory import collect_rarely, keep_freed_memory
-from segment.cli.signals import ended_by_sigterm, exit_code
-from segment.cli.terminal import say
+from segment.cli.signals import get_exit_code, interrupt_on_sigterm
+from segment.cli.terminal import print_message
 from segment.core.errors import SegmentError, describe_fault, describe_os_error, printable_path
 
 __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program and exit: 0 all done, 1 an image or the run failed, 2 wrong usage, 130 or 143 interrupted."""
+    """Run the program and exit.
+
+    The exit code is 0 when all is done, 1 when an image or the run failed, 2 for wrong usage, 130 when it was
+    interrupted, 143 by SIGTERM.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the command line; by default those of the process.
+    """
     # The engine's matrices are small: more BLAS threads cost time and memory, and gain nothing.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+        # A file name with letters that the encoding of the terminal lacks is printed with escapes.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if arguments is None:
         arguments = sys.argv[1:]
         collect_rarely()
         keep_freed_memory()
     try:
-        with ended_by_sigterm():
+        with interrupt_on_sigterm():
             code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort) as stop:
-        say("Interrupted.")
-        code = exit_code(stop.__cause__ or stop)
+        print_message("Interrupted.")
+        code = get_exit_code(stop.__cause__ or stop)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
     except Exception as error:
         if "--debug" in arguments:
-            say(traceback.format_exc())
-        say(f"Error: {_explained(error)}")
+            print_message(traceback.format_exc())
+        print_message(f"Error: {_describe_error(error)}")
         code = error.exit_code if isinstance(error, (click.ClickException, SegmentError)) else 1
     sys.exit(code)
 
 
-def _explained(error: Exception) -> str:
-    """One line for whatever stops the program."""
+def _describe_error(error: Exception) -> str:
+    """Describe whatever stops the program in one line."""
     if isinstance(error, SegmentError):
         return str(error)
     if isinstance(error, click.ClickException):

@@ -1,46 +1,48 @@
-"""Click options made from the settings, grouped by stage in ``--help``."""
+"""Click options made from the settings, grouped by stage in ``--help``, and the configuration made from them."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from segment.cli.terminal import print_message
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
+from segment.config.doors import DOORS, START, reject_ignored
 from segment.config.setting import Setting, Span
 from segment.core.errors import SettingsError
+from segment.runs.workers.dask_client import Cluster
 
 if TYPE_CHECKING:
     from segment.segmenter.class_model.class_model import ClassModel
-import contextlib
-from collections.abc import Iterator
-
-from segment.cli.terminal import say
-from segment.runs.workers.dask_client import Cluster
 
 __all__ = [
     "BANDS",
     "DEBUG",
+    "INPUTS",
     "JSON",
     "OUTPUT",
-    "RASTER_GROUPS",
     "SCHEDULER",
-    "START",
+    "START_MODEL",
+    "Options",
     "StagedCommand",
-    "cluster_at",
-    "config_from",
-    "mention_default",
-    "options_of",
-    "setting_options",
-    "started",
+    "add_setting_options",
+    "connect_cluster",
+    "load_start",
+    "make_config",
+    "report_default_k",
 ]
 
+Options = dict[str, Any]
+"""The options of the settings by their names; None or an empty tuple where one is not given."""
+Function = TypeVar("Function", bound=Callable[..., object])
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
 OUTPUT = click.option(
     "-o",
     "--output",
@@ -50,7 +52,7 @@ OUTPUT = click.option(
     metavar="FOLDER",
     help="Folder for the results.",
 )
-START = click.option(
+START_MODEL = click.option(
     "--start",
     type=click.Path(path_type=Path),
     default=None,
@@ -61,6 +63,35 @@ JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print the run as one JSON document instead of tables, for scripts."
 )
 DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+SCHEDULER = click.option(
+    "--scheduler",
+    default="",
+    metavar="tcp://HOST:PORT",
+    help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
+    "Dask: pip install distributed.",
+)
+
+
+def _parse_bands(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001
+    """Parse the numbers in a text such as 4,3,2."""
+    try:
+        numbers = tuple(int(part) for part in value.split(",")) if value else ()
+    except ValueError:
+        numbers = (0,)
+    if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
+        raise SettingsError(
+            f"bands (--bands): numbers from 1, each once, with commas between them, such as 4,3,2; got {value!r}."
+        )
+    return numbers
+
+
+BANDS = click.option(
+    "--bands",
+    callback=_parse_bands,
+    default="",
+    metavar="NUMBER,...",
+    help="Bands to use, counted from 1. Three are red, green and blue. [default: all]",
+)
 
 
 class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
@@ -72,7 +103,19 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         self._words = words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The word as it is, anything else as a number."""
+        """Convert a text: a word stays as it is, anything else becomes a number.
+
+        Parameters
+        ----------
+        value : str
+        param : click.Parameter, optional
+        ctx : click.Context, optional
+            For the message of an error.
+
+        Returns
+        -------
+        str, int or float
+        """
         if value in self._words:
             return value
         try:
@@ -90,10 +133,22 @@ class StagedOption(click.Option):
 
 
 class StagedCommand(click.Command):
-    """A command whose help lists the options stage by stage."""
+    """A command whose help lists the options stage by stage and leaves out the sections of its docstring."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The docstring of the function is the help; its sections are for those who read the code.
+        self.help = (self.help or "").partition("\nParameters\n")[0].rstrip()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of each stage under its heading, those of no stage last."""
+        """Write the options of each stage under its heading, those of no stage last.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where they are written.
+        """
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         for group in (*GROUPS, ""):
             rows = [option.get_help_record(ctx) for option in options if getattr(option, "group", "") == group]
@@ -103,123 +158,158 @@ class StagedCommand(click.Command):
                     formatter.write_dl(shown_rows, col_max=28)
 
 
-def setting_options(function: Function) -> Function:
-    """Give a command an option for every setting."""
-    return options_of(*GROUPS)(function)
+def add_setting_options(door: str) -> Callable[[Function], Function]:
+    """Give a command an option for every setting.
 
+    Those that the command does not use are not in its help. They are accepted all the same, so that the answer to them
+    is a sentence that says what to do instead.
 
-def options_of(
-    *groups: str, besides: tuple[str, ...] = (), leave_out: tuple[str, ...] = ()
-) -> Callable[[Function], Function]:
-    """Give a command an option for every setting of these groups and those named besides, but for some left out."""
+    Parameters
+    ----------
+    door : str
+        The command, a key of :data:`segment.config.doors.DOORS`.
+
+    Returns
+    -------
+    callable
+        A decorator.
+    """
 
     def decorate(function: Function) -> Function:
         for setting in reversed(list_settings()):
-            if (setting.group in groups or setting.name in besides) and setting.name not in leave_out:
-                function = _option(setting)(function)
+            function = _make_option(setting, hidden=not DOORS[door].is_used(setting))(function)
         return function
 
     return decorate
 
 
-def config_from(given: dict[str, Any], **defaults: Any) -> SegmentConfig:
-    """The configuration of the options that were given, and of other defaults than usual where they were not."""
-    values = {name: value for name, value in given.items() if value not in (None, ())}
-    config = SegmentConfig.of(**{**defaults, **values})
-    reject_unused(config, [setting for setting in list_settings() if setting.name in values])
-    return config
+def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
+    """Make the configuration of a command; an option that would be ignored is refused.
+
+    Parameters
+    ----------
+    door : str
+        The command, a key of :data:`segment.config.doors.DOORS`.
+    options : dict
+        The options by their settings.
+    **defaults
+        Values of settings that are not given, where they are not the usual ones: those of a saved model.
+
+    Returns
+    -------
+    SegmentConfig
+    """
+    given = _select_given(options)
+    reject_ignored(given, list_settings(), DOORS[door], defaults)
+    config = SegmentConfig.from_values(**{**defaults, **given})
+    reject_unused(config, [setting for setting in list_settings() if setting.name in given])
+    return config.for_door(door, defaults)
 
 
-def started(start: Path | None, given: dict[str, Any]) -> tuple[ClassModel | None, SegmentConfig]:
-    """The model to start from, if there is one, and the settings."""
+def load_start(
+    door: str, start: Path | None, options: Options, **defaults: Any
+) -> tuple[ClassModel | None, SegmentConfig]:
+    """Load the model to start from, if there is one, and make the configuration.
+
+    Parameters
+    ----------
+    door : str
+        The command, a key of :data:`segment.config.doors.DOORS`.
+    start : Path or None
+        The file of the model.
+    options : dict
+        The options by their settings.
+    **defaults
+        As for :func:`make_config`.
+
+    Returns
+    -------
+    tuple of (ClassModel or None, SegmentConfig)
+    """
     if start is None:
-        return None, config_from(given)
-    if given["regions"] is not None:
-        raise SettingsError(f"regions (--regions): not with --start; got {given['regions']}. Leave one out.")
+        return None, make_config(door, options, **defaults)
     from segment.segmenter.class_model.storage import load_class_model
 
+    reject_ignored(_select_given(options), list_settings(), START, {})
     model = load_class_model(start)
-    config = config_from(given, **model.settings)
-    model.refuse_settings(config)
+    config = make_config(door, options, **{**model.settings, **defaults})
+    model.check_settings(config)
     return model, config
 
 
-def mention_default(given: dict[str, Any], config: SegmentConfig, model: ClassModel | None) -> None:
-    """Say how many classes there will be where nobody said so."""
-    if given["k"] is None and model is None and config.regions == 0:
-        click.echo(f"No -k given: {config.k} classes.", err=True)
+def report_default_k(options: Options, config: SegmentConfig, model: ClassModel | None) -> None:
+    """Print the number of classes where it was not given.
 
-
-def _option(setting: Setting) -> Callable[[Function], Function]:
-    names = (setting.option, setting.name)
-    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None}
-    if setting.type is bool:
-        return click.option(*names, is_flag=True, help=setting.help, **common)
-    words = ",".join(setting.default) or "none" if setting.type is tuple else _number(setting.default)
-    text = f"{setting.help} [default: {words}]"
-    if setting.choices and setting.type is str:
-        return click.option(*names, type=click.Choice(setting.choices), help=text, **common)
-    if setting.type is tuple and not setting.choices:
-        return click.option(*names, multiple=True, metavar=setting.form.text, help=text, **common)
-    if setting.type is tuple:
-        return click.option(*names, metavar=",".join(setting.choices), help=text, **common)
-    if setting.type is Span:
-        return click.option(*names, metavar="LOW..HIGH", help=text, **common)
-    kind = int if setting.type is int else float
-    number = NumberOrWord(kind, setting.choices) if setting.choices else kind
-    metavar = "|".join((_range(setting), *setting.choices))
-    return click.option(*names, type=number, metavar=metavar, help=text, **common)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _range(setting: Setting) -> str:
-    if math.isinf(setting.high):
-        return f">={setting.low:g}"
-    return f"{setting.low:g}..{setting.high:.10g}"
-
-
-RASTER_GROUPS = ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up")
-
-
-def _band_numbers(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001
-    """The numbers in a text such as 4,3,2."""
-    try:
-        numbers = tuple(int(part) for part in value.split(",")) if value else ()
-    except ValueError:
-        numbers = (0,)
-    if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
-        raise SettingsError(
-            f"bands (--bands): numbers from 1, each once, with commas between them, such as 4,3,2; got {value!r}."
-        )
-    return numbers
-
-
-BANDS = click.option(
-    "--bands",
-    callback=_band_numbers,
-    default="",
-    metavar="NUMBER,...",
-    help="Bands to use, counted from 1. Three are red, green and blue. [default: all]",
-)
-SCHEDULER = click.option(
-    "--scheduler",
-    default="",
-    metavar="tcp://HOST:PORT",
-    help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
-    "Dask: pip install distributed.",
-)
+    Parameters
+    ----------
+    options : dict
+        The options by their settings.
+    config : SegmentConfig
+    model : ClassModel or None
+        A saved model, which has a number of classes.
+    """
+    if options["k"] is None and model is None and config.regions == 0:
+        print_message(f"No -k given: {config.k} classes.")
 
 
 @contextlib.contextmanager
-def cluster_at(scheduler: str) -> Iterator[Cluster | None]:
-    """The cluster of a scheduler, of which warnings are told; None where there is none."""
+def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
+    """Connect to the cluster of a scheduler and print its warnings.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address; empty for none.
+
+    Yields
+    ------
+    Cluster or None
+    """
     if not scheduler:
         yield None
         return
     with Cluster(scheduler) as cluster:
         for note in cluster.notes:
-            say(f"Warning: {note}.")
+            print_message(f"Warning: {note}.")
         yield cluster
+
+
+def _select_given(options: Options) -> dict[str, Any]:
+    """Select and check the options that were given."""
+    settings = {setting.name: setting for setting in list_settings()}
+    return {name: settings[name].check(value) for name, value in options.items() if value not in (None, ())}
+
+
+def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Function]:
+    """Make the Click option of a setting; its value is None where it is not given."""
+    names = (*setting.options, setting.name)
+    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": hidden}
+    if setting.type is bool:
+        return click.option(*names, is_flag=True, help=setting.help, **common)
+    default = ",".join(setting.default) or "none" if setting.type is tuple else _format_number(setting.default)
+    common["help"] = f"{setting.help} [default: {default}]"
+    if setting.choices and setting.type is str:
+        metavar = f"[{'|'.join(setting.choices)}]"
+        return click.option(*names, type=click.Choice(setting.words), metavar=metavar, **common)
+    if setting.type is tuple and not setting.choices:
+        return click.option(*names, multiple=True, metavar=setting.form.text, **common)
+    if setting.type is tuple:
+        return click.option(*names, metavar=",".join(setting.choices), **common)
+    if setting.type is Span:
+        return click.option(*names, metavar="LOW..HIGH", **common)
+    kind = int if setting.type is int else float
+    number = NumberOrWord(kind, setting.choices) if setting.choices else kind
+    metavar = "|".join((_format_range(setting), *setting.choices))
+    return click.option(*names, type=number, metavar=metavar, **common)
+
+
+def _format_number(value: object) -> str:
+    """Write a default in few digits."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _format_range(setting: Setting) -> str:
+    """Write the range of a number."""
+    if math.isinf(setting.high):
+        return f">={setting.low:g}"
+    return f"{setting.low:g}..{setting.high:.10g}"

@@ -1,4 +1,4 @@
-"""How the program is asked to end, and what it answers."""
+"""Ctrl-C and SIGTERM: how they end the program, and with which exit code."""
 
 from __future__ import annotations
 
@@ -7,32 +7,48 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import FrameType
 
-__all__ = ["Terminated", "ended_by_sigterm", "ended_while_loading", "exit_code"]
+__all__ = ["Terminated", "exit_on_signals", "get_exit_code", "interrupt_on_sigterm"]
 
 
 class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM)."""
 
 
-def exit_code(stop: BaseException) -> int:
-    """What the program exits with when it is interrupted: 128 and the number of the signal, as shells have it."""
+def get_exit_code(stop: BaseException) -> int:
+    """Get the exit code of an interrupted program: 128 and the number of the signal, as shells have it.
+
+    Parameters
+    ----------
+    stop : BaseException
+        What interrupted it.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> get_exit_code(KeyboardInterrupt()), get_exit_code(Terminated())
+    (130, 143)
+    """
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 @contextlib.contextmanager
-def ended_while_loading() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the process at once in the block, in which nothing is begun: no traceback."""
+def exit_on_signals() -> Iterator[None]:
+    """End the process at once and without a traceback on Ctrl-C and SIGTERM in the block, where no work has begun."""
 
-    def end(number: int, _: Any) -> None:
+    def exit_now(number: int, _: FrameType | None) -> None:
         os.write(2, b"Interrupted.\n")
         os._exit(128 + number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as for what a shell runs in the background: that stays so
-            signal.signal(number, end)
+        # A shell starts background processes with SIGINT ignored; that stays so.
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, exit_now)
     try:
         yield
     finally:
@@ -41,17 +57,18 @@ def ended_while_loading() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, with nothing left half done. To be asked once is enough."""
+def interrupt_on_sigterm() -> Iterator[None]:
+    """Interrupt the block on SIGTERM as Ctrl-C does, so that it cleans up; a second SIGTERM is ignored."""
+    # Only the main thread may set handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(*_: Any) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

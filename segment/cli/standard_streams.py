@@ -10,16 +10,28 @@ from typing import BinaryIO, TextIO
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
-from segment.runs.job import Job, plan
+from segment.runs.job import Job, plan_jobs
 
-__all__ = ["STANDARD", "piped_job"]
+__all__ = ["STANDARD", "plan_piped_job"]
 
 STANDARD = Path("-")
-_NAME = Path("stdin")
+_STDIN_NAME = Path("stdin")
 
 
-def piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig) -> Job:
-    """The job of a run whose input or output is ``-``.
+def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig) -> Job:
+    """Plan the job of a run whose input or output is ``-``.
+
+    Parameters
+    ----------
+    inputs : tuple of Path
+        One path, or :data:`STANDARD` for stdin.
+    output : Path
+        The folder for results, or :data:`STANDARD` for stdout.
+    config : SegmentConfig
+
+    Returns
+    -------
+    Job
 
     Raises
     ------
@@ -30,21 +42,22 @@ def piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig) -> 
         raise SettingsError(f"INPUT: one image, where it or the output is -; got {len(inputs)}.")
     (source,) = inputs
     folder = Path() if output == STANDARD else output
-    (job,) = plan([_NAME if source == STANDARD else source], folder, config)
+    (job,) = plan_jobs([_STDIN_NAME if source == STANDARD else source], folder, config)
     if output == STANDARD:
-        if len(job.results(config)) != 1:
-            files = ", ".join(path.name for path in job.results(config)[:3])
+        if len(job.list_results(config)) != 1:
+            files = ", ".join(path.name for path in job.list_results(config)[:3])
             raise SettingsError(f"save (--save): a product of one file with -o -, such as labels; got {files}.")
-        job = replace(job, pipe_out=_raw(sys.stdout, "output (-o): - is stdout", "Pipe it on, or give a folder."))
+        job = replace(job, pipe_out=_open_raw(sys.stdout, "output (-o): - is stdout", "Pipe it on, or give a folder."))
     if source == STANDARD:
-        job = replace(job, pipe_in=_raw(sys.stdin, "INPUT: - is stdin", "Pipe an image file into it."))
+        job = replace(job, pipe_in=_open_raw(sys.stdin, "INPUT: - is stdin", "Pipe an image file into it."))
     return job
 
 
-def _raw(stream: TextIO | None, what: str, cure: str) -> BinaryIO:
-    """The bytes of a standard stream, without a buffer that would be left full where the pipe breaks."""
+def _open_raw(stream: TextIO | None, what: str, remedy: str) -> BinaryIO:
+    """Open the bytes of a standard stream."""
     if stream is None or stream.closed:
-        raise SettingsError(f"{what}, which is not open; got nothing. {cure}")
+        raise SettingsError(f"{what}, which is not open; got nothing. {remedy}")
     if stream.isatty():
-        raise SettingsError(f"{what}, which takes no terminal; got one. {cure}")
+        raise SettingsError(f"{what}, which takes no terminal; got one. {remedy}")
+    # Without a buffer: one that is still full when the pipe breaks would fail again as the process ends.
     return io.FileIO(stream.fileno(), "rb" if stream is sys.stdin else "wb", closefd=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,18 +20,28 @@ from segment.core.version import __version__
 from segment.output.tables import format_number, to_json
 from segment.runs.outcome import Outcome
 
-__all__ = ["Status", "Tally", "as_document", "report_outcome", "say"]
+__all__ = ["Status", "Tally", "format_document", "print_message", "report_outcome"]
 
-_BAR = 24  # characters
+BAR_WIDTH = 24  # characters
+_CLEAR_LINE = "\r\x1b[K"
 
 
 class Status:
-    """A line on the terminal that says what is being done and disappears. Silent where stderr is no terminal."""
+    """A line on the terminal that shows the current stage and disappears. Nothing is shown where stderr is a file.
+
+    Parameters
+    ----------
+    total : int
+        Number of images.
+    bar : bool
+        Whether to show how many of them are done, and the time left.
+    """
 
     def __init__(self, total: int, *, bar: bool) -> None:
         self._total = total
         self._done = 0
         self._bar = bar
+        self._begin = time.monotonic()
         self._visible = sys.stderr is not None and sys.stderr.isatty()
 
     def __enter__(self) -> Status:
@@ -42,85 +53,138 @@ class Status:
         self.clear()
 
     def show(self, stage: str, source: Path | None = None) -> None:
-        """Say at which stage the run is, or one of its images."""
+        """Show the stage of the run, or of one of its images.
+
+        Parameters
+        ----------
+        stage : str
+        source : Path, optional
+            The image.
+        """
         if not self._visible:
             return
-        words = f"{printable_path(source.name)}: {stage}" if source else stage
+        text = f"{printable_path(source.name)}: {stage}" if source else stage
         if self._bar:
-            filled = _BAR * self._done // self._total
-            words = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self._done}/{self._total}  {words}"
+            filled = BAR_WIDTH * self._done // self._total
+            bar = "#" * filled + "." * (BAR_WIDTH - filled)
+            text = f"[{bar}] {self._done}/{self._total}  {self._format_time_left()}{text}"
         width = shutil.get_terminal_size().columns
-        click.echo("\r\x1b[K" + words[: width - 1], err=True, nl=False)
+        click.echo(_CLEAR_LINE + text[: width - 1], err=True, nl=False)
 
     def advance(self) -> None:
-        """One image is done."""
+        """Count one image more as done."""
         self._done += 1
         self.clear()
 
     def clear(self) -> None:
+        """Remove the line from the terminal."""
         if self._visible:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            click.echo(_CLEAR_LINE, err=True, nl=False)
+
+    def _format_time_left(self) -> str:
+        """Write the time left, by the mean time of the images so far; nothing before the first and after the last."""
+        if not 0 < self._done < self._total:
+            return ""
+        seconds = round((time.monotonic() - self._begin) * (self._total - self._done) / self._done)
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{seconds:02d} left  "
 
 
-def say(words: str) -> None:
-    """A line on stderr."""
-    click.echo(words, err=True)
+def print_message(text: str) -> None:
+    """Print a line on stderr."""
+    click.echo(text, err=True)
 
 
 def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> None:
-    """Warnings and errors on stderr; on stdout, unless `quiet`, files written and the table of classes or methods."""
+    """Print what became of an image: warnings and errors on stderr, files and tables on stdout.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    table : bool
+        Whether to print the table of classes or methods.
+    quiet : bool
+        Print nothing on stdout.
+    """
     if outcome.choice:
-        say(f"{printable_path(outcome.job.source)}: {outcome.choice}.")
+        print_message(f"{printable_path(outcome.job.source)}: {outcome.choice}.")
     for warning in outcome.warnings:
-        say(f"Warning: {printable_path(outcome.job.source)}: {warning}.")
+        print_message(f"Warning: {printable_path(outcome.job.source)}: {warning}.")
     if outcome.error:
-        say(f"Error: {outcome.error}")
+        print_message(f"Error: {outcome.error}")
     if quiet:
         return
     for path in outcome.paths:
         click.echo(printable_path(path, limit=sys.maxsize))
     if table and outcome.methods:
-        click.echo(_methods(outcome))
+        click.echo(_format_methods(outcome))
     elif table and outcome.n_regions:
-        click.echo(f"  {outcome.n_regions} region{'s' if outcome.n_regions > 1 else ''}")
+        click.echo(f"  {pluralize(outcome.n_regions, 'region')}")
     elif table and outcome.paths:
-        click.echo(_table(outcome))
+        click.echo(_format_table(outcome))
 
 
 @dataclass
 class Tally:
-    """How many images went well and how many did not."""
+    """Numbers of images: segmented, failed, and with a warning."""
 
     done: int = 0
     failed: int = 0
     warned: int = 0
 
     def count(self, outcome: Outcome) -> None:
-        """One image more."""
+        """Count one image more."""
         self.done += not outcome.error
         self.failed += bool(outcome.error)
         self.warned += bool(outcome.warnings)
 
-    def sentence(self, *, kept: int = 0) -> str:
-        """The tally in one line; `kept` images were done by an earlier run."""
-        words = f"{self.done} of {pluralize(self.done + self.failed + kept, 'image')} segmented"
+    def format(self, *, kept: int = 0) -> str:
+        """Write the tally in one line.
+
+        Parameters
+        ----------
+        kept : int
+            Number of images that an earlier run has done.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> Tally(done=2, failed=1).format(kept=4)
+        '2 of 7 images segmented, 4 kept from before, 1 failed.'
+        """
+        text = f"{self.done} of {pluralize(self.done + self.failed + kept, 'image')} segmented"
         if kept:
-            words += f", {kept} kept from before"
+            text += f", {kept} kept from before"
         if self.warned:
-            words += f", {self.warned} with a warning"
+            text += f", {self.warned} with a warning"
         if self.failed:
-            words += f", {self.failed} failed"
-        return words + "."
+            text += f", {self.failed} failed"
+        return text + "."
 
 
-def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
-    """The whole run as one JSON document, for scripts."""
+def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
+    """Write a run as one JSON document, for scripts.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        One for each image.
+    config : SegmentConfig
+
+    Returns
+    -------
+    str
+    """
     images = [
         {
             "input": str(outcome.job.source),
             "outputs": [str(path) for path in outcome.paths],
             "k": len(outcome.rows),
-            "classes": _classes(outcome),
+            "classes": _list_classes(outcome),
             "changed": outcome.changed,
             "choice": outcome.choice,
             "warnings": outcome.warnings,
@@ -132,37 +196,50 @@ def as_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
     return to_json({"version": __version__, "settings": asdict(config), "images": images})
 
 
-def _classes(outcome: Outcome) -> list[dict[str, Any]]:
+def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes of an image for the document."""
     return [
-        {"label": label, "name": name, "colour": _hex(color), "pixels": pixels, "share": share, "mean": mean}
+        {
+            "label": label,
+            "name": name,
+            "colour": _format_color(color),
+            "pixels": pixels,
+            "share": share,
+            "mean": mean,
+        }
         for (label, color, share, mean), name, pixels in zip(outcome.rows, outcome.names, outcome.pixels, strict=True)
     ]
 
 
-def _table(outcome: Outcome) -> str:
+def _format_table(outcome: Outcome) -> str:
+    """Write the table of classes; names are shown where one was given."""
     lines = ["  class  color      share  mean color"]
-    named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
+    is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
     for label, color, share, mean in outcome.rows:
-        name = f"  {outcome.names[label - 1]}" if named else ""
+        name = f"  {outcome.names[label - 1]}" if is_named else ""
         swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
-        lines.append(f"  {label:>5}  {_hex(color)}{swatch} {100 * share:>7.2f} %  {_mean(mean)}{name}")
+        row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %  {_format_mean(mean)}{name}"
+        lines.append(row)
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 
 
-def _methods(outcome: Outcome) -> str:
+def _format_methods(outcome: Outcome) -> str:
+    """Write the table of the methods that are compared."""
     lines = ["  method               seconds    inertia  log-likelihood  agreement"]
     for name, seconds, inertia, likelihood, agreement in outcome.methods:
-        about = (f"{inertia:.5g}", f"{likelihood:.4f}", f"{agreement:.3f}")
-        told = about if math.isfinite(inertia) else ("-", "-", "-")  # without a valid pixel
-        lines.append(f"  {name:<19}  {seconds:>7.2f}  {told[0]:>9}  {told[1]:>14}  {told[2]:>9}")
+        values = (f"{inertia:.5g}", f"{likelihood:.4f}", f"{agreement:.3f}")
+        # An image without a valid pixel has no such values.
+        shown = values if math.isfinite(inertia) else ("-", "-", "-")
+        lines.append(f"  {name:<19}  {seconds:>7.2f}  {shown[0]:>9}  {shown[1]:>14}  {shown[2]:>9}")
     return "\n".join(lines)
 
 
-def _hex(color: Sequence[float]) -> str:
+def _format_color(color: Sequence[float]) -> str:
+    """Write an RGB color as #rrggbb."""
     return "#" + "".join(f"{round(part):02x}" for part in color)
 
 
-def _mean(mean: tuple[float, ...]) -> str:
-    """The mean of each channel in the image's own values."""
+def _format_mean(mean: tuple[float, ...]) -> str:
+    """Write the mean of each channel in the image's own values."""
     return " ".join(map(format_number, mean)) or "-"

@@ -1,36 +1,34 @@
-"""Which settings go together: one that would be ignored, or contradict another, is refused."""
+"""Which settings go together: one that would be ignored, or contradicts another, is refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
+from segment.config.doors import START, make_unused_error
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
+from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, pluralize
 
-__all__ = ["refuse_conflicts", "reject_start_settings", "reject_unused"]
-
-# What a fit that starts from a model has no use for: its classes, their order and their first means are there.
-_OF_FIRST_FITS = ("order", "init", "seed_color", "n_init", "components_per_class")
+__all__ = ["refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
 
 
-def refuse_conflicts(config: Any, settings: Sequence[Setting]) -> None:
+def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
     """Raise a SettingsError if the values of a configuration do not go together.
 
     Parameters
     ----------
-    config : SegmentConfig
+    config : SettingValues
         Each of its values is in its range.
     settings : sequence of Setting
-        All that it has.
+        All that there are.
     """
-    # A saved model may have the radius of a filter that it does not use; who gives one is told by `refuse_idle`.
+    # A saved model may have the radius of a filter that it does not use; where it is given, `reject_unused` refuses it.
     others = [setting for setting in settings if setting.name != "denoise_radius"]
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
-    _check_seed_colors(config)
+    reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
     _check_products(config)
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
@@ -43,21 +41,29 @@ def refuse_conflicts(config: Any, settings: Sequence[Setting]) -> None:
         )
 
 
-def reject_unused(config: Any, given: Sequence[Setting]) -> None:
-    """Raise a SettingsError if one of the settings that somebody has given would be ignored, whatever its value."""
-    for setting in given:
-        if reason := _why_idle(config, setting):
-            value = _in_words(getattr(config, setting.name))
+def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
+    """Raise a SettingsError if a given setting has no effect because of the value of another.
+
+    Parameters
+    ----------
+    config : SettingValues
+    settings : iterable of Setting
+        Those that were given, whatever their values.
+    """
+    for setting in settings:
+        if reason := _explain_unused(config, setting):
+            value = setting.format(getattr(config, setting.name))
             raise SettingsError(f"{setting.name} ({setting.option}): {reason}.".format(value=value))
 
 
-def reject_start_settings(config: Any, settings: Sequence[Setting], own: Mapping[str, Any]) -> None:
+def reject_start_settings(config: SettingValues, settings: Iterable[Setting], own: Mapping[str, object]) -> None:
     """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
 
     Parameters
     ----------
-    config : SegmentConfig
-    settings : sequence of Setting
+    config : SettingValues
+    settings : iterable of Setting
+        All that there are.
     own : mapping of str to value
         Settings that the model has.
     """
@@ -67,26 +73,34 @@ def reject_start_settings(config: Any, settings: Sequence[Setting], own: Mapping
             raise SettingsError(
                 f"{setting.name}: that of the model to start from, {own[setting.name]}; got {value}. Leave it out."
             )
-        if setting.name in _OF_FIRST_FITS and value != setting.default:
-            raise SettingsError(
-                f"{setting.name} ({setting.option}): has no effect on a fit that starts from a model; "
-                f"got {_in_words(value)}. Leave it out."
-            )
+        if not START.is_used(setting) and value != setting.default:
+            raise make_unused_error(setting, value, START)
 
 
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return ", ".join(value) if type(value) is tuple else str(value)
+def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
+    """Raise a SettingsError if there are more colors to start from than components.
+
+    Parameters
+    ----------
+    colors : sequence of str
+        The setting `seed_color`.
+    max_colors : int
+        Number of components.
+    """
+    if len(colors) > max_colors:
+        raise SettingsError(
+            f"seed_color (--seed-color): at most one for each of {pluralize(max_colors, 'class')}; got "
+            f"{len(colors)}. Raise -k."
+        )
 
 
-def _why_idle(config: Any, setting: Setting) -> str:
-    """Why a setting would be ignored, with {value} for what it was set to; empty if it would not."""
+def _explain_unused(config: SettingValues, setting: Setting) -> str:
+    """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
-    of_classes = (group == "Classes" and name not in ("regions", "seed")) or name == "palette"
-    tells = (
+    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name == "palette"
+    reasons = (
         (
-            config.regions != 0 and (of_classes or group in ("Features", "Mixture", "Space", "Clean-up")),
+            config.regions != 0 and (is_of_classes or group in ("Features", "Mixture", "Space", "Clean-up")),
             "has no effect with regions; got {value}. Leave it out",
         ),
         (
@@ -114,17 +128,19 @@ def _why_idle(config: Any, setting: Setting) -> str:
             "only with the prior pooled; got {value} with the prior conjugate. Leave out one of them",
         ),
     )
-    return next((reason for is_so, reason in tells if is_so), "")
+    return next((reason for is_unused, reason in reasons if is_unused), "")
 
 
-def _check_labels(config: Any) -> None:
-    """Refuse labels that cannot be, that are given twice, and a name for two classes."""
-    most = config.k if isinstance(config.k, int) else config.k_range[1]
+def _check_labels(config: SettingValues) -> None:
+    """Refuse labels that are out of range or given twice, and a name for two classes."""
+    max_label = config.max_classes
     merged = [label for _, labels in config.merges for label in labels]
-    for what, labels in (("merge", merged), ("name", [label for label, _ in config.namings])):
-        wrong = [label for label in labels if label > most or labels.count(label) > 1]
+    for option, labels in (("merge", merged), ("name", [label for label, _ in config.namings])):
+        wrong = [label for label in labels if label > max_label or labels.count(label) > 1]
         if wrong:
-            raise SettingsError(f"{what} (--{what}): each of the classes 1 to {most} at most once; got {wrong[0]}.")
+            raise SettingsError(
+                f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {wrong[0]}."
+            )
     names = [name for name in (*(name for name, _ in config.merges), *(name for _, name in config.namings)) if name]
     wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
     if wrong_names:
@@ -133,17 +149,7 @@ def _check_labels(config: Any) -> None:
         )
 
 
-def _check_seed_colors(config: Any) -> None:
-    """Refuse more colors to start from than there can be components."""
-    most = (config.k if isinstance(config.k, int) else config.k_range[1]) * config.components_per_class
-    if len(config.seed_color) > most:
-        raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {pluralize(most, 'class')}; got "
-            f"{len(config.seed_color)}. Raise -k."
-        )
-
-
-def _check_products(config: Any) -> None:
+def _check_products(config: SettingValues) -> None:
     """Refuse to save what the result does not have."""
     kind, known = ("regions", REGION_PRODUCTS) if config.regions != 0 else ("classes", CLASS_PRODUCTS)
     wrong = [name for name in config.save if name not in known]

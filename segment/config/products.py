@@ -1,4 +1,4 @@
-"""What a segmentation can be saved as, one row for each product: the choices of ``--save`` come from here."""
+"""The products that a segmentation can be saved as, one row each: the choices of ``--save`` come from here."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from segment.core.atomic_files import build_file_name
 
 __all__ = [
     "CLASS_PRODUCTS",
-    "LABEL_FORMATS",
     "PRODUCTS",
     "REGION_PRODUCTS",
     "File",
     "Product",
+    "describe_products",
     "plan_files",
-    "products_in_words",
 ]
 
 
@@ -47,7 +46,7 @@ class Product(NamedTuple):
     Attributes
     ----------
     name : str
-        How it is asked for.
+        Its name in the setting `save`.
     ending : str
         How its files end: ``{picture}`` stands for ``.jpg`` or ``.png``, as the input is, ``{labels}`` for the format
         of label images; with ``{label}`` there is a file for each class.
@@ -60,7 +59,6 @@ class Product(NamedTuple):
     help: str
 
 
-LABEL_FORMATS = ("png", "tif", "npz")
 # To offer another product add its row here and its encoder in segment/output/products.py.
 PRODUCTS = (
     Product("panel", "_panel{picture}", "the original beside its segments"),
@@ -89,28 +87,44 @@ _COMPARED = Product("compared", "_compared{picture}", "beside other methods")
 _ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
 
 
-def products_in_words() -> str:
-    """Every product with what it is, in one line."""
+def describe_products() -> str:
+    """Describe every product in one line.
+
+    Returns
+    -------
+    str
+    """
     return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
 
 
 def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
-    """The files in which products are saved.
+    """Plan the files in which products are saved.
 
     Parameters
     ----------
     stem : str
-        What their names begin with.
+        The beginning of their names.
     save : sequence of str
-        The names of the products.
+        Names of the products.
     picture : {".png", ".jpg"}
         The format of the pictures that can be either.
     n_classes : int
-        How many classes there are, at most, where there is a file for each.
+        Largest number of classes: some products have a file for each.
     labels : {".png", ".tif", ".npz"}
         The format of label images.
+
+    Returns
+    -------
+    list of File
+        In the order of `save`.
+
+    Examples
+    --------
+    >>> [file.name for file in plan_files("a", ["labels", "cutouts"], picture=".jpg", n_classes=2)]
+    ['a_labels.png', 'a_cutout_1.png', 'a_cutout_2.png']
     """
     files = []
+    # A product with {label} in its ending has one file for each class; label 0 stands for all classes.
     for product in (_ROWS[name] for name in save):
         for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
             ending = product.ending.format(picture=picture, labels=labels, label=label)

@@ -11,11 +11,24 @@ from typing import Any, NamedTuple
 
 from segment.core.errors import SettingsError
 
-__all__ = ["COLOR", "FREE", "MERGE", "NAMING", "Form", "Setting", "Span", "merge_of", "naming_of"]
+__all__ = ["COLOR", "FREE", "MERGE", "NAMING", "SPELLINGS", "Form", "Setting", "Span", "parse_merge", "parse_naming"]
+
+# Other spellings of settings and of their values, on the command line and in the library, with the usual one.
+SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
 
 
 class Form(NamedTuple):
-    """How a value that may be given several times is written: in short, as a pattern, and as a rule."""
+    """How a value that may be given several times is written.
+
+    Attributes
+    ----------
+    text : str
+        In short, for the help.
+    pattern : str
+        A regular expression that the value matches.
+    rule : str
+        In words, for messages.
+    """
 
     text: str
     pattern: str
@@ -31,17 +44,48 @@ MERGE = Form(
     rf"({_NAME}=)?[1-9][0-9]{{0,2}}(,[1-9][0-9]{{0,2}})+",
     "classes written NAME=A,B or A,B, such as ground=2,3",
 )
-_LONGEST_TEXT = 60
+MAX_TEXT_LENGTH = 60  # characters
 
 
-def naming_of(text: str) -> tuple[int, str]:
-    """Label and name of ``CLASS=NAME``."""
+def parse_naming(text: str) -> tuple[int, str]:
+    """Split ``CLASS=NAME`` into label and name.
+
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`NAMING`.
+
+    Returns
+    -------
+    tuple of (int, str)
+
+    Examples
+    --------
+    >>> parse_naming("4=sky")
+    (4, 'sky')
+    """
     label, name = text.split("=")
     return int(label), name.strip()
 
 
-def merge_of(text: str) -> tuple[str, tuple[int, ...]]:
-    """Name, empty where there is none, and labels of ``NAME=A,B``."""
+def parse_merge(text: str) -> tuple[str, tuple[int, ...]]:
+    """Split ``NAME=A,B`` into name and labels.
+
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`MERGE`.
+
+    Returns
+    -------
+    tuple of (str, tuple of int)
+        The name is empty where there is none.
+
+    Examples
+    --------
+    >>> parse_merge("ground=2,3"), parse_merge("2,3")
+    (('ground', (2, 3)), ('', (2, 3)))
+    """
     name, _, labels = text.rpartition("=")
     return name.strip(), tuple(int(label) for label in labels.split(","))
 
@@ -58,14 +102,14 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is known of one setting.
+    """The description of one setting.
 
     Attributes
     ----------
     name : str
         Its name in Python.
     group : str
-        The stage it belongs to, one of GROUPS.
+        The stage it belongs to, one of :data:`segment.config.setting_values.GROUPS`.
     help : str
         What it does, with its unit and the effect of raising it.
     default : object
@@ -93,69 +137,117 @@ class Setting:
     option: str
     form: Form = FREE
 
-    def checked(self, value: Any) -> Any:
-        """The value in the setting's own type; a SettingsError says what is wrong with it."""
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Its names on the command line, in every spelling; the usual one first."""
+        others = (other for other, usual in SPELLINGS.items() if usual == self.name)
+        return (self.option, *("--" + other.replace("_", "-") for other in others))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its choices in every spelling; the usual ones first."""
+        return (*self.choices, *(other for other, usual in SPELLINGS.items() if usual in self.choices))
+
+    def check(self, value: Any) -> Any:
+        """Check a value and convert it to the type of the setting.
+
+        Parameters
+        ----------
+        value : object
+
+        Returns
+        -------
+        object
+            Of :attr:`type`, or one of the words that may stand for a number.
+
+        Raises
+        ------
+        SettingsError
+            If it is of another type or out of the range; the message says what is allowed.
+        """
         if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number or flag of NumPy
             value = value.item()
         checks: dict[type, Callable[[Any], Any]] = {
-            tuple: self._several,
-            str: self._word,
-            bool: self._flag,
-            Span: self._span,
+            tuple: self._check_several,
+            str: self._check_word,
+            bool: self._check_flag,
+            Span: self._check_span,
         }
-        return checks.get(self.type, self._number)(value)
+        return checks.get(self.type, self._check_number)(value)
 
-    def _several(self, value: Any) -> tuple[str, ...]:
+    def format(self, value: object) -> str:
+        """Write a value of the setting as messages show it.
+
+        Parameters
+        ----------
+        value : object
+
+        Returns
+        -------
+        str
+        """
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return ", ".join(value) if type(value) is tuple else str(value)
+
+    def _check_several(self, value: Any) -> tuple[str, ...]:
+        """Check a list of choices; they come back in the order in which the setting has them."""
         if not self.choices:
-            return self._written(value)
+            return self._check_texts(value)
         parts = value.split(",") if isinstance(value, str) else value
-        several = isinstance(parts, (tuple, list, set, frozenset)) and len(parts) > 0
-        if not several or not all(part in self.choices for part in parts):
-            raise self._refusal(f"one or more of {', '.join(self.choices)}", value)
+        is_list = isinstance(parts, (tuple, list, set, frozenset))
+        if not is_list or not parts or not all(part in self.choices for part in parts):
+            raise self._make_error(f"one or more of {', '.join(self.choices)}", value)
         return tuple(choice for choice in self.choices if choice in parts)
 
-    def _word(self, value: Any) -> str:
-        if not isinstance(value, str) or value not in self.choices:
-            raise self._refusal(f"one of {', '.join(self.choices)}", value)
-        return value
+    def _check_word(self, value: object) -> str:
+        """Check one of the choices, which may be spelled otherwise."""
+        word = SPELLINGS.get(value, value) if isinstance(value, str) else value
+        if not isinstance(word, str) or word not in self.choices:
+            raise self._make_error(f"one of {', '.join(self.choices)}", value)
+        return word
 
-    def _flag(self, value: Any) -> bool:
+    def _check_flag(self, value: object) -> bool:
+        """Check a flag: numbers and words are none."""
         if not isinstance(value, bool):
-            raise self._refusal("True or False", value)
+            raise self._make_error("True or False", value)
         return value
 
-    def _number(self, value: Any) -> Any:
-        """A number in the range, or one of the words that may stand for it."""
+    def _check_number(self, value: Any) -> Any:
+        """Check a number in the range, or one of the words that may stand for it."""
         if isinstance(value, str) and value in self.choices:
             return value
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
         high = min(self.high, sys.float_info.max)
-        if not number or not self.low <= value <= high or (self.type is int and value != int(value)):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not self.low <= value <= high or (self.type is int and value != int(value)):
             kind = "a whole number" if self.type is int else "a number"
             bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
-            raise self._refusal(" or ".join((f"{kind} {bound}", *self.choices)), value)
+            raise self._make_error(" or ".join((f"{kind} {bound}", *self.choices)), value)
         return self.type(value)
 
-    def _span(self, value: Any) -> Span:
+    def _check_span(self, value: Any) -> Span:
+        """Check a pair of whole numbers in ascending order, or their text ``low..high``."""
         parts = value.split("..") if isinstance(value, str) else value
         try:
             span = Span(*(int(part) for part in parts))
-            same = isinstance(value, str) or tuple(span) == tuple(value)
+            # int() would accept 2.5 and, outside of a text, "2".
+            is_same = isinstance(value, str) or tuple(span) == tuple(value)
         except (TypeError, ValueError, OverflowError):
-            same = False
-        if not same or not self.low <= span.low <= span.high <= self.high:
-            raise self._refusal(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
+            is_same = False
+        if not is_same or not self.low <= span.low <= span.high <= self.high:
+            raise self._make_error(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
         return span
 
-    def _written(self, value: Any) -> tuple[str, ...]:
-        """Texts of the setting's form, in the order given; colors in lower case."""
+    def _check_texts(self, value: object) -> tuple[str, ...]:
+        """Check texts of the setting's form, in the order given; colors become lower case."""
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
-            raise self._refusal(self.form.rule, value)
+            raise self._make_error(self.form.rule, value)
         for part in parts:
-            if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > _LONGEST_TEXT:
-                raise self._refusal(self.form.rule, part)
+            if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > MAX_TEXT_LENGTH:
+                raise self._make_error(self.form.rule, part)
         return tuple(part.lower() if self.form is COLOR else part for part in parts)
 
-    def _refusal(self, rule: str, value: Any) -> SettingsError:
+    def _make_error(self, rule: str, value: object) -> SettingsError:
+        """Make the error for a value that breaks a rule."""
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")

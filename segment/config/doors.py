@@ -1,0 +1,187 @@
+"""The settings that each function and command uses: a door refuses every other one, so that none is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from segment.config.setting import Setting
+from segment.core.errors import SettingsError
+
+__all__ = ["DOORS", "START", "Door", "make_unused_error", "reject_ignored"]
+
+_FITTING = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space")
+_ALL = (*_FITTING, "Clean-up", "Output")
+_MODEL_HAS_IT = "Leave it out: a saved model has its own classes"
+_REGIONS_OF_ONE_IMAGE = {"regions": "Call segment_regions"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a function of the library or a command makes of the settings.
+
+    Attributes
+    ----------
+    text : str
+        What messages call it.
+    groups : tuple of str
+        Groups whose settings it uses.
+    leave_out : tuple of str
+        Settings of these groups that it does not use.
+    besides : tuple of str
+        Settings of other groups that it uses.
+    fixed : mapping of str to value
+        Settings that cannot be chosen, with what it does in any case: this value is accepted.
+    remedies : mapping of str to str
+        What to do instead, for settings and groups that it does not use; by default to leave the setting out.
+    """
+
+    text: str
+    groups: tuple[str, ...]
+    leave_out: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    remedies: Mapping[str, str] = field(default_factory=dict)
+
+    def is_used(self, setting: Setting) -> bool:
+        """Tell whether it uses a setting.
+
+        Parameters
+        ----------
+        setting : Setting
+
+        Returns
+        -------
+        bool
+        """
+        return setting.name in self.besides or (setting.group in self.groups and setting.name not in self.leave_out)
+
+    def find_remedy(self, setting: Setting) -> str:
+        """Find what to do instead of giving a setting that is not used.
+
+        Parameters
+        ----------
+        setting : Setting
+
+        Returns
+        -------
+        str
+            A sentence without its period.
+        """
+        return self.remedies.get(setting.name) or self.remedies.get(setting.group) or "Leave it out"
+
+
+_RASTER = Door(
+    "segment_raster",
+    ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
+    leave_out=("regions", "coherence", "max_size"),
+    besides=("palette", "overwrite"),
+    fixed={"save": ("labels",), "labels_format": "tif"},
+    remedies={
+        "Loading": "Leave it out: a raster may have any number of pixels",
+        "max_size": "Leave it out: a raster keeps its size",
+        "regions": "Leave it out, or segment a smaller copy with segment_regions",
+        "coherence": "Leave it out, or segment a smaller copy with segment_image",
+        "save": "Leave it out: the labels are written as a GeoTIFF",
+        "labels_format": "Leave it out: the labels are written as a GeoTIFF",
+    },
+)
+_FIT = Door(
+    "fit_classes",
+    _FITTING,
+    leave_out=("regions", "reject"),
+    remedies={
+        "reject": "Use it to apply the model",
+        "Clean-up": "Use it to apply the model",
+        "Output": "Use it to apply the model",
+    },
+)
+_APPLY = Door(
+    "apply_classes",
+    ("Loading", "Preprocessing", "Space", "Clean-up", "Output"),
+    besides=("coherence", "reject", "seed"),
+    remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
+)
+_COMPARE = Door("compare_image", _ALL, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
+
+DOORS: Mapping[str, Door] = {
+    "segment_image": Door("segment_image", _ALL, leave_out=("regions",), remedies=_REGIONS_OF_ONE_IMAGE),
+    "segment_regions": Door(
+        "segment_regions", ("Loading", "Preprocessing", "Output"), leave_out=("palette",), besides=("regions", "seed")
+    ),
+    "segment_raster": _RASTER,
+    "fit_classes": _FIT,
+    "apply_classes": _APPLY,
+    "compare_image": _COMPARE,
+    "run": Door("segment run", _ALL),
+    "report": Door(
+        "segment report",
+        _ALL,
+        leave_out=("save", "regions", "labels_format"),
+        fixed={"save": ("report",)},
+        remedies=dict.fromkeys(("save", "regions", "labels_format"), "Give it to segment run"),
+    ),
+    "batch": Door("segment batch", _ALL),
+    "batch --model shared": Door("segment batch --model shared", _ALL, leave_out=("regions",)),
+    "batch --model FILE": Door(
+        "segment batch --model FILE", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies
+    ),
+    "raster": Door(
+        "segment raster", _RASTER.groups, _RASTER.leave_out, _RASTER.besides, _RASTER.fixed, _RASTER.remedies
+    ),
+    "fit": Door("segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies),
+    "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
+    "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out),
+}
+"""Every function and command that takes settings, by its name."""
+
+START = Door(
+    "a fit that starts from a model",
+    _ALL,
+    leave_out=("order", "init", "seed_color", "n_init", "components_per_class", "merge", "name", "regions"),
+)
+"""Every fit that starts from a saved model: its classes, their order, names and first means are there."""
+
+
+def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door: Door, own: Mapping[str, Any]) -> None:
+    """Raise a SettingsError if a setting has been changed that a door would ignore.
+
+    Parameters
+    ----------
+    values : mapping of str to value
+        Checked values of some or all settings.
+    settings : iterable of Setting
+        All that there are.
+    door : Door
+    own : mapping of str to value
+        Settings of a saved model: these values are accepted as well as the defaults.
+    """
+    for setting in settings:
+        if setting.name not in values or door.is_used(setting):
+            continue
+        value = values[setting.name]
+        accepted = [others[setting.name] for others in (own, door.fixed) if setting.name in others]
+        if value not in (setting.default, *accepted):
+            raise make_unused_error(setting, value, door)
+
+
+def make_unused_error(setting: Setting, value: object, door: Door) -> SettingsError:
+    """Make the error for a setting that a door does not use.
+
+    Parameters
+    ----------
+    setting : Setting
+    value : object
+        What it was set to.
+    door : Door
+
+    Returns
+    -------
+    SettingsError
+        What is not used by which door, the value and the remedy, in one sentence each.
+    """
+    text = setting.format(value)
+    return SettingsError(
+        f"{setting.name} ({setting.option}): not used by {door.text}; got {text}. {door.find_remedy(setting)}."
+    )

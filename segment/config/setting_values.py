@@ -1,0 +1,272 @@
+"""Every setting: its type, default, range and help, once. The command line, the checks and the help come from here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import Field, dataclass, field, fields
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from segment.config.products import PRODUCTS, describe_products
+from segment.config.setting import COLOR, FREE, MERGE, NAMING, Form, Setting, Span, parse_merge, parse_naming
+
+__all__ = ["GROUPS", "SettingValues", "list_settings"]
+
+GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", "Clean-up", "Output")
+
+Value = TypeVar("Value")
+
+
+def _setting(
+    default: Value,
+    group: str,
+    help_: str,
+    *,
+    low: float = 0,
+    high: float = math.inf,
+    choices: tuple[str, ...] = (),
+    option: str = "",
+    form: Form = FREE,
+) -> Value:
+    """Describe a setting; its type and, where it is a Literal, its choices are those of the annotation."""
+    about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
+    return field(default=default, metadata={**about, "form": form})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingValues:
+    """The values of all settings; :class:`segment.SegmentConfig` checks them."""
+
+    k: int | Literal["auto"] = _setting(
+        4, "Classes", "Number of classes; auto chooses it.", low=1, high=255, option="-k"
+    )
+    k_range: tuple[int, int] = _setting(
+        Span(1, 12), "Classes", "Numbers of classes that -k auto chooses from.", low=1, high=255
+    )
+    criterion: Literal["bic", "aic", "icl", "entropy", "variational"] = _setting(
+        "bic",
+        "Classes",
+        "How -k auto chooses: bic, aic and icl weigh the fit against the number of parameters, icl also against "
+        "classes that overlap; entropy combines the components that bic chooses into clear classes; variational "
+        "begins with the largest number and lets surplus classes die out.",
+    )
+    components_per_class: int = _setting(
+        1,
+        "Classes",
+        "Gaussians that make up a class: k times as many are fitted, and combined to k classes by how much they "
+        "overlap.",
+        low=1,
+        high=16,
+    )
+    order: Literal["lightness", "area", "hue"] = _setting(
+        "lightness",
+        "Classes",
+        "What the classes are numbered by: lightness, 1 being the darkest; area, 1 being the largest in the fit; "
+        "hue, from red over green to blue.",
+    )
+    merge: tuple[str, ...] = _setting(
+        (),
+        "Classes",
+        "Make one class of these classes, with a name if one is given; may be repeated. The numbers are those of a run "
+        "without it: the new class has the lowest of them, and those after it move up.",
+        form=MERGE,
+    )
+    name: tuple[str, ...] = _setting(
+        (),
+        "Classes",
+        "Name of a class in tables, legends and models; may be repeated. The numbers are those of a run without "
+        "--merge.",
+        form=NAMING,
+    )
+    regions: int | Literal["auto"] = _setting(
+        0,
+        "Classes",
+        "Divide the image into this many connected regions instead of classes; auto into those that a person would "
+        "draw. 0 makes classes.",
+        high=10_000,
+    )
+    coherence: Literal["pixel", "region"] = _setting(
+        "pixel",
+        "Classes",
+        "What gets one label: each pixel, by its color, or each region that the image divides into.",
+    )
+    seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
+
+    max_pixels: int = _setting(
+        200_000_000, "Loading", "Refuse images of more pixels than this, before decoding them.", low=1
+    )
+    allow_truncated: bool = _setting(
+        False, "Loading", "Use what can be read of a truncated file instead of refusing it."
+    )
+
+    max_size: int = _setting(
+        0, "Preprocessing", "Shrink to this many pixels on the longer side before segmenting; 0 keeps the size."
+    )
+    greyscale: bool = _setting(False, "Preprocessing", "Convert to grayscale first.")
+    denoise: Literal["none", "gaussian", "median", "bilateral"] = _setting("none", "Preprocessing", "Noise filter.")
+    denoise_radius: float = _setting(
+        0.001,
+        "Preprocessing",
+        "Radius of the noise filter (sigma for gaussian and bilateral), as a share of the image diagonal.",
+        high=0.02,
+    )
+
+    features: Literal["rgb", "lab", "hsv", "intensity"] = _setting(
+        "rgb", "Features", "Color coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone."
+    )
+
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = _setting(
+        "full",
+        "Mixture",
+        "Shape of the components: any ellipsoids, one ellipsoid for all, axis-parallel ones, or balls.",
+    )
+    init: Literal["mixed", "k-means++", "random", "ward"] = _setting(
+        "mixed",
+        "Mixture",
+        "Where the fit starts: colors far from each other (k-means++), random colors, both in turn, or the clusters "
+        "of Ward's hierarchy.",
+    )
+    seed_color: tuple[str, ...] = _setting(
+        (),
+        "Mixture",
+        "Start a class at this color; may be repeated up to k times. The other classes start far from it.",
+        form=COLOR,
+    )
+    n_init: int = _setting(
+        80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
+    )
+    prior: Literal["pooled", "conjugate"] = _setting(
+        "pooled",
+        "Mixture",
+        "Prior of the covariances: pooled draws them towards the covariance within all clusters, by --shrinkage; "
+        "conjugate is the weak prior of Fraley & Raftery, equal to some ten independent pixels a class.",
+    )
+    shrinkage: float | Literal["auto"] = _setting(
+        "auto",
+        "Mixture",
+        "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75, 1.5 or 3.",
+        high=1000,
+    )
+    tails: Literal["gaussian", "student"] = _setting(
+        "gaussian",
+        "Mixture",
+        "Tails of the components; those of Student's t are heavier, so outlying colors weigh less.",
+    )
+    noise: bool = _setting(
+        False, "Mixture", "Add a component for colors that belong to no class, so that they do not distort the classes."
+    )
+    reject: float = _setting(
+        0.0, "Mixture", "Leave this share of the pixels, those of the least likely colors, without a label.", high=1
+    )
+    tol: float = _setting(
+        1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
+    )
+    tol_step: float = _setting(
+        1e-3,
+        "Mixture",
+        "Do not stop while an iteration moves a parameter by more than this, in standard deviations of the image.",
+    )
+    max_iter: int = _setting(200, "Mixture", "Greatest number of EM iterations.", low=1)
+
+    spatial: Literal["none", "field"] = _setting(
+        "field",
+        "Space",
+        "How neighbors enter: not at all, or by a random field, in which neighboring pixels are likely to be of one "
+        "class.",
+    )
+    smoothness: float = _setting(
+        12.0,
+        "Space",
+        "Weight of the neighbors in the field: the log odds (nats) that they give a pixel for their class if they are "
+        "all of one. More makes larger, rounder regions.",
+        high=100,
+    )
+
+    smooth_radius: float = _setting(
+        0.0005,
+        "Clean-up",
+        "Radius of the opening and closing of each class, as a share of the image diagonal. More smooths borders; "
+        "0 leaves them.",
+        high=0.1,
+    )
+    min_region: float = _setting(
+        0.0002,
+        "Clean-up",
+        "Regions smaller than this share of the image are absorbed by their best neighbor. 0 keeps all.",
+        high=1,
+    )
+    max_hole: float = _setting(
+        0.0005, "Clean-up", "Holes in a class up to this share of the image are filled. 0 keeps all.", high=1
+    )
+
+    save: tuple[str, ...] = _setting(
+        ("panel", "labels"),
+        "Output",
+        f"What to write: {describe_products()}.",
+        choices=tuple(product.name for product in PRODUCTS),
+    )
+    labels_format: Literal["png", "tif", "npz"] = _setting(
+        "png",
+        "Output",
+        "Format of the label image: a palette PNG; a TIFF, which keeps the georeference; or an NPZ for NumPy, with the "
+        "posterior probabilities.",
+    )
+    palette: Literal["category", "mean", "viridis", "cividis", "grey"] = _setting(
+        "category",
+        "Output",
+        "Colors of the classes: distinct ones, also for color-blind readers; the mean colors of the classes; or "
+        "those of a ramp.",
+    )
+    overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
+
+    @property
+    def max_classes(self) -> int:
+        """The largest number of classes that a run may have, before classes are merged."""
+        return self.k if isinstance(self.k, int) else self.k_range[1]
+
+    @property
+    def has_field(self) -> bool:
+        """Whether a random field of pixels is used."""
+        return self.spatial == "field" and self.smoothness > 0 and self.coherence == "pixel"
+
+    @property
+    def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Name, empty where there is none, and labels of each merge."""
+        return tuple(parse_merge(text) for text in self.merge)
+
+    @property
+    def namings(self) -> tuple[tuple[int, str], ...]:
+        """Label and name of each name."""
+        return tuple(parse_naming(text) for text in self.name)
+
+
+@cache
+def list_settings() -> tuple[Setting, ...]:
+    """Describe every setting, in the order of the fields of :class:`segment.SegmentConfig`.
+
+    Returns
+    -------
+    tuple of Setting
+    """
+    hints = get_type_hints(SettingValues)
+    return tuple(_describe_field(item, hints[item.name]) for item in fields(SettingValues))
+
+
+def _describe_field(item: Field[Any], hint: object) -> Setting:
+    """Describe a setting by its field and the type that the field is annotated with."""
+    kind, choices = _read_annotation(hint)
+    about = {**item.metadata, "choices": item.metadata["choices"] or choices}
+    about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
+    return Setting(name=item.name, default=item.default, type=kind, **about)
+
+
+def _read_annotation(hint: Any) -> tuple[type, tuple[str, ...]]:
+    """Read the type of a setting, and its choices or the words that may stand for a number, from its annotation."""
+    if get_origin(hint) is Literal:
+        return str, get_args(hint)
+    if get_origin(hint) is tuple:
+        return (Span if get_args(hint) == (int, int) else tuple), ()
+    if get_args(hint):  # a number, or a word such as "auto"
+        kind, words = get_args(hint)
+        return kind, get_args(words)
+    return hint, ()
