@@ -66,7 +66,7 @@ def extract_features(image: Image, features: str) -> PixelFeatures:
     """
     index = ColorIndex(image)
     space = FeatureSpace(features, index.n_channels, index.black, index.white)
-    return PixelFeatures(image, index, space, collect_cells(space, index.parts(), exact=index.is_tabled))
+    return PixelFeatures(image, index, space, collect_cells(space, index.iterate_parts(), exact=index.is_tabled))
 
 
 def collect_cells(
@@ -92,8 +92,8 @@ def collect_cells(
     if not exact:
         boxes = StreamingBins(space.n_channels, int(space.white).bit_length())
         for colors, counts in parts:
-            boxes.add(colors, space.cells(colors, counts))
+            boxes.add(colors, space.make_cells(colors, counts))
         return boxes.to_cells(len(space.feature_names))
     # The cells of no color come first: they give the number of dimensions where there is no part.
-    cells = [space.cells(colors, counts) for colors, counts in parts]
-    return concatenate(space.cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)
+    cells = [space.make_cells(colors, counts) for colors, counts in parts]
+    return concatenate(space.make_cells(np.zeros((0, space.n_channels), dtype=np.uint8)), *cells)

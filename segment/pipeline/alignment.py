@@ -1,4 +1,4 @@
-"""One image's own classes, numbered like those of another image or model."""
+"""Number the classes of an image like those of another image or model."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ModelError
-from segment.features.color_index import ColorIndex
-from segment.features.pixel_features import collect
 from segment.mixture.fitting import score_as_fit
-from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow
-from segment.pipeline.label_matching import assignment, distances
+from segment.pipeline.label_matching import assign_pairs, compute_class_distances
 from segment.pipeline.result import Segmentation
-from segment.preprocessor.preprocessor import make_working_copy
-from segment.segmenter.class_mixture import make_default_names
+from segment.segmenter.class_mixture import ClassMixture, make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["align_classes", "measure_drift"]
 
 Floats = NDArray[np.float64]
 
-_FURTHEST = 3.0  # nats: classes of one shape whose means lie 4.9 standard deviations apart
+MAX_DISTANCE = 3.0  # nats, between partners: classes of one shape whose means lie 4.9 standard deviations apart
+MAX_CLASSES = 255  # that a label image of 8 bits can hold
 
 
 def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
-    """The same segments with the numbers, names and colors that a reference has for the most similar classes.
+    """Give the classes of a result the numbers, names and colors of the most similar ones of a reference.
 
     Classes are paired one to one so that the sum of their Bhattacharyya distances is least (the Hungarian method). A
     class that is further than 3 nats from all that are left has no counterpart: it gets a number above those of the
@@ -36,64 +33,85 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     Parameters
     ----------
     result : Segmentation
+        It is not changed.
     reference : ClassModel
         Of the same features.
+
+    Returns
+    -------
+    Segmentation
+        The same segments.
 
     Raises
     ------
     ModelError
         If the features differ, or there would be more than 255 classes.
     """
-    reference.refuse_other(result.space, "image")
+    reference.check_features(result.space, "image")
     if result.n_classes == 0:
         return result
-    present = np.unique(result.groups)
-    gaps = distances(_shapes(result.model, result.groups), _shapes(reference.mixture, reference.groups))
-    found = assignment(gaps, _FURTHEST)
-    alone = found < 0
-    found[~alone] = np.unique(reference.groups)[found[~alone]]
-    found[alone] = reference.n_classes + np.arange(np.count_nonzero(alone))
+    own = result.class_mixture
+    present = np.unique(own.groups)
+    distances = compute_class_distances(_pool_moments(own), _pool_moments(reference.class_mixture))
+    found = assign_pairs(distances, MAX_DISTANCE)
+    # Reference classes without a component have no distance: pairs are numbered among those that have one.
+    is_alone = found < 0
+    found[~is_alone] = np.unique(reference.groups)[found[~is_alone]]
+    found[is_alone] = reference.n_classes + np.arange(np.count_nonzero(is_alone))
     partners = np.full(result.n_classes, -1)
     partners[present] = found
-    top = int(found.max()) + 1
-    if top > 255:
-        raise ModelError(f"alignment: at most 255 classes with those of the reference; got {top}. Ask for fewer.")
-    order = np.argsort(partners[result.groups], kind="stable")
-    mixture, groups = result.model.reorder(order), partners[result.groups][order]
+    n_classes = int(found.max()) + 1
+    if n_classes > MAX_CLASSES:
+        raise ModelError(
+            f"alignment: at most {MAX_CLASSES} classes with those of the reference; got {n_classes}. Use fewer."
+        )
+    order = np.argsort(partners[own.groups], kind="stable")
+    classes = ClassMixture(own.model.reorder(order), partners[own.groups][order])
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
     nothing = ClassRow(0, 0, 0.0, ())
-    names = (*reference.names, *make_default_names(top)[reference.n_classes :])[:top]
+    names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
     return replace(
         result,
         label_image=numbers[result.label_image],
-        model=mixture,
-        groups=groups,
-        classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, top + 1)),
-        class_model=replace(result.class_model, mixture=mixture, groups=groups, names=names),
-        origin=replace(result.origin, command=()),  # none of one image numbers its classes like those of another
+        class_mixture=classes,
+        classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, n_classes + 1)),
+        class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, names=names),
+        # No command for one image alone numbers its classes like those of another.
+        provenance=replace(result.provenance, command=()),
     )
 
 
 def measure_drift(model: ClassModel, result: Segmentation) -> float:
-    """By how much a model explains an image worse than the images it was fitted to, on average: nats a pixel."""
-    if result.class_model is model:
-        found = result.fit
-    else:
-        seen = make_working_copy(result.working) if result.config.has_field else result.working
-        found = score_as_fit(model.mixture, collect(ColorIndex(seen), result.config)[1])
-    return model.training.log_likelihood - float(found.finish.log_likelihoods[-1])
+    """Measure by how much a model explains an image worse than the images it was fitted to.
+
+    Parameters
+    ----------
+    model : ClassModel
+        The classes that many images share.
+    result : Segmentation
+        One of these images.
+
+    Returns
+    -------
+    float
+        Mean difference of the log density in nats a pixel.
+    """
+    is_applied = result.class_model is model
+    fit = result.fit if is_applied else score_as_fit(model.mixture, result.spatial.data.cells)
+    return model.training.log_likelihood - float(fit.finish.log_likelihoods[-1])
 
 
-def _shapes(mixture: MixtureModel, groups: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Mean and covariance of each class that has a component."""
+def _pool_moments(classes: ClassMixture) -> tuple[Floats, Floats]:
+    """Compute mean (m, d) and covariance (m, d, d) of each class that has a component."""
     means, covariances = [], []
-    for label in np.unique(groups):
-        members = groups == label
-        weights = np.maximum(mixture.weights[members], np.finfo(float).tiny)
+    for label in np.unique(classes.groups):
+        members = classes.groups == label
+        weights = np.maximum(classes.model.weights[members], np.finfo(float).tiny)
         weights /= weights.sum()
-        means.append(weights @ mixture.means[members])
-        gaps = mixture.means[members] - means[-1]
-        spread = mixture.covariances[members] + gaps[:, :, None] * gaps[:, None, :]
-        covariances.append(np.einsum("c,cde->de", weights, spread))
+        means.append(weights @ classes.model.means[members])
+        # Law of total covariance: within the components and between their means.
+        gaps = classes.model.means[members] - means[-1]
+        total = classes.model.covariances[members] + gaps[:, :, None] * gaps[:, None, :]
+        covariances.append(np.einsum("c,cde->de", weights, total))
     return np.array(means), np.array(covariances)

@@ -1,4 +1,4 @@
-"""The mixture beside k-means and hierarchical clustering: the same colors, the same clean-up, three ways to divide."""
+"""Compare the mixture with k-means and hierarchical clustering: the same colors, the same clean-up."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from time import perf_counter
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.image import Image
-from segment.features.color_index import ColorIndex
-from segment.features.pixel_features import collect_cells
+from segment.core.stages import Stage
+from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.ward import build_ward_tree
-from segment.pipeline.label_matching import adjusted_rand_index, contingency, matching
+from segment.pipeline.label_matching import compute_adjusted_rand_index, count_overlaps, match_labels
+from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
-from segment.pipeline.result import Segmentation, load_output
+from segment.pipeline.preparation import Source
+from segment.pipeline.result import Segmentation
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import label_cells
+from segment.segmenter.class_mixture import ClassMixture
 
 __all__ = ["Comparison", "Method", "compare_image"]
 
 Floats = NDArray[np.float64]
 
-_MOST_CELLS = 3000  # Ward's tree costs the square of this
+MAX_WARD_CELLS = 3000  # Ward's tree costs the square of this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
-    """What one method made of the image.
+    """The segmentation by one method.
 
     Attributes
     ----------
     name : str
+        What it is called.
     label_image : ndarray of shape (H, W), uint8
         1..k, numbered as the mixture's classes that they match best; 0 where there is no label.
     seconds : float
@@ -63,7 +65,7 @@ class Method:
     agreement: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Three segmentations of an image.
 
@@ -79,14 +81,33 @@ class Comparison:
     methods: tuple[Method, ...]
 
     def panel(self) -> NDArray[np.uint8]:
-        """The original and the three segmentations with their titles and a legend: RGB, (h, w, 3), sized for a screen.
+        """Draw the original and the three segmentations with their titles and a legend.
 
         The same class has the same color in all of them.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_comparison(self))
 
     def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write the panel into a folder as ``STEM_compared`` + suffix (``.png`` or ``.jpg``).
+        """Write the panel into a folder as ``STEM_compared`` + suffix.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+        stem : str
+            What the file name begins with.
+        suffix : {".png", ".jpg"}
+            Format of the panel.
+
+        Returns
+        -------
+        list of Path
+            The file that was written.
 
         Raises
         ------
@@ -97,7 +118,7 @@ class Comparison:
 
 
 def compare_image(
-    source: ArrayLike | Image | str | PathLike[str],
+    source: Source,
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -112,64 +133,80 @@ def compare_image(
 
     Parameters
     ----------
-    source, config, tell, **settings
-        As for :func:`segment.segment_image`.
+    source : path, binary file, array_like of shape (H, W) or (H, W, 1 to 4), or Image
+        As for :func:`segment.segment_image`. It is not changed.
+    config : SegmentConfig, optional
+        All settings at once.
+    on_stage : callable
+        Called with each stage, and with the name of each other method, as it begins.
+    **settings
+        Single settings instead, such as ``k=4``.
 
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read.
+    SettingsError
+        If a setting is unknown, out of its range, or would be ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.repeat(np.array([[20, 20, 220, 220]], dtype=np.uint8), 4, axis=0)
+    >>> [method.name for method in compare_image(pixels, k=2).methods]
+    ['k-means', 'hierarchical (Ward)', 'Gaussian mixture']
     """
-    began: dict[str, float] = {}
-
-    def noted(stage: str) -> None:
-        began[stage] = perf_counter()
-        on_stage(stage)
-
-    result = segment_image(source, config, on_stage=noted, **settings)
-    seconds = began["cleaning up"] - began["fitting the mixture"]
-    index = ColorIndex(result.working)
-    cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
-    rivals = []
-    for name, centers_of in (("k-means", _k_means_centers), ("hierarchical (Ward)", _ward_centers)):
+    config = SegmentConfig.resolve(config, settings).for_door("compare_image")
+    result = segment_image(source, config, on_stage=on_stage)
+    seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
+    features = extract_features(result.working, config.features)
+    others = []
+    for name, find_centers in (("k-means", _find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
         on_stage(name)
-        rivals.append(_rival(result, index, cells, name, centers_of))
-    labels = _classes(result.model, cells, result.groups)
-    likelihood = _mean(cells, result.model.score_samples(cells))
-    mixture = Method("Gaussian mixture", result.label_image, seconds, _inertia(cells, labels), likelihood, 1.0)
-    return Comparison(result, (*rivals, mixture))
+        others.append(_segment_by_centers(result, features, name, find_centers))
+    cells = features.cells
+    inertia = _compute_inertia(cells, _classify(result.class_mixture, cells))
+    likelihood = _average(cells, result.model.score_samples(cells))
+    mixture = Method("Gaussian mixture", result.label_image, seconds, inertia, likelihood, 1.0)
+    return Comparison(result, (*others, mixture))
 
 
-def _rival(
+def _segment_by_centers(
     result: Segmentation,
-    index: ColorIndex,
-    cells: Cells,
+    features: PixelFeatures,
     name: str,
-    centers_of: Callable[[Cells, int, SegmentConfig], Floats],
+    find_centers: Callable[[Cells, int, SegmentConfig], Floats],
 ) -> Method:
-    """The segmentation by the centers that a method finds, its classes numbered as those of the mixture."""
-    k, config = result.n_classes, result.config
+    """Segment by the centers that a method finds, and number its classes as those of the mixture."""
+    k, config, space, cells = result.n_classes, result.config, features.space, features.cells
     began = perf_counter()
-    balls = _balls(centers_of(cells, k, config) if k else cells.means[:0])
-    raw = index.map_to_pixels(lambda colors: label_cells(balls, result.space.make_cells(colors)))
+    balls = _make_balls(find_centers(cells, k, config) if k else cells.means[:0])
+    raw = features.index.map_to_pixels(lambda colors: balls.label_cells(space.make_cells(colors)))
     seconds = perf_counter() - began
-    labels = _classes(balls, cells)
-    partner = matching(contingency(_classes(result.model, cells, result.groups), labels, k, cells.weights))
-    numbers = np.concatenate([[0], partner + 1]).astype(np.uint8)
+    labels = _classify(balls, cells)
+    partners = match_labels(count_overlaps(_classify(result.class_mixture, cells), labels, k, cells.weights))
+    numbers = np.concatenate([[0], partners + 1]).astype(np.uint8)
     sizes = np.bincount(labels, weights=cells.weights, minlength=k)
     cleaned = postprocess(
         numbers[raw],
         radius=config.smooth_radius,
         min_region=config.min_region,
         max_hole=config.max_hole,
-        precedence=[int(number) for number in partner[np.argsort(-sizes, kind="stable")] + 1],
+        precedence=[int(number) for number in partners[np.argsort(-sizes, kind="stable")] + 1],
     )
     label_image = enlarge(cleaned.label_image, result.image)
-    table = contingency(result.label_image, label_image, k + 1)[1:, 1:]
-    likelihood = _mean(cells, _class_gaussians(cells, labels, balls).score_samples(cells))
-    return Method(name, label_image, seconds, _inertia(cells, labels), likelihood, adjusted_rand_index(table))
+    overlaps = count_overlaps(result.label_image, label_image, k + 1)[1:, 1:]
+    likelihood = _average(cells, _fit_class_gaussians(cells, labels, balls.model).score_samples(cells))
+    agreement = compute_adjusted_rand_index(overlaps)
+    return Method(name, label_image, seconds, _compute_inertia(cells, labels), likelihood, agreement)
 
 
-def _k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
+def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
+    """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -179,27 +216,29 @@ def _k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
     return np.asarray(found.cluster_centers_)
 
 
-def _ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001
+def _find_ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001  k-means needs it
+    """Find the centers (k, d) of Ward's hierarchy of coarse cells."""
     coarse, n_bins = cells, 1024 if cells.n_features == 1 else 32
-    while len(coarse) > _MOST_CELLS:
+    while len(coarse) > MAX_WARD_CELLS:
         coarse, n_bins = coarsen(cells, n_bins), 3 * n_bins // 4
     labels = build_ward_tree(coarse, k)
     return np.stack([coarse[labels == cluster].compute_center() for cluster in range(k)])
 
 
-def _balls(centers: Floats) -> MixtureModel:
-    """The mixture of equal balls around the centers (k, d): its most probable component is the nearest center."""
+def _make_balls(centers: Floats) -> ClassMixture:
+    """Make the mixture of equal balls around the centers (k, d): its most probable class has the nearest center."""
     k, d = centers.shape
-    return MixtureModel(np.full(k, 1 / max(k, 1)), centers, np.broadcast_to(np.eye(d), (k, d, d)), "spherical")
+    model = MixtureModel(np.full(k, 1 / max(k, 1)), centers, np.broadcast_to(np.eye(d), (k, d, d)), "spherical")
+    return ClassMixture(model, np.arange(k))
 
 
-def _classes(model: MixtureModel, cells: Cells, groups: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
-    """The most probable class, 0..k - 1, of each cell; by default each component is a class."""
-    return label_cells(model, cells, groups).astype(np.intp) - 1
+def _classify(classes: ClassMixture, cells: Cells) -> NDArray[np.intp]:
+    """Find the most probable class, 0..k - 1, of each cell."""
+    return classes.label_cells(cells).astype(np.intp) - 1
 
 
-def _class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel) -> MixtureModel:
-    """The mixture with weight, mean and covariance of each class; a class of no cell keeps its ball at weight 0."""
+def _fit_class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel) -> MixtureModel:
+    """Fit a Gaussian to each class; a class of no cell keeps its ball at weight 0."""
     weights = np.bincount(labels, weights=cells.weights, minlength=balls.n_components)
     means, covariances = balls.means.copy(), np.array(balls.covariances)
     for number in np.flatnonzero(weights):
@@ -209,14 +248,15 @@ def _class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureModel
     return MixtureModel(weights / max(weights.sum(), 1), means, covariances)
 
 
-def _inertia(cells: Cells, labels: NDArray[np.intp]) -> float:
-    """Mean squared distance of the cells' means from the mean of their class."""
+def _compute_inertia(cells: Cells, labels: NDArray[np.intp]) -> float:
+    """Compute the mean squared distance of the cells' means from the mean of their class."""
     if not len(cells):
         return float("nan")
     kept, places = np.unique(labels, return_inverse=True)
     centers = np.stack([cells[labels == number].compute_center() for number in kept])
-    return _mean(cells, ((cells.means - centers[places.reshape(-1)]) ** 2).sum(axis=1))
+    return _average(cells, ((cells.means - centers[places.reshape(-1)]) ** 2).sum(axis=1))
 
 
-def _mean(cells: Cells, values: Floats) -> float:
+def _average(cells: Cells, values: Floats) -> float:
+    """Average the values (n,) of the cells by their weights; NaN where there is no cell."""
     return float(cells.weights @ values / cells.total_weight) if len(cells) else float("nan")

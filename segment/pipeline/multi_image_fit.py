@@ -1,44 +1,47 @@
-"""What many images are for the fit of one model, and that fit."""
+"""Collect the cells of several images and fit one class model to all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
-from typing import BinaryIO
-
-from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
-from segment.core.image import Image
-from segment.features.color_index import ColorIndex
+from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import collect
+from segment.features.pixel_features import extract_features
 from segment.mixture.cells import Cells, coarsen, concatenate
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
-from segment.pipeline.preparation import preprocess, read_image
+from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
-from segment.segmenter.class_fitting import model_classes
+from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel, Training
-from segment.segmenter.class_model.validation import PREPROCESSING
+from segment.segmenter.spatial_model import FitData, build_spatial_model, choose_spatial_type
 
 __all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
 
-Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
-
-_MANY = 2**21  # cells of all images that are kept: some 200 MB
-_FINE_BINS = 64  # along the widest feature, where an image has too many cells of its own
-_COPIES = 256  # images of which a copy is kept, for what neighbors say
-_KEPT = 2**24  # pixels of all these copies together,
-_LEAST_KEPT = 2**16  # and of each of many
+MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
+MAX_BINS = 64  # along the widest feature, where an image has too many cells of its own
+MAX_COPIES = 256  # images of which a copy is kept, from which neighbors are known
+MAX_COPY_PIXELS = 2**24  # of all these copies together
+MIN_COPY_PIXELS = 2**16  # of each copy, where there are many
 
 
 @dataclass(frozen=True)
 class ValueScale:
-    """What the pixel values of an image mean, and whether that is a guess."""
+    """What the pixel values of an image stand for.
+
+    Attributes
+    ----------
+    dtype : str
+        What the pixels are stored as.
+    black, white : float
+        The values of no and of full light.
+    is_guess : bool
+        Whether white is a guess from the largest value.
+    """
 
     dtype: str
     black: float
@@ -46,29 +49,26 @@ class ValueScale:
     is_guess: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImagePart:
-    """What one training image is for the fit.
+    """What one training image contributes to the fit.
 
     Attributes
     ----------
-    cells : Cells
-    copy : Image, optional
-        A small one, for what the neighbors of pixels say, where that is asked for.
-    space : FeatureSpace
-    scale : Scale
+    data : FitData
+        Its cells, and a small copy or its regions where neighbors count.
+    scale : ValueScale
+        What its pixel values stand for.
     n_bins : int
-        Boxes along the widest feature that the cells were brought to; 0 where they are the image's own.
+        Bins along the widest feature that the cells were merged in; 0 where they are the image's own.
     """
 
-    cells: Cells
-    copy: Image | None
-    space: FeatureSpace
+    data: FitData
     scale: ValueScale
     n_bins: int
 
     def is_misread(self, scale: ValueScale) -> bool:
-        """Whether the image is to be read again, on the scale that it shares with others."""
+        """Say whether the image must be read again, on the scale that it shares with the others."""
         return self.scale.is_guess and self.scale.dtype == scale.dtype and self.scale != scale
 
 
@@ -81,111 +81,160 @@ def collect_part(
     scale: ValueScale | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ImagePart:
-    """Read a training image and count its colors.
+    """Read a training image and collect its cells.
 
     Parameters
     ----------
-    source : path, array_like or Image
+    source : path, binary file, array_like or Image
+        See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
+        The settings of the fit.
     number, n_images : int
         Which of how many images it is, counted from 0. Where memory has no room for the cells of so many, those of this
-        one are united in boxes of 64, 32, 16, ... along the widest feature.
-    scale : Scale, optional
-        How its values are to be read.
-    tell : callable
+        one are merged in bins of 64, 32, 16, ... along the widest feature.
+    scale : ValueScale, optional
+        What its values stand for; its own by default.
+    on_stage : callable
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    ImagePart
     """
-    on_stage("reading")
+    kind = choose_spatial_type(config)
+    on_stage(Stage.READ)
     image = read_image(source, config)
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
+    on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
-    on_stage("counting colors")
-    space, cells = collect(ColorIndex(make_working_copy(working) if config.has_field else working), config)
-    n_bins, bins = 0, 2 * _FINE_BINS
-    while n_images > 1 and len(cells) > _MANY // n_images and bins > 2:
+    on_stage(Stage.COUNT_COLORS)
+    features = extract_features(kind.make_fit_copy(working), config.features)
+    data = build_spatial_model(working, features, config, on_stage).data
+    cells, n_bins = _merge_many_cells(data, n_images)
+    # Copies are needed where neighbors count for the classes, for their number or for the weight of the pixels.
+    asked = kind.needs_copies or config.k == "auto" or config.prior == "conjugate"
+    is_kept = asked and number % -(-n_images // MAX_COPIES) == 0
+    max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
+    copies = (make_working_copy(working, max_pixels),) if is_kept else ()
+    own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
+    return ImagePart(replace(data, cells=cells, copies=copies), own, n_bins)
+
+
+def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
+    """Merge the cells of one of many images until they are few enough; return them and the bins, 0 where none."""
+    cells, n_bins, bins = data.cells, 0, 2 * MAX_BINS
+    if data.regions:  # they are few, and each has its place in the field
+        return cells, 0
+    while n_images > 1 and len(cells) > MAX_CELLS // n_images and bins > 2:
         n_bins = bins = bins // 2
         cells = coarsen(cells, bins)
-    own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
-    asked = config.has_field or config.k == "auto" or config.prior == "conjugate"
-    wanted = asked and number % -(-n_images // _COPIES) == 0
-    kept = min(WORKING_PIXELS, max(_KEPT // min(n_images, _COPIES), _LEAST_KEPT))
-    return ImagePart(cells, make_working_copy(working, kept) if wanted else None, space, own, n_bins)
+    return cells, n_bins
 
 
 def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
-    """The scale of the first image, widened to those of its kind if they are guesses."""
+    """Find the scale that images share: that of the first, widened to those of its kind if they are guesses.
+
+    Parameters
+    ----------
+    scales : sequence of ValueScale
+        At least one.
+
+    Returns
+    -------
+    ValueScale
+
+    Examples
+    --------
+    >>> twelve, sixteen = (ValueScale("uint16", 0, white, True) for white in (4095, 65535))
+    >>> find_common_scale([twelve, sixteen]).white
+    65535
+    """
     first = scales[0]
-    alike = [scale for scale in scales if scale.is_guess and scale.dtype == first.dtype]
     if not first.is_guess:
         return first
+    alike = [scale for scale in scales if scale.is_guess and scale.dtype == first.dtype]
     return replace(first, black=min(scale.black for scale in alike), white=max(scale.white for scale in alike))
 
 
 def fit_parts(
     parts: Sequence[ImagePart], names: Sequence[str], scale: ValueScale, config: SegmentConfig
 ) -> tuple[ClassModel, Selection]:
-    """Fit one set of classes to all training images; with how many there are and why.
+    """Fit one set of classes to all training images.
 
     Parameters
     ----------
-    parts : sequence of Part
+    parts : sequence of ImagePart
         At least one.
     names : sequence of str
         What messages call each of them.
-    scale : Scale
-        That of the images together.
+    scale : ValueScale
+        What the values of the images together stand for.
     config : SegmentConfig
+        The settings of the fit.
+
+    Returns
+    -------
+    model : ClassModel
+    selection : Selection
+        How many classes there are and why.
 
     Raises
     ------
     ModelError
         If no pixel is valid, or if the features differ.
     """
-    first = parts[0].space
+    space = parts[0].data.space
     for name, part in zip(names, parts, strict=True):
-        _refuse_other(part.space, first, name)
-    cells = [part.cells for part in parts]
-    copies = [part.copy for part in parts if part.copy is not None]
-    found = model_classes(concatenate(*cells), first, copies, config)
-    if found.mixture.n_components == 0:
+        _reject_other_features(part.data.space, space, name)
+    cells = [part.data.cells for part in parts]
+    data = FitData(
+        space,
+        concatenate(*cells),
+        copies=tuple(copy for part in parts for copy in part.data.copies),
+        regions=tuple(regions for part in parts for regions in part.data.regions),
+    )
+    found = fit_image_classes(data, config)
+    model = found.classes.model
+    if model.n_components == 0:
         raise ModelError(f"{names[0]}: a model needs valid pixels; got none. Name another image.")
-    notes = _notes(parts)
-    model = ClassModel(
-        mixture=found.mixture,
-        groups=found.groups,
-        names=found.names,
-        features=first.name,
-        n_channels=first.n_channels,
+    class_model = ClassModel.from_fit(
+        found.classes,
+        found.names,
+        space=space,
         dtype=scale.dtype,
         black=scale.black,
         white=scale.white,
-        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=_training(found.mixture, cells, found.log_likelihood, found.warnings + notes),
+        config=config,
+        training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts)),
     )
-    return model, found.selection
+    return class_model, found.selection
 
 
-def _refuse_other(space: FeatureSpace, first: FeatureSpace, what: str) -> None:
+def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) -> None:
     if space.feature_names != first.feature_names:
         raise ModelError(
-            f"{what}: images of one model have the same features, {', '.join(first.feature_names)} in the first; "
-            f"got {', '.join(space.feature_names)}. Leave it out, or make all gray with --greyscale."
+            f"{name}: images of one model have the same features, {', '.join(first.feature_names)} in the first; "
+            f"got {', '.join(space.feature_names)}. Leave it out, or convert all to gray with --greyscale."
         )
 
 
-def _notes(parts: Sequence[ImagePart]) -> tuple[str, ...]:
+def _collect_notes(parts: Sequence[ImagePart]) -> tuple[str, ...]:
+    """Say where cells were merged, and where depths differ."""
     notes: tuple[str, ...] = ()
     bins = [part.n_bins for part in parts if part.n_bins]
     if bins:
-        notes += (f"the images have many colors: they were fitted in boxes, {min(bins)} along the widest feature",)
+        notes += (f"the images have many colors: they were fitted in bins, {min(bins)} along the widest feature",)
     if len({(part.scale.black, part.scale.white) for part in parts}) > 1:
         notes += ("images of different depth are compared as shares of the way from black to white",)
     return notes
 
 
-def _training(mixture: MixtureModel, parts: list[Cells], log_likelihood: float, notes: tuple[str, ...]) -> Training:
-    filled = [part for part in parts if len(part)]
-    each = [float(score_as_fit(mixture, part).finish.log_likelihoods[-1]) for part in filled]
-    lowest = min(each) if len(each) > 1 else log_likelihood
+def _describe_training(
+    model: MixtureModel, parts: list[Cells], log_likelihood: float, notes: tuple[str, ...]
+) -> Training:
+    """Measure how well the model explains all images, and the one that it explains worst."""
+    scores = [float(score_as_fit(model, part).finish.log_likelihoods[-1]) for part in parts if len(part)]
+    lowest = min(scores) if len(scores) > 1 else log_likelihood
     pixels = round(sum(part.total_weight for part in parts))
     return Training(len(parts), pixels, log_likelihood, lowest, notes)

@@ -1,42 +1,39 @@
-"""The stages in order: read this first."""
+"""The stages in order: read this first.
+
+A source is loaded, preprocessed, and described by pixel features; classes are fitted to these and label the pixels; the
+labels are cleaned up. Each stage is a room of its own, which takes arrays and plain settings.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColorIndex
-from segment.loader.loader import LoadedFile
-from segment.mixture.rejection import find_rejection_threshold, is_rejected
+from segment.core.stages import Stage
+from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, tabulate_classes
-from segment.pipeline.provenance import Origin, Stopwatch
+from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
+from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import collect_result_warnings, find_labels_lost_in_cleanup
-from segment.postprocessor.postprocessor import Cleaned, postprocess
+from segment.postprocessor.postprocessor import CleanedLabels, postprocess
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_fitting import FittedClasses, model_classes
-from segment.segmenter.class_mixture import label_cells, rank_classes
+from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel, Training
-from segment.segmenter.class_model.validation import PREPROCESSING
-from segment.segmenter.field.field_labels import CoherentLabels
+from segment.segmenter.spatial_model import SpatialModel, build_spatial_model, choose_spatial_type
 
-if TYPE_CHECKING:
-    pass
-from segment.features.pixel_features import collect
-from segment.pipeline.preparation import Prepared, name_of, prepare, read_image
-
-__all__ = ["finish", "segment_image"]
+__all__ = ["build_result", "clean_labels", "segment_image"]
 
 
 def segment_image(
-    source: ArrayLike | Image | BinaryIO | str | PathLike[str],
+    source: Source,
     config: SegmentConfig | None = None,
     *,
     start: ClassModel | None = None,
@@ -53,14 +50,15 @@ def segment_image(
         All settings at once.
     start : ClassModel, optional
         Classes to start the fit from. Their number, names and order are kept; they adapt to the image.
-    tell : callable
-        Called with the name of each stage as it begins.
+    on_stage : callable
+        Called with each :class:`segment.core.stages.Stage` as it begins.
     **settings
         Single settings instead, such as ``k=4``: the fields of :class:`segment.SegmentConfig`.
 
     Returns
     -------
     Segmentation
+        Labels of shape (H, W), the classes, and how they were found.
 
     Raises
     ------
@@ -69,140 +67,172 @@ def segment_image(
     ModelError
         If the image has other features than the model to start from.
     SettingsError
-        If a setting is unknown or out of its range.
+        If a setting is unknown, out of its range, or would be ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.kron([[0, 80], [160, 240]], np.ones((8, 8), int)).astype(np.uint8)
+    >>> segment_image(pixels, k=4).label_image[::8, ::8]
+    array([[1, 2],
+           [3, 4]], dtype=uint8)
     """
-    config = _configured(config, settings, start)
-    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, LoadedFile) else None)
-    on_stage("reading")
-    image = read_image(source, config)
+    config = _resolve_config(config, settings, start)
+    clock = Stopwatch(on_stage, source)
+    clock(Stage.READ)
+    image = read_image(source, config)  # 1 loader
     if start is not None:
-        image = start.rescaled(image)
-    ready = prepare(image, config, on_stage)
+        image = start.rescale_image(image)
+    clock(Stage.PREPROCESS)
+    working = preprocess(image, config)  # 2 preprocessor
+    clock(Stage.COUNT_COLORS)
+    fit_copy = choose_spatial_type(config).make_fit_copy(working)
+    features = extract_features(fit_copy, config.features)  # 3 pixel features
     if start is not None:
-        start.refuse_other(ready.space, name_of(source))
-    if config.coherence == "region":
-        ready = _divided(ready, config, on_stage)
-    on_stage("fitting the mixture")
-    found = model_classes(ready.cells, ready.space, [ready.copy], config, start, ready.whole)
-    class_model = ClassModel(
-        mixture=found.mixture,
-        groups=found.groups,
-        names=found.names,
-        features=ready.space.name,
-        n_channels=ready.space.n_channels,
-        dtype=ready.working.pixels.dtype.name,
-        black=ready.working.black,
-        white=ready.working.white,
-        preprocessing={name: getattr(config, name) for name in PREPROCESSING},
-        training=Training(1, round(ready.cells.total_weight), found.log_likelihood, found.log_likelihood),
+        start.check_features(features.space, get_source_name(source))
+    spatial = build_spatial_model(working, features, config, clock)
+    clock(Stage.FIT)
+    found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
+    clock(Stage.LABEL)
+    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
+    clock(Stage.CLEAN_UP)
+    cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
+    model = _describe_classes(found, spatial, config)
+    provenance = Provenance(get_source_name(source), _build_command(source, start), clock.seconds)
+    return build_result(image, spatial, found, raw, cleaned, model, config, provenance)
+
+
+def clean_labels(
+    raw: NDArray[np.uint8], classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig
+) -> CleanedLabels:
+    """Clean up the labels of the preprocessed image, as the settings and the spatial model say.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (H, W), uint8
+        Labels 1..k, 0 for none. Not changed.
+    classes : ClassMixture
+        Ties go to the heavier class.
+    spatial : SpatialModel
+        Whole regions are left as they are.
+    config : SegmentConfig
+        The settings `smooth_radius`, `min_region` and `max_hole` count.
+
+    Returns
+    -------
+    CleanedLabels
+    """
+    if not spatial.is_cleaned:
+        return CleanedLabels(raw, 0.0)
+    return postprocess(
+        raw,
+        radius=config.smooth_radius,
+        min_region=config.min_region,
+        max_hole=config.max_hole,
+        precedence=classes.rank_classes(),
     )
-    result = finish(ready, class_model, found, config, on_stage)
-    return replace(result, origin=Origin(name_of(source), _command(source, start), on_stage.seconds))
 
 
-def _divided(ready: Prepared, config: SegmentConfig, on_stage: Callable[[str], None]) -> Prepared:
-    """The same image with its regions as the cells."""
-    from segment.segmenter.regions.region_classes import WholeRegions
-
-    smoothness = config.smoothness if config.spatial == "field" else 0.0
-    of = ready.working, ready.index, ready.space
-    whole = WholeRegions.of(*of, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
-    return replace(ready, cells=whole.cells, whole=whole)
-
-
-def finish(
-    ready: Prepared,
-    class_model: ClassModel,
+def build_result(
+    image: Image,
+    spatial: SpatialModel,
     found: FittedClasses,
+    raw: NDArray[np.uint8],
+    cleaned: CleanedLabels,
+    class_model: ClassModel,
     config: SegmentConfig,
-    on_stage: Callable[[str], None],
+    provenance: Provenance,
 ) -> Segmentation:
-    """The stages that follow once there are classes: labels, clean-up, statistics."""
-    on_stage("labeling pixels")
-    raw = _labeled(ready, found, config)
-    valid = ready.working.valid
-    rejected = float(np.mean(raw[valid] == 0)) if config.reject and len(ready.cells) else 0.0
-    cleaned = Cleaned(raw, 0.0)
-    if ready.whole is None:
-        on_stage("cleaning up")
-        cleaned = postprocess(
-            raw,
-            radius=config.smooth_radius,
-            min_region=config.min_region,
-            max_hole=config.max_hole,
-            precedence=rank_classes(found.mixture, found.groups),
-        )
-    labels = enlarge(cleaned.label_image, ready.image)
-    classes = tabulate_classes(labels, ready.image, len(found.names))
-    said = _remarks(found, classes, raw, rejected, ready.working, config)
+    """Bring the labels to the size of the image, measure the classes, and collect the warnings.
+
+    Parameters
+    ----------
+    image : Image
+        The image as it was read.
+    spatial : SpatialModel
+        Of the preprocessed image.
+    found : FittedClasses
+        The classes.
+    raw, cleaned : ndarray of shape (h, w), uint8, and CleanedLabels
+        The labels of the preprocessed image before and after clean-up.
+    class_model : ClassModel
+        The classes for other images.
+    config : SegmentConfig
+        The settings.
+    provenance : Provenance
+        How the segmentation came about.
+
+    Returns
+    -------
+    Segmentation
+    """
+    labels = enlarge(cleaned.label_image, image)
+    rows = tabulate_classes(labels, image, len(found.names))
+    valid = spatial.image.valid
+    rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
+    # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
+    fitted_rows = rows if found.fit.restarts.size else ()
+    warnings = collect_result_warnings(
+        fitted_rows,
+        rejected=rejected,
+        lost=find_labels_lost_in_cleanup(raw, fitted_rows),
+        reason=choose_spatial_type(config).explain_empty_class(config),
+        n_colors=_count_too_few_colors(fitted_rows, spatial, config),
+    )
     return Segmentation(
-        image=ready.image,
+        image=image,
         label_image=labels,
-        model=found.mixture,
-        groups=found.groups,
+        class_mixture=found.classes,
         selection=found.selection,
-        classes=classes,
+        classes=rows,
         fit=found.fit,
-        space=ready.space,
-        working=ready.working,
+        spatial=spatial,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=ready.image.notes + found.warnings + said,
+        warnings=image.notes + found.warnings + warnings,
         config=config,
         class_model=class_model,
-        whole=ready.whole,
+        provenance=provenance,
     )
 
 
-def _labeled(ready: Prepared, found: FittedClasses, config: SegmentConfig) -> NDArray[np.uint8]:
-    """The labels of the working image before any clean-up."""
-    index, cells, space = ready.index, ready.cells, ready.space
-    if ready.copy is not ready.working and config.reject:  # its share is one of all pixels
-        index = ColorIndex(ready.working)
-        cells = collect(index, config)[1]
-    least = find_rejection_threshold(found.mixture, cells, config.reject)
-    if ready.whole is not None:
-        return ready.whole.paint(ready.whole.labels(found.mixture, found.groups, least=least))
-    if not config.has_field:
-        return index.map_to_pixels(lambda colors: label_cells(found.mixture, space.make_cells(colors), found.groups, least=least))
-    shape, smoothness = ready.working.valid.shape, config.smoothness
-    field = CoherentLabels(found.mixture, found.groups, space, ready.copy, shape, smoothness=smoothness)
-    raw = field.of(ready.working)
-    if config.reject:
-        raw[index.map_to_pixels(lambda colors: is_rejected(found.mixture, space.make_cells(colors), least))] = 0
-    return raw
-
-
-def _remarks(
-    found: FittedClasses,
-    classes: tuple[ClassRow, ...],
-    raw: NDArray[np.uint8],
-    rejected: float,
-    working: Image,
-    config: SegmentConfig,
-) -> tuple[str, ...]:
-    """What is to be said of the classes, whose labels before the clean-up are `raw`."""
-    told = classes if found.fit.restarts.size else ()  # those of a saved model may well be missing
-    few = 0
-    if any(row.pixels == 0 for row in told):  # a copy that they were fitted to may have more colors, between others
-        n_colors = len(collect(ColorIndex(working), config)[1])
-        few = n_colors if n_colors < len(told) else 0
-    return collect_result_warnings(
-        told, config, rejected=rejected, taken=find_labels_lost_in_cleanup(raw, told), n_colors=few
-    )
-
-
-def _configured(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
-    """The settings of a run, those of the model it starts from where nothing else is said."""
+def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
+    """Resolve the settings of a run; the model it starts from gives those that are not named."""
     if start is None:
-        return SegmentConfig.either(config, settings)
-    config = SegmentConfig.either(config, settings, **start.settings)
-    start.refuse_settings(config)
-    return config
+        return SegmentConfig.resolve(config, settings).for_door("segment_image")
+    config = SegmentConfig.resolve(config, settings, **start.settings)
+    start.check_settings(config)
+    return config.for_door("segment_image")
 
 
-def _command(source: object, start: ClassModel | None) -> tuple[str, ...]:
-    """The command line that makes the same, where there is one."""
+def _describe_classes(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
+    """Describe the classes so that they can be found in other images."""
+    working, n_pixels = spatial.image, round(spatial.data.cells.total_weight)
+    return ClassModel.from_fit(
+        found.classes,
+        found.names,
+        space=spatial.data.space,
+        dtype=working.pixels.dtype.name,
+        black=working.black,
+        white=working.white,
+        config=config,
+        training=Training(1, n_pixels, found.log_likelihood, found.log_likelihood),
+    )
+
+
+def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, config: SegmentConfig) -> int:
+    """Count the distinct colors of the image if a class is empty and they are fewer than the classes; else return 0.
+
+    The copy that classes were fitted to may have more colors than the image, between others.
+    """
+    if all(row.pixels for row in rows):
+        return 0
+    n_colors = len(extract_features(spatial.image, config.features).cells)
+    return n_colors if n_colors < len(rows) else 0
+
+
+def _build_command(source: object, start: ClassModel | None) -> tuple[str, ...]:
+    """Build the command line that makes the same, without its settings; empty where there is none."""
     if not isinstance(source, (str, PathLike)) or (start is not None and not start.file):
         return ()
-    return ("run", name_of(source), *(("--start", start.file) if start else ()))
+    return ("run", get_source_name(source), *(("--start", start.file) if start else ()))

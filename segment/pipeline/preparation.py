@@ -1,13 +1,12 @@
-"""From a source to what classes can be fitted to."""
+"""The first two stages with their settings: a source becomes an Image, and the Image is preprocessed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import IOBase
 from os import PathLike
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,87 +15,73 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
 from segment.loader.loader import LoadedFile, load_image, load_stream
-from segment.mixture.cells import Cells
-from segment.preprocessor.preprocessor import denoise, make_working_copy, shrink, to_grayscale
+from segment.preprocessor.preprocessor import denoise, shrink, to_grayscale
 
-if TYPE_CHECKING:
-    from segment.segmenter.regions.region_classes import WholeRegions
-from segment.features.pixel_features import collect
+__all__ = ["Source", "get_source_name", "preprocess", "read_image"]
 
-__all__ = ["Prepared", "name_of", "prepare", "preprocess", "read_image"]
+Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """An image that classes can be fitted to.
-
-    Attributes
-    ----------
-    image : Image
-        As it was read.
-    working : Image
-        What is segmented: the image after preprocessing.
-    copy : Image
-        What classes are fitted to: `working`, or its working copy where there is a random field.
-    index : ColorIndex
-        The colors of `copy`.
-    space : FeatureSpace
-    cells : Cells
-        The features of `copy`.
-    whole : WholeRegions, optional
-        The regions that the cells stand for, where each is to be of one class.
-    """
-
-    image: Image
-    working: Image
-    copy: Image
-    index: ColorIndex
-    space: FeatureSpace
-    cells: Cells
-    whole: WholeRegions | None = None
-
-
-def prepare(image: Image, config: SegmentConfig, on_stage: Callable[[str], None]) -> Prepared:
-    """Bring an image to where classes can be fitted to it."""
-    on_stage("preprocessing")
-    working = preprocess(image, config)
-    on_stage("counting colors")
-    copy = make_working_copy(working) if config.has_field else working
-    index = ColorIndex(copy)
-    return Prepared(image, working, copy, index, *collect(index, config))
-
-
-def name_of(source: object) -> str:
-    """What messages call an image."""
+def get_source_name(source: object) -> str:
+    """Return what messages call an image: its path, or "image" for an array."""
     return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
 
 
-def read_image(source: ArrayLike | Image | BinaryIO | str | PathLike[str], config: SegmentConfig) -> Image:
-    """The image of a file, a stream, an array or itself."""
+def read_image(source: Source, config: SegmentConfig) -> Image:
+    """Read the image of a file, a stream, an array or an Image.
+
+    Parameters
+    ----------
+    source : path, binary file, array_like or Image
+        See :func:`segment.segment_image`. It is not changed.
+    config : SegmentConfig
+        Its `max_pixels` and `allow_truncated` count for files and streams.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read.
+    """
     if isinstance(source, LoadedFile):
         return source.image
     if isinstance(source, (str, PathLike)):
+        # All later stages need OpenCV, decoding does not, and both take as long: they go on side by side.
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(load_cv2)  # all later stages need it, and loading it takes as long as decoding, which does not
+            pool.submit(load_cv2)
             return load_image(source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
     if isinstance(source, IOBase):
-        return load_stream(cast(BinaryIO, source), max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+        stream = cast(BinaryIO, source)
+        return load_stream(stream, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
     return source if isinstance(source, Image) else Image.from_array(cast(ArrayLike, source))
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:
-    """The image that is segmented: of the size, the colors and the smoothness asked for."""
+    """Make the image that is segmented: shrunk, in grayscale and denoised, as the settings say.
+
+    Parameters
+    ----------
+    image : Image
+        H x W pixels. It is not changed.
+    config : SegmentConfig
+        The settings `max_size`, `greyscale`, `denoise` and `denoise_radius` count.
+
+    Returns
+    -------
+    Image
+    """
     image = shrink(image, max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
-    return _within_scale(denoise(image, method=config.denoise, radius=config.denoise_radius))
+    return _clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))
 
 
-def _within_scale(image: Image) -> Image:
-    """The image without values beyond its black and white, which a scale taken over from a model may leave."""
+def _clip_to_white(image: Image) -> Image:
+    """Clip values above white, which occur in 16-bit images where the scale is that of a model."""
     if image.pixels.dtype != np.uint16 or int(image.pixels.max()) <= image.white:
         return image
     return replace(image, pixels=np.minimum(image.pixels, image.pixels.dtype.type(image.white)))

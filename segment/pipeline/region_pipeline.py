@@ -1,4 +1,4 @@
-"""An image divided into connected regions, and what can be made of them."""
+"""Divide an image into connected regions: loader, preprocessor and region hierarchy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.core.image import Image
-from segment.pipeline.preparation import preprocess, read_image
-from segment.pipeline.result import load_output
+from segment.core.stages import Stage
+from segment.pipeline.output_loader import load_output
+from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import build_region_hierarchy
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
@@ -23,9 +24,9 @@ from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 __all__ = ["RegionSegmentation", "segment_regions"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegionSegmentation:
-    """An image divided into regions.
+    """An image divided into connected regions.
 
     Attributes
     ----------
@@ -49,50 +50,94 @@ class RegionSegmentation:
 
     @property
     def n_regions(self) -> int:
+        """Number of regions."""
         return int(self.label_image.max(initial=0))
-
-    def contour_map(self) -> NDArray[np.float32]:
-        """How different the regions are that a border parts: (H, W), float32, 0..1; see :class:`RegionHierarchy`."""
-        return enlarge(self.hierarchy.contour_map(), self.image)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the regions are called."""
-        return tuple(f"region {label}" for label in range(1, self.n_regions + 1))
 
     @property
     def n_classes(self) -> int:
-        """Each region is a class of its own where files are planned and drawn."""
+        """Number of regions: each is a class of its own where files are planned and drawn."""
         return self.n_regions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the regions, in the order of the labels."""
+        return tuple(f"region {label}" for label in range(1, self.n_regions + 1))
 
     @property
     def colors(self) -> NDArray[np.uint8]:
         """The color that stands for each region in label images, RGB: (n, 3)."""
         return cast(NDArray[np.uint8], load_output("palette").pick_class_colors(self.n_regions))
 
+    def contour_map(self) -> NDArray[np.float32]:
+        """Compute how different the regions are that each border parts.
+
+        Returns
+        -------
+        ndarray of shape (H, W), float32
+            0 to 1, 0 inside regions; see :meth:`segment.RegionHierarchy.contour_map`.
+        """
+        return enlarge(self.hierarchy.contour_map(), self.image)
+
     def panel(self) -> NDArray[np.uint8]:
-        """The original with the borders beside the regions in their mean colors: RGB, (h, w, 3), for a screen."""
+        """Draw the original with the borders beside the regions in their mean colors.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_regions(self))
 
     def shapes(self) -> Any:
-        """The outlines of the regions, for :mod:`segment.output.vectors`."""
+        """Trace the outlines of the regions.
+
+        Returns
+        -------
+        Shapes
+            See :mod:`segment.output.vectors`.
+        """
         return load_output("vectors").trace_classes(self.label_image)
 
     def region_table(self) -> dict[str, NDArray[Any]]:
-        """What there is to measure of each region: columns by name; see :mod:`segment.output.measurements`."""
+        """Measure each region.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns by name; see :mod:`segment.output.measurements`.
+        """
         return cast("dict[str, NDArray[Any]]", load_output("measurements").measure_result_regions(self))
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder or a pipe; see :func:`segment.output.products.save_products`.
+        """Write what `config.save` names into a folder or a pipe.
 
         Labels are 8-bit palette PNG up to 255 regions and 16-bit gray PNG above. The contour map is a 16-bit gray PNG
         with 65535 for a difference of 1.
+
+        Parameters
+        ----------
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
+        stem : str
+            What file names begin with.
+        suffix : {".png", ".jpg"}
+            Format of the panel. All other pictures are PNG.
+
+        Returns
+        -------
+        list of Path
+            The files that were written; empty for a binary file.
+
+        Raises
+        ------
+        OutputError
+            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
         """
         return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
 
 
 def segment_regions(
-    source: ArrayLike | Image | BinaryIO | str | PathLike[str],
+    source: Source,
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -102,8 +147,18 @@ def segment_regions(
 
     Parameters
     ----------
-    source, config, tell, **settings
-        As for :func:`segment.segment_image`; `regions` is their number, "auto" by default.
+    source : path, binary file, array_like of shape (H, W) or (H, W, 1 to 4), or Image
+        As for :func:`segment.segment_image`. It is not changed.
+    config : SegmentConfig, optional
+        All settings at once. `regions` is the number of regions, "auto" by default.
+    on_stage : callable
+        Called with each :class:`segment.core.stages.Stage` as it begins.
+    **settings
+        Single settings instead, such as ``regions=12``.
+
+    Returns
+    -------
+    RegionSegmentation
 
     Raises
     ------
@@ -111,21 +166,28 @@ def segment_regions(
         If the image cannot be read.
     SettingsError
         If a setting is unknown or out of its range, or has no meaning for regions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.kron([[20, 220]], np.ones((32, 16), int)).astype(np.uint8)
+    >>> segment_regions(pixels, regions=2).n_regions
+    2
     """
-    config = SegmentConfig.either(config, settings, regions="auto")
+    config = SegmentConfig.resolve(config, settings, regions="auto").for_door("segment_regions")
     if config.regions == 0:
         raise SettingsError("regions (--regions): a number of at least 1 or auto; got 0.")
-    on_stage("reading")
+    on_stage(Stage.READ)
     image = read_image(source, config)
-    on_stage("preprocessing")
+    on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
     hierarchy = build_region_hierarchy(working, seed=config.seed, on_stage=on_stage)
-    labels, warnings = _divided(hierarchy, config.regions)
+    labels, warnings = _cut_hierarchy(hierarchy, config.regions)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)
 
 
-def _divided(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """The cut that was asked for, or the nearest there is, and what is to be said of it."""
+def _cut_hierarchy(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Make the cut that was asked for, or the nearest possible one, and warn where they differ."""
     if hierarchy.n_fine == 0:
         return hierarchy.cut(), ("no pixel is valid, so no pixel has a label",)
     if isinstance(regions, str):

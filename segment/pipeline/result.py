@@ -1,15 +1,14 @@
-"""The result: labels, the mixture behind them, and what can be made of both."""
+"""The result of a segmentation: labels, classes, and everything that can be computed from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,44 +22,24 @@ from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.class_table import ClassRow
-from segment.pipeline.provenance import Origin
+from segment.pipeline.output_loader import load_output
+from segment.pipeline.provenance import Provenance
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import compute_class_posteriors, compute_entropy
+from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.field.field_labels import coherent_posteriors
+from segment.segmenter.spatial_model import SpatialModel
 
-if TYPE_CHECKING:
-    from segment.segmenter.regions.region_classes import WholeRegions
-
-__all__ = ["Segmentation", "load_output"]
+__all__ = ["Segmentation"]
 
 Maps = NDArray[np.float32]
-Table = dict[str, NDArray[Any]]
 Indices = NDArray[np.intp]
+Picture = NDArray[np.uint8]
+Table = dict[str, NDArray[Any]]
 
-_ONE_AT_A_TIME = Lock()  # files are made in threads, and several may ask for the same
-_BLOCK = 2**16  # pixels handled at once
-
-
-def load_output(module: str) -> Any:
-    """Load a module of :mod:`segment.output`, which draws and saves results.
-
-    A result offers pictures, tables and files as methods for ease. The functions that make them lie one layer above, so
-    they are loaded when they are asked for: the one import of this package that points up.
-
-    Parameters
-    ----------
-    module : str
-        Name below ``segment.output``, such as ``"products"``.
-
-    Returns
-    -------
-    module
-    """
-    return import_module(f"segment.output.{module}")
+CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """A segmented image.
 
@@ -71,21 +50,17 @@ class Segmentation:
     label_image : ndarray of shape (H, W), uint8
         1..k as the setting `order` says, by default in order of lightness, 1 the darkest, or as the model numbers them
         that was applied or started from; 0 where there is no label. Of the image's size.
-    model : MixtureModel
-        The mixture. Its features are those of `space`; its components are in the order of their classes.
-    groups : ndarray of shape (n_components,), int
-        The class of each component, counted from 0: label - 1. Ascending; 0, 1, 2, ... unless classes were combined.
+    class_mixture : ClassMixture
+        The mixture, and the class of each of its components. Its features are those of `space`.
     selection : Selection
         How many classes were chosen and why, with the criterion for every number that was tried.
     classes : tuple of ClassRow
         Area, share and mean color of each class.
     fit : MixtureFit
-        How the mixture of colors alone was found, its components in the order of the fit. With the field EM goes on
-        from there to `model`.
-    space : FeatureSpace
-        What the features are.
-    working : Image
-        The preprocessed image that was segmented.
+        How the mixture of colors alone was found, its components in the order of the fit. With the random field EM goes
+        on from there to `model`.
+    spatial : SpatialModel
+        What neighbors counted for; it holds the preprocessed image, `working`.
     changed : float
         Share of the labeled pixels whose label the clean-up changed.
     rejected : float
@@ -96,177 +71,294 @@ class Segmentation:
         The settings.
     class_model : ClassModel
         The same classes for other images: a model to save, or the one that was applied.
-    origin : Origin
+    provenance : Provenance
         What was segmented, by which command, and how long it took.
-    whole : WholeRegions, optional
-        The regions of `working` that were each given to a class as a whole.
+
+    Examples
+    --------
+    >>> import numpy as np, segment
+    >>> pixels = np.repeat(np.array([[10, 10, 200], [10, 10, 200]], dtype=np.uint8), 8, axis=0)
+    >>> result = segment.segment_image(pixels, k=2)
+    >>> [(row.label, row.pixels) for row in result.classes]
+    [(1, 32), (2, 16)]
     """
 
     image: Image
     label_image: NDArray[np.uint8]
-    model: MixtureModel
-    groups: NDArray[np.intp]
+    class_mixture: ClassMixture
     selection: Selection
     classes: tuple[ClassRow, ...]
     fit: MixtureFit
-    space: FeatureSpace
-    working: Image
+    spatial: SpatialModel
     changed: float
     rejected: float
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel
-    origin: Origin = field(default_factory=Origin)
-    whole: WholeRegions | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+    # Files are made in threads, and several may ask for the same cached value.
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the lock and the cached values, which are computed again where they are needed."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
+
+    @property
+    def model(self) -> MixtureModel:
+        """The mixture, its components in the order of their classes."""
+        return self.class_mixture.model
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """The class of each component, label - 1: shape (n_components,), ascending."""
+        return self.class_mixture.groups
+
+    @property
+    def space(self) -> FeatureSpace:
+        """What the features are."""
+        return self.spatial.data.space
+
+    @property
+    def working(self) -> Image:
+        """The preprocessed image that was segmented."""
+        return self.spatial.image
 
     @property
     def n_classes(self) -> int:
         """Number of classes; less than was asked for where the image has fewer distinct colors."""
-        return int(self.groups.max(initial=-1)) + 1
+        return self.class_mixture.n_classes
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the classes are called."""
+        """The names of the classes, in the order of the labels."""
         return self.class_model.names
 
     @property
-    def colors(self) -> NDArray[np.uint8]:
+    def colors(self) -> Picture:
         """The color that stands for each class in pictures, by `config.palette`, RGB: (k, 3)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").choose_class_colors(self))
+        return cast(Picture, load_output("result_pictures").choose_class_colors(self))
 
     @property
-    def mean_colors(self) -> NDArray[np.uint8]:
+    def mean_colors(self) -> Picture:
         """The mean color of each class, 8-bit RGB from the image's black to its white: (k, 3). Gray without pixels."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").compute_mean_colors(self))
+        return cast(Picture, load_output("result_pictures").compute_mean_colors(self))
 
-    def posteriors(self) -> NDArray[np.float32]:
-        """Probability of each class at each pixel, before clean-up: (H, W, k), float32.
+    def posteriors(self) -> Maps:
+        """Compute the probability of each class at each pixel, before clean-up.
 
-        Given its color and, with ``spatial="field"``, its neighbors; with ``coherence="region"`` those of its region.
-        The probabilities of a pixel sum to 1; where it is not valid they are 0.
+        Given are the color of the pixel and, with ``spatial="field"``, its neighbors; with ``coherence="region"`` it is
+        the probability of its region.
+
+        Returns
+        -------
+        ndarray of shape (H, W, k), float32
+            Sums to 1 at each pixel; 0 where a pixel is not valid.
         """
         maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
         for number, part in enumerate(self.posterior_maps()):
             maps[..., number] = part
         return maps
 
-    def posterior_maps(self) -> Iterator[NDArray[np.float32]]:
-        """The probability of each class in turn, as in :meth:`posteriors`: (H, W), float32, one held at a time."""
-        for number in range(self.n_classes):
-            yield self._posterior_map(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
+    def posterior_maps(self) -> Iterator[Maps]:
+        """Compute the probability of each class in turn, so that one map is in memory at a time.
 
-    def uncertainty(self) -> NDArray[np.float32]:
-        """How unsure the class of each pixel is: the entropy of its :meth:`posteriors`, in bits, 0 to log2 k.
-
-        (H, W), float32; NaN where there is no label.
+        Yields
+        ------
+        ndarray of shape (H, W), float32
+            As in :meth:`posteriors`.
         """
-        return self._posterior_map(lambda posteriors, _: compute_entropy(posteriors), float("nan"))
+        for number in range(self.n_classes):
+            yield self._map_posteriors(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
 
-    def confidence(self) -> NDArray[np.float32]:
-        """Probability of each pixel's own class by :meth:`posteriors`: (H, W), float32; NaN where there is no label.
+    def uncertainty(self) -> Maps:
+        """Compute how uncertain the class of each pixel is: the entropy of its :meth:`posteriors`.
 
-        Where the clean-up has changed the label, it is that of the class given instead, and may be small.
+        Returns
+        -------
+        ndarray of shape (H, W), float32
+            In bits, 0 to log2 k; NaN where there is no label.
+        """
+        return self._map_posteriors(lambda posteriors, _: compute_entropy(posteriors), float("nan"))
+
+    def confidence(self) -> Maps:
+        """Compute the probability of each pixel's own class by :meth:`posteriors`.
+
+        Where clean-up has changed the label, it is the probability of the new class, and may be small.
+
+        Returns
+        -------
+        ndarray of shape (H, W), float32
+            0 to 1; NaN where there is no label.
         """
         labels, size = self.label_image, (self.working.width, self.working.height)
         if labels.shape[::-1] != size:
             labels = load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT)
         own = np.maximum(labels, 1).reshape(-1) - np.uint8(1)
-        values = self._posterior_map(lambda posteriors, at: posteriors[np.arange(len(at)), own[at]], float("nan"))
+        values = self._map_posteriors(lambda posteriors, at: posteriors[np.arange(len(at)), own[at]], float("nan"))
         values[self.label_image == 0] = np.nan
         return values
 
-    def _posterior_map(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
-        """What a function of the posteriors (n, k) of some pixels and their numbers (n,) is at each pixel: (H, W)."""
-        if self.n_classes == 0:
-            return np.full(self.label_image.shape, nothing, dtype=np.float32)
-        values = np.empty(self.working.valid.size, dtype=np.float32)
-        for start in range(0, values.size, _BLOCK):
-            at = np.arange(start, min(start + _BLOCK, values.size))
-            values[at] = function(self._posteriors_at(at), at)
-        return self._enlarged(values.reshape(self.working.valid.shape), nothing)
+    def log_likelihood(self) -> Maps:
+        """Compute the log density of the mixture at each pixel's color, before clean-up.
 
-    @cached_property
-    def _posteriors_at(self) -> Callable[[Indices], Maps]:
-        """The posteriors (n, k) of some pixels of `working`, given by their numbers in row order."""
-        if self.whole is not None:
-            return self.whole.posteriors_at(self.model, self.groups)
-        if self.config.has_field:
-            smoothness = self.config.smoothness
-            return coherent_posteriors(self.model, self.groups, self.space, self.working, smoothness=smoothness)
-        return ColorIndex(self.working).make_pixel_lookup(
-            lambda colors: compute_class_posteriors(self.model, self.groups, self.space.make_cells(colors)).astype(
-                np.float32
-            )
-        )
+        The mean over the pixels is the log-likelihood of the class model's training, if the mixture was fitted to all
+        pixels: without the field, or to an image that is its own working copy. Low values are the colors that the
+        mixture explains worst.
 
-    def log_likelihood(self) -> NDArray[np.float32]:
-        """Log density of the mixture at each pixel's color, before clean-up: (H, W), float32.
-
-        In nats, the density being per unit of the feature space; NaN where there is no label. The mean over the pixels
-        is the log likelihood of the class model's training, if the mixture was fitted to all pixels: without the field,
-        or to an image that is its own working copy. Low values are the colors that the mixture explains worst.
+        Returns
+        -------
+        ndarray of shape (H, W), float32
+            In nats, the density being per unit of the feature space; NaN where there is no label.
         """
         if self.n_classes == 0:
             return np.full(self.label_image.shape, np.nan, dtype=np.float32)
-        index = ColorIndex(self.working)
-        values = index.map_to_pixels(lambda colors: self.model.score_samples(self.space.make_cells(colors)).astype(np.float32))
-        return self._enlarged(values, np.nan)
 
-    def _enlarged(self, values: Maps, nothing: float) -> Maps:
-        """A map of `working` at the size of the image, and `nothing` where there is no label."""
+        def score_colors(colors: NDArray[Any]) -> Maps:
+            return self.model.score_samples(self.space.make_cells(colors)).astype(np.float32)
+
+        return self._enlarge_map(ColorIndex(self.working).map_to_pixels(score_colors), np.nan)
+
+    @cached_property
+    def _look_up_posteriors(self) -> Callable[[Indices], Maps]:
+        """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
+        return self.spatial.prepare_posteriors(self.class_mixture)
+
+    def _map_posteriors(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
+        """Map a function of the posteriors (n, k) of some pixels and of their numbers (n,) to the image: (H, W)."""
+        if self.n_classes == 0:
+            return np.full(self.label_image.shape, nothing, dtype=np.float32)
+        values = np.empty(self.working.valid.size, dtype=np.float32)
+        for start in range(0, values.size, CHUNK_PIXELS):
+            at = np.arange(start, min(start + CHUNK_PIXELS, values.size))
+            values[at] = function(self._look_up_posteriors(at), at)
+        return self._enlarge_map(values.reshape(self.working.valid.shape), nothing)
+
+    def _enlarge_map(self, values: Maps, nothing: float) -> Maps:
+        """Bring a map of `working` to the size of the image, with `nothing` where there is no label."""
         if not self.working.valid.all():
             values[~self.working.valid] = nothing
         return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
 
-    def panel(self) -> NDArray[np.uint8]:
-        """The original and the segmented image beside each other with a legend: RGB, (h, w, 3), sized for a screen."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_panel(self))
+    def panel(self) -> Picture:
+        """Draw the original and the segmented image beside each other with a legend.
 
-    def legend(self) -> list[tuple[str, NDArray[np.uint8]]]:
-        """Number, name and share of each class in words, and its color."""
-        return cast("list[tuple[str, NDArray[np.uint8]]]", load_output("result_pictures").describe_classes(self))
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_panel(self))
 
-    def overlay(self) -> NDArray[np.uint8]:
-        """The image with each class tinted in its color: RGB, (H, W, 3)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_overlay(self))
+    def legend(self) -> list[tuple[str, Picture]]:
+        """Describe number, name and share of each class in words.
 
-    def contours(self) -> NDArray[np.uint8]:
-        """The image with the outlines of the classes in their colors: RGB, (H, W, 3)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_contours(self))
+        Returns
+        -------
+        list of (str, ndarray of shape (3,), uint8)
+            The words and the color of each class.
+        """
+        return cast("list[tuple[str, Picture]]", load_output("result_pictures").describe_classes(self))
 
-    def cutout(self, label: int) -> NDArray[np.uint8]:
-        """The pixels of one class, all others transparent: RGBA, (H, W, 4)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_cutout(self, label))
+    def overlay(self) -> Picture:
+        """Draw the image with each class tinted in its color.
 
-    def posterior_panel(self) -> NDArray[np.uint8]:
-        """The probability of each class, white where it is sure, on one sheet: RGB, (h, w, 3), sized for a screen."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_posterior_panel(self))
+        Returns
+        -------
+        ndarray of shape (H, W, 3), uint8
+            RGB.
+        """
+        return cast(Picture, load_output("result_pictures").draw_overlay(self))
 
-    def uncertainty_panel(self) -> NDArray[np.uint8]:
-        """How unsure the class of each pixel is, bright where it is, above a scale in bits: RGB, (h, w, 3)."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_uncertainty_panel(self))
+    def contours(self) -> Picture:
+        """Draw the image with the outlines of the classes in their colors.
 
-    def anomaly_panel(self) -> NDArray[np.uint8]:
-        """How usual each pixel is, bright where it is not, above a scale in nats: RGB, (h, w, 3), for a screen."""
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_anomaly_panel(self))
+        Returns
+        -------
+        ndarray of shape (H, W, 3), uint8
+            RGB.
+        """
+        return cast(Picture, load_output("result_pictures").draw_contours(self))
+
+    def cutout(self, label: int) -> Picture:
+        """Draw the pixels of one class, all others transparent.
+
+        Parameters
+        ----------
+        label : int, 1..k
+            The class.
+
+        Returns
+        -------
+        ndarray of shape (H, W, 4), uint8
+            RGBA.
+        """
+        return cast(Picture, load_output("result_pictures").draw_cutout(self, label))
+
+    def posterior_panel(self) -> Picture:
+        """Draw the probability of each class on one sheet, white where it is 1.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_posterior_panel(self))
+
+    def uncertainty_panel(self) -> Picture:
+        """Draw how uncertain the class of each pixel is, bright where it is, above a scale in bits.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_uncertainty_panel(self))
+
+    def anomaly_panel(self) -> Picture:
+        """Draw how unusual the color of each pixel is, bright where it is, above a scale in nats.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_anomaly_panel(self))
 
     def shapes(self) -> Any:
-        """The outlines of the classes, for :mod:`segment.output.vectors`. Found once."""
-        with _ONE_AT_A_TIME:
+        """Trace the outlines of the classes; done once.
+
+        Returns
+        -------
+        Shapes
+            See :mod:`segment.output.vectors`.
+        """
+        with self._lock:
             return self._shapes
 
     def class_table(self) -> Table:
-        """What there is to measure of each class. Taken once, together with :meth:`region_table`.
+        """Measure each class; done once, together with :meth:`region_table`.
 
-        Columns by name, each an array with a value for every row: see :mod:`segment.output.measurements`. Beside those
-        described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+        Returns
+        -------
+        dict of str to ndarray
+            Columns by name, with a value for every class: see :mod:`segment.output.measurements`. Beside those
+            described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
         """
-        with _ONE_AT_A_TIME:
+        with self._lock:
             return self._measurements[0]
 
     def region_table(self) -> Table:
-        """The same for each connected region."""
-        with _ONE_AT_A_TIME:
+        """Measure each connected region; done once, together with :meth:`class_table`.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns as in :meth:`class_table`, with a value for every region.
+        """
+        with self._lock:
             return self._measurements[1]
 
     @cached_property
@@ -278,7 +370,13 @@ class Segmentation:
         return cast("tuple[Table, Table]", load_output("measurements").measure_result(self))
 
     def report(self) -> str:
-        """A page about all this, to read in a browser: HTML that needs no other file."""
+        """Write a page about the result that a browser shows without other files.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         return cast(str, load_output("report.page").render_page(self))
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
@@ -292,6 +390,11 @@ class Segmentation:
             What file names begin with.
         suffix : {".png", ".jpg"}
             Format of the panel, overlay and contours. All other pictures are PNG.
+
+        Returns
+        -------
+        list of Path
+            The files that were written; empty for a binary file.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What is to be said of classes without pixels, and of pixels without a class."""
+"""Warn of classes without pixels, and of pixels without a class."""
 
 from __future__ import annotations
 
@@ -7,69 +7,82 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig
+from segment.core.errors import pluralize
 from segment.pipeline.class_table import ClassRow
 
 __all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup"]
 
 
-def find_labels_lost_in_cleanup(before: NDArray[np.integer], classes: Sequence[ClassRow]) -> tuple[int, ...]:
-    """The labels of a label image before its clean-up that none of its pixels has after it."""
-    return tuple(row.label for row in classes if row.pixels == 0 and np.any(before == row.label))
-
-
-def collect_result_warnings(
-    classes: Sequence[ClassRow], config: SegmentConfig, *, rejected: float, taken: Sequence[int], n_colors: int = 0
-) -> tuple[str, ...]:
-    """What is to be said of the classes, a sentence each: which are empty, by what, and what would fill them.
+def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
+    """Find the labels that clean-up has taken from all their pixels.
 
     Parameters
     ----------
-    classes : sequence of ClassRow
-    config : SegmentConfig
-    rejected : float
-        Share of the valid pixels that is rejected.
-    taken : sequence of int
-        Labels of which there were pixels before the clean-up.
-    n_colors : int
-        How many distinct colors the image has, if that is known and is less than there are classes.
+    before : ndarray of shape (H, W), int
+        The labels before clean-up.
+    rows : sequence of ClassRow
+        The classes after it.
+
+    Returns
+    -------
+    tuple of int
     """
-    empty = [row.label for row in classes if row.pixels == 0]
-    said = []
+    return tuple(row.label for row in rows if row.pixels == 0 and np.any(before == row.label))
+
+
+def collect_result_warnings(
+    rows: Sequence[ClassRow], *, rejected: float, lost: Sequence[int], reason: str, n_colors: int = 0
+) -> tuple[str, ...]:
+    """Say which classes are empty, why, and what would fill them; and which share of the pixels is rejected.
+
+    Parameters
+    ----------
+    rows : sequence of ClassRow
+        The classes; none where empty ones are not worth a warning.
+    rejected : float, 0 to 1
+        Share of the valid pixels that is rejected.
+    lost : sequence of int
+        Labels that had pixels before clean-up and have none after it.
+    reason : str
+        Why any other class is empty, and what the user can do; see
+        :meth:`segment.segmenter.spatial_model.SpatialModel.explain_empty_class`.
+    n_colors : int
+        Number of distinct colors of the image where it is less than the number of classes; else 0.
+
+    Returns
+    -------
+    tuple of str
+        A sentence each.
+
+    Examples
+    --------
+    >>> rows = [ClassRow(1, 90, 1.0, (20.0,)), ClassRow(2, 0, 0.0, ())]
+    >>> collect_result_warnings(rows, rejected=0.0, lost=[], reason="no color is of it. Use fewer classes")
+    ('class 2 is empty: no color is of it. Use fewer classes',)
+    """
+    warnings = []
     if rejected:
-        cure = "; lower --reject" if rejected == 1 else ""
-        said.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label{cure}")
+        cure = ". Lower --reject" if rejected == 1 else ""
+        warnings.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label{cure}")
     if rejected == 1:
-        return tuple(said)
-    lost = [label for label in empty if label in taken]
-    if lost:
-        said.append(
-            f"the clean-up took the last pixels of class {_listed(lost)}; lower --smooth-radius, --min-region or "
-            "--max-hole, or ask for fewer classes"
-        )
-    never = [label for label in empty if label not in taken]
+        return tuple(warnings)
+    empty = [row.label for row in rows if row.pixels == 0]
+    swept = [label for label in empty if label in lost]
+    if swept:
+        cure = "Lower --smooth-radius, --min-region or --max-hole, or use fewer classes"
+        warnings.append(_warn_of_empty(swept, f"clean-up gave all its pixels to other classes. {cure}"))
+    never = [label for label in empty if label not in lost]
+    if never and n_colors:
+        reason = f"the image has only {pluralize(n_colors, 'distinct color')}. Use no more classes"
+    elif never and rejected:
+        reason = "all its pixels were rejected. Lower --reject or use fewer classes"
     if never:
-        said.append(f"no pixel is of class {_listed(never)}: {_why(config, bool(rejected), n_colors)}")
-    return tuple(said)
+        warnings.append(_warn_of_empty(never, reason))
+    return tuple(warnings)
 
 
-def _why(config: SegmentConfig, has_rejected: bool, n_colors: int) -> str:
-    """Why a class had no pixel even before the clean-up, and what can be done about it."""
-    if n_colors:
-        colors = f"{n_colors} distinct color{'s' if n_colors > 1 else ''}"
-        return f"the image has only {colors}; ask for no more classes"
-    if has_rejected:
-        return "none that --reject leaves is likeliest of it; lower --reject or ask for fewer classes"
-    if config.coherence == "region":
-        cure = "--spatial none or --coherence pixel" if config.spatial == "field" else "--coherence pixel"
-        return f"each region is likelier of another; ask for fewer classes, or give {cure}"
-    if config.has_field:
-        return (
-            "each is likelier of another, its neighbors considered; ask for fewer classes, lower --smoothness, or "
-            "give --spatial none"
-        )
-    return "each color is likelier of another; ask for fewer classes"
-
-
-def _listed(labels: Sequence[int]) -> str:
-    return ", ".join(map(str, labels))
+def _warn_of_empty(labels: Sequence[int], reason: str) -> str:
+    """Word the warning for one class or for several."""
+    if len(labels) == 1:
+        return f"class {labels[0]} is empty: {reason}"
+    return f"classes {', '.join(map(str, labels))} are empty: {reason.replace(' its ', ' their ')}"

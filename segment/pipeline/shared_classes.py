@@ -6,30 +6,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Any, BinaryIO
-
-from numpy.typing import ArrayLike
+from typing import Any
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.core.errors import SettingsError
-from segment.core.image import Image
-from segment.loader.loader import LoadedFile
+from segment.core.stages import Stage
+from segment.features.pixel_features import extract_features
+from segment.mixture.cells import Cells
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
-from segment.pipeline.pipeline import finish
-from segment.pipeline.preparation import name_of, prepare, read_image
-from segment.pipeline.provenance import Origin, Stopwatch
+from segment.pipeline.pipeline import build_result, clean_labels
+from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
+from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.validation import PREPROCESSING
+from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
-__all__ = ["apply_classes", "fit_and_select", "fit_classes"]
+__all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model"]
 
-Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
-
-_OF_THE_FIT = ("Classes", "Features", "Mixture")
+CLASS_NUMBER_SETTINGS = ("k_range", "criterion", "merge", "name", "seed_color")
 
 
 def fit_classes(
@@ -49,7 +47,7 @@ def fit_classes(
     sources : iterable of path, array_like or Image
         At least one; see :func:`segment.segment_image`.
     config : SegmentConfig, optional
-        All settings at once. Those of clean-up and output are of no use here.
+        All settings at once. Those of clean-up and output are refused: give them where the model is applied.
     tell : callable
         Called with each source, or an empty text for all, and the name of the stage that begins.
     **given
@@ -64,7 +62,8 @@ def fit_classes(
     SettingsError
         If a setting is unknown or out of its range.
     """
-    return fit_and_select(sources, SegmentConfig.either(config, given), on_stage=on_stage)[0]
+    config = SegmentConfig.resolve(config, given).for_door("fit_classes")
+    return fit_and_select(sources, config, on_stage=on_stage)[0]
 
 
 def fit_and_select(
@@ -80,8 +79,8 @@ def fit_and_select(
     for i, source in enumerate(several):
         if parts[i].is_misread(scale):
             parts[i] = gather(source, number=i, scale=scale, on_stage=partial(on_stage, source))
-    on_stage("", "fitting the mixture")
-    return fit_parts(parts, [name_of(source) for source in several], scale, config)
+    on_stage("", Stage.FIT)
+    return fit_parts(parts, [get_source_name(source) for source in several], scale, config)
 
 
 def apply_classes(
@@ -100,7 +99,7 @@ def apply_classes(
     source : path, array_like or Image
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig, optional
-        All settings at once. Those of the fit, such as k, are the model's whatever is said here.
+        All settings at once. Those of the fit, such as k, have their defaults or the values of the model.
     tell : callable
         Called with the name of each stage as it begins.
     **given
@@ -121,29 +120,61 @@ def apply_classes(
     SettingsError
         If a setting is unknown, out of its range, or one of the fit.
     """
-    config = _for_model(model, config, given)
-    on_stage = Stopwatch(on_stage, source.begin if isinstance(source, LoadedFile) else None)
-    on_stage("reading")
-    image = model.rescaled(read_image(source, config))
-    ready = prepare(image, config, on_stage)
-    model.refuse_other(ready.space, name_of(source))
-    fit = score_as_fit(model.mixture, ready.cells)
-    log_likelihood = float(fit.finish.log_likelihoods[-1])
-    warnings = model.drift(log_likelihood) if len(ready.cells) else ("no pixel is valid",)
-    selection = Selection.from_number(model.n_classes, model.mixture.n_components)
-    found = FittedClasses(model.mixture, model.groups, selection, fit, model.names, log_likelihood, warnings)
-    result = finish(ready, model, found, config, on_stage)
+    if config is None:
+        config = SegmentConfig.resolve(None, given, **model.settings)
+    else:
+        config = SegmentConfig.resolve(config, given)
+    return label_with_model(model, source, config.for_door("apply_classes", model.settings), on_stage=on_stage)
+
+
+def label_with_model(
+    model: ClassModel, source: Source, config: SegmentConfig, *, on_stage: Callable[[str], None]
+) -> Segmentation:
+    """Find the classes of a model in an image, with settings that may be those of its fit as well.
+
+    Parameters
+    ----------
+    model : ClassModel
+    source : path, array_like or Image
+    config : SegmentConfig
+        Settings that only a fit uses are taken from the model or have no effect.
+    on_stage : callable
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    Segmentation
+    """
+    own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
+    # These settings of the fit might contradict the model's number of classes.
+    of_fit = {item.name: item.default for item in list_settings() if item.name in CLASS_NUMBER_SETTINGS}
+    config = replace(config, **of_fit, **own)
+    clock = Stopwatch(on_stage, source)
+    clock(Stage.READ)
+    image = model.rescale_image(read_image(source, config))  # 1 loader
+    clock(Stage.PREPROCESS)
+    working = preprocess(image, config)  # 2 preprocessor
+    clock(Stage.COUNT_COLORS)
+    fit_copy = choose_spatial_type(config).make_fit_copy(working)
+    features = extract_features(fit_copy, config.features)  # 3 pixel features
+    model.check_features(features.space, get_source_name(source))
+    spatial = build_spatial_model(working, features, config, clock)
+    clock(Stage.LABEL)
+    found = _take_classes(model, spatial.data.cells)  # 4 segmenter, without a fit
+    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
+    clock(Stage.CLEAN_UP)
+    cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file)
-    command = ("apply", model.file, name_of(source)) if is_file else ()
-    return replace(result, origin=Origin(name_of(source), command, on_stage.seconds))
+    command = ("apply", model.file, get_source_name(source)) if is_file else ()
+    provenance = Provenance(get_source_name(source), command, clock.seconds)
+    return build_result(image, spatial, found, raw, cleaned, model, config, provenance)
 
 
-def _for_model(model: ClassModel, config: SegmentConfig | None, given: dict[str, Any]) -> SegmentConfig:
-    """The settings of an application: what is given, and the model's own."""
-    if config is not None:
-        own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
-        return replace(SegmentConfig.either(config, given), **own)
-    for setting in list_settings():
-        if setting.name in given and setting.group in _OF_THE_FIT:
-            raise SettingsError(f"{setting.name} ({setting.option}): the model has its own. Leave it out.")
-    return SegmentConfig.of(**{**model.settings, **given})
+def _take_classes(model: ClassModel, cells: Cells) -> FittedClasses:
+    """Take the classes of a model as they are, and measure how well they explain the cells of an image."""
+    fit = score_as_fit(model.mixture, cells)
+    log_likelihood = float(fit.finish.log_likelihoods[-1])
+    warnings = model.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
+    selection = Selection.from_number(model.n_classes, model.mixture.n_components)
+    classes = model.class_mixture
+    return FittedClasses(classes, selection, fit, model.names, log_likelihood, warnings)

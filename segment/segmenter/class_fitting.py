@@ -1,17 +1,15 @@
-"""From the cells of images to classes: how many, which mixture, and which of its components make a class."""
+"""From cells to classes: how many there are, which mixture, and which of its components make a class."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError, pluralize
-from segment.core.image import Image
+from segment.config.conflicts import reject_surplus_seed_colors
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
@@ -20,38 +18,33 @@ from segment.mixture.initialization import Levels
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
-from segment.segmenter.class_mixture import fold_classes, make_default_names, name_classes, order_classes
+from segment.segmenter.class_mixture import ClassMixture, make_default_names, name_classes
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.field.field_fit import coherent_mixture
-from segment.segmenter.shrinkage import USUAL, choose_shrinkage
+from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
+from segment.segmenter.spatial_model import FitData, SpatialModel, choose_spatial_type
 
-if TYPE_CHECKING:
-    from segment.segmenter.regions.region_classes import WholeRegions
-
-__all__ = ["FittedClasses", "model_classes"]
+__all__ = ["FittedClasses", "fit_image_classes"]
 
 Floats = NDArray[np.float64]
 
-_USUALLY = SegmentConfig()
-# How labels are cleaned up where strengths of the shrinkage are judged by them: how the result is cleaned up is not to
+# Labels are cleaned up with the default settings where shrinkages are compared by them: the user's clean-up does not
 # change the classes.
-_CLEAN_UP = {"radius": _USUALLY.smooth_radius, "min_region": _USUALLY.min_region, "max_hole": _USUALLY.max_hole}
+_DEFAULTS = SegmentConfig()
+CLEAN_UP = {"radius": _DEFAULTS.smooth_radius, "min_region": _DEFAULTS.min_region, "max_hole": _DEFAULTS.max_hole}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedClasses:
     """Classes, and how they were found.
 
     Attributes
     ----------
-    mixture : MixtureModel
-        Its components in the order of their classes.
-    groups : ndarray of shape (n_components,), int
-        The class of each component, counted from 0, ascending.
+    classes : ClassMixture
+        The mixture with its components in the order of their classes.
     selection : Selection
         How many classes there are and why.
     fit : MixtureFit
-        How the mixture of colors alone was found; its components are in the order of the fit.
+        How the mixture of the cells alone was found; its components are in the order of the fit.
     names : tuple of str
         One for each class.
     log_likelihood : float
@@ -60,8 +53,7 @@ class FittedClasses:
         What is not as one would expect, a sentence each.
     """
 
-    mixture: MixtureModel
-    groups: NDArray[np.intp]
+    classes: ClassMixture
     selection: Selection
     fit: MixtureFit
     names: tuple[str, ...]
@@ -69,174 +61,150 @@ class FittedClasses:
     warnings: tuple[str, ...]
 
 
-def model_classes(
-    cells: Cells,
-    space: FeatureSpace,
-    images: Sequence[Image],
-    config: SegmentConfig,
-    start: ClassModel | None = None,
-    whole: WholeRegions | None = None,
-) -> FittedClasses:
+def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | None = None) -> FittedClasses:
     """Fit the classes that the configuration asks for.
 
     Parameters
     ----------
-    cells : Cells
-        Those of all images.
-    space : FeatureSpace
-    images : sequence of Image
-        The preprocessed images: where k is to be chosen, the dependence of their pixels tells what they are worth.
+    data : FitData
+        The cells of one or many images.
     config : SegmentConfig
+        Number, order, names and merges of the classes, the settings of the mixture, and of its neighbors.
     start : ClassModel, optional
         Classes to start from. Their number and order are kept.
-    whole : WholeRegions, optional
-        The regions that the cells stand for, where each is to be of one class.
+
+    Returns
+    -------
+    FittedClasses
     """
-    of = cells, space, images, config, whole
-    found = _fitted(*of) if start is None else _adapted(*of, start)
-    mixture, groups = fold_classes(found.mixture, found.groups, config.merges)
+    kind = choose_spatial_type(config)
+    found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
+    classes = found.classes.merge_classes(config.merges)
     names = name_classes(found.names, config.namings, config.merges)
     missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
     missing -= set(range(1, len(found.names) + 1))
     absent = tuple(f"there is no class {label} to name or to merge" for label in sorted(missing))
-    return replace(found, mixture=mixture, groups=groups, names=names, warnings=found.warnings + absent)
+    return replace(found, classes=classes, names=names, warnings=found.warnings + absent)
 
 
-def _fitted(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, whole: WholeRegions | None
-) -> FittedClasses:
-    selection, unmet = _select(cells, space, images, config)
-    pluralize = _counted(cells, space, images, config, selection)
-    n, levels, shrinkage = selection.n_components, None, _given_shrinkage(config)
-    if _is_open(config) and n:
-        levels = Levels.from_cells(pluralize, n, space.compute_start_metric(pluralize))
+def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> FittedClasses:
+    """Choose the number of classes and the shrinkage where they are open, and fit."""
+    selection, too_few = _select_number(data, config, kind)
+    n = selection.n_components
+    weighted = _weight_cells(data, config, selection)
+    levels, shrinkage = None, _get_shrinkage(config)
+    if n and _is_shrinkage_open(config, kind):
+        levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
         shrinkage = choose_shrinkage(
             levels,
-            cells,
-            space,
-            images,
+            data.cells,
+            data.space,
+            data.copies,
             n_classes=selection.chosen,
             covariance_type=config.covariance_type,
             smoothness=config.smoothness,
-            clean_up=_CLEAN_UP,
-            init=_init(space, config, n),
+            clean_up=CLEAN_UP,
+            init=_choose_init(data.space, config, n),
             seed=config.seed,
         )
-    fit, unfinished = _fit(pluralize, space, n, config, shrinkage, levels=levels)
-    groups = group_components(fit.model, cells, selection.chosen)
+    fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels)
+    classes = ClassMixture(fit.model, group_components(fit.model, data.cells, selection.chosen))
     keys: dict[str, Callable[[Floats, Floats], Floats]] = {
-        "lightness": lambda means, _: space.compute_lightness(means),
+        "lightness": lambda means, _: data.space.compute_lightness(means),
         "area": lambda _, weights: -weights,
-        "hue": lambda means, _: space.compute_hue(means),
+        "hue": lambda means, _: data.space.compute_hue(means),
     }
-    mixture, log_likelihood = _coherent(fit, cells, groups, space, images, config, whole)
-    mixture, groups = order_classes(mixture, groups, keys[config.order])
+    classes, log_likelihood = _continue_fit(classes, fit, data, config, kind)
+    classes = classes.order_classes(keys[config.order])
     names = make_default_names(selection.chosen)
-    return FittedClasses(mixture, groups, selection, fit, names, log_likelihood, unmet + unfinished)
+    return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished)
 
 
-def _adapted(
-    cells: Cells,
-    space: FeatureSpace,
-    images: Sequence[Image],
-    config: SegmentConfig,
-    whole: WholeRegions | None,
-    start: ClassModel,
-) -> FittedClasses:
-    """The classes of a model, fitted again from where they are."""
+def _adapt_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel], start: ClassModel) -> FittedClasses:
+    """Fit the classes of a model again from where they are."""
     n = start.mixture.n_components
     selection = Selection.from_number(start.n_classes, n)
-    if len(cells) < n:
-        few = f"the image has fewer {_units(config)} than the model's {start.n_classes} classes: they stay as they are"
-        fit = score_as_fit(start.mixture, cells)
-        worth = float(fit.finish.log_likelihoods[-1])
-        return FittedClasses(start.mixture, start.groups, selection, fit, start.names, worth, (few,))
-    pluralize = _counted(cells, space, images, config, selection)
-    fit, unfinished = _fit(pluralize, space, n, config, _given_shrinkage(config), start.mixture)
-    mixture, worth = _coherent(fit, cells, start.groups, space, images, config, whole)
-    return FittedClasses(mixture, start.groups, selection, fit, start.names, worth, unfinished)
+    if len(data.cells) < n:
+        few = f"the image has fewer {kind.unit} than the model's {start.n_classes} classes: they stay as they are"
+        fit = score_as_fit(start.mixture, data.cells)
+        log_likelihood = float(fit.finish.log_likelihoods[-1])
+        return FittedClasses(start.class_mixture, selection, fit, start.names, log_likelihood, (few,))
+    weighted = _weight_cells(data, config, selection)
+    fit, unfinished = _fit_cells(weighted, data.space, n, config, _get_shrinkage(config), start.mixture)
+    classes, log_likelihood = _continue_fit(ClassMixture(fit.model, start.groups), fit, data, config, kind)
+    return FittedClasses(classes, selection, fit, start.names, log_likelihood, unfinished)
 
 
-def _coherent(
-    fit: MixtureFit,
-    cells: Cells,
-    groups: NDArray[np.intp],
-    space: FeatureSpace,
-    images: Sequence[Image],
-    config: SegmentConfig,
-    whole: WholeRegions | None,
-) -> tuple[MixtureModel, float]:
-    """The mixture, fitted further with a random field where one is asked for, and the cells' mean log density."""
-    if len(cells) and (whole is not None or config.has_field):
-        if whole is not None:
-            model = whole.mixture(fit.model, groups, fit.prior)
-        else:
-            model = coherent_mixture(fit.model, groups, fit.prior, space, images, smoothness=config.smoothness)
-        if model is not fit.model:
-            return model, float(score_as_fit(model, cells).finish.log_likelihoods[-1])
-    return fit.model, float(fit.finish.log_likelihoods[-1]) if len(cells) else 0.0
+def _continue_fit(
+    classes: ClassMixture, fit: MixtureFit, data: FitData, config: SegmentConfig, kind: type[SpatialModel]
+) -> tuple[ClassMixture, float]:
+    """Continue the fit with the neighbors; also return the mean log density of the cells, 0 where there are none."""
+    if not len(data.cells):
+        return classes, 0.0
+    model = kind.continue_fit(classes, fit.prior, data, config)
+    if model is fit.model:
+        return classes, float(fit.finish.log_likelihoods[-1])
+    return replace(classes, model=model), float(score_as_fit(model, data.cells).finish.log_likelihoods[-1])
 
 
-def _select(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig
-) -> tuple[Selection, tuple[str, ...]]:
-    """How many classes of how many components to fit: as many as asked for, or as the image has colors for."""
-    n = len(cells)
+def _select_number(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> tuple[Selection, tuple[str, ...]]:
+    """Select how many classes of how many components to fit: as many as asked for, or as there are cells for."""
+    n = len(data.cells)
     if n == 0:
         return Selection.from_number(0, 0), ("no pixel is valid, so no pixel has a label",)
     if isinstance(config.k, int):
         k = min(config.k, n)
-        few = f"the image has fewer {_units(config)} than the {config.k} classes asked for: it gets {k}"
-        return Selection.from_number(k, min(k * config.components_per_class, n)), (few,) if k < config.k else ()
+        few = f"the image has fewer {kind.unit} than the {config.k} classes asked for: it gets {k}"
+        components = min(k * config.components_per_class, n)
+        return Selection.from_number(k, components), (few,) if k < config.k else ()
     selection = choose_classes(
-        cells,
-        space,
-        images,
+        data.cells,
+        data.space,
+        data.copies,
         config.k_range,
         criterion=config.criterion,
         components_per_class=config.components_per_class,
         covariance_type=config.covariance_type,
         seed=config.seed,
     )
-    few = f"the image has fewer {_units(config)} than the {config.k_range[0]} classes asked for: it gets {n}"
+    few = f"the image has fewer {kind.unit} than the {config.k_range[0]} classes asked for: it gets {n}"
     return selection, (few,) if n < config.k_range[0] else ()
 
 
-def _units(config: SegmentConfig) -> str:
-    """What is given to a class as a whole."""
-    return "regions" if config.coherence == "region" else "distinct colors"
-
-
-def _counted(
-    cells: Cells, space: FeatureSpace, images: Sequence[Image], config: SegmentConfig, selection: Selection
-) -> Cells:
-    """The cells with the weight that their pixels are worth, where a prior is to weigh against independent ones."""
+def _weight_cells(data: FitData, config: SegmentConfig, selection: Selection) -> Cells:
+    """Scale the cells to the number of independent pixels, where a prior is to weigh against these."""
     k = selection.n_components
     if config.prior == "pooled" or k == 0:
-        return cells
-    worth = selection.n_effective
-    if not worth:
-        settings: dict[str, Any] = {"covariance_type": config.covariance_type, "seed": config.seed}
-        worth = choose_classes(cells, space, images, (k, k), **settings).n_effective
-    return cells.scale_weights(worth)
+        return data.cells
+    n_effective = selection.n_effective
+    if not n_effective:
+        chosen = choose_classes(
+            data.cells,
+            data.space,
+            data.copies,
+            (k, k),
+            covariance_type=config.covariance_type,
+            seed=config.seed,
+        )
+        n_effective = chosen.n_effective
+    return data.cells.scale_weights(n_effective)
 
 
-def _given_shrinkage(config: SegmentConfig) -> float:
-    """The strength asked for; where it is to be chosen, the usual one."""
-    return USUAL if config.shrinkage == "auto" else float(config.shrinkage)
+def _get_shrinkage(config: SegmentConfig) -> float:
+    """Return the shrinkage asked for, and the default one where it is to be chosen."""
+    return DEFAULT_SHRINKAGE if config.shrinkage == "auto" else float(config.shrinkage)
 
 
-def _is_open(config: SegmentConfig) -> bool:
-    """Whether the strength of the shrinkage is to be chosen.
+def _is_shrinkage_open(config: SegmentConfig, kind: type[SpatialModel]) -> bool:
+    """Say whether the shrinkage is to be chosen.
 
-    It is where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the usual
-    one.
+    It is where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the default.
     """
-    plain = config.prior == "pooled" and config.tails == "gaussian" and not config.noise
-    return config.shrinkage == "auto" and plain and config.has_field
+    is_plain = config.prior == "pooled" and config.tails == "gaussian" and not config.noise
+    return config.shrinkage == "auto" and is_plain and kind.has_chosen_shrinkage
 
 
-def _fit(
+def _fit_cells(
     cells: Cells,
     space: FeatureSpace,
     n_components: int,
@@ -245,14 +213,14 @@ def _fit(
     start: MixtureModel | None = None,
     levels: Levels | None = None,
 ) -> tuple[MixtureFit, tuple[str, ...]]:
-    """The mixture, and what is to be said of it."""
+    """Fit the mixture; also return a warning if EM did not converge."""
     fit = fit_mixture(
         cells,
         n_components,
         covariance_type=config.covariance_type,
         tails=config.tails,
         noise=config.noise,
-        init=_init(space, config, n_components) if start is None else start,
+        init=_choose_init(space, config, n_components) if start is None else start,
         n_init=config.n_init,
         prior=config.prior,
         shrinkage=shrinkage,
@@ -265,18 +233,14 @@ def _fit(
     )
     if fit.converged:
         return fit, ()
-    return fit, (f"EM did not converge in {config.max_iter} iterations; raise --max-iter or --tol",)
+    return fit, (f"EM did not converge in {config.max_iter} iterations. Raise --max-iter or --tol",)
 
 
-def _init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str | NDArray[np.float64]:
-    """Where the fit starts: the features of given colors, or a name."""
+def _choose_init(space: FeatureSpace, config: SegmentConfig, n_components: int) -> str | NDArray[np.float64]:
+    """Return where the fit starts: the features of given colors, or the name of a method."""
     given = config.seed_color
     if not given or n_components == 0:
         return config.init
-    if len(given) > n_components:
-        raise SettingsError(
-            f"seed_color (--seed-color): at most one for each of {pluralize(n_components, 'class')}; got "
-            f"{len(given)}. Raise -k."
-        )
+    reject_surplus_seed_colors(given, n_components)
     colors = np.array([tuple(bytes.fromhex(color[1:])) for color in given], dtype=np.uint8)
     return space.convert_rgb(colors)

@@ -1,8 +1,12 @@
-"""From a mixture and cells to labels: the one place where class 0 becomes label 1."""
+"""A mixture whose components are grouped to classes: posteriors, labels, order and names of the classes.
+
+The one place where class 0 becomes label 1.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,176 +15,228 @@ from segment.mixture.cells import Cells
 from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
+from segment.mixture.spatial_em import compute_class_log_posteriors
 
-__all__ = [
-    "compute_class_posteriors",
-    "compute_entropy",
-    "fold_classes",
-    "label_cells",
-    "make_default_names",
-    "name_classes",
-    "order_classes",
-    "rank_classes",
-]
-
+__all__ = ["ClassMixture", "compute_entropy", "make_default_names", "name_classes"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
+Merges = Sequence[tuple[str, tuple[int, ...]]]
+
+TINY = np.finfo(float).tiny
 
 
-def order_classes(
-    model: MixtureModel, groups: Groups, key: Callable[[Floats, Floats], Floats]
-) -> tuple[MixtureModel, Groups]:
-    """The mixture and its classes in ascending order of a key; ties go by the means, feature by feature.
+@dataclass(frozen=True, eq=False)
+class ClassMixture:
+    """A mixture of K components that make up k classes.
 
-    Parameters
+    Attributes
     ----------
     model : MixtureModel
-        Of K components.
+        K components in d dimensions; none where no pixel is valid.
     groups : ndarray of shape (K,), int
-        The class 0..k-1 of each component.
-    key : callable
-        Takes the mean (n, d) and the weight (n,) of each class, and returns a number for each, (n,).
+        The class 0..k-1 of each component, ascending: 0, 1, 2, ... where each component is a class of its own.
 
-    Returns
-    -------
-    model : MixtureModel
-        Its components in the order of their classes, and by their own key within each class.
-    groups : ndarray of shape (K,), int
-        The class of each component, ascending.
+    Examples
+    --------
+    Three components in two classes: the first two are the dark one.
+
+    >>> import numpy as np
+    >>> means = np.array([[10.0], [30.0], [200.0]])
+    >>> model = MixtureModel(np.full(3, 1 / 3), means, np.ones((3, 1, 1)))
+    >>> classes = ClassMixture(model, np.array([0, 0, 1]))
+    >>> classes.n_classes
+    2
+    >>> classes.label_cells(Cells(np.ones(2), np.array([[29.0], [190.0]]), np.zeros((2, 1, 1))))
+    array([1, 2], dtype=uint8)
     """
-    weights, means = _weights_and_means(model, groups)
-    rank = np.argsort(_ascending(means, key(means, weights)))[groups]
-    order = np.lexsort((np.argsort(_ascending(model.means, key(model.means, model.weights))), rank))
-    return model.reorder(order), rank[order]
 
+    model: MixtureModel
+    groups: Groups
 
-def rank_classes(model: MixtureModel, groups: Groups) -> list[int]:
-    """Labels in the order in which classes win ties: the heavier first, whatever their numbers."""
-    weights, means = _weights_and_means(model, groups)
-    return [int(number) + 1 for number in _ascending(means, -weights)]
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return int(self.groups.max(initial=-1)) + 1
 
+    def compute_posteriors(self, cells: Cells) -> Floats:
+        """Compute the probability of each class for each cell, the sum over its components.
 
-def compute_class_posteriors(model: MixtureModel, groups: Groups, cells: Cells) -> Floats:
-    """Probability of each class for each cell, (n, k): the sum over its components. `groups` ascend."""
-    return pool_posteriors(model.posteriors(cells), groups)
+        Parameters
+        ----------
+        cells : Cells
+            n cells.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float64
+            Rows sum to 1.
+        """
+        return pool_posteriors(self.model.posteriors(cells), self.groups)
+
+    def compute_log_posteriors(self, cells: Cells) -> NDArray[np.float32]:
+        """Compute the log posterior of each class by the features alone, noise shared out by the components' weights.
+
+        Parameters
+        ----------
+        cells : Cells
+            n cells.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+            In nats.
+        """
+        return compute_class_log_posteriors(self.model, self.groups, cells)
+
+    def label_cells(self, cells: Cells, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
+        """Label each cell with its most probable class.
+
+        Parameters
+        ----------
+        cells : Cells
+            n cells. What the mixture takes for noise gets the label of the component that comes nearest.
+        min_log_density : float
+            In nats. Cells whose log density under the components alone, without noise, is below this get label 0.
+
+        Returns
+        -------
+        ndarray of shape (n,), uint8
+            Labels 1..k; 0 for all cells if the mixture has no component.
+        """
+        if self.model.n_components == 0:
+            return np.zeros(len(cells), dtype=np.uint8)
+        if np.array_equal(self.groups, np.arange(len(self.groups))):  # each component is a class
+            labels = (self.model.predict(cells) + 1).astype(np.uint8)
+        else:
+            labels = (self.compute_posteriors(cells).argmax(axis=1) + 1).astype(np.uint8)
+        if min_log_density > -np.inf:
+            labels[is_rejected(self.model, cells, min_log_density)] = 0
+        return labels
+
+    def order_classes(self, key: Callable[[Floats, Floats], Floats]) -> ClassMixture:
+        """Sort the classes by a key, ties by their means, feature by feature.
+
+        Parameters
+        ----------
+        key : callable
+            Takes the mean (n, d) and the weight (n,) of each class, and returns a number for each, (n,).
+
+        Returns
+        -------
+        ClassMixture
+            Components in the order of their classes, and by their own key within each class.
+        """
+        weights, means = self._pool_weights_and_means()
+        rank = np.argsort(_sort_by_key(means, key(means, weights)))[self.groups]
+        order = np.lexsort(
+            (np.argsort(_sort_by_key(self.model.means, key(self.model.means, self.model.weights))), rank)
+        )
+        return ClassMixture(self.model.reorder(order), rank[order])
+
+    def rank_classes(self) -> list[int]:
+        """List the labels in the order in which they win ties: heavy classes first, whatever their numbers."""
+        weights, means = self._pool_weights_and_means()
+        return [int(number) + 1 for number in _sort_by_key(means, -weights)]
+
+    def merge_classes(self, merges: Merges) -> ClassMixture:
+        """Make one class of several, so that their posteriors add up.
+
+        A merged class takes the place of its lowest label, and the classes after it move up.
+
+        Parameters
+        ----------
+        merges : sequence of (name, labels)
+            The labels 1..k that become one; labels that do not exist have no effect.
+
+        Returns
+        -------
+        ClassMixture
+            Components in the order of their classes.
+        """
+        if not merges:
+            return self
+        merged = _find_merge_targets(self.n_classes, merges)[self.groups]
+        order = np.argsort(merged, kind="stable")
+        groups = np.unique(merged[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
+        return ClassMixture(self.model.reorder(order), groups)
+
+    def _pool_weights_and_means(self) -> tuple[Floats, Floats]:
+        """Compute the weight (k,) and mean (k, d) of each class; both 0 for one without components."""
+        masses = pool_posteriors(np.eye(len(self.groups)), self.groups).T * np.maximum(self.model.weights, TINY)
+        weights = masses.sum(axis=1)
+        return weights, (masses / np.maximum(weights, TINY)[:, None]) @ self.model.means
 
 
 def compute_entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
-    """How unsure the class of each row is: the entropy of its probabilities (n, k) in bits, 0 to log2 k. (n,)."""
+    """Compute how uncertain the class of each row is.
+
+    Parameters
+    ----------
+    posteriors : ndarray of shape (n, k), float
+        Probabilities; rows sum to 1.
+
+    Returns
+    -------
+    ndarray of shape (n,), float
+        Entropy in bits, 0 to log2 k.
+
+    Examples
+    --------
+    >>> compute_entropy(np.array([[1.0, 0.0], [0.5, 0.5]]))
+    array([0., 1.])
+    """
     tiny = np.finfo(posteriors.dtype).tiny
     return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, tiny))).sum(axis=1)))
 
 
-def label_cells(
-    model: MixtureModel, cells: Cells, groups: Groups | None = None, *, least: float = -np.inf
-) -> NDArray[np.uint8]:
-    """Label 1..k of the most probable class for each cell: shape (n,), uint8.
-
-    Parameters
-    ----------
-    model : MixtureModel
-        Of no components it gives label 0, which is none. What it takes for noise gets the label of the component that
-        comes nearest.
-    cells : Cells
-    groups : ndarray of shape (K,), int, optional
-        The class 0..k-1 of each component, ascending. By default each component is a class.
-    least : float
-        Cells whose log density under the components alone, without noise, is below this get label 0.
-    """
-    if model.n_components == 0:
-        return np.zeros(len(cells), dtype=np.uint8)
-    if groups is None or _is_plain(groups):
-        labels = (model.predict(cells) + 1).astype(np.uint8)
-    else:
-        labels = (compute_class_posteriors(model, groups, cells).argmax(axis=1) + 1).astype(np.uint8)
-    if least > -np.inf:
-        labels[is_rejected(model, cells, least)] = 0
-    return labels
-
-
-def _weights_and_means(model: MixtureModel, groups: Groups) -> tuple[Floats, Floats]:
-    """The weight (k,) and mean (k, d) of each class; both 0 for one without components."""
-    tiny = np.finfo(float).tiny
-    masses = pool_posteriors(np.eye(len(groups)), groups).T * np.maximum(model.weights, tiny)
-    weights = masses.sum(axis=1)
-    return weights, (masses / np.maximum(weights, tiny)[:, None]) @ model.means
-
-
-def _is_plain(groups: Groups) -> bool:
-    """Whether every component is a class of its own."""
-    return bool(np.array_equal(groups, np.arange(len(groups))))
-
-
-def _ascending(means: Floats, keys: Floats) -> NDArray[np.intp]:
-    """The order of the keys (n,), ties by the means (n, d)."""
-    return np.lexsort((*means.T[::-1], keys))
-
-
-Merges = Sequence[tuple[str, tuple[int, ...]]]
-
-
 def make_default_names(n_classes: int) -> tuple[str, ...]:
-    """``class 1``, ``class 2`` and so on."""
+    """Return ``class 1``, ``class 2`` and so on."""
     return tuple(f"class {label}" for label in range(1, n_classes + 1))
 
 
-def fold_classes(
-    model: MixtureModel, groups: NDArray[np.intp], merges: Merges
-) -> tuple[MixtureModel, NDArray[np.intp]]:
-    """The mixture with some of its classes made one, so that their posteriors add up.
-
-    A merged class takes the place of its lowest label, and the classes after it move up.
-
-    Parameters
-    ----------
-    model : MixtureModel
-    groups : ndarray of shape (K,), int
-        The class 0..k-1 of each component, ascending.
-    merges : sequence of (name, labels)
-        The labels 1..k that become one; others than there are do nothing.
-
-    Returns
-    -------
-    model : MixtureModel
-        Its components in the order of their classes.
-    groups : ndarray of shape (K,), int
-        The class of each component, ascending.
-    """
-    if not merges:
-        return model, groups
-    folded = _targets(int(groups.max(initial=-1)) + 1, merges)[groups]
-    order = np.argsort(folded, kind="stable")
-    return model.reorder(order), np.unique(folded[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
-
-
 def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:
-    """What the classes are called after :func:`fold_classes`.
+    """Name the classes after :meth:`ClassMixture.merge_classes`.
 
     Parameters
     ----------
     names : sequence of k str
-        What they were called before. A merged class is called as its lowest label if nothing else is said.
+        Names before the merge. A merged class keeps the name of its lowest label unless it is given one.
     namings : sequence of (label, name)
-        Names for labels 1..k, as they are before classes are folded.
+        Names for labels 1..k, which count as before the merge.
     merges : sequence of (name, labels)
         With an empty name where none was given.
+
+    Returns
+    -------
+    tuple of str
+        One name for each class that is left.
+
+    Examples
+    --------
+    >>> name_classes(["class 1", "class 2", "class 3"], [(3, "sky")], [("ground", (1, 2))])
+    ('ground', 'sky')
     """
     k = len(names)
-    called = {label: name for label, name in enumerate(names, start=1) if name != f"class {label}"}
-    called.update(namings)
-    targets = _targets(k, merges)
+    given = {label: name for label, name in enumerate(names, start=1) if name != f"class {label}"}
+    given.update(namings)
+    targets = _find_merge_targets(k, merges)
     for name, labels in merges:
         if name and min(labels) <= k:
-            called[min(labels)] = name
+            given[min(labels)] = name
     kept = sorted(set(targets.tolist()))
-    return tuple(called.get(target + 1, f"class {new}") for new, target in enumerate(kept, start=1))
+    return tuple(given.get(target + 1, f"class {new}") for new, target in enumerate(kept, start=1))
 
 
-def _targets(n_classes: int, merges: Merges) -> NDArray[np.intp]:
-    """The class 0..k-1 that each class becomes part of."""
+def _sort_by_key(means: Floats, keys: Floats) -> NDArray[np.intp]:
+    """Return the order of the keys (n,), ties by the means (n, d)."""
+    return np.lexsort((*means.T[::-1], keys))
+
+
+def _find_merge_targets(n_classes: int, merges: Merges) -> NDArray[np.intp]:
+    """Find the class 0..k-1 that each class becomes part of."""
     targets = np.arange(n_classes)
     for _, labels in merges:
-        there = [label - 1 for label in labels if label <= n_classes]
-        targets[there] = min(there, default=0)
+        existing = [label - 1 for label in labels if label <= n_classes]
+        targets[existing] = min(existing, default=0)
     return targets

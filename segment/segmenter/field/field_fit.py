@@ -1,4 +1,4 @@
-"""Fit a mixture with a random field."""
+"""Fit a mixture with a random field over the pixels of working copies."""
 
 from __future__ import annotations
 
@@ -16,74 +16,75 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
 from segment.preprocessor.preprocessor import make_working_copy
-from segment.segmenter.field.random_field import RandomField, carried, mean_field
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
 
-__all__ = ["build_field", "coherent_mixture", "edge_strengths", "whitening_matrix"]
-
+__all__ = ["build_field", "compute_edge_strengths", "compute_whitening_matrix", "fit_with_field"]
 
 Planes = NDArray[np.float32]
 
-_FITTED = 2**17  # pixels of the copies that the mixture is fitted to, all together
-_LEAST = 2**14  # and of each of many
-_REACH = 2  # pixels of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
+MAX_FIT_PIXELS = 2**17  # of all copies together that the mixture is fitted to
+MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
+REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
+STRONG_EDGE = 2.0  # change of the smoothed features from pixel to pixel, in standard deviations within a class
 
 
-def coherent_mixture(
-    model: MixtureModel,
-    groups: NDArray[np.intp],
-    prior: Prior,
-    space: FeatureSpace,
-    images: Sequence[Image],
-    *,
-    smoothness: float,
+def fit_with_field(
+    classes: ClassMixture, prior: Prior, space: FeatureSpace, images: Sequence[Image], *, smoothness: float
 ) -> MixtureModel:
-    """The mixture after EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
+    """Continue EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
 
     E-steps of the field and M-steps of the mixture take turns on copies of the images, some 130 thousand pixels
     together for a few images. Classes whose colors overlap are told apart by where their pixels lie.
 
     Parameters
     ----------
-    model : MixtureModel
-        Where to begin: the mixture of colors alone.
-    groups : ndarray of shape (K,), int
-        The class 0..k-1 of each component.
+    classes : ClassMixture
+        The start: a mixture that was fitted to colors alone.
     prior : Prior
-        That of the fit.
+        The prior of that fit.
     space : FeatureSpace
+        How a color becomes a feature vector.
     images : sequence of Image
-        Their working copies will do.
+        The images or their working copies. They are not changed.
     smoothness : float, >= 0
         See :class:`segment.segmenter.field.random_field.RandomField`.
+
+    Returns
+    -------
+    MixtureModel
+        The model of `classes` itself if there is one class or no valid pixel.
     """
-    copies = [make_working_copy(image, max(_FITTED // len(images), _LEAST)) for image in images]
-    if groups.max(initial=0) == 0 or not any(copy.valid.any() for copy in copies):
-        return model
-    whiten = whitening_matrix(model)
+    copies = [make_working_copy(image, max(MAX_FIT_PIXELS // len(images), MIN_FIT_PIXELS)) for image in images]
+    if classes.n_classes < 2 or not any(copy.valid.any() for copy in copies):
+        return classes.model
+    whiten = compute_whitening_matrix(classes.model)
     cells, fields = [], []
     for copy in copies:
         index = ColorIndex(copy)
-        found = FeatureSpace(space.name, index.n_channels, index.black, index.white).make_cells(index.pixels)
+        own_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
+        found = own_space.make_cells(index.pixels)  # one cell for each pixel: the field needs their places
         cells.append(found[copy.valid.reshape(-1)])
         features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
         fields.append(build_field(copy, features, smoothness))
-    em = SpatialEM(concatenate(*cells), model, prior)
     ends = np.cumsum([len(part) for part in cells])
     q: list[Planes | None] = [None] * len(copies)
-    odds = np.zeros((int(groups.max()) + 1, int(ends[-1])), dtype=np.float32)
+    odds = np.zeros((classes.n_classes, int(ends[-1])), dtype=np.float32)
 
-    def agree(logs: Planes) -> Planes:
+    def compute_neighbor_log_odds(logs: Planes) -> Planes:
+        """Take one step of the mean field of each copy, from the posteriors of the last one."""
         for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
             own = slice(ends[i] - len(cells[i]), ends[i])
-            q[i] = after = mean_field(_planes(logs[:, own], copy.valid), field, n_iter=1, start=q[i])
-            odds[:, own] = _at_valid(field.agreement(after), copy.valid)
+            q[i] = after = solve_mean_field(_place_pixels(logs[:, own], copy.valid), field, n_iter=1, start=q[i])
+            odds[:, own] = _take_valid(field.compute_neighbor_log_odds(after), copy.valid)
         return odds
 
-    return fit_with_neighbors(em, groups, agree)
+    em = SpatialEM(concatenate(*cells), classes.model, prior)
+    return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
 
 
-def _planes(values: Planes, valid: NDArray[np.bool_]) -> Planes:
-    """Values of the n valid pixels, (k, n), in their places: (k, h, w), 0 elsewhere."""
+def _place_pixels(values: Planes, valid: NDArray[np.bool_]) -> Planes:
+    """Put the values of the n valid pixels, (k, n), in their places: (k, h, w), 0 elsewhere."""
     if valid.all():
         return values.reshape(-1, *valid.shape)
     planes = np.zeros((len(values), *valid.shape), dtype=np.float32)
@@ -91,48 +92,64 @@ def _planes(values: Planes, valid: NDArray[np.bool_]) -> Planes:
     return planes
 
 
-def _at_valid(planes: Planes, valid: NDArray[np.bool_]) -> Planes:
-    """The values (k, n) of planes (k, h, w) at the valid pixels."""
+def _take_valid(planes: Planes, valid: NDArray[np.bool_]) -> Planes:
+    """Take the values (k, n) of planes (k, h, w) at the valid pixels."""
     return planes.reshape(len(planes), -1) if valid.all() else planes[:, valid]
 
 
 def build_field(
     copy: Image, features: Planes, smoothness: float, smoothness_map: NDArray[np.generic] | None = None
 ) -> RandomField:
-    """The field on a copy whose features (d, h, w) are in standard deviations within a class."""
-    return RandomField(carried(copy.valid, edge_strengths(features, copy.valid), smoothness_map), smoothness, _REACH)
+    """Build the random field over the pixels of a working copy.
+
+    Parameters
+    ----------
+    copy : Image
+        h x w pixels.
+    features : ndarray of shape (d, h, w), float32
+        In standard deviations within a class; strong edges in them weaken the field.
+    smoothness : float, >= 0
+        Log odds in nats that neighbors of one class give a pixel.
+    smoothness_map : ndarray of shape (h, w), 0 to 1, optional
+        Share of the smoothness that counts at each pixel.
+
+    Returns
+    -------
+    RandomField
+    """
+    weights = compute_pixel_weights(copy.valid, compute_edge_strengths(features, copy.valid), smoothness_map)
+    return RandomField(weights, smoothness, REACH_PIXELS)
 
 
-def whitening_matrix(model: MixtureModel) -> NDArray[np.float64]:
-    """The matrix (d, d) that takes features to coordinates in which the components have variance 1 on average."""
+def compute_whitening_matrix(model: MixtureModel) -> NDArray[np.float64]:
+    """Compute the matrix (d, d) that takes features to coordinates of mean variance 1 within the components."""
     within = np.tensordot(model.weights, model.covariances, axes=1)
     return np.asarray(np.linalg.inv(np.linalg.cholesky(within)).T)
 
 
-_EDGE = 2.0  # deviations within a class that the smoothed colors change from pixel to pixel, at a strong edge
-
-
-def edge_strengths(features: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Squared strength of the edge at each pixel, 1 for a strong one and 0 beside pixels that are not valid.
+def compute_edge_strengths(features: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Compute the squared strength of the edge at each pixel.
 
     Parameters
     ----------
     features : ndarray of shape (d, H, W), float32
         In standard deviations within a class.
     valid : ndarray of shape (H, W), bool
+        True where a pixel counts.
 
     Returns
     -------
     ndarray of shape (H, W), float32
-        The squared slopes of the smoothed features, added up.
+        Squared slopes of the smoothed features, summed: 1 for a strong edge, 0 beside pixels that are not valid.
     """
     cv2 = load_cv2()
     squares = np.zeros(valid.shape, dtype=np.float32)
     for plane in features:
         smooth = cv2.GaussianBlur(plane, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
         for axis in ((1, 0), (0, 1)):
-            slope = cv2.Sobel(smooth, -1, *axis, ksize=1, scale=0.5 / _EDGE, borderType=cv2.BORDER_REPLICATE)
+            slope = cv2.Sobel(smooth, -1, *axis, ksize=1, scale=0.5 / STRONG_EDGE, borderType=cv2.BORDER_REPLICATE)
             squares += cv2.multiply(slope, slope)
+    # The kernels reach 3 pixels: beside invalid pixels a slope would be one of their fill values.
     if not valid.all():
         squares[cv2.dilate((~valid).view(np.uint8), np.ones((7, 7), dtype=np.uint8)) > 0] = 0
     return squares

@@ -1,4 +1,4 @@
-"""Classes that hold together: the random field in the fit, and from a working copy to the full resolution."""
+"""Label the pixels of an image with a random field: from a working copy to the full resolution."""
 
 from __future__ import annotations
 
@@ -13,78 +13,88 @@ from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
-from segment.mixture.model import MixtureModel
-from segment.mixture.spatial_em import compute_class_log_posteriors
-from segment.preprocessor.preprocessor import make_working_copy
-from segment.segmenter.field.field_fit import build_field, whitening_matrix
-from segment.segmenter.field.random_field import RandomField, mean_field
-from segment.segmenter.field.upsampling import Upsampled, nearest
+from segment.mixture.rejection import is_rejected
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
+from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
-__all__ = ["CoherentLabels", "coherent_posteriors"]
-
+__all__ = ["FieldLabeler", "prepare_field_posteriors"]
 
 Planes = NDArray[np.float32]
-_ITERATIONS, _STILL = 12, 1e-3  # of the mean field: at most, and the mean change at which it stands still
-_BLOCK = 2**16  # pixels decided at once
+
+MAX_ITERATIONS = 12  # of the mean field
+MIN_MEAN_CHANGE = 1e-3  # of a posterior in one iteration; below it the mean field has converged
+CHUNK_PIXELS = 2**16  # decided at once
 
 
-class CoherentLabels:
-    """The labels of an image that holds together, window by window.
+class FieldLabeler:
+    """Labels of an image, or of windows of it, by the random field that is solved on its working copy.
 
-    Where a pixel of the working copy and those around it have one label, so have the pixels of the image there. All
-    others take the class of highest posterior, from their own color and the neighbors' agreement in the copy, which
-    is interpolated: borders are as sharp as the image.
+    Where a pixel of the working copy and its eight neighbors have one label, the pixels of the image that lie there get
+    that label. All other pixels get the class of highest posterior, from their own color and the interpolated neighbor
+    log odds of the copy: borders are as sharp as the image.
 
     Parameters
     ----------
-    model : MixtureModel
-    groups : ndarray of shape (K,), int
-        The class 0..k-1 of each component, ascending.
+    classes : ClassMixture
+        The classes, of n components.
     space : FeatureSpace
+        How a color becomes a feature vector.
     copy : Image
-        The :func:`make_working_copy` of the image, or the image itself.
+        The working copy of the image, or the image itself.
     shape : (height, width)
         Of the image, in pixels.
     smoothness : float, >= 0
-        See :class:`segment.segmenter.field.random_field.RandomField`.
+        Log odds in nats that neighbors of one class give a pixel; raised, regions get larger and rounder. See
+        :class:`segment.segmenter.field.random_field.RandomField`.
     smoothness_map : array_like of shape (H, W), 0 to 1, optional
-        How much of it counts at each pixel.
+        Share of the smoothness that counts at each pixel of the image.
+    min_log_density : float
+        In nats. Pixels whose color has a log density below this get label 0.
     """
 
     def __init__(
         self,
-        model: MixtureModel,
-        groups: NDArray[np.intp],
+        classes: ClassMixture,
         space: FeatureSpace,
         copy: Image,
         shape: tuple[int, int],
         *,
         smoothness: float,
         smoothness_map: NDArray[np.generic] | None = None,
+        min_log_density: float = -np.inf,
     ) -> None:
-        self._model, self._groups, self._space = model, groups, space
-        self._rows, self._columns = (nearest(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
+        self._classes, self._space, self._min_log_density = classes, space, min_log_density
+        self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
         self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
-        self._odds: Upsampled | None = None  # where the copy is the image, nothing is left to decide
-        if model.n_components == 0:
+        self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
+        if classes.model.n_components == 0:
             return
-        field, q = _solved(model, groups, space, copy, smoothness, smoothness_map)
+        field, q = _solve_field(classes, space, copy, smoothness, smoothness_map)
         self._labels[:] = q.argmax(axis=0) + 1
         self._labels[~copy.valid] = 0
         if copy.valid.shape != shape:
+            # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
             cv2 = load_cv2()
             window = np.ones((3, 3), dtype=np.uint8)
-            self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0  # decided later
-            self._odds = Upsampled(field.agreement(q), shape)
+            self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0
+            self._odds = BilinearUpsampler(field.compute_neighbor_log_odds(q), shape)
 
-    def of(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
-        """Label 1..k of each pixel, 0 where it is not valid: (h, w), uint8.
+    def label(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
+        """Label the pixels of the image or of a window of it.
 
         Parameters
         ----------
         image : Image
             The image, or the window of it whose first pixel lies in this row and column.
-        row, column : int
+        row, column : int, pixels
+            Place of the window.
+
+        Returns
+        -------
+        ndarray of shape (h, w), uint8
+            Labels 1..k; 0 where a pixel is not valid or is rejected.
         """
         down = self._rows[row : row + image.height]
         across = self._columns[column : column + image.width]
@@ -94,86 +104,98 @@ class CoherentLabels:
         if self._odds is not None:
             where = np.flatnonzero((labels == 0) & image.valid)
             if len(where):
-                self._decide(labels.reshape(-1), where, image, self._odds, row, column)
+                self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column)
+        if self._min_log_density > -np.inf:
+            labels[ColorIndex(image).map_to_pixels(self._is_rejected)] = 0
         return labels
 
-    def _decide(
-        self, flat: NDArray[np.uint8], where: NDArray[np.intp], image: Image, odds: Upsampled, row: int, column: int
+    def _decide_pixels(
+        self,
+        flat: NDArray[np.uint8],
+        where: NDArray[np.intp],
+        image: Image,
+        odds: BilinearUpsampler,
+        row: int,
+        column: int,
     ) -> None:
-        """Label the pixels of these numbers by color and neighbors."""
-        open_ = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
-        index = ColorIndex(replace(image, pixels=open_, valid=np.ones((1, len(where)), dtype=bool)))
-        evidence = index.make_pixel_lookup(
-            lambda colors: compute_class_log_posteriors(self._model, self._groups, self._space.make_cells(colors))
+        """Label the pixels of these numbers by their colors and the log odds of their neighbors."""
+        colors = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
+        index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(where)), dtype=bool)))
+        look_up = index.make_pixel_lookup(
+            lambda colors: self._classes.compute_log_posteriors(self._space.make_cells(colors))
         )
 
-        def decide(start: int) -> None:
-            at = np.arange(start, min(start + _BLOCK, len(where)))
+        def decide_chunk(start: int) -> None:
+            at = np.arange(start, min(start + CHUNK_PIXELS, len(where)))
             down, across = np.divmod(where[at], image.width)
-            flat[where[at]] = (evidence(at) + odds.at(down + row, across + column)).argmax(axis=1) + 1
+            flat[where[at]] = (look_up(at) + odds.interpolate(down + row, across + column)).argmax(axis=1) + 1
 
-        run_in_threads(decide, range(0, len(where), _BLOCK))
+        run_in_threads(decide_chunk, range(0, len(where), CHUNK_PIXELS))
+
+    def _is_rejected(self, colors: NDArray[np.generic]) -> NDArray[np.bool_]:
+        return is_rejected(self._classes.model, self._space.make_cells(colors), self._min_log_density)
 
 
-def coherent_posteriors(
-    model: MixtureModel,
-    groups: NDArray[np.intp],
-    space: FeatureSpace,
-    image: Image,
-    *,
-    smoothness: float,
+def prepare_field_posteriors(
+    classes: ClassMixture, space: FeatureSpace, copy: Image, image: Image, *, smoothness: float
 ) -> Callable[[NDArray[np.intp]], Planes]:
-    """Probability of each class at some pixels given their colors and their neighbors.
+    """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
-    The parameters are those of :class:`CoherentLabels`.
+    Parameters
+    ----------
+    classes, space, copy, smoothness
+        As for :class:`FieldLabeler`.
+    image : Image
+        The image at full resolution.
 
     Returns
     -------
     callable
-        Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. What it gives for
-        pixels that are not valid has no meaning.
+        Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
+        that are not valid have no meaning.
     """
-    copy = make_working_copy(image)
-    field, q = _solved(model, groups, space, copy, smoothness, None)
+    field, q = _solve_field(classes, space, copy, smoothness, None)
     if copy.valid.shape == image.valid.shape:
         flat = q.reshape(len(q), -1)
         return lambda at: flat[:, at].T
-    odds = Upsampled(field.agreement(q), image.valid.shape)
-    evidence = ColorIndex(image).make_pixel_lookup(lambda colors: compute_class_log_posteriors(model, groups, space.make_cells(colors)))
+    odds = BilinearUpsampler(field.compute_neighbor_log_odds(q), image.valid.shape)
+    look_up = ColorIndex(image).make_pixel_lookup(
+        lambda colors: classes.compute_log_posteriors(space.make_cells(colors))
+    )
 
-    def posteriors(at: NDArray[np.intp]) -> Planes:
-        logs = evidence(at) + odds.at(*np.divmod(at, image.width))
+    def compute_posteriors(at: NDArray[np.intp]) -> Planes:
+        logs = look_up(at) + odds.interpolate(*np.divmod(at, image.width))
         logs -= logs.max(axis=1, keepdims=True)
         np.exp(logs, out=logs)
         logs /= logs.sum(axis=1, keepdims=True)
         return np.asarray(logs)
 
-    return posteriors
+    return compute_posteriors
 
 
-def _solved(
-    model: MixtureModel,
-    groups: NDArray[np.intp],
+def _solve_field(
+    classes: ClassMixture,
     space: FeatureSpace,
     copy: Image,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
 ) -> tuple[RandomField, Planes]:
-    """The field of a working copy and the posteriors of its pixels."""
-    k = int(groups.max()) + 1
-    whiten = whitening_matrix(model)
+    """Return the field of a working copy and the posteriors of its pixels, (k, h, w)."""
+    k = classes.n_classes
+    whiten = compute_whitening_matrix(classes.model)
 
-    def known(colors: NDArray[np.generic]) -> Planes:
+    def describe_colors(colors: NDArray[np.generic]) -> Planes:
+        """Return the log posteriors of the classes and the whitened features: (m, k + d)."""
         cells = space.make_cells(colors)
-        return np.concatenate(
-            [compute_class_log_posteriors(model, groups, cells), (cells.means @ whiten).astype(np.float32)], axis=1
-        )
+        whitened = (cells.means @ whiten).astype(np.float32)
+        return np.concatenate([classes.compute_log_posteriors(cells), whitened], axis=1)
 
-    n, values = copy.valid.size, ColorIndex(copy).make_pixel_lookup(known)
+    # By planes, in chunks: a table of (H * W, k + d) and its transpose would be in memory at once.
+    n, look_up = copy.valid.size, ColorIndex(copy).make_pixel_lookup(describe_colors)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)
-    for start in range(0, n, _BLOCK):
-        at = np.arange(start, min(start + _BLOCK, n))
-        planes[:, start : start + len(at)] = values(at).T
+    for start in range(0, n, CHUNK_PIXELS):
+        at = np.arange(start, min(start + CHUNK_PIXELS, n))
+        planes[:, start : start + len(at)] = look_up(at).T
     planes = planes.reshape(-1, *copy.valid.shape)
     logs, features = planes[:k], planes[k:]
     if smoothness_map is not None:
@@ -181,4 +203,4 @@ def _solved(
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     field = build_field(copy, features, smoothness, smoothness_map)
-    return field, mean_field(logs, field, n_iter=_ITERATIONS, tol=_STILL)
+    return field, solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, tol=MIN_MEAN_CHANGE)

@@ -1,39 +1,38 @@
-"""Classes of whole regions: the regions of an image as cells, their field, and their labels painted back."""
+"""Classes of whole regions: the regions of an image as weighted cells, and the random field over them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, group_cells
+from segment.features.pixel_features import PixelFeatures
+from segment.mixture.cells import Cells, concatenate, group_cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import is_rejected
-from segment.mixture.spatial_em import SpatialEM, compute_class_log_posteriors, fit_with_neighbors
-from segment.segmenter.regions.region_field import KinshipField
+from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.regions.region_field import RegionField
 from segment.segmenter.regions.region_finding import build_region_hierarchy
 
-__all__ = ["WholeRegions"]
+__all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
 Floats = NDArray[np.float64]
-Groups = NDArray[np.intp]
 
-_LEVEL = 0.3  # of the hierarchy: finer than a person would draw, so that no region holds two classes
-_SCATTER = 0.2  # of the regions' scatters counts: classes are told apart by the regions' means, not by their texture
-_SAMPLE = 200_000  # pixels that the regions' means and scatters are taken from
-_BETWEEN, _ITERATIONS = 3, 200  # of the field, at most: between steps of EM, and once the mixture is fitted
+LEVEL = 0.3  # cut of the hierarchy: finer than a person would draw, so that no region holds two classes
+SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
+MAX_SAMPLED_PIXELS = 200_000  # from which the regions' means and scatters are computed
+MAX_STEPS_IN_EM, MAX_STEPS = 3, 200  # of the field: between two steps of EM, and after the fit
 
 
-@dataclass(frozen=True)
-class WholeRegions:
-    """The regions of an image, each a cell with the mean and some scatter of its features, weighing its pixels.
+@dataclass(frozen=True, eq=False)
+class RegionCells:
+    """The regions of an image, each a cell with the mean and some scatter of its features, weighted by its pixels.
 
     Attributes
     ----------
@@ -41,84 +40,150 @@ class WholeRegions:
         1..n; 0 where a pixel is not valid.
     cells : Cells
         n cells in the order of the labels.
-    field : KinshipField
-        How likely they are to share a class: the kinship of two regions is the probability that a person gives them one
-        segment less that of the contrary, by the cost at which the hierarchy joins them.
+    field : RegionField
+        How likely two regions are of one class: their affinity is the probability that a person gives them one
+        segment minus the probability of the contrary, by the cost at which the hierarchy merges them.
     """
 
     label_image: NDArray[np.int32]
     cells: Cells
-    field: KinshipField
+    field: RegionField
 
-    @classmethod
-    def of(
-        cls,
-        image: Image,
-        index: ColorIndex,
-        space: FeatureSpace,
-        *,
-        smoothness: float,
-        seed: int,
-        on_stage: Callable[[str], None],
-    ) -> WholeRegions:
-        """Find the regions of an image, given its colors and the features that they stand for.
+    def compute_posteriors(self, classes: ClassMixture) -> NDArray[np.float32]:
+        """Compute the probability of each class for each region given its colors and the other regions.
 
-        `smoothness` is that of :class:`segment.segmenter.regions.region_field.KinshipField`; 0
-        leaves each region to its own colors.
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+            Rows sum to 1.
         """
-        hierarchy = build_region_hierarchy(image, seed=seed, on_stage=on_stage)
-        labels = hierarchy.cut(_LEVEL)
-        flat = labels.reshape(-1)
-        areas = np.bincount(flat)
-        step = max(1, math.isqrt(flat.size // _SAMPLE))
-        sampled = np.zeros(labels.shape, dtype=bool)
-        sampled[::step, ::step] = True
-        missed = np.bincount(flat[sampled.reshape(-1)], minlength=len(areas)) == 0
-        sampled |= missed[labels]
-        sampled &= labels > 0
-        places = np.flatnonzero(sampled)
-        cells = group_cells(space.make_cells(index.pixels[places]), flat[places] - 1, len(areas) - 1)
-        weights = areas[1:].astype(np.float64)
-        pairs, costs = hierarchy.joining_costs(_LEVEL)
-        field = KinshipField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
-        return cls(labels, Cells(weights, cells.means, _SCATTER * cells.scatters), field)
+        logs = classes.compute_log_posteriors(self.cells).astype(np.float64)
+        return self.field.solve_mean_field(np.ascontiguousarray(logs.T), n_iter=MAX_STEPS).T.astype(np.float32)
 
-    def mixture(self, model: MixtureModel, groups: Groups, prior: Prior) -> MixtureModel:
-        """The mixture after EM in which each region's class priors come from its kin.
+    def label_regions(self, classes: ClassMixture, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
+        """Label each region with its most probable class.
 
-        The parameters are those of :func:`segment.segmenter.field.field_fit.coherent_mixture`.
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+        min_log_density : float
+            In nats; regions with a log density below this get label 0.
+
+        Returns
+        -------
+        ndarray of shape (n,), uint8
+            Labels 1..k.
         """
-        if self.field.smoothness == 0 or groups.max(initial=0) == 0:
-            return model
-        q: Floats | None = None
-
-        def agree(logs: NDArray[np.float32]) -> NDArray[np.float32]:
-            nonlocal q
-            q = self.field.mean_field(logs.astype(np.float64), n_iter=_BETWEEN, start=q)
-            return self.field.agreement(q).astype(np.float32)
-
-        return fit_with_neighbors(SpatialEM(self.cells, model, prior), groups, agree)
-
-    def posteriors(self, model: MixtureModel, groups: Groups) -> NDArray[np.float32]:
-        """Probability of each class for each region given its colors and its kin: (n, k), rows summing to 1."""
-        logs = compute_class_log_posteriors(model, groups, self.cells).astype(np.float64)
-        return self.field.mean_field(np.ascontiguousarray(logs.T), n_iter=_ITERATIONS).T.astype(np.float32)
-
-    def labels(self, model: MixtureModel, groups: Groups, *, least: float = -np.inf) -> NDArray[np.uint8]:
-        """Label 1..k of the most probable class of each region: (n,)."""
         labels = np.zeros(len(self.cells), dtype=np.uint8)
-        if model.n_components:
-            labels[:] = self.posteriors(model, groups).argmax(axis=1) + 1
-            labels[is_rejected(model, self.cells, least)] = 0
+        if classes.model.n_components:
+            labels[:] = self.compute_posteriors(classes).argmax(axis=1) + 1
+            labels[is_rejected(classes.model, self.cells, min_log_density)] = 0
         return labels
 
-    def paint(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The label image (H, W) that gives each region its label of (n,), and 0 where there is no region."""
+    def map_to_pixels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give each pixel the label of its region, (n,), and 0 where there is no region: (H, W)."""
         return np.concatenate([np.zeros(1, dtype=np.uint8), labels])[self.label_image]
 
-    def posteriors_at(self, model: MixtureModel, groups: Groups) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
-        """What gives pixels, by their numbers in row order (n,), the posteriors (n, k) of their regions."""
-        of_region = self.posteriors(model, groups)
+    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+        """Prepare the posteriors of pixels: those of their regions.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+
+        Returns
+        -------
+        callable
+            Takes numbers of pixels in row order, (n,), and returns (n, k), float32.
+        """
+        of_region = self.compute_posteriors(classes)
         table = np.concatenate([np.zeros_like(of_region[:1]), of_region])
         flat = self.label_image.reshape(-1)
         return lambda at: table[flat[at]]
+
+
+def find_region_cells(
+    image: Image, features: PixelFeatures, *, smoothness: float, seed: int, on_stage: Callable[[str], None]
+) -> RegionCells:
+    """Divide an image into fine regions and make a cell of each.
+
+    Parameters
+    ----------
+    image : Image
+        H x W pixels. It is not changed.
+    features : PixelFeatures
+        Of the same image.
+    smoothness : float, >= 0
+        How much other regions count, see :class:`segment.segmenter.regions.region_field.RegionField`; 0 leaves each
+        region to its own colors.
+    seed : int, >= 0
+        Seed of the hierarchy's mixtures.
+    on_stage : callable
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    RegionCells
+    """
+    hierarchy = build_region_hierarchy(image, seed=seed, on_stage=on_stage)
+    labels = hierarchy.cut(LEVEL)
+    flat = labels.reshape(-1)
+    areas = np.bincount(flat)
+    # Means and scatters come from every step-th row and column, and from all pixels of regions that these miss.
+    step = max(1, math.isqrt(flat.size // MAX_SAMPLED_PIXELS))
+    is_sampled = np.zeros(labels.shape, dtype=bool)
+    is_sampled[::step, ::step] = True
+    is_missed = np.bincount(flat[is_sampled.reshape(-1)], minlength=len(areas)) == 0
+    is_sampled |= is_missed[labels]
+    is_sampled &= labels > 0
+    places = np.flatnonzero(is_sampled)
+    pixel_cells = features.space.make_cells(features.index.pixels[places])
+    cells = group_cells(pixel_cells, flat[places] - 1, len(areas) - 1)
+    weights = areas[1:].astype(np.float64)
+    pairs, costs = hierarchy.find_joining_costs(LEVEL)
+    # A cost is the probability that people part two regions: 1 - 2 cost is "together" minus "apart".
+    field = RegionField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
+    return RegionCells(labels, Cells(weights, cells.means, SCATTER_SHARE * cells.scatters), field)
+
+
+def fit_with_region_fields(classes: ClassMixture, prior: Prior, images: Sequence[RegionCells]) -> MixtureModel:
+    """Continue EM with random fields over regions: a region's class priors come from the other regions of its image.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        The start: a mixture that was fitted to the regions' features alone.
+    prior : Prior
+        The prior of that fit.
+    images : sequence of RegionCells
+        The regions of each image.
+
+    Returns
+    -------
+    MixtureModel
+        The model of `classes` itself if there is one class, or if no other region counts.
+    """
+    images = [image for image in images if len(image.cells)]
+    if classes.n_classes < 2 or not any(image.field.smoothness for image in images):
+        return classes.model
+    ends = np.cumsum([len(image.cells) for image in images])
+    q: list[Floats | None] = [None] * len(images)
+
+    def compute_neighbor_log_odds(logs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take some steps of the mean field of each image, from the posteriors of the last ones."""
+        odds = []
+        for i, image in enumerate(images):
+            own = logs[:, ends[i] - len(image.cells) : ends[i]].astype(np.float64)
+            q[i] = after = image.field.solve_mean_field(own, n_iter=MAX_STEPS_IN_EM, start=q[i])
+            odds.append(image.field.compute_neighbor_log_odds(after).astype(np.float32))
+        return np.concatenate(odds, axis=1)
+
+    em = SpatialEM(concatenate(*(image.cells for image in images)), classes.model, prior)
+    return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)

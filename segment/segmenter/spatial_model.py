@@ -1,0 +1,355 @@
+"""What neighbors count for in the fit and in the labels: nothing, a random field over pixels, or whole regions.
+
+The only place where the settings `spatial`, `smoothness` and `coherence` decide. A spatial model belongs to one image:
+it says what classes are fitted to, and labels the pixels. Its type says how the fit of one or many images goes on with
+the neighbors.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.core.image import Image
+from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
+from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.mixture.cells import Cells
+from segment.mixture.model import MixtureModel
+from segment.mixture.prior import Prior
+from segment.mixture.rejection import find_rejection_threshold
+from segment.preprocessor.preprocessor import make_working_copy
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_fit import fit_with_field
+from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
+
+if TYPE_CHECKING:
+    from segment.segmenter.regions.region_classes import RegionCells
+
+__all__ = [
+    "ColorsAlone",
+    "FitData",
+    "PixelField",
+    "RegionClasses",
+    "SpatialModel",
+    "build_spatial_model",
+    "choose_spatial_type",
+]
+
+Indices = NDArray[np.intp]
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class FitData:
+    """What classes are fitted to: the cells of one or many images, and what their neighbors are known by.
+
+    Attributes
+    ----------
+    space : FeatureSpace
+        How a color becomes a feature vector; that of the first image.
+    cells : Cells
+        The cells of all images.
+    copies : tuple of Image
+        Small copies of the images, or of a part of them; none where nothing asks for neighbors.
+    regions : tuple of RegionCells
+        The regions of each image, where regions are given to classes as a whole.
+    """
+
+    space: FeatureSpace
+    cells: Cells
+    copies: tuple[Image, ...]
+    regions: tuple[RegionCells, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialModel(ABC):
+    """What the neighbors of a pixel count for in one image.
+
+    Attributes
+    ----------
+    image : Image
+        The preprocessed image that is labeled.
+    data : FitData
+        What classes are fitted to.
+    """
+
+    image: Image
+    data: FitData
+
+    unit: ClassVar[str] = "distinct colors"  # what a cell stands for, as messages call it
+    has_chosen_shrinkage: ClassVar[bool] = False  # whether `shrinkage="auto"` was shown to choose well
+    is_cleaned: ClassVar[bool] = True  # whether clean-up applies to the labels
+    needs_copies: ClassVar[bool] = False  # whether the fit of many images needs small copies of them
+
+    @classmethod
+    def make_fit_copy(cls, image: Image) -> Image:
+        """Return the image whose pixels classes are fitted to: a smaller copy, or the image itself."""
+        return image
+
+    @classmethod
+    @abstractmethod
+    def explain_empty_class(cls, config: SegmentConfig) -> str:
+        """Say why a class has no pixel before clean-up, and what the user can do."""
+
+    @classmethod
+    def continue_fit(
+        cls,
+        classes: ClassMixture,
+        prior: Prior,
+        data: FitData,
+        config: SegmentConfig,  # noqa: ARG003  a field uses it
+    ) -> MixtureModel:
+        """Continue EM with the neighbors.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            The start: a mixture that was fitted to the cells alone.
+        prior : Prior
+            The prior of that fit.
+        data : FitData
+            One or many images.
+        config : SegmentConfig
+            Its `smoothness` counts.
+
+        Returns
+        -------
+        MixtureModel
+            The model of `classes` itself where neighbors change nothing.
+        """
+        del prior, data
+        return classes.model
+
+    def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
+        """Find the log density in nats below which the share `reject` of the pixels lies; -inf for a share of 0."""
+        return find_rejection_threshold(classes.model, self.data.cells, reject)
+
+    @abstractmethod
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+        """Label the pixels of the image.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+        min_log_density : float
+            In nats; what has a log density below this is rejected.
+
+        Returns
+        -------
+        ndarray of shape (H, W), uint8
+            Labels 1..k; 0 where a pixel is not valid or is rejected.
+        """
+
+    @abstractmethod
+    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+        """Prepare the posteriors of the pixels of the image.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+
+        Returns
+        -------
+        callable
+            Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of
+            pixels that are not valid have no meaning.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class ColorsAlone(SpatialModel):
+    """Neighbors count for nothing: a pixel's label depends on its color alone.
+
+    Attributes
+    ----------
+    index : ColorIndex
+        The distinct colors of the image.
+    """
+
+    index: ColorIndex
+
+    @classmethod
+    def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  a field uses it
+        """Say that other classes have all colors; see :meth:`SpatialModel.explain_empty_class`."""
+        return "each color is more probable in another class. Use fewer classes"
+
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+        """Label each distinct color once and map the labels to the pixels; see :meth:`SpatialModel.label`."""
+
+        def label_colors(colors: NDArray[Any]) -> NDArray[np.uint8]:
+            return classes.label_cells(self.data.space.make_cells(colors), min_log_density=min_log_density)
+
+        return self.index.map_to_pixels(label_colors)
+
+    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+        """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
+        return self.index.make_pixel_lookup(
+            lambda colors: classes.compute_posteriors(self.data.space.make_cells(colors)).astype(np.float32)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PixelField(SpatialModel):
+    """A random field: pixels beside each other are likely of one class.
+
+    Attributes
+    ----------
+    copy : Image
+        The working copy, on which the field is solved.
+    smoothness : float, > 0
+        Log odds in nats that neighbors of one class give a pixel.
+    """
+
+    copy: Image
+    smoothness: float
+
+    has_chosen_shrinkage = True
+    needs_copies = True
+
+    @classmethod
+    def make_fit_copy(cls, image: Image) -> Image:
+        """Return the working copy: neighbors in it are neighbors at every size of the image."""
+        return make_working_copy(image)
+
+    @classmethod
+    def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  regions use it
+        """Say that the field has outvoted the colors; see :meth:`SpatialModel.explain_empty_class`."""
+        return (
+            "the random field gave all its pixels to other classes. Lower --smoothness, use fewer classes, or give "
+            "--spatial none"
+        )
+
+    @classmethod
+    def continue_fit(cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig) -> MixtureModel:
+        """Continue EM with the random field on the copies; see :meth:`SpatialModel.continue_fit`."""
+        return fit_with_field(classes, prior, data.space, data.copies, smoothness=config.smoothness)
+
+    def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
+        """Find the threshold from all pixels of the image, not from its copy: `reject` is a share of all pixels."""
+        if self.copy is self.image or not reject:
+            return super().find_min_log_density(classes, reject)
+        return find_rejection_threshold(classes.model, extract_features(self.image, self.data.space.name).cells, reject)
+
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+        """Solve the field on the copy and label the image; see :meth:`SpatialModel.label`."""
+        labeler = FieldLabeler(
+            classes,
+            self.data.space,
+            self.copy,
+            self.image.valid.shape,
+            smoothness=self.smoothness,
+            min_log_density=min_log_density,
+        )
+        return labeler.label(self.image)
+
+    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+        """Solve the field on the copy; see :meth:`SpatialModel.prepare_posteriors`."""
+        return prepare_field_posteriors(classes, self.data.space, self.copy, self.image, smoothness=self.smoothness)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionClasses(SpatialModel):
+    """Each region that the image divides into is given to a class as a whole.
+
+    Attributes
+    ----------
+    regions : RegionCells
+        The regions, and the random field over them.
+    """
+
+    regions: RegionCells
+
+    unit = "regions"
+    is_cleaned = False
+
+    @classmethod
+    def explain_empty_class(cls, config: SegmentConfig) -> str:
+        """Say that other classes have all regions; see :meth:`SpatialModel.explain_empty_class`."""
+        cure = "--spatial none or --coherence pixel" if config.spatial == "field" else "--coherence pixel"
+        return f"each region is more probable in another class. Use fewer classes, or give {cure}"
+
+    @classmethod
+    def continue_fit(
+        cls,
+        classes: ClassMixture,
+        prior: Prior,
+        data: FitData,
+        config: SegmentConfig,  # noqa: ARG003  each image's field has it
+    ) -> MixtureModel:
+        """Continue EM with the random fields over regions; see :meth:`SpatialModel.continue_fit`."""
+        from segment.segmenter.regions.region_classes import fit_with_region_fields
+
+        return fit_with_region_fields(classes, prior, data.regions)
+
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+        """Label each region and map the labels to the pixels; see :meth:`SpatialModel.label`."""
+        return self.regions.map_to_pixels(self.regions.label_regions(classes, min_log_density=min_log_density))
+
+    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+        """Give each pixel the posteriors of its region; see :meth:`SpatialModel.prepare_posteriors`."""
+        return self.regions.prepare_posteriors(classes)
+
+
+def choose_spatial_type(config: SegmentConfig) -> type[SpatialModel]:
+    """Choose between colors alone, a random field over pixels, and whole regions.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        The settings `coherence`, `spatial` and `smoothness` decide.
+
+    Returns
+    -------
+    type of SpatialModel
+
+    Examples
+    --------
+    >>> choose_spatial_type(SegmentConfig(spatial="none")).__name__
+    'ColorsAlone'
+    """
+    if config.coherence == "region":
+        return RegionClasses
+    return PixelField if config.spatial == "field" and config.smoothness > 0 else ColorsAlone
+
+
+def build_spatial_model(
+    image: Image, features: PixelFeatures, config: SegmentConfig, on_stage: Callable[[str], None] = lambda _: None
+) -> SpatialModel:
+    """Build the spatial model of an image that the settings ask for.
+
+    Parameters
+    ----------
+    image : Image
+        The preprocessed image. It is not changed.
+    features : PixelFeatures
+        Of the copy that :meth:`SpatialModel.make_fit_copy` makes of it.
+    config : SegmentConfig
+        The settings `coherence`, `spatial`, `smoothness` and `seed` decide.
+    on_stage : callable
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    SpatialModel
+    """
+    kind = choose_spatial_type(config)
+    data = FitData(features.space, features.cells, (features.image,))
+    if kind is RegionClasses:
+        from segment.segmenter.regions.region_classes import find_region_cells
+
+        smoothness = config.smoothness if config.spatial == "field" else 0.0
+        regions = find_region_cells(image, features, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
+        return RegionClasses(image, FitData(features.space, regions.cells, (image,), (regions,)), regions)
+    if kind is PixelField:
+        return PixelField(image, data, features.image, config.smoothness)
+    return ColorsAlone(image, data, features.index)
