@@ -1,7 +1,7 @@
-"""Longer steps for EM: squared extrapolation in coordinates where every point is a valid mixture.
+"""SQUAREM acceleration of EM: squared extrapolation in coordinates in which every point is a valid mixture.
 
 EM converges linearly, and slowly where components overlap: each step is nearly a fixed fraction of the last. SQUAREM
-reads that fraction off two steps and leaps ahead (Varadhan & Roland 2008, Scandinavian Journal of Statistics 35,
+estimates that fraction from two steps and extrapolates (Varadhan & Roland 2008, Scandinavian Journal of Statistics 35,
 335-353, scheme S3).
 """
 
@@ -14,92 +14,140 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import pack, unpack
 from segment.mixture.model import MixtureModel
-from segment.mixture.student_t import MIN_DEGREES, MAX_DEGREES
+from segment.mixture.student_t import MAX_DEGREES, MIN_DEGREES
 
-__all__ = ["Squarem", "coordinates", "convert_from_coordinates"]
+__all__ = ["Squarem", "convert_from_coordinates", "convert_to_coordinates"]
 
 Floats = NDArray[np.float64]
 
-_LONGER = 4.0  # by how much the longest leap grows when it was taken, and shrinks when it failed
-_SMALLEST = 1e-300  # stands for a weight of zero, which has no logarithm
-_VARIANCES = (1e-10, 1e4)  # beyond them a covariance is not sure to be positive definite after rounding
-_FARTHEST = 1e4  # no mixture of the data lies farther from the origin in any coordinate
+# The longest step length grows by this after it was used, and shrinks after a rejection.
+_STEP_FACTOR = 4.0
+# Stands for a weight of zero, which has no logarithm.
+_MIN_WEIGHT = 1e-300
+# Beyond it rounding can make a covariance indefinite.
+_VARIANCE_RANGE = (1e-10, 1e4)
+# No mixture of standardized data has a larger coordinate.
+_MAX_COORDINATE = 1e4
 
 
 class Squarem:
-    """Proposes leaps from successive EM steps, and learns how long they may be.
+    """Propose extrapolations from successive EM steps, and adapt how long they may be.
 
     The mixtures are those of data with mean 0 and variances 1.
 
-    A leap starts from three mixtures, each the EM step of the one before. With r the first step, v the change from the
-    first step to the second and a = |r| / |v| it goes to ``start + 2 a r + a**2 v``; a = 1 is the two steps themselves.
+    Notes
+    -----
+    An extrapolation uses three mixtures, each the EM step of the one before: x0, x1 and x2. With the first step
+    ``r = x1 - x0``, the change of the step ``v = (x2 - x1) - r`` and the step length ``a = |r| / |v|`` it proposes
+    ``x0 + 2 a r + a**2 v``. A length of 1 gives x2 itself. The length is at most the longest one that has worked so
+    far, times 4 (Varadhan & Roland 2008, scheme S3).
     """
 
     def __init__(self) -> None:
-        self._trail: list[MixtureModel] = []
-        self._longest = 1.0
+        self._history: list[MixtureModel] = []
+        self._max_length = 1.0
         self._length = 1.0
 
-    def propose(self, model: MixtureModel, following: MixtureModel) -> MixtureModel:
-        """Where to go next, given a mixture and its EM step; the step itself where there is no leap to make."""
-        self._trail.append(model)
-        if len(self._trail) < 2:
-            return following
-        before, middle = self._trail
-        self._trail = []
+    def propose(self, model: MixtureModel, em_step: MixtureModel) -> MixtureModel:
+        """Propose the next mixture: after every second EM step an extrapolation, otherwise the EM step itself.
+
+        Parameters
+        ----------
+        model : MixtureModel
+            The present mixture.
+        em_step : MixtureModel
+            The result of one EM step from it.
+
+        Returns
+        -------
+        MixtureModel
+            `em_step` itself, the same object, where nothing is extrapolated.
+        """
+        self._history.append(model)
+        if len(self._history) < 2:
+            return em_step
+        before, middle = self._history
+        self._history = []
+
+        # r and v of the class's notes.
         origin = convert_to_coordinates(before)
         step = convert_to_coordinates(middle) - origin
-        bend = convert_to_coordinates(following) - origin - 2 * step
+        bend = convert_to_coordinates(em_step) - origin - 2 * step
         curvature = float(np.sqrt(bend @ bend))
         if curvature == 0:
-            return following
-        self._length = min(max(1.0, float(np.sqrt(step @ step)) / curvature), self._longest)
-        if self._length == self._longest:
-            self._longest *= _LONGER
-        if self._length == 1:
-            return following
-        point = origin + 2 * self._length * step + self._length**2 * bend
-        return convert_from_coordinates(point, following) if np.abs(point).max() < _FARTHEST else following
+            return em_step
 
-    def refuse(self) -> None:
-        """Be told that the last leap led nowhere: the next are shorter."""
-        self._longest = max(1.0, self._length / _LONGER)
+        # A length below 1 would be slower than EM itself; one at the limit worked so far, so the limit grows.
+        self._length = min(max(1.0, float(np.sqrt(step @ step)) / curvature), self._max_length)
+        if self._length == self._max_length:
+            self._max_length *= _STEP_FACTOR
+        if self._length == 1:
+            return em_step
+        point = origin + 2 * self._length * step + self._length**2 * bend
+        return convert_from_coordinates(point, em_step) if np.abs(point).max() < _MAX_COORDINATE else em_step
+
+    def reject(self) -> None:
+        """Reject the last extrapolation and shorten the next one."""
+        self._max_length = max(1.0, self._length / _STEP_FACTOR)
 
 
 def convert_to_coordinates(model: MixtureModel) -> Floats:
-    """A mixture as a point of a vector space: log weights, means and the matrix logarithms of the covariances.
+    """Convert a mixture to a point of a vector space.
 
-    Behind them come the logarithms of the degrees of freedom and the log odds of noise, where there are any.
+    Parameters
+    ----------
+    model : MixtureModel
+
+    Returns
+    -------
+    ndarray of shape (m,), float64
+        Log weights, means and the packed matrix logarithms of the covariances; then the logarithms of the degrees of
+        freedom and the log odds of noise, where there are any.
     """
     values, vectors = np.linalg.eigh(model.covariances)
-    values = np.maximum(values, np.finfo(float).tiny)  # rounding may leave 0 beside huge ones
+    # Rounding can leave a 0 beside huge eigenvalues.
+    values = np.maximum(values, np.finfo(float).tiny)
+    # log(C) = V log(D) V' for the eigendecomposition C = V D V'.
     logarithms = (vectors * np.log(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    log_weights = np.log(np.maximum(model.weights, _SMALLEST))
+    log_weights = np.log(np.maximum(model.weights, _MIN_WEIGHT))
     degrees = np.log(model.degrees_of_freedom)
     share = model.noise_share
-    noise = [np.log(max(share, _SMALLEST) / max(1 - share, _SMALLEST))] if model.noise_density > 0 else []
+    noise = [np.log(max(share, _MIN_WEIGHT) / max(1 - share, _MIN_WEIGHT))] if model.noise_density > 0 else []
     return np.concatenate([log_weights, model.means.ravel(), pack(logarithms).ravel(), degrees, noise])
 
 
 def convert_from_coordinates(point: Floats, like: MixtureModel) -> MixtureModel:
-    """The mixture at a point: the inverse of :func:`convert_to_coordinates`.
+    """Convert a point back to a mixture: the inverse of :func:`convert_to_coordinates`.
 
-    Empty components of `like` stay empty; variances are kept within what can be computed with.
+    Parameters
+    ----------
+    point : ndarray of shape (m,), float64
+    like : MixtureModel
+        Gives the shapes, the covariance type and the noise density. Its empty components stay empty.
+
+    Returns
+    -------
+    MixtureModel
+        Variances and degrees of freedom are clipped to the range in which densities can be computed.
     """
     k, d = like.means.shape
-    rest = k + k * d + k * d * (d + 1) // 2
-    n_degrees = like.degrees_of_freedom.size
+    # Where the parts of the point end: weights, means, covariances, degrees of freedom, odds of noise.
+    after_means = k + k * d
+    after_covariances = after_means + k * d * (d + 1) // 2
+    after_degrees = after_covariances + like.degrees_of_freedom.size
+
+    # Exponentials bring the weights back; they are only known up to a factor.
     weights = np.exp(point[:k] - point[:k].max())
     weights[like.weights == 0] = 0.0
-    values, vectors = np.linalg.eigh(unpack(point[k + k * d : rest].reshape(k, -1)))
-    variances = np.exp(np.clip(values, *np.log(_VARIANCES)))
+    values, vectors = np.linalg.eigh(unpack(point[after_means:after_covariances].reshape(k, -1)))
+    variances = np.exp(np.clip(values, *np.log(_VARIANCE_RANGE)))
     covariances = (vectors * variances[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    degrees = np.exp(np.clip(point[rest : rest + n_degrees], np.log(MIN_DEGREES), np.log(MAX_DEGREES)))
-    odds = point[rest + n_degrees :]
+    degrees = np.exp(np.clip(point[after_covariances:after_degrees], np.log(MIN_DEGREES), np.log(MAX_DEGREES)))
+    odds = point[after_degrees:]
     return replace(
         like,
         weights=weights / weights.sum(),
-        means=point[k : k + k * d].reshape(k, d),
+        means=point[k:after_means].reshape(k, d),
         covariances=covariances,
         degrees_of_freedom=degrees,
         noise_share=float(1 / (1 + np.exp(-np.clip(odds[0], -500, 500)))) if odds.size else like.noise_share,

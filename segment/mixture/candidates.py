@@ -1,4 +1,4 @@
-"""Candidate mixtures that are derived from one another."""
+"""Candidate mixtures for the choice of the number of components and of the shrinkage, derived from one another."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.mixture.cells import Cells, coarsen
-from segment.mixture.em import prepare_e_step, run_em, maximize_posterior, compute_standard_coordinates
+from segment.mixture.em import run_em
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior, prepare_e_step
 from segment.mixture.initialization import Levels, build_clusters, draw_first_clusters, standardize_metric
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
-from segment.mixture.multistart import Runs, select_best_distinct, run_short_em
+from segment.mixture.multistart import Runs, run_short_em, select_best_distinct
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -27,54 +28,101 @@ __all__ = [
 
 
 Floats = NDArray[np.float64]
-_FEW = 2048  # cells that are used as they are
-_BINS = (256, 48, 16)  # along the widest of 1, 2 and 3 or more features, for more cells than that
-_LEAST = 64  # cells that a coarse grid must leave
+
+# Cells that are used as they are.
+_MAX_CELLS = 2048
+# Along the widest of 1, 2 and 3 or more features, for more cells than that.
+_BINS = (256, 48, 16)
+# That a coarse grid has to leave.
+_MIN_COARSE_CELLS = 64
+
+# Nested mixtures: starts of each, iterations of their short runs, and tolerance.
+_NESTED_N_INIT, _NESTED_ITERATIONS, _NESTED_TOL = 4, 10, 1e-3
 # Pull towards the pooled covariance while k is chosen, in mean component weights: as good as maximum likelihood, for
 # which the criteria are made, but no component collapses on a single value (Fraley & Raftery 2007, J. Classif. 24).
-_SHRINKAGE = 0.02
-_N_INIT, _SHORT, _TOL = 4, 10, 1e-3  # starts of each mixture, iterations that tell them apart, and when to stop
-_SHRUNK_N_INIT, _SHRUNK_SHORT, _N_FINALISTS, _SHRUNK_TOL = 8, 15, 3, 1e-4  # the same where shrinkages are compared
+_NESTED_SHRINKAGE = 0.02
+
+# Mixtures of several shrinkages: starts, iterations of their short runs, finalists, and tolerance.
+_SHRUNK_N_INIT, _SHRUNK_ITERATIONS, _N_FINALISTS, _SHRUNK_TOL = 8, 15, 3, 1e-4
 
 
 def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
-    """Few enough cells to fit dozens of mixtures to in the time of one."""
-    if len(cells) <= _FEW:
+    """Coarsen the cells until dozens of mixtures can be fitted to them in the time of one.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    n_components : int
+        Largest number of components to fit. At least twice as many cells are left, where there are as many.
+
+    Returns
+    -------
+    Cells
+        `cells` itself where these are few.
+    """
+    if len(cells) <= _MAX_CELLS:
         return cells
     n_bins = _BINS[min(cells.n_features, len(_BINS)) - 1]
     coarse = coarsen(cells, n_bins)
-    while len(coarse) < min(len(cells), max(_LEAST, 2 * n_components)):
+    # Values far out can put all others into a few bins: then the bins are made smaller.
+    while len(coarse) < min(len(cells), max(_MIN_COARSE_CELLS, 2 * n_components)):
         n_bins *= 2
         coarse = coarsen(cells, n_bins)
     return coarse
 
 
 def fit_nested_mixtures(cells: Cells, numbers: list[int], metric: Floats | None, **settings: Any) -> list[MixtureModel]:
-    """Mixtures of so many components each, in ascending order.
+    """Fit a mixture of each number of components, from the largest number to the smallest.
 
-    Each but the last begins with two components of the next joined, or with fresh clusters, whichever is better after a
-    few iterations.
+    Each but the largest starts from the next larger one with two components merged, or from new clusters, whichever is
+    better after a few iterations.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    numbers : list of int
+        Numbers of components in ascending order.
+    metric : ndarray of shape (d, m), optional
+    **settings
+        Other settings of :func:`segment.mixture.fitting.fit_mixture`, `seed` among them.
+
+    Returns
+    -------
+    list of MixtureModel
+        In the order of `numbers`.
     """
-    quick: dict[str, Any] = {"n_init": _N_INIT, "tol": _TOL, "tol_step": np.inf}
-    rich = fit_mixture(cells, numbers[-1], shrinkage=_SHRINKAGE, metric=metric, **quick, **settings)
-    ruler = standardize_metric(cells) if metric is None else metric
+    largest = fit_mixture(
+        cells,
+        numbers[-1],
+        shrinkage=_NESTED_SHRINKAGE,
+        metric=metric,
+        n_init=_NESTED_N_INIT,
+        tol=_NESTED_TOL,
+        tol_step=np.inf,
+        **settings,
+    )
+    metric = standardize_metric(cells) if metric is None else metric
     rng = np.random.default_rng(settings["seed"])
-    models = [rich.model]
+    models = [largest.model]
     for number in reversed(numbers[:-1]):
         start = models[-1]
         while start.n_components > number:
-            start = merge_closest_components(cells, start, rich.prior)
+            start = merge_closest_components(cells, start, largest.prior)
         if not has_missing(cells):
-            drawn = draw_first_clusters(cells, number, "mixed", _N_INIT, ruler, rng)
-            fresh = build_clusters(cells, drawn, number, start.covariance_type, rich.prior)
-            runs, reached = run_short_em(cells, Runs.from_models([start, *fresh]), rich.prior, n_iter=_SHORT)
-            start = runs[int(reached.argmax())]
-        models.append(run_em(cells, start, rich.prior, tol=_TOL).model)
+            drawn = draw_first_clusters(cells, number, "mixed", _NESTED_N_INIT, metric, rng)
+            # Runs side by side: the merged mixture first, then those of new clusters.
+            fresh = build_clusters(cells, drawn, number, start.covariance_type, largest.prior)
+            starts = Runs.from_models([start, *fresh])
+            runs, objectives = run_short_em(cells, starts, largest.prior, n_iter=_NESTED_ITERATIONS)
+            start = runs[int(objectives.argmax())]
+        models.append(run_em(cells, start, largest.prior, tol=_NESTED_TOL).model)
     return models[::-1]
 
 
 def merge_closest_components(cells: Cells, model: MixtureModel, prior: Prior) -> MixtureModel:
-    """The mixture of the M-step once the two components that cost least to join share their responsibilities.
+    """Merge the two components that cost least to merge, in one EM step.
 
     Parameters
     ----------
@@ -82,35 +130,57 @@ def merge_closest_components(cells: Cells, model: MixtureModel, prior: Prior) ->
     model : MixtureModel
         At least 2 components.
     prior : Prior
+
+    Returns
+    -------
+    MixtureModel
+        Of one component less: the M-step once the two share their responsibilities.
     """
     shift, scale = compute_standard_coordinates(cells, model.covariance_type)
     standard = model.rescale(shift, scale)
     costs = compute_merge_costs(standard)
     keep, gone = (int(index) for index in np.unravel_index(costs.argmin(), costs.shape))
+    # Sums of responsibility times moments are additive: those of the merged component are the sums of both.
     statistics = np.array(prepare_e_step(cells, shift, scale)(standard)[0])
     statistics[keep] += statistics[gone]
     rest = np.delete(np.arange(model.n_components), gone)
-    joined = maximize_posterior(statistics[rest], standard.reorder(rest), prior.rescale(shift, scale))
-    return joined.rescale(-shift / scale, 1 / scale)
+    merged = maximize_posterior(statistics[rest], standard.reorder(rest), prior.rescale(shift, scale))
+    return merged.rescale(-shift / scale, 1 / scale)
 
 
 def compute_merge_costs(model: MixtureModel) -> Floats:
-    """An upper bound of what joining each pair of components, moments kept, loses in Kullback-Leibler divergence.
+    """Compute an upper bound of the Kullback-Leibler divergence that merging each pair of components costs.
 
-    Half of ``(w_i + w_j) log det C_ij - w_i log det C_i - w_j log det C_j``, C_ij being the covariance of the two
-    together (Runnalls 2007, IEEE Trans. Aerosp. Electron. Syst. 43, 989-999).
+    Parameters
+    ----------
+    model : MixtureModel
+        k components.
 
     Returns
     -------
     ndarray of shape (k, k), float64
         Infinite on and below the diagonal.
+
+    Notes
+    -----
+    Half of ``(w_i + w_j) log det C_ij - w_i log det C_i - w_j log det C_j``, C_ij being the covariance of the two
+    together (Runnalls 2007, IEEE Trans. Aerosp. Electron. Syst. 43, 989-999).
+
+    Examples
+    --------
+    >>> means = np.array([[0.0], [1.0], [9.0]])
+    >>> costs = compute_merge_costs(MixtureModel(np.full(3, 1 / 3), means, np.ones((3, 1, 1))))
+    >>> bool(costs[0, 1] < costs[1, 2] < costs[0, 2])
+    True
     """
     w = model.weights
+    # Share of the first component of each pair; half where both are empty.
     both = w[:, None] + w
     share = np.where(both > 0, w[:, None] / np.where(both > 0, both, 1.0), 0.5)[..., None, None]
-    apart = model.means[:, None] - model.means
+    # C_ij is the mean of both covariances plus what the distance of the means adds, for every pair (k, k, d, d).
+    gaps = model.means[:, None] - model.means
     within = share * model.covariances[:, None] + (1 - share) * model.covariances
-    together = within + share * (1 - share) * apart[..., :, None] * apart[..., None, :]
+    together = within + share * (1 - share) * gaps[..., :, None] * gaps[..., None, :]
     terms = w * np.linalg.slogdet(model.covariances)[1]
     costs = (both * np.linalg.slogdet(together)[1] - terms[:, None] - terms) / 2
     costs[np.tril_indices(len(w))] = np.inf
@@ -120,7 +190,7 @@ def compute_merge_costs(model: MixtureModel) -> Floats:
 def fit_shrunk_mixtures(
     levels: Levels, strengths: Sequence[float], *, covariance_type: str, init: str | ArrayLike, seed: int
 ) -> list[MixtureModel]:
-    """What a mixture would be with several strengths of the shrinkage, all from the same starts.
+    """Fit a mixture for each of several strengths of the shrinkage, all from the same starts.
 
     Parameters
     ----------
@@ -130,16 +200,22 @@ def fit_shrunk_mixtures(
         In mean component weights.
     covariance_type, init, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
+
+    Returns
+    -------
+    list of MixtureModel
+        One for each strength.
     """
+    # The same clusters for all strengths, so that differences are those of the shrinkage.
     k, coarsest = levels.k, levels.coarsest
     drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(seed))
-    found = []
+    models = []
     for strength in strengths:
-        prior = Prior(levels.compute_target(strength), strength * coarsest.total_weight / k, np.zeros(coarsest.n_features))
-        runs, worth = run_short_em(
-            coarsest, build_clusters(coarsest, drawn, k, covariance_type, prior), prior, n_iter=_SHRUNK_SHORT
-        )
-        best = select_best_distinct(worth, _N_FINALISTS)
+        weight = strength * coarsest.total_weight / k
+        prior = Prior(levels.compute_target(strength), weight, np.zeros(coarsest.n_features))
+        starts = build_clusters(coarsest, drawn, k, covariance_type, prior)
+        runs, objectives = run_short_em(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS)
+        best = select_best_distinct(objectives, _N_FINALISTS)
         finals = [run_em(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]
-        found.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
-    return found
+        models.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
+    return models

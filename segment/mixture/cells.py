@@ -1,4 +1,4 @@
-"""Weighted cells: what a mixture is fitted to.
+"""Weighted cells: the data that a mixture is fitted to.
 
 A cell stands for many observations at once: their total weight, their mean and their scatter, which is the covariance
 of the observations inside the cell around its mean. Distinct values with their counts are cells without loss; coarser
@@ -21,19 +21,21 @@ __all__ = [
     "Cells",
     "coarsen",
     "concatenate",
-    "distinct",
+    "get_triangle_indices",
     "group_cells",
+    "make_distinct_cells",
     "make_point_cells",
     "pack",
     "sum_cells",
-    "triangle",
     "unpack",
 ]
 
 Floats = NDArray[np.float64]
 
-_NARROWEST = 1e-300  # a range below this is that of a constant: its inverse could overflow
-_LARGEST_TABLE = 2**20  # bins that are counted in a table; a larger grid is sorted instead
+# A smaller range is that of a constant: its inverse could overflow.
+_MIN_RANGE = 1e-300
+# Bins that are counted in a table; a larger grid is sorted instead.
+_MAX_TABLE = 2**20
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Cells:
     weights : ndarray of shape (n,), float64, > 0
         How many observations each cell stands for.
     means : ndarray of shape (n, d), float64
-        NaN is a feature that the cell lacks: see :mod:`segment.mixture.missing`, whose functions and those built on
-        them take such cells; all others want complete ones.
+        NaN is a feature that the cell lacks: :mod:`segment.mixture.missing`, and the functions built on it, accept
+        such cells; all others need complete ones.
     scatters : ndarray of shape (n, d * (d + 1) / 2), float64
         Covariance inside each cell, packed as by :func:`pack`. Zero for exact values.
     """
@@ -57,10 +59,12 @@ class Cells:
 
     @property
     def n_features(self) -> int:
+        """Number of features d."""
         return int(self.means.shape[1])
 
     @property
     def total_weight(self) -> float:
+        """Sum of the weights."""
         return float(self.weights.sum())
 
     def __len__(self) -> int:
@@ -70,33 +74,76 @@ class Cells:
         return Cells(self.weights[rows], self.means[rows], self.scatters[rows])
 
     def compute_second_moment(self) -> Floats:
-        """Mean of x x' over all observations, (d, d), scatter included."""
+        """Compute the mean of x x' over all observations, (d, d), scatter included."""
         shares = self.weights / self.weights.sum()
         return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(shares @ self.scatters))
 
     def compute_center(self) -> Floats:
-        """Mean of all observations, (d,)."""
+        """Compute the mean of all observations, (d,)."""
         return np.asarray(self.weights @ self.means / self.weights.sum())
 
     def scale_weights(self, total: float) -> Cells:
-        """The same cells with weights that sum to `total`, for observations that are worth fewer independent ones."""
+        """Scale the weights to a given sum, for observations that count as fewer independent ones.
+
+        Parameters
+        ----------
+        total : float, > 0
+            Sum of the new weights.
+
+        Returns
+        -------
+        Cells
+        """
         return Cells(self.weights * (total / self.total_weight), self.means, self.scatters)
 
     def rescale(self, shift: Floats, scale: Floats) -> Cells:
-        """The same cells in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
+        """Convert the cells to the coordinates ``(x - shift) / scale``.
+
+        Parameters
+        ----------
+        shift, scale : ndarray of shape (d,), float64
+
+        Returns
+        -------
+        Cells
+        """
         rows, columns = get_triangle_indices(self.n_features)
         return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
 
 
 def pack(matrices: ArrayLike) -> Floats:
-    """The upper triangles of symmetric matrices (..., d, d), row by row, as (..., d * (d + 1) / 2)."""
+    """Pack the upper triangles of symmetric matrices, row by row.
+
+    Parameters
+    ----------
+    matrices : array_like of shape (..., d, d)
+
+    Returns
+    -------
+    ndarray of shape (..., d * (d + 1) / 2), float64
+
+    Examples
+    --------
+    >>> pack([[1, 2], [2, 5]])
+    array([1., 2., 5.])
+    """
     full = np.asarray(matrices, dtype=np.float64)
     rows, columns = get_triangle_indices(full.shape[-1])
     return np.asarray(full[..., rows, columns])
 
 
 def unpack(triangles: Floats) -> Floats:
-    """Symmetric matrices (..., d, d) from their packed upper triangles: the inverse of :func:`pack`."""
+    """Unpack upper triangles to symmetric matrices: the inverse of :func:`pack`.
+
+    Parameters
+    ----------
+    triangles : ndarray of shape (..., d * (d + 1) / 2), float64
+
+    Returns
+    -------
+    ndarray of shape (..., d, d), float64
+    """
+    # d (d + 1) lies between d**2 and (d + 1)**2.
     d = math.isqrt(2 * triangles.shape[-1])
     rows, columns = get_triangle_indices(d)
     full = np.empty((*triangles.shape[:-1], d, d))
@@ -107,12 +154,39 @@ def unpack(triangles: Floats) -> Floats:
 
 @cache
 def get_triangle_indices(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of an upper triangle: found once, for small matrices are packed often."""
+    """Return the rows and columns of an upper triangle; cached, as small matrices are packed often.
+
+    Parameters
+    ----------
+    d : int
+        Rows of the matrix.
+
+    Returns
+    -------
+    rows, columns : ndarray of shape (d * (d + 1) / 2,), int
+    """
     return np.triu_indices(d)
 
 
 def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
-    """One cell for each row of X (n, d), in its order, with the given weights (n,) or weight 1 and no scatter."""
+    """Make one cell without scatter of each row, in their order.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        NaN stands for a missing value.
+    sample_weight : array_like of shape (n,), >= 0, optional
+        Weight of each row, 1 by default.
+
+    Returns
+    -------
+    Cells
+
+    Raises
+    ------
+    SettingsError
+        If there are no rows or no columns, or not one non-negative weight for each row.
+    """
     rows = np.asarray(X, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0:
         raise SettingsError(f"X: an array of shape (n, d) with n and d at least 1; got shape {rows.shape}.")
@@ -121,31 +195,51 @@ def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Ce
         raise SettingsError(
             f"sample_weight: one non-negative weight for each of {len(rows)} rows; got {weights.shape}."
         )
+    # All scatters are one zero, broadcast: they take no memory.
     d = rows.shape[1]
     return Cells(weights, rows, np.broadcast_to(0.0, (len(rows), d * (d + 1) // 2)))
 
 
 def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
-    """One cell for each distinct row of X, in sorted order.
+    """Make one cell of each distinct row, in sorted order; its weight is the sum over the equal rows.
 
     Parameters
     ----------
     X : array_like of shape (n, d)
-        NaN stands for a missing value, and is one more value to tell rows by.
+        NaN stands for a missing value, and equals NaN.
     sample_weight : array_like of shape (n,), >= 0, optional
         Weight of each row, 1 by default. Rows of weight 0 are left out.
+
+    Returns
+    -------
+    Cells
+
+    Raises
+    ------
+    SettingsError
+        If no weight is above zero, or for the reasons of :func:`make_point_cells`.
+
+    Examples
+    --------
+    >>> cells = make_distinct_cells([[2, 1], [0, 5], [2, 1]])
+    >>> cells.means
+    array([[0., 5.],
+           [2., 1.]])
+    >>> cells.weights
+    array([1., 2.])
     """
     cells = make_point_cells(X, sample_weight)
     used = cells.weights > 0
     if not used.any():
         raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
-    rows, weights = cells.means[used] + 0.0, cells.weights[used]  # + 0.0 makes -0.0 and 0.0 one value
-    order, starts = _equal_rows(rows)
+    # Adding 0.0 makes -0.0 and 0.0 one value.
+    rows, weights = cells.means[used] + 0.0, cells.weights[used]
+    order, starts = _sort_equal_rows(rows)
     return make_point_cells(rows[order[starts]], np.add.reduceat(weights[order], starts))
 
 
 def concatenate(*parts: Cells) -> Cells:
-    """The cells of several sources side by side. Nothing is lost: EM on the result is EM on all sources at once."""
+    """Put the cells of several sources side by side. EM on the result is EM on all sources at once."""
     if len(parts) == 1:
         return parts[0]
     return Cells(
@@ -156,11 +250,11 @@ def concatenate(*parts: Cells) -> Cells:
 
 
 def sum_cells(parts: Iterable[Cells]) -> Cells:
-    """The cells of many sources as one, taken in one after the other: cells of equal means become one.
+    """Sum the cells of many sources: cells of equal means become one.
 
-    What is held at any time are the distinct values so far and one source, so the sources together can be larger than
-    memory. EM on the result is EM on all sources at once; of exact values nothing is lost. Where the distinct values
-    grow too many, :func:`coarsen` what has come so far.
+    The sources are read one after the other, and only the distinct values so far and one source are held. So the
+    sources together can be larger than memory. EM on the result is EM on all sources at once; of exact values nothing
+    is lost. Where the distinct values become too many, use :func:`coarsen` on what has come so far.
 
     Parameters
     ----------
@@ -171,72 +265,93 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
     -------
     Cells
         In sorted order of their means, whatever the order of the sources.
+
+    Raises
+    ------
+    SettingsError
+        If there is no source.
     """
     held: list[Cells] = []
     for part in parts:
         cells = concatenate(*held, part)
-        order, starts = _equal_rows(cells.means)
+        order, starts = _sort_equal_rows(cells.means)
         weights = np.add.reduceat(cells.weights[order], starts)
-        shares = cells.weights[order, None] * cells.scatters[order]
-        held = [Cells(weights, cells.means[order[starts]], np.add.reduceat(shares, starts) / weights[:, None])]
+        # Cells of equal means have no scatter between them: the joint scatter is the weighted mean of theirs.
+        weighted = cells.weights[order, None] * cells.scatters[order]
+        held = [Cells(weights, cells.means[order[starts]], np.add.reduceat(weighted, starts) / weights[:, None])]
     if not held:
         raise SettingsError("parts: the cells of at least one source; got none.")
     return held[0]
 
 
-def _equal_rows(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The order (n,) that sorts the rows (n, d), and where in it each group of equal rows begins. NaN equals NaN."""
+def _sort_equal_rows(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the order (n,) that sorts the rows (n, d), and where in it each group of equal rows begins."""
     order = np.lexsort(rows.T[::-1])
     placed = rows[order]
+    # NaN equals NaN here.
     differ = (placed[1:] != placed[:-1]) & ~(np.isnan(placed[1:]) & np.isnan(placed[:-1]))
     return order, np.flatnonzero(np.r_[np.ones(min(1, len(rows)), dtype=bool), differ.any(axis=1)])
 
 
 def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
-    """Fewer, larger cells: those of one box of a regular grid become one, with their exact joint mean and scatter.
-
-    EM on the result ascends a lower bound of the likelihood of the finer cells (Verbeek, Nunnink & Vlassis 2006,
-    Data Mining and Knowledge Discovery 13, 291-307).
+    """Merge the cells of each bin of a regular grid into one, with their exact joint mean and scatter.
 
     Parameters
     ----------
     cells : Cells
     n_bins : int, >= 1
-        Boxes along the widest feature; the boxes are cubes in units of each feature's range. Raising it keeps more
+        Bins along the widest feature; the bins are cubes in units of each feature's range. Raising it keeps more
         detail and more cells.
+
+    Returns
+    -------
+    Cells
+
+    Notes
+    -----
+    EM on the result ascends a lower bound of the likelihood of the finer cells (Verbeek, Nunnink & Vlassis 2006,
+    Data Mining and Knowledge Discovery 13, 291-307).
     """
+    # Bin numbers 0..n_bins - 1 of every feature, by its own range; the maximum belongs to the last bin.
     features = np.ascontiguousarray(cells.means.T)
     low = features.min(axis=1, keepdims=True)
     span = features.max(axis=1, keepdims=True) - low
-    bins = np.minimum((features - low) * (n_bins / np.where(span > _NARROWEST, span, 1.0)), n_bins - 1).astype(np.int64)
-    return group_cells(cells, *_group(bins, n_bins))
+    bins = np.minimum((features - low) * (n_bins / np.where(span > _MIN_RANGE, span, 1.0)), n_bins - 1).astype(np.int64)
+    return group_cells(cells, *_number_bins(bins, n_bins))
 
 
 def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cells:
-    """One cell for each group that has any, in their order, with the exact joint mean and scatter of its cells.
+    """Merge the cells of each group into one, with their exact joint mean and scatter.
 
     Parameters
     ----------
     cells : Cells
+        n complete cells.
     group : ndarray of shape (n,), integers 0..n_groups - 1
         The group of each cell.
     n_groups : int
+
+    Returns
+    -------
+    Cells
+        One for each group that has any weight, in the order of the groups.
     """
     features = np.ascontiguousarray(cells.means.T)
 
-    def total(values: Floats) -> Floats:
+    def sum_by_group(values: Floats) -> Floats:
         return np.bincount(group, weights=values, minlength=n_groups).astype(np.float64, copy=False)
 
-    weights = total(cells.weights)
+    weights = sum_by_group(cells.weights)
     filled = weights > 0
     weights = weights[filled]
-    means = np.stack([total(cells.weights * x)[filled] / weights for x in features], axis=1)
-    box = (np.cumsum(filled) - 1)[group]
-    offsets = features - means.T[:, box]
+    means = np.stack([sum_by_group(cells.weights * x)[filled] / weights for x in features], axis=1)
+    # The joint scatter is that of the cells' means around the joint mean, plus the mean scatter inside the cells.
+    group_rows = (np.cumsum(filled) - 1)[group]
+    offsets = features - means.T[:, group_rows]
     rows, columns = get_triangle_indices(cells.n_features)
     scatters = np.stack(
         [
-            total(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights
+            sum_by_group(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights
             for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
         ],
         axis=1,
@@ -244,10 +359,11 @@ def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cell
     return Cells(weights, means, scatters)
 
 
-def _group(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:
-    """A group number for each column of bins, equal ones alike, in lexicographic order, and how many there may be."""
+def _number_bins(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:
+    """Number the columns of bins in lexicographic order, equal ones alike, and return how many numbers there may be."""
     n_features = len(bins)
-    if n_bins**n_features <= _LARGEST_TABLE:
+    # A small grid gets a number for every bin; of a large one, only the bins in use are numbered.
+    if n_bins**n_features <= _MAX_TABLE:
         codes = np.zeros(bins.shape[1], dtype=np.int64)
         for row in bins:
             codes = codes * n_bins + row

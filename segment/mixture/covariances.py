@@ -1,8 +1,8 @@
-"""What covariance matrices may be: of their type, and never so small that rounding decides.
+"""Covariance matrices: constrain them to their type, bound their eigenvalues, and convert between storage forms.
 
-The M-step's sums of squares are those around the mean of all data, so what is narrow in a wide range loses digits: a
-component has no standard deviation below a hundred thousandth of that of the data, however narrow it is. It is still
-told from others. Densities under a given mixture have no such limit.
+The M-step computes sums of squares around the mean of all data, so a component that is narrow in a wide range loses
+digits. No component therefore gets a standard deviation below 1e-5 of that of the data. Such a component is still
+distinguished from the others. Densities under a given mixture have no such limit.
 """
 
 from __future__ import annotations
@@ -10,16 +10,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["constrained", "floored", "shaped", "whole"]
+__all__ = ["compress_covariances", "constrain_covariances", "expand_covariances", "limit_eigenvalues"]
 
 
 Floats = NDArray[np.float64]
-# Covariances have no eigenvalue below this share of the data's own variance: less cannot be told from rounding.
-_FLOOR = 1e-10
+
+# Smallest eigenvalue, as a share of the data's variance: anything smaller cannot be distinguished from rounding.
+_MIN_EIGENVALUE = 1e-10
 
 
 def constrain_covariances(covariances: Floats, covariance_type: str) -> Floats:
-    """The covariances (k, d, d) with what their type does not allow taken out."""
+    """Set to zero, or average, the entries that a covariance type does not leave free.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (k, d, d), float64
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        "full" and "tied" change nothing here: tied matrices are pooled by the M-step.
+
+    Returns
+    -------
+    ndarray of shape (k, d, d), float64
+    """
     d = covariances.shape[-1]
     if covariance_type == "diag":
         return covariances * np.eye(d)
@@ -29,30 +41,75 @@ def constrain_covariances(covariances: Floats, covariance_type: str) -> Floats:
 
 
 def limit_eigenvalues(covariances: Floats) -> Floats:
-    """The covariances, of data of unit variances, with no eigenvalue below the floor: the best under that bound."""
-    try:  # in a third of the time that the eigenvalues take
-        np.linalg.cholesky(covariances - _FLOOR * np.eye(covariances.shape[-1]))
+    """Raise the eigenvalues that are below the smallest one allowed, and keep the eigenvectors.
+
+    Of all matrices within this bound, the result has the highest likelihood.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (k, d, d), float64
+        Of data whose features have variance 1.
+
+    Returns
+    -------
+    ndarray of shape (k, d, d), float64
+    """
+    # Nearly always nothing has to change. A Cholesky factorization shows it in a third of the time of the eigenvalues.
+    try:
+        np.linalg.cholesky(covariances - _MIN_EIGENVALUE * np.eye(covariances.shape[-1]))
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariances)
     else:
         return covariances
-    return np.asarray((vectors * np.maximum(values, _FLOOR)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
+    return np.asarray((vectors * np.maximum(values, _MIN_EIGENVALUE)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
 
 
 def compress_covariances(matrices: Floats, covariance_type: str) -> Floats:
-    """Whole matrices (k, d, d) as (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical ones."""
+    """Keep only the free entries of full matrices, in the shapes that scikit-learn uses.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (k, d, d), float64
+    covariance_type : {"full", "tied", "diag", "spherical"}
+
+    Returns
+    -------
+    ndarray of shape (k, d, d), (d, d), (k, d) or (k,), float64
+        For full, tied, diag and spherical matrices in turn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> compress_covariances(np.array([[[1.0, 0.0], [0.0, 4.0]]]), "diag")
+    array([[1., 4.]])
+    """
     if covariance_type == "tied":
         return np.asarray(matrices[0])
+    # Off-diagonal entries of diagonal and spherical matrices are zero and are not kept.
     diagonals = np.diagonal(matrices, axis1=1, axis2=2)
     return np.asarray({"full": matrices, "diag": diagonals, "spherical": diagonals[:, 0]}[covariance_type])
 
 
-def expand_covariances(given: ArrayLike, covariance_type: str, k: int, d: int) -> Floats:
-    """The whole matrices (k, d, d) of what :func:`compress_covariances` gives."""
-    array = np.asarray(given, dtype=np.float64)
-    return {
-        "full": lambda: array,
-        "tied": lambda: np.broadcast_to(array, (k, d, d)),
-        "diag": lambda: array[:, :, None] * np.eye(d),
-        "spherical": lambda: array[:, None, None] * np.eye(d),
-    }[covariance_type]()
+def expand_covariances(compressed: ArrayLike, covariance_type: str, k: int, d: int) -> Floats:
+    """Restore the full matrices: the inverse of :func:`compress_covariances`.
+
+    Parameters
+    ----------
+    compressed : array_like of shape (k, d, d), (d, d), (k, d) or (k,)
+        For full, tied, diag and spherical matrices in turn.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    k, d : int
+        Numbers of components and of features.
+
+    Returns
+    -------
+    ndarray of shape (k, d, d), float64
+    """
+    array = np.asarray(compressed, dtype=np.float64)
+    if covariance_type == "tied":
+        return np.broadcast_to(array, (k, d, d))
+    if covariance_type == "diag":
+        return array[:, :, None] * np.eye(d)
+    if covariance_type == "spherical":
+        return array[:, None, None] * np.eye(d)
+    return array

@@ -1,10 +1,8 @@
-"""From cells to the best mixture: starts, restarts on coarse cells, and the exact finish."""
+"""Fit a mixture: short runs from many starts on the coarsest cells, the best on coarse cells, the finish on all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
-from segment.mixture.em import Fit, run_em, compute_standard_coordinates
+from segment.mixture.em import Fit, Steps, run_em
+from segment.mixture.gaussian_steps import compute_standard_coordinates
 from segment.mixture.initialization import INITS, Levels, build_clusters, draw_first_clusters
 from segment.mixture.missing import coarsen_patterns, complete_cells, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, select_best_distinct, run_successive_halving
+from segment.mixture.multistart import Runs, run_successive_halving, select_best_distinct
 from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
-from segment.mixture.robust import compute_noise_density, make_robust_steps
+from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
 
@@ -26,31 +25,51 @@ Floats = NDArray[np.float64]
 
 TAILS = ("gaussian", "student")
 
-_SHORT = 30  # iterations that tell good starts from poor ones
-_FIRST_NOISE, _FIRST_DEGREES = 0.05, 10.0
+# Of the short runs on the coarsest cells.
+_SHORT_ITERATIONS = 30
+# Runs that are continued on the coarse cells.
 _N_FINALISTS = 4
-_TRIMMED = 0.2  # of the weight is taken for strays at first where there may be some
-_LARGEST = 1e152  # the square of it is far from the largest number there is
-_FIRST_STEPS = 5  # iterations on completed cells before a start meets the incomplete ones
+# Of every start.
+_FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
+# Of the weight, left out of the pooled covariance where there may be outliers.
+_TRIMMED_SHARE = 0.2
+# Its square is still far from the largest floating-point number.
+_MAX_VALUE = 1e152
+# On completed cells, before a start is continued on the incomplete ones.
+_COMPLETED_ITERATIONS = 5
+# That coarsening has to leave of incomplete cells.
+_MIN_COARSE_CELLS = 64
 
 
 @dataclass(frozen=True)
 class MixtureFit:
-    """The best mixture found, and how it was found.
+    """The best mixture found, and how it was found: the result of :func:`fit_mixture`.
 
     Attributes
     ----------
     model : MixtureModel
+        The fitted mixture.
+    converged : bool
+        Whether the last stage converged before its iterations ran out.
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
     restarts : ndarray of shape (n_starts,), float64
-        Log posterior per unit weight that every start came to on the coarsest cells, before it was given up or its
-        short run was over.
+        Log posterior per unit weight of every start on the coarsest cells, when it was given up or at the end of its
+        short run.
     finalists : ndarray of shape (n_finalists,), float64
-        Log posterior per unit weight that the most promising starts reached on the coarse cells.
+        Log posterior per unit weight that the best starts reached on the coarse cells.
     prior : Prior
+        Prior of the means and covariances.
     shrinkage : float
         Strength of the pooled prior in mean component weights.
+
+    Examples
+    --------
+    >>> import segment
+    >>> from segment.mixture.cells import make_point_cells
+    >>> fit = segment.fit_mixture(make_point_cells([[0.0], [1.0], [8.0], [9.0]]), 2, n_init=3)
+    >>> fit.converged, len(fit.restarts), fit.model.n_components
+    (True, 3, 2)
     """
 
     finish: Fit
@@ -61,11 +80,55 @@ class MixtureFit:
 
     @property
     def model(self) -> MixtureModel:
+        """The fitted mixture."""
         return self.finish.model
 
     @property
     def converged(self) -> bool:
+        """Whether the last stage converged before its iterations ran out."""
         return self.finish.converged
+
+
+@dataclass(frozen=True)
+class EMOptions:
+    """When EM stops, and whether it is accelerated: the keywords of :func:`segment.mixture.em.run_em`."""
+
+    tol: float
+    tol_step: float
+    max_iter: int
+    accelerate: bool
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Noise and tails of a mixture, as :func:`fit_mixture` describes them."""
+
+    noise: bool
+    tails: str
+    degrees_of_freedom: float
+
+    @property
+    def is_robust(self) -> bool:
+        """Whether the mixture has noise or heavy tails."""
+        return self.noise or self.tails != "gaussian"
+
+    @property
+    def has_fixed_degrees(self) -> bool:
+        """Whether the degrees of freedom are given."""
+        return self.degrees_of_freedom > 0
+
+    def make_steps(self) -> Steps[RobustStatistics] | None:
+        """Make the steps of EM; None for those of Gaussian components."""
+        return make_robust_steps(fixed_degrees=self.has_fixed_degrees) if self.is_robust else None
+
+    def add_to_starts(self, starts: Runs, cells: Cells) -> Runs:
+        """Set the first noise and degrees of freedom of the starts, or remove them where none are asked for."""
+        density = compute_noise_density(cells) if self.noise else 0.0
+        share = _FIRST_NOISE_SHARE if self.noise else 0.0
+        n_tailed = starts.stacked.n_components if self.tails == "student" else 0
+        degrees = np.full(n_tailed, self.degrees_of_freedom or _FIRST_DEGREES)
+        stacked = replace(starts.stacked, noise_share=share, noise_density=density, degrees_of_freedom=degrees)
+        return Runs(stacked, np.full(len(starts), share))
 
 
 def fit_mixture(
@@ -91,15 +154,12 @@ def fit_mixture(
 ) -> MixtureFit:
     """Fit a Gaussian mixture to cells.
 
-    Every start makes a short run on very coarse cells, where an iteration costs next to nothing; the most promising are
-    continued on coarse cells, and the best of them is finished on the cells themselves.
-
     Parameters
     ----------
     cells : Cells
         n cells in d dimensions. NaN is a missing value: a cell counts with the features that it has.
     n_components : int
-        From 1 to n; 0 where there are no cells, which gives a mixture of nothing.
+        From 1 to n; 0 where there are no cells, which gives an empty mixture.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Free matrices, one matrix for all, free variances, or one variance a component.
     init : {"mixed", "k-means++", "random", "ward"}, array_like of shape (at most k, d), or MixtureModel
@@ -108,8 +168,8 @@ def fit_mixture(
     n_init : int, >= 1
         Number of starts where they are random. Raising it costs little and misses the best optimum less often.
     prior : {"pooled", "conjugate"}
-        What is believed of the components beforehand: that their covariances are like the pooled one within clusters,
-        as firmly as `shrinkage` says, or the weak normal-inverse-Wishart prior of Fraley & Raftery
+        Prior of the components: their covariances are pulled towards the pooled one within clusters, as strongly as
+        `shrinkage` says; or the weak normal-inverse-Wishart prior of Fraley & Raftery
         (:func:`segment.mixture.prior.make_conjugate_prior`), which weighs some ten observations a component.
     shrinkage : float, >= 0
         Of the pooled prior: weight of the pooled within-cluster covariance in every component's, as a multiple of the
@@ -123,58 +183,74 @@ def fit_mixture(
     max_iter : int, >= 1
         Most E-steps of each stage beyond the first.
     accelerate : bool
-        Leap ahead where EM creeps (:mod:`segment.mixture.acceleration`): the same optima in fewer steps. False is plain
-        EM.
+        Extrapolate where EM is slow (:mod:`segment.mixture.acceleration`): the same optima in fewer steps. False is
+        plain EM.
     metric : ndarray of shape (d, m), optional
-        Clusters are looked for among the rows of ``means @ metric``. By default every feature is divided by its
+        First clusters are found among the rows of ``means @ metric``. By default every feature is divided by its
         standard deviation. EM itself does not depend on it.
     noise : bool
         Allow for observations that belong to no component: a constant density over the range of the data.
     tails : {"gaussian", "student"}
-        Of the components. With Student's, observations far off weigh less.
+        Of the components. With Student-t tails, observations far from the mean have a lower weight.
     degrees_of_freedom : float, >= 0
-        Of Student's tails: the fewer, the heavier. 0 estimates them for each component.
+        Of Student-t tails: the fewer, the heavier. 0 estimates them for each component.
     seed : int, >= 0
         The same seed gives the same result.
     levels : Levels, optional
-        Those of the cells, if they are there already: for complete cells, with the same metric.
+        Those of the cells, if they have been computed: for complete cells, with the same metric.
+
+    Returns
+    -------
+    MixtureFit
 
     Raises
     ------
     SettingsError
         If a setting is out of its range, there are fewer cells than components, or values are too large to be squared.
+
+    Notes
+    -----
+    Every start makes a short run on very coarse cells, where an iteration costs next to nothing; the best are continued
+    on coarse cells (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis 41, 561-575), and the
+    best of those is finished on the cells themselves.
+
+    Examples
+    --------
+    >>> import segment
+    >>> from segment.mixture.cells import make_point_cells
+    >>> cells = make_point_cells([[0.0], [1.0], [8.0], [9.0]])
+    >>> model = segment.fit_mixture(cells, 2, shrinkage=1.0).model
+    >>> sorted(model.means.ravel().round(1).tolist())
+    [0.5, 8.5]
     """
     if len(cells) == n_components == 0:
-        return _nothing(cells.n_features, covariance_type)
+        return _make_empty_fit(cells.n_features, covariance_type)
     _check(cells, n_components, covariance_type, n_init, tails, prior)
     _check_not_negative(shrinkage=shrinkage, reg_covar=reg_covar, degrees_of_freedom=degrees_of_freedom)
+    options = EMOptions(tol, tol_step, max_iter, accelerate)
+    robustness = Robustness(noise, tails, degrees_of_freedom)
     if has_missing(cells):
-        if noise or tails != "gaussian":
+        if robustness.is_robust:
             raise SettingsError("noise, tails: only for cells without missing values. Leave them out.")
-        settings: dict[str, Any] = {"covariance_type": covariance_type, "prior": prior}
+        settings: dict[str, Any] = {"covariance_type": covariance_type, "prior": prior, "metric": metric}
         settings |= {"shrinkage": shrinkage, "reg_covar": reg_covar}
-        return _fit_incomplete(
-            cells, n_components, init, n_init, tol=tol, max_iter=max_iter, seed=seed, metric=metric, **settings
-        )
+        return _fit_incomplete(cells, n_components, init, n_init, options, seed, settings)
+
+    # The prior: conjugate, or the pooled covariance with a weight in observations.
     levels = levels or Levels.from_cells(cells, n_components, metric)
     ridge = np.full(cells.n_features, float(reg_covar))
-    robust = noise or tails != "gaussian"
     if prior == "conjugate":
-        believed = make_conjugate_prior(cells, n_components, covariance_type, ridge)
+        component_prior = make_conjugate_prior(cells, n_components, covariance_type, ridge)
     else:
-        target = levels.compute_target(shrinkage, trim=_TRIMMED if robust else 0.0)
-        believed = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
-    starts = _starts(levels, init, n_init, covariance_type, believed, seed)
-    starts = _robust(starts, cells, noise, tails, degrees_of_freedom)
-    steps = make_robust_steps(fixed_degrees=degrees_of_freedom > 0) if robust else None
-    climb = partial(run_em, prior=believed, accelerate=accelerate, steps=steps)
-    improve = partial(climb, tol=tol, tol_step=tol_step, max_iter=max_iter)
-    ahead = partial(race, prior=believed, n_iter=min(_SHORT, max_iter), fixed_degrees=degrees_of_freedom > 0)
-    found = _best_of(starts, (levels.coarsest, levels.coarse, cells), believed, improve, ahead)
-    return replace(found, shrinkage=shrinkage)
+        target = levels.compute_target(shrinkage, trim=_TRIMMED_SHARE if robustness.is_robust else 0.0)
+        component_prior = Prior(target, shrinkage * cells.total_weight / n_components, ridge)
+    # The starts, and the stages that lead to the best mixture.
+    starts = _make_starts(levels, init, n_init, covariance_type, component_prior, seed)
+    starts = robustness.add_to_starts(starts, cells)
+    return replace(_run_stages(cells, levels, starts, component_prior, options, robustness), shrinkage=shrinkage)
 
 
-def _starts(
+def _make_starts(
     levels: Levels,
     init: str | ArrayLike | MixtureModel,
     n_init: int,
@@ -182,44 +258,62 @@ def _starts(
     prior: Prior,
     seed: int,
 ) -> Runs:
-    """The mixtures to begin from: the given one, or those of clusters of the coarsest cells."""
+    """Make the mixtures to start from: the given one, or those of clusters of the coarsest cells."""
     if isinstance(init, MixtureModel):
         return Runs.from_models([init])
+    # Only the draw depends on the seed: everything after it is deterministic.
     drawn = draw_first_clusters(levels.coarsest, levels.k, init, n_init, levels.metric, np.random.default_rng(seed))
     return build_clusters(levels.coarsest, drawn, levels.k, covariance_type, prior)
 
 
-def _best_of(
-    starts: Runs,
-    levels: tuple[Cells, Cells, Cells],
-    prior: Prior,
-    improve: Callable[..., Fit],
-    ahead: Callable[..., tuple[Runs, Floats, Floats]],
+def _run_stages(
+    cells: Cells, levels: Levels, starts: Runs, prior: Prior, options: EMOptions, robustness: Robustness
 ) -> MixtureFit:
-    """Short runs from all starts on the coarsest cells, the most promising continued on coarser ones, one ended."""
-    coarsest, coarse, cells = levels
-    advanced, reached, worth = ahead(coarsest, starts) if len(starts) > 1 else ahead(coarsest, starts, n_iter=0)
-    finals = [improve(coarse, advanced[run]) for run in select_best_distinct(reached, _N_FINALISTS)]
-    best = finals[int(_reached(finals).argmax())]
-    finish = best if coarse is cells else improve(cells, best.model)
-    return MixtureFit(finish, worth, _reached(finals), prior)
+    """Run EM from all starts on the coarsest cells, from the best on coarse cells, and from the best of them on all."""
+    steps = robustness.make_steps()
 
+    def improve(stage_cells: Cells, model: MixtureModel) -> Fit:
+        return run_em(
+            stage_cells,
+            model,
+            prior,
+            tol=options.tol,
+            tol_step=options.tol_step,
+            max_iter=options.max_iter,
+            accelerate=options.accelerate,
+            steps=steps,
+        )
 
-def _robust(starts: Runs, cells: Cells, noise: bool, tails: str, degrees: float) -> Runs:
-    """The starts with the noise and tails to begin with, or without them where none are asked for."""
-    density = compute_noise_density(cells) if noise else 0.0
-    share = _FIRST_NOISE if noise else 0.0
-    tailed = np.full(starts.stacked.n_components if tails == "student" else 0, degrees or _FIRST_DEGREES)
-    stacked = replace(starts.stacked, noise_share=share, noise_density=density, degrees_of_freedom=tailed)
-    return Runs(stacked, np.full(len(starts), share))
+    # 1. Short runs from all starts. A single start has no rivals: it is only scored.
+    n_short = min(_SHORT_ITERATIONS, options.max_iter) if len(starts) > 1 else 0
+    short_runs, objectives, scores = run_successive_halving(
+        levels.coarsest, starts, prior, n_iter=n_short, fixed_degrees=robustness.has_fixed_degrees
+    )
+    # 2. The best of them that have found different optima, to convergence.
+    finals = [improve(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
+    best = finals[int(_collect_objectives(finals).argmax())]
+    # 3. The finish, unless the coarse cells are all there are.
+    finish = best if levels.coarse is cells else improve(cells, best.model)
+    return MixtureFit(finish, scores, _collect_objectives(finals), prior)
 
 
 def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:
-    """A given mixture as a fit of no iterations, with its log likelihood on the cells; 0 where there are none."""
+    """Score a given mixture on cells, as a fit of no iterations.
+
+    Parameters
+    ----------
+    model : MixtureModel
+    cells : Cells
+        Its log likelihood is 0 where there are none.
+
+    Returns
+    -------
+    MixtureFit
+    """
     weight = cells.total_weight
     mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
-    d = model.n_features
-    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), make_flat_prior(d))
+    finish = Fit(model, mean, mean, True, 1)
+    return MixtureFit(finish, np.zeros(0), np.zeros(0), make_flat_prior(model.n_features))
 
 
 def _fit_incomplete(
@@ -227,52 +321,58 @@ def _fit_incomplete(
     n_components: int,
     init: str | ArrayLike | MixtureModel,
     n_init: int,
-    *,
-    tol: float,
-    max_iter: int,
+    options: EMOptions,
     seed: int,
-    **settings: Any,
+    settings: dict[str, Any],
 ) -> MixtureFit:
     """Fit a mixture to cells of which some lack features.
 
-    The starts, and what the covariances are pulled towards, come from cells completed by one Gaussian; all iterations
-    that are compared and the finish are those of the incomplete cells.
+    The starts, and the target of the covariances, come from cells completed by one Gaussian; all iterations that are
+    compared and the finish are those of the incomplete cells.
     """
+    tol, max_iter = options.tol, options.max_iter
+    # Coarse cells only where they at least halve the work and leave enough for the components.
     coarse = coarsen_patterns(cells)
-    if len(coarse) < max(n_components, 64) or len(coarse) > len(cells) / 2:
+    if len(coarse) < max(n_components, _MIN_COARSE_CELLS) or len(coarse) > len(cells) / 2:
         coarse = cells
+
+    # One Gaussian, fitted to the incomplete cells, completes them.
     d = cells.n_features
     center, scale = compute_standard_coordinates(coarse, "full")
-    one = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
-    one = run_em(coarse, one, make_flat_prior(d), tol=1e-4).model
-    filled = complete_cells(coarse, one.means[0], one.covariances[0])
+    gaussian = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
+    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4).model
+    filled = complete_cells(coarse, gaussian.means[0], gaussian.covariances[0])
+
+    # The prior, and the mixtures to start from, are those of fits to the completed cells.
     rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)
     if isinstance(init, MixtureModel):
         starts = [init]
     else:
-        starts = [
-            fit_mixture(filled, n_components, init=init, n_init=1, max_iter=_FIRST_STEPS, seed=each, **settings).model
-            for each in range(seed, seed + (n_init if isinstance(init, str) else 1))
-        ]
-    fits = [run_em(coarse, each, rough.prior, tol=tol, max_iter=max_iter) for each in starts]
+        short: dict[str, Any] = {"init": init, "n_init": 1, "max_iter": _COMPLETED_ITERATIONS, **settings}
+        seeds = range(seed, seed + (n_init if isinstance(init, str) else 1))
+        starts = [fit_mixture(filled, n_components, seed=each, **short).model for each in seeds]
+    # The incomplete cells decide between the starts.
+    fits = [run_em(coarse, start, rough.prior, tol=tol, max_iter=max_iter) for start in starts]
     best = max(fits, key=lambda fit: fit.objectives[-1]).model
     finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, _reached(fits), _reached(fits), rough.prior, rough.shrinkage)
+    return MixtureFit(finish, _collect_objectives(fits), _collect_objectives(fits), rough.prior, rough.shrinkage)
 
 
-def _nothing(d: int, covariance_type: str) -> MixtureFit:
-    """The fit to no cells."""
+def _make_empty_fit(d: int, covariance_type: str) -> MixtureFit:
+    """Make the fit to no cells."""
     model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
     return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), make_flat_prior(d))
 
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:
+    """Raise SettingsError for a setting or a value that is out of its range."""
     if not 1 <= n_components <= len(cells):
         raise SettingsError(
             f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
         )
+    # Sums of squares over all observations have to stay finite; the largest value bounds them.
     largest = float(np.abs(np.nan_to_num(cells.means)).max())
-    if not largest <= _LARGEST / np.sqrt(cells.total_weight):
+    if not largest <= _MAX_VALUE / np.sqrt(cells.total_weight):
         raise SettingsError(f"X: values whose squares can be summed up; got {largest:.3g}. Divide them by that.")
     if covariance_type not in COVARIANCE_TYPES:
         raise SettingsError(f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {covariance_type!r}.")
@@ -287,11 +387,12 @@ def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, t
 
 
 def _check_not_negative(**values: float) -> None:
+    """Raise SettingsError for a value that is negative or not finite."""
     for name, value in values.items():
         if not (np.isfinite(value) and value >= 0):
             raise SettingsError(f"{name}: zero or above; got {value}.")
 
 
-def _reached(fits: list[Fit]) -> Floats:
-    """The log posterior per unit weight that each fit ended with."""
+def _collect_objectives(fits: list[Fit]) -> Floats:
+    """Collect the log posterior per unit weight that each fit ended with."""
     return np.array([fit.objectives[-1] for fit in fits])

@@ -1,4 +1,8 @@
-"""Stepwise EM: a mixture that learns from one batch of cells after another and keeps none of them."""
+"""Stepwise EM: update a mixture with one batch of cells after another, without keeping the batches.
+
+Stepwise (online) EM keeps a running mean of the sufficient statistics and mixes those of each batch into it (Cappe &
+Moulines 2009, J. R. Stat. Soc. B 71; Liang & Klein 2009, NAACL).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, pack
-from segment.mixture.em import prepare_e_step, maximize_posterior
+from segment.mixture.gaussian_steps import maximize_posterior, prepare_e_step
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 
@@ -20,20 +24,23 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StepwiseState:
-    """What stepwise EM remembers between batches.
+    """State of stepwise EM between two batches.
 
     Attributes
     ----------
     model : MixtureModel
+        The present mixture, of k components in d dimensions.
     statistics : ndarray of shape (k, 1 + d + d (d + 1) / 2), float64
-        Running mean of the E-step's sums per unit weight, in the coordinates ``(x - shift) / scale``.
+        Running mean of the sufficient statistics per unit weight: the responsibilities times 1, x and the packed x x',
+        in the coordinates ``(x - shift) / scale``.
     shift, scale : ndarray of shape (d,), float64
+        Coordinates in which the first mixture has mean 0 and variances 1.
     prior : Prior
-        Its strength is a share of the whole weight.
+        Its strength is a share of the total weight.
     n_batches : int
-        Batches learnt from.
+        Number of batches used so far.
     log_likelihood : float
-        Of the last batch, per unit weight, under the mixture that met it; NaN before the first.
+        Log likelihood per unit weight of the last batch, under the mixture before its step; NaN before the first batch.
     """
 
     model: MixtureModel
@@ -46,40 +53,74 @@ class StepwiseState:
 
 
 def start_stepwise_em(model: MixtureModel, prior: Prior) -> StepwiseState:
-    """Start from a mixture as if all it had learnt from were its own moments.
+    """Start stepwise EM from a mixture, with the moments of the mixture as first statistics.
 
     Parameters
     ----------
     model : MixtureModel
-        Fitted to a first batch, for example.
+        The first mixture, for example fitted to a first batch.
     prior : Prior
-        Its strength is a share of the whole weight: 0.1 counts as a tenth of all observations, in every component.
+        Its strength is a share of the total weight: 0.1 counts as a tenth of all observations, in every component.
+
+    Returns
+    -------
+    StepwiseState
+        To be passed to :func:`update_stepwise_em`.
     """
     shift, scale = model.compute_standard_coordinates()
+    # Spherical covariances stay spherical only where all features have the same scale.
     if model.covariance_type == "spherical":
         scale = np.full_like(scale, np.sqrt((scale**2).mean()))
     standard = model.rescale(shift, scale)
+    # For each component E[1] = 1, E[x] = m and E[x x'] = C + m m'.
     second = standard.covariances + standard.means[:, :, None] * standard.means[:, None, :]
     moments = np.concatenate([np.ones((model.n_components, 1)), standard.means, pack(second)], axis=1)
     return StepwiseState(model, model.weights[:, None] * moments, shift, scale, prior)
 
 
 def update_stepwise_em(state: StepwiseState, cells: Cells, *, power: float = 0.7, offset: float = 2.0) -> StepwiseState:
-    """One step: the E-step on a batch, its sums mixed into the running mean, and the M-step on that.
-
-    ``s <- (1 - eta) s + eta s_batch`` with ``eta = (t + offset)**-power`` for the batch number t = 1, 2, ... (Cappe &
-    Moulines 2009, J. R. Stat. Soc. B 71; Liang & Klein 2009, NAACL).
+    """Update the mixture with one batch: an E-step, a weighted mean of the statistics, and an M-step.
 
     Parameters
     ----------
     state : StepwiseState
+        From :func:`start_stepwise_em` or from the step before; it is not changed.
     cells : Cells
-        The batch. Batches should be alike, such as random parts of the data, and large against the components.
+        The batch. Batches should be random parts of the data, each with many observations for every component.
     power : float, > 0.5 and <= 1
-        How fast what was learnt becomes fixed. 1 averages all batches alike (with offset 1); lower values forget the
-        first, rough steps sooner and are noisier.
+        Exponent of the step size. With power 1 and offset 1 all batches count alike; a lower power forgets the first
+        steps faster and gives noisier results.
     offset : float, >= 0
-        Raising it makes the first steps smaller.
+        Offset of the batch number in the step size. Raising it makes the first steps smaller.
+
+    Returns
+    -------
+    StepwiseState
+        The state after this batch.
+
+    Raises
+    ------
+    SettingsError
+        If `power` or `offset` is out of its range, or the cells have another number of features.
+
+    Notes
+    -----
+    The statistics become ``s <- (1 - eta) s + eta s_batch`` with ``eta = (t + offset)**-power`` for the batch number
+    t = 1, 2, ... (Cappe & Moulines 2009, J. R. Stat. Soc. B 71; Liang & Klein 2009, NAACL).
+
+    Examples
+    --------
+    With power 1 and offset 1 the mean is that of the first mixture, 0, and of both batches:
+
+    >>> import numpy as np
+    >>> from segment.mixture.cells import make_point_cells
+    >>> from segment.mixture.model import MixtureModel
+    >>> from segment.mixture.prior import make_flat_prior
+    >>> state = start_stepwise_em(MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))), make_flat_prior(1))
+    >>> for batch in ([[3.0]], [[6.0]]):
+    ...     state = update_stepwise_em(state, make_point_cells(batch), power=1.0, offset=1.0)
+    >>> state.model.means.round(6).tolist()
+    [[3.0]]
     """
     if not 0.5 < power <= 1:
         raise SettingsError(f"power: above 0.5 and at most 1; got {power}.")
@@ -91,8 +132,10 @@ def update_stepwise_em(state: StepwiseState, cells: Cells, *, power: float = 0.7
     standard = state.model.rescale(shift, scale)
     statistics, log_likelihood = prepare_e_step(cells, shift, scale)(standard)
     rate = float(number + offset) ** -power
+    # Statistics are per unit weight, so batches of any size count alike.
     mixed = (1 - rate) * state.statistics + rate * statistics / cells.total_weight
     model = maximize_posterior(mixed, standard, state.prior.rescale(shift, scale))
+    # The log density in the coordinates of the data is less by the log of the scales.
     return replace(
         state,
         model=model.rescale(-shift / scale, 1 / scale),

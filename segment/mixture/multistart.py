@@ -1,8 +1,8 @@
-"""Many short runs side by side: what each start is worth is known long before it has converged.
+"""Many short EM runs side by side: poor starts are recognized long before they converge.
 
-EM from one start finds one of many optima. A few iterations on very coarse cells tell promising starts from poor ones,
-and only the promising ones are continued (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis
-41, 561-575). All runs advance together, as one large mixture whose responsibilities sum to 1 within each run.
+EM from one start finds one of many optima. A few iterations on very coarse cells separate good starts from poor ones,
+and only the good ones are continued (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis 41,
+561-575). All runs advance together, as one large mixture whose responsibilities sum to 1 within each run.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
-from segment.mixture.em import compute_expectation, maximize_posterior, compute_standard_coordinates
-from segment.mixture.model import MixtureModel, split_into_blocks, compute_moments
+from segment.mixture.gaussian_steps import (
+    compute_expectation,
+    compute_standard_coordinates,
+    maximize_posterior,
+    prepare_blocks,
+)
+from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
-from segment.mixture.robust import compute_expectation as robust_expectation
-from segment.mixture.robust import maximize_posterior as robust_maximization
+from segment.mixture.robust import compute_expectation as compute_robust_expectation
+from segment.mixture.robust import maximize_posterior as maximize_robust_posterior
 
-__all__ = ["Runs", "promising", "race", "run_short_em"]
+__all__ = ["Runs", "run_short_em", "run_successive_halving", "select_best_distinct"]
 
 Floats = NDArray[np.float64]
 
-_SAME = 1e-3  # log posterior per unit weight
-_EARLY = 3  # the worse half of the runs ends after the iterations divided by this
+# Log posteriors per unit weight that differ by less belong to the same optimum.
+_SAME_OPTIMUM = 1e-3
+# The worse half of the runs ends after the iterations divided by this.
+_HALVING_DIVISOR = 3
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Runs:
     Attributes
     ----------
     stacked : MixtureModel
-        The components of all in one; the weights sum to 1 for each of them.
+        The components of all mixtures in one; the weights sum to 1 for each of them.
     noise_shares : ndarray of shape (n_runs,), float64
         The share of noise in each.
     """
@@ -44,8 +51,18 @@ class Runs:
     noise_shares: Floats
 
     @classmethod
-    def of(cls, models: Sequence[MixtureModel]) -> Runs:
-        """At least one, all of one covariance type and k components, alike in whether they have noise and tails."""
+    def from_models(cls, models: Sequence[MixtureModel]) -> Runs:
+        """Stack mixtures.
+
+        Parameters
+        ----------
+        models : sequence of MixtureModel
+            At least one, all with the same covariance type, number of components, and kind of noise and tails.
+
+        Returns
+        -------
+        Runs
+        """
         stacked = replace(
             models[0],
             weights=np.concatenate([model.weights for model in models]),
@@ -57,6 +74,7 @@ class Runs:
 
     @property
     def n_components(self) -> int:
+        """Number of components of each mixture."""
         return self.stacked.n_components // len(self)
 
     def __len__(self) -> int:
@@ -70,91 +88,127 @@ class Runs:
     def __iter__(self) -> Iterator[MixtureModel]:
         return (self[run] for run in range(len(self)))
 
-    def chosen(self, runs: NDArray[np.integer]) -> Runs:
-        """Some of the runs, by their numbers."""
+    def select(self, runs: NDArray[np.integer]) -> Runs:
+        """Select some of the runs by their numbers, an array of shape (n_selected,)."""
         k = self.n_components
+        # Run i has the components i * k to i * k + k - 1.
         return Runs(self.stacked.reorder((k * runs[:, None] + np.arange(k)).reshape(-1)), self.noise_shares[runs])
 
     def rescale(self, shift: Floats, scale: Floats) -> Runs:
-        """The same mixtures in the coordinates ``(x - shift) / scale``, both of shape (d,)."""
+        """Convert the mixtures to the coordinates ``(x - shift) / scale``.
+
+        Parameters
+        ----------
+        shift, scale : ndarray of shape (d,), float64
+
+        Returns
+        -------
+        Runs
+        """
         return replace(self, stacked=self.stacked.rescale(shift, scale))
 
 
 def run_short_em(
     cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
 ) -> tuple[Runs, Floats]:
-    """Plain EM from every start for a few iterations.
+    """Run plain EM from every start for a few iterations.
 
     Parameters
     ----------
     cells : Cells
-        n cells in d dimensions.
+        n complete cells in d dimensions.
     starts : Runs
     prior : Prior
     n_iter : int, >= 0
+        Iterations of every run.
     fixed_degrees : bool
-        Leave the degrees of freedom of Student's tails as they are.
+        Keep the degrees of freedom of Student-t components.
 
     Returns
     -------
     runs : Runs
-        Where each came to.
-    objectives : ndarray, (len(starts),), float64
+        The last mixture of each run.
+    objectives : ndarray of shape (len(starts),), float64
         Log posterior per unit weight of each of them.
     """
     shift, scale = compute_standard_coordinates(cells, starts.stacked.covariance_type)
-    prepared = [(cells.weights[rows], compute_moments(cells[rows].rescale(shift, scale))) for rows in split_into_blocks(len(cells))]
-    believed = prior.rescale(shift, scale)
+    blocks = prepare_blocks(cells, shift, scale)
+    scaled_prior = prior.rescale(shift, scale)
     n_runs = len(starts)
     stacked, shares = starts.stacked.rescale(shift, scale), starts.noise_shares
     if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
+        # Steps with noise or tails carry the noise shares of all runs apart from the stacked mixture.
         for _ in range(n_iter):
-            sums, _likelihoods = robust_expectation(prepared, stacked, shares)
-            stacked = robust_maximization(sums, stacked, believed, fixed_degrees=fixed_degrees)
+            sums, _log_likelihoods = compute_robust_expectation(blocks, stacked, shares)
+            stacked = maximize_robust_posterior(sums, stacked, scaled_prior, fixed_degrees=fixed_degrees)
             shares = sums.noise_shares
-        reached = robust_expectation(prepared, stacked, shares)[1]
+        totals = compute_robust_expectation(blocks, stacked, shares)[1]
     else:
         for _ in range(n_iter):
-            statistics, _likelihoods = expectation(prepared, stacked, n_runs)
-            stacked = maximize_posterior(statistics, stacked, believed, n_runs)
-        reached = expectation(prepared, stacked, n_runs)[1]
-    log_likelihoods = reached - cells.total_weight * np.log(scale).sum()
-    beliefs = believed.log_densities(stacked).reshape(n_runs, -1).sum(axis=1)
+            statistics, _log_likelihoods = compute_expectation(blocks, stacked, n_runs)
+            stacked = maximize_posterior(statistics, stacked, scaled_prior, n_runs)
+        totals = compute_expectation(blocks, stacked, n_runs)[1]
+    # Back to the density of the original coordinates.
+    log_likelihoods = totals - cells.total_weight * np.log(scale).sum()
+    log_priors = scaled_prior.log_densities(stacked).reshape(n_runs, -1).sum(axis=1)
     runs = Runs(stacked, shares).rescale(-shift / scale, 1 / scale)
-    return runs, np.asarray((log_likelihoods + beliefs) / cells.total_weight)
+    return runs, np.asarray((log_likelihoods + log_priors) / cells.total_weight)
 
 
 def run_successive_halving(
     cells: Cells, starts: Runs, prior: Prior, *, n_iter: int, fixed_degrees: bool = False
 ) -> tuple[Runs, Floats, Floats]:
-    """The short runs of the better half of the starts, as a third of the iterations tells them.
+    """Run EM from all starts for a third of the iterations, and from the better half to the end.
 
-    Parameters are those of :func:`run_short_em`.
+    Parameters
+    ----------
+    cells, starts, prior, n_iter, fixed_degrees
+        As for :func:`run_short_em`.
 
     Returns
     -------
     runs : Runs
-        The better half, to the end.
-    objectives : ndarray, (len(runs),), float64
-        What they came to, as in :func:`run_short_em`.
-    worth : ndarray, (len(starts),), float64
-        What every start came to, early or in the end.
+        The better half, after all iterations.
+    objectives : ndarray of shape (len(runs),), float64
+        Log posterior per unit weight of each of them.
+    scores : ndarray of shape (len(starts),), float64
+        Log posterior per unit weight of every start, when it was given up or at the end.
     """
-    halfway, worth = run_short_em(cells, starts, prior, n_iter=n_iter // _EARLY, fixed_degrees=fixed_degrees)
-    better = np.argsort(-worth, kind="stable")[: (len(starts) + 1) // 2]
-    left = n_iter - n_iter // _EARLY
-    runs, reached = run_short_em(cells, halfway.select(better), prior, n_iter=left, fixed_degrees=fixed_degrees)
-    worth[better] = reached
-    return runs, reached, worth
+    n_early = n_iter // _HALVING_DIVISOR
+    # Scores are used only to order the runs; ties keep the order of the starts.
+    early, scores = run_short_em(cells, starts, prior, n_iter=n_early, fixed_degrees=fixed_degrees)
+    better = np.argsort(-scores, kind="stable")[: (len(starts) + 1) // 2]
+    runs, objectives = run_short_em(
+        cells, early.select(better), prior, n_iter=n_iter - n_early, fixed_degrees=fixed_degrees
+    )
+    scores[better] = objectives
+    return runs, objectives, scores
 
 
 def select_best_distinct(objectives: Floats, n_runs: int) -> list[int]:
-    """The numbers of the best runs, at most n_runs of them, best first.
+    """Select the best runs that have found different optima.
 
-    Of runs whose objectives agree within 0.001, which have most likely found the same optimum, only the best counts.
+    Parameters
+    ----------
+    objectives : ndarray of shape (n,), float64
+        Log posterior per unit weight of each run. Of runs that differ by at most 0.001, which have most likely found
+        the same optimum, only the best counts.
+    n_runs : int, >= 1
+        Most runs to select.
+
+    Returns
+    -------
+    list of int
+        Numbers of the runs, best first.
+
+    Examples
+    --------
+    >>> select_best_distinct(np.array([-3.0, -1.0, -1.0005, -1.4]), 2)
+    [1, 3]
     """
+    # From the best down: a run is new where it is clearly worse than the last one selected.
     chosen: list[int] = []
     for run in np.argsort(-objectives, kind="stable").tolist():
-        if len(chosen) < n_runs and (not chosen or objectives[chosen[-1]] - objectives[run] > _SAME):
+        if len(chosen) < n_runs and (not chosen or objectives[chosen[-1]] - objectives[run] > _SAME_OPTIMUM):
             chosen.append(run)
     return chosen

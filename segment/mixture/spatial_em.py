@@ -1,4 +1,8 @@
-"""EM where the weights of the components differ from cell to cell, as the neighbors of a pixel have it."""
+"""EM for mixtures in a random field: the weights of the components differ from cell to cell.
+
+The neighbors of a pixel change the prior probabilities of its classes. Here this change is given as log odds for every
+cell; the E-step adds them to the log weights of the components, and the M-step is the usual one.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,15 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import pool_posteriors
-from segment.mixture.em import measure_largest_move, compute_standard_coordinates
-from segment.mixture.model import MixtureModel, split_into_blocks, compute_log_peaks, compute_moments, compute_natural_parameters
+from segment.mixture.em import measure_largest_move
+from segment.mixture.gaussian_density import (
+    compute_log_peaks,
+    compute_moments,
+    compute_natural_parameters,
+    split_into_blocks,
+)
+from segment.mixture.gaussian_steps import compute_standard_coordinates
+from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_expectation, maximize_posterior
 from segment.mixture.student_t import convert_to_student_t
@@ -20,25 +31,30 @@ __all__ = ["SpatialEM", "compute_class_log_posteriors", "fit_with_neighbors"]
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
 
-_STEPS, _MOVE = 20, 1e-2  # of EM with neighbors: at most, and the largest move of the last
-_TINY = 1e-30  # a posterior below this is no stronger evidence
+# EM with neighbors ends after this many steps, or when no parameter moves by more than the tolerance.
+MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
+# Smaller posteriors are raised to this before the logarithm.
+MIN_POSTERIOR = 1e-30
 
 
 class SpatialEM:
-    """EM steps of one mixture on cells whose own class priors are given.
+    """EM steps of one mixture on cells that each have their own prior probabilities of the components.
 
     Parameters
     ----------
     cells : Cells
-        n complete cells.
+        n cells, none missing.
     model : MixtureModel
-        Where to begin: any covariance type, with or without noise and tails. Degrees of freedom stay as they are.
+        The first mixture: of any covariance type, with or without noise and t components, whose degrees of freedom
+        are kept.
     prior : Prior
+        Of means and covariances.
 
     Attributes
     ----------
     move : float
         The largest change of a parameter in the last step; see :func:`segment.mixture.em.measure_largest_move`.
+        Infinity before the first step.
     """
 
     def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
@@ -54,15 +70,21 @@ class SpatialEM:
 
     @property
     def model(self) -> MixtureModel:
+        """The present mixture, in the coordinates of the data."""
         return self._model.rescale(-self._shift / self._scale, 1 / self._scale)
 
     def compute_posteriors(self) -> NDArray[np.float32]:
-        """Probability of every component at every cell by its features alone: (K, n), float32, columns sum to 1.
+        """Compute the posterior of each component at each cell from its features alone, without neighbors.
 
-        Noise may be of any component, by their weights.
+        Returns
+        -------
+        ndarray of shape (k, n), float32
+            Columns sum to 1. The share of noise is divided among the components by their weights.
         """
         model = self._model
-        parameters, peaks = compute_natural_parameters(model), compute_log_peaks(model)
+        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        peaks = compute_log_peaks(model.weights, model.covariances)
+        # All densities are divided by (1 - noise_share), which cancels in the posteriors.
         noise = model.noise_share * model.noise_density / (1 - model.noise_share) if model.noise_share else 0.0
         found = np.empty(self._shape, dtype=np.float32)
         for rows, _, moment in self._blocks:
@@ -77,17 +99,18 @@ class SpatialEM:
         return found
 
     def run_step(self, neighbor_log_odds: NDArray[np.float32]) -> None:
-        """One E-step and M-step.
+        """Run one E-step and one M-step.
 
         Parameters
         ----------
         neighbor_log_odds : ndarray of shape (k, n), float32
-            What each cell's neighbors add to the log weights of the components. The weights times its exponentials are
-            taken to sum to 1 at each cell.
+            What the neighbors of each cell add to the log weights of the components. It is normalized: at each cell
+            the weights times its exponentials sum to 1.
         """
         weights = self._model.weights
         prepared = []
         for rows, counts, moment in self._blocks:
+            # Offsets o_j = exp(a_j) / sum_i w_i exp(a_i), so that sum_j w_j o_j = 1 at each cell.
             raised = np.exp(neighbor_log_odds[:, rows] - neighbor_log_odds[:, rows].max(axis=0), dtype=np.float64)
             prepared.append((counts, moment, np.log(np.maximum(raised, 1e-300) / (weights @ raised))))
         after = maximize_posterior(
@@ -100,37 +123,67 @@ class SpatialEM:
 def fit_with_neighbors(
     em: SpatialEM, groups: NDArray[np.intp], compute_neighbor_log_odds: Callable[[Logs], Logs]
 ) -> MixtureModel:
-    """The mixture after EM steps in which neighbors have their say.
+    """Fit a mixture by EM steps in which the neighbors of each cell change its class probabilities.
 
     Parameters
     ----------
-    em : NeighborlyEM
-        K components at n cells.
+    em : SpatialEM
+        A mixture of K components and n cells. It is changed.
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component.
     compute_neighbor_log_odds : callable
-        Takes the log posterior of each class at each cell by its features alone, (k, n), and returns what the cells'
-        neighbors add to the log weight of each class there, (k, n).
+        Takes the log posterior of each class at each cell from its features alone, (k, n) float32, and returns what
+        the neighbors of the cells add to the log weight of each class, (k, n) float32.
+
+    Returns
+    -------
+    MixtureModel
+        The mixture after the last step, in the coordinates of the data.
     """
-    for _ in range(_STEPS):
-        em.run_step(
-            compute_neighbor_log_odds(
-                _take_logs(pool_posteriors(em.compute_posteriors().T.astype(np.float64), groups)).T
-            )[groups]
-        )
-        if em.move < _MOVE:
+    for _ in range(MAX_STEPS):
+        posteriors = pool_posteriors(em.compute_posteriors().T.astype(np.float64), groups)
+        class_log_odds = compute_neighbor_log_odds(_compute_logs(posteriors).T)
+        # All components of a class get the log odds of the class.
+        em.run_step(class_log_odds[groups])
+        if em.move < MOVE_TOLERANCE:
             break
     return em.model
 
 
 def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
-    """Log posterior of each class by features alone, (n, k), float32. Noise may be of any class, by their weights."""
+    """Compute the log posterior of each class at each cell from its features alone, without neighbors.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        A mixture of K components.
+    groups : ndarray of shape (K,), int
+        The class 0..k-1 of each component.
+    cells : Cells
+        n cells.
+
+    Returns
+    -------
+    ndarray of shape (n, k), float32
+        Natural logarithms, at least log(1e-30). The share of noise is divided among the classes by their weights.
+
+    Examples
+    --------
+    Two equal components; the cell lies in the middle:
+
+    >>> import numpy as np
+    >>> from segment.mixture.cells import make_point_cells
+    >>> model = MixtureModel(np.array([0.5, 0.5]), np.array([[0.0], [4.0]]), np.ones((2, 1, 1)))
+    >>> np.exp(compute_class_log_posteriors(model, np.array([0, 1]), make_point_cells([[2.0]]))).round(3).tolist()
+    [[0.5, 0.5]]
+    """
     posteriors = model.posteriors(cells)
     if model.noise_share:
         noise = model.noise_posteriors(cells)[:, None]
         posteriors = (1 - noise) * posteriors + noise * model.weights
-    return _take_logs(pool_posteriors(posteriors, groups))
+    return _compute_logs(pool_posteriors(posteriors, groups))
 
 
-def _take_logs(posteriors: Floats) -> Logs:
-    return np.asarray(np.log(np.maximum(posteriors, _TINY), dtype=np.float32))
+def _compute_logs(posteriors: Floats) -> Logs:
+    """Compute logarithms that are finite where a posterior is 0."""
+    return np.asarray(np.log(np.maximum(posteriors, MIN_POSTERIOR), dtype=np.float32))

@@ -1,0 +1,249 @@
+"""E-step and M-step of Gaussian components, on weighted cells.
+
+The log density of a Gaussian is linear in the moments 1, x and x x' of an observation. So the E-step is one matrix
+product of the components' natural parameters with the cells' moments, and the sums of the M-step are another, of the
+responsibilities with the same moments. A cell's scatter S enters both as part of the moment x x' + S.
+(Dempster, Laird & Rubin 1977; for cells with scatter Verbeek, Nunnink & Vlassis 2006.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.cells import Cells, unpack
+from segment.mixture.covariances import constrain_covariances, limit_eigenvalues
+from segment.mixture.gaussian_density import compute_moments, compute_natural_parameters, split_into_blocks
+from segment.mixture.missing import (
+    complete_moments,
+    compute_observed_moments,
+    compute_regression,
+    group_by_pattern,
+    has_missing,
+)
+from segment.mixture.missing_patterns import compute_rare_expectation, prepare_rare_patterns
+from segment.mixture.model import MIN_VARIANCE, MixtureModel
+from segment.mixture.prior import Prior
+
+__all__ = [
+    "Blocks",
+    "compute_expectation",
+    "compute_standard_coordinates",
+    "maximize_posterior",
+    "prepare_blocks",
+    "prepare_e_step",
+]
+
+Floats = NDArray[np.float64]
+# Cells in blocks: the weights (b,) and the moments (m, b) of each.
+Blocks = list[tuple[Floats, Floats]]
+
+# Cells that lack the same features; patterns of fewer cells are processed together.
+_MIN_PATTERN_CELLS = 100
+
+
+def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) -> tuple[Floats, Floats]:
+    """Compute the E-step: the expected sums that the M-step needs, and the log likelihood.
+
+    Parameters
+    ----------
+    blocks : list of (weights, moments)
+        Complete cells in blocks: arrays of shape (b,) and (m, b), as :func:`prepare_blocks` makes them.
+    model : MixtureModel
+    n_runs : int, >= 1
+        How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
+
+    Returns
+    -------
+    statistics : ndarray of shape (k, m), float64
+        The moments of all cells, summed with weight times responsibility. Column 0 is each component's weight.
+    log_likelihoods : ndarray of shape (n_runs,), float64
+        Sum of the weights times the cells' log densities.
+    """
+    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    statistics = np.zeros_like(parameters)
+    log_likelihoods = np.zeros(n_runs)
+    for weights, moments in blocks:
+        # Log of weight times density, (n_runs, k, b), and its logarithm of the sum over k without overflow.
+        joint = (parameters @ moments).reshape(n_runs, -1, len(weights))
+        top = joint.max(axis=1)
+        joint -= top[:, None]
+        np.exp(joint, out=joint)
+        total = joint.sum(axis=1)
+        log_likelihoods += (top + np.log(total)) @ weights
+        # Responsibilities times the cells' weights, in place.
+        joint *= (weights / total)[:, None]
+        statistics += joint.reshape(len(parameters), -1) @ moments.T
+    return statistics, log_likelihoods
+
+
+def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
+    """Compute the M-step: the mixture of highest posterior given the sums of the E-step.
+
+    Parameters
+    ----------
+    statistics : ndarray of shape (k, m), float64
+        As :func:`compute_expectation` returns them.
+    previous : MixtureModel
+        Mixture of the E-step. A component that has no weight keeps its mean and covariance.
+    prior : Prior
+        In the same coordinates.
+    n_runs : int, >= 1
+        As for :func:`compute_expectation`.
+
+    Returns
+    -------
+    MixtureModel
+    """
+    # A component is empty where its weight is rounding of the total.
+    d = previous.n_features
+    counts = statistics[:, 0]
+    alive = counts > np.finfo(float).eps * counts.sum()
+    divisor = np.where(alive, counts, 1.0)[:, None]
+
+    # Maximum likelihood: mean E[x] and covariance E[x x' + S] - E[x] E[x]' of each component.
+    own_means = np.where(alive[:, None], statistics[:, 1 : 1 + d] / divisor, previous.means)
+    within = unpack(statistics[:, 1 + d :] / divisor) - own_means[:, :, None] * own_means[:, None, :]
+    within = np.where(alive[:, None, None], within, previous.covariances)
+
+    # Maximum of the posterior: C = (count * within + pull + strength * target) / (count + strength), and one such
+    # ratio of sums for all components of a mixture whose covariances are tied.
+    mass = np.where(alive, counts, 0.0)[:, None, None]
+    means, pull = _pull_means(own_means, mass, prior)
+    scatter = mass * within + pull + prior.strength * prior.target
+    if previous.covariance_type == "tied":
+        by_run = scatter.reshape(n_runs, -1, d, d)
+        pooled = by_run.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
+        covariances = np.repeat(pooled, by_run.shape[1], axis=0)
+    else:
+        covariances = scatter / np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
+        covariances = np.where(alive[:, None, None], covariances, within)
+    covariances = constrain_covariances(covariances, previous.covariance_type) + np.diag(prior.ridge)
+
+    # Weights are shares of their own run. A run without any weight, in which all is noise, keeps its weights.
+    totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
+    shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)
+    return replace(previous, weights=shares, means=means, covariances=limit_eigenvalues(covariances))
+
+
+def _pull_means(own_means: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
+    """Pull the means (k, d) towards the prior's center, and return what the pull adds to the scatter, (k, d, d).
+
+    With m observations of mean x, center c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
+    observations and ``w (y - c)(y - c)'`` of the prior. The mean of a component without observations stays.
+    """
+    if prior.mean_strength == 0:
+        return own_means, np.zeros((len(own_means), 1, 1))
+    # The new mean y = (m x + w c) / (m + w), as a share of x and one of c.
+    share = np.where(mass > 0, mass / (mass + prior.mean_strength), 1.0)
+    means = share[:, :, 0] * own_means + (1 - share[:, :, 0]) * prior.center
+    to_center, moved = means - prior.center, own_means - means
+    of_observations = mass * moved[:, :, None] * moved[:, None, :]
+    of_prior = prior.mean_strength * to_center[:, :, None] * to_center[:, None, :]
+    return means, of_observations + of_prior
+
+
+def compute_standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Floats, Floats]:
+    """Compute the shift and the scale that give the cells mean 0 and variances 1, so that sums lose no digits.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Spherical covariances have one scale only: there it is the same for all features.
+
+    Returns
+    -------
+    shift, scale : ndarray of shape (d,), float64
+    """
+    if has_missing(cells):
+        center, variances = compute_observed_moments(cells)
+    else:
+        center = cells.compute_center()
+        centered = Cells(cells.weights, cells.means - center, cells.scatters)
+        variances = np.diagonal(centered.compute_second_moment())
+    if covariance_type == "spherical":
+        variances = np.full_like(variances, variances.mean())
+    # Constant features keep their unit.
+    scale = np.sqrt(np.where(variances > MIN_VARIANCE, variances, 1.0))
+    return center, scale
+
+
+def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
+    """Prepare complete cells for the E-step: weights and moments in the coordinates ``(x - shift) / scale``.
+
+    Parameters
+    ----------
+    cells : Cells
+        n complete cells in d dimensions.
+    shift, scale : ndarray of shape (d,), float64
+
+    Returns
+    -------
+    list of (weights, moments)
+        Arrays of shape (b,) and (1 + d + d (d + 1) / 2, b) for each block of b cells.
+    """
+    return [
+        (cells.weights[rows], compute_moments(cells[rows].rescale(shift, scale)))
+        for rows in split_into_blocks(len(cells))
+    ]
+
+
+def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
+    """Prepare the E-step of Gaussian components on given cells.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions. NaN is a missing value.
+    shift, scale : ndarray of shape (d,), float64
+        The E-step works in the coordinates ``(x - shift) / scale``.
+
+    Returns
+    -------
+    callable
+        Takes a mixture in these coordinates; returns what :func:`compute_expectation` returns for one run.
+    """
+    if has_missing(cells):
+        return _prepare_incomplete_e_step(cells, shift, scale)
+    return partial(compute_expectation, prepare_blocks(cells, shift, scale))
+
+
+def _prepare_incomplete_e_step(
+    cells: Cells, shift: Floats, scale: Floats
+) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
+    """Prepare the E-step on cells of which some lack features: see :mod:`segment.mixture.missing`."""
+    patterns = group_by_pattern(cells)
+    common = [
+        (pattern.observed, prepare_blocks(pattern.cells, shift[pattern.observed], scale[pattern.observed]))
+        for pattern in patterns
+        if len(pattern.rows) >= _MIN_PATTERN_CELLS
+    ]
+    rare = prepare_rare_patterns(
+        [pattern for pattern in patterns if len(pattern.rows) < _MIN_PATTERN_CELLS], shift, scale
+    )
+    # A missing feature counts with the density 1 / scale, which it would have at unit scale. So the same constant
+    # takes the log likelihood back to the original coordinates, whatever is missing.
+    constant = float(cells.weights @ (np.isnan(cells.means) @ np.log(scale)))
+
+    def compute_incomplete_expectation(model: MixtureModel) -> tuple[Floats, Floats]:
+        statistics: list[Floats] = []
+        log_likelihoods: list[float] = []
+        for observed, blocks in common:
+            # The E-step on the observed features; the moments of all features follow by linear regression.
+            observed_statistics, totals = compute_expectation(blocks, model.marginalize(observed))
+            regression = compute_regression(model.means, model.covariances, observed)
+            statistics.append(complete_moments(observed_statistics, regression))
+            log_likelihoods.append(float(totals[0]))
+        for batch in rare:
+            batch_statistics, log_likelihood = compute_rare_expectation(batch, model)
+            statistics.append(batch_statistics)
+            log_likelihoods.append(log_likelihood)
+        return np.sum(statistics, axis=0), np.array([constant + sum(log_likelihoods)])
+
+    return compute_incomplete_expectation
