@@ -1,0 +1,53 @@
+"""Evidence for boundaries: shapes, where it is strong, and images of few colors or pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from region_pictures import draw_quarters
+
+from segment.core.image import Image
+from segment.segmenter.regions.boundary_evidence import gather_evidence
+from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
+
+
+@pytest.mark.parametrize("shape", [(31, 44, 3), (31, 44), (1, 1), (2, 3, 3)])
+def test_all_maps_have_the_size_of_the_image_or_half_of_it(rng, shape):
+    evidence = gather_evidence(Image.from_array(rng.integers(0, 256, shape, dtype=np.uint8)), seed=0)
+    half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
+    assert {each.shape for each in (evidence.strength, *evidence.cues, *evidence.inner)} == {shape[:2]}
+    assert evidence.posteriors.shape == (8 + 16 + 32 + 12, *half)
+    assert evidence.colors.shape == (6, *half)
+    assert evidence.changes.shape == (10, 4, *half)
+    for each in (evidence.strength, evidence.posteriors, evidence.colors, evidence.changes):
+        assert each.dtype == np.float32
+        assert np.isfinite(each).all()
+
+
+def test_posteriors_of_each_mixture_sum_to_one():
+    posteriors = gather_evidence(Image.from_array(draw_quarters()), seed=0).posteriors
+    for part in np.split(posteriors, [8, 24, 56]):
+        np.testing.assert_allclose(part.sum(axis=0), 1, rtol=1e-5)
+
+
+def test_the_strength_is_highest_on_the_borders_of_the_quarters():
+    strength = gather_evidence(Image.from_array(draw_quarters(120, 180)), seed=0).strength
+    assert set(strength[80].argsort()[-2:].tolist()) == {89, 90}
+    assert set(strength[:, 40].argsort()[-2:].tolist()) == {39, 40}
+    assert strength[5, 15] < 0.01 * strength[5, 89]
+
+
+def test_an_image_of_one_color_has_no_boundaries():
+    assert gather_evidence(Image.from_array(np.full((30, 40, 3), 90, np.uint8)), seed=0).strength.max() < 1e-4
+
+
+def test_the_sums_are_those_that_merge_cues_are_computed_from():
+    image = draw_quarters()
+    labels = (np.indices((60, 90))[0] >= 20) * 2 + (np.indices((60, 90))[1] >= 45)
+    evidence = gather_evidence(Image.from_array(image), seed=0)
+    sums = evidence.sum_inside(labels, 4)
+    assert sums[:, 0].tolist() == np.bincount(labels.ravel()).tolist()
+    assert sums[:, 12].sum() == 2 * (60 + 90)  # sides on the frame
+    adjacency = evidence.find_borders(labels, 4)
+    assert adjacency.borders[:, 0].tolist() == [20, 45, 45, 40]
+    assert compute_merge_cues(adjacency, sums).shape == (4, len(CUES))

@@ -1,0 +1,40 @@
+"""Watershed basins: connected, within the mask, one for each minimum."""
+
+from __future__ import annotations
+
+import numpy as np
+from region_pictures import is_connected
+
+from segment.segmenter.regions.watershed_basins import find_watershed_basins
+
+
+def test_basins_are_connected_and_keep_to_the_mask():
+    rng = np.random.default_rng(1)
+    valid = rng.random((30, 40)) > 0.2
+    labels, n = find_watershed_basins(rng.random((30, 40)).astype(np.float32), valid)
+    assert ((labels >= 0) == valid).all()
+    assert labels.max() + 1 == n
+    assert is_connected(labels + 1)
+
+
+def test_a_ridge_parts_two_basins():
+    strength = np.zeros((20, 30), np.float32)
+    strength[:, 14] = 1
+    labels, n = find_watershed_basins(strength, np.ones((20, 30), bool))
+    assert n == 2
+    assert (labels[:, :14] == 0).all()
+    assert (labels[:, 15:] == 1).all()
+
+
+def test_changes_of_the_size_of_rounding_make_no_basins():
+    strength = np.random.default_rng(0).uniform(0, 1e-5, (20, 30)).astype(np.float32)
+    assert find_watershed_basins(strength, np.ones((20, 30), bool))[1] == 1
+
+
+def test_each_part_of_the_mask_has_a_basin():
+    strength = np.tile(np.arange(30, dtype=np.float32), (20, 1))  # the only minimum is at the left
+    valid = np.ones((20, 30), bool)
+    valid[:, [10, 12]] = False
+    labels, n = find_watershed_basins(strength, valid)
+    assert n == 3
+    assert labels[0, [0, 11, 20]].tolist() == [0, 1, 2]
