@@ -1,70 +1,33 @@
-"""GeoTIFF tags against rasterio, which wrote them."""
+"""Georeferences: areas, and pixels that keep their place when they are turned upright."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import tifffile
 
-from segment.core.georeference import Georeference
-from segment.loader.decoders.geotiff import read_georeference
+from segment.core.georeference import NOWHERE, Georeference
 from segment.loader.decoders.orientation import apply_orientation
-from segment.loader.loader import load_image
 
-rasterio = pytest.importorskip("rasterio", reason="rasterio writes the GeoTIFFs to read")
-
-PICTURE = np.arange(2 * 3 * 5, dtype=np.uint16).reshape(2, 3, 5)[0]
-UTM = (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_600_000.0)
-TURNED = (3.0, 4.0, 100.0, 4.0, -3.0, 200.0)
+PICTURE = np.arange(15).reshape(3, 5)
+ROTATED = (3.0, 4.0, 100.0, 4.0, -3.0, 200.0)
 
 
-def geotiff(path: Path, transform: tuple[float, ...], crs: str, dtype: str = "uint8", **tags: str) -> Path:
-    data = PICTURE.astype(dtype)
-    size = {"height": data.shape[0], "width": data.shape[1], "count": 1, "dtype": dtype}
-    where = {"transform": rasterio.Affine(*transform), "crs": crs or None}
-    with rasterio.open(path, "w", driver="GTiff", **size, **where, **tags) as file:
-        file.write(data, 1)
-    return path
+def test_no_georeference_is_false_and_its_coordinates_are_pixels() -> None:
+    assert not NOWHERE
+    assert Georeference() == NOWHERE
+    assert NOWHERE.determinant == 1
+    assert np.isnan(NOWHERE.pixel_area)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])  # read by Pillow, and by tifffile
-@pytest.mark.parametrize("point", ["Area", "Point"])
-@pytest.mark.parametrize("transform", [UTM, TURNED])
-def test_transform_and_system_are_those_of_rasterio(
-    tmp_path: Path, dtype: str, point: str, transform: tuple[float, ...]
-) -> None:
-    path = geotiff(tmp_path / "a.tif", transform, "EPSG:32632", dtype)
-    with rasterio.open(path, "r+") as file:
-        file.update_tags(AREA_OR_POINT=point)
-    with rasterio.open(path) as file:
-        expected = tuple(file.transform)[:6]
-    found = load_image(path).georeference
-    assert found.transform == pytest.approx(expected, abs=1e-9)
-    assert (found.crs, found.meters) == ("EPSG:32632", 1.0)
-    assert found.pixel_area == pytest.approx(abs(transform[0] * transform[4] - transform[1] * transform[3]))
-
-
-@pytest.mark.parametrize(
-    ("crs", "meters"), [("EPSG:2263", 1200 / 3937), ("EPSG:4326", 0.0), ("EPSG:25832", 1.0), ("", 0.0)]
-)
-def test_units(tmp_path: Path, crs: str, meters: float) -> None:
-    found = load_image(geotiff(tmp_path / "a.tif", UTM, crs)).georeference
-    assert (found.crs, found.meters, found.transform) == (crs, pytest.approx(meters), UTM)
-    assert np.isnan(found.pixel_area) == (meters == 0)
-
-
-def test_a_picture_without_tags_has_none(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", PICTURE)
-    found = load_image(tmp_path / "a.tif").georeference
-    assert not found
-    assert found.transform == (1, 0, 0, 0, 1, 0)
+def test_area_of_a_pixel() -> None:
+    feet = Georeference((2.0, 0.0, 7.0, 0.0, -3.0, 8.0), "EPSG:2263", meters=0.3048)
+    assert feet.determinant == -6
+    assert feet.pixel_area == pytest.approx(6 * 0.3048**2)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_pixel_keeps_its_place_when_it_is_turned_upright(orientation: int) -> None:
-    stored = Georeference(TURNED, "EPSG:32632", 1.0)
+    stored = Georeference(ROTATED, "EPSG:32632", 1.0)
     seen = apply_orientation(PICTURE, orientation)
     place = stored.apply_orientation(orientation, *seen.shape)
 
@@ -77,28 +40,7 @@ def test_every_pixel_keeps_its_place_when_it_is_turned_upright(orientation: int)
         assert center(place, *new) == pytest.approx(center(stored, *old))
 
 
-@pytest.mark.parametrize(
-    "tags",
-    [
-        {33550: (0.0, 0.0, 0.0), 33922: (0, 0, 0, 1, 2, 0)},
-        {33550: (float("nan"), 1.0, 0.0), 33922: (0, 0, 0, 1, 2, 0)},
-        {33550: (1.0,), 33922: (0, 0)},
-        {34264: (1.0, 2.0)},
-        {34264: ("x",) * 16},
-        {34264: 5},
-        {33550: (1.0, 1.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: (1, 1, 0, 9, 1024)},
-        {34735: (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632)},  # a system, and no place in it
-        {33550: (1e300, 1e300, 0.0), 33922: (0, 0, 0, 1, 2, 0)},
-    ],
-)
-def test_damaged_tags_are_no_georeference(tags: dict[int, object]) -> None:
-    assert read_georeference(tags.get) == Georeference()
-
-
-def test_a_system_without_number_is_known_by_its_text() -> None:
-    wkt = 'PROJCS["mine"]'
-    text = f"ESRI PE String = {wkt}|"
-    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 3072, 0, 1, 32767, 1026, 34737, len(text), 0)
-    tags = {33550: (2.0, 2.0, 0.0), 33922: (0, 0, 0, 1, 2, 0), 34735: keys, 34737: text}
-    found = read_georeference(tags.get)
-    assert (found.transform, found.crs, found.meters) == ((2, 0, 1, 0, -2, 2), wkt, 0.0)
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+def test_upright_pixels_keep_their_georeference(orientation: int) -> None:
+    stored = Georeference(ROTATED)
+    assert stored.apply_orientation(orientation, 3, 5) is stored

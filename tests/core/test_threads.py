@@ -1,4 +1,4 @@
-"""threads: order, errors, and never more than the stages may have."""
+"""Threads: the order of results, errors, and no more threads than allowed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from segment.core.threads import count_threads, run_in_threads, start_threads
 
 
 @pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> None:
+def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_cv2(), "getNumThreads", lambda: 3)
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three_threads")
 def test_results_come_in_the_order_of_the_items() -> None:
     def work(item: int) -> int:
         time.sleep(0.01 * (5 - item))
@@ -24,19 +24,19 @@ def test_results_come_in_the_order_of_the_items() -> None:
 
     assert run_in_threads(work, range(5)) == [0, 1, 4, 9, 16]
     assert run_in_threads(work, []) == []
-    with start_threads() as each:
-        assert each(work, (4, 3)) == [16, 9]
-        assert each(str, [7]) == ["7"]
+    with start_threads() as run_each:
+        assert run_each(work, (4, 3)) == [16, 9]
+        assert run_each(str, [7]) == ["7"]
 
 
-@pytest.mark.usefixtures("three")
-def test_several_work_at_the_same_time() -> None:
-    all_there = threading.Barrier(3, timeout=60)
-    assert sorted(run_in_threads(lambda _: all_there.wait(), range(3))) == [0, 1, 2]
+@pytest.mark.usefixtures("three_threads")
+def test_several_items_are_processed_at_the_same_time() -> None:
+    barrier = threading.Barrier(3, timeout=60)
+    assert sorted(run_in_threads(lambda _: barrier.wait(), range(3))) == [0, 1, 2]
 
 
-@pytest.mark.usefixtures("three")
-def test_what_works_side_by_side_already_starts_no_threads() -> None:
+@pytest.mark.usefixtures("three_threads")
+def test_threads_start_no_further_threads() -> None:
     def inner(_: int) -> str:
         return threading.current_thread().name
 
@@ -47,20 +47,26 @@ def test_what_works_side_by_side_already_starts_no_threads() -> None:
     assert count_threads() == 3
 
 
-def test_one_thread_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_thread_is_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_cv2(), "getNumThreads", lambda: 1)
     assert run_in_threads(lambda _: threading.current_thread(), range(3)) == [threading.current_thread()] * 3
 
 
-@pytest.mark.usefixtures("three")
-def test_an_error_ends_it_and_what_waits_is_not_begun() -> None:
-    begun = []
+@pytest.mark.usefixtures("three_threads")
+def test_error_is_raised_and_waiting_items_are_not_started() -> None:
+    started = []
 
     def work(item: int) -> None:
-        begun.append(item)
+        started.append(item)
         time.sleep(0.01)
         raise KeyboardInterrupt if item == 1 else ZeroDivisionError(item)
 
     with pytest.raises(ZeroDivisionError, match="0"):
         run_in_threads(work, range(1000))
-    assert len(begun) < 1000
+    assert len(started) < 1000
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_work_too_small_to_share_stays_in_the_present_thread() -> None:
+    with start_threads(several=False) as run_each:
+        assert set(run_each(lambda _: threading.current_thread(), range(4))) == {threading.current_thread()}

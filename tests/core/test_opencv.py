@@ -1,0 +1,23 @@
+"""Loading OpenCV, and the message if it cannot be imported."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from segment.core.errors import DependencyError
+from segment.core.opencv import load_cv2
+
+
+def test_missing_opencv_is_explained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(DependencyError, match=r"libgl1 libglib2\.0-0.*opencv-python-headless") as info:
+        load_cv2()
+    assert "\n" not in str(info.value)
+
+
+def test_opencv_is_loaded_with_a_silent_log(capfd):
+    cv2 = load_cv2()
+    cv2.imread("no-such-file.png")  # warns where the log is not silent
+    assert capfd.readouterr().err == ""

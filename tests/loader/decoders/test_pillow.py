@@ -1,0 +1,79 @@
+"""JPEG, WebP, GIF and BMP: color, alpha, frames, and Pillow's global switch."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import PIL.Image
+import pytest
+from encoded_images import ALPHA, NOISE, RGB, TRUNCATABLE_FILES, assert_same_picture, encode_with_pillow
+from PIL import ImageFile
+
+from segment.core.errors import ImageError
+from segment.loader.loader import load_image
+
+
+def test_alpha_of_webp_and_png(write_file):
+    for kind, options in (("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})):
+        image = load_image(write_file(encode_with_pillow(np.dstack([RGB, ALPHA]), kind, **options)))
+        np.testing.assert_array_equal(image.valid, ALPHA > 127)
+        assert_same_picture(image, RGB, 0)
+
+
+def test_fully_transparent_loads_without_a_valid_pixel(write_file):
+    assert not load_image(write_file(encode_with_pillow(np.zeros((3, 4, 4), np.uint8), "PNG"))).valid.any()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(write_file, kind):
+    picture = PIL.Image.fromarray(np.full((8, 8, 3), [250, 120, 10], np.uint8)).convert("CMYK")
+    image = load_image(write_file(encode_with_pillow(picture, kind)))
+    np.testing.assert_allclose(image.pixels.mean(axis=(0, 1)), [250, 120, 10], atol=3)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize("down", [False, True], ids=["bottom-up", "top-down"])
+def test_bmp_of_every_depth(write_file, bits, down):
+    rows = {1: b"\x80\0\0\0", 4: b"\x10\0\0\0", 8: b"\1\0\0\0", 16: b"\xe0\x03\0\0", 32: b"\0\xff\0\0\0\0\0\0"}
+    dark = bytes(len(rows[bits]))
+    body = rows[bits] + dark if down else dark + rows[bits]
+    palette = b"\0\0\0\0\0\xff\0\0" if bits <= 8 else b""
+    info = struct.pack("<IiiHHIIiiII", 40, 2, -2 if down else 2, 1, bits, 0, len(body), 0, 0, len(palette) // 4, 0)
+    start = 14 + len(info) + len(palette)
+    image = load_image(write_file(b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + info + palette + body))
+    assert image.pixels.tolist() == [[[0, 255, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]]]
+
+
+def test_previews_in_an_mpo_are_no_frames(write_file):
+    frames = [PIL.Image.fromarray(np.roll(RGB, shift, axis=0)) for shift in (0, 5)]
+    image = load_image(write_file(encode_with_pillow(frames[0], "MPO", save_all=True, append_images=frames[1:])))
+    assert image.pixels.shape == RGB.shape
+    assert image.notes == ()
+
+
+def test_gif_canvas_around_the_first_frame_is_not_valid(write_file):
+    picture = PIL.Image.frombytes("P", (2, 1), b"\0\1")
+    picture.putpalette([255, 0, 0, 0, 255, 0])
+    data = bytearray(encode_with_pillow(picture, "GIF"))
+    data[6:10] = struct.pack("<HH", 4, 3)
+    block = data.index(b",\0\0\0\0\2\0\1\0")
+    data[block + 1 : block + 5] = struct.pack("<HH", 1, 2)
+    image = load_image(write_file(bytes(data)))
+    assert image.valid.tolist() == [[False] * 4, [False] * 4, [False, True, True, False]]
+    assert image.pixels[2, 1:3].tolist() == [[255, 0, 0], [0, 255, 0]]
+
+
+def test_truncated_webp_is_refused(write_file):
+    data = encode_with_pillow(NOISE, "WEBP")
+    for allow in (False, True):
+        with pytest.raises(ImageError, match="truncated"):
+            load_image(write_file(data[: len(data) // 2]), allow_truncated=allow)
+
+
+def test_pillows_global_switch_has_no_effect_and_is_restored(write_file, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data = TRUNCATABLE_FILES["jpeg"]()
+    with pytest.raises(ImageError, match="truncated"):
+        load_image(write_file(data[: len(data) // 2]))
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True

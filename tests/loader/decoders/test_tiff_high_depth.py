@@ -1,0 +1,95 @@
+"""TIFF that Pillow would cut: depths, floats, signed numbers, alpha and nodata."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from encoded_images import ALPHA, GRAY, RGB, RGB16, assert_same_picture, compute_relative_values
+
+from segment.core.errors import ImageError
+from segment.loader.decoders.tiff_high_depth import mask_nodata
+from segment.loader.loader import load_image
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 10, 12, 14])
+def test_odd_depths_keep_their_scale(tmp_path, bits):
+    values = np.arange(2**bits, dtype=np.uint8 if bits < 8 else np.uint16).reshape(2, -1)
+    try:
+        tifffile.imwrite(tmp_path / "b.tif", values, bitspersample=bits, photometric="minisblack")
+    except NotImplementedError:
+        pytest.skip("this imagecodecs reads packed integers but does not write them")
+    np.testing.assert_allclose(
+        compute_relative_values(load_image(tmp_path / "b.tif")), values / (2**bits - 1), atol=0.003
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("gray", [True, False], ids=["grey", "rgb"])
+def test_floats_become_float32(tmp_path, dtype, gray):
+    array = ((GRAY if gray else RGB) / 255).astype(dtype)
+    tifffile.imwrite(tmp_path / "f.tif", array, photometric="minisblack" if gray else "rgb")
+    image = load_image(tmp_path / "f.tif")
+    assert image.pixels.dtype == np.float32
+    assert_same_picture(image, GRAY if gray else RGB)
+
+
+def test_nan_is_not_valid(tmp_path):
+    array = np.array([[0.5, np.nan, 1.0]], dtype=np.float32)
+    tifffile.imwrite(tmp_path / "n.tif", array)
+    assert load_image(tmp_path / "n.tif").valid.tolist() == [[True, False, True]]
+    tifffile.imwrite(tmp_path / "n.tif", np.full((2, 2), np.nan, np.float32))
+    assert not load_image(tmp_path / "n.tif").valid.any()
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4"])
+def test_wide_and_signed_numbers_are_not_clipped(tmp_path, dtype):
+    array = np.array([[-100, 0, 100]]) if dtype[0] == "i" else np.array([[0, 10**6, 2 * 10**6]])
+    tifffile.imwrite(tmp_path / "i.tif", array.astype(dtype), photometric="minisblack")
+    np.testing.assert_allclose(compute_relative_values(load_image(tmp_path / "i.tif")), [[0, 0.5, 1]])
+
+
+@pytest.mark.parametrize("full", [255, 65535, 1.0])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
+def test_alpha_of_every_kind(tmp_path, full, kind):
+    dtype = {255: np.uint8, 65535: np.uint16, 1.0: np.float32}[full]
+    alpha = (ALPHA / 255)[..., None]
+    colors = RGB / 255 * (alpha if kind == "assocalpha" else 1)
+    array = np.dstack([colors, alpha]) * full
+    array = array.astype(dtype) if full == 1 else np.rint(array).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=[kind])
+    image = load_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.valid, np.ones_like(ALPHA, bool) if kind == "unspecified" else ALPHA > 127)
+    assert_same_picture(image, RGB, 0.01)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_nodata_is_not_valid(tmp_path, dtype):
+    array = np.array([[7, 8, 9]], dtype=dtype)
+    tifffile.imwrite(tmp_path / "n.tif", array, extratags=[(42113, "s", 0, "8", True)])
+    assert load_image(tmp_path / "n.tif").valid.tolist() == [[True, False, True]]
+
+
+@pytest.mark.parametrize(
+    ("array", "options", "words"),
+    [
+        (np.zeros((4, 4, 5), np.uint16), {"photometric": "minisblack", "planarconfig": "contig"}, "1 to 4 channels"),
+        (RGB16, {"photometric": "cielab"}, "CIELAB"),
+        (GRAY.astype(np.complex64), {}, "complex"),
+    ],
+)
+def test_unreadable_kinds_are_refused_with_their_names(tmp_path, array, options, words):
+    tifffile.imwrite(tmp_path / "x.tif", array, **options)
+    with pytest.raises(ImageError, match=words):
+        load_image(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("nodata", [None, "", "words", "nan", b"\xff", ()])
+def test_nodata_that_is_no_number_marks_nothing(nodata):
+    assert mask_nodata(RGB, nodata).all()
+
+
+def test_pixel_without_data_has_none_in_any_channel():
+    samples = np.array([[[0, 0], [0, 1], [5, 5]]])
+    assert mask_nodata(samples, " 0\0").tolist() == [[False, True, True]]
+    assert mask_nodata(samples, "5.0").tolist() == [[True, True, False]]
