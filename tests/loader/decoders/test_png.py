@@ -82,10 +82,10 @@ def test_damaged_metadata_does_not_prevent_reading_the_pixels(write_file):
     assert load_image(write_file(bytes(damaged))).pixels.tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("kind", ["grey", "16-bit"])
+@pytest.mark.parametrize("kind", ["gray", "16-bit"])
 @pytest.mark.parametrize("allow", [False, True])
 def test_wrong_checksum_of_the_pixels_is_an_error_even_if_truncated_files_are_allowed(write_file, kind, allow):
-    data = bytearray(encode_with_pillow(GRAY, "PNG") if kind == "grey" else imagecodecs.png_encode(RGB16))
+    data = bytearray(encode_with_pillow(GRAY, "PNG") if kind == "gray" else imagecodecs.png_encode(RGB16))
     end = data.index(b"IEND") - 8
     data[end] ^= 1
     with pytest.raises(ImageError, match="checksum"):

@@ -25,7 +25,7 @@ def test_odd_depths_keep_their_scale(tmp_path, bits):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("gray", [True, False], ids=["grey", "rgb"])
+@pytest.mark.parametrize("gray", [True, False], ids=["gray", "rgb"])
 def test_floats_become_float32(tmp_path, dtype, gray):
     array = ((GRAY if gray else RGB) / 255).astype(dtype)
     tifffile.imwrite(tmp_path / "f.tif", array, photometric="minisblack" if gray else "rgb")
