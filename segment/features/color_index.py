@@ -1,7 +1,9 @@
-"""The distinct colors of an image, and the way back from them to its pixels.
+"""Index of the distinct colors of an image: compute once per color, then map to the pixels.
 
-A photograph of 12 megapixels has some hundred thousand distinct colors, and whatever is a function of a pixel's color
-needs computing only once for each of them.
+A photograph of 12 megapixels has some hundred thousand distinct colors. A function of the color of a pixel, such as its
+features or its class, is computed only once for each of them.
+
+A color is encoded as one integer, its code: the channels side by side, the first one in the lowest bits.
 """
 
 from __future__ import annotations
@@ -18,30 +20,44 @@ from segment.core.threads import run_in_threads
 
 __all__ = ["ColorCounts", "ColorIndex", "sum_counts"]
 
-FLOAT_STEPS = 65535  # float pixels are read as this many steps between black and white
-CHUNK_PIXELS = 2**16  # pixels handled at once
-PAGE_BITS = 8  # bits of a code that a page of a sparse table is for
-PIECE_PIXELS = 2**20  # pixels that one thread counts or fills at a time
+# Float pixels are quantized to this many steps between black and white.
+FLOAT_STEPS = 65535
+# Pixels handled at once: their codes stay in the processor's cache.
+CHUNK_PIXELS = 2**16
+# A page of a sparse table covers the codes that differ only in this many low bits.
+PAGE_BITS = 8
+# Pixels that one thread counts or fills at a time.
+PIECE_PIXELS = 2**20
 
 
 class ColorIndex:
-    """The valid pixels of an image by color.
+    """Distinct colors of the valid pixels of an image.
 
-    Gray images and 8-bit color have a table with a place for every possible color; the distinct colors of the whole
-    image are found once. 16-bit and float color is handled in blocks of pixels, so memory stays flat.
+    For gray images and 8-bit color the distinct colors of the whole image are counted once, and lookup tables have an
+    entry for every code. 16-bit and float color is handled in chunks of pixels, so that memory stays small.
 
     Parameters
     ----------
     image : Image
+        Float pixels are quantized to 65535 steps between black and white.
 
     Attributes
     ----------
     n_channels : int
         1 for gray, 3 for RGB, or the number of bands.
     black, white : float
-        The scale of the colors given out: that of the image, or 0 and 65535 for float pixels.
+        The scale of the colors of this index: that of the image, or 0 and 65535 for float pixels.
     is_tabled : bool
-        Whether :meth:`iterate_parts` has one part, with every color in it once.
+        Whether :meth:`iterate_parts` yields one part with every color once.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.array([[0, 7], [7, 2]], dtype=np.uint8))
+    >>> index = ColorIndex(image)
+    >>> [(colors.ravel().tolist(), counts.tolist()) for colors, counts in index.iterate_parts()]
+    [([0, 2, 7], [1, 1, 2])]
+    >>> index.map_to_pixels(lambda colors: 10 * colors[:, 0]).tolist()
+    [[0, 70], [70, 20]]
     """
 
     def __init__(self, image: Image) -> None:
@@ -57,11 +73,20 @@ class ColorIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_tabled = self._bits * self.n_channels <= 24
-        self._is_wide = self._bits * self.n_channels > 64  # more than a number holds: hardly two pixels are alike
+        # Codes have at most 64 bits. Wider colors are not counted: hardly two pixels are equal.
+        self._is_wide = self._bits * self.n_channels > 64
         self._table = self._count_colors() if self.is_tabled else None
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """The distinct colors, (m, n_channels) integers, with the number of pixels of each, (m,), in parts."""
+        """Iterate over the colors of the valid pixels and their counts, in parts.
+
+        Yields
+        ------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            Distinct within a part, if a color has at most 64 bits.
+        counts : ndarray of shape (m,), int64
+            Number of pixels of each color in this part.
+        """
         if self._table is not None:
             yield self._decode(self._table[0]), self._table[1]
             return
@@ -76,11 +101,11 @@ class ColorIndex:
 
     @property
     def pixels(self) -> NDArray[Any]:
-        """The color of each pixel, row by row: (H * W, n_channels) integers."""
+        """Color of each pixel, row by row: shape (H * W, n_channels), unsigned integers."""
         return self._pixels
 
     def map_to_pixels(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-        """The value that a function has for every pixel's color.
+        """Compute a function of the color of each pixel.
 
         Parameters
         ----------
@@ -89,12 +114,14 @@ class ColorIndex:
 
         Returns
         -------
-        ndarray of shape (H, W) or (H, W, k), of the function's dtype
-            0 where the pixel is not valid.
+        ndarray of shape (H, W) or (H, W, k)
+            Of the dtype that the function returns; 0 where a pixel is not valid.
         """
+        # One black pixel tells shape and dtype of the function's values.
         first = function(np.zeros((1, self.n_channels), dtype=self._pixels.dtype))
         out = np.zeros((len(self._pixels), *first.shape[1:]), dtype=first.dtype)
         if self._table is not None:
+            # A dense table: the value of each code, found by one take per pixel.
             codes = self._table[0]
             table = np.zeros((int(codes[-1]) + 1 if codes.size else 1, *first.shape[1:]), dtype=first.dtype)
             table[codes] = function(self._decode(codes)) if codes.size else 0
@@ -118,7 +145,7 @@ class ColorIndex:
     def make_pixel_lookup(
         self, function: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
-        """The same for some pixels at a time.
+        """Make a lookup of a function of the color for any subset of the pixels.
 
         Parameters
         ----------
@@ -128,8 +155,8 @@ class ColorIndex:
         Returns
         -------
         callable
-            Takes numbers of pixels in row order, (n,), and returns the function's values at their colors, (n, k). What
-            it gives for pixels that are not valid has no meaning.
+            Takes indices of pixels in row order, (n,), and returns the values of the function at their colors, (n, k).
+            Its values at pixels that are not valid are arbitrary.
         """
         if self._is_wide:
             return lambda where: function(self._pixels[where])
@@ -146,7 +173,7 @@ class ColorIndex:
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
     def _count_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """The distinct codes in ascending order and the number of pixels of each."""
+        """Count the valid pixels of each code: the distinct codes in ascending order and their counts."""
         parts = self._map_pieces(lambda piece: _count_codes(self._encode_valid(piece)))
         codes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(codes, kind="stable")
@@ -154,24 +181,24 @@ class ColorIndex:
         return codes, np.add.reduceat(counts[order], starts) if codes.size else counts
 
     def _map_pieces(self, work: Callable[[slice], Any]) -> list[Any]:
-        """Do the work for every piece of the pixels, several at a time."""
+        """Call a function for every piece of the pixels, in several threads."""
         pieces = [slice(start, start + PIECE_PIXELS) for start in range(0, max(1, len(self._pixels)), PIECE_PIXELS)]
         return run_in_threads(work, pieces)
 
     def _iterate_blocks(self, piece: slice = slice(None)) -> Iterator[slice]:
+        """Iterate over slices of `CHUNK_PIXELS` pixels."""
         start, stop, _ = piece.indices(len(self._pixels))
         return (slice(at, min(at + CHUNK_PIXELS, stop)) for at in range(start, stop, CHUNK_PIXELS))
 
     def _encode_valid(self, rows: slice) -> NDArray[Any]:
-        """One number for the color of each valid pixel."""
+        """Encode the colors of the valid pixels."""
         pixels = self._pixels[rows]
         return self._encode(pixels if self._all_valid else pixels[self._valid.reshape(-1)[rows]])
 
     def _encode(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """One number for each color (n, n_channels), the first channel in its lowest bits."""
-        if (
-            self._bits == 8 and self.n_channels == 3 and len(pixels)
-        ):  # a fourth byte makes each pixel a number as it stands
+        """Encode colors (n, n_channels) as one integer each, (n,)."""
+        # With a fourth byte the memory of a pixel is a 32-bit number: the fastest way for 8-bit RGB.
+        if self._bits == 8 and self.n_channels == 3 and len(pixels):
             cv2 = load_cv2()
             codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
             codes &= np.uint32(0xFFFFFF)
@@ -179,19 +206,19 @@ class ColorIndex:
         return _pack_codes(pixels, self._bits)
 
     def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """The colors (n, n_channels) of such numbers."""
+        """Decode codes (n,) to colors (n, n_channels)."""
         return _unpack_codes(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
 
 
 class ColorCounts:
-    """How often each color occurs in the parts of what is too large to be held: as :class:`ColorIndex`, added up.
+    """Counts of each color over many parts of an image that is too large for memory.
 
     Parameters
     ----------
     dtype : {"uint8", "uint16"}
-        Of the colors.
+        Data type of the colors.
     n_channels : int
-        So many that a color has at most 24 bits.
+        Number of channels; a color has at most 24 bits.
     """
 
     def __init__(self, dtype: str, n_channels: int) -> None:
@@ -201,16 +228,43 @@ class ColorCounts:
         self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
 
     def add(self, colors: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        """Count colors (m, n_channels), no two alike, so many times each."""
+        """Add the counts of some colors.
+
+        Parameters
+        ----------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            Distinct colors.
+        counts : ndarray of shape (m,), int64
+            Number of pixels of each color.
+        """
         self._counts[_pack_codes(colors, self._bits)] += counts
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """The distinct colors with their counts, in one part: those of :meth:`ColorIndex.iterate_parts` of the whole."""
+        """Iterate over the distinct colors and their counts, in one part.
+
+        Yields
+        ------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+            In ascending order of their codes.
+        counts : ndarray of shape (m,), int64
+            Number of pixels of each color.
+        """
         codes = np.flatnonzero(self._counts)
         yield _unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
 
     def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        """The function (m, n_channels) -> (m,) with its values at the counted colors looked up."""
+        """Make a lookup table of a function of the color.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m,).
+
+        Returns
+        -------
+        callable
+            Takes counted colors, (m, n_channels), and returns the values of the function, (m,).
+        """
         ((colors, _),) = self.iterate_parts()
         known = function(colors)
         values = np.zeros(len(self._counts), dtype=known.dtype)
@@ -220,25 +274,27 @@ class ColorCounts:
 
 
 def _make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
-    """A function that finds numbers of 24 bits at most among the ascending `codes`, which all are to be of.
+    """Make a function that finds the positions of codes in an ascending sequence of distinct codes, by a sparse table.
 
-    It looks them up in a table with a page for each 256 numbers in a row, if there is a code among them: of a table of
-    all numbers every code would touch another page of memory, which takes longer than all else. What it says of a
-    number that is none of the codes has no meaning.
+    The table has pages of 256 consecutive codes, and only pages that contain a code are stored. In a dense table nearly
+    every code would touch another page of memory, which takes longer than everything else. Codes have at most 24 bits;
+    the result for a code that is not in the sequence is arbitrary.
     """
+    # A code is split into the page (high bits) and the place in it (low bits).
     high, low = codes >> codes.dtype.type(PAGE_BITS), codes & codes.dtype.type(2**PAGE_BITS - 1)
     is_first = np.ones(codes.size, dtype=bool)
     np.not_equal(high[1:], high[:-1], out=is_first[1:])
-    page = np.cumsum(is_first, dtype=np.int32)  # from 1: page 0 is for numbers that are none of the codes
+    # Pages are numbered from 1; page 0 is for codes that are not in the sequence.
+    page = np.cumsum(is_first, dtype=np.int32)
     page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
     page_of[high] = page
     places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << PAGE_BITS, dtype=np.int32)
     places[(page << PAGE_BITS) | low] = np.arange(codes.size, dtype=np.int32)
 
-    def find(numbers: NDArray[Any]) -> NDArray[np.int32]:
-        at = page_of.take(numbers >> numbers.dtype.type(PAGE_BITS), mode="clip")
+    def find(wanted: NDArray[Any]) -> NDArray[np.int32]:
+        at = page_of.take(wanted >> wanted.dtype.type(PAGE_BITS), mode="clip")
         at <<= PAGE_BITS
-        at |= (numbers & numbers.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
+        at |= (wanted & wanted.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
         return np.asarray(places.take(at))
 
     return find
@@ -247,7 +303,28 @@ def _make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[n
 def sum_counts(
     parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Colors (m, c) with their counts (m,), added up over parts: each color once."""
+    """Add up the counts of colors over parts.
+
+    Parameters
+    ----------
+    parts : iterable of (colors, counts)
+        At least one pair of arrays, of shape (m, c) and (m,), as :meth:`ColorIndex.iterate_parts` yields them. A color
+        has at most 64 bits.
+
+    Returns
+    -------
+    colors : ndarray of shape (m, c), unsigned integers
+        Each color once, in ascending order of their codes.
+    counts : ndarray of shape (m,), int64
+        Their counts.
+
+    Examples
+    --------
+    >>> parts = [(np.array([[1], [5]], np.uint8), np.array([2, 1])), (np.array([[5]], np.uint8), np.array([4]))]
+    >>> colors, counts = sum_counts(parts)
+    >>> colors.tolist(), counts.tolist()
+    ([[1], [5]], [2, 5])
+    """
     colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     codes = _pack_codes(colors, 8 * colors.dtype.itemsize)
     order = np.argsort(codes, kind="stable")
@@ -256,7 +333,7 @@ def sum_counts(
 
 
 def _pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
-    """One number for each color (n, c) of `bits` a channel, the first channel in its lowest bits."""
+    """Encode colors (n, c) of `bits` bits a channel as integers (n,), the first channel in the lowest bits."""
     dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
     codes = colors[:, 0].astype(dtype)
     for channel in range(1, colors.shape[1]):
@@ -265,13 +342,13 @@ def _pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
-    """The colors (n, c) of such numbers, as wide as those."""
+    """Decode integers (n,) to colors (n, c), in the dtype of the integers."""
     shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
     return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 
 
 def _quantize_floats(image: Image) -> NDArray[np.uint16]:
-    """Float pixels in whole steps from 0 at black to FLOAT_STEPS at white."""
+    """Quantize float pixels to whole steps from 0 (black) to FLOAT_STEPS (white); values outside are clipped."""
     steps = np.empty(image.pixels.shape, dtype=np.uint16)
     factor = FLOAT_STEPS / (image.white - image.black)
     for row, values in zip(steps, image.pixels, strict=True):
@@ -280,14 +357,14 @@ def _quantize_floats(image: Image) -> NDArray[np.uint16]:
 
 
 def _count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The distinct codes in ascending order and how often each occurs. Sorts its argument."""
+    """Count the codes: the distinct ones in ascending order, and their counts. Sorts its argument in place."""
     codes.sort()
     distinct, starts = _find_runs(codes)
     return distinct, np.diff(np.append(starts, codes.size))
 
 
 def _find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """The distinct codes of an ascending sequence and where each begins."""
+    """Find the runs of equal codes in an ascending sequence: the distinct codes, and the start of each run."""
     first = np.ones(codes.size, dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=first[1:])
     starts = np.flatnonzero(first)

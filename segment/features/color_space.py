@@ -1,7 +1,11 @@
-"""Pixel features: colors as points of a color space, with the uncertainty that quantization leaves.
+"""Feature spaces: the colors of an image as feature vectors, with the scatter that quantization causes.
 
-A stored integer stands for an interval of width q, so every color is a cell with scatter ``q**2 / 12`` in each
-channel. A color transform f carries it along as ``J S J'``, J being the Jacobian of f.
+A feature is a coordinate of a color, such as L* of CIELAB; the features of a pixel form a point in a feature space.
+A cell (:class:`segment.mixture.cells.Cells`) stands for all pixels of one color: its weight is their number, its mean
+their features. The scatter of a cell is the covariance of the true colors that were rounded to the stored one: an
+integer stands for an interval of width q, and a uniform distribution on it has the variance ``q**2 / 12``, so the
+scatter is ``S = q**2 / 12 * I`` in the channels. A color transform f with Jacobian J maps it to ``J S J'``, to first
+order.
 """
 
 from __future__ import annotations
@@ -25,27 +29,50 @@ _RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 _RGB_TO_WHITE = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)
+# From the three values f(X), f(Y), f(Z) of CIELAB to L* + 16, a* and b*.
 _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
+# RGB to luma and two color differences (ITU-R BT.601).
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_LUMA = np.array([0.2125, 0.7154, 0.0721])  # ITU-R BT.709, as in scikit-image's rgb2gray
-CHUNK_COLORS = 8192  # colors transformed at once: they stay in the cache
+# Luma of ITU-R BT.709, as in scikit-image's rgb2gray.
+_LUMA = np.array([0.2125, 0.7154, 0.0721])
+# Colors transformed at once: they stay in the processor's cache.
+CHUNK_COLORS = 8192
 
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """How the colors of an image become features.
+    """Feature space of an image: converts colors to features.
 
     Attributes
     ----------
     name : {"lab", "rgb", "hsv", "intensity"}
-        ``lab``: CIELAB of sRGB under D65, L in 0..100. ``rgb``: the channels in 0..255. ``hsv``: hue as an angle around
-        the gray axis, saturation times value as the distance from it, value as the height, in 0..255; so red meets
-        magenta and the hue of a gray is no matter. ``intensity``: luma in 0..255. A gray image has one feature in every
-        space: L for ``lab``, else the gray value in 0..255.
+        - ``lab``: CIELAB of sRGB under D65, L* from 0 to 100.
+        - ``rgb``: the channels, scaled to 0..255.
+        - ``hsv``: the HSV cone, with the features ``255 S V cos H``, ``255 S V sin H`` and ``255 V``. Red and magenta
+          are neighbors, and the undefined hue of gray has no effect.
+        - ``intensity``: luma, scaled to 0..255.
+
+        A gray image has one feature in every space: L* for ``lab``, otherwise the gray value scaled to 0..255.
     n_channels : int
-        1 for gray, 3 for RGB; any other number of bands has the space ``rgb`` alone, each band in 0..255.
+        1 for gray, 3 for RGB. Any other number of bands needs the space ``rgb``: each band scaled to 0..255.
     black, white : float
-        The values of the channels that stand for no and full light.
+        Channel values of no light and of full light.
+
+    Raises
+    ------
+    SettingsError
+        If the name is unknown or does not fit the number of channels.
+
+    Examples
+    --------
+    >>> space = FeatureSpace("rgb", n_channels=3, black=0, white=255)
+    >>> space.feature_names
+    ('R', 'G', 'B')
+    >>> cells = space.make_cells(np.array([[255, 0, 51]], dtype=np.uint8))
+    >>> cells.means.tolist()
+    [[255.0, 0.0, 51.0]]
+    >>> cells.scatters.round(4).tolist()  # the packed triangle of I / 12
+    [[0.0833, 0.0, 0.0, 0.0833, 0.0, 0.0833]]
     """
 
     name: str
@@ -64,6 +91,7 @@ class FeatureSpace:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, one for each."""
         if self.n_channels == 1 or self.name == "intensity":
             return ("L*",) if self.name == "lab" else ("intensity",)
         if self.n_channels != 3:
@@ -71,10 +99,21 @@ class FeatureSpace:
         return {"lab": ("L*", "a*", "b*"), "rgb": ("R", "G", "B"), "hsv": ("S V cos H", "S V sin H", "V")}[self.name]
 
     def make_cells(self, colors: NDArray[Any], counts: NDArray[Any] | None = None) -> Cells:
-        """Cells of the colors (m, n_channels), of weight `counts` (m,) or 1, with their quantization scatter.
+        """Convert colors to cells: their features, weights and quantization scatters.
 
-        The colors are integers from `black` to `white`.
+        Parameters
+        ----------
+        colors : ndarray of shape (m, n_channels), integers
+            Channel values from `black` to `white`.
+        counts : ndarray of shape (m,), optional
+            Number of pixels of each color, the weights of the cells; 1 by default.
+
+        Returns
+        -------
+        Cells
+            m cells with as many features as `feature_names`, in the order of the colors.
         """
+        # The value of every possible level on the scale from 0 (black) to 1 (white): a table for the transforms.
         levels = np.asarray((np.arange(int(self.white) + 1) - self.black) / (self.white - self.black))
         d = len(self.feature_names)
         means = np.empty((len(colors), d))
@@ -84,12 +123,30 @@ class FeatureSpace:
             rows = slice(start, start + CHUNK_COLORS)
             block_means, block_squares = transform(colors[rows].T, levels)
             means[rows], scatters[rows] = block_means.T, block_squares.T
+        # The transforms return J J' for levels from 0 to 1, where the width of a level is q = 1 / (white - black). With
+        # S = q**2 / 12 * I the scatter is J S J' = J J' / (12 (white - black)**2).
         scatters *= 1.0 / (12.0 * (self.white - self.black) ** 2)
         weights = np.ones(len(colors)) if counts is None else counts.astype(np.float64)
         return Cells(weights, means, scatters)
 
     def convert_rgb(self, rgb: NDArray[np.uint8]) -> Floats:
-        """The features (m, d) of 8-bit RGB colors (m, 3), at the image's depth and gray where it is."""
+        """Convert 8-bit RGB colors to features, as if they were colors of the image.
+
+        Parameters
+        ----------
+        rgb : ndarray of shape (m, 3), uint8
+            For a gray image they are converted to luma first.
+
+        Returns
+        -------
+        ndarray of shape (m, d), float64
+            Their features, after rounding to the levels of the image.
+
+        Raises
+        ------
+        SettingsError
+            If the image is neither gray nor RGB.
+        """
         if self.n_channels not in (1, 3):
             raise SettingsError(f"seed_color (--seed-color): only for gray or RGB; got {self.n_channels} bands.")
         light = rgb / 255.0 if self.n_channels == 3 else (rgb / 255.0) @ _LUMA[:, None]
@@ -97,12 +154,22 @@ class FeatureSpace:
         return self.make_cells(levels.astype(np.int64)).means
 
     def compute_start_metric(self, cells: Cells) -> Floats:
-        """The linear map (d, d) of the features in which clusters are looked for before EM.
+        """Compute the linear map of the features for the distances of k-means, with which EM starts.
 
-        Lightness and the plane of chroma are each divided by their standard deviation: so a small difference of hue
-        counts for as much as a large one of light, and chroma, which hardly varies in a gray picture, for no more than
-        a quantization step. RGB is taken to luma and two color differences (ITU-R BT.601) for it. Other bands are each
-        divided by their own.
+        Lightness and the plane of chroma are each divided by their standard deviation, so that differences of hue count
+        as much as the usually larger differences of lightness. RGB is mapped to luma and two color differences (ITU-R
+        BT.601) for this. Other bands are each divided by their standard deviation. No standard deviation is taken as
+        less than 1, about the size of a quantization step: the chroma of a nearly gray image is not blown up.
+
+        Parameters
+        ----------
+        cells : Cells
+            Cells of the image, with d features.
+
+        Returns
+        -------
+        ndarray of shape (d, d), float64
+            Distances are measured between the rows of ``features @ metric``.
         """
         d = len(self.feature_names)
         if d == 1:
@@ -110,6 +177,7 @@ class FeatureSpace:
         if d != 3:
             centered = Cells(cells.weights, cells.means - cells.compute_center(), cells.scatters)
             return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centered.compute_second_moment()))))
+        # The two chroma axes share one scale, from the sum of their variances, so that all hues are treated alike.
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0
         center = cells.compute_center()
@@ -120,7 +188,17 @@ class FeatureSpace:
         return np.asarray(axes / scale)
 
     def compute_lightness(self, features: Floats) -> Floats:
-        """A number that grows with the lightness of each row of features (n, d), to order classes by."""
+        """Compute a value that increases with lightness, for sorting classes.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d), float64
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            L*, luma, HSL lightness or the mean of the bands.
+        """
         if features.shape[1] == 1 or self.name == "lab":
             return features[:, 0]
         if self.name == "hsv":
@@ -130,37 +208,53 @@ class FeatureSpace:
         return np.asarray(features @ _LUMA)
 
     def compute_hue(self, features: Floats) -> Floats:
-        """The angle around the gray axis of each row of features (n, d), 0 to 2 pi, from magenta on; or 0."""
+        """Compute the hue angle, for sorting classes.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d), float64
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            Radians from 0 to 2 pi, counted from 30 degrees before red; 0 where there are not three features.
+        """
         if features.shape[1] != 3:
             return np.zeros(len(features))
+        # The plane across the gray axis: the hexagon of HSV for RGB, a* and b* for CIELAB.
         if self.name == "rgb":
             red, green, blue = features.T
             across, up = red - (green + blue) / 2, np.sqrt(0.75) * (green - blue)
         else:
             first = 1 if self.name == "lab" else 0
             across, up = features[:, first], features[:, first + 1]
-        return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))  # a cut at red would part the reds
+        # The angles begin 30 degrees before red, so that all reds have nearly the same value.
+        return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))
 
 
 def _transform_to_rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+    """Transform colors (n_channels, m) to features (d, m) and J J', packed (d (d + 1) / 2, m): here J = 255 I."""
     unit = levels[colors]
     return 255.0 * unit, np.repeat(pack(255.0**2 * np.eye(len(unit)))[:, None], unit.shape[1], axis=1)
 
 
 def _transform_to_intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
+    """Transform colors (n_channels, m) to luma in 0..255; see the other transforms."""
+    # J is the row 255 * _LUMA.
     intensity = 255.0 * (_LUMA @ levels[colors])[None]
     return intensity, np.full_like(intensity, 255.0**2 * (_LUMA**2).sum())
 
 
 def _transform_to_hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    """The HSV cone 255 (C cos H, C sin H, V) with C = S V.
+    """Transform colors (3, m) to the HSV cone 255 (C cos H, C sin H, V) with the chroma C = S V.
 
-    Within a sextant C and C H are linear in RGB: H is 60 degrees times 2 i + t, with i the largest channel and t the
-    difference of the next two over C.
+    Within a sextant C and C H are linear in RGB: H is 60 degrees times 2 i + t, where i is the largest channel and t
+    the difference of the next two channels over C.
     """
     unit = 255.0 * levels[colors]
     axes = np.eye(3)
     largest = unit.argmax(axis=0)
+    # Derivatives of V, C and the difference of the next two channels with respect to R, G and B: entries 0, 1 and -1.
     d_value = axes[:, largest]
     d_chroma = d_value - axes[:, unit.argmin(axis=0)]
     d_difference = axes[:, (largest + 1) % 3] - axes[:, (largest + 2) % 3]
@@ -168,6 +262,7 @@ def _transform_to_hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Flo
     t = difference / np.where(chroma > 0, chroma, 1.0)
     hue = np.pi / 3 * (2 * largest + t)
     cosine, sine = np.cos(hue), np.sin(hue)
+    # Product rule: d(C cos H) = cos H dC - sin H (C dH), where C dH = 60 degrees (d difference - t dC).
     d_arc = np.pi / 3 * (d_difference - t * d_chroma)
     jacobians = np.stack([cosine * d_chroma - sine * d_arc, sine * d_chroma + cosine * d_arc, d_value])
     rows, columns = np.triu_indices(3)
@@ -176,11 +271,13 @@ def _transform_to_hsv(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Flo
 
 
 def _transform_to_lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    """CIELAB of sRGB under D65 (IEC 61966-2-1; CIE 15:2004)."""
+    """Transform colors (3, m) to CIELAB of sRGB under D65 (IEC 61966-2-1; CIE 15:2004)."""
+    # g: the sRGB decoding curve and its slope, for every possible level.
     lit = levels > 0.04045
     base = np.where(lit, (levels + 0.055) / 1.055, 1.0)
     linear = np.where(lit, base**2.4, levels / 12.92)
     slope = np.where(lit, 2.4 / 1.055 * base**1.4, 1 / 12.92)
+    # M: linear RGB to XYZ over the white point. f: the cube root of CIELAB, linear near black.
     xyz = _RGB_TO_WHITE @ linear[colors]
     bright = xyz > (6 / 29) ** 3
     f = np.where(bright, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
@@ -193,13 +290,15 @@ def _transform_to_lab(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Flo
 
 
 def _transform_to_lightness(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    """CIELAB's L of a gray value: the derivative along the gray axis is the sum over the channels."""
+    """Transform gray values (1, m) to L* of CIELAB."""
+    # The derivative along the gray axis is the sum over the channels: (f' sum_i M_i g')^2 instead of f'^2 sum_i M_i^2
+    # g'^2. As the row of M sums to 1, that is J J' divided by sum_i M_i^2.
     lab, squares = _transform_to_lab(np.repeat(colors, 3, axis=0), levels)
     return lab[:1], squares[:1] / (_RGB_TO_WHITE[1] ** 2).sum()
 
 
 def _build_congruence(A: Floats) -> Floats:
-    """The matrix that takes packed S to packed A S A'."""
+    """Build the matrix that maps the packed triangle of S to that of A S A'."""
     basis = unpack(np.eye(len(A) * (len(A) + 1) // 2))
     return pack(A @ basis @ A.T).T
 

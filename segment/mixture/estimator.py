@@ -1,16 +1,15 @@
-"""The mixture as a scikit-learn estimator: the same engine behind scikit-learn's door."""
+"""Gaussian mixture as a scikit-learn estimator."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
@@ -18,6 +17,7 @@ from segment.mixture.covariances import compress_covariances, expand_covariances
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import MixtureModel
+from segment.mixture.predictor_mixin import MixturePredictorMixin
 from segment.mixture.prior import Prior, make_flat_prior
 from segment.mixture.variational_pruning import fit_variational_mixture
 
@@ -26,69 +26,130 @@ __all__ = ["GaussianMixture"]
 Floats = NDArray[np.float64]
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
-    """Gaussian mixture fitted by Expectation-Maximization on weighted samples.
+class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[misc]
+    """Gaussian mixture fitted by Expectation-Maximization (EM) on weighted samples.
 
-    Equal rows are counted once with their joint weight, so data with many duplicates, such as pixels, cost what their
-    distinct rows cost. Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with these additions:
-    `fit` takes a `sample_weight`, `shrinkage` pulls the covariances together, restarts run on coarse cells, and NaN is
-    a missing value: a row counts with the features that it has (Ghahramani & Jordan 1994).
+    Names and meanings are those of :class:`sklearn.mixture.GaussianMixture`, with these additions: `fit` takes a
+    `sample_weight`, `partial_fit` learns from batches, `shrinkage` draws the covariances towards their common mean,
+    and NaN in the data means a missing value.
 
     Parameters
     ----------
     n_components : int, default=1
+        Number of mixture components, at least 1.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Shape of the covariance matrices:
+
+        - "full": each component has its own matrix.
+        - "tied": all components share one matrix.
+        - "diag": each component has its own diagonal matrix.
+        - "spherical": each component has one variance for all features.
     tol : float, default=1e-6
-        Least gain in log posterior per unit weight that an iteration must make.
+        Convergence threshold. EM stops when an iteration gains less than this in log posterior per unit weight (and
+        `tol_step` holds too). Raising it gives a faster, less exact fit.
     tol_step : float, default=1e-3
-        Iterations also go on while they move a parameter by more than this, in standard deviations of the data.
+        EM goes on while an iteration moves a parameter by more than this, in standard deviations of the data. Raising
+        it gives a faster, less exact fit.
     reg_covar : float, default=1e-6
-        Added to the diagonal of the covariances.
+        Non-negative value added to the diagonal of the covariances, so that they stay positive definite. Raising it
+        makes the components wider.
     max_iter : int, default=200
+        Maximum number of EM iterations.
     accelerate : bool, default=True
-        Leap ahead where EM creeps. False makes every iteration a plain EM step, as scikit-learn's are.
+        Extrapolate the EM steps (:mod:`segment.mixture.acceleration`), which needs fewer iterations. False makes every
+        iteration a plain EM step, as in scikit-learn.
     n_init : int, default=5
+        Number of random initializations. The best result is kept. Raising it finds the best optimum more often and
+        takes more time.
     init_params : {"k-means++", "random"}, default="k-means++"
-        What random starts are made of.
+        How the first means are chosen: far from each other, or at random among the samples.
     weights_init : array_like of shape (n_components,), optional
+        First weights. Needs `means_init` and `precisions_init`.
     means_init : array_like of shape (n_components, n_features), optional
-        Alone it gives the first clusters; with `precisions_init` it gives the first mixture.
+        First means. Alone they give the first clusters; with `precisions_init` they give the first mixture.
     precisions_init : array_like, optional
-        Of the shape that `covariances_` has. Goes with `means_init`; the weights are equal unless `weights_init` is
-        given.
+        First precisions (inverse covariances), in the shape that `covariances_` has. Needs `means_init`. The first
+        weights are equal unless `weights_init` is given.
     prior : {"pooled", "conjugate", "dirichlet"}, default="pooled"
-        "pooled": `shrinkage` pulls the covariances together. "conjugate": the weak prior of Fraley & Raftery (2007).
-        "dirichlet": variational Bayes from k-means++ starts, full covariances, no ridge: components that are not needed
-        lose their weight, as in :class:`sklearn.mixture.BayesianGaussianMixture`.
+        Prior distribution of the parameters:
+
+        - "pooled": the covariances are drawn towards the pooled within-cluster covariance, as strongly as `shrinkage`
+          says.
+        - "conjugate": the weak normal-inverse-Wishart prior of Fraley and Raftery [3]_.
+        - "dirichlet": variational Bayes, in which components that are not needed lose their weight, as in
+          :class:`sklearn.mixture.BayesianGaussianMixture`. Only for full covariances, and without `means_init` and
+          `precisions_init`. Of the other parameters only `n_components`, `tol`, `max_iter`, `n_init` and
+          `random_state` have an effect on the fit.
     shrinkage : float, default=0.0
-        Weight of the pooled within-cluster covariance in every component's, in mean component weights.
-    step_power, step_offset : float, default=0.7 and 2.0
-        How much batch number t counts in `partial_fit`: ``(t + step_offset)**-step_power``. The power is above 0.5 and
-        at most 1; raising either makes later batches change less.
+        Weight of the pooled within-cluster covariance in the covariance of every component, in mean component weights.
+        0 is maximum likelihood; raising it makes the covariances more alike.
+    step_power : float, default=0.7
+        Exponent of the step size in `partial_fit`, above 0.5 and at most 1: batch number t has the step size
+        ``(t + step_offset) ** -step_power``. Raising it makes later batches change less.
+    step_offset : float, default=2.0
+        Offset of the batch number in the step size of `partial_fit`, at least 0. Raising it makes the first batches
+        change less.
     random_state : int, RandomState instance or None, default=None
+        Seed of the initializations and of `sample`. Pass an int for reproducible results.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
+        Weights of the components; they sum to 1.
     means_ : ndarray of shape (n_components, n_features)
-    covariances_, precisions_ : ndarray
-        (k, d, d), (d, d), (k, d) or (k,) for full, tied, diag and spherical.
+        Mean of each component.
+    covariances_ : ndarray
+        Covariance of each component. The shape depends on `covariance_type`: (n_components, n_features, n_features)
+        for "full", (n_features, n_features) for "tied", (n_components, n_features) for "diag" and (n_components,) for
+        "spherical".
+    precisions_ : ndarray
+        Inverse of the covariances, in the same shape.
     converged_ : bool
+        True if EM converged within `max_iter` iterations.
     n_iter_ : int
-        Iterations of the last stage, on all samples, and batches after it.
+        Number of iterations of the last stage of `fit`, on all samples, plus the batches of `partial_fit`.
     lower_bound_ : float
-        Log posterior per unit weight of the fitted mixture: its log likelihood where there is no shrinkage.
+        Last value of `lower_bounds_`.
     lower_bounds_ : list of float
-        The same before and after every iteration of the last stage.
+        Log posterior per unit weight before the first and after every iteration of the last stage. Without shrinkage
+        and prior this is the log likelihood. With the prior "dirichlet" it is the lower bound of the log evidence.
+        `partial_fit` appends the log likelihood of each batch under the mixture before its step.
     n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`. Defined only when `X` has feature names that are all strings.
+
+    See Also
+    --------
+    segment.fit_mixture : The function behind this class, with more settings.
+    sklearn.mixture.GaussianMixture : Gaussian mixture in scikit-learn.
+
+    Notes
+    -----
+    Equal rows are merged into one row with their total weight, so data with many duplicates, such as pixels, cost as
+    much as their distinct rows.
+
+    A row with missing values counts with the features that it has: nothing is filled in or dropped [1]_. Values should
+    be missing at random. `partial_fit` is stepwise EM [2]_.
+
+    References
+    ----------
+    .. [1] Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via an EM approach", NIPS 6, 1994.
+    .. [2] O. Cappe and E. Moulines, "On-line expectation-maximization algorithm for latent data models", Journal of the
+       Royal Statistical Society B 71, 2009.
+    .. [3] C. Fraley and A. E. Raftery, "Bayesian regularization for normal mixture estimation and model-based
+       clustering", Journal of Classification 24, 155-181, 2007.
 
     Examples
     --------
     >>> import numpy as np
     >>> from segment import GaussianMixture
     >>> X = np.array([[1.0], [1.2], [0.8], [9.0], [9.1], [8.9]])
-    >>> sorted(GaussianMixture(2, random_state=0).fit(X).means_.round(2).ravel().tolist())
+    >>> mixture = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> sorted(mixture.means_.round(2).ravel().tolist())
     [1.0, 9.0]
+    >>> mixture.weights_.round(2).tolist()
+    [0.5, 0.5]
     """
 
     def __init__(
@@ -131,12 +192,41 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:  # noqa: ARG002
-        """Fit the mixture to X (n, d) with weights (n,); `y` is ignored."""
+        """Estimate the parameters of the mixture with the EM algorithm.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Training data, at least two rows. NaN is a missing value.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weight of each row; 1 by default. A row of weight 2 counts as two equal rows.
+
+        Returns
+        -------
+        self : GaussianMixture
+            The fitted mixture.
+
+        Raises
+        ------
+        SettingsError
+            If a parameter of the estimator is out of its range, or two of them exclude each other.
+
+        Examples
+        --------
+        >>> from segment import GaussianMixture
+        >>> mixture = GaussianMixture().fit([[0.0], [4.0]], sample_weight=[3, 1])
+        >>> mixture.means_.tolist()
+        [[1.0]]
+        """
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         random_state = check_random_state(self.random_state)
+        # Equal rows are merged into one cell with their total weight, which changes nothing in the fit.
         cells = make_distinct_cells(rows, weights)
-        if len(cells) < self.n_components:  # some components will share a row, as they do in scikit-learn
+        # With fewer distinct rows than components some components share a row, as in scikit-learn.
+        if len(cells) < self.n_components:
             cells = make_point_cells(rows, weights)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         if self.prior == "dirichlet":
@@ -156,11 +246,12 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             accelerate=self.accelerate,
             seed=seed,
         )
+        # Stepwise EM works with means per unit weight instead of sums, so the prior is scaled too.
         prior = fit.prior.divide_strength(cells.total_weight)
         return self._store_fit(fit.model, prior, fit.finish.objectives, converged=fit.converged)
 
     def _fit_variational(self, cells: Cells, seed: int) -> GaussianMixture:
-        """Fit by variational Bayes."""
+        """Fit the mixture by variational Bayes."""
         if self.covariance_type != "full" or self.means_init is not None or self.precisions_init is not None:
             raise SettingsError(
                 "prior: dirichlet only with the covariance_type full and without means_init and precisions_init; "
@@ -169,11 +260,13 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         fit = fit_variational_mixture(
             cells, self.n_components, n_init=self.n_init, tol=self.tol, max_iter=self.max_iter, seed=seed
         )
+        # Per unit weight, as the objectives of the other priors.
         bounds = fit.bounds / cells.total_weight
-        return self._store_fit(fit.posterior.mixture, make_flat_prior(cells.n_features), bounds, converged=fit.converged)
+        prior = make_flat_prior(cells.n_features)
+        return self._store_fit(fit.posterior.mixture, prior, bounds, converged=fit.converged)
 
     def _store_fit(self, model: MixtureModel, prior: Prior, objectives: Floats, *, converged: bool) -> GaussianMixture:
-        """Keep what a fit has found."""
+        """Set the fitted attributes, and warn if EM did not converge."""
         if not converged:
             warnings.warn(
                 f"EM did not converge in {self.max_iter} iterations. Raise max_iter or tol, or check the data.",
@@ -194,11 +287,40 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         y: object = None,  # noqa: ARG002
         sample_weight: ArrayLike | None = None,
     ) -> GaussianMixture:
-        """Learn from one more batch X (n, d) with weights (n,), without keeping it; `y` is ignored.
+        """Update the mixture with one more batch of data, which is not kept.
 
-        The first call fits the mixture to its batch, which should have all components in it; every other call, also
-        after `fit`, makes one step of stepwise EM (:func:`segment.mixture.incremental.update_stepwise_em`). `lower_bound_` is the
-        log likelihood of a batch under the mixture that met it. Batches should be random parts of the data.
+        The first call fits the mixture to its batch, so that batch should contain all components. Every other call,
+        also after `fit`, makes one step of stepwise EM.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            The batch. Batches should be random parts of the data. NaN is a missing value.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weight of each row; 1 by default.
+
+        Returns
+        -------
+        self : GaussianMixture
+            The updated mixture.
+
+        Raises
+        ------
+        SettingsError
+            If `step_power` or `step_offset` is out of its range.
+
+        See Also
+        --------
+        segment.mixture.incremental.update_stepwise_em : The step, with its formula.
+
+        Examples
+        --------
+        >>> from segment import GaussianMixture
+        >>> mixture = GaussianMixture(step_power=1.0, step_offset=1.0).fit([[0.0], [2.0]])
+        >>> mixture.partial_fit([[4.0], [6.0]]).means_.round(6).tolist()
+        [[3.0]]
         """
         if not hasattr(self, "_stepwise_state"):
             return self.fit(X, sample_weight=sample_weight)
@@ -214,80 +336,46 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _set_parameters(self, model: MixtureModel) -> None:
-        """Set the attributes that a mixture has."""
+        """Set the attributes that describe the components."""
         self._model = model
         self.weights_ = model.weights
         self.means_ = model.means
         self.covariances_ = compress_covariances(model.covariances, self.covariance_type)
         self.precisions_ = compress_covariances(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
 
-    def predict(self, X: ArrayLike) -> NDArray[np.intp]:
-        """The most probable component of each row of X (n, d): shape (n,)."""
-        return self._get_model().predict(self._validate_rows(X))
-
     def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
-        """Fit and give the most probable component of each row."""
+        """Fit the mixture and predict the most probable component of each sample.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_samples, n_features)
+            Training data. NaN is a missing value.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array_like of shape (n_samples,), optional
+            Non-negative weight of each row; 1 by default.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int
+            Component numbers, 0 to n_components - 1.
+
+        Examples
+        --------
+        >>> from segment import GaussianMixture
+        >>> labels = GaussianMixture(2, random_state=0).fit_predict([[0.0], [1.0], [8.0], [9.0]])
+        >>> bool(labels[0] == labels[1]), bool(labels[0] == labels[2])
+        (True, False)
+        """
         return self.fit(X, y, sample_weight).predict(X)
-
-    def predict_proba(self, X: ArrayLike) -> Floats:
-        """Probability of each component for each row of X (n, d): shape (n, n_components)."""
-        return self._get_model().posteriors(self._validate_rows(X))
-
-    def score_samples(self, X: ArrayLike) -> Floats:
-        """Log density at each row of X (n, d): shape (n,)."""
-        return self._get_model().score_samples(self._validate_rows(X))
-
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
-        """Weighted mean of the log density over the rows of X."""
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return float(np.average(self.score_samples(X), weights=weights))
-
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Bayesian information criterion on X: -2 log likelihood + parameters x log n. Lower is better."""
-        n = self._count_observations(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + self._get_model().n_parameters * float(np.log(n))
-
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Akaike's information criterion on X: -2 log likelihood + 2 x parameters. Lower is better."""
-        n = self._count_observations(X, sample_weight)
-        return -2 * n * self.score(X, sample_weight=sample_weight) + 2 * self._get_model().n_parameters
-
-    def sample(self, n_samples: int = 1) -> tuple[Floats, NDArray[np.intp]]:
-        """Draw rows, (n_samples, d), and the component each comes from, (n_samples,), grouped by component."""
-        model = self._get_model()
-        random_state = check_random_state(self.random_state)
-        counts = random_state.multinomial(n_samples, model.weights)
-        drawn = [
-            random_state.multivariate_normal(mean, covariance, size=count)
-            for mean, covariance, count in zip(model.means, model.covariances, counts, strict=True)
-        ]
-        return np.concatenate(drawn), np.repeat(np.arange(model.n_components), counts)
-
-    def impute(self, X: ArrayLike) -> Floats:
-        """The rows of X (n, d) with every NaN replaced by its expectation given the features that the row has."""
-        return self._get_model().impute(self._validate_rows(X))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
-    def _get_model(self) -> MixtureModel:
-        check_is_fitted(self)
-        return self._model
-
-    def _validate_rows(self, X: ArrayLike) -> Floats:
-        check_is_fitted(self)
-        return validate_data(  # type: ignore[no-any-return]
-            self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan"
-        )
-
-    @staticmethod
-    def _count_observations(X: ArrayLike, sample_weight: ArrayLike | None) -> float:
-        return float(len(np.asarray(X)) if sample_weight is None else np.sum(sample_weight))
-
-    def _build_init(self, n_features: int) -> Any:
-        """Where to begin: a name, means, or a whole mixture."""
+    def _build_init(self, n_features: int) -> str | ArrayLike | MixtureModel:
+        """Return what EM starts from: the name of a method, means, or a complete mixture."""
         if self.weights_init is not None and self.precisions_init is None:
             raise SettingsError("weights_init: goes with means_init and precisions_init. Give all three.")
         if self.precisions_init is not None and self.means_init is None:
@@ -296,6 +384,7 @@ class GaussianMixture(DensityMixin, BaseEstimator):  # type: ignore[misc]
             return self.init_params if self.means_init is None else self.means_init
         k = self.n_components
         weights = np.full(k, 1 / k) if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
+        # scikit-learn gives precisions in the compressed shape of the covariance type; the model has full covariances.
         precisions = expand_covariances(self.precisions_init, self.covariance_type, k, n_features)
         means = np.asarray(self.means_init, dtype=np.float64)
         return MixtureModel(weights, means, np.asarray(np.linalg.inv(precisions)), self.covariance_type)

@@ -1,10 +1,11 @@
-"""Cells that lack features: NaN stands for a value that was not seen.
+"""Cells with missing values: NaN marks a feature that was not observed.
 
-Nothing is dropped or filled in. A cell's density is that of the features it has, and the M-step gets the expected
-moments of those it lacks, given those it has and the component (Ghahramani & Jordan 1994, NIPS 6). Given the component,
-what is missing is a linear function of what is there plus noise. So the expected moments of all cells that lack the
-same features are a linear function of their observed moments, and cost one small matrix product a pattern, not a cell.
-With many features nearly every row has its own: see :mod:`segment.mixture.missing_patterns`.
+Nothing is dropped or filled in. The density of a cell is that of its observed features, and the M-step uses the
+expected moments of the missing ones, given the observed ones and the component (Ghahramani & Jordan 1994, NIPS 6).
+Within a component the missing features are a linear function of the observed ones plus noise. So the expected moments
+of all cells with the same missing features follow from their summed observed moments, with one small matrix product for
+each pattern of missing features instead of one for each cell. With many features nearly every row has a pattern of its
+own: see :mod:`segment.mixture.missing_patterns`.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class MissingPattern:
-    """The cells that have the same features.
+    """The cells in which the same features are observed.
 
     Attributes
     ----------
     observed : ndarray of shape (o,), int
-        Numbers of the features they have, in ascending order; none at all where o is 0.
+        Indices of the observed features in ascending order; o can be 0.
     rows : ndarray of shape (n,), int
-        Which cells they are.
+        Indices of the cells.
     cells : Cells
-        They themselves, in the o features only.
+        The n cells, with the o observed features only.
     """
 
     observed: NDArray[np.intp]
@@ -53,12 +54,14 @@ class MissingPattern:
 
 @dataclass(frozen=True)
 class Regression:
-    """All features given the observed ones, in each component: ``x = slopes @ x_observed + intercepts + noise``.
+    """Linear regression of all features on the observed ones: ``x = slopes @ x_observed + intercepts + noise``.
 
     Attributes
     ----------
     slopes : ndarray of shape (k, d, o), float64
+        One matrix for each of the k components; the rows of the observed features are unit vectors.
     intercepts : ndarray of shape (k, d), float64
+        Zero for the observed features.
     noise : ndarray of shape (k, d, d), float64
         Covariance of the noise; zero for the observed features.
     """
@@ -69,14 +72,39 @@ class Regression:
 
 
 def has_missing(cells: Cells) -> bool:
-    """Whether any cell lacks a feature."""
+    """Test whether a value is missing in any of the cells.
+
+    Returns
+    -------
+    bool
+        True if any mean is NaN.
+    """
     return bool(np.isnan(cells.means).any())
 
 
 def group_by_pattern(cells: Cells) -> list[MissingPattern]:
-    """The cells grouped by the features that they have."""
+    """Group the cells by their observed features.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+
+    Returns
+    -------
+    list of MissingPattern
+        One for each set of observed features; every cell is in one of them.
+
+    Examples
+    --------
+    >>> from segment.mixture.cells import make_point_cells
+    >>> patterns = group_by_pattern(make_point_cells([[1.0, np.nan], [2.0, 3.0], [4.0, np.nan]]))
+    >>> [(pattern.observed.tolist(), pattern.rows.tolist()) for pattern in patterns]
+    [([0], [0, 2]), ([0, 1], [1])]
+    """
     kinds, group, sizes = np.unique(~np.isnan(cells.means), axis=0, return_inverse=True, return_counts=True)
     in_order = np.split(np.argsort(group.reshape(-1), kind="stable"), np.cumsum(sizes)[:-1])
+    # A packed scatter has one column for each pair of features; those of two observed features stay.
     firsts, seconds = np.triu_indices(cells.n_features)
     found = []
     for kind, rows in zip(kinds, in_order, strict=True):
@@ -88,42 +116,61 @@ def group_by_pattern(cells: Cells) -> list[MissingPattern]:
 
 
 def compute_regression(means: Floats, covariances: Floats, observed: NDArray[np.intp]) -> Regression:
-    """Conditional distribution of all features of Gaussians (k, d), (k, d, d) given the observed ones.
+    """Compute the conditional distribution of all features of Gaussians given the observed ones.
 
+    Parameters
+    ----------
+    means : ndarray of shape (k, d), float64
+        Means of the k components.
+    covariances : ndarray of shape (k, d, d), float64
+        Covariances of the components, positive definite.
+    observed : ndarray of shape (o,), int
+        Indices of the observed features in ascending order.
+
+    Returns
+    -------
+    Regression
+        With one set of coefficients for each component.
+
+    Notes
+    -----
     ``E[x_m | x_o] = m_m + C_mo inv(C_oo) (x_o - m_o)`` with covariance ``C_mm - C_mo inv(C_oo) C_om`` (for example
     Bishop 2006, Pattern Recognition and Machine Learning, equations 2.81 and 2.82).
     """
     k, d = means.shape
     missing = np.delete(np.arange(d), observed)
-    across = covariances[:, observed][:, :, missing]
-    slopes_ = np.swapaxes(np.linalg.solve(covariances[:, observed][:, :, observed], across), 1, 2)
+    # C_om and C_mo inv(C_oo), for each component.
+    cross = covariances[:, observed][:, :, missing]
+    missing_slopes = np.swapaxes(np.linalg.solve(covariances[:, observed][:, :, observed], cross), 1, 2)
     slopes, intercepts, noise = np.zeros((k, d, len(observed))), np.zeros((k, d)), np.zeros((k, d, d))
     slopes[:, observed, np.arange(len(observed))] = 1.0
-    slopes[:, missing] = slopes_
-    intercepts[:, missing] = means[:, missing] - (slopes_ @ means[:, observed, None])[:, :, 0]
-    rest = covariances[:, missing][:, :, missing] - slopes_ @ across
+    slopes[:, missing] = missing_slopes
+    intercepts[:, missing] = means[:, missing] - (missing_slopes @ means[:, observed, None])[:, :, 0]
+    rest = covariances[:, missing][:, :, missing] - missing_slopes @ cross
+    # Rounding makes the matrix slightly asymmetric.
     noise[:, missing[:, None], missing] = (rest + np.swapaxes(rest, 1, 2)) / 2
     return Regression(slopes, intercepts, noise)
 
 
 def complete_moments(statistics: Floats, given: Regression) -> Floats:
-    """Expected moments of all features from the moments of the observed ones.
+    """Compute the expected moments of all features from the moments of the observed ones.
 
     Parameters
     ----------
     statistics : ndarray of shape (..., k, 1 + o + o (o + 1) / 2), float64
         Sums over the cells of responsibility times 1, x and the packed x x' + S, in the observed features.
     given : Regression
-        With the same leading dimensions.
+        From :func:`compute_regression`, with the same leading dimensions.
 
     Returns
     -------
     ndarray of shape (..., k, 1 + d + d (d + 1) / 2), float64
-        The same in all features.
+        The same sums in all features.
     """
     o = given.slopes.shape[-1]
     counts = statistics[..., :1]
     linear = (given.slopes @ statistics[..., 1 : 1 + o, None])[..., 0]
+    # With x = A y + b + e the sum of x x' is A (sum of y y') A' + A (sum of y) b' + its transpose + n (b b' + Cov(e)).
     second = given.slopes @ unpack(statistics[..., 1 + o :]) @ np.swapaxes(given.slopes, -1, -2)
     cross = linear[..., :, None] * given.intercepts[..., None, :]
     constant = given.intercepts[..., :, None] * given.intercepts[..., None, :] + given.noise
@@ -132,12 +179,23 @@ def complete_moments(statistics: Floats, given: Regression) -> Floats:
 
 
 def compute_observed_moments(cells: Cells) -> tuple[Floats, Floats]:
-    """Mean and variance (d,) of each feature over the cells that have it.
+    """Compute mean and variance of each feature over the cells in which it is observed.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+
+    Returns
+    -------
+    means : ndarray of shape (d,), float64
+    variances : ndarray of shape (d,), float64
+        With the scatter of the cells.
 
     Raises
     ------
     SettingsError
-        If no cell has a feature.
+        If a feature is missing in all cells.
     """
     there = ~np.isnan(cells.means)
     weights = cells.weights[:, None] * there
@@ -146,15 +204,31 @@ def compute_observed_moments(cells: Cells) -> tuple[Floats, Floats]:
         raise SettingsError(f"X: feature {int((totals == 0).argmax())} has no value in any row. Leave it out.")
     center = (weights * np.where(there, cells.means, 0)).sum(axis=0) / totals
     firsts, seconds = np.triu_indices(cells.n_features)
+    # The diagonal of the packed scatters.
     squares = (cells.means - center) ** 2 + cells.scatters[:, firsts == seconds]
     return center, (weights * np.where(there, squares, 0)).sum(axis=0) / totals
 
 
 def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
-    """Fewer, larger cells, as by :func:`segment.mixture.cells.coarsen`, each of cells that have the same features."""
+    """Merge cells into fewer and larger ones, separately for each pattern of missing values.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    n_bins : int, >= 1
+        Bins along the widest feature, as for :func:`segment.mixture.cells.coarsen`. Raising it keeps more detail and
+        more cells.
+
+    Returns
+    -------
+    Cells
+        Ordered by pattern. The first two moments of each pattern are the same as before.
+    """
     coarse = []
     for pattern in group_by_pattern(cells):
         part = pattern.cells
+        # Cells without any observed feature are all alike: they become one.
         if part.n_features:
             part = coarsen(part, n_bins)
         else:
@@ -168,14 +242,28 @@ def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
 
 
 def complete_cells(cells: Cells, mean: Floats, covariance: Floats) -> Cells:
-    """The cells with all features, as one Gaussian of mean (d,) and covariance (d, d) expects the missing ones.
+    """Fill in the missing values with their expectation under a single Gaussian.
 
-    The uncertainty of what was missing becomes scatter. Cells come pattern by pattern. It is where EM starts from, not
-    what it is fitted to.
+    The starts of EM are computed from these cells; EM itself is run on the incomplete ones.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells in d dimensions.
+    mean : ndarray of shape (d,), float64
+        Mean of the Gaussian.
+    covariance : ndarray of shape (d, d), float64
+        Covariance of the Gaussian, positive definite.
+
+    Returns
+    -------
+    Cells
+        Ordered by pattern. The conditional covariance of the missing values is added to the scatter.
     """
     parts = []
     for pattern in group_by_pattern(cells):
         given = compute_regression(mean[None], covariance[None], pattern.observed)
+        # The scatter of the observed values goes through the regression; its noise is added.
         slopes = given.slopes[0]
         scatters = slopes @ unpack(pattern.cells.scatters) @ slopes.T + given.noise[0]
         means = pattern.cells.means @ slopes.T + given.intercepts[0]

@@ -1,6 +1,6 @@
-"""How many components a mixture should have, and which of them make one class.
+"""Choose the number of components of a mixture by an information criterion.
 
-All criteria are in units of twice a log likelihood, and less is better.
+All criteria are in units of twice a log likelihood; lower is better.
 """
 
 from __future__ import annotations
@@ -20,47 +20,43 @@ from segment.mixture.component_merging import (
     merge_components,
     pool_posteriors,
 )
+from segment.mixture.criteria import compute_aic, compute_bic, compute_icl
 from segment.mixture.model import MixtureModel
 from segment.mixture.variational import make_default_prior
 from segment.mixture.variational_pruning import compute_evidence_bound, prune_components
 
-__all__ = [
-    "CRITERIA",
-    "Candidate",
-    "Selection",
-    "choose_n_components",
-    "compute_aic",
-    "compute_bic",
-    "compute_icl",
-    "compute_residuals",
-]
+__all__ = ["CRITERIA", "Candidate", "Selection", "choose_n_components", "compute_residuals"]
 
 Floats = NDArray[np.float64]
 
 CRITERIA = ("bic", "aic", "icl", "entropy", "variational")
 
-_FEWEST = (
-    8.0  # observations to reckon with at least: for fewer a parameter costs less in BIC than in AIC, for 1 nothing
-)
-_NAMES = {"variational": "bound of -2 log evidence"}
-_CLEAR = 0.01  # of the greatest entropy there can be: posteriors that leave less than this open need no combining
+# At least this many independent observations are assumed: with fewer than e^2 = 7.4 a parameter would cost less in BIC
+# than in AIC, and with one observation nothing.
+MIN_N_EFFECTIVE = 8.0
+# Names of criteria in sentences, where they are not the capital letters of their option.
+CRITERION_NAMES = {"variational": "bound of -2 log evidence"}
+# Share of the largest possible entropy, log k: posteriors with less are clear, and no components are merged.
+CLEAR_ENTROPY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One number of classes that was tried.
+    """A number of classes that was tried.
 
     Attributes
     ----------
     n_classes : int
+        Number of classes.
     n_components : int
+        Number of components of the mixture.
     log_likelihood : float
-        Per unit weight, of the mixture of all its components on coarse cells: a lower bound of that on all cells.
+        Log likelihood of the mixture per unit weight, on coarse cells: a lower bound of that on all cells.
     entropy : float
-        Mean over the observations of the entropy of their posteriors over the classes, in nats.
+        Mean entropy of the posteriors of the classes, in nats.
     value : float
-        The criterion; the least wins. For ``entropy`` the squared error of two straight lines through the entropies
-        that meet here.
+        Value of the criterion; the lowest is chosen. For ``entropy`` the squared error of two straight lines through
+        the entropies that meet at this number of classes.
     """
 
     n_classes: int
@@ -72,7 +68,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which number of classes was chosen, from which, and why.
+    """The chosen number of classes, the candidates and the reason.
 
     Attributes
     ----------
@@ -81,13 +77,13 @@ class Selection:
     n_components : int
         Number of components to fit.
     runner_up : int
-        The second best number of classes; the chosen one where there was no other.
+        The second best number of classes; the chosen one if there was no other.
     criterion : str
-        One of CRITERIA; empty where the number was given.
+        One of CRITERIA; empty if the number was given.
     n_effective : float
-        Number of independent observations that the criterion reckoned with.
+        Number of independent observations that the criterion used.
     candidates : tuple of Candidate
-        The curve, in ascending number of classes; empty where the number was given.
+        All numbers that were tried, in ascending order; empty if the number was given.
     reason : str
         One sentence, without a full stop.
     """
@@ -102,7 +98,7 @@ class Selection:
 
     @property
     def sentence(self) -> str:
-        """The choice, the reason and, where there was another number to try, the runner-up, without a full stop."""
+        """The choice, the reason and the runner-up, if there is one, without a full stop."""
         if len(self.candidates) < 2:
             return f"k = {self.chosen}: {self.reason}"
         tried = f"{self.candidates[0].n_classes}..{self.candidates[-1].n_classes}"
@@ -110,33 +106,37 @@ class Selection:
 
     @classmethod
     def from_number(cls, n_classes: int, n_components: int) -> Selection:
-        """The selection where there was nothing to choose."""
+        """Make the selection of a given number of classes.
+
+        Parameters
+        ----------
+        n_classes : int, >= 0
+            Number of classes.
+        n_components : int, >= n_classes
+            Number of components to fit.
+
+        Returns
+        -------
+        Selection
+            Without candidates.
+        """
         return cls(n_classes, n_components, n_classes, "", 0.0, (), "the number was given")
 
 
-def compute_aic(log_likelihood: float, n_parameters: int) -> float:
-    """Akaike's information criterion of a log likelihood in all (Akaike 1974, IEEE Trans. Autom. Control 19)."""
-    return -2 * log_likelihood + 2 * n_parameters
-
-
-def compute_bic(log_likelihood: float, n_parameters: int, n: float) -> float:
-    """Bayesian information criterion for n independent observations (Schwarz 1978, Ann. Stat. 6)."""
-    return float(-2 * log_likelihood + n_parameters * np.log(n))
-
-
-def compute_icl(log_likelihood: float, n_parameters: int, n: float, entropy: float) -> float:
-    """BIC plus twice the total entropy of the posteriors: the integrated completed likelihood.
-
-    Biernacki, Celeux & Govaert 2000, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719-725, with the posteriors in place
-    of the most probable labels. It favors components that do not overlap.
-    """
-    return compute_bic(log_likelihood, n_parameters, n) + 2 * entropy
-
-
 def compute_residuals(model: MixtureModel, cells: Cells) -> Floats:
-    """What the mixture leaves unexplained: (x - mean) / standard deviation of the most probable component, (n, d).
+    """Compute the standardized residuals of cells from their most probable components.
 
-    The square root of the covariance is its Cholesky factor.
+    Parameters
+    ----------
+    model : MixtureModel
+        k components in d dimensions.
+    cells : Cells
+        n cells, none missing.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float64
+        ``inv(L) (x - mean)``, with L the Cholesky factor of the covariance of the most probable component.
     """
     label = model.predict(cells)
     roots = np.linalg.cholesky(model.covariances)
@@ -160,35 +160,49 @@ def choose_n_components(
 ) -> Selection:
     """Choose the number of classes of a mixture.
 
-    Every number in the range is fitted to coarse cells by maximum likelihood, and the criterion compares them: the
-    better of fresh starts and of the next larger mixture with two components joined is continued.
+    A mixture is fitted to coarse cells by maximum likelihood for every number in the range, and the criterion compares
+    them. Each fit starts from the better of new starts and of the next larger mixture with two components merged.
 
     Parameters
     ----------
     cells : Cells
+        n cells in d dimensions, n at least 1.
     k_range : (int, int)
-        Least and greatest number of classes. Only as many are tried as there are cells for.
+        Minimum and maximum number of classes. No more components are tried than there are cells.
     criterion : {"bic", "aic", "icl", "entropy", "variational"}
-        See :func:`compute_bic`, :func:`compute_aic` and :func:`compute_icl`. ``entropy`` takes the components that BIC chooses in the range
-        and combines them until combining more no longer makes the classes much clearer (Baudry et al. 2010).
-        ``variational`` fits the greatest number only, full covariances, lets surplus components die out, and compares
-        the bounds of the evidence (:mod:`segment.mixture.variational_pruning`).
+        The first three are in :mod:`segment.mixture.criteria`. ``entropy`` takes the components that BIC chooses in the
+        range and merges them until merging more hardly makes the classes clearer (Baudry et al. 2010).
+        ``variational`` fits the maximum number only, with full covariances, lets surplus components become empty, and
+        compares the bounds of the evidence (:mod:`segment.mixture.variational_pruning`).
     components_per_class : int, >= 1
-        Components that each class has; 1 for ``entropy``, which finds it itself, and for ``variational``.
+        Number of components of each class; 1 for ``entropy``, which finds it itself, and for ``variational``.
     n_effective : float or callable, optional
-        Number of independent observations that the cells are worth, or a function of a mixture that tells: asked about
-        three, one of them the richest tried, it is the geometric mean. The total weight by default, and never less
-        than 8. Raising it favors more classes.
+        Number of independent observations in the cells, or a function that estimates it from a mixture: the geometric
+        mean over three mixtures is used, one of them the largest. The total weight by default, and at least 8. Raising
+        it gives more classes.
     covariance_type, metric, seed
-        As for :func:`segment.mixture.fitting.fit_mixture`.
+        As in :func:`segment.mixture.fitting.fit_mixture`.
+
+    Returns
+    -------
+    Selection
+        The chosen number and all candidates.
 
     Raises
     ------
     SettingsError
         If a setting is out of its range, or there are no cells.
+
+    Examples
+    --------
+    >>> from segment.mixture.cells import make_point_cells
+    >>> X = np.concatenate([np.linspace(0, 1, 20), np.linspace(9, 10, 20)])[:, None]
+    >>> choose_n_components(make_point_cells(X), (1, 4)).chosen
+    2
     """
     _check(cells, k_range, criterion, components_per_class, covariance_type)
     low, high = k_range
+    # Only numbers for which there are enough cells; the largest possible one if the range begins above it.
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
@@ -202,7 +216,7 @@ def choose_n_components(
     )
     if n_effective is None:
         n_effective = cells.total_weight
-    n = max(_FEWEST, _estimate_n_effective(n_effective, models) if callable(n_effective) else n_effective)
+    n = max(MIN_N_EFFECTIVE, _estimate_n_effective(n_effective, models) if callable(n_effective) else n_effective)
     if criterion == "variational":
         return _select_best(_prune_candidates(coarse, models[-1], numbers[0], n), criterion, n)
     rows = [_evaluate_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
@@ -215,9 +229,10 @@ def choose_n_components(
 def _check(
     cells: Cells, k_range: tuple[int, int], criterion: str, components_per_class: int, covariance_type: str
 ) -> None:
+    """Raise SettingsError for a setting that is out of its range."""
     low, high = k_range
     if not 1 <= low <= high:
-        raise SettingsError(f"k_range: least and greatest number, both at least 1; got {k_range}.")
+        raise SettingsError(f"k_range: minimum and maximum number, 1 <= minimum <= maximum; got {k_range}.")
     if criterion not in CRITERIA:
         raise SettingsError(f"criterion: one of {', '.join(CRITERIA)}; got {criterion!r}.")
     single = criterion in ("entropy", "variational")
@@ -233,15 +248,18 @@ def _check(
 
 
 def _estimate_n_effective(n_effective: Callable[[MixtureModel], float], models: list[MixtureModel]) -> float:
-    """The geometric mean of what a few mixtures tell, as any one may be a poor optimum: up to the richest."""
+    """Compute the geometric mean of the estimates from three mixtures, as a single one may be a poor optimum."""
+    # Mixtures at a third and two thirds of the range, and the largest.
     few = {len(models) // 3, 2 * len(models) // 3, len(models) - 1}
     return float(np.exp(np.mean([np.log(n_effective(models[index])) for index in sorted(few)])))
 
 
 def _evaluate_candidate(cells: Cells, model: MixtureModel, k: int, criterion: str, n: float) -> Candidate:
+    """Compute the criterion of a mixture whose components are merged into k classes."""
     shares = cells.weights / cells.total_weight
     log_likelihood = float(shares @ model.score_samples(cells))
     posteriors = model.posteriors(cells)
+    # With several components per class they are merged by their posteriors.
     if k < model.n_components:
         posteriors = pool_posteriors(posteriors, merge_components(shares, posteriors).assign_classes(k))
     entropy = compute_mean_entropy(shares, posteriors)
@@ -255,32 +273,35 @@ def _evaluate_candidate(cells: Cells, model: MixtureModel, k: int, criterion: st
 
 
 def _prune_candidates(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
-    """What is left of the richest mixture, and of it with fewer and fewer components; -2 log evidence for each."""
-    few = cells.scale_weights(n)
+    """Remove components from the largest mixture one by one; the value of each candidate is -2 log evidence."""
+    # Variational Bayes takes the total weight as the number of independent observations.
+    scaled = cells.scale_weights(n)
     shares = cells.weights / cells.total_weight
     rows = []
-    for fit in prune_components(few, model, make_default_prior(few, model.n_components), least=low):
+    for fit in prune_components(scaled, model, make_default_prior(scaled, model.n_components), min_components=low):
         g = max(len(fit.active_components), low)
         found = fit.posterior.mixture
         log_likelihood = float(shares @ found.score_samples(cells))
         entropy = compute_mean_entropy(shares, found.posteriors(cells))
         rows.append(Candidate(g, g, log_likelihood, entropy, -2 * compute_evidence_bound(fit)))
+    # Pruning goes down; candidates are in ascending order.
     return rows[::-1]
 
 
 def _select_best(rows: list[Candidate], criterion: str, n: float) -> Selection:
-    """The candidate of least value; of equals the one with fewer classes."""
+    """Select the candidate with the lowest value; of equals the one with fewer classes."""
     ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
-    reason = "there was no other number to try"
+    reason = "no other number was possible"
     if len(rows) > 1:
-        name = _NAMES.get(criterion, criterion.upper())
-        reason = f"its {name} of {best.value:.1f} is the least, by {second.value - best.value:.1f}, {_describe_n_effective(n)}"
+        name = CRITERION_NAMES.get(criterion, criterion.upper())
+        gap = second.value - best.value
+        reason = f"its {name} of {best.value:.1f} is the lowest, by {gap:.1f}, {_describe_n_effective(n)}"
     return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
 
 
 def _select_merged(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: float) -> Selection:
-    """The number of classes that the components of the best mixture are combined to."""
+    """Select the number of classes into which the components of the best mixture are merged."""
     merging = merge_components(cells.weights / cells.total_weight, model.posteriors(cells))
     k = model.n_components
     errors = compute_elbow_errors(merging)
@@ -288,16 +309,19 @@ def _select_merged(cells: Cells, model: MixtureModel, best: Candidate, low: int,
         Candidate(g, k, best.log_likelihood, float(merging.entropies[g - 1]), float(errors[g - 1]))
         for g in range(1, k + 1)
     ]
+    # Two lines can meet only between the ends: from 2 to k - 1 classes.
     inner = sorted(rows[max(low, 2) - 1 : k - 1], key=lambda row: (row.value, row.n_classes))
-    found = f"BIC is least for {k} components, {_describe_n_effective(n)}"
-    if not inner or merging.entropies[-1] <= _CLEAR * np.log(k):
-        return Selection(k, k, max(k - 1, 1), "entropy", n, tuple(rows), f"{found}, and none are to be combined")
+    found = f"BIC is lowest for {k} components, {_describe_n_effective(n)}"
+    if not inner or merging.entropies[-1] <= CLEAR_ENTROPY_SHARE * np.log(k):
+        return Selection(k, k, max(k - 1, 1), "entropy", n, tuple(rows), f"{found}, and merging is not needed")
     chosen, second = inner[0].n_classes, inner[min(1, len(inner) - 1)].n_classes
-    reason = f"{found}, and combining them to fewer classes makes these hardly clearer"
+    reason = f"{found}, and merging them into fewer classes hardly makes the classes clearer"
     return Selection(chosen, k, second, "entropy", n, tuple(rows), reason)
 
 
 def _describe_n_effective(n: float) -> str:
-    if n == _FEWEST:  # which is not measured
-        return f"the data being taken for {n:.0f} independent observations, the fewest to reckon with"
-    return f"the data being worth {n:.0f} independent observations"
+    """Describe the number of independent observations for the reason of a selection."""
+    # The minimum is no measurement.
+    if n == MIN_N_EFFECTIVE:
+        return f"with {n:.0f} independent observations, the minimum that is assumed"
+    return f"with {n:.0f} independent observations"

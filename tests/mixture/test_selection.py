@@ -15,15 +15,19 @@ from scipy.stats import entropy as scipy_entropy
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
-from segment.mixture.component_merging import merge_components, compute_elbow_errors, group_components, compute_mean_entropy, pool_posteriors
+from segment.mixture.component_merging import (
+    compute_elbow_errors,
+    compute_mean_entropy,
+    group_components,
+    merge_components,
+    pool_posteriors,
+)
+from segment.mixture.criteria import compute_aic, compute_bic, compute_icl
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.selection import (
     CRITERIA,
     Selection,
     choose_n_components,
-    compute_aic,
-    compute_bic,
-    compute_icl,
     compute_residuals,
 )
 
@@ -87,14 +91,16 @@ def test_every_step_of_combining_is_the_best_pair_by_brute_force(seed: int, k: i
     shares, posteriors = random_posteriors(seed, n, k)
     merging = merge_components(shares, posteriors)
     columns = {i: posteriors[:, i] for i in range(k)}
-    np.testing.assert_allclose(merging.entropies[-1] if k > 1 else 0, compute_mean_entropy(shares, posteriors), atol=1e-12)
+    np.testing.assert_allclose(
+        merging.entropies[-1] if k > 1 else 0, compute_mean_entropy(shares, posteriors), atol=1e-12
+    )
     for step, classes in enumerate(range(k - 1, 0, -1)):
         outcomes = {}
         for i, j in itertools.combinations(sorted(columns), 2):
             trial = {**columns, i: columns[i] + columns[j]}
             del trial[j]
             outcomes[i, j] = compute_mean_entropy(shares, np.stack(list(trial.values()), axis=1))
-        i, j = merging.joined[step]
+        i, j = merging.pairs[step]
         assert outcomes[i, j] == pytest.approx(min(outcomes.values()), abs=1e-12)
         columns[i] = columns[i] + columns.pop(j)
         found = pool_posteriors(posteriors, merging.assign_classes(classes))
@@ -113,11 +119,13 @@ def test_fewer_classes_are_never_less_clear(seed: int, k: int) -> None:
 def test_two_halves_of_one_class_are_joined_first() -> None:
     posteriors = np.array([[0.5, 0.0, 0.5], [0.4, 0.0, 0.6], [0.0, 1.0, 0.0], [0.1, 0.9, 0.0]])
     merging = merge_components(np.full(4, 0.25), posteriors)
-    assert merging.joined.tolist() == [[0, 2], [0, 1]]
+    assert merging.pairs.tolist() == [[0, 2], [0, 1]]
     assert merging.assign_classes(3).tolist() == [0, 1, 2]
     assert merging.assign_classes(2).tolist() == [0, 1, 0]
     assert merging.assign_classes(1).tolist() == [0, 0, 0]
-    np.testing.assert_allclose(pool_posteriors(posteriors, merging.assign_classes(2)), [[1, 0], [1, 0], [0, 1], [0.1, 0.9]])
+    np.testing.assert_allclose(
+        pool_posteriors(posteriors, merging.assign_classes(2)), [[1, 0], [1, 0], [0, 1], [0.1, 0.9]]
+    )
 
 
 def test_combining_leaves_its_input_alone() -> None:
@@ -131,7 +139,7 @@ def test_combining_leaves_its_input_alone() -> None:
 def test_the_entropies_bend_where_the_lines_meet() -> None:
     shares, posteriors = random_posteriors(0, 20, 5)
     merging = merge_components(shares, posteriors)
-    bent = type(merging)(merging.joined, np.array([0.0, 0.0, 0.0, 0.4, 0.8]), np.full(4, 0.25))
+    bent = type(merging)(merging.pairs, np.array([0.0, 0.0, 0.0, 0.4, 0.8]), np.full(4, 0.25))
     errors = compute_elbow_errors(bent)
     assert errors.argmin() + 1 == 3
     assert errors[2] == pytest.approx(0, abs=1e-12)
@@ -185,7 +193,7 @@ def test_the_curve_rises_in_likelihood_and_has_the_choice_at_its_least() -> None
     for row in rows:
         parameters = 6 * row.n_classes - 1
         assert row.value == pytest.approx(compute_bic(600 * row.log_likelihood, parameters, 600))
-    rule = r"its BIC of \d+\.\d is the least, by \d+\.\d, the data being worth 600 independent observations"
+    rule = r"its BIC of \d+\.\d is the lowest, by \d+\.\d, with 600 independent observations"
     assert re.fullmatch(rule, selection.reason)
     assert selection.sentence == f"k = 4 chosen of 2..7: {selection.reason}; runner-up {selection.runner_up}"
 
@@ -246,12 +254,12 @@ def test_only_as_many_as_there_are_values_are_tried() -> None:
     assert [row.n_classes for row in choose_n_components(cells, (1, 12)).candidates] == [1, 2, 3]
     alone = choose_n_components(cells, (7, 9))
     assert (alone.chosen, alone.runner_up, len(alone.candidates)) == (3, 3, 1)
-    assert alone.sentence == "k = 3: there was no other number to try"
+    assert alone.sentence == "k = 3: no other number was possible"
 
 
 def test_the_fewest_observations_to_reckon_with_are_no_measurement() -> None:
     selection = choose_n_components(make_point_cells(np.array([[0.0], [5.0], [9.0]])), (1, 3))
-    assert "taken for 8 independent observations, the fewest to reckon with" in selection.sentence
+    assert "with 8 independent observations, the minimum that is assumed" in selection.sentence
 
 
 def test_a_given_number_has_no_curve() -> None:
