@@ -59,6 +59,7 @@ LIBRARIES = {
     "features": {"numpy"},
     "mixture": {"numpy", "scipy"},
     "mixture.estimator": {"numpy", "sklearn"},
+    "mixture.predictor_mixin": {"numpy", "sklearn"},
     "segmenter": {"numpy"},
     "segmenter.regions.region_adjacency": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
