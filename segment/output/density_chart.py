@@ -80,8 +80,11 @@ def draw_density_chart(
     low, high = span if span else (float(edges[0]), float(edges[-1]))
     if not low < high:
         raise SettingsError(f"span: two ends in ascending order; got {span}.")
+    # One point for each column of the enlarged picture.
     x = np.linspace(low, high, _OVERSAMPLING * (BOX[2] - BOX[0]) + 1)
+    # Density of each component times its weight: (columns, components). They sum to the density of the mixture.
     parts = np.exp(model.log_joint(x[:, None]))
+    # The 98 % quantile leaves out single bars far above all others.
     if top is None:
         top = 1.1 * max(float(parts.sum(axis=1).max()), float(np.quantile(heights, 0.98)), np.finfo(float).tiny)
 

@@ -43,6 +43,7 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
 
     labels = _convert_to_smallest_type(label_image)
     image = PilImage.fromarray(labels)
+    # Readers take the transparent entry of a palette for "no label"; without such pixels it is left out.
     hidden = {}
     if labels.itemsize == 1:
         # All 256 entries: with fewer, Pillow packs several labels into a byte, which not every reader unpacks.
@@ -142,6 +143,8 @@ def encode_label_npz(
     # A Fortran-ordered (H, W, k) has the maps one after the other, each column by column.
     header = {"descr": "<f4", "fortran_order": True, "shape": (*label_image.shape, n_classes)}
     buffer = io.BytesIO()
+    # Written here instead of by numpy.savez, which would need all maps at once. Members have a fixed date, so the same
+    # arrays give the same bytes.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("labels.npy", "w") as file:
             np.save(file, _convert_to_smallest_type(label_image), allow_pickle=False)

@@ -99,6 +99,7 @@ def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, 
         The columns of :func:`measure_labels`, ``name``, and ``regions``, the number of connected regions.
     """
     table = measure_labels(label_image, image, maps=maps, n_labels=len(names))
+    # `label` is the class of each connected region.
     _, label = number_regions(label_image)
     regions = np.bincount(label, minlength=len(names) + 1)[1:]
     return {"label": table.pop("label"), "name": np.array(names, dtype=object), **table, "regions": regions}
@@ -179,6 +180,7 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
         column_sums += np.bincount(runs.label, runs.length * (runs.column + (runs.length - 1) / 2), n)
         _enlarge_boxes(boxes, runs)
         _add_sums(sums, runs, _stack_values(image, maps.values(), rows))
+    # NaN instead of a division by 0 for labels without pixels.
     area_or_nan = np.where(area, area, np.nan)
     means = sums / area_or_nan[:, None]
     table: Table = {"label": np.arange(n), "pixels": area, "share": area / max(1, area[1:].sum())}

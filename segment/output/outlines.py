@@ -178,6 +178,7 @@ def _order_cycles(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ids]
         return following, np.zeros(1, np.intp)
     _, cycle = connected_components(_make_graph(following), directed=True, connection="weak")
     _, first = np.unique(cycle, return_index=True)
+    # The inverse permutation: which element comes before each.
     before = np.empty(count, np.int32)
     before[following] = np.arange(count)
     # Cut every cycle before its first element and tie its end to the next: one path through all, which SciPy walks.
@@ -202,6 +203,7 @@ def _sort_rings(points: Points, starts: Ids, region: Ids) -> Outlines:
     rings = Outlines(points, starts, region, np.zeros(region.size, bool))
     if region.size == 0:
         return rings
+    # Holes are traced in the other direction, so their area is negative.
     is_hole = rings.areas < 0
     order = np.lexsort((starts[:-1], is_hole, region))
     length = np.diff(starts)[order]

@@ -53,6 +53,7 @@ def pick_class_colors(n_classes: int) -> Picture:
         # Hues a golden angle apart (0.381966 of a turn) never come close to each other; four lightnesses in turn.
         hue, light = turn * 0.381966 % 1.0, (0.35, 0.5, 0.65, 0.8)[turn % 4]
         red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, light, 0.6))
+        # Rounding to 8 bits can give a color twice, which is left out.
         if (red, green, blue) not in colors:
             colors.append((red, green, blue))
     return np.array(colors, dtype=np.uint8).reshape(n_classes, 3)

@@ -59,7 +59,9 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     OutputError
         If a file exists and `config.overwrite` is False, or cannot be written. No file is left behind then.
     """
+    # Encoders spend their time in NumPy, OpenCV and zlib, which let other threads run.
     config = result.config
+    # All contents are made before the first file is written: a failure leaves the folder as it was.
     files = plan_files(stem, config.save, picture=suffix, n_classes=result.n_classes, labels=f".{config.labels_format}")
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         parts = pool.map(lambda file: encode_product(result, file), files)

@@ -66,8 +66,10 @@ def compute_mean_colors(result: Segmentation) -> Picture:
         RGB, 0 for the image's black and 255 for its white; a middle gray for a class without pixels.
     """
     image = result.image
+    # A class without pixels has no mean.
     middle = (image.black + image.white) / 2
     means = np.array([np.broadcast_to(row.mean or middle, 3) for row in result.classes]).reshape(-1, 3)
+    # Scale from the image's black and white to 0 and 1.
     light = (means - image.black) / (image.white - image.black)
     return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
@@ -167,6 +169,7 @@ def draw_posterior_panel(result: Segmentation) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen.
     """
+    # Where the image is not valid all probabilities are 0; NaN shows such pixels as a checkerboard instead of black.
     titles = [words for words, _ in describe_classes(result)]
     maps = (np.where(result.image.valid, part, np.float32(np.nan)) for part in result.posterior_maps())
     return draw_probability_maps(maps, titles, (result.image.width, result.image.height))
@@ -233,6 +236,7 @@ def draw_comparison(comparison: Comparison) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen.
     """
+    # Agreement is that with the mixture, so the mixture itself has none in its title.
     *others, mixture = comparison.methods
     segmentations = [(f"{method.name}, agreement {method.agreement:.2f}", method.label_image) for method in others]
     segmentations.append((mixture.name, mixture.label_image))

@@ -106,6 +106,7 @@ def to_rows(columns: Columns) -> list[dict[str, Any]]:
     list of dict of name to value
         Plain Python values; NaN is None.
     """
+    # JSON knows no NaN.
     values = ([None if _is_nan(value) else value for value in _list_values(column)] for column in columns.values())
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
 

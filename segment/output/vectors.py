@@ -122,6 +122,7 @@ def encode_geojson(
             properties["square_metres"] = pixels[label] * georeference.pixel_area
         yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(properties)},'
         yield '"geometry":{"type":"MultiPolygon","coordinates":['
+        # A polygon is its outer ring and then its holes.
         for number, rings in enumerate(polygons):
             closed = (_encode_ring(points[ring], reverse=is_mirrored) for ring in rings)
             yield f"{',' if number else ''}\n[{','.join(closed)}]"
@@ -267,6 +268,7 @@ def _describe_coordinates(georeference: Georeference) -> dict[str, Any]:
     if not georeference:
         return {"coordinate_system": "pixels: x to the right, y down from the outer corner of the first pixel"}
     crs = georeference.crs
+    # RFC 7946 allows only WGS 84. For other systems GDAL and QGIS read the member "crs" of the 2008 format.
     if crs == _WGS84:
         return {"coordinate_system": "longitude, latitude"}
     if not crs:

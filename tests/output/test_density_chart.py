@@ -1,4 +1,4 @@
-"""The sample and its density in one picture: the drawn curves and bars are where SciPy and NumPy say."""
+"""Density charts: the drawn curves and bars are where SciPy and NumPy put them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from segment import MixtureModel, SettingsError, fit_mixture
 from segment.mixture.cells import make_distinct_cells, make_point_cells
-from segment.output.density_chart import BOX, draw_density_chart, histogram
+from segment.output.density_chart import BOX, choose_ticks, compute_histogram, draw_density_chart
 from segment.output.palette import INK, pick_class_colors
 
 LEFT, UPPER, RIGHT, LOWER = BOX
@@ -20,7 +20,7 @@ COLUMNS = np.arange(LEFT + 3, RIGHT - 3)
 X = SPAN[0] + (COLUMNS + 0.5 - LEFT) / (RIGHT - LEFT) * (SPAN[1] - SPAN[0])
 
 
-def rows_of(picture: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
+def find_rows(picture: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
     """For each column of the box the mean row of a color, NaN where there is none."""
     box = picture[UPPER + 2 : LOWER - 3, COLUMNS].astype(int)
     near = (np.abs(box - color) < 20).all(axis=2)
@@ -29,7 +29,8 @@ def rows_of(picture: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
     return np.where(found > 0, (rows * near).sum(axis=0) / np.maximum(found, 1), np.nan)
 
 
-def height_of(rows: np.ndarray) -> np.ndarray:
+def convert_to_density(rows: np.ndarray) -> np.ndarray:
+    """Convert rows of the picture to values on the vertical axis."""
     return (LOWER - rows) / (LOWER - UPPER) * TOP
 
 
@@ -37,14 +38,14 @@ def test_the_drawn_density_is_that_of_scipy() -> None:
     picture = draw_density_chart(np.array([100.0]), MODEL, span=SPAN, top=TOP)
     parts = [0.3 * norm(-3, 0.5**0.5).pdf(X), 0.7 * norm(2, 2).pdf(X)]
     total = sum(parts)
-    drawn = height_of(rows_of(picture, INK))
+    drawn = convert_to_density(find_rows(picture, INK))
     pixel = TOP / (LOWER - UPPER)
     seen = total > 5 * pixel  # else it lies on the axis
     assert seen.mean() > 0.75
     slope = np.abs(np.gradient(total))  # density from one column to the next
     assert (np.abs(drawn - total)[seen] <= pixel + slope[seen]).all()
     for part, color in zip(parts, pick_class_colors(2), strict=True):
-        drawn = height_of(rows_of(picture, tuple(int(c) for c in color)))
+        drawn = convert_to_density(find_rows(picture, tuple(int(c) for c in color)))
         seen = np.isfinite(drawn) & (part < 0.7 * total) & (part > 5 * pixel)  # not below the dark curve
         assert seen.sum() > 20
         assert (np.abs(drawn - part)[seen] <= 3 * pixel + np.abs(np.gradient(part))[seen]).all()
@@ -59,23 +60,23 @@ def test_the_bars_have_the_height_of_the_density() -> None:
         assert gray == pytest.approx(height / 0.5 * (LOWER - UPPER), abs=10)  # the curves lie over it
 
 
-def test_the_classic_picture(rng: np.random.Generator) -> None:
+def test_cells_and_their_sample_have_the_same_chart(rng: np.random.Generator) -> None:
     sample = np.concatenate([rng.normal(0, 1, 3000), rng.normal(6, 1, 1000)])
     model = fit_mixture(make_point_cells(sample[:, None]), 2).model
     picture = draw_density_chart(sample, model)
     assert (picture.shape[1:], picture.dtype) == ((960, 3), np.uint8)
     np.testing.assert_array_equal(picture, draw_density_chart(make_distinct_cells(sample[:, None]), model))
-    highest = np.nanargmin(rows_of(picture, INK))
+    highest = np.nanargmin(find_rows(picture, INK))
     assert (COLUMNS[highest] - LEFT) / (RIGHT - LEFT) == pytest.approx((0 - sample.min()) / np.ptp(sample), abs=0.03)
 
 
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=50, deadline=None)
-def test_a_histogram_has_area_one(seed: int, whole: bool) -> None:
+def test_a_histogram_has_area_one(seed: int, is_rounded: bool) -> None:
     rng = np.random.default_rng(seed)
     sample = rng.normal(100, 10 ** rng.uniform(-3, 3), rng.integers(1, 500))
-    sample = np.round(sample) if whole else sample
-    heights, edges = histogram(make_distinct_cells(sample[:, None]))
+    sample = np.round(sample) if is_rounded else sample
+    heights, edges = compute_histogram(make_distinct_cells(sample[:, None]))
     assert (heights * np.diff(edges)).sum() == pytest.approx(1)
     np.testing.assert_allclose(np.diff(edges), edges[1] - edges[0])
     expected, _ = np.histogram(sample, bins=edges, density=True)
@@ -83,18 +84,18 @@ def test_a_histogram_has_area_one(seed: int, whole: bool) -> None:
 
 
 def test_bins_hold_the_same_number_of_whole_values() -> None:
-    heights, edges = histogram(make_point_cells(np.arange(256.0)[:, None]))
+    heights, edges = compute_histogram(make_point_cells(np.arange(256.0)[:, None]))
     assert edges[0] == -0.5
     assert (np.diff(edges) == 3).all()
     np.testing.assert_allclose(heights[:-1], 1 / 256)
 
 
-def test_one_value_and_a_constant_have_a_picture() -> None:
+def test_one_value_and_a_constant_have_a_chart() -> None:
     assert draw_density_chart([3.0], MODEL).shape[1] == 960
     assert draw_density_chart(np.full(9, 3.0), MODEL).shape[1] == 960
 
 
-def test_what_has_no_such_picture_is_refused() -> None:
+def test_wrong_samples_models_and_spans_are_refused() -> None:
     with pytest.raises(SettingsError, match="one feature"):
         draw_density_chart(np.zeros((4, 2)), MODEL)
     with pytest.raises(SettingsError, match="finite"):
@@ -103,3 +104,11 @@ def test_what_has_no_such_picture_is_refused() -> None:
         draw_density_chart([1.0], MixtureModel(np.ones(1), np.zeros((1, 2)), np.eye(2)[None]))
     with pytest.raises(SettingsError, match="span"):
         draw_density_chart([1.0], MODEL, span=(2.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 8, list(range(9))), (-0.2, 0.75, [-0.2, 0, 0.2, 0.4, 0.6]), (3, 1003, [200, 400, 600, 800, 1000])],
+)
+def test_ticks_are_round_numbers_within_the_range(low: float, high: float, expected: list[float]) -> None:
+    np.testing.assert_allclose(choose_ticks(low, high), expected, atol=1e-12)

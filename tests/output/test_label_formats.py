@@ -16,7 +16,7 @@ from PIL import Image as PilImage
 
 from segment import load_image, segment_image
 from segment.core.georeference import Georeference
-from segment.output.label_formats import labels_as_npz, labels_as_png, labels_as_tiff
+from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff, encode_share_png
 from segment.output.palette import pick_class_colors
 
 LABELS = np.array([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=np.uint8)
@@ -25,7 +25,7 @@ NO_COLORS = np.zeros((0, 3), np.uint8)
 
 
 def test_label_png_holds_the_labels_for_every_reader() -> None:
-    data = labels_as_png(LABELS, COLORS)
+    data = encode_label_png(LABELS, COLORS)
     by_pillow = PilImage.open(io.BytesIO(data))
     assert (by_pillow.format, by_pillow.mode, by_pillow.size) == ("PNG", "P", (4, 2))
     assert np.asarray(by_pillow).tolist() == [[0, 1, 1, 2], [3, 3, 1, 0]]
@@ -34,8 +34,8 @@ def test_label_png_holds_the_labels_for_every_reader() -> None:
     assert by_opencv[..., 2::-1].tolist() == np.asarray(by_pillow.convert("RGB")).tolist()
 
 
-def test_a_viewer_shows_the_class_colors_and_nothing_where_there_is_no_label() -> None:
-    seen = np.asarray(PilImage.open(io.BytesIO(labels_as_png(LABELS, COLORS))).convert("RGBA"))
+def test_a_viewer_shows_the_class_colors_and_transparent_unlabeled_pixels() -> None:
+    seen = np.asarray(PilImage.open(io.BytesIO(encode_label_png(LABELS, COLORS))).convert("RGBA"))
     red, amber, blue = (10, 20, 30, 255), (200, 100, 0, 255), (0, 0, 255, 255)
     assert [tuple(pixel) for pixel in seen[0, 1:].tolist()] == [red, red, amber]
     assert [tuple(pixel) for pixel in seen[1, :3].tolist()] == [blue, blue, red]
@@ -43,12 +43,12 @@ def test_a_viewer_shows_the_class_colors_and_nothing_where_there_is_no_label() -
 
 
 def test_labels_everywhere_need_no_transparency() -> None:
-    assert "transparency" not in PilImage.open(io.BytesIO(labels_as_png(LABELS[:, 1:3], COLORS))).info
+    assert "transparency" not in PilImage.open(io.BytesIO(encode_label_png(LABELS[:, 1:3], COLORS))).info
 
 
 @given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 255)))
 def test_any_labels_survive(labels: np.ndarray) -> None:
-    data = labels_as_png(labels, pick_class_colors(255))
+    data = encode_label_png(labels, pick_class_colors(255))
     image = PilImage.open(io.BytesIO(data))
     np.testing.assert_array_equal(np.asarray(image), labels)
     shown = np.asarray(image.convert("RGBA"))
@@ -56,15 +56,15 @@ def test_any_labels_survive(labels: np.ndarray) -> None:
     np.testing.assert_array_equal(shown[..., 3] == 0, labels == 0)
 
 
-def test_no_class_at_all() -> None:
-    image = PilImage.open(io.BytesIO(labels_as_png(np.zeros((2, 3), np.uint8), np.zeros((0, 3), np.uint8))))
+def test_an_image_without_classes_is_transparent() -> None:
+    image = PilImage.open(io.BytesIO(encode_label_png(np.zeros((2, 3), np.uint8), np.zeros((0, 3), np.uint8))))
     assert np.asarray(image).tolist() == [[0, 0, 0], [0, 0, 0]]
     assert not np.asarray(image.convert("RGBA"))[..., 3].any()
 
 
 def test_labels_in_another_memory_order_give_the_same_bytes() -> None:
-    assert labels_as_png(np.asfortranarray(LABELS), COLORS) == labels_as_png(LABELS, COLORS)
-    assert labels_as_png(LABELS[::-1][::-1], COLORS) == labels_as_png(LABELS, COLORS)
+    assert encode_label_png(np.asfortranarray(LABELS), COLORS) == encode_label_png(LABELS, COLORS)
+    assert encode_label_png(LABELS[::-1][::-1], COLORS) == encode_label_png(LABELS, COLORS)
 
 
 any_labels = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 65535))
@@ -73,19 +73,19 @@ any_labels = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_s
 @settings(deadline=None)
 @given(any_labels)
 def test_more_labels_than_255_survive_in_16_bits(labels: np.ndarray) -> None:
-    png = PilImage.open(io.BytesIO(labels_as_png(labels, NO_COLORS)))
+    png = PilImage.open(io.BytesIO(encode_label_png(labels, NO_COLORS)))
     np.testing.assert_array_equal(np.asarray(png), labels)
     assert (png.mode == "I;16") == (labels.max() > 255)
-    tiff = labels_as_tiff(labels, NO_COLORS)
+    tiff = encode_label_tiff(labels, NO_COLORS)
     for read in (tifffile.imread(io.BytesIO(tiff)), np.asarray(PilImage.open(io.BytesIO(tiff)))):
         np.testing.assert_array_equal(read, labels)
-    with np.load(io.BytesIO(labels_as_npz(labels, iter(()), 0))) as archive:
+    with np.load(io.BytesIO(encode_label_npz(labels, iter(()), 0))) as archive:
         np.testing.assert_array_equal(archive["labels"], labels)
         assert archive["posteriors"].shape == (*labels.shape, 0)
 
 
-def test_a_tiff_has_the_class_colors_and_says_what_is_nothing() -> None:
-    data = labels_as_tiff(LABELS, COLORS)
+def test_a_tiff_has_the_class_colors_and_a_nodata_value() -> None:
+    data = encode_label_tiff(LABELS, COLORS)
     seen = np.asarray(PilImage.open(io.BytesIO(data)).convert("RGB"))
     np.testing.assert_array_equal(seen[LABELS > 0], COLORS[LABELS[LABELS > 0] - 1])
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -95,11 +95,11 @@ def test_a_tiff_has_the_class_colors_and_says_what_is_nothing() -> None:
 
 def test_an_npz_holds_the_posteriors_as_they_are(rng: np.random.Generator) -> None:
     posteriors = rng.random((5, 7, 3)).astype(np.float32)
-    data = labels_as_npz(np.ones((5, 7), np.uint8), np.moveaxis(posteriors, 2, 0), 3)
+    data = encode_label_npz(np.ones((5, 7), np.uint8), np.moveaxis(posteriors, 2, 0), 3)
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         assert sorted(archive.files) == ["labels", "posteriors"]
         np.testing.assert_array_equal(archive["posteriors"], posteriors)
-    assert data == labels_as_npz(np.ones((5, 7), np.uint8), np.moveaxis(posteriors, 2, 0), 3)
+    assert data == encode_label_npz(np.ones((5, 7), np.uint8), np.moveaxis(posteriors, 2, 0), 3)
 
 
 @pytest.mark.parametrize(("labels_format", "suffix"), [("png", ".png"), ("tif", ".tif"), ("npz", ".npz")])
@@ -118,14 +118,14 @@ def test_the_setting_chooses_the_format(labels_format: str, suffix: str, tmp_pat
 
 TRANSFORMS = {
     "north up": (10.0, 0.0, 500000.0, 0.0, -10.0, 4649000.0),
-    "turned": (8.0, 6.0, 500000.0, 6.0, -8.0, 4649000.0),
+    "rotated": (8.0, 6.0, 500000.0, 6.0, -8.0, 4649000.0),
 }
 OWN_SYSTEM = "+proj=laea +lat_0=41 +lon_0=2 +x_0=100 +y_0=200 +ellps=GRS80 +units=m +no_defs"
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32631", "EPSG:4326", OWN_SYSTEM])
 @pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
-def test_a_geotiff_keeps_its_place(
+def test_a_geotiff_keeps_the_georeference(
     transform: tuple[float, ...], crs: str, tmp_path: Path, quadrants: np.ndarray
 ) -> None:
     rasterio = pytest.importorskip("rasterio", reason="rasterio, the independent reader, is not installed")
@@ -143,9 +143,16 @@ def test_a_geotiff_keeps_its_place(
         assert raster.colormap(1)[1][:3] == tuple(result.colors[0])
 
 
-def test_a_place_without_a_system_is_kept_too() -> None:
+def test_a_transform_without_a_coordinate_system_is_kept() -> None:
     rasterio = pytest.importorskip("rasterio", reason="rasterio, the independent reader, is not installed")
-    data = labels_as_tiff(LABELS, COLORS, Georeference((2.0, 0.0, 5.0, 0.0, -2.0, 9.0)))
+    data = encode_label_tiff(LABELS, COLORS, Georeference((2.0, 0.0, 5.0, 0.0, -2.0, 9.0)))
     with rasterio.MemoryFile(data) as memory, memory.open() as raster:
         assert tuple(raster.transform)[:6] == (2.0, 0.0, 5.0, 0.0, -2.0, 9.0)
         assert raster.crs is None
+
+
+def test_shares_are_stored_in_16_bits() -> None:
+    shares = np.array([[0.0, 0.5, 1.0], [-0.1, 1.2, 0.25]])
+    image = PilImage.open(io.BytesIO(encode_share_png(shares)))
+    assert image.mode == "I;16"
+    assert np.asarray(image).tolist() == [[0, 32768, 65535], [0, 65535, 16384]]

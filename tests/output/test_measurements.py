@@ -1,4 +1,4 @@
-"""Measurements against scikit-image's, which takes every label by itself."""
+"""Measurements, compared with those of scikit-image, which measures each label by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skimage.measure import regionprops_table
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.output import measurements
-from segment.output.measurements import measure
+from segment.output.measurements import measure_labels
 
 LABELS = np.array([[1, 1, 2, 0], [1, 2, 2, 4]], dtype=np.uint8)
 GRAY = Image.from_array(np.array([[10, 20, 5, 99], [30, 6, 10, 200]], dtype=np.uint8))
@@ -26,10 +26,10 @@ NAMES = {
 PROPERTIES = ("label", "area", "perimeter", "centroid", "bbox")
 
 
-def agree(labels: np.ndarray, image: Image) -> None:
-    """Every column is scikit-image's, and the deviations NumPy's."""
+def compare_with_scikit_image(labels: np.ndarray, image: Image) -> None:
+    """Compare every column with scikit-image, and the deviations with NumPy."""
     chance = np.linspace(0, 1, labels.size, dtype=np.float32).reshape(labels.shape)
-    found = measure(labels, image, maps={"chance": chance})
+    found = measure_labels(labels, image, maps={"chance": chance})
     expected = regionprops_table(
         labels,
         intensity_image=np.dstack([image.pixels, chance]).astype(float),
@@ -50,8 +50,8 @@ def agree(labels: np.ndarray, image: Image) -> None:
     assert found["share"].sum() == pytest.approx(float(labels.any()))
 
 
-def test_a_table_worked_out_by_hand() -> None:
-    found = {name: column.tolist() for name, column in measure(LABELS, GRAY, maps={}).items()}
+def test_a_small_table_is_known() -> None:
+    found = {name: column.tolist() for name, column in measure_labels(LABELS, GRAY, maps={}).items()}
     assert found["pixels"] == [3, 3, 0, 1]
     assert found["share"] == [3 / 7, 3 / 7, 0, 1 / 7]
     assert found["centroid_row"][:2] == [1 / 3, 2 / 3]
@@ -76,45 +76,45 @@ def test_a_table_worked_out_by_hand() -> None:
 def test_numbers_are_those_of_scikit_image(labels: np.ndarray, dtype: type, gray: bool) -> None:
     rng = np.random.default_rng(labels.sum())
     pixels = rng.random((*labels.shape, *(() if gray else (3,)))) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
-    agree(labels, Image.from_array(pixels.astype(dtype)))
+    compare_with_scikit_image(labels, Image.from_array(pixels.astype(dtype)))
 
 
-def test_many_regions_in_many_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_regions_in_many_chunks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.kron(rng.integers(0, 400, (13, 17)), np.ones((3, 4), int)).astype(np.int32)
     image = Image.from_array(rng.integers(0, 256, (*labels.shape, 3), dtype=np.uint8))
-    whole = measure(labels, image, maps={})
-    agree(labels, image)
-    monkeypatch.setattr(measurements, "_BLOCK", 100)
-    agree(labels, image)
-    for name, column in measure(labels, image, maps={}).items():
-        np.testing.assert_allclose(column, whole[name], rtol=1e-12, err_msg=name)
+    expected = measure_labels(labels, image, maps={})
+    compare_with_scikit_image(labels, image)
+    monkeypatch.setattr(measurements, "_CHUNK_PIXELS", 100)
+    compare_with_scikit_image(labels, image)
+    for name, column in measure_labels(labels, image, maps={}).items():
+        np.testing.assert_allclose(column, expected[name], rtol=1e-12, err_msg=name)
 
 
 def test_a_flat_area_has_no_deviation() -> None:
     image = Image.from_array(np.full((50, 50), 65535, np.uint16))
-    (deviation,) = measure(np.ones((50, 50), np.uint8), image, maps={})["deviation_grey"]
+    (deviation,) = measure_labels(np.ones((50, 50), np.uint8), image, maps={})["deviation_grey"]
     assert deviation == 0
 
 
 def test_georeferenced_areas_and_places() -> None:
     image = replace(GRAY, georeference=Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0), "EPSG:32632", 0.5))
-    found = measure(LABELS, image, maps={})
+    found = measure_labels(LABELS, image, maps={})
     assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a meter
     assert (found["centroid_x"][3], found["centroid_y"][3]) == (535, 885)
     degrees = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326"))
-    assert "square_metres" not in measure(LABELS, degrees, maps={})
+    assert "square_metres" not in measure_labels(LABELS, degrees, maps={})
 
 
 def test_no_label_at_all_and_labels_that_do_not_occur() -> None:
     nothing = np.zeros((2, 4), np.uint8)
-    assert {len(column) for column in measure(nothing, GRAY, maps={}).values()} == {0}
-    found = measure(nothing, GRAY, maps={}, n_labels=2)
+    assert {len(column) for column in measure_labels(nothing, GRAY, maps={}).values()} == {0}
+    found = measure_labels(nothing, GRAY, maps={}, n_labels=2)
     assert found["pixels"].tolist() == [0, 0]
     assert found["share"].tolist() == [0, 0]
-    assert measure(LABELS, GRAY, maps={}, n_labels=6)["label"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert measure_labels(LABELS, GRAY, maps={}, n_labels=6)["label"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_memory_order_does_not_matter() -> None:
-    expected = measure(LABELS, GRAY, maps={})
-    for name, column in measure(np.asfortranarray(LABELS).astype(np.int64), GRAY, maps={}).items():
+    expected = measure_labels(LABELS, GRAY, maps={})
+    for name, column in measure_labels(np.asfortranarray(LABELS).astype(np.int64), GRAY, maps={}).items():
         np.testing.assert_array_equal(column, expected[name])

@@ -1,4 +1,4 @@
-"""Results are told from images by their mark, and nothing else is."""
+"""The mark of results: every picture of a result has it, and no other file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_raster_of_labels_is_marked(tmp_path: Path) -> None:
     assert not is_marked(tmp_path / "a.tif")
 
 
-def test_pictures_of_others_are_not_marked(tmp_path: Path, landscape: Path) -> None:
+def test_pictures_of_other_programs_are_not_marked(tmp_path: Path, landscape: Path) -> None:
     picture = PilImage.new("RGB", (30, 20))
     for software in ("segment", "Adobe Photoshop", f"after {MARK}"):
         info = PngInfo()
@@ -77,7 +77,7 @@ def test_damaged_files_are_not_marked(tmp_path_factory: pytest.TempPathFactory, 
     assert not is_marked(path)
 
 
-def test_results_of_other_commands_are_no_images_of_a_folder(
+def test_marked_results_are_not_taken_for_images_of_a_folder(
     tmp_path: Path, quadrants: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"

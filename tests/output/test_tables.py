@@ -1,4 +1,4 @@
-"""Tables as text, read back by the csv and json modules."""
+"""Tables as CSV and JSON, read back by the csv and json modules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.core.errors import pluralize
-from segment.output.tables import format_number, to_csv, to_json, to_rows
+from segment.output.tables import escape_formula, format_number, to_csv, to_json, to_rows
 
 TABLE = {
     "label": np.array([1, 2]),
@@ -22,7 +21,7 @@ TABLE = {
 }
 
 
-def test_a_table_written_out() -> None:
+def test_a_small_table_is_known() -> None:
     assert to_csv(TABLE) == 'label,name,mean\r\n1,sky,0.1\r\n2,"a ""b"", c",\r\n'
     assert to_rows(TABLE) == [
         {"label": 1, "name": "sky", "mean": 0.1},
@@ -32,6 +31,7 @@ def test_a_table_written_out() -> None:
 
 @pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", " =1+1", "\uff1d1"])
 def test_no_text_is_a_formula(name: str) -> None:
+    assert escape_formula(name) == f"'{name}"
     (cell,) = list(csv.reader(io.StringIO(to_csv({"name": [name]}))))[1]
     assert cell == f"'{name}"
     assert to_rows({"name": [name]}) == [{"name": name}]
@@ -75,8 +75,3 @@ def test_json_holds_no_infinity() -> None:
 )
 def test_numbers_for_people_have_no_exponent(value: float, text: str) -> None:
     assert format_number(value) == text
-
-
-def test_one_thing_is_not_several() -> None:
-    assert [pluralize(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
-    assert [pluralize(n, "class") for n in (1, 3)] == ["1 class", "3 classes"]

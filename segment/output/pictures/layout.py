@@ -83,14 +83,17 @@ def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: L
     high, wide = pictures[0][1].shape[:2]
     column_step = max(wide, *(_measure_text(words) for words, _ in pictures)) + _MARGIN
     width = max(columns * column_step + _MARGIN, _MIN_WIDTH)
+    # Two pictures on a sheet of the least width stand at the left edge and in the middle.
     if columns == 2:
         column_step = max(column_step, (width - 2 * _MARGIN) // 2)
     row_step = _LINE + high + _MARGIN
     top = _MARGIN + (_LINE if heading else 0)
     bottom = top + -(-len(pictures) // columns) * row_step
     per_row, entry_step = _divide_legend(entries, width - 2 * _MARGIN)
+    # -(-a // b) divides and rounds up.
     height = bottom + -(-len(entries) // per_row) * _LINE + (_MARGIN if entries else 0)
 
+    # Title above each picture, pictures row by row, then the legend row by row.
     sheet = PilImage.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     _write_text(draw, (_MARGIN, _MARGIN), heading)

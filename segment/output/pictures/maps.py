@@ -35,6 +35,7 @@ def draw_log_density_map(values: Values) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 1300 pixels wide however large the image is.
     """
+    # Quantiles, because a few pixels of extremely low density would make all others look alike.
     known = values[np.isfinite(values)]
     low, high = (float(value) for value in (np.quantile(known, (0.005, 0.995)) if known.size else (0.0, 0.0)))
     ends = f"usual: {high:.4g} nats", f"unusual: {low:.4g}"
@@ -56,6 +57,7 @@ def draw_entropy_map(values: Values, n_classes: int) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 1300 pixels wide however large the image is.
     """
+    # The entropy of n equal probabilities is log2(n) bits. With one class it is 0, which is no scale.
     highest = math.log2(max(n_classes, 2))
     ends = "certain: 0 bits", f"undecided: {highest:.3g}"
     return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ends)
@@ -84,6 +86,7 @@ def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: t
         (title, _colorize_values(scale_values(values, map_size), 0.0, 1.0, gray))
         for title, values in zip(titles, maps, strict=True)
     ]
+    # An image without classes gets a sheet too: an empty map.
     if not pictures:
         pictures = [("no class", _colorize_values(np.full(map_size[::-1], np.nan), 0.0, 1.0, gray))]
     sheet = draw_sheet(pictures, columns, (), heading="probability of each class")
@@ -113,6 +116,7 @@ def _divide_sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]
 
 def _colorize_values(values: Values, first: float, last: float, ramp: Picture) -> Picture:
     """Draw values in the colors (1, 256, 3) of a ramp from `first` to `last`, and NaN as a checkerboard."""
+    # A constant map has first == last and is drawn in the first color.
     missing = np.isnan(values)
     shares = (np.where(missing, first, values) - first) / (last - first if last != first else 1.0)
     picture: Picture = ramp[0][np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)]

@@ -38,6 +38,7 @@ def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: 
     """
     picture, labels = _enlarge_small(image, label_image)
     tints = colorize_labels(labels, colors)
+    # Pixels without a label keep the colors of the image; borders get the full color of their class.
     out: Picture = load_cv2().addWeighted(picture, 1 - _OPACITY, tints, _OPACITY, 0)
     _copy_pixels(out, picture, labels == 0)
     _copy_pixels(out, tints, _find_borders(labels, _choose_radius(labels)) & (labels > 0))
@@ -63,6 +64,7 @@ def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: 
     """
     picture, labels = _enlarge_small(image, label_image)
     out: Picture = load_cv2().convertScaleAbs(picture, alpha=_BRIGHTNESS)
+    # Lines are twice as thick as those of an overlay, whose tints show the classes too.
     borders = _find_borders(labels, 2 * _choose_radius(labels))
     _copy_pixels(out, colorize_labels(labels, colors), borders & (labels > 0))
     return out
@@ -85,6 +87,7 @@ def cut_out_class(image: Image, label_image: NDArray[np.integer], label: int) ->
     ndarray of shape (H, W, 4), uint8
         RGBA; all other pixels are transparent and black.
     """
+    # A boolean mask has the bytes 0 and 1 that OpenCV takes for a mask.
     inside = (label_image == label).view(np.uint8)
     cv2 = load_cv2()
     rgba: Picture = cv2.cvtColor(convert_to_rgb(image), cv2.COLOR_RGB2RGBA)
@@ -93,6 +96,7 @@ def cut_out_class(image: Image, label_image: NDArray[np.integer], label: int) ->
 
 def _enlarge_small(image: Image, label_image: NDArray[np.integer]) -> tuple[Picture, NDArray[np.uint8]]:
     """Enlarge a small image and its labels to a size at which lines do not cover them."""
+    # The least whole factor, rounded up.
     factor = -(-_MIN_SIDE // max(label_image.shape))
     picture, labels = convert_to_rgb(image), np.ascontiguousarray(label_image, dtype=np.uint8)
     if factor == 1:

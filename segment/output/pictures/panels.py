@@ -103,6 +103,7 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title
     counts = np.maximum(np.bincount(labels.ravel()), 1)
     means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in original.reshape(-1, 3).T], axis=1)
     means[0] = 255
+    # A pixel is on a border if its left or upper neighbor is of another region.
     borders = np.zeros(labels.shape, dtype=bool)
     borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     borders[1:] |= labels[1:] != labels[:-1]
@@ -148,6 +149,7 @@ def draw_thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture
         RGB, at most 144 pixels wide and 96 high.
     """
     height, width = label_image.shape
+    # Unlike other pictures a thumbnail is never enlarged.
     factor = min(_ROOM_THUMBNAIL[0] / width, _ROOM_THUMBNAIL[1] / height, 1.0)
     return scale_labels(label_image, colors, (max(1, round(width * factor)), max(1, round(height * factor))))
 
@@ -163,6 +165,7 @@ def _draw_panel(
     """Draw the original and some label images, in the colors of the legend, with their titles."""
     columns, room = _choose_columns(image)
     size = fit_size(image.height, image.width, room)
+    # All pictures take the colors of the legend, so they always agree with it.
     colors = np.array([color for _, color in entries], dtype=np.uint8).reshape(-1, 3)
     pictures = [(title, scale_image(image, size))]
     pictures += [(words, scale_labels(label_image, colors, size)) for words, label_image in segmentations]

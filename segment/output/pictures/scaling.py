@@ -49,6 +49,7 @@ def colorize_labels(
     >>> colorize_labels(np.array([[0, 1]]), np.array([[0, 114, 178]], np.uint8)).tolist()
     [[[255, 255, 255], [0, 114, 178]]]
     """
+    # OpenCV's color map is a table of 256 colors: faster than NumPy's indexing.
     table = np.zeros((256, 1, 3), dtype=np.uint8)
     table[0] = background
     table[1 : len(colors) + 1, 0] = colors
@@ -93,6 +94,7 @@ def make_checkerboard(height: int, width: int, square: int = 8) -> Picture:
     ndarray of shape (height, width), uint8
         Gray values 225 and 250.
     """
+    # Squares alternate along rows and columns: the parity of the sum of their numbers.
     rows, columns = np.arange(height)[:, None] // square, np.arange(width) // square
     return np.where((rows + columns) % 2, np.uint8(225), np.uint8(250))
 
@@ -177,6 +179,7 @@ def scale_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[
     """
     cv2 = load_cv2()
     labels = label_image.astype(np.uint8, copy=False)
+    # Four samples a pixel, averaged by the second resize: labels themselves cannot be averaged.
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
     picture = colorize_labels(fine, colors)
     if not fine.all():

@@ -66,6 +66,7 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     str
         HTML that needs no other file, except those that it links to, and no network.
     """
+    # Failures have a list of their own above the table.
     done = [entry for entry in entries if not entry.error]
     failures = [entry for entry in entries if entry.error]
     n_classes = max((len(entry.shares) for entry in done), default=0)

@@ -46,6 +46,7 @@ def draw_line_chart(
     def place_y(value: float) -> float:
         return bottom - (value - low) / (high - low) * (bottom - top)
 
+    # Rows of SVG go down, values up.
     points = [(place_x(a), place_y(b)) for a, b in zip(x, y, strict=True)]
     parts = [Markup('<path class="axis" d="M{0} {1}V{2}H{3}" />').format(left, top, bottom, right)]
     levels = [float(value) for value in choose_ticks(low, high, 4)]
@@ -78,6 +79,7 @@ def _format_ticks(values: Sequence[float]) -> list[str]:
     """Format ticks in steps of 1, 2 or 5 times a power of ten, with as many decimals as the steps have."""
     if len(values) < 2:
         return [f"{value:.6g}" for value in values]
+    # Without common decimals close values, such as -12.481842 and -12.481838, would get the same text.
     decimals = max(0, -math.floor(math.log10(values[1] - values[0]) + 1e-6))
     return [f"{value:.{decimals}f}" for value in values]
 

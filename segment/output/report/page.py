@@ -56,7 +56,7 @@ def render_page(result: Segmentation) -> str:
     original, segments = scale_pair(result.image, result.label_image, result.colors)
     return render_template(
         "page.html",
-        title=result.origin.source,
+        title=result.provenance.source,
         about=_describe_image(result),
         warnings=result.warnings,
         original=encode_picture_url(original, suffix=".jpg"),
@@ -72,7 +72,7 @@ def render_page(result: Segmentation) -> str:
             (item.option, _format_setting(result.config, item.name), _is_default(result, item))
             for item in list_settings()
         ],
-        seconds=result.origin.seconds,
+        seconds=result.provenance.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
     )
 
@@ -154,6 +154,7 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
         return []
     index = ColorIndex(result.working)
     cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
+    # A histogram needs the means of the cells along one feature only.
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         feature = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
@@ -187,6 +188,7 @@ def _draw_fit_curves(result: Segmentation) -> list[tuple[str, Any, str]]:
     fit = result.fit
     if fit.finish.n_iter < 1:
         return []
+    # The note tells how much the result depends on the start: the range of the best starts.
     starts = f", from the best of {fit.restarts.size} starts" if fit.restarts.size > 1 else ""
     end = "converged" if fit.converged else "not converged"
     spread = ""
@@ -223,9 +225,10 @@ def _draw_class_count_curve(result: Segmentation) -> list[tuple[str, Any, str]]:
 
 def _build_command(result: Segmentation) -> tuple[str, ...]:
     """Build the command line that makes the same result; empty where there is none."""
-    command = result.origin.command
+    command = result.provenance.command
     if not command:
         return ()
+    # `apply` has no settings of the fit, and with --start the model gives the number of classes.
     groups = _APPLY_GROUPS if command[0] == "apply" else GROUPS
     return ("segment", *command, *_list_options(result.config, groups, with_k="--start" not in command))
 

@@ -1,4 +1,4 @@
-"""What is saved for other programs, from a picture to files and back again with the readers of others."""
+"""Files of a result, from an image to the folder, read back by independent programs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from shapely.geometry import shape
 from skimage.measure import label as connected
 
 import segment
+from segment.cli.main import main as segment_main
 from segment.core.georeference import Georeference
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 SAVED = ("geojson", "svg", "coco", "classes", "regions", "measurements")
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as a list of rows."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, landscape: Path) -> tuple[segment.Segmentation, Path]:
-    """A photograph segmented, with a hole in its valid pixels, and the folder with everything saved of it."""
+    """Segment a photograph with a hole in its valid pixels, and save every table and shape of it in a folder."""
     folder = tmp_path_factory.mktemp("exports")
     with PilImage.open(landscape) as picture:
         small = picture.resize((160, 107)).convert("RGBA")
@@ -60,7 +63,7 @@ def test_every_format_holds_the_same_labels(saved: tuple[segment.Segmentation, P
 def test_tables_add_up_to_the_image(saved: tuple[segment.Segmentation, Path]) -> None:
     result, folder = saved
     labels = result.label_image
-    classes, regions = (rows_of(folder / f"photo_{kind}.csv") for kind in ("classes", "regions"))
+    classes, regions = (read_rows(folder / f"photo_{kind}.csv") for kind in ("classes", "regions"))
     for table in (classes, regions):
         assert sum(int(row["pixels"]) for row in table) == np.count_nonzero(labels)
         assert sum(float(row["share"]) for row in table) == pytest.approx(1)
@@ -81,24 +84,6 @@ def test_tables_add_up_to_the_image(saved: tuple[segment.Segmentation, Path]) ->
     assert both["image"] == {"file_name": "photo.png", "height": 107, "width": 160}
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-@pytest.mark.parametrize("settings", [{}, {"max_size": 12}, {"components_per_class": 2}, {"reject": 0.1}])
-def test_confidence_is_the_posterior_of_the_own_class(
-    rng: np.random.Generator, dtype: type, settings: dict[str, int]
-) -> None:
-    pixels = rng.random((24, 31, 3))
-    array = (pixels if dtype == np.float32 else pixels * np.iinfo(dtype).max).astype(dtype)
-    array[3:5] = 0
-    alpha = np.full((24, 31, 1), 1 if dtype == np.float32 else np.iinfo(dtype).max, dtype)
-    alpha[:, 4:9] = 0
-    result = segment.segment_image(np.concatenate([array, alpha], axis=2), k=3, n_init=2, **settings)
-    labels = result.label_image
-    own = np.take_along_axis(result.posteriors(), np.maximum(labels, 1)[..., None].astype(int) - 1, axis=2)[..., 0]
-    found = result.confidence()
-    np.testing.assert_array_equal(np.isnan(found), labels == 0)
-    np.testing.assert_allclose(found[labels > 0], own[labels > 0], rtol=1e-6, atol=1e-7)
-
-
 def test_an_image_without_pixels_has_empty_tables(tmp_path: Path) -> None:
     with np.errstate(all="raise"):
         result = segment.segment_image(np.zeros((3, 4, 4), np.uint8), k=2, save=SAVED)
@@ -116,9 +101,32 @@ def test_a_map_is_saved_in_world_coordinates(tmp_path: Path, quadrants: np.ndarr
     result.save(tmp_path)
     features = json.loads((tmp_path / "image_classes.geojson").read_text())["features"]
     areas = [shape(feature["geometry"]).area for feature in features]
-    table = rows_of(tmp_path / "image_classes.csv")
+    table = read_rows(tmp_path / "image_classes.csv")
     assert areas == [float(row["square_metres"]) for row in table]
     assert sorted(areas) == [4 * 40, 4 * 56, 4 * 60, 4 * 84]
     for row, feature in zip(table, features, strict=True):
         center = shape(feature["geometry"]).centroid
         assert (float(row["centroid_x"]), float(row["centroid_y"])) == pytest.approx((center.x, center.y))
+
+
+def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) -> None:
+    result = segment.segment_image(quadrants, k=4, save="cutouts")
+    paths = result.save(tmp_path, stem="a")
+    assert [path.name for path in paths] == [f"a_cutout_{label}.png" for label in (1, 2, 3, 4)]
+    for label, path in enumerate(paths, start=1):
+        with PilImage.open(path) as picture:
+            assert picture.mode == "RGBA"
+            np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, result.label_image == label)
+
+
+def test_the_command_writes_the_map_of_log_density(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PilImage.fromarray(quadrants).save("a.jpg")
+    with pytest.raises(SystemExit) as stop:
+        segment_main(["run", "a.jpg", "-k", "3", "--save", "anomaly,labels", "-o", "out"])
+    assert stop.value.code == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a_anomaly.png", "a_labels.png"]
+    with PilImage.open("out/a_anomaly.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")

@@ -1,0 +1,37 @@
+"""Pictures as PNG and JPEG, read back by Pillow and OpenCV."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+from segment.output.pictures.encoding import encode_picture
+from segment.output.result_mark import is_marked
+
+
+def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
+    picture = np.kron(rng.integers(0, 256, (3, 4, 3)), np.ones((8, 8, 1), int)).astype(np.uint8)
+    png = PilImage.open(io.BytesIO(encode_picture(picture, suffix=".png")))
+    np.testing.assert_array_equal(np.asarray(png), picture)
+    jpg = PilImage.open(io.BytesIO(encode_picture(picture, suffix=".jpg")))
+    assert (png.format, jpg.format, jpg.mode) == ("PNG", "JPEG", "RGB")
+    assert np.abs(np.asarray(jpg).astype(int) - picture).max() <= 8
+    opened = cv2.imdecode(np.frombuffer(encode_picture(picture, suffix=".png"), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(opened[..., ::-1], picture)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_picture_carries_the_mark_of_a_result(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(encode_picture(np.zeros((4, 6, 3), np.uint8), suffix=suffix))
+    assert is_marked(path)
+
+
+def test_a_transparent_picture_is_read_back() -> None:
+    picture = np.array([[[9, 8, 7, 255], [0, 0, 0, 0]]], np.uint8)
+    np.testing.assert_array_equal(PilImage.open(io.BytesIO(encode_picture(picture, suffix=".png"))), picture)

@@ -1,0 +1,66 @@
+"""The index page of a folder: its rows and links, and that a browser sorts it."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from html_pages import MARKUP, list_links
+from PIL import Image as PilImage
+
+import segment
+from segment.cli.main import main
+from segment.output.report.index import Entry, make_thumbnail_url, render_index
+
+
+def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in ("a#1.png", "b.png"):
+        PilImage.fromarray(np.random.default_rng(0).integers(0, 255, (9, 12, 3), np.uint8)).save(f"in/{name}")
+    Path("in/broken.png").write_bytes(b"nothing")
+    with pytest.raises(SystemExit) as stopped:
+        main(["batch", "in", "-k", "2", "--save", "report", "--jobs", "1", "-o", "out"])
+    assert stopped.value.code == 1
+    text = Path("out/segment_index.html").read_text(encoding="utf-8")
+    links = list_links(text)
+    assert [link for link in links if link.endswith("html")] == ["a%231_report.html", "b_report.html"]
+    assert Path("out/a#1_report.html").is_file()
+    assert sum(link.startswith("data:image/png") for link in links) == 2
+    assert "2 of 3 images segmented, 1 failed." in text
+    assert "broken.png: " in html.unescape(text)
+    assert "uncertainty (bits)" in text
+
+
+def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, tmp_path: Path) -> None:
+    entries = [
+        Entry(
+            "a 10.jpg", "a 10_report.html", make_thumbnail_url(result), 0.5, 0.1, (("#102030", 0.25), ("#405060", 0.75))
+        ),
+        Entry("a 9.jpg", 'x"#?%.html', "", 2.0, 0.2, (("#102030", 1.0),), ("it has drifted",)),
+        Entry("b.jpg", "b.html", "", float("nan"), 0.3, ()),
+        Entry(MARKUP, error=f"{MARKUP}: cannot be read."),
+    ]
+    text = render_index(entries)
+    assert MARKUP not in text
+    (tmp_path / "index.html").write_text(text, encoding="utf-8")
+    browser.get((tmp_path / "index.html").as_uri())
+    assert MARKUP in browser.find_element("id", "failures").text
+
+    def order(head: str) -> list[str]:
+        (button,) = [b for b in browser.find_elements("css selector", "th button") if b.text == head]
+        button.click()
+        return [link.text for link in browser.find_elements("css selector", "#images a")]
+
+    assert order("image") == ["a 9.jpg", "a 10.jpg", "b.jpg"]
+    assert order("image") == ["b.jpg", "a 10.jpg", "a 9.jpg"]
+    assert order("drift (nats)") == ["a 10.jpg", "a 9.jpg", "b.jpg"]
+    assert order("drift (nats)") == ["a 9.jpg", "a 10.jpg", "b.jpg"]
+    assert order("class 1") == ["a 10.jpg", "a 9.jpg", "b.jpg"]
+    assert order("class 2") == ["a 10.jpg", "a 9.jpg", "b.jpg"]
+    links = [link.get_attribute("href") for link in browser.find_elements("css selector", "#images a")]
+    assert (tmp_path / 'x"#?%.html').as_uri() in links
+    assert browser.get_log("browser") == []

@@ -1,0 +1,126 @@
+"""The page about a segmentation: its contents, its command, and that a browser shows it."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from html_pages import MARKUP, list_links
+from PIL import Image as PilImage
+
+import segment
+from segment.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def page(result: segment.Segmentation) -> str:
+    return result.report()
+
+
+def test_a_page_needs_no_other_file(page: str) -> None:
+    links = list_links(page)
+    assert len(links) >= 7
+    assert all(link.startswith("data:") for link in links)
+    assert not re.search(r"@import|url\(|https?:", re.sub(r"data:[^\"]*", "", page))
+
+
+def test_a_page_has_the_classes_and_the_stages(page: str, result: segment.Segmentation) -> None:
+    words = html.unescape(page)
+    for row, color in zip(result.classes, result.colors, strict=True):
+        assert f"{row.pixels:,}" in words
+        assert f"{100 * row.share:.2f} %" in words
+        assert "#" + bytes(color.tolist()).hex() in words
+    assert result.selection.sentence in words
+    for stage in ("reading", "fitting the mixture", "cleaning up"):
+        assert stage in words
+    assert segment.__version__ in words
+
+
+def test_the_command_makes_the_same(result: segment.Segmentation, tmp_path: Path, page: str) -> None:
+    (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
+    program, *arguments = shlex.split(html.unescape(command))
+    assert program == "segment"
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "-o", str(tmp_path)])
+    assert stopped.value.code == 0
+    with PilImage.open(tmp_path / "landscape_labels.png") as written:
+        assert np.array_equal(np.asarray(written), result.label_image)
+
+
+@pytest.mark.parametrize("arguments", [("apply", "model.json"), ("run", "--start", "model.json")])
+def test_the_command_names_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    PilImage.fromarray(picture).save("a.png")
+    segment.save_class_model(segment.fit_classes([picture], k=2), "model.json")
+    with pytest.raises(SystemExit):
+        main([*arguments, "a.png", "--save", "report,labels", "--smoothness", "5"])
+    page = Path("outputs/a_report.html").read_text()
+    (command,) = re.findall(r'<pre id="command">(.*?)</pre>', page, re.DOTALL)
+    assert "-k" not in shlex.split(command)
+    with pytest.raises(SystemExit) as stopped:
+        main([*shlex.split(command)[1:], "-o", "again"])
+    assert stopped.value.code == 0
+    assert Path("again/a_labels.png").read_bytes() == Path("outputs/a_labels.png").read_bytes()
+
+
+def test_arrays_and_models_without_a_file_have_no_command() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    model = segment.fit_classes([picture], k=2)
+    for result in (segment.segment_image(picture, k=2), segment.apply_classes(model, picture)):
+        assert '<pre id="command">' not in result.report()
+
+
+def test_a_page_shows_warnings_and_escapes_names() -> None:
+    result = segment.segment_image(np.zeros((3, 4), np.uint8), k=3)
+    named = replace(result, class_model=result.class_model.rename_classes(MARKUP), warnings=(MARKUP,))
+    page = named.report()
+    assert MARKUP not in page
+    assert page.count(html.escape(MARKUP, quote=False).replace('"', "&#34;")) == 2
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((1, 1), 7, np.uint8),
+        np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000,
+        np.full((2, 2), np.nan, np.float32),
+        np.random.default_rng(0).random((5, 900, 3), np.float32),
+    ],
+)
+def test_every_image_has_a_page(pixels: np.ndarray) -> None:
+    page = segment.segment_image(pixels, k=2).report()
+    assert "How it was made" in page
+
+
+def test_the_command_line_writes_a_page(landscape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(landscape), "-k", "3", "--max-size", "64", "-o", str(tmp_path)])
+    assert stopped.value.code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["landscape_report.html"]
+    assert "landscape_report.html" in capsys.readouterr().out
+
+
+def test_a_browser_shows_the_page(browser: Any, page: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    images = browser.find_elements("tag name", "img")
+    assert len(images) >= 6
+    assert all(browser.execute_script("return arguments[0].naturalWidth", image) > 100 for image in images)
+    edge, slider = browser.find_element("class name", "edge"), browser.find_element("id", "slider")
+    before = edge.rect["x"]
+    slider.send_keys(*["\ue014"] * 20)  # the right arrow key
+    assert edge.rect["x"] > before + 5
+    clip = browser.execute_script("return getComputedStyle(document.querySelector('.over')).clipPath")
+    assert clip != "none"
+    assert clip.endswith("%)")
+    assert float(re.findall(r"([\d.]+)%", clip)[-1]) > 50
+    assert browser.get_log("browser") == []
