@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_pictures import count_borders, draw_labels, draw_noisy, label_images, number_with_scipy
 from scipy import ndimage
 from skimage import morphology
 
 from segment.core.errors import SettingsError
-from segment.postprocessor import morphology as morphology_room
+from segment.postprocessor import morphology as morphology_module
 from segment.postprocessor import postprocessor
-from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.postprocessor import absorb_small_regions, fill_holes, open_and_close, postprocess
 
 OPERATIONS = {
@@ -26,56 +26,16 @@ OPERATIONS = {
 every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
 
-@st.composite
-def label_images(draw: st.DrawFn) -> np.ndarray:
-    """Small images of specks, or of blocks with a few specks, with or without background."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    rows, columns = draw(st.integers(1, 12)), draw(st.integers(1, 12))
-    scale, low, high = draw(st.integers(1, 5)), draw(st.integers(0, 1)), draw(st.integers(2, 4))
-    coarse = rng.integers(low, high, (rows // scale + 1, columns // scale + 1))
-    image = np.kron(coarse, np.ones((scale, scale), int))[:rows, :columns]
-    specks = rng.random(image.shape) < draw(st.sampled_from([0, 0.1, 0.3]))
-    return np.where(specks, rng.integers(low, high + 1, image.shape), image).astype(np.uint8)
-
-
-def picture(text: str) -> np.ndarray:
-    """One row a line, one digit a pixel, a dot for background."""
-    return np.array([[int(c) for c in line.replace(".", "0")] for line in text.split()], np.uint8)
-
-
-def regions(labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """4-connected regions numbered from 1, found class by class with SciPy; background 0."""
-    numbered, count = np.zeros(labels.shape, int), 0
-    for label in np.unique(labels[labels > 0]):
-        found, n = ndimage.label(labels == label)
-        numbered[found > 0] = found[found > 0] + count
-        count += n
-    return numbered, count
-
-
-def borders(numbered: np.ndarray) -> dict[int, dict[int, int]]:
-    """Pixel by pixel: region -> neighbor -> how many pixel sides they share. Background is neighbor 0."""
-    table: dict[int, dict[int, int]] = {}
-    height, width = numbered.shape
-    for r, c in itertools.product(range(height), range(width)):
-        for other in ((r + 1, c), (r, c + 1)):
-            if other[0] < height and other[1] < width and numbered[r, c] != numbered[other]:
-                for one, two in ((numbered[r, c], numbered[other]), (numbered[other], numbered[r, c])):
-                    row = table.setdefault(int(one), {})
-                    row[int(two)] = row.get(int(two), 0) + 1
-    return table
-
-
-def slow_absorb(labels: np.ndarray, min_area: int) -> np.ndarray:
+def absorb_slowly(labels: np.ndarray, min_area: int) -> np.ndarray:
     """The rule in the docstring, region by region, with the image labeled anew in every round."""
     labels = labels.copy()
     while True:
-        numbered, count = regions(labels)
+        numbered, count = number_with_scipy(labels)
         area = {i: int((numbered == i).sum()) for i in range(1, count + 1)}
         label = {i: int(labels[numbered == i][0]) for i in area}
         size = {i: (area[i], -label[i]) for i in area}
         wishes = {}
-        for i, neighbors in borders(numbered).items():
+        for i, neighbors in count_borders(numbered).items():
             row = {j: n for j, n in neighbors.items() if j}
             if i and area[i] < min_area and row:
                 best = max((n, size[j]) for j, n in row.items())
@@ -89,7 +49,7 @@ def slow_absorb(labels: np.ndarray, min_area: int) -> np.ndarray:
                 labels[numbered == i] = label[js[0]]
 
 
-def holes(labels: np.ndarray, max_area: int) -> list[tuple[int, int, np.ndarray]]:
+def find_holes(labels: np.ndarray, max_area: int) -> list[tuple[int, int, np.ndarray]]:
     """Every hole (area, class around, mask), straight from the definition."""
     found = []
     cross = ndimage.generate_binary_structure(2, 1)
@@ -104,24 +64,24 @@ def holes(labels: np.ndarray, max_area: int) -> list[tuple[int, int, np.ndarray]
     return found
 
 
-def slow_fill(labels: np.ndarray, max_area: int) -> np.ndarray:
+def fill_slowly(labels: np.ndarray, max_area: int) -> np.ndarray:
     """One hole at a time, the largest first."""
     labels = labels.copy()
-    while found := holes(labels, max_area):
+    while found := find_holes(labels, max_area):
         _, around, mask = max(found, key=lambda hole: (hole[0], -hole[1]))
         labels[mask] = around
     return labels
 
 
-def disc(radius: float) -> np.ndarray:
+def draw_disc(radius: float) -> np.ndarray:
     r = int(radius)
     y, x = np.mgrid[-r : r + 1, -r : r + 1]
     return x * x + y * y <= radius * radius
 
 
-def slow_open_and_close(labels: np.ndarray, radius: float) -> np.ndarray:
+def open_and_close_slowly(labels: np.ndarray, radius: float) -> np.ndarray:
     """Opening and closing with SciPy's gray filters, then the nearest labels step by step."""
-    background, element = labels == 0, disc(radius)
+    background, element = labels == 0, draw_disc(radius)
 
     def dilate(mask: np.ndarray) -> np.ndarray:
         return ndimage.binary_dilation(mask, element)
@@ -147,13 +107,13 @@ def slow_open_and_close(labels: np.ndarray, radius: float) -> np.ndarray:
         result[step] = near[step]
 
 
-def check(result: np.ndarray, expected: str) -> None:
-    np.testing.assert_array_equal(result, picture(expected))
+def assert_labels(result: np.ndarray, expected: str) -> None:
+    np.testing.assert_array_equal(result, draw_labels(expected))
 
 
 class TestPictures:
     def test_specks_go_to_the_class_around_them(self):
-        before = picture("""
+        before = draw_labels("""
             11111122222222
             11111122222222
             11131122222222
@@ -167,19 +127,21 @@ class TestPictures:
             11111122222222
             11111122222222
             11111122222222"""
-        check(open_and_close(before, radius=1), after)
+        assert_labels(open_and_close(before, radius=1), after)
 
     def test_a_class_too_thin_for_the_disc_vanishes_and_a_wide_one_stays(self):
-        before = picture("1111111 1111111 3333333 1111111 1111111 1111111 2222222 2222222")
-        check(open_and_close(before, radius=1), "1111111 1111111 1111111 1111111 1111111 1111111 2222222 2222222")
+        before = draw_labels("1111111 1111111 3333333 1111111 1111111 1111111 2222222 2222222")
+        assert_labels(
+            open_and_close(before, radius=1), "1111111 1111111 1111111 1111111 1111111 1111111 2222222 2222222"
+        )
         np.testing.assert_array_equal(open_and_close(before, radius=0.99), before)
 
-    def test_what_nobody_claims_goes_to_the_nearest_and_in_the_middle_to_the_lowest(self):
-        before = picture("\n".join(["22222223331111111"] * 5))
-        check(open_and_close(before, radius=2), "\n".join(["22222222111111111"] * 5))
+    def test_unclaimed_pixels_go_to_the_nearest_label_and_in_the_middle_to_the_lowest(self):
+        before = draw_labels("\n".join(["22222223331111111"] * 5))
+        assert_labels(open_and_close(before, radius=2), "\n".join(["22222222111111111"] * 5))
 
     def test_background_neither_erodes_nor_grows(self):
-        image = picture("""
+        image = draw_labels("""
             11111.....
             11111.222.
             11111.....
@@ -193,7 +155,7 @@ class TestPictures:
         assert np.any(open_and_close(once, radius=1) != once)
 
     def test_holes_of_several_classes_are_filled_but_not_at_the_border_or_background(self):
-        before = picture("""
+        before = draw_labels("""
             1111111112
             1231111111
             1321111.21
@@ -209,11 +171,11 @@ class TestPictures:
             1122221111
             1122221111
             3111111111"""
-        check(fill_holes(before, max_area=7), after)
-        check(fill_holes(before, max_area=8), after.replace("1122221111", "1111111111"))
+        assert_labels(fill_holes(before, max_area=7), after)
+        assert_labels(fill_holes(before, max_area=8), after.replace("1122221111", "1111111111"))
 
     def test_the_outer_of_two_nested_holes_wins_if_it_fits(self):
-        before = picture("""
+        before = draw_labels("""
             3333333
             3222223
             3211123
@@ -227,11 +189,11 @@ class TestPictures:
             3222223
             3222223
             3333333"""
-        check(fill_holes(before, max_area=20), filled.replace("2", "3"))
-        check(fill_holes(before, max_area=19), filled)
+        assert_labels(fill_holes(before, max_area=20), filled.replace("2", "3"))
+        assert_labels(fill_holes(before, max_area=19), filled)
 
     def test_a_ring_is_measured_without_the_island_of_the_class_around_it(self):
-        before = picture("""
+        before = draw_labels("""
             1111111
             1222221
             1211121
@@ -245,11 +207,11 @@ class TestPictures:
             1222221
             1222221
             1111111"""
-        check(fill_holes(before, max_area=14), solid.replace("2", "1"))
-        check(fill_holes(before, max_area=13), solid)
+        assert_labels(fill_holes(before, max_area=14), solid.replace("2", "1"))
+        assert_labels(fill_holes(before, max_area=13), solid)
 
     def test_a_small_region_joins_the_longest_border(self):
-        before = picture("""
+        before = draw_labels("""
             1111222
             1133222
             1133222
@@ -259,16 +221,16 @@ class TestPictures:
             1111222
             1111222
             1111222"""
-        check(absorb_small_regions(before, min_area=5), after)
+        assert_labels(absorb_small_regions(before, min_area=5), after)
         np.testing.assert_array_equal(absorb_small_regions(before, min_area=4), before)
 
     def test_equal_borders_are_settled_by_area_and_then_by_label(self):
-        check(absorb_small_regions(picture("113222"), min_area=2), "112222")
-        check(absorb_small_regions(picture("223111"), min_area=2), "221111")
-        check(absorb_small_regions(picture("22311"), min_area=2), "22111")
+        assert_labels(absorb_small_regions(draw_labels("113222"), min_area=2), "112222")
+        assert_labels(absorb_small_regions(draw_labels("223111"), min_area=2), "221111")
+        assert_labels(absorb_small_regions(draw_labels("22311"), min_area=2), "22111")
 
     def test_a_small_region_waits_for_a_smaller_one_and_may_then_be_large_enough(self):
-        before = picture("""
+        before = draw_labels("""
             1111111
             1333111
             1343111
@@ -280,11 +242,11 @@ class TestPictures:
             1333111
             1333111
             1111111"""
-        check(absorb_small_regions(before, min_area=9), after)
-        check(absorb_small_regions(before, min_area=10), after.replace("3", "1"))
+        assert_labels(absorb_small_regions(before, min_area=9), after)
+        assert_labels(absorb_small_regions(before, min_area=10), after.replace("3", "1"))
 
     def test_background_never_absorbs(self):
-        before = picture("""
+        before = draw_labels("""
             1.....
             ...22.
             ..2111
@@ -294,33 +256,33 @@ class TestPictures:
             ...11.
             ..1111
             ...111"""
-        check(absorb_small_regions(before, min_area=4), after)
+        assert_labels(absorb_small_regions(before, min_area=4), after)
 
 
 class TestSecondImplementation:
     @given(label_images(), st.integers(1, 40))
-    @settings(max_examples=300, deadline=None)
-    def test_absorb(self, labels, min_area):
-        np.testing.assert_array_equal(absorb_small_regions(labels, min_area=min_area), slow_absorb(labels, min_area))
+    @settings(max_examples=150, deadline=None)
+    def test_absorbing(self, labels, min_area):
+        np.testing.assert_array_equal(absorb_small_regions(labels, min_area=min_area), absorb_slowly(labels, min_area))
 
     @given(label_images(), st.integers(1, 40))
-    @settings(max_examples=300, deadline=None)
-    def test_fill(self, labels, max_area):
+    @settings(max_examples=150, deadline=None)
+    def test_filling(self, labels, max_area):
         result = fill_holes(labels, max_area=max_area)
-        np.testing.assert_array_equal(result, slow_fill(labels, max_area))
-        assert not holes(result, max_area)
+        np.testing.assert_array_equal(result, fill_slowly(labels, max_area))
+        assert not find_holes(result, max_area)
 
     @pytest.mark.parametrize("radius", [1, 1.5, 2.3, 3, 5])
     @pytest.mark.parametrize("noise", [0.02, 0.15])
-    def test_open_and_close(self, radius, noise):
-        labels = noisy(noise)
-        np.testing.assert_array_equal(open_and_close(labels, radius=radius), slow_open_and_close(labels, radius))
+    def test_opening_and_closing(self, radius, noise):
+        labels = draw_noisy(noise)
+        np.testing.assert_array_equal(open_and_close(labels, radius=radius), open_and_close_slowly(labels, radius))
 
     @given(label_images(), st.sampled_from([1, 1.5, 2]))
-    @settings(max_examples=300, deadline=None)
-    def test_open_and_close_small_images(self, labels, radius):
+    @settings(max_examples=150, deadline=None)
+    def test_opening_and_closing_small_images(self, labels, radius):
         result = open_and_close(labels, radius=radius)
-        np.testing.assert_array_equal(result, slow_open_and_close(labels, radius))
+        np.testing.assert_array_equal(result, open_and_close_slowly(labels, radius))
 
     def test_a_pixel_that_two_classes_claim(self):
         crossing = np.kron([[1, 2], [2, 1]], np.ones((9, 9), np.uint8)).astype(np.uint8)
@@ -328,11 +290,11 @@ class TestSecondImplementation:
         crossing[[7, 10], 8] = 3
         for radius in (1, 1.5, 2, 2.3, 3):
             result = open_and_close(crossing, radius=radius)
-            np.testing.assert_array_equal(result, slow_open_and_close(crossing, radius))
+            np.testing.assert_array_equal(result, open_and_close_slowly(crossing, radius))
 
     @pytest.mark.parametrize("radius", [1, 2, 3])
     def test_opening_is_that_of_scikit_image(self, radius):
-        labels = noisy(0.02)
+        labels = draw_noisy(0.02)
         labels[labels != 1] = 2
         result = open_and_close(labels, radius=radius)
         for label in (1, 2):
@@ -340,28 +302,6 @@ class TestSecondImplementation:
             opened = morphology.opening(padded, morphology.disk(radius))[10:-10, 10:-10]
             middle = (slice(10, -10), slice(10, -10))
             assert (result[middle][opened[middle]] == label).all()
-
-    def test_regions_and_borders_of_a_noisy_image(self):
-        labels = noisy(0.3)[:60, :70]
-        numbered, count = regions(labels)
-        runs, graph = find_regions(labels, largest=labels.size)
-        areas = np.bincount(numbered.ravel())[1:]
-        assert sorted(graph.area[graph.label > 0]) == sorted(areas)
-        assert np.count_nonzero(graph.label) == count
-        expected = sorted(n for i, row in borders(numbered).items() for j, n in row.items() if 0 < i < j)
-        assert sorted(graph.border) == expected
-        np.testing.assert_array_equal(runs.paint(graph.label), labels)
-
-
-def noisy(share: float) -> np.ndarray:
-    """Four classes in curved areas, a background corner, and a share of pixels with a random label."""
-    rng = np.random.default_rng(5)
-    y, x = np.mgrid[:230, :90]
-    labels = (1 + (np.hypot(y - 60, x - 40) > 30) + (y > 120) + (x + y > 190)).astype(np.uint8)
-    hit = rng.random(labels.shape) < share
-    labels[hit] = rng.integers(1, 5, np.count_nonzero(hit))
-    labels[180:, :25] = 0
-    return labels
 
 
 class TestLaws:
@@ -397,9 +337,9 @@ class TestLaws:
     @given(label_images(), st.integers(2, 200))
     @settings(deadline=None)
     def test_no_small_region_with_a_labeled_neighbor_is_left(self, labels, min_area):
-        numbered, _ = regions(absorb_small_regions(labels, min_area=min_area))
+        numbered, _ = number_with_scipy(absorb_small_regions(labels, min_area=min_area))
         area = np.bincount(numbered.ravel())
-        for i, row in borders(numbered).items():
+        for i, row in count_borders(numbered).items():
             assert i == 0 or area[i] >= min_area or set(row) == {0}
 
     @given(label_images(), st.sampled_from([1, 1.5, 2]))
@@ -408,8 +348,8 @@ class TestLaws:
         background = labels == 0
         result = open_and_close(labels, radius=radius)
         for label in range(1, 4):
-            fits = ndimage.binary_erosion((labels == label) | background, disc(radius), border_value=1)
-            kept = ndimage.binary_dilation(fits & (labels == label), disc(radius)) & (labels == label)
+            fits = ndimage.binary_erosion((labels == label) | background, draw_disc(radius), border_value=1)
+            kept = ndimage.binary_dilation(fits & (labels == label), draw_disc(radius)) & (labels == label)
             assert (result[kept] == label).all()
 
 
@@ -417,7 +357,7 @@ class TestForms:
     @every_operation
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.int64, np.uint64])
     def test_dtype_and_memory_order_do_not_matter(self, operation, dtype):
-        labels = noisy(0.15)[100:160]
+        labels = draw_noisy(0.15)[100:160]
         expected = operation(labels)
         for form in (labels.astype(dtype), np.asfortranarray(labels.astype(dtype)), labels.astype(dtype)[::-1][::-1]):
             result = operation(form)
@@ -428,7 +368,7 @@ class TestForms:
     @every_operation
     @pytest.mark.parametrize("scale", [20, 63])
     def test_more_than_eight_classes_and_high_labels(self, operation, scale):
-        labels = noisy(0.15)[100:160]
+        labels = draw_noisy(0.15)[100:160]
         high = labels * scale + (labels > 0) * np.uint8(3)
         expected = operation(labels)
         np.testing.assert_array_equal(operation(high), expected * scale + (expected > 0) * 3)
@@ -436,7 +376,7 @@ class TestForms:
     def test_many_classes_agree_with_the_second_implementation(self):
         blocks = np.kron(np.arange(1, 21).reshape(4, 5), np.ones((12, 12), int))
         speckled = np.where(np.random.default_rng(0).random(blocks.shape) < 0.1, 9, blocks).astype(np.uint16)
-        np.testing.assert_array_equal(open_and_close(speckled, radius=2), slow_open_and_close(speckled, 2))
+        np.testing.assert_array_equal(open_and_close(speckled, radius=2), open_and_close_slowly(speckled, 2))
 
     @every_operation
     @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (0, 0), (0, 4), (9, 7)])
@@ -446,31 +386,31 @@ class TestForms:
         np.testing.assert_array_equal(operation(image), image)
 
     def test_sizes_larger_than_the_image(self):
-        labels = noisy(0.15)
+        labels = draw_noisy(0.15)
         absorbed = absorb_small_regions(labels, min_area=10 * labels.size)
         assert np.unique(absorbed[labels > 0]).size == 1
-        image = noisy(0.15)[:20, :30]
+        image = draw_noisy(0.15)[:20, :30]
         np.testing.assert_array_equal(open_and_close(image, radius=1e9), image)
 
     @pytest.mark.parametrize("threads", [1, 2, 5])
     def test_threads_do_not_matter(self, monkeypatch, threads):
-        labels = np.tile(noisy(0.3), (4, 3))
-        expected = slow_open_and_close(labels, 2)
+        labels = np.tile(draw_noisy(0.3), (4, 3))
+        expected = open_and_close_slowly(labels, 2)
         monkeypatch.setattr("segment.core.threads.count_threads", lambda: threads)
-        monkeypatch.setattr(postprocessor, "_TILE", 64)
+        monkeypatch.setattr(postprocessor, "_MIN_TILE_SIDE", 64)
         np.testing.assert_array_equal(open_and_close(labels, radius=2), expected)
 
-    @pytest.mark.parametrize(("steps", "few"), [(0, 256), (1, 1), (3, 10**9)])
-    def test_how_the_undecided_are_followed_does_not_matter(self, monkeypatch, steps, few):
-        labels = np.tile(noisy(0.3), (2, 2))
-        monkeypatch.setattr(postprocessor, "_STEPS", steps)
-        monkeypatch.setattr(morphology_room, "_FEW", few)
-        np.testing.assert_array_equal(open_and_close(labels, radius=3), slow_open_and_close(labels, 3))
+    @pytest.mark.parametrize(("steps", "ratio"), [(0, 256), (1, 1), (3, 10**9)])
+    def test_how_undecided_pixels_are_decided_does_not_matter(self, monkeypatch, steps, ratio):
+        labels = np.tile(draw_noisy(0.3), (2, 2))
+        monkeypatch.setattr(postprocessor, "_BLOCK_STEPS", steps)
+        monkeypatch.setattr(morphology_module, "_MAX_PIXELS_PER_DECISION", ratio)
+        np.testing.assert_array_equal(open_and_close(labels, radius=3), open_and_close_slowly(labels, 3))
 
 
 class TestPostprocess:
-    def test_it_is_the_three_steps_in_turn(self):
-        labels = noisy(0.1)
+    def test_postprocessing_is_the_three_steps_in_turn(self):
+        labels = draw_noisy(0.1)
         diagonal, area = np.hypot(*labels.shape), labels.size
         result = postprocess(labels, radius=1.2 / diagonal, min_region=50 / area, max_hole=30 / area)
         steps = open_and_close(labels, radius=1.2)
@@ -479,7 +419,7 @@ class TestPostprocess:
         assert result.changed == np.sum(steps != labels) / np.sum(labels > 0) > 0
 
     def test_each_step_can_be_left_out(self):
-        labels = noisy(0.1)
+        labels = draw_noisy(0.1)
         same = postprocess(labels, radius=0, min_region=0, max_hole=0)
         np.testing.assert_array_equal(same.label_image, labels)
         assert same.changed == 0
@@ -487,16 +427,16 @@ class TestPostprocess:
         np.testing.assert_array_equal(only, fill_holes(labels, max_area=9))
 
     def test_the_same_picture_at_twice_the_size_gives_the_same_areas(self):
-        small = noisy(0.03)
+        small = draw_noisy(0.03)
         sizes = {"radius": 0.01, "min_region": 0.003, "max_hole": 0.003}
         large = np.kron(small, np.ones((2, 2), np.uint8))
         once, twice = (postprocess(image, **sizes).label_image for image in (small, large))
         assert np.mean(twice[::2, ::2] != once) < 0.02
-        assert regions(once)[1] == regions(twice)[1]
+        assert number_with_scipy(once)[1] == number_with_scipy(twice)[1]
 
     @given(label_images(), st.permutations(range(1, 5)), st.permutations(range(1, 5)), st.sampled_from([np.uint8, int]))
-    @settings(max_examples=300, deadline=None)
-    def test_how_classes_are_numbered_does_not_matter(self, labels, numbers, precedence, dtype):
+    @settings(max_examples=150, deadline=None)
+    def test_the_numbers_of_the_classes_do_not_matter(self, labels, numbers, precedence, dtype):
         table = np.array([0, *numbers])
         sizes = {"radius": 0.15, "min_region": 0.08, "max_hole": 0.08}
         one = postprocess(labels, **sizes, precedence=precedence).label_image
@@ -504,11 +444,11 @@ class TestPostprocess:
         np.testing.assert_array_equal(other, table[one])
 
     def test_ties_go_by_the_precedence(self):
-        tied = picture("22223331111")
+        tied = draw_labels("22223331111")
         sizes = {"radius": 0, "min_region": 4 / tied.size, "max_hole": 0}
         for precedence, winner in (((), "1"), ((1, 2, 3), "1"), ((2, 3), "2"), ((3, 2, 1), "2")):
             expected = "22223331111".replace("3", winner)
-            check(postprocess(tied, **sizes, precedence=precedence).label_image, expected)
+            assert_labels(postprocess(tied, **sizes, precedence=precedence).label_image, expected)
 
     def test_nothing_labeled_changes_nothing(self):
         assert postprocess(np.zeros((5, 6), np.uint8), radius=0.1, min_region=0.1, max_hole=0.1).changed == 0
@@ -516,7 +456,7 @@ class TestPostprocess:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("image", "what"),
+        ("image", "message"),
         [
             (np.ones((2, 2)), "float64"),
             (np.ones((2, 2), bool), "bool"),
@@ -526,12 +466,12 @@ class TestRefusals:
         ],
     )
     @every_operation
-    def test_what_is_no_label_image(self, operation, image, what):
-        with pytest.raises(SettingsError, match=what):
+    def test_an_array_that_is_no_label_image(self, operation, image, message):
+        with pytest.raises(SettingsError, match=message):
             operation(image)
 
     @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
-    def test_sizes_that_make_no_sense(self, value):
+    def test_sizes_that_are_negative_or_not_finite(self, value):
         image = np.ones((3, 3), int)
         for call, name in ((open_and_close, "radius"), (fill_holes, "max_area"), (absorb_small_regions, "min_area")):
             with pytest.raises(SettingsError, match=f"{name}: .* got {value}"):

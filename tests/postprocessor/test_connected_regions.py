@@ -1,0 +1,115 @@
+"""Connected regions and their graph: pictures, and second implementations."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from label_pictures import count_borders, draw_labels, draw_noisy, label_images, number_with_scipy
+
+from segment.postprocessor.connected_regions import (
+    find_connected_components,
+    find_regions,
+    mark_run_starts,
+    number_regions,
+)
+
+
+def test_regions_and_borders_of_a_noisy_image():
+    labels = draw_noisy(0.3)[:60, :70]
+    numbered, count = number_with_scipy(labels)
+    runs, graph = find_regions(labels, largest=labels.size)
+    areas = np.bincount(numbered.ravel())[1:]
+    assert sorted(graph.area[graph.label > 0]) == sorted(areas)
+    assert np.count_nonzero(graph.label) == count
+    expected = sorted(n for i, row in count_borders(numbered).items() for j, n in row.items() if 0 < i < j)
+    assert sorted(graph.border) == expected
+    np.testing.assert_array_equal(runs.paint(graph.label), labels)
+
+
+def test_regions_are_numbered_in_the_order_of_their_first_pixels():
+    labels = draw_labels("""
+        .2211
+        12..1
+        11.21""")
+    regions, label = number_regions(labels)
+    expected = """
+        .1122
+        31..2
+        33.42"""
+    np.testing.assert_array_equal(regions, draw_labels(expected))
+    assert regions.dtype == np.int32
+    assert label.tolist() == [2, 1, 1, 2]
+
+
+@given(label_images())
+def test_numbered_regions_are_those_of_scipy(labels):
+    regions, label = number_regions(labels)
+    numbered, count = number_with_scipy(labels)
+    assert len(label) == count
+    pairs = set(zip(regions.ravel().tolist(), numbered.ravel().tolist(), strict=True))
+    assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+    np.testing.assert_array_equal(np.append(0, label)[regions], labels)
+
+
+def test_regions_at_the_frame_and_at_background_are_exposed():
+    _, graph = find_regions(
+        draw_labels("""
+        1111111
+        121.131
+        1111111"""),
+        largest=21,
+    )
+    assert dict(zip(graph.label.tolist(), graph.exposed.tolist(), strict=True)) == {
+        1: True,
+        2: False,
+        0: False,
+        3: False,
+    }
+    _, graph = find_regions(draw_labels("11111 12.31 11111"), largest=15)
+    exposed = {
+        label for label, is_exposed in zip(graph.label.tolist(), graph.exposed.tolist(), strict=True) if is_exposed
+    }
+    assert exposed >= {1, 2, 3}
+
+
+def test_borders_of_two_large_regions_are_left_out():
+    labels = draw_labels("111222 111222 111322")
+    _, graph = find_regions(labels, largest=1)
+    pairs = list(zip(graph.label[graph.low].tolist(), graph.label[graph.high].tolist(), graph.border, strict=True))
+    assert sorted(pairs) == [(1, 3, 1), (2, 3, 2)]
+
+
+def test_relabeling_merges_neighbors():
+    labels = draw_labels("1122 1132 4432")
+    runs, graph = find_regions(labels, largest=labels.size)
+    new_labels = np.array([0, 1, 1, 3, 4], np.uint8)[graph.label]
+    merged = graph.relabel(new_labels)
+    np.testing.assert_array_equal(runs.paint(merged.label[merged.origin]), draw_labels("1111 1131 4431"))
+    assert sorted(zip(merged.label.tolist(), merged.area.tolist(), strict=True)) == [(1, 8), (3, 2), (4, 2)]
+    pairs = zip(merged.label[merged.low].tolist(), merged.label[merged.high].tolist(), merged.border, strict=True)
+    assert sorted((*sorted(pair), int(length)) for *pair, length in pairs) == [(1, 3, 4), (1, 4, 2), (3, 4, 1)]
+
+
+def test_runs_start_at_the_left_and_where_the_label_changes():
+    starts = mark_run_starts(draw_labels("1122 2222 1212"))
+    assert starts.astype(int).tolist() == [[1, 0, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
+
+
+@given(st.integers(0, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=15))
+def test_connected_components_are_found_by_spreading_the_lowest_number(n, edges):
+    edges = [(a % n, b % n) for a, b in edges] if n else []
+    lowest = list(range(n))
+    for _ in range(n):
+        for a, b in edges:
+            lowest[a] = lowest[b] = min(lowest[a], lowest[b])
+    first, second = np.array(edges, dtype=np.intp).reshape(-1, 2).T
+    component, count = find_connected_components(n, first, second)
+    assert component.dtype == np.intp
+    assert component.tolist() == [sorted(set(lowest)).index(number) for number in lowest]
+    assert count == len(set(lowest))
+
+
+def test_an_edge_may_be_given_hundreds_of_times():
+    component, count = find_connected_components(3, np.zeros(256, np.intp), np.ones(256, np.intp))
+    assert (component.tolist(), count) == ([0, 0, 1], 2)
