@@ -1,4 +1,4 @@
-"""Tell whether a file has changed."""
+"""Fingerprints of files, to find out whether a file has changed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Fingerprint", "fingerprint"]
+__all__ = ["Fingerprint", "compute_fingerprint"]
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells a file from another version of it.
+    """Values that differ between two versions of a file.
 
     Attributes
     ----------
     bytes : int
+        Size of the file.
     modified : int
-        Nanoseconds since 1970.
+        Time of the last change, in nanoseconds since 1970.
     sha256 : str
-        Of its content, in hexadecimal.
+        Hash of the content, in hexadecimal.
     """
 
     bytes: int
@@ -29,10 +30,26 @@ class Fingerprint:
     sha256: str
 
 
-def fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:
-    """The fingerprint of a regular file; None for anything else, and where it cannot be read.
+def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:
+    """Compute the fingerprint of a regular file.
 
-    The file is not read where size and time are those that are `known`.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    known : Fingerprint, optional
+        Returned without reading the file where the file still has this size and this time.
+
+    Returns
+    -------
+    Fingerprint or None
+        None for anything but a regular file, and where it cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> compute_fingerprint(Path("no-such-file.png")) is None
+    True
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # never opened: a pipe could block, a device could do anything

@@ -1,4 +1,4 @@
-"""The work on one image, and what became of it: a failure is an outcome, so that the rest can go on."""
+"""The work on one image, from its file to files. A failure is an outcome, so that other images go on."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import OutputError, SegmentError, describe_fault, printable_path
+from segment.core.stages import Stage
 from segment.runs.job import Job
+from segment.runs.outcome import Outcome
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
-from segment.runs.outcome import Outcome
 
-__all__ = ["attempted", "compare_job", "run_job"]
+__all__ = ["compare_job", "run_job", "try_job"]
 
 
 # The folder for the results takes nothing more: all further images would fail alike.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_FOLDER_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # In the order in which they are needed; numpy.ma is needed by numpy.unique, GIF by Pillow before it saves anything.
 _FITTING = ("segment.pipeline.pipeline", "cv2", "numpy.random", "numpy.ma")
 _DRAWING = ("segment.output.label_formats", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "PIL.ImageDraw")
@@ -40,66 +41,120 @@ def run_job(
     *,
     model: ClassModel | None = None,
     adapt: bool = False,
-    like: ClassModel | None = None,
+    reference: ClassModel | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
     """Segment one image and write the results.
 
-    With a `model` its classes are found, or with `adapt` too the fit starts from them. `like` another model the classes
-    are numbered as its own.
+    Parameters
+    ----------
+    job : Job
+        The image, and where its results go.
+    config : SegmentConfig
+        All settings.
+    model : ClassModel, optional
+        Classes to find, or with `adapt` to start the fit from.
+    adapt : bool
+        Whether the classes are fitted to the image.
+    reference : ClassModel, optional
+        The classes get the numbers, names and colors of the classes of this model.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    debug : bool
+        Whether a failure is raised.
 
-    A failure of the image is an outcome, not an exception, so that the rest can go on; with `debug` it is raised.
+    Returns
+    -------
+    Outcome
+        The files and the class table, or why the image failed.
     """
-    classes = partial(_segmented, model=model, adapt=adapt, like=like)
-    return attempted(job, config, classes if config.regions == 0 else _divided, on_stage, debug)
+    segment_classes = partial(_segment_classes, model=model, adapt=adapt, reference=reference)
+    return try_job(job, config, segment_classes if config.regions == 0 else _segment_regions, on_stage, debug)
 
 
 def compare_job(
     job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None] = lambda _: None, debug: bool = False
 ) -> Outcome:
-    """Compare the mixture with other methods on one image and write the panel. Failures as in :func:`run_job`."""
-    return attempted(job, config, _compared, on_stage, debug)
+    """Compare the mixture with other methods on one image and write the picture.
+
+    Parameters
+    ----------
+    job : Job
+        The image, and where the picture goes.
+    config : SegmentConfig
+        All settings.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of methods, or why the image failed.
+    """
+    return try_job(job, config, _compare_methods, on_stage, debug)
 
 
-def attempted(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str], None], debug: bool) -> Outcome:
-    """Do the work of a job; what goes wrong is its outcome, or with `debug` is raised."""
+def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str], None], debug: bool) -> Outcome:
+    """Do the work of a job, and turn a failure into an outcome.
+
+    Parameters
+    ----------
+    job : Job
+        The image. Existing results are refused before any work, unless they may be replaced.
+    config : SegmentConfig
+        All settings.
+    work : callable
+        Takes job, settings and `on_stage`, and returns an outcome.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        With the seconds that it took.
+    """
     begin = time.perf_counter()
     try:
-        for path in () if config.overwrite or job.pipe_out else job.results(config):
+        for path in () if config.overwrite or job.pipe_out else job.list_results(config):
             refuse_existing(path)
         return replace(work(job, config, on_stage), seconds=time.perf_counter() - begin)
     except Exception as error:
         if debug:
             raise
         seconds = time.perf_counter() - begin
-        return Outcome(job, error=_explained(error, job), is_stuck=_is_stuck(error), seconds=seconds)
+        return Outcome(job, error=_describe_failure(error, job), is_stuck=_is_folder_full(error), seconds=seconds)
 
 
-def _segmented(
+def _segment_classes(
     job: Job,
     config: SegmentConfig,
     on_stage: Callable[[str], None],
     *,
     model: ClassModel | None,
     adapt: bool,
-    like: ClassModel | None,
+    reference: ClassModel | None,
 ) -> Outcome:
-    source = _source(job, config, on_stage)
+    """Segment an image into classes."""
+    source = _read_source(job, config, on_stage)
     if model is None or adapt:
         from segment.pipeline.pipeline import segment_image
 
         result = segment_image(source, config, start=model, on_stage=on_stage)
     else:
-        from segment.pipeline.shared_classes import apply_classes
+        from segment.pipeline.shared_classes import label_with_model
 
-        result = apply_classes(model, source, config, on_stage=on_stage)
-    if like is not None:
+        result = label_with_model(model, source, config, on_stage=on_stage)
+    if reference is not None:
         from segment.pipeline.alignment import align_classes
 
-        result = align_classes(result, like)
-    shared = like or (None if adapt else model)
-    on_stage("writing")
+        result = align_classes(result, reference)
+    shared = reference or (None if adapt else model)
+    on_stage(Stage.WRITE)
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
     colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
     rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True))
@@ -111,39 +166,64 @@ def _segmented(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
-        choice=_choice(result),
-        drift=_drift(shared, result),
-        **_about(result),
+        choice=_describe_choice(result),
+        drift=_measure_drift(shared, result),
+        **_collect_index_values(result),
     )
 
 
-def _source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:
-    """What to segment: the file, read while another thread loads what works on it, or the pipe."""
+def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Segment an image into connected regions."""
+    source = _read_source(job, config, on_stage)
+    from segment.pipeline.region_pipeline import segment_regions
+
+    found = segment_regions(source, config, on_stage=on_stage)
+    on_stage(Stage.WRITE)
+    paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
+    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
+
+
+def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Segment an image with several methods."""
+    from segment.pipeline.comparison import compare_image
+
+    found = compare_image(job.source, config, on_stage=on_stage)
+    on_stage(Stage.WRITE)
+    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
+    choice = _describe_choice(found.result)
+    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows, choice=choice)
+
+
+def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:
+    """Read the file of a job while another thread loads the libraries that segment it; return a pipe as it is."""
     if job.pipe_in is not None:
         return job.pipe_in
     from segment.loader.loader import LoadedFile, load_image
 
-    on_stage("reading")
+    on_stage(Stage.READ)
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(_load_stages, config)  # what cannot be loaded is said by the stage that needs it
+        # Nobody asks for the result: a library that cannot be loaded is reported by the stage that needs it.
+        pool.submit(_load_libraries, config)
         image = load_image(job.source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
     return LoadedFile(os.fspath(job.source), image, begin)
 
 
-def _load_stages(config: SegmentConfig) -> None:
-    """Load what segments an image: it takes as long as to decode a large one, and both can be done at once."""
+def _load_libraries(config: SegmentConfig) -> None:
+    """Load what segments an image and draws results: it takes as long as to decode a large image."""
     draws = {"panel", "labels"} & set(config.save)
     for module in (*_FITTING, *(_DRAWING if draws else ())):
         import_module(module)
 
 
-def _choice(result: Segmentation) -> str:
+def _describe_choice(result: Segmentation) -> str:
+    """Return which number of classes was chosen and why; empty where it was given."""
     return result.selection.sentence if result.selection.candidates else ""
 
 
-def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
-    """How far the image is from what the classes that it shares come from; None where they are its own."""
+def _measure_drift(shared: ClassModel | None, result: Segmentation) -> float | None:
+    """Measure how much worse shared classes explain this image than those they come from; None without such classes."""
     if shared is None:
         return None
     from segment.pipeline.alignment import measure_drift
@@ -151,8 +231,8 @@ def _drift(shared: ClassModel | None, result: Segmentation) -> float | None:
     return measure_drift(shared, result)
 
 
-def _about(result: Segmentation) -> dict[str, Any]:
-    """What an index of pages shows of a page."""
+def _collect_index_values(result: Segmentation) -> dict[str, Any]:
+    """Collect what an index of pages shows of this image, if it has a page."""
     if "report" not in result.config.save or result.n_classes == 0:
         return {}
     import numpy as np
@@ -162,35 +242,15 @@ def _about(result: Segmentation) -> dict[str, Any]:
     return {"uncertainty": float(np.nanmean(result.uncertainty())), "thumbnail": make_thumbnail_url(result)}
 
 
-def _divided(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    source = _source(job, config, on_stage)
-    from segment.pipeline.region_pipeline import segment_regions
-
-    found = segment_regions(source, config, on_stage=on_stage)
-    on_stage("writing")
-    paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
-    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
-
-
-def _compared(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
-    from segment.pipeline.comparison import compare_image
-
-    found = compare_image(job.source, config, on_stage=on_stage)
-    on_stage("writing")
-    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
-    rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
-    choice = _choice(found.result)
-    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows, choice=choice)
-
-
-def _is_stuck(error: Exception) -> bool:
+def _is_folder_full(error: Exception) -> bool:
+    """Return whether an error says that the folder for results takes no more files."""
     cause = error.__cause__
-    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _NO_ROOM
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FOLDER_FULL
 
 
-def _explained(error: Exception, job: Job) -> str:
-    """One line for a failure, expected or not, that names the image."""
-    if _is_stuck(error):
+def _describe_failure(error: Exception, job: Job) -> str:
+    """Describe a failure, expected or not, in one line that names the image."""
+    if _is_folder_full(error):
         return f"{printable_path(job.source)}: has no results; {error}"
     if isinstance(error, SegmentError):
         return str(error)

@@ -1,11 +1,11 @@
-"""Which results an image has and where they go, decided before any work starts."""
+"""The results of each image and where they go, decided before any work starts."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from segment.config.config import SegmentConfig
 from segment.config.products import plan_files
 from segment.core.errors import SettingsError, printable_path
 
-__all__ = ["Job", "plan"]
+__all__ = ["Job", "plan_jobs"]
 
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".mpo"})
 
@@ -26,10 +26,11 @@ class Job:
     Attributes
     ----------
     source : Path
+        The image.
     folder : Path
         Where its results go.
     stem : str
-        What their names begin with.
+        What the names of its results begin with.
     save : tuple of str
         Kinds of results to write; empty for those that the settings name.
     n_extra : int
@@ -51,16 +52,26 @@ class Job:
         """Format of the picture: that of the input for JPEG, else PNG."""
         return ".jpg" if self.source.suffix.lower() in _JPEG else ".png"
 
-    def results(self, config: SegmentConfig) -> list[Path]:
-        """The files that it may write: all of them, where the number of classes is not known before."""
-        n = config.k if isinstance(config.k, int) else config.k_range[1]
-        n += self.n_extra
+    def list_results(self, config: SegmentConfig) -> list[Path]:
+        """List the files that the job may write.
+
+        Parameters
+        ----------
+        config : SegmentConfig
+            Names the kinds of results, unless the job does, and the number of classes.
+
+        Returns
+        -------
+        list of Path
+            With a file for each class that there may be, where classes have files of their own.
+        """
+        n = config.max_classes + self.n_extra
         save, labels = self.save or config.save, f".{config.labels_format}"
         files = plan_files(self.stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
         return [self.folder / file.name for file in files]
 
 
-def plan(
+def plan_jobs(
     sources: Iterable[Path],
     output: Path,
     config: SegmentConfig,
@@ -70,7 +81,7 @@ def plan(
     save: tuple[str, ...] = (),
     n_extra: int = 0,
 ) -> list[Job]:
-    """Decide where every image's results go, before any work starts.
+    """Decide where the results of every image go, before any work starts.
 
     Inputs that differ in their suffix only (``a.jpg`` and ``a.png``) keep it in their results' names
     (``a.jpg_labels.png``).
@@ -78,10 +89,11 @@ def plan(
     Parameters
     ----------
     sources : iterable of Path
-        The same file given twice counts once.
+        The images. The same file given twice counts once.
     output : Path
         Folder for the results.
     config : SegmentConfig
+        The settings of all images.
     root : Path, optional
         Folder whose structure is kept below `output`.
     also_read : iterable of Path
@@ -91,23 +103,45 @@ def plan(
     n_extra : int
         Classes that an image may have beyond the number in the settings.
 
+    Returns
+    -------
+    list of Job
+        One for each image, in their order.
+
     Raises
     ------
     SettingsError
         If two inputs would share a result, or a result would replace an input.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from segment import SegmentConfig
+    >>> (job,) = plan_jobs([Path("sea.jpg")], Path("results"), SegmentConfig(k=4))
+    >>> [path.as_posix() for path in job.list_results(SegmentConfig(k=4))]
+    ['results/sea_panel.jpg', 'results/sea_labels.png']
     """
-    distinct = list({_place(source): source for source in sources}.values())
+    distinct = list({_locate(source): source for source in sources}.values())
     folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
-    alike = Counter(_key(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
+    counts = Counter(_fold_name(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
-        Job(source, folder, source.stem if alike[_key(folder / source.stem)] == 1 else source.name, save, n_extra)
+        Job(
+            source, folder, source.stem if counts[_fold_name(folder / source.stem)] == 1 else source.name, save, n_extra
+        )
         for folder, source in zip(folders, distinct, strict=True)
     ]
-    inputs = {_key(place) for source in (*distinct, *also_read) for place in (_place(source), os.path.realpath(source))}
+    _refuse_conflicts(jobs, [*distinct, *also_read], config)
+    return jobs
+
+
+def _refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
+    """Refuse jobs that would share a result, or of which a result would replace a file that is read."""
+    # A symbolic link is an input at its own place and at the place of the file that it leads to.
+    inputs = {_fold_name(place) for source in read for place in (_locate(source), os.path.realpath(source))}
     owners: dict[str, Path] = {}
     for job in jobs:
-        for path in job.results(config):
-            place = _key(_place(path))
+        for path in job.list_results(config):
+            place = _fold_name(_locate(path))
             other = owners.setdefault(place, job.source)
             if other != job.source:
                 raise SettingsError(
@@ -120,14 +154,14 @@ def plan(
                     f"{printable_path(job.source)} would replace it. "
                     "Give another folder with -o."
                 )
-    return jobs
 
 
-def _place(path: Path) -> str:
-    """The same for all ways to write the path of one directory entry, which may itself be a symbolic link."""
+def _locate(path: Path) -> str:
+    """Return the same text for all ways to write the path of one entry of a folder, which may be a symbolic link."""
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
-def _key(path: str | Path) -> str:
-    """The same for paths that a file system might take for one: in other case, or of other Unicode composition."""
+def _fold_name(path: str | Path) -> str:
+    """Return the same text for paths that a file system may not tell apart: in case or in Unicode composition."""
+    # NFD and NFC around casefold: the caseless match of Unicode (section 3.13, D145), in composed form.
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", str(path)).casefold())

@@ -1,4 +1,4 @@
-"""What became of the work on one image."""
+"""The outcome of the work on one image."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ __all__ = ["Outcome"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: written files, or an error.
+    """The outcome of a job: written files, or an error.
 
     Attributes
     ----------
     job : Job
+        The image.
     paths : tuple of Path
-        Files written; empty where the job failed.
+        Files that were written; empty where the job failed.
     rows : tuple of (label, color, share, mean)
         The class table: int, (r, g, b), 0..1, and the mean of each channel.
     changed : float
         Share of the labeled pixels that the clean-up changed.
     warnings : tuple of str
+        A sentence each, without a period.
     names : tuple of str
-        What the classes are called.
+        Names of the classes.
     choice : str
         Which number of classes was chosen and why; empty where it was given.
     error : str
-        Why it failed; empty where it did not.
+        Why the job failed; empty where it did not.
     pixels : tuple of int
         The area of each class.
     n_regions : int
-        How many there are; 0 where there are classes instead.
+        How many regions there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.pipeline.comparison.Method`.
     uncertainty : float, optional
@@ -49,10 +51,11 @@ class Outcome:
         By how many nats a pixel the classes that all images share explain this one worse than those they come from.
         None where the image has classes of its own.
     seconds : float
+        How long the job took.
     fingerprint : Fingerprint, optional
-        Of the input, where it was taken.
+        Of the input, where it was computed.
     is_stuck : bool
-        Whether the folder for results takes nothing more.
+        Whether the folder for results takes no more files, so that all further images would fail.
     """
 
     job: Job

@@ -1,4 +1,4 @@
-"""Whether the images of a folder share their classes, and which these are."""
+"""Where the images of a folder get their classes from: each its own, shared ones, or aligned ones."""
 
 from __future__ import annotations
 
@@ -12,43 +12,44 @@ from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, printable_path
-from segment.runs.batch.folder_workers import AnyCrew
-from segment.runs.fingerprint import fingerprint
-from segment.runs.workers.processes import Lost
+from segment.runs.batch.folder_workers import Workers
+from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.workers.lost_tasks import TaskLost
 
 if TYPE_CHECKING:
     from segment.pipeline.multi_image_fit import ImagePart, ValueScale
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["SHARED_MODEL", "ClassPlan", "Classes"]
+__all__ = ["SHARED_MODEL", "ClassPlan", "ClassSource"]
 
 SHARED_MODEL = "segment_model.json"
 
 
 @dataclass(frozen=True)
-class Classes:
-    """What decides the classes of an image.
+class ClassSource:
+    """Where each image of a folder gets its classes from, with the models that are needed.
 
     Attributes
     ----------
     model : ClassModel, optional
-        Classes to find, or with `adapt` to start from.
+        Classes to find, or with `adapt` to start the fit from.
     adapt : bool
-    like : ClassModel, optional
-        Classes whose numbers, names and colors the image's own take over.
+        Whether the classes are fitted to each image.
+    reference : ClassModel, optional
+        The image's own classes get the numbers, names and colors of the classes of this model.
     key : str
-        Tells a shared model from one of other images or settings.
+        The same for a shared model of the same images and settings; empty without one.
     """
 
     model: ClassModel | None = None
     adapt: bool = False
-    like: ClassModel | None = None
+    reference: ClassModel | None = None
     key: str = ""
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """All of it as text."""
-        return (*(model.to_json() if model else "" for model in (self.model, self.like)), str(self.adapt))
+        """All that decides the classes, as text."""
+        return (*(model.to_json() if model else "" for model in (self.model, self.reference)), str(self.adapt))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +63,13 @@ class ClassPlan:
     model : ClassModel, optional
         Find the classes of this model, or with `adapt` start each fit from them.
     adapt : bool
+        Whether the classes are fitted to each image.
     align : bool
         Number the classes of each image like those of `reference`, or of the first image if there is none.
     reference : ClassModel, optional
+        The model to align to.
     files : tuple of Path
-        Of these models: no result may replace them.
+        The files of these models, which no result may replace.
     n_extra : int
         Classes that an image may have beyond the number in the settings.
     """
@@ -81,7 +84,7 @@ class ClassPlan:
 
     @property
     def is_fitted(self) -> bool:
-        """Whether there is a model to be fitted to images of the folder."""
+        """Whether a model has to be fitted to images of the folder first."""
         return self.shared or (self.align and self.reference is None)
 
     def prepare(
@@ -89,22 +92,28 @@ class ClassPlan:
         sources: Sequence[Path],
         output: Path,
         config: SegmentConfig,
-        crew: Callable[..., AnyCrew],
+        start_workers: Callable[..., Workers],
         known: Collection[str],
-    ) -> Classes:
-        """The classes for all images; where they are to be fitted to them, that is done here.
+    ) -> ClassSource:
+        """Fit the model that the plan needs, if it needs one, and save it.
 
         Parameters
         ----------
         sources : sequence of Path
-            In order.
+            The images, in order.
         output : Path
-            The folder for the model that images share.
+            Folder for the model.
         config : SegmentConfig
-        crew : callable
-            Makes workers for a function.
+            The settings of all images.
+        start_workers : callable
+            Takes a function and returns workers for it.
         known : collection of str
-            Keys of the models of an earlier run: used again if no image and no setting has changed.
+            Keys of the models of an earlier run: its model is used again if no image and no setting has changed.
+
+        Returns
+        -------
+        ClassSource
+            Where all images get their classes from.
 
         Raises
         ------
@@ -114,67 +123,76 @@ class ClassPlan:
         from segment.segmenter.class_model.storage import save_class_model
 
         if not self.is_fitted:
-            return Classes(self.model, self.adapt, self.reference)
+            return ClassSource(self.model, self.adapt, self.reference)
         wanted = list(sources) if self.shared else list(sources[:1])
         path = output / SHARED_MODEL
-        key = _key(wanted, config, self)
-        model = _kept(path, key, known)
+        key = _compute_key(wanted, config, self)
+        model = _load_kept_model(path, key, known)
         if model is None:
-            model = _fitted(wanted, config, crew) if self.shared else _of_first(sources, config, self)
+            model = (
+                _fit_to_images(wanted, config, start_workers)
+                if self.shared
+                else _fit_to_first_image(sources, config, self)
+            )
             save_class_model(model, path, overwrite=True)
         model = replace(model, file=str(path))
-        key = f"{key}-{_content(path)}"
-        return Classes(model, key=key) if self.shared else Classes(self.model, self.adapt, model, key)
-
-
-def _fitted(sources: list[Path], config: SegmentConfig, crew: Callable[..., AnyCrew]) -> ClassModel:
-    """One model for all images that can be read and are like the first of them; the others will fail one by one."""
-    from segment.pipeline.multi_image_fit import find_common_scale, fit_parts
-
-    def gathered(tasks: list[_Reading]) -> dict[int, ImagePart]:
-        found = crew(partial(_part, config=config)).perform(iter(tasks))
-        return {task.number: part for task, part in found if part is not None and not isinstance(part, Lost)}
-
-    readings = [_Reading(source, number, len(sources)) for number, source in enumerate(sources)]
-    parts = gathered(readings)
-    if not parts:
-        raise ImageError(
-            f"{printable_path(sources[0].parent)}: no image there can be read, so there is no model for all."
-        )
-    scale = find_common_scale([parts[number].scale for number in sorted(parts)])
-    misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
-    parts |= gathered([replace(readings[number], scale=scale) for number in misread])
-    first = parts[min(parts)].space.feature_names
-    alike = [number for number in sorted(parts) if parts[number].space.feature_names == first]
-    return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)[0]
+        key = f"{key}-{_hash_content(path)}"
+        return ClassSource(model, key=key) if self.shared else ClassSource(self.model, self.adapt, model, key)
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _ReadTask:
+    """An image to read for the fit, and the scale of its values if that is known."""
+
     source: Path
     number: int
     n_images: int
     scale: ValueScale | None = None
 
 
-def _part(reading: _Reading, *, config: SegmentConfig) -> ImagePart | None:
-    """What an image is for the fit; None if it cannot be read, which will be said when it is to be labeled."""
+def _fit_to_images(sources: list[Path], config: SegmentConfig, start_workers: Callable[..., Workers]) -> ClassModel:
+    """Fit one model to all images that can be read and have the features of the first; others will fail one by one."""
+    from segment.pipeline.multi_image_fit import find_common_scale, fit_parts
+
+    def read_images(tasks: list[_ReadTask]) -> dict[int, ImagePart]:
+        found = start_workers(partial(_read_image, config=config)).run(iter(tasks))
+        return {task.number: part for task, part in found if part is not None and not isinstance(part, TaskLost)}
+
+    tasks = [_ReadTask(source, number, len(sources)) for number, source in enumerate(sources)]
+    parts = read_images(tasks)
+    if not parts:
+        raise ImageError(
+            f"{printable_path(sources[0].parent)}: none of its images can be read, so no shared model can be fitted. "
+            "Check the files."
+        )
+    # Black and white of some images are a guess from their own values. All must be read on one scale, so those whose
+    # guess differs from the common scale are read again.
+    scale = find_common_scale([parts[number].scale for number in sorted(parts)])
+    misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
+    parts |= read_images([replace(tasks[number], scale=scale) for number in misread])
+    features = parts[min(parts)].data.space.feature_names
+    alike = [number for number in sorted(parts) if parts[number].data.space.feature_names == features]
+    return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)[0]
+
+
+def _read_image(task: _ReadTask, *, config: SegmentConfig) -> ImagePart | None:
+    """Read an image for the fit; None for an unreadable one: the error is reported when it is segmented."""
     from segment.pipeline.multi_image_fit import collect_part
 
     try:
         return collect_part(
-            reading.source,
+            task.source,
             config=config,
-            number=reading.number,
-            n_images=reading.n_images,
-            scale=reading.scale,
+            number=task.number,
+            n_images=task.n_images,
+            scale=task.scale,
         )
     except (SegmentError, MemoryError):
         return None
 
 
-def _of_first(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> ClassModel:
-    """The classes of the first image that can be segmented."""
+def _fit_to_first_image(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> ClassModel:
+    """Fit the classes of the first image that can be segmented."""
     from segment.pipeline.pipeline import segment_image
 
     for source in sources:
@@ -185,12 +203,13 @@ def _of_first(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -
         if result.n_classes:
             return result.class_model
     raise ImageError(
-        f"{printable_path(sources[0].parent)}: no image there can be read, so there is none to align others to."
+        f"{printable_path(sources[0].parent)}: none of its images can be read, so there are no classes to align to. "
+        "Check the files."
     )
 
 
-def _key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> str:
-    """The same as long as no image and no setting changes."""
+def _compute_key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> str:
+    """Return a text that stays the same as long as no image and no setting changes."""
     stats = []
     for source in sources:
         try:
@@ -202,13 +221,14 @@ def _key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan) -> str
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _kept(path: Path, key: str, known: Collection[str]) -> ClassModel | None:
-    """The model that an earlier run of the same images fitted and saved."""
+def _load_kept_model(path: Path, key: str, known: Collection[str]) -> ClassModel | None:
+    """Load the model that an earlier run fitted to the same images and saved; None if there is none."""
     from segment.segmenter.class_model.storage import load_class_model
 
-    return load_class_model(path) if f"{key}-{_content(path)}" in known else None
+    return load_class_model(path) if f"{key}-{_hash_content(path)}" in known else None
 
 
-def _content(path: Path) -> str:
-    found = fingerprint(path)
+def _hash_content(path: Path) -> str:
+    """Return the first digits of a file's SHA-256; empty if it cannot be read."""
+    found = compute_fingerprint(path)
     return found.sha256[:16] if found else ""

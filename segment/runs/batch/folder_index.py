@@ -1,6 +1,6 @@
 """The index page of a folder: a row for each image that has a page of its own.
 
-Apart from the manifest, because pages need NumPy, which a run without pages does not load in the parent process.
+It is apart from the manifest because pages need NumPy, which a run without pages does not load in the parent process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from segment.core.errors import printable_path
 from segment.output.report.index import Entry, render_index
 from segment.runs.batch.journal import Journal
-from segment.runs.batch.manifest import replacing
+from segment.runs.batch.manifest import open_replacement
 
 __all__ = ["INDEX", "write_index"]
 
@@ -21,21 +21,30 @@ INDEX = "segment_index.html"
 
 
 def write_index(journal: Journal, names: Sequence[str]) -> None:
-    """Write the index of the images, in order, into the folder of the journal.
+    """Write the index page into the folder of the journal.
+
+    Parameters
+    ----------
+    journal : Journal
+        Has the rows of the images.
+    names : sequence of str
+        The images, in order; those without a row are left out.
 
     Raises
     ------
     OutputError
-        If there is no room.
+        If the page cannot be written.
     """
-    rows = list(journal.rows([name for name in names if name in journal]))
-    entries = [_entry(row) for row in rows]
-    called = {tuple(item["name"] for item in row["classes"]) for row in rows if row["classes"]}
-    with replacing(journal.folder / INDEX) as file:
-        file.write(render_index(entries, names=called.pop() if len(called) == 1 else ()))
+    rows = list(journal.iterate_rows([name for name in names if name in journal]))
+    entries = [_build_entry(row) for row in rows]
+    # Columns have the names of the classes only where all images have the same classes.
+    class_names = {tuple(item["name"] for item in row["classes"]) for row in rows if row["classes"]}
+    with open_replacement(journal.folder / INDEX) as file:
+        file.write(render_index(entries, names=class_names.pop() if len(class_names) == 1 else ()))
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def _build_entry(row: dict[str, Any]) -> Entry:
+    """Build the index's entry of an image from its row in the manifest."""
     pages = [output["file"] for output in row["outputs"] if output["file"].endswith("_report.html")]
     return Entry(
         name=printable_path(row["input"], limit=sys.maxsize),

@@ -1,11 +1,16 @@
-"""A folder of images from beginning to end: what is left to do, in which order it is told, and how it may stop."""
+"""A folder of images from beginning to end. Read this first: the run, what it skips, and how it stops.
+
+A run has three parts. The plan is made of the folder's names alone: which images there are, and where their results go
+(:mod:`segment.runs.job`). The state is on disk: a journal with a row for each image
+(:mod:`segment.runs.batch.journal`, :mod:`segment.runs.batch.resume`). The outcomes come from the workers in any order
+and are reported in the order of names (:mod:`segment.runs.batch.outcome_order`).
+"""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,34 +20,37 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing, remove_abandoned
 from segment.core.errors import ImageError, OutputError, pluralize, printable_path
 from segment.core.version import __version__
-from segment.runs.batch.class_plan import SHARED_MODEL, Classes, ClassPlan
-from segment.runs.batch.folder_search import Found, find_images
-from segment.runs.batch.folder_workers import crew_of
-from segment.runs.batch.image_task import Task, again, attempt, lost_outcome
+from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan, ClassSource
+from segment.runs.batch.folder_search import FolderImages, find_images
+from segment.runs.batch.folder_workers import Workers, start_workers
+from segment.runs.batch.image_task import ImageTask, describe_lost_task, prepare_retry, run_image_task
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest import write_manifest
-from segment.runs.batch.manifest_rows import CLAIM, JOURNAL, settings_hash
-from segment.runs.batch.resume import Ledger
-from segment.runs.job import Job, plan
+from segment.runs.batch.manifest_rows import JOURNAL, MODEL_FILES, hash_settings
+from segment.runs.batch.outcome_order import report_in_order
+from segment.runs.batch.resume import ResumeState
+from segment.runs.batch.task_feed import TaskFeed
+from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.workers.dask_client import Cluster
-from segment.runs.workers.processes import Lost, undisturbed
+from segment.runs.workers.lost_tasks import TaskLost
+from segment.runs.workers.processes import hold_signals
 
 __all__ = ["FolderRun", "FolderSettings"]
 
-_SETTLED = 1.0  # seconds since its last change after which a file is taken to be complete, where a folder is watched
+SETTLE_SECONDS = 1.0  # since its last change, after which a file in a watched folder is taken to be complete
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderSettings:
-    """How a folder is done.
+    """Settings of a run over a folder.
 
     Attributes
     ----------
     recursive : bool
-        Whether to look into its folders too.
+        Whether to look into the folder's folders, too.
     n_workers : int
-        0 for one on each core, or each thread of the cluster.
+        Images at the same time; 0 for one on each core, or on each thread of the cluster.
     timeout : float, seconds
         For each image; 0 is no limit.
     resume : bool
@@ -52,7 +60,7 @@ class FolderSettings:
     classes : ClassPlan
         Whether images have classes of their own.
     debug : bool
-        Whether the failure of an image raises what caused it.
+        Whether the failure of an image raises the error that caused it.
     """
 
     recursive: bool = False
@@ -65,17 +73,27 @@ class FolderSettings:
 
 
 class FolderRun:
-    """The images of a folder, segmented by several processes, with a journal of what is done. A context manager.
+    """Segments the images of a folder by several processes, with a journal of what is done. A context manager.
 
     Parameters
     ----------
     folder : Path
+        With the images.
     output : Path
         For the results. The folder's structure is kept below it.
     config : SegmentConfig
+        The settings of all images.
     settings : FolderSettings
+        The settings of the run.
     cluster : Cluster, optional
-        Whose workers do the images, in place of processes of this machine.
+        Its workers do the images, in place of processes of this machine.
+
+    Attributes
+    ----------
+    jobs : list of Job
+        All images, in the order of their names.
+    passed_over : list of Path
+        Pictures that carry the mark of results although no manifest names them.
 
     Raises
     ------
@@ -84,7 +102,8 @@ class FolderRun:
     ClusterError
         If a worker of the cluster does not see the folder or the output.
     OutputError
-        If nothing can be written to the output, another run does so, or there are results that nobody asked to replace.
+        If nothing can be written to the output, another run writes there, or there are results of an earlier run and
+        neither `resume` nor `overwrite` is set.
     SettingsError
         If a result would replace an input.
     """
@@ -97,29 +116,25 @@ class FolderRun:
         settings: FolderSettings,
         cluster: Cluster | None = None,
     ) -> None:
-        if cluster is not None:  # its workers stand elsewhere
+        if cluster is not None:  # its workers have other working folders
             folder, output = folder.absolute(), output.absolute()
         self.folder, self.output, self.config, self.settings = folder, output, config, settings
-        self._crew = partial(crew_of, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout)
-        self.jobs: list[Job] = self._find()
-        self.n_kept = 0
+        self._start_workers = partial(
+            start_workers, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout
+        )
+        self.jobs, self.passed_over = self._plan()
         self._journal = Journal(output)
-        self._ledger = Ledger(self._journal, folder, output, config)
-        self._classes: Classes | None = None
-        self._skips = settings.resume
-        self._stop: Exception | None = None
-        self._ready: dict[int, Outcome | None] = {}
-        self._lock = threading.Lock()
-        self._began = self._has_news = False
-        if not (settings.resume or config.overwrite) and (self._journal.was_interrupted or self._journal.has_manifest):
-            what = "a run that was interrupted" if self._journal.was_interrupted else "an earlier run"
+        try:
+            self._refuse_earlier_results()
+            if cluster is not None:
+                cluster.check_paths(self.folder, self.output / JOURNAL)
+        except BaseException:
             self._journal.withdraw()
-            raise OutputError(
-                f"{printable_path(output)}: has the results of {what}. Give --resume to do what is missing, "
-                "--overwrite to do all again, or another folder with -o."
-            )
-        if cluster is not None:
-            self._check_sight(cluster)
+            raise
+        self._state = ResumeState(self._journal, folder, output, config)
+        self._classes: ClassSource | None = None
+        self._feed = self._make_feed(skip_done=settings.resume)
+        self._n_in_manifest = 0  # of the images begun
         for place in {job.folder for job in self.jobs}:
             remove_abandoned(place)
 
@@ -129,153 +144,141 @@ class FolderRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with undisturbed():
+        with hold_signals():
             if error is None:
                 self._write_manifest()
                 self._journal.close(remove=True)
-            elif self._began:
-                with contextlib.suppress(OutputError):  # what stopped the run is to be told
+            elif self._state.n_begun:
+                # The error that stopped the run is reported, not one of the manifest: the journal has all rows.
+                with contextlib.suppress(OutputError):
                     self._write_manifest()
                 self._journal.close(remove=False)
             else:
                 self._journal.withdraw()
 
+    @property
+    def n_kept(self) -> int:
+        """Images that the last pass left as they were: an earlier run had done them."""
+        return self._feed.n_kept
+
     def look_again(self) -> None:
-        """Find what has come up in the folder since, once what was done has its row in the manifest."""
-        if self._has_news:
+        """Find new images in the folder, after the rows of those that are done are in the manifest."""
+        if self._state.n_begun > self._n_in_manifest:
             self._write_manifest()
-        self.jobs = self._find()
-        self._skips, self._has_news = True, False
+            self._n_in_manifest = self._state.n_begun
+        self.jobs, self.passed_over = self._plan()
+        self._feed = self._make_feed(skip_done=True)
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Do what is left to do; what became of each image, in the order of their names.
+    def iterate_outcomes(self) -> Iterator[Outcome]:
+        """Segment all images that are not done yet.
 
-        Images that are done already have no outcome; `n_kept` counts them.
+        Yields
+        ------
+        Outcome
+            Of each image, in the order of names. Images that are done already have none; `n_kept` counts them.
 
         Raises
         ------
         OutputError
-            If the output takes no more files. All that is under way is brought to an end before.
+            If the output takes no more files. All tasks in progress are finished before.
         """
         if self._classes is None:
-            self._classes = self._prepared()
-            self._ledger.settings = settings_hash(self.config, __version__, *self._classes.identity)
-            self._ledger.model = self._classes.key
-        do = partial(attempt, config=self.config, classes=self._classes, debug=self.settings.debug)
-        crew = self._crew(do, again=again)
-        self._ready, self.n_kept = {}, 0
-        results = crew.perform(self._tasks())
-        following = 0
+            self._classes = self._prepare_classes()
+            self._state.settings_hash = hash_settings(self.config, __version__, *self._classes.identity)
+            self._state.model_key = self._classes.key
+        function = partial(run_image_task, config=self.config, classes=self._classes, debug=self.settings.debug)
+        workers = self._start_workers(function, prepare_retry=prepare_retry)
+        with contextlib.closing(self._run_tasks(workers)) as decided:
+            yield from report_in_order(decided)
+        if self._feed.error is not None:
+            raise self._feed.error
+
+    def _run_tasks(self, workers: Workers) -> Generator[tuple[int, Outcome | None]]:
+        """Do the tasks, record their outcomes, and yield every image with its number as soon as it is decided."""
+        results = workers.run(iter(self._feed))
         try:
             for task, result in results:
-                outcome = lost_outcome(task.job, result, self.settings.timeout) if isinstance(result, Lost) else result
+                outcome = describe_lost_task(task.job, result) if isinstance(result, TaskLost) else result
                 self._record(outcome)
-                with self._lock:
-                    self._ready[task.number] = outcome
-                    told, following = self._in_turn(following)
-                yield from told
+                yield task.number, outcome
+                yield from self._feed.take_decided()
         except BaseException:
-            with undisturbed():
+            with hold_signals():
                 results.close()
-                self._clear(crew.under_way.values())
+                self._remove_partial_results(workers.in_progress.values())
             raise
-        yield from self._in_turn(following)[0]
-        if self._stop is not None:
-            raise self._stop
+        yield from self._feed.take_decided()
 
-    def _check_sight(self, cluster: Cluster) -> None:
+    def _plan(self) -> tuple[list[Job], list[Path]]:
+        """Find the images of the folder, and decide where their results go."""
         try:
-            cluster.check_sees(self.folder, self.output / JOURNAL)
-        except BaseException:
-            self._journal.withdraw()
-            raise
+            found = find_images(self.folder, recursive=self.settings.recursive, leave_out=self.output)
+        except ImageError:
+            if not (self.settings.watch and self.folder.is_dir()):
+                raise
+            found = FolderImages([], [])
+        images = [path for path in found.images if not self.settings.watch or _is_complete(path)]
+        classes = self.settings.classes
+        jobs = plan_jobs(
+            images, self.output, self.config, root=self.folder, also_read=classes.files, n_extra=classes.n_extra
+        )
+        return jobs, found.results
+
+    def _refuse_earlier_results(self) -> None:
+        """Refuse an output that has results, unless the settings say what to do with them."""
+        if self.settings.resume or self.config.overwrite:
+            return
+        if self._journal.was_interrupted or self._journal.has_manifest:
+            run = "a run that was interrupted" if self._journal.was_interrupted else "an earlier run"
+            raise OutputError(
+                f"{printable_path(self.output)}: has the results of {run}. Give --resume to do what is missing, "
+                "--overwrite to do all again, or another folder with -o."
+            )
+
+    def _make_feed(self, *, skip_done: bool) -> TaskFeed:
+        """Make the tasks of the next pass over the folder."""
+        return TaskFeed(self.jobs, self._state, skip_done=skip_done, skip_failed=self.settings.watch)
+
+    def _prepare_classes(self) -> ClassSource:
+        """Decide where the classes of all images come from; fit a model to the images if that is asked for."""
+        models = {str(self._journal.get_row(name).get("model", "")) for name in self._journal}
+        if self.settings.classes.is_fitted:
+            if models <= {""} and MODEL_FILES not in self._journal and not self.config.overwrite:
+                refuse_existing(self.output / SHARED_MODEL)
+            self._journal.add({"input": MODEL_FILES, "earlier": [{"file": SHARED_MODEL}]})
+        sources = [job.source for job in self.jobs]
+        return self.settings.classes.prepare(sources, self.output, self.config, self._start_workers, models)
+
+    def _record(self, outcome: Outcome) -> None:
+        """Write the row of an image, and stop the run if the output takes no more files."""
+        self._state.record(outcome)
+        if outcome.is_stuck and self._feed.error is None:
+            self._feed.error = OutputError(
+                f"{printable_path(self.output)}: takes no more results; {pluralize(len(self.jobs), 'image')} in all. "
+                "Make room there, then give --resume."
+            )
 
     def _write_manifest(self) -> None:
-        names = [self._ledger.name(job) for job in self.jobs]
+        """Write the manifest, and the index of pages if there are pages."""
+        names = [self._state.get_name(job) for job in self.jobs]
         write_manifest(self._journal, names)
         if "report" in self.config.save:
             from segment.runs.batch.folder_index import write_index
 
             write_index(self._journal, names)
 
-    def _prepared(self) -> Classes:
-        """The classes for all images, fitted to them first where that is asked for."""
-        models = {str(self._journal.row(name).get("model", "")) for name in self._journal}
-        if self.settings.classes.is_fitted:
-            if models <= {""} and CLAIM not in self._journal and not self.config.overwrite:
-                refuse_existing(self.output / SHARED_MODEL)
-            self._journal.add({"input": CLAIM, "earlier": [{"file": SHARED_MODEL}]})
-        sources = [job.source for job in self.jobs]
-        return self.settings.classes.prepare(sources, self.output, self.config, self._crew, models)
-
-    def _find(self) -> list[Job]:
-        try:
-            found = find_images(self.folder, recursive=self.settings.recursive, leave_out=self.output)
-        except ImageError:
-            if not (self.settings.watch and self.folder.is_dir()):
-                raise
-            found = Found([], [])
-        self.passed_over = found.results
-        images = [path for path in found.images if not self.settings.watch or _is_settled(path)]
-        also_read, n_extra = self.settings.classes.files, self.settings.classes.n_extra
-        return plan(images, self.output, self.config, root=self.folder, also_read=also_read, n_extra=n_extra)
-
-    def _tasks(self) -> Iterator[Task]:
-        """What is left to do. Runs in a thread of joblib's, which an exception would leave waiting for ever."""
-        try:
-            for number, job in enumerate(self.jobs):
-                if self._stop is not None:
-                    return
-                if self._skips and self._ledger.is_done(job, failures_too=self.settings.watch):
-                    self._say(number, None)
-                    continue
-                foreign = [] if self.config.overwrite else self._ledger.foreign(job)
-                if foreign:
-                    name = printable_path(foreign[0])
-                    error = f"{name}: exists already. Give --overwrite to replace it, or another folder."
-                    outcome = Outcome(job, error=error)
-                    self._record(outcome)
-                    self._say(number, outcome)
-                    continue
-                self._began = self._has_news = True
-                yield Task(number, job, replaces=self._ledger.begin(job))
-        except Exception as error:
-            self._stop = error
-
-    def _say(self, number: int, outcome: Outcome | None) -> None:
-        with self._lock:
-            self._ready[number] = outcome
-            self.n_kept += outcome is None
-
-    def _in_turn(self, following: int) -> tuple[list[Outcome], int]:
-        """The outcomes that can be told without passing over one that is not there yet."""
-        told = []
-        while following in self._ready:
-            outcome = self._ready.pop(following)
-            following += 1
-            if outcome is not None:
-                told.append(outcome)
-        return told, following
-
-    def _record(self, outcome: Outcome) -> None:
-        self._ledger.record(outcome)
-        if outcome.is_stuck and self._stop is None:
-            self._stop = OutputError(
-                f"{printable_path(self.output)}: takes no more results; {pluralize(len(self.jobs), 'image')} in all. "
-                "Make room there, then give --resume."
-            )
-
-    def _clear(self, tasks: Iterable[Task]) -> None:
-        """Take away what the workers that were ended left half done."""
+    def _remove_partial_results(self, tasks: Iterable[ImageTask]) -> None:
+        """Remove what workers that were stopped have left; results that a task was to replace stay."""
         for task in tasks:
             if not task.replaces:
-                for path in task.job.results(self.config):
+                for path in task.job.list_results(self.config):
                     path.unlink(missing_ok=True)
             remove_abandoned(task.job.folder)
 
 
-def _is_settled(path: Path) -> bool:
+def _is_complete(path: Path) -> bool:
+    """Return whether a file has not changed for a while, so that nobody is still writing it."""
     try:
-        return time.time() - path.stat().st_mtime > _SETTLED
+        return time.time() - path.stat().st_mtime > SETTLE_SECONDS
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Who does the images: processes of this machine, or the workers of a cluster."""
+"""Who does the images of a folder: processes of this machine, or the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -6,108 +6,137 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
 
 from segment.runs.workers.dask_client import Cluster
-from segment.runs.workers.dask_tasks import Flight, Killed
-from segment.runs.workers.dask_worker import Late, same
-from segment.runs.workers.processes import Crew, Lost, n_cores
+from segment.runs.workers.dask_tasks import TaskGroup
+from segment.runs.workers.dask_worker import return_unchanged
+from segment.runs.workers.lost_tasks import TaskLost
+from segment.runs.workers.processes import ProcessWorkers, count_cores
 
-__all__ = ["AnyCrew", "ClusterCrew", "crew_of"]
+__all__ = ["DaskWorkers", "Workers", "start_workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class ClusterCrew(Generic[Task, Result]):
-    """The workers of a cluster for a function: as :class:`segment.runs.workers.processes.Crew`.
+class DaskWorkers(Generic[Task, Result]):
+    """Workers of a Dask cluster that apply one function to many tasks.
 
-    joblib's backend for Dask is not used: it waits for ever for a task whose workers died.
+    They are used as :class:`segment.runs.workers.processes.ProcessWorkers`. joblib's backend for Dask is not used: it
+    waits for ever for a task whose workers died.
 
     Parameters
     ----------
-    do : callable
-        Takes a task and returns its result; both can be pickled, and so can it.
+    function : callable
+        Takes a task and returns its result. The function, tasks and results can be pickled.
     cluster : Cluster
-    at_once : int
-        Tasks at a time, at most; 0 for what keeps all workers busy.
-    again : callable
-        Makes a task into that of a second attempt. Dask begins a task again when its worker dies, so all get it.
+        Its workers do the tasks.
+    max_tasks : int
+        Tasks in progress at the same time, at most; 0 for as many as keep all workers busy.
+    prepare_retry : callable
+        Takes a task and returns the task of a second attempt. Dask starts the task of a dead worker again by itself,
+        so every task is sent in this form.
     timeout : float, seconds
         A task that takes longer is lost; 0 is no limit.
+
+    Attributes
+    ----------
+    in_progress : dict of int to task
+        Tasks that were sent and have no result yet, by their number.
     """
 
     def __init__(
         self,
-        do: Callable[[Task], Result],
+        function: Callable[[Task], Result],
         cluster: Cluster,
         *,
-        at_once: int = 0,
-        again: Callable[[Task], Task] = same,
+        max_tasks: int = 0,
+        prepare_retry: Callable[[Task], Task] = return_unchanged,
         timeout: float = 0.0,
     ) -> None:
-        self._do = do
+        self._function = function
         self._cluster = cluster
-        self._at_once = at_once
-        self._again = again
+        self._max_tasks = max_tasks
+        self._prepare_retry = prepare_retry
         self._timeout = timeout
-        self.under_way: dict[int, Task] = {}
+        self.in_progress: dict[int, Task] = {}
 
-    def perform(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | Lost]]:
-        """Do the tasks; each with its result as soon as there is one.
+    def run(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | TaskLost]]:
+        """Do the tasks, and yield each with its result as soon as there is one.
 
-        Dask gives up a task after a number of workers died that had it, whichever task it was that killed them. It is
-        tried once more when all others are done, alone: then it is lost. `under_way` has what has no result yet.
+        Dask gives a task up when several workers died that had it, whichever of their tasks killed them. Such a task is
+        tried once more, alone, when all others are done: if its workers die again it is lost.
+
+        Parameters
+        ----------
+        tasks : iterator
+            Read as workers become free.
+
+        Yields
+        ------
+        tuple of (task, result or TaskLost)
+            In the order in which the tasks end.
         """
         suspects = []
-        for number, result in self._flown(enumerate(tasks), self._at_once):
-            if isinstance(result, Killed):
+        for number, result in self._run_group(enumerate(tasks), self._max_tasks):
+            if isinstance(result, TaskLost) and result.reason == "killed":
                 suspects.append(number)
             else:
-                yield self.under_way.pop(number), result
+                yield self.in_progress.pop(number), result
         for number in sorted(suspects):
-            ((_, result),) = self._flown(iter([(number, self.under_way[number])]), 1)
-            yield self.under_way.pop(number), Lost(0.0) if isinstance(result, Killed) else result
+            ((_, result),) = self._run_group(iter([(number, self.in_progress[number])]), 1)
+            yield self.in_progress.pop(number), result
 
-    def _flown(self, tasks: Iterator[tuple[int, Task]], at_once: int) -> Generator[tuple[int, Result | Lost | Killed]]:
-        """The results of tasks, in the order in which they are done."""
-        with Flight(self._cluster, seconds=self._timeout, at_once=at_once) as flight:
-            do = flight.share(self._do)
+    def _run_group(self, tasks: Iterator[tuple[int, Task]], max_tasks: int) -> Generator[tuple[int, Result | TaskLost]]:
+        """Do numbered tasks, and yield the results in the order in which they end."""
+        with TaskGroup(self._cluster, seconds=self._timeout, max_tasks=max_tasks) as group:
+            function = group.send_shared(self._function)
             numbers = {}
             for number, task in tasks:
-                self.under_way[number] = task
-                numbers[flight.send(_called, do, self._again(task))] = number
-                while flight.is_full:
-                    yield self._settled(flight, numbers)
-            while flight:
-                yield self._settled(flight, numbers)
-
-    def _settled(self, flight: Flight, numbers: dict[object, int]) -> tuple[int, Result | Lost | Killed]:
-        future = flight.next()
-        number = numbers.pop(future)
-        result: Result | Lost | Killed
-        try:
-            result = flight.result(future)
-        except Late as late:
-            result = Lost(late.seconds)
-        except Killed as killed:
-            result = killed
-        return number, result
+                self.in_progress[number] = task
+                numbers[group.send(_call, function, self._prepare_retry(task))] = number
+                while group.is_full:
+                    ended = group.wait_for_next()
+                    yield numbers.pop(ended), group.get_result(ended)
+            while group:
+                ended = group.wait_for_next()
+                yield numbers.pop(ended), group.get_result(ended)
 
 
-def _called(do: Callable[[Task], Result], task: Task) -> Result:
-    return do(task)
+def _call(function: Callable[[Task], Result], task: Task) -> Result:
+    """Apply a function, which Dask has put in the place of its future, to a task."""
+    return function(task)
 
 
-AnyCrew = Crew[Any, Any] | ClusterCrew[Any, Any]
+Workers = ProcessWorkers[Any, Any] | DaskWorkers[Any, Any]
 
 
-def crew_of(
-    do: Callable[[Any], Any],
+def start_workers(
+    function: Callable[[Any], Any],
     *,
     cluster: Cluster | None,
     n_workers: int,
-    again: Callable[[Any], Any] = same,
+    prepare_retry: Callable[[Any], Any] = return_unchanged,
     timeout: float = 0.0,
-) -> AnyCrew:
-    """Those who do tasks, at most `n_workers` at a time; 0 for one on each core, or each thread of the cluster."""
+) -> Workers:
+    """Choose the workers that apply a function to tasks.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a task and returns its result.
+    cluster : Cluster or None
+        Use its workers; None for processes of this machine.
+    n_workers : int
+        Tasks at the same time, at most; 0 for one on each core, or for as many as keep the cluster busy.
+    prepare_retry : callable
+        Takes a task and returns the task of a second attempt.
+    timeout : float, seconds
+        For each task; 0 is no limit.
+
+    Returns
+    -------
+    ProcessWorkers or DaskWorkers
+        Their method `run` does the tasks.
+    """
     if cluster is not None:
-        return ClusterCrew(do, cluster, at_once=n_workers, again=again, timeout=timeout)
-    return Crew(do, n_workers=n_workers or n_cores(), again=again, timeout=timeout)
+        return DaskWorkers(function, cluster, max_tasks=n_workers, prepare_retry=prepare_retry, timeout=timeout)
+    return ProcessWorkers(function, n_workers=n_workers or count_cores(), prepare_retry=prepare_retry, timeout=timeout)

@@ -1,37 +1,34 @@
-"""One image of a folder as a task for a worker, and what is told where the worker was lost with it."""
+"""One image of a folder as a task for a worker, and its outcome where the worker was lost."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
-from segment.runs.batch.class_plan import Classes
-from segment.runs.fingerprint import fingerprint
+from segment.runs.batch.class_plan import ClassSource
+from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.image_job import run_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
-from segment.runs.workers.processes import Lost
+from segment.runs.workers.lost_tasks import TaskLost
 
-if TYPE_CHECKING:
-    from segment.segmenter.class_model.class_model import ClassModel
-from segment.runs.image_job import run_job
-
-__all__ = ["Task", "again", "attempt", "attempt_job", "lost_outcome"]
+__all__ = ["ImageTask", "describe_lost_task", "prepare_retry", "run_image_task"]
 
 
 @dataclass(frozen=True)
-class Task:
-    """An image to do.
+class ImageTask:
+    """An image to segment.
 
     Attributes
     ----------
     number : int
-        Its place in the order of names.
+        Its place in the order of names, from 0.
     job : Job
+        The image and its results.
     replaces : bool
-        Whether results that are there may be replaced.
+        Whether results that are there may be replaced: an earlier attempt was cut short, or they are out of date.
     """
 
     number: int
@@ -39,62 +36,32 @@ class Task:
     replaces: bool
 
 
-def attempt(task: Task, *, config: SegmentConfig, classes: Classes, debug: bool) -> Outcome:
-    """Do it."""
-    return attempt_job(
-        task.job,
-        config,
-        model=classes.model,
-        adapt=classes.adapt,
-        like=classes.like,
-        replaces=task.replaces,
-        debug=debug,
-    )
-
-
-def again(task: Task) -> Task:
-    """The same task once more: what the first attempt has left may be replaced."""
-    return replace(task, replaces=True)
-
-
-def lost_outcome(job: Job, lost: Lost, timeout: float) -> Outcome:
-    """What is told of an image that took longer than the seconds allowed, 0 for any, or whose workers died."""
-    if 0 < timeout <= lost.seconds:
-        error = (
-            f"{printable_path(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
-            "Raise it, or give --max-size to segment a smaller copy."
-        )
-        return Outcome(job, error=error, seconds=lost.seconds)
-    error = (
-        f"{printable_path(job.source)}: its process was killed, and again when it was tried alone; most often for "
-        "want of memory. Give --max-size to segment a smaller copy."
-    )
-    return Outcome(job, error=error, seconds=lost.seconds)
-
-
-def attempt_job(
-    job: Job,
-    config: SegmentConfig,
-    *,
-    model: ClassModel | None = None,
-    adapt: bool = False,
-    like: ClassModel | None = None,
-    replaces: bool = False,
-    debug: bool = False,
-) -> Outcome:
-    """Segment one image of many as :func:`run_job` does; with its fingerprint and the time that it took.
+def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSource, debug: bool) -> Outcome:
+    """Segment one image of many.
 
     Parameters
     ----------
-    replaces : bool
-        Whether results that are there may be replaced: they are from an attempt that was cut short, or outdated.
+    task : ImageTask
+        The image.
+    config : SegmentConfig
+        The settings of all images.
+    classes : ClassSource
+        Where the classes come from.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        With the fingerprint of the file. An image that changed while it was read has failed, and has no results.
     """
     begin = time.perf_counter()
-    if replaces and not config.overwrite:
+    job = task.job
+    if task.replaces and not config.overwrite:
         config = replace(config, overwrite=True)
-    before = fingerprint(job.source)
-    outcome = run_job(job, config, model=model, adapt=adapt, like=like, debug=debug)
-    after = fingerprint(job.source, before)
+    before = compute_fingerprint(job.source)
+    outcome = run_job(job, config, model=classes.model, adapt=classes.adapt, reference=classes.reference, debug=debug)
+    after = compute_fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
         for path in outcome.paths:
             path.unlink(missing_ok=True)
@@ -103,3 +70,47 @@ def attempt_job(
         )
         outcome = Outcome(job, error=error)
     return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)
+
+
+def prepare_retry(task: ImageTask) -> ImageTask:
+    """Return the same task for a second attempt, which may replace what the first one left.
+
+    Parameters
+    ----------
+    task : ImageTask
+        Any task.
+
+    Returns
+    -------
+    ImageTask
+        The same with `replaces` set.
+    """
+    return replace(task, replaces=True)
+
+
+def describe_lost_task(job: Job, lost: TaskLost) -> Outcome:
+    """Describe an image whose task has no result.
+
+    Parameters
+    ----------
+    job : Job
+        The image.
+    lost : TaskLost
+        Why there is no result.
+
+    Returns
+    -------
+    Outcome
+        A failure.
+    """
+    if lost.reason == "timeout":
+        error = (
+            f"{printable_path(job.source)}: stopped after {lost.seconds:.1f} s, which is more than --timeout allows. "
+            "Raise it, or give --max-size to segment a smaller copy."
+        )
+    else:
+        error = (
+            f"{printable_path(job.source)}: its process was killed, and again when it ran alone, most often because "
+            "memory ran out. Give --max-size to segment a smaller copy."
+        )
+    return Outcome(job, error=error, seconds=lost.seconds)

@@ -1,4 +1,4 @@
-"""The journal of a run: who may write to the folder, what was begun, and what became of it, safe at any moment."""
+"""The journal of a run: a lock on the folder of the results, and a row for each image that is begun or done."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from segment.core.errors import OutputError, describe_os_error, printable_path
-from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE, rows_in
+from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE, Row, read_rows
 
 try:
     import fcntl
@@ -20,20 +19,27 @@ except ImportError:  # Windows
 
 __all__ = ["Journal"]
 
-Row = dict[str, Any]
-
 
 class Journal:
     """The rows of all images, one JSON line for each event, in a hidden file of the folder for the results.
 
-    A line is written at once and at the end of the file, so whatever stops the run can only cut the last one short. The
-    file is locked while the run lives, is the place of all rows, so that memory need not hold them, and is gone when
-    the manifest is written.
+    A line is written at once and at the end of the file, so whatever stops the run can only cut the last line short.
+    The file is locked as long as the run lives. It holds all rows, so that memory need not, and is removed when the
+    manifest is written.
 
     Parameters
     ----------
     folder : Path
         For the results; made if it is not there.
+
+    Attributes
+    ----------
+    folder : Path
+        The same.
+    was_interrupted : bool
+        Whether an earlier run did not end: its journal is continued.
+    has_manifest : bool
+        Whether an earlier run ended and left a manifest, whose rows are taken over.
 
     Raises
     ------
@@ -45,86 +51,121 @@ class Journal:
         self.folder = folder
         self._path = folder / JOURNAL
         self._made = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
-        self._write = threading.Lock()
-        self._places: dict[str, int] = {}  # where the newest row of each image begins
+        self._lock = threading.Lock()
+        self._positions: dict[str, int] = {}  # where the newest row of each image begins in the file
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = _locked(self._path)
+            self._file = _open_locked(self._path)
         except OSError as error:
-            self._unmake()
+            self._remove_made_folders()
             raise OutputError(
-                f"{printable_path(folder)}: no results can be written there; {describe_os_error(error)}."
+                f"{printable_path(folder)}: no results can be written there; {describe_os_error(error)}. "
+                "Give another folder with -o."
             ) from error
-        begun = self._index()
-        self.was_interrupted = begun > 0
+        self.was_interrupted = self._index_rows() > 0
         self.has_manifest = os.path.lexists(folder / MANIFEST) or os.path.lexists(folder / TABLE)
-        if not begun:
-            for row in rows_in(folder / MANIFEST):
+        if not self.was_interrupted:
+            for row in read_rows(folder / MANIFEST):
                 self.add(row)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places
+        return name in self._positions
 
     def __iter__(self) -> Iterator[str]:
-        """The names of all images that there is a row of."""
-        return iter(list(self._places))
+        """Iterate over the names of all images that have a row."""
+        return iter(list(self._positions))
 
     def add(self, row: Row) -> None:
         """Write the newest row of an image; it counts at once.
 
+        Parameters
+        ----------
+        row : dict
+            Its item ``input`` is the name of the image.
+
         Raises
         ------
         OutputError
-            If there is no room.
+            If the disk is full.
         """
         line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
-        with self._write:
+        with self._lock:
             begin = os.fstat(self._file).st_size
             try:
                 written = 0
                 while written < len(line):
                     written += os.write(self._file, line[written:])
             except OSError as error:
+                # Half a line would make the next one unreadable.
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, begin)
                 raise OutputError(
-                    f"{printable_path(self._path)}: the run cannot go on; {describe_os_error(error)}."
+                    f"{printable_path(self._path)}: the run cannot go on; {describe_os_error(error)}. Make room "
+                    "there, then give --resume."
                 ) from error
-            self._places[row["input"]] = begin
+            self._positions[row["input"]] = begin
 
-    def row(self, name: str) -> Row:
-        """The newest row of an image; empty if there is none."""
-        if name not in self._places:
+    def get_row(self, name: str) -> Row:
+        """Read the newest row of an image.
+
+        Parameters
+        ----------
+        name : str
+            The name of the image.
+
+        Returns
+        -------
+        dict
+            Empty if there is no row.
+        """
+        if name not in self._positions:
             return {}
         with self._path.open("rb") as file:
-            file.seek(self._places[name])
+            file.seek(self._positions[name])
             row: Row = json.loads(file.readline())
         return row
 
-    def rows(self, names: Iterable[str]) -> Iterator[Row]:
-        """The newest rows of images, in the order asked for, without those of work that was only begun."""
+    def iterate_rows(self, names: Iterable[str]) -> Iterator[Row]:
+        """Read the newest rows of images that are done or have failed.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Images that have a row.
+
+        Yields
+        ------
+        dict
+            In the order of the names, without images that were only begun.
+        """
         with self._path.open("rb") as file:
             for name in names:
-                file.seek(self._places[name])
+                file.seek(self._positions[name])
                 row = json.loads(file.readline())
                 if "status" in row:
                     yield row
 
     def close(self, *, remove: bool) -> None:
-        """Let others write to the folder. With `remove` the journal goes, for good."""
+        """Unlock the folder.
+
+        Parameters
+        ----------
+        remove : bool
+            Whether the journal is deleted: the manifest has all of it.
+        """
         if remove:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
 
     def withdraw(self) -> None:
-        """End a run that has not begun: what was there before stays, what was made goes."""
+        """Undo a run that has not begun: an earlier journal stays, what was made now is deleted."""
         if not self.was_interrupted:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
-        self._unmake()
+        self._remove_made_folders()
 
-    def _index(self) -> int:
-        """Find the rows of a run that did not end, and cut off what it left unfinished. How many lines there are."""
+    def _index_rows(self) -> int:
+        """Find the rows that an interrupted run has left, cut off an incomplete last line, and count the lines."""
         lines = 0
         with self._path.open("rb") as file:
             begin = 0
@@ -136,19 +177,23 @@ class Journal:
                 if name is None:
                     os.ftruncate(self._file, begin)
                     break
-                self._places[name] = begin
+                self._positions[name] = begin
                 begin += len(line)
                 lines += 1
         return lines
 
-    def _unmake(self) -> None:
+    def _remove_made_folders(self) -> None:
+        """Remove the folders that were made for the results, as far as they are empty."""
         for part in self._made:
             with contextlib.suppress(OSError):
                 part.rmdir()
 
 
-def _locked(path: Path) -> int:
-    """Open the journal and lock it; the kernel takes the lock back when the process ends, however it ends."""
+def _open_locked(path: Path) -> int:
+    """Open the journal and lock it; the kernel unlocks it when the process ends, however it ends."""
+    # A lock file beside the journal would have to stay in the folder for ever: it cannot be deleted safely while
+    # another process may have opened it. The journal itself can, because the loop looks whether the file that was
+    # locked still has the name.
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
         if fcntl is None:
@@ -163,4 +208,4 @@ def _locked(path: Path) -> int:
                 f"{printable_path(path.parent)}: another 'segment batch' is writing there. "
                 "Wait for it, or give another folder with -o."
             ) from None
-        os.close(descriptor)  # the run that had the journal ended, and took it away, in between
+        os.close(descriptor)  # the run that had the lock ended, and deleted the journal, in between

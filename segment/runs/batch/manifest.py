@@ -4,75 +4,97 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from segment.core.atomic_files import make_temporary_name
 from segment.core.errors import OutputError, describe_os_error, printable_path
 from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
-from segment.runs.batch.manifest_rows import CLAIM, MANIFEST, TABLE
+from segment.runs.batch.manifest_rows import MANIFEST, MODEL_FILES, TABLE, Row
 
-__all__ = ["replacing", "write_manifest"]
+__all__ = ["open_replacement", "write_manifest"]
 
-
-Row = dict[str, Any]
 _COLUMNS = ("input", "status", "error", "warnings", "seconds", "drift", "uncertainty", "sha256", "settings", "outputs")
 
 
 def write_manifest(journal: Journal, names: Sequence[str]) -> None:
-    """Write the rows of the images to both files, whole.
+    """Write the rows of the images as JSON lines and as CSV.
 
-    Images of an earlier run that are no longer there have a row in the JSON lines while their results last: so that
-    these are never taken for inputs.
+    Images of an earlier run that are no longer there keep a row in the JSON lines as long as their results are there,
+    so that these are never taken for inputs.
 
     Parameters
     ----------
     journal : Journal
+        Has the rows.
     names : sequence of str
-        The images in order.
+        The images, in order.
 
     Raises
     ------
     OutputError
-        If there is no room. The journal still has all rows.
+        If a file cannot be written. The journal still has all rows.
     """
     known = [name for name in names if name in journal]
-    gone = sorted(set(journal) - {*names, CLAIM})
-
-    def lines() -> Iterator[Row]:
-        """The rows of the images, then of those that are gone and have left results."""
-        yield from journal.rows(known)
-        for name in gone:
-            row = journal.row(name)
-            left = [output for output in row.get("earlier", []) if os.path.lexists(journal.folder / output["file"])]
-            if left or any(os.path.lexists(journal.folder / output["file"]) for output in row.get("outputs", [])):
-                yield {**row, "status": "gone", "earlier": left}
-
-    with replacing(journal.folder / MANIFEST) as file:
-        for row in lines():
+    with open_replacement(journal.folder / MANIFEST) as file:
+        for row in itertools.chain(journal.iterate_rows(known), _iterate_gone_rows(journal, names)):
             file.write(json.dumps(row) + "\n")
-    with replacing(journal.folder / TABLE) as file:
-        _write_table(file, lambda: journal.rows(known))
+    with open_replacement(journal.folder / TABLE) as file:
+        _write_table(file, lambda: journal.iterate_rows(known))
 
 
-def _write_table(file: IO[str], rows: Any) -> None:
-    n_classes = max((len(row["classes"]) for row in rows()), default=0)
+def _iterate_gone_rows(journal: Journal, names: Sequence[str]) -> Iterator[Row]:
+    """Find the rows of images that are gone and of which results are left."""
+    for name in sorted(set(journal) - {*names, MODEL_FILES}):
+        row = journal.get_row(name)
+        left = [output for output in row.get("earlier", []) if os.path.lexists(journal.folder / output["file"])]
+        if left or any(os.path.lexists(journal.folder / output["file"]) for output in row.get("outputs", [])):
+            yield {**row, "status": "gone", "earlier": left}
+
+
+def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> None:
+    """Write rows as CSV; they are read twice, because the number of columns depends on all of them."""
+    n_classes = max((len(row["classes"]) for row in iterate_rows()), default=0)
     table = csv.writer(file)
     table.writerow([*_COLUMNS, *(f"share_{label}" for label in range(1, n_classes + 1))])
-    for row in rows():
+    for row in iterate_rows():
         outputs = " ".join(output["file"] for output in row["outputs"])
         texts = {**row, "warnings": "; ".join(row["warnings"]), "outputs": outputs}
-        cells = [escape_formula(value) if isinstance(value, str) else value for value in map(texts.get, _COLUMNS)]
+        cells = [_format_cell(texts[column]) for column in _COLUMNS]
         table.writerow([*cells, *(f"{item['share']:.6f}" for item in row["classes"])])
 
 
+def _format_cell(value: object) -> object:
+    """Format a value so that a spreadsheet takes it for text or a number, never for a formula."""
+    if value is None:
+        return ""
+    return escape_formula(value) if isinstance(value, str) else value
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A file that takes its name when it is complete."""
+def open_replacement(path: Path) -> Iterator[IO[str]]:
+    """Open a text file that gets its name when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        The name; a file that has it is replaced.
+
+    Yields
+    ------
+    text file
+        To be written; closed at the end of the block, and removed if the block fails.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     temporary = path.with_name(make_temporary_name())
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -82,5 +104,7 @@ def replacing(path: Path) -> Iterator[IO[str]]:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = describe_os_error(error)
-            raise OutputError(f"{printable_path(path)}: the manifest cannot be written; {reason}.") from error
+            raise OutputError(
+                f"{printable_path(path)}: cannot be written; {reason}. Make room there, then give --resume."
+            ) from error
         raise

@@ -1,4 +1,4 @@
-"""A row of the manifest: what is written of each image, and how rows of an earlier run are read."""
+"""Rows of the manifest: how they are built for each image, and how rows of an earlier run are read."""
 
 from __future__ import annotations
 
@@ -15,34 +15,49 @@ if TYPE_CHECKING:
     from segment.runs.outcome import Outcome
 
 __all__ = [
-    "CLAIM",
     "JOURNAL",
     "MANIFEST",
+    "MODEL_FILES",
     "TABLE",
-    "input_name",
-    "recorded_outputs",
-    "row_of",
-    "rows_in",
-    "settings_hash",
+    "Row",
+    "build_row",
+    "hash_settings",
+    "list_recorded_outputs",
+    "name_input",
+    "read_rows",
 ]
 
 MANIFEST = "segment_manifest.jsonl"
 TABLE = "segment_manifest.csv"
 JOURNAL = ".segment_journal.jsonl"
 
-CLAIM = "/"  # what the journal calls the files that belong to no image
+MODEL_FILES = "/"  # the name of the journal's row for files that belong to no image; no image can have it
 
 Row = dict[str, Any]
 
 
-def settings_hash(config: SegmentConfig, *parts: str) -> str:
-    """The same for settings that give the same results: SHA-256, shortened to 16 hexadecimal digits.
+def hash_settings(config: SegmentConfig, *parts: str) -> str:
+    """Hash all that decides the results of an image.
 
     Parameters
     ----------
     config : SegmentConfig
+        `overwrite` does not count.
     *parts : str
         Whatever else decides the results: the program's version, a model.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits of a SHA-256: the same for settings that give the same results.
+
+    Examples
+    --------
+    >>> from segment import SegmentConfig
+    >>> hash_settings(SegmentConfig(k=4)) == hash_settings(SegmentConfig(k=4, overwrite=True))
+    True
+    >>> hash_settings(SegmentConfig(k=4)) == hash_settings(SegmentConfig(k=5))
+    False
     """
     values = dataclasses.asdict(config)
     del values["overwrite"]
@@ -50,31 +65,55 @@ def settings_hash(config: SegmentConfig, *parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def input_name(path: Path, folder: Path) -> str:
-    """What rows call an image: its path below the folder of the images."""
+def name_input(path: Path, folder: Path) -> str:
+    """Return the name of an image in the manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    folder : Path
+        The folder of all images.
+
+    Returns
+    -------
+    str
+        Its path below the folder, with ``/`` on every system.
+
+    Examples
+    --------
+    >>> name_input(Path("photographs/june/sea.jpg"), Path("photographs"))
+    'june/sea.jpg'
+    """
     return path.relative_to(folder).as_posix()
 
 
-def row_of(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
-    """The manifest's row of an image.
+def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
+    """Build the manifest's row of an image.
 
     Parameters
     ----------
     outcome : Outcome
+        What became of the image.
     name : str
-        What the image is called.
+        The name of the image.
     settings : str
         The hash of the settings.
     output : Path
         The folder that paths of results are relative to.
+
+    Returns
+    -------
+    dict
+        Plain values, for JSON.
     """
-    print_ = outcome.fingerprint
+    fingerprint = outcome.fingerprint
     names = outcome.names
     return {
         "input": name,
-        "sha256": print_.sha256 if print_ else "",
-        "bytes": print_.bytes if print_ else None,
-        "modified": print_.modified if print_ else None,
+        "sha256": fingerprint.sha256 if fingerprint else "",
+        "bytes": fingerprint.bytes if fingerprint else None,
+        "modified": fingerprint.modified if fingerprint else None,
         "settings": settings,
         "status": outcome.status,
         "error": outcome.error,
@@ -93,8 +132,19 @@ def row_of(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
     }
 
 
-def rows_in(path: Path) -> Iterator[Row]:
-    """The objects in a file of JSON lines; none if there is no such file. Lines cut short are passed over."""
+def read_rows(path: Path) -> Iterator[Row]:
+    """Read the rows of a manifest or a journal.
+
+    Parameters
+    ----------
+    path : Path
+        A file of JSON lines. Lines that were cut short are left out.
+
+    Yields
+    ------
+    dict
+        None if there is no such file.
+    """
     try:
         with path.open("rb") as file:
             for line in file:
@@ -108,11 +158,22 @@ def rows_in(path: Path) -> Iterator[Row]:
         return
 
 
-def recorded_outputs(folder: Path) -> set[str]:
-    """The results that the manifest in a folder, and the journal of a run that did not end, say are there."""
+def list_recorded_outputs(folder: Path) -> set[str]:
+    """List the results that the manifest of a folder, or the journal of a run that did not end, records.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+
+    Returns
+    -------
+    set of str
+        Paths of files, which may be gone.
+    """
     return {
         os.path.join(folder, *output["file"].split("/"))  # noqa: PTH118
         for name in (MANIFEST, JOURNAL)
-        for row in rows_in(folder / name)
+        for row in read_rows(folder / name)
         for output in (*row.get("outputs", ()), *row.get("earlier", ()))
     }

@@ -1,4 +1,4 @@
-"""What is done of a folder and what is not: the journal's rows against the files that are there."""
+"""What an earlier run has done of a folder: the journal's rows compared with the files that are there."""
 
 from __future__ import annotations
 
@@ -9,92 +9,148 @@ from typing import Any
 
 from segment.config.config import SegmentConfig
 from segment.runs.batch.journal import Journal
-from segment.runs.batch.manifest_rows import input_name, row_of
-from segment.runs.fingerprint import Fingerprint, fingerprint
+from segment.runs.batch.manifest_rows import build_row, name_input
+from segment.runs.fingerprint import Fingerprint, compute_fingerprint
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 
-__all__ = ["Ledger"]
+__all__ = ["ResumeState"]
 
 
 @dataclass
-class Ledger:
-    """The rows of the images of a folder.
+class ResumeState:
+    """What is done of the images of a folder.
 
     Attributes
     ----------
     journal : Journal
+        Has a row for each image that was begun.
     folder : Path
         Of the images.
     output : Path
         For the results.
     config : SegmentConfig
-    settings : str
-        The hash of all that decides the results.
-    model : str
-        The key of the model that images share, if they do.
+        The settings of all images.
+    settings_hash : str
+        The same for everything that gives the same results.
+    model_key : str
+        Key of the model that images share; empty without one.
+    n_begun : int
+        Images that this run has begun.
     """
 
     journal: Journal
     folder: Path
     output: Path
     config: SegmentConfig
-    settings: str = ""
-    model: str = ""
+    settings_hash: str = ""
+    model_key: str = ""
+    n_begun: int = 0
 
-    def name(self, job: Job) -> str:
-        """What rows call the image."""
-        return input_name(job.source, self.folder)
+    def get_name(self, job: Job) -> str:
+        """Return the name of an image in the manifest.
+
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        str
+            Its path below the folder of the images.
+        """
+        return name_input(job.source, self.folder)
 
     def is_done(self, job: Job, *, failures_too: bool) -> bool:
-        """Whether the image has all its results, made from the same content with the same settings.
+        """Return whether an image has all its results, made from the same content with the same settings.
 
-        With `failures_too` also an image that failed and has not changed since.
+        Parameters
+        ----------
+        job : Job
+            The image.
+        failures_too : bool
+            Whether an image that failed, and has not changed since, counts as done.
+
+        Returns
+        -------
+        bool
+            False for an image that has no row, or only one that says that it was begun.
         """
-        row = self.journal.row(self.name(job))
-        if row.get("settings") != self.settings or row.get("status") not in ("done", "failed"):
+        row = self.journal.get_row(self.get_name(job))
+        if row.get("settings") != self.settings_hash or row.get("status") not in ("done", "failed"):
             return False
         if row["status"] == "failed" and not failures_too:
             return False
+        # Size and time of the file are compared first; only where they differ is its content read.
         known = Fingerprint(row["bytes"], row["modified"], row["sha256"]) if row["sha256"] else None
-        now = fingerprint(job.source, known)
+        now = compute_fingerprint(job.source, known)
         if (now.sha256 if now else "") != row["sha256"]:
             return False
-        planned = self._planned(job)
+        planned = self._plan_files(job)
         return all(
-            output["file"] in planned and _size(self.output / output["file"]) == output["bytes"]
+            output["file"] in planned and _get_size(self.output / output["file"]) == output["bytes"]
             for output in row["outputs"]
         )
 
-    def foreign(self, job: Job) -> list[Path]:
-        """Files in the place of results that no run has recorded as its own."""
-        ours = _recorded(self.journal.row(self.name(job)))
-        return [self.output / file for file in sorted(self._planned(job) - ours) if _size(self.output / file) >= 0]
+    def find_foreign_files(self, job: Job) -> list[Path]:
+        """Find files that have the names of an image's results and that no run has recorded as its own.
+
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        list of Path
+            Sorted by name.
+        """
+        own = _list_recorded_files(self.journal.get_row(self.get_name(job)))
+        return [
+            self.output / file for file in sorted(self._plan_files(job) - own) if _get_size(self.output / file) >= 0
+        ]
 
     def begin(self, job: Job) -> bool:
-        """Note that an image is begun, so that its results are known for our own. Whether some are there already."""
-        files = self._planned(job) | _recorded(self.journal.row(self.name(job)))
-        self.journal.add({"input": self.name(job), "earlier": [{"file": file} for file in sorted(files)]})
-        return any(os.path.lexists(path) for path in job.results(self.config))
+        """Record that an image is begun, so that a later run knows its results as those of a run.
+
+        Parameters
+        ----------
+        job : Job
+            The image.
+
+        Returns
+        -------
+        bool
+            Whether a file with the name of a result is there already.
+        """
+        self.n_begun += 1
+        files = self._plan_files(job) | _list_recorded_files(self.journal.get_row(self.get_name(job)))
+        self.journal.add({"input": self.get_name(job), "earlier": [{"file": file} for file in sorted(files)]})
+        return any(os.path.lexists(path) for path in job.list_results(self.config))
 
     def record(self, outcome: Outcome) -> None:
-        """Write the row of an image. From then on it is done, whatever happens."""
-        name = self.name(outcome.job)
-        row: dict[str, Any] = row_of(outcome, name, self.settings, self.output)
+        """Write the row of an image. From then on it is done, whatever stops the run."""
+        name = self.get_name(outcome.job)
+        row: dict[str, Any] = build_row(outcome, name, self.settings_hash, self.output)
         now = {output["file"] for output in row["outputs"]}
-        left = [file for file in sorted(_recorded(self.journal.row(name)) - now) if _size(self.output / file) >= 0]
-        self.journal.add({**row, "model": self.model, "earlier": [{"file": file} for file in left]})
+        # Files of earlier runs that are still there, such as those of a product that is no longer saved.
+        recorded = sorted(_list_recorded_files(self.journal.get_row(name)) - now)
+        earlier = [{"file": file} for file in recorded if _get_size(self.output / file) >= 0]
+        self.journal.add({**row, "model": self.model_key, "earlier": earlier})
 
-    def _planned(self, job: Job) -> set[str]:
-        return {path.relative_to(self.output).as_posix() for path in job.results(self.config)}
+    def _plan_files(self, job: Job) -> set[str]:
+        """List the files that an image may write, as the manifest names them."""
+        return {path.relative_to(self.output).as_posix() for path in job.list_results(self.config)}
 
 
-def _recorded(row: dict[str, Any]) -> set[str]:
+def _list_recorded_files(row: dict[str, Any]) -> set[str]:
+    """List the files that a row records, written now or earlier."""
     return {output["file"] for output in (*row.get("outputs", ()), *row.get("earlier", ()))}
 
 
-def _size(path: Path) -> int:
-    """In bytes; -1 where there is nothing."""
+def _get_size(path: Path) -> int:
+    """Return the size of a file in bytes; -1 where there is nothing."""
     try:
         return path.lstat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""The command for rasters larger than memory."""
+"""The work on one raster, from file to file. A failure is an outcome, so that other rasters go on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from segment.config.config import SegmentConfig
-from segment.runs.image_job import attempted
+from segment.runs.image_job import try_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 from segment.runs.workers.dask_client import Cluster
 
-__all__ = ["raster_job"]
+__all__ = ["run_raster_job"]
 
 
-def raster_job(
+def run_raster_job(
     job: Job,
     config: SegmentConfig,
     *,
@@ -24,11 +24,32 @@ def raster_job(
     on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
 ) -> Outcome:
-    """Segment one raster. A failure is an outcome, or with `debug` an exception."""
-    return attempted(job, config, partial(_segmented, bands=bands, cluster=cluster), on_stage, debug)
+    """Segment one raster and write its labels.
+
+    Parameters
+    ----------
+    job : Job
+        The raster, and where its labels go.
+    config : SegmentConfig
+        All settings.
+    bands : tuple of int
+        Bands to use, counted from 1; empty for all.
+    cluster : Cluster, optional
+        Its workers read and label the tiles.
+    on_stage : callable
+        Called with the text of each stage when it begins, and after each tile.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        The file and the class table, or why the raster failed.
+    """
+    return try_job(job, config, partial(_segment_raster, bands=bands, cluster=cluster), on_stage, debug)
 
 
-def _segmented(
+def _segment_raster(
     job: Job,
     config: SegmentConfig,
     on_stage: Callable[[str], None],
@@ -36,18 +57,20 @@ def _segmented(
     bands: tuple[int, ...],
     cluster: Cluster | None,
 ) -> Outcome:
+    """Segment a raster and convert the result to an outcome."""
+    # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
 
-    (path,) = job.results(config)
-    done = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
-    colors: list[Any] = [tuple(color) for color in done.colors.tolist()]
+    (path,) = job.list_results(config)
+    result = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
+    colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(
         job,
-        (done.path,),
-        tuple((row.label, c, row.share, row.mean) for row, c in zip(done.classes, colors, strict=True)),
-        changed=done.changed,
-        warnings=done.warnings,
-        names=done.names,
-        pixels=tuple(row.pixels for row in done.classes),
-        choice=done.choice,
+        (result.path,),
+        tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True)),
+        changed=result.changed,
+        warnings=result.warnings,
+        names=result.names,
+        pixels=tuple(row.pixels for row in result.classes),
+        choice=result.choice,
     )

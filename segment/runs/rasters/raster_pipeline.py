@@ -1,4 +1,8 @@
-"""A raster in two passes: a working copy with one mixture and field, labels tile by tile. Read this first."""
+"""A raster of any size, tile by tile. Read this first.
+
+Two passes over the tiles. The first collects what the classes are fitted to: a working copy of the whole raster, on
+which the random field is solved too, or the colors of all pixels. The second labels each tile and cleans it up.
+"""
 
 from __future__ import annotations
 
@@ -20,31 +24,32 @@ from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import collect
+from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.output.palette import pick_class_colors, pick_ramp_colors
 from segment.preprocessor.preprocessor import to_grayscale
-from segment.runs.rasters.raster_result import Fitted, RasterSegmentation, summary
-from segment.runs.rasters.reader import Raster, open_raster, rasterio_settings
-from segment.runs.rasters.tile_colors import ColorSum, collect_tile, joined
-from segment.runs.rasters.tile_labels import LabeledTile, clean_halo, filter_halo, label_tile
-from segment.runs.rasters.tile_workers import Crew, Machines, Threads, progress
-from segment.runs.rasters.tiles import tiles
-from segment.runs.rasters.value_range import Extremes, extremes, scaled
-from segment.runs.rasters.working_copy import FieldLabels, assembled, copied_block, copy_blocks, is_scattered
-from segment.runs.rasters.writer import label_raster
+from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
+from segment.runs.rasters.raster_run import RasterRun, RasterStage
+from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
+from segment.runs.rasters.tile_labels import LabeledTile, compute_cleanup_halo, label_tile
+from segment.runs.rasters.tile_preprocessing import compute_filter_halo
+from segment.runs.rasters.tile_workers import DaskTiles, Threads
+from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
+from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
+from segment.runs.rasters.writer import create_label_raster
 from segment.runs.workers.dask_client import Cluster
-from segment.segmenter.class_fitting import model_classes
-from segment.segmenter.class_mixture import label_cells, rank_classes
-from segment.segmenter.field.field_labels import CoherentLabels
+from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.spatial_model import FitData, choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
-_MEMORY = 550_000_000  # bytes that a thread needs for a tile and the halo around it, roughly
-_PER_PIXEL = 8  # of them for each pixel, besides its values and a copy of them
-_STEP = 512  # pixels: tiles are a multiple of this
-_COPY = 1024  # pixels on the longer side of the copy by which the number of classes is chosen
-_LOOKED_UP = 2**20  # colors that are labeled at once
+TILE_BYTES = 550_000_000  # that a thread needs for a tile and the halo around it, roughly
+PIXEL_BYTES = 8  # of them for each pixel, besides its values and a copy of them
+TILE_STEP = 512  # pixels: the side of a tile is a multiple of this
+MAX_COPY_SIDE = 1024  # pixels, of the copy by which the number of classes is chosen
+CHUNK_COLORS = 2**20  # colors that are labeled at once
 _SCATTERED = "the valid pixels lie too far apart for a random field: they are labeled by color alone"
 
 
@@ -71,23 +76,28 @@ def segment_raster(
     source : path
         A TIFF, GeoTIFF, COG or BigTIFF, tiled or in strips, with bands of 8 or 16 bits or floats. It is not changed.
     output : path
-        The file for the labels: palette, tiles, overviews, the place of the source, 0 for no label.
+        The file for the labels: uint8 with a palette, tiles, overviews, the place of the source, and 0 for no label.
     config : SegmentConfig, optional
-        All settings at once. Those of sizes in memory and of products are of no use here: `max_pixels`, `max_size`,
-        `save`, `labels_format`.
+        All settings at once. Those of sizes in memory and of products are refused: `max_pixels`, `max_size`, `save`,
+        `labels_format`.
     bands : tuple of int
         Bands to use, counted from 1; by default all. One is gray, three are red, green and blue; of any other number
         each is a feature as it is.
     tile : int, pixels
-        Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer seams that clean-up
-        sees across from one side at a time.
+        Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer borders between
+        tiles, at which clean-up sees only a part of a large region.
     cluster : Cluster, optional
-        Whose workers read and label the tiles, in place of threads of this process, which writes the file: the same
-        file. They need to see the raster under the same path.
-    tell : callable
-        Called with each stage and how far it is.
+        Its workers read and label the tiles, in place of threads of this process, which writes the same file. They
+        need to see the raster under the same path.
+    on_stage : callable
+        Called with the text of each stage when it begins, and after each tile.
     **settings
         Single settings instead of `config`, such as ``k=4``.
+
+    Returns
+    -------
+    RasterSegmentation
+        The classes and their areas.
 
     Raises
     ------
@@ -96,149 +106,174 @@ def segment_raster(
     OutputError
         If the labels cannot be written; then nothing is left of them.
     ClusterError
-        If the cluster goes away, or its workers do not see the raster or are killed.
+        If the scheduler is gone, or workers do not see the raster or are killed.
     DependencyError
-        If rasterio is missing, here or on a worker.
+        If rasterio is not installed, here or on a worker.
     SettingsError
-        If a setting is unknown, out of its range, or means nothing for such bands.
+        If a setting is unknown, out of its range, or not possible for such bands.
+
+    See Also
+    --------
+    segment_image : The same for an image in memory.
+    Cluster : Connects to a Dask cluster.
+
+    Notes
+    -----
+    Memory depends on the size of the tiles and on the number of distinct colors, not on the size of the raster. An
+    incomplete file has another name, so that a file at `output` is always complete.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, segment, tifffile
+    >>> gray = np.repeat([[20, 200]], [4, 2], axis=1).astype(np.uint8).repeat(5, axis=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(Path(folder, "scene.tif"), gray)
+    ...     result = segment.segment_raster(Path(folder, "scene.tif"), Path(folder, "labels.tif"), k=2)
+    ...     tifffile.imread(result.path, key=0)[0]
+    array([1, 1, 1, 1, 2, 2], dtype=uint8)
     """
-    config = SegmentConfig.either(config, settings)
+    config = SegmentConfig.resolve(config, settings).for_door("segment_raster")
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)
-    with rasterio_settings():
-        on_stage("reading")
+    with configure_rasterio():
+        on_stage(RasterStage.READ)
         raster = open_raster(source, bands)
-        _check(raster, path, config)
-        crew = Threads() if cluster is None else Machines(cluster, Path(raster.path))
-        tile = tile or _side(raster, config)
-        raster = _scaled(crew, raster, tile, on_stage)
-        fitted = _fitted(crew, raster, tile, config, on_stage)
-        colors = _palette(config, len(fitted.found.names))
-        parts: list[LabeledTile] = []
-        nothing = np.zeros((0, 0), dtype=np.uint8)  # is kept of labels that are written
-        with label_raster(path, raster, colors, overwrite=config.overwrite) as writer:
-            for part in _labeled(crew, raster, tile, config, fitted, on_stage):
+        _check_settings(raster, path, config)
+        workers = Threads() if cluster is None else DaskTiles(cluster, Path(raster.path))
+        run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
+        classes = _fit_classes(run)
+        colors = _pick_colors(config, len(classes.fitted.names))
+        tiles: list[LabeledTile] = []
+        written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
+        with create_label_raster(path, run.raster, colors, overwrite=config.overwrite) as writer:
+            for part in _label_tiles(run, classes):
                 writer.write(part.window, part.label_image)
-                parts.append(replace(part, label_image=nothing))
-            on_stage("writing overviews")
-    return summary(path, raster, colors, fitted, parts, config)
+                tiles.append(replace(part, label_image=written))
+            on_stage(RasterStage.WRITE_OVERVIEWS)
+    return summarize_raster(path, run.raster, colors, classes, tiles)
 
 
-def _side(raster: Raster, config: SegmentConfig) -> int:
-    """The side of tiles that suit the memory, in pixels."""
-    bytes_each = _PER_PIXEL + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
-    halo = clean_halo(raster, config) + filter_halo(raster, config)
-    return max(_STEP, (math.isqrt(_MEMORY // bytes_each) - 2 * halo) // _STEP * _STEP)
+def _choose_tile(raster: Raster, config: SegmentConfig) -> int:
+    """Choose the side of the tiles, in pixels, so that a tile with its halo fits the memory of a thread."""
+    bytes_each = PIXEL_BYTES + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
+    halo = compute_cleanup_halo(raster, config) + compute_filter_halo(raster, config)
+    return max(TILE_STEP, (math.isqrt(TILE_BYTES // bytes_each) - 2 * halo) // TILE_STEP * TILE_STEP)
 
 
-def _scaled(crew: Crew, raster: Raster, tile: int, on_stage: Callable[[str], None]) -> Raster:
-    """The raster with its black and white, for which deep ones are looked through."""
-    if raster.is_scale_known:
-        return raster
-    windows = tiles(raster.height, raster.width, tile)
-    told = progress(on_stage, "looking for black and white", len(windows))
-    found = crew.each(partial(extremes, raster), windows, told)
-    return scaled(raster, reduce(Extremes.united, found, Extremes()))
+def _find_scale(run: RasterRun) -> RasterRun:
+    """Find black and white, which for most types means to read the whole raster."""
+    if run.raster.is_scale_known:
+        return run
+    ranges = run.map_tiles(partial(find_value_range, run.raster), RasterStage.FIND_SCALE)
+    return replace(run, raster=apply_scale(run.raster, reduce(ValueRange.unite, ranges, ValueRange())))
 
 
-def _fitted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> Fitted:
-    """The first pass, and the mixture."""
-    if not config.has_field:
-        return _fitted_to_colors(crew, raster, tile, config, on_stage)
-    block = partial(copied_block, raster, halo=filter_halo(raster, config), config=config)
-    blocks = copy_blocks(raster, tile)
-    copy, n_valid = assembled(
-        raster, crew.each(block, blocks, progress(on_stage, "making the working copy", len(blocks)))
-    )
+def _fit_classes(run: RasterRun) -> RasterClasses:
+    """Make the first pass, and fit the classes."""
+    if not choose_spatial_type(run.config).needs_copies:
+        return _fit_to_colors(run)
+    blocks = plan_copy_blocks(run.raster, run.tile)
+    make_block = partial(make_copy_block, run.raster, config=run.config)
+    copy, n_valid = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
     if not is_scattered(copy, n_valid):
-        return _fitted_with_field(crew, raster, tile, config, on_stage, copy)
-    fitted = _fitted_to_colors(crew, raster, tile, replace(config, smoothness=0), on_stage)
-    return replace(fitted, notes=(*fitted.notes, _SCATTERED))
+        return _fit_with_field(run, copy)
+    classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)))
+    return replace(classes, notes=(*classes.notes, _SCATTERED))
 
 
-def _fitted_with_field(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None], copy: Image
-) -> Fitted:
-    """The mixture of the working copy and the field on it, as a whole image has them."""
-    space, cells = collect(ColorIndex(copy), config)
-    on_stage("fitting the mixture")
-    found = model_classes(cells, space, [copy], config)
-    least = -math.inf
+def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
+    """Fit the classes to the working copy, and solve the field on it, as :func:`segment.segment_image` does."""
+    config = run.config
+    features = extract_features(copy, config.features)
+    space = features.space
+    run.on_stage(RasterStage.FIT)
+    fitted = fit_image_classes(FitData(space, features.cells, (copy,)), config)
+    min_log_density = -math.inf
     notes: tuple[str, ...] = ()
-    if config.reject:  # a share of all pixels
-        colors, notes = _counted(crew, raster, tile, config, on_stage).cells()
-        least = find_rejection_threshold(found.mixture, colors, config.reject)
-    on_stage("solving the random field")
-    shape = (raster.height, raster.width)
-    field = CoherentLabels(found.mixture, found.groups, space, copy, shape, smoothness=config.smoothness)
-    return Fitted(found, space, FieldLabels(field, found.mixture, space, least), notes)
+    if config.reject:  # a share of all pixels, not of those of the copy
+        cells, notes = _count_colors(run).make_cells()
+        min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
+    run.on_stage(RasterStage.SOLVE_FIELD)
+    shape = (run.raster.height, run.raster.width)
+    labeler = FieldLabeler(
+        fitted.classes, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
+    )
+    return RasterClasses(
+        fitted,
+        space,
+        lambda image, window: labeler.label(image, window.row, window.column),
+        choose_spatial_type(config).explain_empty_class(config),
+        notes,
+    )
 
 
-def _fitted_to_colors(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]
-) -> Fitted:
-    """The mixture of the colors of all pixels."""
-    colors = _counted(crew, raster, tile, config, on_stage)
+def _fit_to_colors(run: RasterRun) -> RasterClasses:
+    """Fit the classes to the colors of all pixels."""
+    config = run.config
+    colors = _count_colors(run)
     space = colors.space
-    cells, notes = colors.cells()
-    on_stage("fitting the mixture")
-    asked = config.k == "auto" or config.prior == "conjugate"
-    copies = [_copy(raster, config)] if asked else []
-    found = model_classes(cells, space, copies, config)
-    least = find_rejection_threshold(found.mixture, cells, config.reject)
+    cells, notes = colors.make_cells()
+    run.on_stage(RasterStage.FIT)
+    needs_copy = config.k == "auto" or config.prior == "conjugate"
+    copies = (_read_small_copy(run.raster, config),) if needs_copy else ()
+    fitted = fit_image_classes(FitData(space, cells, copies), config)
+    min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
 
-    def labels_of(asked: NDArray[Any]) -> NDArray[np.uint8]:
-        parts = [slice(start, start + _LOOKED_UP) for start in range(0, max(1, len(asked)), _LOOKED_UP)]
+    def label_colors(some: NDArray[Any]) -> NDArray[np.uint8]:
+        chunks = (some[start : start + CHUNK_COLORS] for start in range(0, max(1, len(some)), CHUNK_COLORS))
         return np.concatenate(
-            [label_cells(found.mixture, space.make_cells(asked[rows]), found.groups, least=least) for rows in parts]
+            [fitted.classes.label_cells(space.make_cells(chunk), min_log_density=min_log_density) for chunk in chunks]
         )
 
-    known = colors.counts.make_lookup(labels_of) if colors.is_exact else labels_of
-    return Fitted(found, space, lambda image, _: ColorIndex(image).map_to_pixels(known), notes)
+    # Where each color is counted, the label of each is looked up in a table.
+    find_labels = colors.counts.make_lookup(label_colors) if colors.is_exact else label_colors
+    return RasterClasses(
+        fitted,
+        space,
+        lambda image, _: ColorIndex(image).map_to_pixels(find_labels),
+        choose_spatial_type(config).explain_empty_class(config),
+        notes,
+    )
 
 
-def _counted(crew: Crew, raster: Raster, tile: int, config: SegmentConfig, on_stage: Callable[[str], None]) -> ColorSum:
-    """The colors of all pixels."""
+def _count_colors(run: RasterRun) -> ColorSum:
+    """Collect the colors of all pixels."""
+    raster, config = run.raster, run.config
     n_channels = 1 if config.greyscale else raster.n_channels
-    deep = raster.kind == "float32"
-    black, white = (0.0, 65535.0) if deep else (raster.black, raster.white)
+    # ColorIndex quantizes floats to 16 bits between black and white.
+    black, white = (0.0, 65535.0) if raster.kind == "float32" else (raster.black, raster.white)
     space = FeatureSpace(config.features, n_channels, black, white)
     colors = ColorSum(space, "uint8" if raster.kind == "uint8" else "uint16")
-    halo = filter_halo(raster, config)
-    windows = tiles(raster.height, raster.width, tile)
-    told = progress(on_stage, "counting colors", len(windows))
-    for part in crew.sums(lambda window: collect_tile(raster, window, halo, config, space), windows, joined, told):
+    collect = partial(collect_tile_colors, raster, config=config, space=space)
+    for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):
         colors.add(part)
     return colors
 
 
-def _labeled(
-    crew: Crew, raster: Raster, tile: int, config: SegmentConfig, fitted: Fitted, on_stage: Callable[[str], None]
-) -> Iterator[LabeledTile]:
-    """The second pass."""
-    halo = clean_halo(raster, config)
-    first = rank_classes(fitted.found.mixture, fitted.found.groups)
-    windows = tiles(raster.height, raster.width, tile)
-    label = partial(label_tile, raster, halo=halo, config=config, label=fitted.label, precedence=first)
-    return crew.each(label, windows, progress(on_stage, "labeling", len(windows)))
+def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile]:
+    """Make the second pass: label each tile and clean it up."""
+    precedence = classes.fitted.classes.rank_classes()
+    label = partial(label_tile, run.raster, config=run.config, label=classes.label, precedence=precedence)
+    return run.map_tiles(label, RasterStage.LABEL)
 
 
-def _copy(raster: Raster, config: SegmentConfig) -> Image:
-    image = raster.thumbnail(_COPY)
+def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
+    """Read the copy by which the number of classes is chosen."""
+    image = raster.read_thumbnail(MAX_COPY_SIDE)
     return to_grayscale(image) if config.greyscale else image
 
 
-def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
-    """Refuse what cannot be, before any work."""
+def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:
+    """Refuse settings that are not possible for this raster, and an output that must not be replaced."""
     if config.greyscale and raster.n_channels not in (1, 3):
         raise SettingsError(
             f"greyscale (--greyscale): of one or three bands; got {len(raster.bands)}. Choose some with --bands."
         )
     if config.palette == "mean":
         raise SettingsError("palette (--palette): category, viridis, cividis or gray for rasters; got mean.")
-    if config.max_size:
-        raise SettingsError(f"max_size (--max-size): 0, the size of the raster; got {config.max_size}.")
     if os.path.realpath(path) == os.path.realpath(raster.path):
         raise SettingsError(
             f"{printable_path(path)}: is the input, and the result would replace it. Give another file."
@@ -247,5 +282,6 @@ def _check(raster: Raster, path: Path, config: SegmentConfig) -> None:
         refuse_existing(path)
 
 
-def _palette(config: SegmentConfig, n_classes: int) -> NDArray[np.uint8]:
+def _pick_colors(config: SegmentConfig, n_classes: int) -> NDArray[np.uint8]:
+    """Pick the colors of the palette."""
     return pick_class_colors(n_classes) if config.palette == "category" else pick_ramp_colors(config.palette, n_classes)

@@ -1,15 +1,14 @@
-"""What is told of a segmented raster."""
+"""The result of a segmented raster, without its labels, which are in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig
 from segment.core.georeference import Transform
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
@@ -17,59 +16,95 @@ from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.result_warnings import collect_result_warnings
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_labels import LabeledTile, total
+from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 
-__all__ = ["Fitted", "RasterSegmentation", "summary"]
+__all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """The classes of a raster.
+@dataclass(frozen=True, eq=False)
+class RasterClasses:
+    """The classes of a raster, and how its pixels are labeled.
 
     Attributes
     ----------
-    found : Modeled
+    fitted : FittedClasses
+        The classes, and how they were found.
     space : FeatureSpace
+        How a color becomes a feature vector.
     label : callable
-        Takes the pixels of a window and where they lie, and returns their labels.
+        Takes the image of a window and the window, and returns labels before clean-up. It is sent to workers.
+    empty_reason : str
+        Why a class has no pixel before clean-up, and what the user can do.
     notes : tuple of str
+        A sentence for the user for each surprise.
     """
 
-    found: FittedClasses
+    fitted: FittedClasses
     space: FeatureSpace
     label: Callable[[Image, Window], NDArray[np.uint8]]
+    empty_reason: str
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RasterSegmentation:
-    """A segmented raster: what is told of it; the labels are in the file.
+    """The result of :func:`segment.segment_raster`: classes and their areas. The labels are in a file.
 
     Attributes
     ----------
     path : Path
-        The label raster.
+        The label raster: labels 1..k, 0 for no label.
     height, width : int, pixels
+        Size of the raster.
     bands : tuple of int
-        Those that were used.
+        Those that were used, counted from 1.
     crs : str
+        Coordinate system as WKT; empty for none.
     transform : tuple of 6 floats
+        From pixels to map coordinates.
     classes : tuple of ClassRow
-        Area, share and mean value in each band of each class.
+        Label, area in pixels, share of the labeled pixels, and mean value in each band, of each class.
     names : tuple of str
+        Names of the classes.
     colors : ndarray of shape (k, 3), uint8
+        Colors of the classes in the file's palette.
     model : MixtureModel
+        The mixture that was fitted.
     groups : ndarray of shape (n_components,), int
+        The class of each of its components, counted from 0.
     space : FeatureSpace
+        The features that it was fitted to.
     choice : str
         Which number of classes was chosen and why; empty where it was given.
-    changed : float
+    changed : float, 0 to 1
         Share of the labeled pixels that the clean-up changed.
-    rejected : float
+    rejected : float, 0 to 1
         Share of the valid pixels that were rejected.
     warnings : tuple of str
+        What is not as one would expect, a sentence each.
+
+    See Also
+    --------
+    segment_raster : Makes it.
+    Segmentation : The result for an image in memory.
+
+    Examples
+    --------
+    A raster of two gray values; the first class is the darkest:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, segment, tifffile
+    >>> gray = np.repeat([[20, 200]], [4, 2], axis=1).astype(np.uint8).repeat(5, axis=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tifffile.imwrite(Path(folder, "scene.tif"), gray)
+    ...     result = segment.segment_raster(Path(folder, "scene.tif"), Path(folder, "labels.tif"), k=2)
+    >>> [(row.label, row.pixels, row.mean) for row in result.classes]
+    [(1, 20, (20.0,)), (2, 10, (200.0,))]
+    >>> result.names
+    ('class 1', 'class 2')
     """
 
     path: Path
@@ -90,21 +125,35 @@ class RasterSegmentation:
     warnings: tuple[str, ...]
 
 
-def summary(
-    path: Path,
-    raster: Raster,
-    colors: NDArray[np.uint8],
-    fitted: Fitted,
-    parts: list[LabeledTile],
-    config: SegmentConfig,
+def summarize_raster(
+    path: Path, raster: Raster, colors: NDArray[np.uint8], classes: RasterClasses, tiles: Sequence[LabeledTile]
 ) -> RasterSegmentation:
-    """The result, from the classes and the labeled tiles."""
-    classes = total([part.classes for part in parts])
-    labeled = sum(row.pixels for row in classes)
-    rejected = sum(part.rejected for part in parts) / max(1, sum(part.valid for part in parts))
-    taken = sorted({label for part in parts for label in part.taken})
-    said = collect_result_warnings(classes, config, rejected=rejected, taken=taken)
-    found = fitted.found
+    """Summarize a segmented raster.
+
+    Parameters
+    ----------
+    path : Path
+        The label raster.
+    raster : Raster
+        The file that was read.
+    colors : ndarray of shape (k, 3), uint8
+        Colors of the classes.
+    classes : RasterClasses
+        The classes.
+    tiles : sequence of LabeledTile
+        All tiles; their labels are not used.
+
+    Returns
+    -------
+    RasterSegmentation
+        With the class table of the whole raster.
+    """
+    fitted = classes.fitted
+    rows = sum_class_tables([tile.classes for tile in tiles])
+    labeled = sum(row.pixels for row in rows)
+    rejected = sum(tile.rejected for tile in tiles) / max(1, sum(tile.valid for tile in tiles))
+    lost = sorted({label for tile in tiles for label in tile.lost})
+    warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
     return RasterSegmentation(
         path=path,
         height=raster.height,
@@ -112,14 +161,14 @@ def summary(
         bands=raster.bands,
         crs=raster.crs,
         transform=raster.transform,
-        classes=classes,
-        names=found.names,
+        classes=rows,
+        names=fitted.names,
         colors=colors,
-        model=found.mixture,
-        groups=found.groups,
-        space=fitted.space,
-        choice=found.selection.sentence if found.selection.candidates else "",
-        changed=sum(part.changed for part in parts) / max(1, labeled),
+        model=fitted.classes.model,
+        groups=fitted.classes.groups,
+        space=classes.space,
+        choice=fitted.selection.sentence if fitted.selection.candidates else "",
+        changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
-        warnings=raster.notes + fitted.notes + found.warnings + said,
+        warnings=raster.notes + classes.notes + fitted.warnings + warnings,
     )

@@ -1,4 +1,4 @@
-"""A raster file that is read window by window, and what must be known of all of it before."""
+"""Read a raster file window by window."""
 
 from __future__ import annotations
 
@@ -26,31 +26,33 @@ from segment.core.errors import (
 from segment.core.image import Image
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["ONE_AT_A_TIME", "Raster", "open_raster", "rasterio_settings"]
+__all__ = ["GDAL_LOCK", "Raster", "configure_rasterio", "open_raster"]
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_CACHE = 64  # megabytes of decoded blocks that GDAL keeps
-_OPENED = threading.local()  # GDAL's files are not for several threads
-# Nor is its cache of blocks quite: who reads one file may have to write what is changed of another to make room.
-ONE_AT_A_TIME = threading.RLock()
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, little and big endian
+CACHE_MEGABYTES = 64  # decoded blocks that GDAL keeps
+_OPENED = threading.local()  # a file of GDAL's must not be used by several threads
+# GDAL's block cache is shared by all files and not thread-safe: a read can flush another file's changed blocks.
+GDAL_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
 class Raster:
-    """A raster file, by what is needed to read any window of it. Small, and can be sent to another process.
+    """A raster file, described by what is needed to read any window of it. Small enough to send to another process.
 
     Attributes
     ----------
     path : str
+        Absolute path of the file.
     height, width : int, pixels
+        Size of the raster.
     bands : tuple of int
         Those that are read, counted from 1. One is gray, or colored by a palette; three are red, green and blue.
     dtype : str
-        What the file holds; all bands alike.
+        Type of the values in the file, the same for all bands.
     bits : int
         Bits of a value that are in use.
     nodata : float
-        The value that stands for none; NaN where there is no such value, or where it is NaN.
+        The value of pixels that have none; NaN where there is no such value, or where it is NaN.
     alpha : int
         The band of opacity; 0 for none.
     has_mask : bool
@@ -60,12 +62,15 @@ class Raster:
     is_inverted : bool
         Whether 0 is white.
     transform : tuple of 6 floats
+        From pixels to map coordinates, as in :class:`segment.core.georeference.Georeference`.
     crs : str
-        As :class:`segment.core.georeference.Georeference` has them; the system as WKT.
+        Coordinate system as WKT; empty for none.
     kind : {"uint8", "uint16", "float32"}
-        What pixels are read as.
+        Type of the pixels of the images that are read.
     black, white : float
+        The values of black and white.
     notes : tuple of str
+        A sentence for the user for each guess.
     """
 
     path: str
@@ -88,7 +93,7 @@ class Raster:
 
     @property
     def n_channels(self) -> int:
-        """Of its pixels."""
+        """Channels of a pixel: a palette of colors makes three of one band."""
         if self.palette:
             return 1 if all(red == green == blue for red, green, blue in self.palette) else 3
         return len(self.bands)
@@ -104,62 +109,95 @@ class Raster:
         return not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or np.dtype(self.dtype).kind == "f"
 
     def read(self, window: Window) -> Image:
-        """The pixels of a window.
+        """Read a window.
+
+        Parameters
+        ----------
+        window : Window
+            The part to read.
+
+        Returns
+        -------
+        Image
+            Its pixels; those without a value are not valid.
 
         Raises
         ------
         ImageError
-            If they cannot be read.
+            If the file is damaged.
         """
-        with _explained(self.path):
-            return self._image(*self._samples(_file(self.path), window))
+        with _explain_errors(self.path):
+            return self._build_image(*self._read_samples(_open_in_thread(self.path), window))
 
-    def values(self, window: Window) -> NDArray[Any]:
-        """The values of a window's valid pixels, as they are in the file: (n, bands)."""
-        with _explained(self.path):
-            samples, valid = self._samples(_file(self.path), window)
+    def read_values(self, window: Window) -> NDArray[Any]:
+        """Read the values of a window's valid pixels as they are in the file.
+
+        Parameters
+        ----------
+        window : Window
+            The part to read.
+
+        Returns
+        -------
+        ndarray of shape (n, bands)
+            Row by row.
+        """
+        with _explain_errors(self.path):
+            samples, valid = self._read_samples(_open_in_thread(self.path), window)
         return samples[valid]
 
-    def thumbnail(self, longest: int) -> Image:
-        """A copy of at most `longest` pixels on the longer side, by averaging areas, or from the file's overviews."""
+    def read_thumbnail(self, max_size: int) -> Image:
+        """Read a small copy of the raster, from the file's overviews if it has some.
+
+        Parameters
+        ----------
+        max_size : int, pixels
+            On the longer side.
+
+        Returns
+        -------
+        Image
+            Averaged over areas; with a palette, the nearest pixels.
+        """
         from rasterio.enums import Resampling
 
-        share = min(1.0, longest / max(self.height, self.width))
+        share = min(1.0, max_size / max(self.height, self.width))
         shape = max(1, round(self.height * share)), max(1, round(self.width * share))
-        whole = Window(0, 0, self.height, self.width)
-        way = Resampling.nearest if self.palette else Resampling.average
-        with _explained(self.path):
-            return self._image(*self._samples(_file(self.path), whole, shape, way))
+        everything = Window(0, 0, self.height, self.width)
+        method = Resampling.nearest if self.palette else Resampling.average
+        with _explain_errors(self.path):
+            return self._build_image(*self._read_samples(_open_in_thread(self.path), everything, shape, method))
 
-    def _samples(
-        self, file: Any, window: Window, shape: tuple[int, int] | None = None, way: Any = None
+    def _read_samples(
+        self, file: Any, window: Window, shape: tuple[int, int] | None = None, method: Any = None
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """The values (h, w, bands) as they are in the file, and which pixels count."""
+        """Read the values (h, w, bands) as they are in the file, and which pixels are valid (h, w)."""
         from rasterio.windows import Window as FileWindow
 
-        how: dict[str, Any] = {"window": FileWindow(window.column, window.row, window.width, window.height)}
+        options: dict[str, Any] = {"window": FileWindow(window.column, window.row, window.width, window.height)}
         if shape is not None:
-            how["out_shape"] = (len(self.bands), *shape)
-            how["resampling"] = way
-        with ONE_AT_A_TIME:
-            samples = file.read(list(self.bands), **how)
+            options["out_shape"] = (len(self.bands), *shape)
+            options["resampling"] = method
+        with GDAL_LOCK:
+            samples = file.read(list(self.bands), **options)
         valid = np.ones(samples.shape[1:], dtype=bool)
         if not math.isnan(self.nodata):
             valid = (samples != self.nodata).any(axis=0)
         if samples.dtype.kind == "f":
             valid &= np.isfinite(samples).all(axis=0)
-        flat = {**how, "out_shape": shape} if shape is not None else how
+        flat = {**options, "out_shape": shape} if shape is not None else options
         if self.alpha:
-            with ONE_AT_A_TIME:
+            with GDAL_LOCK:
                 alpha = file.read(self.alpha, **flat)
             full = 1.0 if alpha.dtype.kind == "f" else float(2**self.bits - 1)
             valid &= alpha > full / 2
         if self.has_mask:
-            with ONE_AT_A_TIME:
+            with GDAL_LOCK:
                 valid &= file.dataset_mask(**flat) > 127
         return np.moveaxis(samples, 0, -1), valid
 
-    def _image(self, samples: NDArray[Any], valid: NDArray[np.bool_]) -> Image:
+    def _build_image(self, samples: NDArray[Any], valid: NDArray[np.bool_]) -> Image:
+        """Build an image from values as they are in the file, with the scale and the palette of the raster."""
         values = samples
         if self.palette:
             table = np.array(self.palette, dtype=np.uint8)[:, : self.n_channels]
@@ -171,6 +209,7 @@ class Raster:
             values = np.rint(values * (255 / (2**self.bits - 1))).astype(np.uint8)
         if self.is_inverted:
             values = (255 if self.dtype == "uint8" else 2**self.bits - 1) - values
+        # A value beyond the range of float32 becomes infinite, which is no value.
         with np.errstate(over="ignore", invalid="ignore"):
             pixels = values.astype(self.kind, copy=False)
         if pixels.dtype.kind == "f":
@@ -182,13 +221,19 @@ class Raster:
 
 
 def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Raster:
-    """Look at a TIFF, GeoTIFF, COG or BigTIFF of any size.
+    """Open a TIFF, GeoTIFF, COG or BigTIFF of any size, and describe it.
 
     Parameters
     ----------
     path : str or os.PathLike
+        The file.
     bands : tuple of int
         Those to use, counted from 1; by default all but one of opacity.
+
+    Returns
+    -------
+    Raster
+        Nothing of its pixels is read yet.
 
     Raises
     ------
@@ -197,24 +242,30 @@ def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Ra
     DependencyError
         If rasterio is not installed.
     SettingsError
-        If there are no such bands.
+        If a band does not exist or is given twice.
     """
     name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  a path may hold any bytes, and must not look like a URL
     _check_file(path, name)
-    with _explained(name):
-        return _described(_file(name), name, bands)
+    with _explain_errors(name):
+        return _describe_file(_open_in_thread(name), name, bands)
 
 
 @contextmanager
-def rasterio_settings() -> Iterator[None]:
-    """Within this GDAL keeps little in memory."""
+def configure_rasterio() -> Iterator[None]:
+    """Limit the memory of GDAL's cache within a block, and close at its end the files that this thread has opened.
+
+    Raises
+    ------
+    DependencyError
+        If rasterio is not installed.
+    """
     try:
         import rasterio
     except ImportError as error:
         raise DependencyError(
             f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install rasterio."
         ) from error
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE), warnings.catch_warnings():
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:
             yield
@@ -222,7 +273,8 @@ def rasterio_settings() -> Iterator[None]:
             vars(_OPENED).clear()
 
 
-def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
+def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
+    """Describe an open file, and refuse bands that cannot be used together."""
     from rasterio.enums import ColorInterp, MaskFlags
 
     roles = file.colorinterp
@@ -264,7 +316,7 @@ def _described(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
 
 
 def _check_file(path: str | os.PathLike[str], name: str) -> None:
-    """Refuse all but regular files that begin as a TIFF does: GDAL would open far more, and far away."""
+    """Refuse all but regular files that begin as a TIFF does: GDAL opens other formats, and URLs, too."""
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
             raise ImageError(f"{printable_path(path)}: a raster is a regular file; got something else. Name a TIFF.")
@@ -280,8 +332,8 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
         )
 
 
-def _file(name: str) -> Any:
-    """The file, opened once in each thread."""
+def _open_in_thread(name: str) -> Any:
+    """Open a file once in each thread."""
     if getattr(_OPENED, "name", "") != name or _OPENED.file.closed:
         import rasterio
 
@@ -291,8 +343,8 @@ def _file(name: str) -> Any:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Say which file it is that cannot be read."""
+def _explain_errors(name: str) -> Iterator[None]:
+    """Raise errors that name the file that cannot be read."""
     from rasterio.errors import RasterioError
 
     try:
@@ -302,7 +354,7 @@ def _explained(name: str) -> Iterator[None]:
     except SegmentError:
         raise
     except (RasterioError, OSError, ValueError) as error:
-        detail = " ".join(str(error.__cause__ or error).split())[:120]
+        reason = describe_os_error(error)
         raise ImageError(
-            f"{printable_path(name)}: the raster is damaged or of an unknown kind; {detail}. Export it again."
+            f"{printable_path(name)}: the raster is damaged or of an unknown kind; {reason}. Export it again."
         ) from error

@@ -1,134 +1,147 @@
-"""From tiles to cells: what each tile gives, and the sum of it."""
+"""The colors of a raster, collected tile by tile and added."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.image import Image
 from segment.features.color_index import ColorCounts, ColorIndex, sum_counts
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.streaming_bins import StreamingBins
-from segment.preprocessor.preprocessor import denoise, to_grayscale
-from segment.runs.rasters.pairwise_sum import Tree
+from segment.runs.rasters.pairwise_sum import PairwiseSum
 from segment.runs.rasters.reader import Raster
+from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["ColorSum", "TileColors", "collect_tile", "joined", "prepared"]
+__all__ = ["ColorSum", "TileColors", "add_tile_colors", "collect_tile_colors"]
 
-_MANY = 2**21  # distinct colors that are kept as they are: some 200 MB
+MAX_COLORS = 2**21  # distinct colors that are kept as they are: some 200 MB
+MAX_COUNTED_BITS = 24  # of a color, so that a table has a count for each
 
 
 @dataclass(frozen=True)
 class TileColors:
-    """What one tile adds: its distinct colors with their counts, or boxes of them where they are deep.
+    """The colors of a part of a raster.
 
     Attributes
     ----------
     counts : tuple of (ndarray of shape (m, n_channels), ndarray of shape (m,))
-        One pair or none.
-    boxes : Boxes
+        The distinct colors and how often each occurs, in one pair; none where colors have too many bits to be counted.
+    bins : StreamingBins
+        Colors of more bits, merged in the bins of a grid.
     """
 
     counts: tuple[tuple[NDArray[Any], NDArray[np.int64]], ...]
-    boxes: StreamingBins
+    bins: StreamingBins
 
 
 class ColorSum:
     """The colors of all tiles.
 
+    Parameters
+    ----------
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    dtype : {"uint8", "uint16"}
+        Type of the values of a color.
+
     Attributes
     ----------
     space : FeatureSpace
+        The same.
+    is_exact : bool
+        Whether each color is counted, because colors have few bits.
     counts : ColorCounts
-        Of colors that have so few bits that each can be counted; else empty.
+        How often each color occurs; empty unless `is_exact`.
     """
 
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
         self.space = space
-        self.is_exact = _is_exact(space, dtype)
+        self.is_exact = np.dtype(dtype).itemsize * 8 * space.n_channels <= MAX_COUNTED_BITS
         self.counts = ColorCounts(dtype, space.n_channels) if self.is_exact else ColorCounts("uint8", 1)
-        self._boxes: Tree[StreamingBins] = Tree(_united)
+        self._bins: PairwiseSum[StreamingBins] = PairwiseSum(_add_bins)
 
     def add(self, part: TileColors) -> None:
-        """Add the colors of the next tile, or those of all, joined in a tree."""
+        """Add the colors of the next part of the raster."""
         for colors, counts in part.counts:
             self.counts.add(colors, counts)
-        self._boxes.add(part.boxes)
+        self._bins.add(part.bins)
 
-    def cells(self) -> tuple[Cells, tuple[str, ...]]:
-        """The cells of the raster, and what is to be said of them: the same however it was cut into tiles."""
+    def make_cells(self) -> tuple[Cells, tuple[str, ...]]:
+        """Return the cells of the raster, the same for any tiles, and a note if colors had to be merged."""
+        n_features = len(self.space.feature_names)
         if not self.is_exact:
-            return self._boxes.total().to_cells(len(self.space.feature_names)), ()
+            return self._bins.compute_total().to_cells(n_features), ()
         ((colors, counts),) = self.counts.iterate_parts()
-        if len(colors) <= _MANY:
+        if len(colors) <= MAX_COLORS:
             return self.space.make_cells(colors, counts), ()
-        boxes = _boxes(self.space)
-        for start in range(0, len(colors), _MANY // 8):
-            rows = slice(start, start + _MANY // 8)
-            boxes.add(colors[rows], self.space.make_cells(colors[rows], counts[rows]))
-        cells = boxes.to_cells(len(self.space.feature_names))
-        return cells, (f"the raster has {len(colors)} distinct colors: they were fitted in {len(cells)} boxes",)
+        bins = _make_bins(self.space)
+        step = MAX_COLORS // 8
+        for start in range(0, len(colors), step):
+            rows = slice(start, start + step)
+            bins.add(colors[rows], self.space.make_cells(colors[rows], counts[rows]))
+        cells = bins.to_cells(n_features)
+        return cells, (f"the raster has {len(colors)} distinct colors: they were merged in {len(cells)} bins",)
 
 
-def joined(first: TileColors, second: TileColors) -> TileColors:
-    """The colors of two parts of a raster as those of one."""
-    counts = (*first.counts, *second.counts)
-    return TileColors((sum_counts(counts),) if counts else (), _united(first.boxes, second.boxes))
-
-
-def collect_tile(raster: Raster, window: Window, halo: int, config: SegmentConfig, space: FeatureSpace) -> TileColors:
-    """The colors of a tile: the first pass, a function of the tile alone.
+def collect_tile_colors(raster: Raster, window: Window, config: SegmentConfig, space: FeatureSpace) -> TileColors:
+    """Collect the colors of a tile.
 
     Parameters
     ----------
     raster : Raster
+        The file.
     window : Window
         The tile.
-    halo : int, pixels
-        What is read around it, for the noise filter.
     config : SegmentConfig
+        Its settings for preprocessing.
     space : FeatureSpace
+        How a color becomes a feature vector.
+
+    Returns
+    -------
+    TileColors
+        Depends on the tile alone, so any worker may compute it.
     """
-    index = ColorIndex(prepared(raster, window, halo, config))
-    boxes = _boxes(space)
+    index = ColorIndex(read_preprocessed(raster, window, config))
+    bins = _make_bins(space)
     if index.is_tabled:
-        return TileColors(tuple(index.iterate_parts()), boxes)
+        return TileColors(tuple(index.iterate_parts()), bins)
     for colors, counts in index.iterate_parts():
-        boxes.add(colors, space.make_cells(colors, counts))
-    return TileColors((), boxes)
+        bins.add(colors, space.make_cells(colors, counts))
+    return TileColors((), bins)
 
 
-def prepared(raster: Raster, window: Window, halo: int, config: SegmentConfig) -> Image:
-    """The pixels of a window, preprocessed as the whole raster would be."""
-    outer = window.grown(halo, raster.height, raster.width)
-    image = raster.read(outer)
-    if config.greyscale:
-        image = to_grayscale(image)
-    share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
-    image = denoise(image, method=config.denoise, radius=float(config.denoise_radius * share))
-    if halo == 0:
-        return image
-    rows, columns = window.within(outer).slices
-    return replace(image, pixels=np.ascontiguousarray(image.pixels[rows, columns]), valid=image.valid[rows, columns])
+def add_tile_colors(first: TileColors, second: TileColors) -> TileColors:
+    """Add the colors of two parts of a raster.
+
+    Parameters
+    ----------
+    first, second : TileColors
+        Neither is changed.
+
+    Returns
+    -------
+    TileColors
+        The colors of both parts together.
+    """
+    counts = (*first.counts, *second.counts)
+    return TileColors((sum_counts(counts),) if counts else (), _add_bins(first.bins, second.bins))
 
 
-def _is_exact(space: FeatureSpace, dtype: str) -> bool:
-    return np.dtype(dtype).itemsize * 8 * space.n_channels <= 24
-
-
-def _united(first: StreamingBins, second: StreamingBins) -> StreamingBins:
-    """The sum of two; both stay what they are, for a worker may be asked for them again."""
+def _add_bins(first: StreamingBins, second: StreamingBins) -> StreamingBins:
+    """Return the sum of two; copies are added, because a worker may be asked for the originals again."""
     total = copy.deepcopy(first)
     total.merge(copy.deepcopy(second))
     return total
 
 
-def _boxes(space: FeatureSpace) -> StreamingBins:
+def _make_bins(space: FeatureSpace) -> StreamingBins:
+    """Make empty bins for the colors of a feature space."""
     return StreamingBins(space.n_channels, int(space.white).bit_length())

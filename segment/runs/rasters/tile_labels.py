@@ -1,4 +1,4 @@
-"""From tiles to labels."""
+"""The labels of a raster, tile by tile, and the class table that they add up to."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.postprocessor import postprocess
-from segment.preprocessor.preprocessor import DENOISERS
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_colors import prepared
+from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["LabeledTile", "clean_halo", "filter_halo", "label_tile", "total"]
+__all__ = ["LabeledTile", "compute_cleanup_halo", "label_tile", "sum_class_tables"]
 
-_WIDEST = 1024  # pixels around a tile that are looked at, at most, to clean it up
-_SIGMAS = 4  # that the kernels of the filters reach
-_STEPS = 16  # how far the clean-up follows undecided pixels, as good as always
+MAX_HALO = 1024  # pixels around a tile that clean-up looks at
+UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 
 Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class LabeledTile:
-    """The labels of a tile, and what they add up to.
+    """The labels of a tile, and its share in what is reported of the raster.
 
     Attributes
     ----------
     window : Window
+        The tile.
     label_image : ndarray of the window's shape, uint8
+        Labels after clean-up.
     classes : tuple of ClassRow
         Their shares are of the tile.
     changed, rejected, valid : int
         Pixels whose label the clean-up changed, valid pixels without a label, and valid pixels.
-    taken : tuple of int
+    lost : tuple of int
         Labels of which the clean-up left no pixel.
     """
 
@@ -51,40 +51,44 @@ class LabeledTile:
     changed: int
     rejected: int
     valid: int
-    taken: tuple[int, ...]
+    lost: tuple[int, ...]
 
 
 def label_tile(
     raster: Raster,
     window: Window,
-    halo: int,
     config: SegmentConfig,
     label: Callable[[Image, Window], Labels],
     precedence: Sequence[int],
 ) -> LabeledTile:
-    """The labels of a tile: the second pass, a function of the tile and what lies within the halo around it.
+    """Label a tile and clean it up.
 
     Parameters
     ----------
     raster : Raster
+        The file.
     window : Window
         The tile.
-    halo : int, pixels
-        How far around the tile labels are looked at to clean it up.
     config : SegmentConfig
+        Its settings for preprocessing and clean-up.
     label : callable
-        Takes the pixels of a window and where they lie, and returns their labels before clean-up.
+        Takes the image of a window and the window, and returns labels before clean-up.
     precedence : sequence of int
         The label of every class, in the order in which they win ties in the clean-up.
+
+    Returns
+    -------
+    LabeledTile
+        Depends on the tile and its halo alone, so any worker may compute it.
     """
-    outer = window.grown(halo, raster.height, raster.width)
-    image = prepared(raster, outer, filter_halo(raster, config), config)
+    outer = window.expand(compute_cleanup_halo(raster, config), raster.height, raster.width)
+    image = read_preprocessed(raster, outer, config)
     raw = label(image, outer)
-    rows, columns = window.within(outer).slices
-    clean = _cleaned(raw, raster, config, precedence)[rows, columns]
+    rows, columns = window.shift_to(outer).slices
+    clean = _clean_labels(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
-    classes = _rows(clean, replace(image, pixels=pixels), len(precedence))
+    classes = _tabulate_bands(clean, replace(image, pixels=pixels), len(precedence))
     return LabeledTile(
         window,
         np.ascontiguousarray(clean),
@@ -92,35 +96,57 @@ def label_tile(
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
-        taken=find_labels_lost_in_cleanup(before, classes),
+        lost=find_labels_lost_in_cleanup(before, classes),
     )
 
 
-def filter_halo(raster: Raster, config: SegmentConfig) -> int:
-    """How far the noise filter reaches, in pixels."""
-    if config.denoise == DENOISERS[0]:
-        return 0
-    return math.ceil(_SIGMAS * config.denoise_radius * math.hypot(raster.height, raster.width)) + 2
+def compute_cleanup_halo(raster: Raster, config: SegmentConfig) -> int:
+    """Compute how far around a tile labels have to be known to clean it up.
 
+    Parameters
+    ----------
+    raster : Raster
+        Its size counts.
+    config : SegmentConfig
+        Its settings for clean-up.
 
-def clean_halo(raster: Raster, config: SegmentConfig) -> int:
-    """How far around a tile labels are looked at to clean it up, in pixels.
-
-    As far as the disc of the opening and closing and the largest round region reach, to a limit: beyond it, large
-    regions and holes that lie across the border of a tile are judged by the part that is seen.
+    Returns
+    -------
+    int
+        In pixels. It reaches as far as the disc of opening and closing and the largest round region, up to a limit:
+        larger regions and holes across the border of a tile are judged by the part that is seen.
     """
     radius = config.smooth_radius * math.hypot(raster.height, raster.width)
     area = max(config.min_region, config.max_hole) * raster.height * raster.width
     if radius < 1 and area < 1:
         return 0
-    return min(_WIDEST, math.ceil(4 * radius + _STEPS + 2 * math.sqrt(area)))
+    # Opening and closing reach two diameters, 4 r; a square of this area reaches twice its side on either side.
+    return min(MAX_HALO, math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area)))
 
 
-def total(parts: list[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
-    """The class table of the whole from those of its tiles."""
+def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
+    """Add the class tables of tiles.
+
+    Parameters
+    ----------
+    tables : sequence of tuple of ClassRow
+        Each with the same classes.
+
+    Returns
+    -------
+    tuple of ClassRow
+        Of all tiles together: areas are added, means are weighted by area.
+
+    Examples
+    --------
+    >>> left, right = ClassRow(1, 30, 1.0, (10.0,)), ClassRow(1, 10, 1.0, (50.0,))
+    >>> (row,) = sum_class_tables([(left,), (right,)])
+    >>> row.pixels, row.mean
+    (40, (20.0,))
+    """
     rows = []
-    labeled = max(1, sum(row.pixels for part in parts for row in part))
-    for same in zip(*parts, strict=True):
+    labeled = max(1, sum(row.pixels for table in tables for row in table))
+    for same in zip(*tables, strict=True):
         pixels = sum(row.pixels for row in same)
         filled = [row for row in same if row.pixels]
         channels = zip(*(row.mean for row in filled), strict=True)
@@ -130,8 +156,8 @@ def total(parts: list[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
     return tuple(rows)
 
 
-def _rows(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
-    """The class table of a tile, whatever its number of bands."""
+def _tabulate_bands(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
+    """Tabulate the classes of a tile with any number of bands."""
     if image.is_gray or image.pixels.shape[2] == 3:
         return tabulate_classes(labels, image, n_classes)
     bands = (np.ascontiguousarray(image.pixels[..., band]) for band in range(image.pixels.shape[2]))
@@ -140,8 +166,11 @@ def _rows(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tup
     return tuple(replace(row, mean=mean) for row, mean in zip(tables[0], means, strict=True))
 
 
-def _cleaned(raw: Labels, raster: Raster, config: SegmentConfig, precedence: Sequence[int]) -> NDArray[np.integer[Any]]:
-    """The labels cleaned up, with sizes relative to the whole raster."""
+def _clean_labels(
+    raw: Labels, raster: Raster, config: SegmentConfig, precedence: Sequence[int]
+) -> NDArray[np.integer[Any]]:
+    """Clean up the labels of a window."""
+    # Settings are shares of the raster's diagonal and area; postprocess takes shares of the window's.
     radius = config.smooth_radius * math.hypot(raster.height, raster.width) / math.hypot(*raw.shape)
     share = raster.height * raster.width / raw.size
     return postprocess(

@@ -1,4 +1,4 @@
-"""Who works on the tiles of a raster: threads of this process, or the workers of a cluster."""
+"""Who works on the tiles of a raster: threads of this process, or the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -7,147 +7,179 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from segment.runs.rasters.pairwise_sum import Tree
-from segment.runs.rasters.reader import rasterio_settings
-from segment.runs.rasters.tiles import Window, in_order
+from segment.runs.rasters.pairwise_sum import PairwiseSum
+from segment.runs.rasters.reader import configure_rasterio
+from segment.runs.rasters.tiles import Window, map_in_order
 from segment.runs.workers.dask_client import Cluster
-from segment.runs.workers.dask_tasks import Flight
+from segment.runs.workers.dask_tasks import TaskGroup
 
-__all__ = ["Crew", "Machines", "Threads", "progress"]
+__all__ = ["DaskTiles", "Threads", "TileWorkers"]
 
 Result = TypeVar("Result")
 
-_THREADS = 2  # that work on tiles at the same time
+N_THREADS = 2  # each needs memory for a tile
 
 
-def progress(on_stage: Callable[[str], None], stage: str, total: int) -> Callable[[], None]:
-    """What to call for each tile that is done, so that it is told how many are."""
-    numbers = iter(range(1, total + 1))
-    return lambda: on_stage(f"{stage}, tile {next(numbers)} of {total}")
+class TileWorkers(Protocol):
+    """Workers that apply a function to the tiles of a raster, a bounded number of tiles at the same time."""
 
-
-class Crew(Protocol):
-    """Those who work on tiles, a bounded number at a time."""
-
-    def each(
-        self, function: Callable[[Window], Result], windows: list[Window], done: Callable[[], None]
+    def map_tiles(
+        self, function: Callable[[Window], Result], windows: list[Window], on_tile: Callable[[], None]
     ) -> Iterator[Result]:
-        """What a function makes of each tile, in their order; `done` is called for each."""
+        """Apply a function to each tile.
 
-    def sums(
+        Parameters
+        ----------
+        function : callable
+            Takes a window.
+        windows : list of Window
+            The tiles.
+        on_tile : callable
+            Called after each tile.
+
+        Yields
+        ------
+        object
+            The results in the order of the tiles.
+        """
+
+    def sum_tiles(
         self,
         function: Callable[[Window], Result],
         windows: list[Window],
-        join: Callable[[Result, Result], Result],
-        done: Callable[[], None],
+        add: Callable[[Result, Result], Result],
+        on_tile: Callable[[], None],
     ) -> Iterator[Result]:
-        """What adds up to the sum of what a function makes of the tiles, in their order; `done` is called for each."""
+        """Apply a function to each tile, and add results where that saves this process memory.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a window.
+        windows : list of Window
+            The tiles.
+        add : callable
+            Takes two results and returns their sum; it must not change them.
+        on_tile : callable
+            Called after each tile.
+
+        Yields
+        ------
+        object
+            Parts that remain to be added, in the order of the tiles.
+        """
 
 
 class Threads:
-    """Threads of this process."""
+    """Threads of this process. See :class:`TileWorkers` for its methods."""
 
-    def each(
-        self, function: Callable[[Window], Result], windows: list[Window], done: Callable[[], None]
+    def map_tiles(
+        self, function: Callable[[Window], Result], windows: list[Window], on_tile: Callable[[], None]
     ) -> Iterator[Result]:
-        """What a function makes of each tile, in their order; `done` is called for each."""
-        for result in in_order(function, windows, threads=_THREADS):
-            done()
+        """Apply a function to each tile; see :meth:`TileWorkers.map_tiles`."""
+        for result in map_in_order(function, windows, threads=N_THREADS):
+            on_tile()
             yield result
 
-    def sums(
+    def sum_tiles(
         self,
         function: Callable[[Window], Result],
         windows: list[Window],
-        join: Callable[[Result, Result], Result],  # noqa: ARG002  whoever takes the parts can add them up as well
-        done: Callable[[], None],
+        add: Callable[[Result, Result], Result],  # noqa: ARG002  this process has the parts anyway
+        on_tile: Callable[[], None],
     ) -> Iterator[Result]:
-        """The parts as they are."""
-        return self.each(function, windows, done)
+        """Apply a function to each tile and add nothing; see :meth:`TileWorkers.sum_tiles`."""
+        return self.map_tiles(function, windows, on_tile)
 
 
-class Machines:
-    """The workers of a cluster. A function is sent to them once, with all that it holds.
+class DaskTiles:
+    """The workers of a Dask cluster. A function is sent to them once, with all that it refers to.
+
+    See :class:`TileWorkers` for its methods.
 
     Parameters
     ----------
     cluster : Cluster
+        Its workers do the tiles.
     path : Path
-        Of the raster, which they have to see.
+        The raster.
 
     Raises
     ------
     ClusterError
-        If they do not.
+        If a worker does not see the raster.
     """
 
     def __init__(self, cluster: Cluster, path: Path) -> None:
-        cluster.check_sees(path)
+        cluster.check_paths(path)
         self._cluster = cluster
 
-    def each(
-        self, function: Callable[[Window], Result], windows: list[Window], done: Callable[[], None]
+    def map_tiles(
+        self, function: Callable[[Window], Result], windows: list[Window], on_tile: Callable[[], None]
     ) -> Iterator[Result]:
-        """What a function makes of each tile, in their order; `done` is called for each.
+        """Apply a function to each tile; see :meth:`TileWorkers.map_tiles`.
 
-        Results wait on the cluster for their turn; so many tiles are under way, or wait, as keep all workers busy.
+        Results wait on the cluster for their turn. Tiles in progress and waiting results together are as many as keep
+        all workers busy.
         """
-        with Flight(self._cluster) as flight:
-            shared = flight.share(function)
+        with TaskGroup(self._cluster) as group:
+            shared = group.send_shared(function)
             waiting: deque[Any] = deque()
-            settled: set[Any] = set()
+            ended: set[Any] = set()
             for window in windows:
-                waiting.append(flight.send(_of_tile, shared, window))
-                while len(waiting) >= flight.most:
-                    yield _first(flight, waiting, settled)
-                    done()
+                waiting.append(group.send(_run_on_tile, shared, window))
+                while len(waiting) >= group.max_tasks:
+                    yield _take_first(group, waiting, ended)
+                    on_tile()
             while waiting:
-                yield _first(flight, waiting, settled)
-                done()
+                yield _take_first(group, waiting, ended)
+                on_tile()
 
-    def sums(
+    def sum_tiles(
         self,
         function: Callable[[Window], Result],
         windows: list[Window],
-        join: Callable[[Result, Result], Result],
-        done: Callable[[], None],
+        add: Callable[[Result, Result], Result],
+        on_tile: Callable[[], None],
     ) -> Iterator[Result]:
-        """One part: the sum of all, added up in a tree by the workers, so that this process has to hold no other."""
-        with Flight(self._cluster) as flight:
-            shared = flight.share(function)
-            tree: Tree[Any] = Tree(lambda first, second: flight.send(join, first, second, urgent=True))
-            tiles = set()
+        """Let the workers add all results pairwise, and yield the total; see :meth:`TileWorkers.sum_tiles`."""
+        with TaskGroup(self._cluster) as group:
+            shared = group.send_shared(function)
+            # What is summed are tasks: adding two of them sends the task that adds their results. It is urgent, because
+            # it frees the memory of two results.
+            sums: PairwiseSum[Any] = PairwiseSum(lambda first, second: group.send(add, first, second, urgent=True))
+            tiles: set[str] = set()
             for window in windows:
-                tile = flight.send(_of_tile, shared, window)
-                tiles.add(tile.key)
-                tree.add(tile)
-                while flight.is_full:
-                    _count(flight, tiles, done)
-            total = tree.total()
-            while flight:
-                _count(flight, tiles, done)
-            yield flight.result(total)
+                task = group.send(_run_on_tile, shared, window)
+                tiles.add(task.key)
+                sums.add(task)
+                while group.is_full:
+                    _wait_for_next(group, tiles, on_tile)
+            total = sums.compute_total()
+            while group:
+                _wait_for_next(group, tiles, on_tile)
+            yield group.require_result(total)
 
 
-def _first(flight: Flight, waiting: deque[Any], settled: set[Any]) -> Any:
-    """The result of the task that has waited longest, once it has settled."""
+def _take_first(group: TaskGroup, waiting: deque[Any], ended: set[Any]) -> Any:
+    """Return the result of the task that was sent first, once it has ended."""
     task = waiting.popleft()
-    while task not in settled:
-        settled.add(flight.next())
-    settled.remove(task)
-    return flight.result(task)
+    while task not in ended:
+        ended.add(group.wait_for_next())
+    ended.remove(task)
+    return group.require_result(task)
 
 
-def _count(flight: Flight, tiles: set[str], done: Callable[[], None]) -> None:
-    """Wait for a task, say so if it was a tile, and raise what went wrong with it."""
-    task = flight.next()
+def _wait_for_next(group: TaskGroup, tiles: set[str], on_tile: Callable[[], None]) -> None:
+    """Wait until a task ends, report it if it was a tile, and raise what went wrong with it."""
+    task = group.wait_for_next()
     if task.status == "error":
-        flight.result(task)
+        group.require_result(task)
     if task.key in tiles:
-        done()
+        on_tile()
 
 
-def _of_tile(function: Callable[[Window], Result], window: Window) -> Result:
-    """What a function makes of a tile, on a worker."""
-    with rasterio_settings():
+def _run_on_tile(function: Callable[[Window], Result], window: Window) -> Result:
+    """Apply a function to a tile, on a worker."""
+    with configure_rasterio():
         return function(window)

@@ -1,4 +1,4 @@
-"""The tiles of a raster."""
+"""Tiles of a raster, and work on them in their order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Window", "in_order", "tiles"]
+__all__ = ["Window", "cut_tiles", "map_in_order"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,7 +16,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of a raster: its first row and column, and its size, in pixels."""
+    """A rectangle of a raster.
+
+    Attributes
+    ----------
+    row, column : int
+        Its first pixel.
+    height, width : int, pixels
+        Its size.
+    """
 
     row: int
     column: int
@@ -28,20 +36,62 @@ class Window:
         """Rows and columns."""
         return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
 
-    def grown(self, halo: int, height: int, width: int) -> Window:
-        """With `halo` pixels more on every side, as far as a raster of this size has them."""
+    def expand(self, halo: int, height: int, width: int) -> Window:
+        """Expand the window on every side, as far as the raster reaches.
+
+        Parameters
+        ----------
+        halo : int, pixels
+            How far.
+        height, width : int, pixels
+            Size of the raster.
+
+        Returns
+        -------
+        Window
+            At the border of the raster it expands less.
+
+        Examples
+        --------
+        >>> Window(0, 4, 4, 4).expand(2, height=10, width=10)
+        Window(row=0, column=2, height=6, width=8)
+        """
         top, left = max(0, self.row - halo), max(0, self.column - halo)
         bottom = min(height, self.row + self.height + halo)
         right = min(width, self.column + self.width + halo)
         return Window(top, left, bottom - top, right - left)
 
-    def within(self, outer: Window) -> Window:
-        """The same rectangle, counted from the first pixel of another around it."""
+    def shift_to(self, outer: Window) -> Window:
+        """Count the window's place from the first pixel of another window around it.
+
+        Parameters
+        ----------
+        outer : Window
+            The other window.
+
+        Returns
+        -------
+        Window
+            Of the same size.
+        """
         return Window(self.row - outer.row, self.column - outer.column, self.height, self.width)
 
 
-def tiles(height: int, width: int, side: int) -> list[Window]:
-    """Squares of `side` pixels that cover a raster, row by row; those at its right and lower border may be smaller."""
+def cut_tiles(height: int, width: int, side: int) -> list[Window]:
+    """Cut a raster in square tiles.
+
+    Parameters
+    ----------
+    height, width : int, pixels
+        Size of the raster.
+    side : int, pixels
+        Side of the tiles.
+
+    Returns
+    -------
+    list of Window
+        Row by row; those at the right and the lower border may be smaller.
+    """
     return [
         Window(row, column, min(side, height - row), min(side, width - column))
         for row in range(0, height, side)
@@ -49,8 +99,23 @@ def tiles(height: int, width: int, side: int) -> list[Window]:
     ]
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
-    """The results of a function, in the order of the items, a few of them worked on at the same time."""
+def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
+    """Apply a function to items in several threads, few items ahead of whoever takes the results.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an item.
+    items : iterable
+        Read as results are taken.
+    threads : int
+        Items that are worked on at the same time. Raised: more memory.
+
+    Yields
+    ------
+    object
+        The results in the order of the items.
+    """
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

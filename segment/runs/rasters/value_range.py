@@ -1,4 +1,4 @@
-"""Black and white of a raster whose values do not tell: from the extremes of all its tiles."""
+"""Black and white of a raster whose type does not tell them: from the range of its values, tile by tile."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from segment.core.image import infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["Extremes", "extremes", "scaled"]
+__all__ = ["ValueRange", "apply_scale", "find_value_range"]
 
 
 @dataclass(frozen=True)
-class Extremes:
-    """The smallest and largest values of a part of a raster: of its valid pixels; NaN and False where there are none.
+class ValueRange:
+    """The smallest and the largest value of the valid pixels in a part of a raster.
 
     Attributes
     ----------
     low, high : float
+        NaN where no pixel is valid.
     by_256, by_257 : bool
-        Whether all are multiples of 256, or of 257.
+        Whether all values are multiples of 256, or of 257: 8-bit values that were spread over 16 bits.
     """
 
     low: float = math.nan
@@ -30,9 +31,27 @@ class Extremes:
     by_256: bool = True
     by_257: bool = True
 
-    def united(self, other: Extremes) -> Extremes:
-        """Those of both parts."""
-        return Extremes(
+    def unite(self, other: ValueRange) -> ValueRange:
+        """Return the range of two parts together.
+
+        Parameters
+        ----------
+        other : ValueRange
+            Of the other part.
+
+        Returns
+        -------
+        ValueRange
+            A part without valid pixels changes nothing.
+
+        Examples
+        --------
+        >>> ValueRange(3.0, 8.0).unite(ValueRange(5.0, 9.0)).high
+        9.0
+        >>> ValueRange(3.0, 8.0).unite(ValueRange()).low
+        3.0
+        """
+        return ValueRange(
             float(np.fmin(self.low, other.low)),
             float(np.fmax(self.high, other.high)),
             self.by_256 and other.by_256,
@@ -40,24 +59,51 @@ class Extremes:
         )
 
 
-def extremes(raster: Raster, window: Window) -> Extremes:
-    """The extremes of a window's values, as they are in the file."""
-    values = raster.values(window)
+def find_value_range(raster: Raster, window: Window) -> ValueRange:
+    """Find the range of the values of a window, as they are in the file.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
+    window : Window
+        The part to read.
+
+    Returns
+    -------
+    ValueRange
+        Over all bands.
+    """
+    values = raster.read_values(window)
     if values.size == 0:
-        return Extremes()
+        return ValueRange()
     if values.dtype.kind in "iu" and values.dtype.itemsize > 1:
-        spread = [not np.any(values % values.dtype.type(factor)) for factor in (256, 257)]
-        return Extremes(float(values.min()), float(values.max()), spread[0], spread[1])
-    return Extremes(float(values.min()), float(values.max()))
+        by_256, by_257 = (not np.any(values % values.dtype.type(factor)) for factor in (256, 257))
+        return ValueRange(float(values.min()), float(values.max()), by_256, by_257)
+    return ValueRange(float(values.min()), float(values.max()))
 
 
-def scaled(raster: Raster, found: Extremes) -> Raster:
-    """The raster with what its values are read as, now that their extremes are known."""
+def apply_scale(raster: Raster, found: ValueRange) -> Raster:
+    """Decide as what type the values of a raster are read, and what is black and white.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
+    found : ValueRange
+        The range of all its values.
+
+    Returns
+    -------
+    Raster
+        The same with `kind`, `black`, `white` and `notes`.
+    """
     kind = raster.dtype
     if kind != "uint16":
-        whole = np.dtype(raster.dtype).kind in "iu" and found.low >= 0 and found.high <= 65535
-        kind = ("uint8" if found.high <= 255 else "uint16") if whole else "float32"
+        fits_16_bits = np.dtype(raster.dtype).kind in "iu" and found.low >= 0 and found.high <= 65535
+        kind = ("uint8" if found.high <= 255 else "uint16") if fits_16_bits else "float32"
     low, high = (float(np.float32(value)) for value in (found.low, found.high))
+    # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
     is_spread = 255 < high < 2**14 and (found.by_256 or found.by_257)
     black, white, notes = infer_scale(kind, low, high, is_spread=is_spread)
     return replace(raster, kind=kind, black=black, white=white, notes=notes)

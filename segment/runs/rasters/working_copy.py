@@ -1,4 +1,4 @@
-"""The working copy of a raster, made block by block, and labels by the random field that is solved on it."""
+"""The working copy of a raster, made block by block."""
 
 from __future__ import annotations
 
@@ -12,151 +12,171 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
-from segment.mixture.model import MixtureModel
-from segment.mixture.rejection import is_rejected
 from segment.preprocessor.preprocessor import compute_working_shape, fill_invalid
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_colors import prepared
-from segment.runs.rasters.tiles import Window, tiles
-from segment.segmenter.field.field_labels import CoherentLabels
+from segment.runs.rasters.tile_preprocessing import read_preprocessed
+from segment.runs.rasters.tiles import Window, cut_tiles
 
-__all__ = ["CopiedBlock", "FieldLabels", "assembled", "copied_block", "copy_blocks", "is_scattered"]
+__all__ = ["CopyBlock", "assemble_copy", "is_scattered", "make_copy_block", "plan_copy_blocks"]
 
-_FILLED = 2048  # pixels a side that gaps are filled in at once: it takes some 40 bytes a pixel
+MAX_FILLED_SIDE = 2048  # pixels, of a part in which gaps are filled: that takes some 40 bytes a pixel
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class CopiedBlock:
+class CopyBlock:
     """A block of the working copy.
 
     Attributes
     ----------
-    block : Window
-        Of the copy.
+    window : Window
+        Its place in the copy.
     image : Image
+        Its pixels.
     n_valid : float
         How many pixels of the copy the valid pixels of the raster would fill there.
     """
 
-    block: Window
+    window: Window
     image: Image
     n_valid: float
 
 
-@dataclass(frozen=True)
-class FieldLabels:
-    """The labels of windows, by color and by the field; 0 where the color is too unlikely.
-
-    Attributes
-    ----------
-    field : CoherentLabels
-    mixture : MixtureModel
-    space : FeatureSpace
-    least : float
-        The log density below which a color is rejected.
-    """
-
-    field: CoherentLabels
-    mixture: MixtureModel
-    space: FeatureSpace
-    least: float
-
-    def __call__(self, image: Image, window: Window) -> NDArray[np.uint8]:
-        """The labels of the pixels of a window of the raster."""
-        labels = self.field.of(image, window.row, window.column)
-        if self.least > -math.inf:
-            index = ColorIndex(image)
-            labels[index.map_to_pixels(lambda some: is_rejected(self.mixture, self.space.make_cells(some), self.least))] = 0
-        return labels
-
-
-def copy_blocks(raster: Raster, tile: int) -> list[Window]:
-    """Blocks that cover the working copy, each of at most so many pixels a side in the raster."""
-    shape = compute_working_shape(raster.height, raster.width)
-    if raster.may_have_gaps:
-        tile = min(tile, _FILLED)
-    share = max(shape) / max(raster.height, raster.width)
-    return tiles(*shape, max(1, math.floor(tile * share)))
-
-
-def copied_block(raster: Raster, block: Window, halo: int, config: SegmentConfig) -> CopiedBlock:
-    """A block of the working copy: a function of the pixels that it is the average of, and those nearest to them.
-
-    What :func:`segment.preprocessor.preprocessor.make_working_copy` of the whole raster has there.
+def plan_copy_blocks(raster: Raster, tile: int) -> list[Window]:
+    """Cut the working copy in blocks.
 
     Parameters
     ----------
     raster : Raster
+        The file.
+    tile : int, pixels
+        Side of the part of the raster that a block is made of, at most.
+
+    Returns
+    -------
+    list of Window
+        In pixels of the copy, row by row.
+    """
+    shape = compute_working_shape(raster.height, raster.width)
+    if raster.may_have_gaps:
+        tile = min(tile, MAX_FILLED_SIDE)
+    share = max(shape) / max(raster.height, raster.width)
+    return cut_tiles(*shape, max(1, math.floor(tile * share)))
+
+
+def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> CopyBlock:
+    """Make a block of the working copy: that of :func:`segment.preprocessor.preprocessor.make_working_copy` there.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
     block : Window
         Of the copy.
-    halo : int, pixels
-        What the noise filter reaches.
     config : SegmentConfig
+        Its settings for preprocessing.
+
+    Returns
+    -------
+    CopyBlock
+        Depends only on the pixels that it is the average of and their neighbors, so any worker may compute it.
     """
     height, width = compute_working_shape(raster.height, raster.width)
-    down = _edges(block.row, block.height, raster.height, height)
-    across = _edges(block.column, block.width, raster.width, width)
+    down = _compute_edges(block.row, block.height, raster.height, height)
+    across = _compute_edges(block.column, block.width, raster.width, width)
     inner = Window(int(down[0]), int(across[0]), math.ceil(down[-1]) - int(down[0]), 0)
     inner = replace(inner, width=math.ceil(across[-1]) - inner.column)
-    beside = 0
-    if raster.may_have_gaps:  # which are filled from the pixels around them
-        beside = 2 + 2 * math.ceil(max(raster.height / height, raster.width / width))
-    outer = inner.grown(beside, raster.height, raster.width)
-    image = prepared(raster, outer, halo, config)
-    rows, columns = inner.within(outer).slices
+    # Gaps are filled from the pixels around them, so some more have to be read.
+    margin = 0
+    if raster.may_have_gaps:
+        margin = 2 + 2 * math.ceil(max(raster.height / height, raster.width / width))
+    outer = inner.expand(margin, raster.height, raster.width)
+    image = read_preprocessed(raster, outer, config)
+    rows, columns = inner.shift_to(outer).slices
     down, across = down - inner.row, across - inner.column
-    values = _averaged(fill_invalid(image)[rows, columns], down, across)
+    values = _average_areas(fill_invalid(image)[rows, columns], down, across)
     share = np.ones(values.shape[:2])
     if not image.valid.all():
-        share = _averaged(image.valid[rows, columns].view(np.uint8), down, across)
+        share = _average_areas(image.valid[rows, columns].view(np.uint8), down, across)
+    # A pixel of the copy is valid where half of its area is, rounded as make_working_copy rounds it, in 8 bits.
     valid = np.rint(255 * share) >= 128
     values[~valid] = 0
     pixels = (values if image.pixels.dtype.kind == "f" else np.rint(values)).astype(image.pixels.dtype)
-    return CopiedBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()))
+    return CopyBlock(block, replace(image, pixels=pixels, valid=valid), float(share.sum()))
 
 
-def assembled(raster: Raster, blocks: Iterable[CopiedBlock]) -> tuple[Image, float]:
-    """The working copy, and how many of its pixels the valid pixels of the raster would fill."""
+def assemble_copy(raster: Raster, blocks: Iterable[CopyBlock]) -> tuple[Image, float]:
+    """Assemble the working copy of its blocks.
+
+    Parameters
+    ----------
+    raster : Raster
+        The file.
+    blocks : iterable of CopyBlock
+        All of them, in any order.
+
+    Returns
+    -------
+    copy : Image
+        The working copy.
+    n_valid : float
+        How many of its pixels the valid pixels of the raster would fill.
+    """
     shape = compute_working_shape(raster.height, raster.width)
     valid = np.zeros(shape, dtype=bool)
     parts: list[Image] = []
     pixels = np.zeros((0, 0), dtype=np.uint8)
     n_valid = 0.0
     for part in blocks:
-        if not parts:
+        if not parts:  # the first block has the type and the scale of all
             parts = [part.image]
             pixels = np.zeros((*shape, *part.image.pixels.shape[2:]), dtype=part.image.pixels.dtype)
-        pixels[part.block.slices], valid[part.block.slices] = part.image.pixels, part.image.valid
+        pixels[part.window.slices], valid[part.window.slices] = part.image.pixels, part.image.valid
         n_valid += part.n_valid
     return replace(parts[0], pixels=pixels, valid=valid), n_valid
 
 
 def is_scattered(copy: Image, n_valid: float) -> bool:
-    """Whether most of the valid pixels lie so far apart that the copy has lost them."""
+    """Return whether most of the valid pixels lie so far apart that the copy has lost them.
+
+    Parameters
+    ----------
+    copy : Image
+        The working copy.
+    n_valid : float
+        How many of its pixels the valid pixels of the raster would fill.
+
+    Returns
+    -------
+    bool
+        True if the copy has less than half of them.
+    """
     return bool(np.count_nonzero(copy.valid) < n_valid / 2)
 
 
-def _edges(first: int, count: int, length: int, n: int) -> NDArray[np.float64]:
-    """Where some of n pixels that share a length begin, and where the last of them ends: (count + 1,)."""
-    whole, part = np.divmod(np.arange(first, first + count + 1) * length, n)
-    return whole + part / n
+def _compute_edges(first: int, count: int, length: int, n: int) -> Floats:
+    """Compute where some of n equal parts of a length begin, and where the last of them ends: (count + 1,)."""
+    # In integers first, so that an edge that lies between two pixels is exact.
+    quotient, remainder = np.divmod(np.arange(first, first + count + 1) * length, n)
+    return quotient + remainder / n
 
 
-def _averaged(values: NDArray[Any], down: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The means of values (H, W) or (H, W, C) over rectangles between such edges, which may cut through pixels."""
-    sums = _sums(_sums(values, down, 0), across, 1)
+def _average_areas(values: NDArray[Any], down: Floats, across: Floats) -> Floats:
+    """Average values (H, W) or (H, W, C) over rectangles between edges, which may cut through pixels."""
+    sums = _sum_between(_sum_between(values, down, 0), across, 1)
     areas = np.diff(down)[:, None] * np.diff(across)
     return sums / (areas if values.ndim == 2 else areas[..., None])
 
 
-def _sums(values: NDArray[Any], edges: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """The sums of values between edges along an axis."""
+def _sum_between(values: NDArray[Any], edges: Floats, axis: int) -> Floats:
+    """Sum values between edges along an axis; a pixel that an edge cuts counts by its part on either side."""
     values = np.moveaxis(values, axis, 0)
     starts = np.floor(edges).astype(np.intp)
     shape = (len(edges), *[1] * (values.ndim - 1))
-    beyond = (edges - starts).reshape(shape) * values[np.minimum(starts, len(values) - 1)]
+    # The sum of all pixels from floor(edge) on, minus the part of the first that lies before the edge, plus the part
+    # of the last that lies before the next edge.
+    before = (edges - starts).reshape(shape) * values[np.minimum(starts, len(values) - 1)]
     kind: Any = np.uint32 if values.dtype.kind == "u" else np.float64
-    sums = np.add.reduceat(values[: starts[-1]], starts[:-1], axis=0, dtype=kind) + np.diff(beyond, axis=0)
+    sums = np.add.reduceat(values[: starts[-1]], starts[:-1], axis=0, dtype=kind) + np.diff(before, axis=0)
     return np.asarray(np.moveaxis(sums, 0, axis))

@@ -1,4 +1,4 @@
-"""A label raster that comes into being whole or not at all."""
+"""Write a label raster: the complete file, or nothing."""
 
 from __future__ import annotations
 
@@ -14,43 +14,62 @@ from numpy.typing import NDArray
 from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
 from segment.core.errors import OutputError, describe_os_error, printable_path
 from segment.output.result_mark import MARK
-from segment.runs.rasters.reader import ONE_AT_A_TIME, Raster
-from segment.runs.rasters.tiles import Window, tiles
+from segment.runs.rasters.reader import GDAL_LOCK, Raster
+from segment.runs.rasters.tiles import Window, cut_tiles
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
 
-__all__ = ["RasterWriter", "label_raster"]
+__all__ = ["LabelWriter", "create_label_raster"]
 
-_BLOCK = 512  # pixels a side of the tiles of the file
-_SMALLEST = 256  # pixels on the longer side of the smallest overview, at most
-_AT_ONCE = 1024  # pixels a side that are read to check what was written
+BLOCK_SIDE = 512  # pixels, of the tiles of the file
+MAX_SMALLEST_OVERVIEW = 256  # pixels on its longer side
+CHECK_SIDE = 1024  # pixels, of the windows that are read to check the file
 
 
-class RasterWriter:
-    """A label raster that is being written, window by window."""
+class LabelWriter:
+    """Writes labels to an open file, window by window.
+
+    Parameters
+    ----------
+    file : rasterio.io.DatasetWriter
+        Open for writing.
+    """
 
     def __init__(self, file: DatasetWriter) -> None:
         self._file = file
         self._counts = np.zeros(256, dtype=np.int64)
 
     def write(self, window: Window, labels: NDArray[np.uint8]) -> None:
-        """Write the labels of a window; each pixel once."""
-        self._counts += _count(labels)
-        with ONE_AT_A_TIME:
-            self._file.write(labels, 1, window=_file_window(window))
+        """Write the labels of a window.
 
-    def finish(self) -> None:
-        """Complete the file with smaller copies of itself, for viewers."""
+        Parameters
+        ----------
+        window : Window
+            No two windows may overlap.
+        labels : ndarray of the window's shape, uint8
+            0 for no label.
+        """
+        self._counts += _count_labels(labels)
+        with GDAL_LOCK:
+            self._file.write(labels, 1, window=_convert_window(window))
+
+    def add_overviews(self) -> None:
+        """Add smaller copies of the raster to the file, each half as large as the one before, for viewers."""
         from rasterio.enums import Resampling
 
         longest = max(self._file.height, self._file.width)
-        levels = [2**i for i in range(1, 32) if longest / 2 ** (i - 1) > _SMALLEST]
+        levels = [2**i for i in range(1, 32) if longest / 2 ** (i - 1) > MAX_SMALLEST_OVERVIEW]
         if levels:
             self._file.build_overviews(levels, Resampling.nearest)
 
     def check(self, path: Path) -> None:
-        """Read it all: GDAL does not tell of every write that fails, as where the disk is full.
+        """Read the closed file and compare its labels: GDAL does not report every write that fails on a full disk.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
 
         Raises
         ------
@@ -61,31 +80,36 @@ class RasterWriter:
 
         counts = np.zeros_like(self._counts)
         with rasterio.open(path, driver="GTiff") as file:
-            for window in tiles(file.height, file.width, _AT_ONCE):
-                counts += _count(file.read(1, window=_file_window(window)))
+            for window in cut_tiles(file.height, file.width, CHECK_SIDE):
+                counts += _count_labels(file.read(1, window=_convert_window(window)))
         if not np.array_equal(counts, self._counts):
-            raise OSError("not all of it was written; is the disk full?")
+            raise OSError("not all of it was written, as on a full disk")
 
 
 @contextlib.contextmanager
-def label_raster(
+def create_label_raster(
     path: Path, raster: Raster, colors: NDArray[np.uint8], *, overwrite: bool = False
-) -> Iterator[RasterWriter]:
-    """A GeoTIFF for the labels of a raster: tiled, compressed, with a palette, overviews, and 0 as nodata.
+) -> Iterator[LabelWriter]:
+    """Create a GeoTIFF for the labels of a raster: tiled, compressed, with a palette, overviews, and 0 as nodata.
 
-    It has its name once it is complete; whatever goes wrong before leaves nothing, but where the process is killed: the
-    next one to write into the folder removes what is left then.
+    It gets its name when it is complete. An error leaves nothing; what a killed process leaves is removed by the next
+    one that writes into the folder.
 
     Parameters
     ----------
     path : Path
         Its folder is made if it is not there.
     raster : Raster
-        What it has the size and the place of.
+        The labels get its size and its place on the map.
     colors : ndarray of shape (k, 3), uint8
         Of the labels 1..k.
     overwrite : bool
         Whether a file of this name may be replaced.
+
+    Yields
+    ------
+    LabelWriter
+        Takes the labels. The file is completed and checked at the end of the block.
 
     Raises
     ------
@@ -101,23 +125,24 @@ def label_raster(
     temporary = path.parent / make_temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _opened(temporary, raster, colors) as file:
-            writer = RasterWriter(file)
+        with _create_file(temporary, raster, colors) as file:
+            writer = LabelWriter(file)
             yield writer
-            writer.finish()
+            writer.add_overviews()
         writer.check(temporary)
         if not overwrite:
             refuse_existing(path)
         temporary.replace(path)
     except BaseException as error:
-        _remove(temporary, made)
+        _remove_all(temporary, made)
         if isinstance(error, (OSError, RasterioError)):
             reason = describe_os_error(error)
             raise OutputError(f"{printable_path(path)}: cannot be written; {reason}. Check the disk.") from error
         raise
 
 
-def _opened(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
+def _create_file(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
+    """Create an empty label raster and open it for writing."""
     import rasterio
     from rasterio.enums import ColorInterp
 
@@ -134,8 +159,8 @@ def _opened(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
         dtype="uint8",
         nodata=0,
         tiled=True,
-        blockxsize=_BLOCK,
-        blockysize=_BLOCK,
+        blockxsize=BLOCK_SIDE,
+        blockysize=BLOCK_SIDE,
         compress="deflate",
         zlevel=1,
         photometric="palette",
@@ -148,21 +173,24 @@ def _opened(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
     return file
 
 
-def _count(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each label occurs, (256,). Counting takes eight bytes a pixel, so it is done row by row."""
+def _count_labels(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count how often each label occurs, (256,)."""
+    # Row by row: numpy.bincount converts to eight bytes a pixel.
     counts = np.zeros(256, dtype=np.int64)
     for row in labels:
         counts += np.bincount(row, minlength=256)
     return counts
 
 
-def _file_window(window: Window) -> Any:
+def _convert_window(window: Window) -> Any:
+    """Convert a window to one of rasterio's."""
     from rasterio.windows import Window as FileWindow
 
     return FileWindow(window.column, window.row, window.width, window.height)
 
 
-def _remove(temporary: Path, made: list[Path]) -> None:
+def _remove_all(temporary: Path, made: list[Path]) -> None:
+    """Remove an incomplete file, and the folders that were made for it."""
     for leftover in (temporary, temporary.with_name(temporary.name + ".aux.xml")):
         with contextlib.suppress(OSError):
             leftover.unlink()

@@ -1,4 +1,4 @@
-"""The connection to a Dask cluster, and whether it can do the work."""
+"""The connection to a Dask cluster, and checks whether it can do the work."""
 
 from __future__ import annotations
 
@@ -12,41 +12,63 @@ from types import TracebackType
 
 from segment.core.errors import ClusterError, DependencyError, SegmentError, SettingsError, printable_path
 from segment.core.version import __version__
-from segment.runs.workers.dask_worker import left_of, sees, versions
+from segment.runs.workers.dask_worker import collect_versions, count_leftovers, has_path
 
-__all__ = ["CONNECT", "LOOK", "PATIENCE", "Cluster"]
+__all__ = ["CONNECT_SECONDS", "MAX_SECONDS_WITHOUT_WORKER", "POLL_SECONDS", "Cluster"]
 
-CONNECT = 10.0  # seconds that a scheduler has to answer, and its first worker to come
-LOOK = 1.0  # seconds between two looks whether the cluster is still there
-PATIENCE = 60.0  # seconds without any worker that are waited through
-_LOGS = ("distributed", "distributed.client")
-_AGAIN = "Start it again, then run the same command; a folder goes on with --resume."
-_MUST_AGREE = ("segment", "Python")
+CONNECT_SECONDS = 10.0  # that a scheduler has to answer, and its first worker to join
+POLL_SECONDS = 1.0  # between two checks whether the cluster is still there
+MAX_SECONDS_WITHOUT_WORKER = 60.0
+_LOGGERS = ("distributed", "distributed.client")
+_RESTART = "Start it again, then run the same command; a folder goes on with --resume."
+_SAME_VERSION = ("segment", "Python")  # everywhere, or the cluster is refused; other differences are a note
 
 
 class Cluster:
     """A connection to the scheduler of a Dask cluster. A context manager.
 
-    Its workers are processes that ``dask worker`` starts, on any machines. They see the same files under the same paths
-    as this process, and have the same version of this program.
+    The workers are processes that ``dask worker`` starts, on any machines. They must see the same files under the same
+    paths as this process, and have the same version of this program.
 
     Parameters
     ----------
     scheduler : str
-        Its address, such as tcp://10.0.0.1:8786.
+        Address of the scheduler, such as ``tcp://10.0.0.1:8786``.
 
     Attributes
     ----------
+    scheduler : str
+        The address.
     client : distributed.Client
+        The connection of Dask's own.
     notes : tuple of str
-        What is to be said about it: libraries of other versions on its workers.
+        A sentence for each library whose version on a worker is not that of this process.
 
     Raises
     ------
     DependencyError
-        If Dask is missing.
+        If Dask is not installed.
+    SettingsError
+        If `scheduler` is not an address.
     ClusterError
-        If the scheduler does not answer, has no workers, or they cannot work for this program.
+        If the scheduler does not answer, has no worker, or a worker has another version of this program or of Python.
+
+    See Also
+    --------
+    segment_raster : Segments a raster on the workers of a cluster.
+
+    Notes
+    -----
+    Nothing between this process, the scheduler and its workers is encrypted, and whoever reaches the scheduler can run
+    programs on its workers: use it in a network that you trust.
+
+    Examples
+    --------
+    A scheduler and at least one worker have to run, so this example is not run:
+
+    >>> import segment
+    >>> with segment.Cluster("tcp://10.0.0.1:8786") as cluster:  # doctest: +SKIP
+    ...     segment.segment_raster("scene.tif", "labels.tif", k=4, cluster=cluster)
     """
 
     def __init__(self, scheduler: str) -> None:
@@ -62,28 +84,29 @@ class Cluster:
                 f"scheduler (--scheduler): an address such as tcp://10.0.0.1:8786; got {printable_path(scheduler)}."
             )
 
-        class Quiet(Client):  # type: ignore[misc]  # one that never came to be has nothing to say at its end
+        # Dask's client reports an error at exit if it was never connected.
+        class QuietClient(Client):  # type: ignore[misc]
             def __del__(self) -> None:
                 with contextlib.suppress(Exception):
                     super().__del__()
 
         self.scheduler = scheduler
-        self._levels = {name: logging.getLogger(name).level for name in _LOGS}
-        for name in _LOGS:  # what goes wrong is an error here, or done again
+        # Dask logs what goes wrong; here that is an error, or the task is done again.
+        self._log_levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+        for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of versions: see below
-                self.client = Quiet(scheduler, timeout=CONNECT, set_as_default=False, name="segment")
+                warnings.simplefilter("ignore")  # about versions: _check_workers compares them
+                self.client = QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment")
         except (OSError, ValueError, TypeError) as error:
-            self._unmute()
+            self._restore_log_levels()
             raise ClusterError(
                 f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
-                "give the "
-                "address that it prints."
+                "give the address that it prints."
             ) from error
         try:
-            self.notes = self._checked()
+            self.notes = self._check_workers()
         except BaseException:
             self.close()
             raise
@@ -97,73 +120,105 @@ class Cluster:
         self.close()
 
     def close(self) -> None:
-        """End the connection; the scheduler drops whatever it still does for it."""
+        """Close the connection; the scheduler drops the tasks that it still has for it."""
         with warnings.catch_warnings(), contextlib.suppress(TimeoutError, OSError):
             warnings.simplefilter("ignore")
-            self.client.close(timeout=LOOK)
-        self._unmute()
+            self.client.close(timeout=POLL_SECONDS)
+        self._restore_log_levels()
 
-    def n_threads(self) -> int:
-        """How many tasks its workers do at a time.
+    def count_threads(self) -> int:
+        """Count the tasks that the workers can do at the same time.
+
+        Returns
+        -------
+        int
+            0 while there is no worker.
 
         Raises
         ------
         ClusterError
-            If the scheduler is gone. It has forgotten this process then, so there is nothing to wait for.
+            If the scheduler is gone. A new one does not know the tasks of this process, so waiting would not help.
         """
         if self.client.status == "running":
             with contextlib.suppress(OSError):
                 return sum(self.client.nthreads().values())
-        raise ClusterError(f"{printable_path(self.scheduler)}: the scheduler is gone. {_AGAIN}")
+        raise ClusterError(f"{printable_path(self.scheduler)}: the scheduler is gone. {_RESTART}")
 
-    def check_sees(self, *paths: Path) -> None:
-        """Refuse workers that do not see files.
+    def check_paths(self, *paths: Path) -> None:
+        """Refuse workers that do not see some files or folders.
+
+        Parameters
+        ----------
+        *paths : Path
+            What every worker has to see.
 
         Raises
         ------
         ClusterError
+            If a worker does not see one of them.
         """
         for path in paths:
-            for worker, found in self.client.run(sees, str(path.absolute())).items():
-                if not found:
+            for worker, is_there in self.client.run(has_path, str(path.absolute())).items():
+                if not is_there:
                     raise ClusterError(
                         f"{printable_path(path)}: the worker {worker} does not see it. All machines need the same "
-                        "files "
-                        "under the same paths: share the folder among them."
+                        "files under the same paths: share the folder among them."
                     )
 
-    def check(self, last_seen: float) -> float:
-        """Refuse to wait any longer for a worker. When one was last seen, by the monotonic clock.
+    def check_workers_exist(self, last_seen: float) -> float:
+        """Refuse to wait longer for a worker.
+
+        Parameters
+        ----------
+        last_seen : float, seconds
+            When there was a worker, by `time.monotonic`.
+
+        Returns
+        -------
+        float
+            Now if there is a worker, else `last_seen`.
 
         Raises
         ------
         ClusterError
-            If there has been none for a minute, or the scheduler is gone.
+            If there has been no worker for a minute, or the scheduler is gone.
         """
-        if self.n_threads() > 0:
+        if self.count_threads() > 0:
             return time.monotonic()
-        if time.monotonic() - last_seen > PATIENCE:
-            raise ClusterError(f"{printable_path(self.scheduler)}: has no worker left. {_AGAIN}")
+        if time.monotonic() - last_seen > MAX_SECONDS_WITHOUT_WORKER:
+            raise ClusterError(f"{printable_path(self.scheduler)}: has no worker left. {_RESTART}")
         return last_seen
 
-    def left_of(self, run: str) -> int:
-        """How much all workers have of a run; see :func:`segment.runs.workers.dask_worker.left_of`."""
-        return sum(self.client.run(left_of, run, on_error="ignore").values())
+    def count_leftovers(self, run: str) -> int:
+        """Count what all workers still have of a run: tasks, results and threads.
 
-    def _unmute(self) -> None:
-        for name, level in self._levels.items():
+        Parameters
+        ----------
+        run : str
+            What the name of the run begins with.
+
+        Returns
+        -------
+        int
+            0 if nothing of the run is left.
+        """
+        return sum(self.client.run(count_leftovers, run, on_error="ignore").values())
+
+    def _restore_log_levels(self) -> None:
+        """Let Dask log again what it logged before."""
+        for name, level in self._log_levels.items():
             logging.getLogger(name).setLevel(level)
 
-    def _checked(self) -> tuple[str, ...]:
-        """Refuse a cluster that cannot do the work."""
+    def _check_workers(self) -> tuple[str, ...]:
+        """Refuse a cluster whose workers cannot do the work, and return notes on other differences."""
         place = printable_path(self.scheduler)
         try:
-            self.client.wait_for_workers(1, timeout=CONNECT)
+            self.client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise ClusterError(f"{place}: has no worker. Start some: dask worker {place}") from None
-        ours = versions()
+        here = collect_versions()
         try:
-            found = self.client.run(versions)
+            found = self.client.run(collect_versions)
         except SegmentError:
             raise
         except Exception as error:
@@ -172,14 +227,14 @@ class Cluster:
                 f"{place}: a worker cannot load segment {__version__}; {detail}. Install the same on all machines."
             ) from error
         others: dict[str, str] = {}
-        for worker, theirs in found.items():
-            others |= {name: f"{theirs[name]} on {worker}" for name in ours if theirs[name] != ours[name]}
-        for name in _MUST_AGREE:
+        for worker, there in found.items():
+            others |= {name: f"{there[name]} on {worker}" for name in here if there[name] != here[name]}
+        for name in _SAME_VERSION:
             if name in others:
                 raise ClusterError(
-                    f"{place}: {name} is {ours[name]} here and {others[name]}. Install the same on all machines."
+                    f"{place}: {name} is {here[name]} here and {others[name]}. Install the same on all machines."
                 )
         return tuple(
-            f"{name} is {ours[name]} here and {other}: results may differ from local ones"
+            f"{name} is {here[name]} here and {other}: results may differ from local ones"
             for name, other in others.items()
         )

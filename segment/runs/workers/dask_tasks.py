@@ -1,4 +1,4 @@
-"""Tasks on a cluster, a bounded number at a time, and what comes of each."""
+"""Groups of tasks on a Dask cluster: a bounded number at a time, and nothing left on the cluster at the end."""
 
 from __future__ import annotations
 
@@ -7,118 +7,158 @@ import secrets
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
 from segment.core.errors import ClusterError, printable_path
 from segment.core.version import __version__
-from segment.runs.workers.dask_client import LOOK, PATIENCE, Cluster
-from segment.runs.workers.dask_worker import carry_out, same
+from segment.runs.workers.dask_client import MAX_SECONDS_WITHOUT_WORKER, POLL_SECONDS, Cluster
+from segment.runs.workers.dask_worker import return_unchanged, run_task
+from segment.runs.workers.lost_tasks import TaskLost
 
-__all__ = ["Flight", "Killed"]
+__all__ = ["TaskGroup"]
 
-_SETTLED = 3.0  # seconds in which what was cancelled should have ended
-
-
-class Killed(ClusterError):  # noqa: N818  said of a task
-    """A task's workers died, as often as the scheduler allows."""
+MAX_CANCEL_SECONDS = 3.0  # that are waited for the end of cancelled tasks
 
 
-class Flight:
-    """Tasks that are under way on a cluster, and those that have settled. A context manager.
+class TaskGroup:
+    """Tasks in progress on a cluster, and a queue of those that have ended. A context manager.
 
-    At its end nothing of it is left on the cluster: what is under way is cancelled, and waited for a few seconds.
+    At its end nothing of it stays on the cluster: tasks in progress are cancelled, and their end is waited for a few
+    seconds.
 
     Parameters
     ----------
     cluster : Cluster
+        Its workers do the tasks.
     seconds : float
-        For each task; 0 is no limit.
-    at_once : int
-        Tasks that are under way at the same time, at most; 0 for twice as many as the cluster does at a time, so that
-        no worker waits for its next.
+        Time allowed for each task; 0 is no limit.
+    max_tasks : int
+        Tasks in progress at the same time, at most; 0 for twice as many as the cluster can do at a time, so that no
+        worker waits for its next task.
     """
 
-    def __init__(self, cluster: Cluster, *, seconds: float = 0.0, at_once: int = 0) -> None:
+    def __init__(self, cluster: Cluster, *, seconds: float = 0.0, max_tasks: int = 0) -> None:
         self._cluster = cluster
         self._run = f"segment-{secrets.token_hex(8)}"
-        self._how = {"run": self._run, "version": __version__, "seconds": seconds}
-        self._at_once = at_once
-        self._n_threads, self._counted = 0, -LOOK  # of the cluster, and when that was found
-        self._settled: SimpleQueue[Any] = SimpleQueue()
-        self._under_way: set[Any] = set()
-        self._known: weakref.WeakSet[Any] = weakref.WeakSet()  # all whose results the cluster has to hold
-        self._sent = 0
+        self._options = {"run": self._run, "version": __version__, "seconds": seconds}
+        self._max_tasks = max_tasks
+        self._n_threads, self._counted_at = 0, -POLL_SECONDS  # of the cluster, and when they were counted
+        self._ended: SimpleQueue[Any] = SimpleQueue()
+        self._in_progress: set[Any] = set()
+        # All futures that somebody holds: the cluster keeps the result of each of them.
+        self._futures: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._n_sent = 0
 
-    def __enter__(self) -> Flight:
+    def __enter__(self) -> TaskGroup:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None or self._under_way:
-            self._end()
+        if kind is not None or self._in_progress:
+            self._cancel_all()
 
     def __bool__(self) -> bool:
-        """Whether any task is under way."""
-        return bool(self._under_way)
+        """Return whether any task is in progress."""
+        return bool(self._in_progress)
 
     @property
     def is_full(self) -> bool:
-        """Whether so many tasks are under way that no more should be sent before one has settled."""
-        return len(self._under_way) >= self.most
+        """Whether no more tasks should be sent before one has ended."""
+        return len(self._in_progress) >= self.max_tasks
 
     @property
-    def most(self) -> int:
-        """How many tasks should be under way."""
-        if self._at_once:
-            return self._at_once
-        if time.monotonic() - self._counted > LOOK:
-            self._n_threads, self._counted = self._cluster.n_threads(), time.monotonic()
+    def max_tasks(self) -> int:
+        """How many tasks should be in progress."""
+        if self._max_tasks:
+            return self._max_tasks
+        # Workers may join or leave while the group works, but asking the scheduler takes time.
+        if time.monotonic() - self._counted_at > POLL_SECONDS:
+            self._n_threads, self._counted_at = self._cluster.count_threads(), time.monotonic()
         return 2 * max(1, self._n_threads)
 
-    def share(self, thing: Any) -> Any:
-        """A thing that many tasks need, sent once. What a worker that dies has of it, Dask makes again."""
-        return self._submit(same, thing)
+    def send_shared(self, thing: Any) -> Any:
+        """Send once what many tasks need. Dask makes again what a worker that dies has of it.
+
+        Parameters
+        ----------
+        thing : object
+            Anything that can be pickled.
+
+        Returns
+        -------
+        distributed.Future
+            To be given to :meth:`send` as an argument.
+        """
+        return self._submit(return_unchanged, thing)
 
     def send(self, function: Any, *arguments: Any, urgent: bool = False) -> Any:
-        """Begin a task: what a function makes of its arguments, some of which may be shared or other tasks' results.
+        """Start a task.
 
-        The task may be done more than once: Dask gives what a dead worker had to another, up to the number of times
-        that the scheduler allows.
+        It may be done more than once: Dask gives a dead worker's task to another worker, as often as the scheduler
+        allows.
+
+        Parameters
+        ----------
+        function : callable
+            The task.
+        *arguments
+            Its arguments. A future of this group stands for its result.
+        urgent : bool
+            Whether workers do it before other tasks.
+
+        Returns
+        -------
+        distributed.Future
+            The task.
         """
-        task = self._submit(carry_out, function, *arguments, priority=int(urgent), **self._how)
-        self._under_way.add(task)
-        task.add_done_callback(self._settled.put)
+        task = self._submit(run_task, function, *arguments, priority=int(urgent), **self._options)
+        self._in_progress.add(task)
+        task.add_done_callback(self._ended.put)
         return task
 
-    def next(self) -> Any:
-        """Wait for the next task that settles.
+    def wait_for_next(self) -> Any:
+        """Wait for the next task that ends, well or not.
+
+        Returns
+        -------
+        distributed.Future
+            The task.
 
         Raises
         ------
         ClusterError
-            If the cluster goes away.
+            If the scheduler is gone, or there has been no worker for a minute.
         """
         seen = time.monotonic()
         while True:
             try:
-                task = self._settled.get(timeout=LOOK)
+                task = self._ended.get(timeout=POLL_SECONDS)
             except Empty:
-                seen = self._cluster.check(seen)
+                seen = self._cluster.check_workers_exist(seen)
                 continue
-            self._under_way.discard(task)
+            self._in_progress.discard(task)
             return task
 
-    def result(self, task: Any) -> Any:
-        """The result of a task that has settled.
+    def get_result(self, task: Any) -> Any:
+        """Return the result of a task that has ended.
+
+        Parameters
+        ----------
+        task : distributed.Future
+            A task of this group.
+
+        Returns
+        -------
+        Any or TaskLost
+            TaskLost if its workers died as often as the scheduler allows, or if it took longer than allowed.
 
         Raises
         ------
         ClusterError
-            If its workers died too often, or the scheduler has forgotten it.
+            If somebody else cancelled it.
         """
         from concurrent.futures import CancelledError
 
@@ -128,40 +168,60 @@ class Flight:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    return task.result(timeout=PATIENCE / 2)
-                seen = self._cluster.check(seen)  # its worker died when it was done, and it is done again
-        except KilledWorker as error:
-            raise Killed(
-                f"{printable_path(self._cluster.scheduler)}: workers were killed, several times; most often for "
-                "want of memory. "
-                "Give them more."
-            ) from error
+                    return task.result(timeout=MAX_SECONDS_WITHOUT_WORKER / 2)
+                # The worker died that had the result, so the task is done again.
+                seen = self._cluster.check_workers_exist(seen)
+        except KilledWorker:
+            return TaskLost("killed")
         except CancelledError as error:
-            self._cluster.n_threads()
+            self._cluster.count_threads()  # raises if it was cancelled because the scheduler is gone
             raise ClusterError(f"{printable_path(self._cluster.scheduler)}: somebody cancelled the work.") from error
 
-    def _submit(self, function: Any, *arguments: Any, **how: Any) -> Any:
-        self._sent += 1
-        key = f"{self._run}-{self._sent}"
-        with warnings.catch_warnings(), self._told_if_gone():
-            warnings.simplefilter("ignore")  # of large things: they are sent once
-            task = self._cluster.client.submit(function, *arguments, **how, key=key, pure=False, fifo_timeout=0)
-        self._known.add(task)
+    def require_result(self, task: Any) -> Any:
+        """Return the result of a task that the whole work depends on.
+
+        Parameters
+        ----------
+        task : distributed.Future
+            A task of this group, which has ended.
+
+        Returns
+        -------
+        Any
+            What its function returned.
+
+        Raises
+        ------
+        ClusterError
+            If its workers died as often as the scheduler allows, or somebody else cancelled it.
+        """
+        result = self.get_result(task)
+        if isinstance(result, TaskLost):
+            raise ClusterError(
+                f"{printable_path(self._cluster.scheduler)}: workers were killed several times, most often because "
+                "memory ran out. Give them more memory."
+            )
+        return result
+
+    def _submit(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        """Send a call to the scheduler; if that fails because the scheduler is gone, raise an error that says so."""
+        self._n_sent += 1
+        key = f"{self._run}-{self._n_sent}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about large arguments: they are sent once
+                task = self._cluster.client.submit(function, *arguments, **options, key=key, pure=False, fifo_timeout=0)
+        except Exception:
+            self._cluster.count_threads()
+            raise
+        self._futures.add(task)
         return task
 
-    @contextlib.contextmanager
-    def _told_if_gone(self) -> Iterator[None]:
-        """Blame the scheduler for whatever goes wrong when it is gone."""
-        try:
-            yield
-        except Exception:
-            self._cluster.n_threads()
-            raise
-
-    def _end(self) -> None:
-        """Cancel what is under way, and wait a few seconds for its end."""
-        with contextlib.suppress(Exception):  # the cluster may be gone, and what ends this is told
-            self._cluster.client.cancel(list(self._known), force=True)
-            end = time.monotonic() + _SETTLED
-            while self._cluster.left_of(self._run) and time.monotonic() < end:
+    def _cancel_all(self) -> None:
+        """Cancel the tasks in progress, and wait a few seconds for their end."""
+        # If the cluster is gone there is nothing to cancel, and the error that ends the block is raised anyway.
+        with contextlib.suppress(Exception):
+            self._cluster.client.cancel(list(self._futures), force=True)
+            end = time.monotonic() + MAX_CANCEL_SECONDS
+            while self._cluster.count_leftovers(self._run) and time.monotonic() < end:
                 time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What a worker of the cluster does with a task, so that it can be given up, and that nothing of it goes on unseen."""
+"""What runs on a Dask worker: a task that can be cancelled, and answers about the worker."""
 
 from __future__ import annotations
 
@@ -12,133 +12,159 @@ from typing import Any, TypeVar
 from segment.core.errors import ClusterError, SegmentError
 from segment.core.opencv import load_cv2
 from segment.core.version import __version__
+from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
 
-__all__ = ["Late", "carry_out", "left_of", "same", "sees", "versions"]
+__all__ = ["collect_versions", "count_leftovers", "has_path", "return_unchanged", "run_task"]
 
 Thing = TypeVar("Thing")
 
-_PULSE = 0.25  # seconds between two looks whether the result is still wanted
-_GRACE = 2.0  # seconds that work which is given up is waited for
+POLL_SECONDS = 0.25  # between two checks whether the result is still wanted
+STOP_SECONDS = 2.0  # that a task gets to end after it was told to
 
-_UNDER_WAY: dict[threading.Thread, str] = {}  # threads of this process, with the run that each works for
-
-
-class Late(Exception):  # noqa: N818  said of a task, as TimeoutError is of a call
-    """A task took more than its time.
-
-    Attributes
-    ----------
-    seconds : float
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+_RUNNING: dict[threading.Thread, str] = {}  # threads of this process, with the name of the run that each works for
 
 
-class Withdrawn(BaseException):
-    """The work is not wanted any more. Not an Exception, so that no decoder takes it for a damaged file."""
+def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: str, seconds: float) -> Any:
+    """Run a task in a thread of its own, and stop it when its time is over or nobody waits for it any more.
 
-
-def carry_out(function: Callable[..., Any], *arguments: Any, run: str, version: str, seconds: float) -> Any:
-    """Do a task in a thread of its own, and end that when its time is over or nobody waits for it any more.
-
-    Dask cannot stop what a worker does; here the thread gets an exception. In the midst of a long call to a library it
-    hears of that late: it is left alone then, and ends before it writes anything.
+    Dask cannot stop a task that has begun. Here TaskTimeout is raised in the thread of the task. During a long call to
+    a library in C it takes effect late: such a thread is left alone, and stops before it writes anything.
 
     Parameters
     ----------
     function : callable
+        The task.
     *arguments
         Its arguments.
     run : str
-        Names the run that it is for; the keys of its tasks begin so.
+        Name of the run that the task belongs to; the keys of its tasks begin with it.
     version : str
-        Of the program that the run is of.
+        Version of the program that started the run.
     seconds : float
         The time allowed; 0 is no limit.
 
+    Returns
+    -------
+    Any or TaskLost
+        What the function returns; TaskLost if it took longer than allowed.
+
     Raises
     ------
-    Late
-        If it took longer.
     ClusterError
-        If this worker has another version of the program: it came after the run began.
+        If this worker has another version of the program: it joined after the run began.
     """
     from distributed import get_worker
 
     if version != __version__:
         raise ClusterError(f"a worker joined that has segment {__version__}, not {version}. Install the same on all.")
-    # A worker has as many tasks at a time as it may use cores.
+    # A worker does as many tasks at a time as it may use cores.
     load_cv2().setNumThreads(1)
     worker = get_worker()
     key = worker.get_current_task()
     done: list[tuple[Any, BaseException | None]] = []
-    thread = threading.Thread(target=_work, args=(done, function, arguments), daemon=True)
+    thread = threading.Thread(target=_call, args=(done, function, arguments), daemon=True)
     begin = time.monotonic()
-    _UNDER_WAY[thread] = run
+    _RUNNING[thread] = run
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(min(_PULSE, seconds or _PULSE))
-            if thread.is_alive() and (0 < seconds <= time.monotonic() - begin or not _is_wanted(worker, key)):
-                _end(thread)
-                raise Late(time.monotonic() - begin)
+            thread.join(min(POLL_SECONDS, seconds or POLL_SECONDS))
+            is_late = 0 < seconds <= time.monotonic() - begin
+            if thread.is_alive() and (is_late or not _is_wanted(worker, key)):
+                _stop_thread(thread)
+                return TaskLost("timeout", time.monotonic() - begin)
     finally:
         if not thread.is_alive():
-            _UNDER_WAY.pop(thread, None)
+            _RUNNING.pop(thread, None)
     ((result, error),) = done
     if isinstance(error, SegmentError):
-        error.__cause__ = error.__context__ = None  # it says it all, and what caused it may not be able to travel
+        # The message is complete, and the error that caused it may be of a kind that cannot be pickled.
+        error.__cause__ = error.__context__ = None
     if error is not None:
         raise error
     return result
 
 
-def _work(done: list[tuple[Any, BaseException | None]], function: Callable[..., Any], arguments: tuple[Any]) -> None:
+def _call(done: list[tuple[Any, BaseException | None]], function: Callable[..., Any], arguments: tuple[Any]) -> None:
+    """Append what a function returns or raises to a list; nothing if it is stopped."""
     try:
         done.append((function(*arguments), None))
-    except Withdrawn:
+    except TaskTimeout:
         pass
     except BaseException as error:
         done.append((None, error))
 
 
 def _is_wanted(worker: Any, key: str) -> bool:
-    """Whether anybody waits for the task: not if it was cancelled, or if its client is gone."""
+    """Return whether anybody waits for the task: not after it was cancelled, or when its client is gone."""
     task = worker.state.tasks.get(key)
     return task is not None and task.state not in ("cancelled", "resumed")
 
 
-def _end(thread: threading.Thread) -> None:
-    """Raise Withdrawn in a thread, as soon as it is in Python code, and wait a while for its end."""
+def _stop_thread(thread: threading.Thread) -> None:
+    """Raise TaskTimeout in a thread, as soon as it runs Python code, and wait a short time for its end."""
     import ctypes
 
     assert thread.ident is not None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Withdrawn))
-    thread.join(_GRACE)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TaskTimeout))
+    thread.join(STOP_SECONDS)
 
 
-def left_of(run: str, dask_worker: Any = None) -> int:
-    """How much this worker has of a run: tasks that it does or holds, and threads that have not ended yet."""
-    for thread in [thread for thread in _UNDER_WAY if not thread.is_alive()]:
-        _UNDER_WAY.pop(thread, None)
+def count_leftovers(run: str, dask_worker: Any = None) -> int:
+    """Count what this worker still has of a run: tasks and results, and threads that have not ended.
+
+    Parameters
+    ----------
+    run : str
+        What the name of the run begins with.
+    dask_worker : distributed.Worker
+        Dask fills it in.
+
+    Returns
+    -------
+    int
+        0 if nothing of the run is left.
+    """
+    for thread in [thread for thread in _RUNNING if not thread.is_alive()]:
+        _RUNNING.pop(thread, None)
     tasks = sum(str(key).startswith(run) for key in list(dask_worker.state.tasks))
-    return tasks + sum(name == run for name in list(_UNDER_WAY.values()))
+    return tasks + sum(name.startswith(run) for name in list(_RUNNING.values()))
 
 
-def same(thing: Thing) -> Thing:
-    """The thing itself: a task whose result is what other tasks share."""
+def return_unchanged(thing: Thing) -> Thing:
+    """Return the argument: a task whose result other tasks share.
+
+    Parameters
+    ----------
+    thing : object
+        Anything that can be pickled.
+
+    Returns
+    -------
+    object
+        The same.
+    """
     return thing
 
 
-def sees(path: str) -> bool:
-    """Whether there is such a file or folder here."""
+def has_path(path: str) -> bool:
+    """Return whether this machine sees a file or folder.
+
+    Parameters
+    ----------
+    path : str
+        An absolute path.
+
+    Returns
+    -------
+    bool
+        True also for a broken symbolic link.
+    """
     return os.path.lexists(path)
 
 
-def versions() -> dict[str, str]:
-    """What results depend on, and its versions here."""
+def collect_versions() -> dict[str, str]:
+    """Return the versions, in this process, of everything that results depend on."""
     from importlib import metadata  # slow to load
 
     found = {"segment": __version__, "Python": ".".join(platform.python_version_tuple()[:2])}

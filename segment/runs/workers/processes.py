@@ -1,4 +1,4 @@
-"""Processes that work side by side through joblib, one image in each, and what happens when one of them dies."""
+"""Worker processes of this machine, through joblib: one task at a time in each, also when a worker dies."""
 
 from __future__ import annotations
 
@@ -16,110 +16,124 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from segment.core.errors import SettingsError
+from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
 
-__all__ = ["Crew", "Lost", "Overtime", "n_cores", "undisturbed"]
+__all__ = ["ProcessWorkers", "count_cores", "hold_signals"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_GRACE = 5.0  # seconds after the time allowed until a process that does not react is killed
-_PULSE = 0.25  # seconds between two looks whether the parent process is still there
+KILL_SECONDS = 5.0  # from the end of the time allowed until a process that does not react is killed
+POLL_SECONDS = 0.25  # between two checks whether the parent process is still there
 
 
-class Overtime(BaseException):
-    """The time allowed is over. Not an Exception, so that no decoder takes it for a damaged file."""
-
-
-@dataclass(frozen=True)
-class Lost:
-    """What is returned for a task that took too long, or whose worker died twice, the second time alone.
-
-    Attributes
-    ----------
-    seconds : float
-        How long the last attempt took.
-    """
-
-    seconds: float
-
-
-def n_cores() -> int:
-    """The cores that this process may use."""
+def count_cores() -> int:
+    """Return the number of processor cores that this process may use."""
     from joblib import cpu_count
 
     return int(cpu_count())
 
 
-class Crew(Generic[Task, Result]):
-    """Worker processes for a function.
+class ProcessWorkers(Generic[Task, Result]):
+    """Worker processes that apply one function to many tasks.
 
-    They are joblib's. Workers ignore Ctrl-C, which is for the parent process to handle, and end when it ends.
+    They are joblib's. Workers ignore Ctrl-C, which the parent process handles, and end when the parent ends.
 
     Parameters
     ----------
-    do : callable
-        Takes a task and returns its result; both can be pickled, and so can it.
+    function : callable
+        Takes a task and returns its result. The function, tasks and results can be pickled.
     n_workers : int, >= 1
-    again : callable
-        Makes a task into that of a second attempt.
+        Tasks that are done at the same time.
+    prepare_retry : callable
+        Takes a task whose worker died and returns the task of the second attempt.
     timeout : float, seconds
-        A task that takes longer is lost: Overtime is raised in it, and a worker that does not react to that is killed
-        5 s later. 0 is no limit.
+        A task that takes longer is lost: TaskTimeout is raised in it, and a worker that does not react is killed 5 s
+        later. 0 is no limit.
+
+    Attributes
+    ----------
+    in_progress : dict of int to task
+        Tasks that have begun and have no result yet, by their number.
+
+    Raises
+    ------
+    SettingsError
+        If `n_workers` is less than 1.
     """
 
     def __init__(
         self,
-        do: Callable[[Task], Result],
+        function: Callable[[Task], Result],
         *,
         n_workers: int,
-        again: Callable[[Task], Task] = lambda task: task,
+        prepare_retry: Callable[[Task], Task] = lambda task: task,
         timeout: float = 0.0,
     ) -> None:
         if n_workers < 1:
             raise SettingsError(f"jobs (--jobs): a whole number of at least 1; got {n_workers}.")
         self._n_workers = n_workers
-        self._again = again
-        self._do = _Duty(do, os.getpid(), str(Path.cwd()), max(1, n_cores() // n_workers), timeout)
-        self.under_way: dict[int, Task] = {}
+        self._prepare_retry = prepare_retry
+        self._timeout = timeout
+        n_threads = max(1, count_cores() // n_workers)
+        self._call = WorkerTask(function, os.getpid(), str(Path.cwd()), n_threads, timeout)
+        self.in_progress: dict[int, Task] = {}
 
-    def perform(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | Lost]]:
-        """Do the tasks; each with its result as soon as there is one.
+    def run(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | TaskLost]]:
+        """Do the tasks, and yield each with its result as soon as there is one.
 
-        Where a worker dies, joblib ends all of them. What was under way is then done again, each task alone: the one
-        that kills its worker again is lost, the others are not. `under_way` has what is begun and has no result yet.
+        When one worker dies, joblib ends all of them. The tasks in progress are then done again, one at a time: a task
+        whose worker dies again is lost, the others are not.
+
+        Parameters
+        ----------
+        tasks : iterator
+            Read from a thread of joblib's, a few tasks ahead of the workers. It must not raise.
+
+        Yields
+        ------
+        tuple of (task, result or TaskLost)
+            In the order in which the tasks end.
         """
-        queue = _Queue(tasks, self.under_way)
-        while not queue.is_empty or self.under_way:
-            for number in sorted(self.under_way):  # left by workers that died
-                task = self.under_way[number]
-                yield task, self._alone(number, task)
-            with contextlib.suppress(BrokenExecutor), contextlib.closing(self._shift(queue)) as results:
+        queue = _NumberedTasks(tasks, self.in_progress)
+        while not queue.is_empty or self.in_progress:
+            for number in sorted(self.in_progress):  # left by workers that died
+                task = self.in_progress[number]
+                yield task, self._run_alone(number, task)
+            # A broken executor ends this round; the next one begins with what was in progress.
+            with contextlib.suppress(BrokenExecutor), contextlib.closing(self._run_workers(queue)) as results:
                 for number, result in results:
-                    yield self.under_way.pop(number), result
+                    yield self.in_progress.pop(number), result
 
-    def _alone(self, number: int, task: Task) -> Result | Lost:
+    def _run_alone(self, number: int, task: Task) -> Result | TaskLost:
+        """Do one task while no other runs, so that a worker that dies was killed by this task."""
         begin = time.monotonic()
-        result: Result | Lost
+        result: Result | TaskLost
         try:
-            ((_, result),) = list(self._shift(iter([(number, self._again(task))]), one_at_a_time=True))
+            retry = iter([(number, self._prepare_retry(task))])
+            ((_, result),) = list(self._run_workers(retry, one_at_a_time=True))
         except BrokenExecutor:
-            result = Lost(time.monotonic() - begin)
-        del self.under_way[number]
+            seconds = time.monotonic() - begin
+            # A worker that does not react to TaskTimeout is killed, too: the time tells which of the two it was.
+            result = TaskLost("timeout" if 0 < self._timeout <= seconds else "killed", seconds)
+        del self.in_progress[number]
         return result
 
-    def _shift(
+    def _run_workers(
         self, tasks: Iterator[tuple[int, Task]], *, one_at_a_time: bool = False
-    ) -> Generator[tuple[int, Result | Lost]]:
-        """Workers that do the tasks until there are no more, or until one of them dies."""
+    ) -> Generator[tuple[int, Result | TaskLost]]:
+        """Start workers that do the tasks until there are no more, or until one of the workers dies."""
         from joblib import Parallel, delayed, parallel_config
 
         one_at_a_time |= self._n_workers == 1
         # joblib does the work of a single job in this process, which must outlive it: so two workers take turns.
         n_jobs = max(2, self._n_workers)
-        # One thread for linear algebra, whose matrices are small; OpenCV and the stages get their share of the cores.
-        calls = (delayed(self._do)(number, task) for number, task in tasks)
-        with warnings.catch_warnings(), undisturbed():
-            warnings.simplefilter("ignore")  # of workers that were stopped or replaced: handled here
+        calls = (delayed(self._call)(number, task) for number, task in tasks)
+        # joblib warns of workers that were stopped or replaced: that is handled here. Worker processes start with
+        # Ctrl-C blocked, so that only the parent process gets it.
+        with warnings.catch_warnings(), hold_signals():
+            warnings.simplefilter("ignore")
+            # One thread for linear algebra, whose matrices are small; OpenCV and the stages share the cores.
             with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
                 results = Parallel(
                     return_as="generator_unordered",
@@ -128,7 +142,7 @@ class Crew(Generic[Task, Result]):
                     max_nbytes=None,
                 )(calls)
         try:
-            for result in results:  # noqa: UP028  which would close it before the block below
+            for result in results:  # noqa: UP028  yield from would close it before the block below
                 yield result
         finally:
             with warnings.catch_warnings():
@@ -136,12 +150,12 @@ class Crew(Generic[Task, Result]):
                 results.close()
 
 
-class _Queue(Generic[Task]):
-    """Tasks with their numbers, for several threads; those handed out are noted."""
+class _NumberedTasks(Generic[Task]):
+    """Numbers tasks as they are handed out, and notes them as in progress; safe for several threads."""
 
-    def __init__(self, tasks: Iterator[Task], handed_out: dict[int, Task]) -> None:
+    def __init__(self, tasks: Iterator[Task], in_progress: dict[int, Task]) -> None:
         self._tasks = enumerate(tasks)
-        self._handed_out = handed_out
+        self._in_progress = in_progress
         self._lock = threading.Lock()
         self.is_empty = False
 
@@ -155,67 +169,83 @@ class _Queue(Generic[Task]):
             except StopIteration:
                 self.is_empty = True
                 raise
-            self._handed_out[number] = task
+            self._in_progress[number] = task
             return number, task
 
 
 @dataclass(frozen=True)
-class _Duty(Generic[Task, Result]):
-    """What a worker does with a task."""
+class WorkerTask(Generic[Task, Result]):
+    """The call that a worker process makes for each task: the function, and the state of the process around it.
 
-    do: Callable[[Task], Result]
+    Attributes
+    ----------
+    function : callable
+        Takes a task and returns its result.
+    parent : int
+        Number of the parent process.
+    folder : str
+        Working folder of the parent process.
+    n_threads : int
+        Threads that OpenCV may use in this worker.
+    timeout : float, seconds
+        For each task; 0 is no limit.
+    """
+
+    function: Callable[[Task], Result]
     parent: int
     folder: str
     n_threads: int
     timeout: float
 
-    def __call__(self, number: int, task: Task) -> tuple[int, Result | Lost]:
+    def __call__(self, number: int, task: Task) -> tuple[int, Result | TaskLost]:
         if os.getppid() == self.parent:  # neither a thread of the parent itself nor a worker of another machine
-            _settle(self)
+            _prepare_process(self)
         begin = time.monotonic()
         try:
-            with _deadline(self.timeout):
-                return number, self.do(task)
-        except Overtime:
-            return number, Lost(time.monotonic() - begin)
+            with _limit_time(self.timeout):
+                return number, self.function(task)
+        except TaskTimeout:
+            return number, TaskLost("timeout", time.monotonic() - begin)
 
 
-_settled = False
+_is_watching_parent = False  # in this process
 
 
-def _settle(duty: _Duty[Any, Any]) -> None:
-    """Make a worker process use its share of the cores, stand where its parent does, and end with it."""
-    global _settled  # noqa: PLW0603  of the process, as what it guards is
+def _prepare_process(call: WorkerTask[Any, Any]) -> None:
+    """Give a worker process its share of the cores and its parent's folder, and let it end with its parent."""
+    global _is_watching_parent  # noqa: PLW0603  one for each process, as the thread that it guards
     from segment.core.opencv import load_cv2
 
-    load_cv2().setNumThreads(duty.n_threads)
-    os.chdir(duty.folder)  # a worker may have served before
-    if not _settled:
-        _settled = True
-        threading.Thread(target=_follow, args=(duty.parent,), daemon=True).start()
+    load_cv2().setNumThreads(call.n_threads)
+    os.chdir(call.folder)  # joblib keeps workers: this one may have served a run in another folder
+    if not _is_watching_parent:
+        _is_watching_parent = True
+        threading.Thread(target=_watch_parent, args=(call.parent,), daemon=True).start()
 
 
-def _follow(parent: int) -> None:
-    """End this process at once when its parent is gone."""
+def _watch_parent(parent: int) -> None:
+    """Kill this process as soon as its parent is gone."""
     while os.getppid() == parent:
-        time.sleep(_PULSE)
+        time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Raise Overtime after some seconds in this thread, if it is the main one, and end a process that is deaf to it."""
+def _limit_time(seconds: float) -> Iterator[None]:
+    """Raise TaskTimeout in the main thread after some seconds; kill the process if it does not react."""
     is_main = threading.current_thread() is threading.main_thread()
     if seconds == 0 or not is_main or not hasattr(signal, "setitimer"):
         yield
         return
 
-    def raise_overtime(*_: Any) -> None:
-        raise Overtime
+    def raise_timeout(*_: Any) -> None:
+        raise TaskTimeout
 
-    before = signal.signal(signal.SIGALRM, raise_overtime)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
     with Path(os.devnull).open("w") as nowhere:
-        faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=nowhere)
+        # A handler of Python runs between two instructions of Python, so a long call in C delays it. The watchdog of
+        # faulthandler is a thread in C: it ends the process in any case.
+        faulthandler.dump_traceback_later(seconds + KILL_SECONDS, exit=True, file=nowhere)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             yield
@@ -226,8 +256,8 @@ def _deadline(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C and the like wait until the block ends; processes and threads that begin in it never get them."""
+def hold_signals() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM until the block ends; processes and threads that begin in it never get them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
