@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
-from segment.postprocessor.connected_regions import number_regions
+from segment.postprocessor.connected_regions import mark_run_starts, number_regions
 
 __all__ = ["Table", "measure_classes", "measure_labels", "measure_regions", "measure_result", "measure_result_regions"]
 
@@ -204,9 +204,7 @@ def _split_rows(label_image: Labels) -> Iterator[slice]:
 def _find_runs(labels: Labels, top: int) -> _Runs:
     """Find the runs in some rows of a label image, of which `top` is the number of the first."""
     width = labels.shape[1]
-    starts = np.ones(labels.shape, bool)
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
-    start = np.flatnonzero(starts)
+    start = np.flatnonzero(mark_run_starts(labels))
     row, column = np.divmod(start, width)
     return _Runs(labels[row, column].astype(np.intp), start, np.diff(start, append=labels.size), row + top, column)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.image import Image
+from segment.core.nearest import find_nearest
 from segment.core.opencv import load_cv2
 
 __all__ = [
@@ -280,17 +281,8 @@ def fill_invalid(image: Image) -> NDArray[np.generic]:
     """
     if image.valid.all() or not image.valid.any():
         return image.pixels
-    cv2 = load_cv2()
-    # OpenCV numbers the valid pixels and gives each pixel the number of the nearest one.
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~image.valid).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    # A valid pixel is its own nearest: that tells which number belongs to which position.
-    sources = np.zeros(int(nearest.max()) + 1, dtype=np.intp)
-    positions = np.flatnonzero(image.valid)
-    sources[nearest.reshape(-1)[positions]] = positions
     flat = image.pixels.reshape(image.height * image.width, -1)
-    return flat[sources[nearest.reshape(-1)]].reshape(image.pixels.shape)  # type: ignore[no-any-return]
+    return flat[find_nearest(image.valid).reshape(-1)].reshape(image.pixels.shape)  # type: ignore[no-any-return]
 
 
 def _replace_pixels(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Image:

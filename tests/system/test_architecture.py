@@ -63,8 +63,8 @@ LIBRARIES = {
     "segmenter": {"numpy"},
     "segmenter.regions.region_adjacency": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
-    "segmenter.regions.boundary_strength": {"numpy", "scipy", "skimage"},
-    "postprocessor": {"numpy"},
+    "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},
+    "postprocessor": {"numpy", "scipy"},
     "pipeline": {"numpy"},
     "pipeline.label_matching": {"numpy", "scipy"},
     "pipeline.comparison": {"numpy", "sklearn"},
@@ -88,6 +88,7 @@ FILE_MODULES = {
     "output.label_formats",
     "output.result_mark",
     "segmenter.class_model.storage",
+    "segmenter.regions.merge_weights",
 }
 FILE_NAMES = {"open"}
 FILE_METHODS = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.nearest import find_nearest
 from segment.core.opencv import load_cv2
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 
@@ -76,7 +77,7 @@ def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.
     if labels.shape == valid.shape:
         return _connect_regions(np.where(valid, labels, 0).astype(np.int32), 1)
     cv2 = load_cv2()
-    known = labels if labels.all() else _fill_unlabeled(labels)
+    known = labels if labels.all() else labels.reshape(-1)[find_nearest(labels > 0)]
     size = valid.shape[::-1]
     large = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST_EXACT)
     strip = cv2.resize(_mark_border_strip(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
@@ -94,17 +95,6 @@ def _mark_border_strip(labels: Labels) -> NDArray[np.uint8]:
     is_beside = cv2.dilate(numbers, _WINDOW) != cv2.erode(numbers, _WINDOW)
     n_left = np.bincount(labels[~is_beside], minlength=int(labels.max()) + 1)
     return np.asarray(is_beside & (n_left[labels] > 0), dtype=np.uint8)
-
-
-def _fill_unlabeled(labels: Labels) -> Labels:
-    """Give pixels without a label that of the nearest pixel with one."""
-    cv2 = load_cv2()
-    _, nearest = cv2.distanceTransformWithLabels(
-        (labels == 0).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    donors = np.zeros(int(nearest.max()) + 1, dtype=np.int32)
-    donors[nearest[labels > 0]] = labels[labels > 0]
-    return np.asarray(donors[nearest])
 
 
 def _label_watershed_lines(labels: Labels, pixels: NDArray[np.uint8], fallback: Labels) -> None:
