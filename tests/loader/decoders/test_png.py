@@ -129,3 +129,11 @@ def test_truncated_16_bit_pixels_are_filled_with_zeros():
     raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
     cut = encode_png(0, 16, raw[:7], (2, 2))  # a row, and the first half of the next pixel
     np.testing.assert_array_equal(decode_png16(io.BytesIO(cut), is_truncated=True), [[10_000, 20_000], [29_952, 0]])
+
+
+def test_copy_leaves_out_a_damaged_chunk_that_is_not_critical():
+    small = encode_png(0, 8, b"\0\1\2", (2, 1))
+    damaged = bytearray(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"tRNS", b"\0\2")]))
+    assert copy_essential_chunks(io.BytesIO(bytes(damaged)), 100).read() == damaged
+    damaged[damaged.index(b"tRNS") + 5] ^= 1
+    assert copy_essential_chunks(io.BytesIO(bytes(damaged)), 100).read() == small
