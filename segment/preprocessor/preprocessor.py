@@ -79,6 +79,7 @@ def shrink(image: Image, *, max_size: int) -> Image:
     pixels = _average_areas(fill_invalid(image), shape)
     if image.valid.all():
         return _replace_pixels(image, pixels, np.ones(shape, dtype=bool))
+    # The averaged mask is the share of valid area, 255 standing for all of it.
     valid_share = _average_areas(image.valid.view(np.uint8) * np.uint8(255), shape)
     return _replace_pixels(image, pixels, valid_share >= 128)
 
@@ -134,6 +135,7 @@ def enlarge(values: NDArray[Any], image: Image, fill_value: float = 0) -> NDArra
     if values.shape == (image.height, image.width):
         return values
     cv2 = load_cv2()
+    # INTER_NEAREST_EXACT uses pixel centers, as the area averaging of `shrink` does; INTER_NEAREST uses corners.
     large = cv2.resize(values, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
     large[~image.valid] = fill_value
     return large  # type: ignore[no-any-return]
@@ -282,7 +284,7 @@ def fill_invalid(image: Image) -> NDArray[np.generic]:
     if image.valid.all() or not image.valid.any():
         return image.pixels
     flat = image.pixels.reshape(image.height * image.width, -1)
-    return flat[find_nearest(image.valid).reshape(-1)].reshape(image.pixels.shape)  # type: ignore[no-any-return]
+    return flat[find_nearest(image.valid).reshape(-1)].reshape(image.pixels.shape)
 
 
 def _replace_pixels(image: Image, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Image:
@@ -307,6 +309,7 @@ def make_working_copy(image: Image, max_pixels: int | None = None) -> Image:
     Image
         The image itself if it is small enough, or if its valid pixels are so scattered that most would be lost.
     """
+    # A shrunk pixel needs half of its area valid, so scattered pixels vanish.
     copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, max_pixels)))
     return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
 
