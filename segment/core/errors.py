@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 __all__ = [
+    "MAX_REASON",
     "ClusterError",
     "DependencyError",
     "ImageError",
