@@ -1,0 +1,73 @@
+"""The command for folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from program_runs import Program, hash_tree, take_one_line
+
+MANIFEST = ("segment_manifest.csv", "segment_manifest.jsonl")
+
+
+def make_flat(*shape: int) -> np.ndarray:
+    return np.full(shape, 77, np.uint8)
+
+
+def test_batch_keeps_the_structure_and_isolates_failures(run_program: Program) -> None:
+    for name in ("in/sub/deeper", "in/.hidden"):
+        Path(name).mkdir(parents=True)
+        PilImage.open("a.png").save(f"{name}/a.png")
+    PilImage.open("a.png").save("in/b.gif")
+    Path("in/bad.png").write_bytes(b"no image")
+    Path("in/notes.txt").write_bytes(b"no image")
+    before = hash_tree(Path("in"))
+    result = run_program("batch", "in", "-r", "-k", "2", "-o", "out")
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        "out/b_panel.png",
+        "out/b_labels.png",
+        "out/sub/deeper/a_panel.png",
+        "out/sub/deeper/a_labels.png",
+    ]
+    error, last = result.err.splitlines()
+    assert error.startswith("Error: in/bad.png: an image is JPEG, PNG,")
+    assert last == "2 of 3 images segmented, 1 failed."
+    assert hash_tree(Path("in")) == before
+    assert {name for name, kind in hash_tree(Path("out")).items() if kind != "other"} == {
+        *MANIFEST,
+        *(line.removeprefix("out/") for line in result.out.splitlines()),
+    }
+
+
+def test_batch_counts_warnings(run_program: Program) -> None:
+    PilImage.fromarray(make_flat(3, 3)).save("b.png")
+    result = run_program("batch", ".", "-k", "2", "-o", "out")
+    assert result.code == 0
+    assert result.err.splitlines()[-1] == "2 of 2 images segmented, 1 with a warning."
+
+
+def test_batch_skips_earlier_results_below_its_folder(run_program: Program) -> None:
+    arguments = ("batch", ".", "-r", "-k", "2", "-o", "results", "--overwrite")
+    first = run_program(*arguments)
+    assert run_program(*arguments) == first
+    names = ("a_panel.png", "a_labels.png", *MANIFEST)
+    assert hash_tree().keys() == {"a.png", "results", *(f"results/{name}" for name in names)}
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("missing", "missing: there is no such folder."),
+        ("a.png", "a.png: not a folder."),
+        ("sub", "sub: no image in this folder"),
+    ],
+)
+def test_batch_without_images_is_an_error(run_program: Program, folder: str, words: str) -> None:
+    Path("sub").mkdir()
+    result = run_program("batch", folder, "-k", "2", "-o", "out")
+    assert (result.code, result.out) == (1, "")
+    assert take_one_line(result.err).startswith(f"Error: {words}")
+    assert not Path("out").exists()

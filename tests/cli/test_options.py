@@ -1,0 +1,110 @@
+"""Options: they are the settings, their help shows the defaults, and they reach the configuration."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import pytest
+from program_runs import Program, read_labels, take_one_line
+
+from segment.cli.commands import cli
+from segment.config.config import GROUPS, list_settings
+from segment.config.setting import Span
+
+SETTINGS = {setting.name: setting for setting in list_settings()}
+
+
+COMMANDS = ("run", "batch")
+
+
+COMMAND_OPTIONS = {"scheduler", "as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
+
+
+COMMAND_OPTIONS |= {"jobs", "resume", "timeout", "watch", "model_option", "align"}
+
+
+def make_context(command: str, **given: int) -> click.Context:
+    """The context of a command below its program, from which Click takes, once and for all, the names of its help."""
+    program = click.Context(cli, **cli.context_settings)
+    return click.Context(cli.commands[command], parent=program, info_name=command, **given)
+
+
+def get_help(command: str) -> str:
+    """The help of a command, unwrapped to one line."""
+    return " ".join(cli.commands[command].get_help(make_context(command)).split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_the_settings_and_those_of_the_command(command: str) -> None:
+    params = {param.name: param for param in cli.commands[command].params}
+    assert params.keys() - COMMAND_OPTIONS == SETTINGS.keys()
+    for name, setting in SETTINGS.items():
+        assert params[name].opts == list(setting.options)
+        assert params[name].required is False
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_default(command: str) -> None:
+    options = [param for param in cli.commands[command].params if isinstance(param, click.Option)]
+    text = get_help(command)
+    assert "-h, --help" in text
+    for option in options:
+        assert option.help
+        assert " ".join(option.help.split()) in text
+    for setting in list_settings():
+        if setting.type is bool:
+            assert setting.default is False  # a flag that is not given is off
+        else:
+            shown = ",".join(setting.default) or "none" if setting.type is tuple else setting.default
+            (tail,) = re.findall(re.escape(setting.help) + r" \[default: ([^]]*)\]", text)
+            if setting.type is Span:
+                assert setting.check(tail) == setting.default
+            else:
+                assert setting.type is tuple or tail in setting.choices or setting.type(tail) == setting.default
+                assert (setting.type is not tuple and tail not in setting.choices) or tail == shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_groups_in_order_and_options_under_their_group(command: str) -> None:
+    context = make_context(command, max_content_width=200, terminal_width=200)
+    lines = cli.commands[command].get_help(context).splitlines()
+    headings = [line[:-1] for line in lines if re.fullmatch(r"\S.*:", line)]
+    assert headings == [*GROUPS, "Other"]
+    for setting in list_settings():
+        (place,) = [i for i, line in enumerate(lines) if re.match(rf"  {re.escape(setting.option)}(,| |$)", line)]
+        heading = max(i for i, line in enumerate(lines[:place]) if re.fullmatch(r"\S.*:", line))
+        assert lines[heading] == f"{setting.group}:"
+
+
+def test_default_number_of_classes_is_printed(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-o", "out")
+    assert (result.code, result.err) == (0, "No -k given: 4 classes.\n")
+    assert read_labels("out/a_labels.png").max() == 4
+    assert run_program("batch", ".", "-o", "again").err.startswith("No -k given: 4 classes.\n")
+
+
+def test_chosen_number_of_classes_is_explained_on_stderr(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "auto", "-o", "out")
+    assert result.code == 0
+    assert take_one_line(result.err).startswith("a.png: k = 4 chosen of 1..4: its BIC of ")
+    assert take_one_line(result.err).endswith("; runner-up 3.")
+    assert read_labels("out/a_labels.png").max() == 4
+    assert "k = " in run_program("compare", "a.png", "-k", "auto", "--k-range", "2..3", "-o", "out").err
+    assert run_program("fit", "a.png", "-k", "auto", "-o", "model.json").err == result.err.replace("a.png: ", "")
+    again = run_program("batch", ".", "-k", "auto", "--k-range", "2..3", "--criterion", "icl", "-o", "again")
+    assert again.err.startswith("a.png: k = 3 chosen of 2..3: its ICL of ")
+
+
+def test_criterion_is_refused_without_auto(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "3", "--criterion", "icl")
+    assert result.code == 2
+    assert "criterion (--criterion): only with k = auto" in take_one_line(result.err)
+
+
+@pytest.mark.parametrize("words", [["--grayscale"], ["--greyscale"]])
+def test_both_spellings_of_options_are_accepted(words: list[str], run_program: Program) -> None:
+    colors = ["--seed-colour" if words == ["--grayscale"] else "--seed-color", "#ffffff"]
+    result = run_program("run", "a.png", "-k", "2", "--palette", "gray", *words, *colors, "--save", "labels")
+    assert (result.code, result.err) == (0, "")
+    assert read_labels("outputs/a_labels.png").max() == 2

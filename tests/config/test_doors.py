@@ -1,0 +1,190 @@
+"""Every function and command with every setting: it is used, or it is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from setting_values import CHANGED, NEEDED, write_option
+
+import segment
+from segment.cli.commands import cli
+from segment.config.config import SegmentConfig, list_settings
+from segment.config.doors import DOORS, START
+from segment.core.errors import SettingsError
+
+SETTINGS = {setting.name: setting for setting in list_settings()}
+FUNCTIONS = [door for door in DOORS if door.startswith(("segment_", "fit_", "apply_", "compare_"))]
+COMMANDS = [door for door in DOORS if door not in FUNCTIONS]
+# Properties of a configuration, with the settings that they stand for.
+PROPERTIES = {
+    "has_field": {"spatial", "smoothness", "coherence"},
+    "merges": {"merge"},
+    "namings": {"name"},
+    "max_classes": {"k", "k_range"},
+}
+# Settings with which a function reads all that it uses, in one run or another.
+RUNS: tuple[dict[str, Any], ...] = (
+    {"k": "auto", "k_range": (1, 3), "prior": "conjugate"},
+    {"k": 2, "denoise": "gaussian", "seed_color": "#000000", "save": "labels,coco"},
+    {"k": 2, "coherence": "region"},
+)
+
+
+@pytest.fixture
+def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray) -> str:
+    monkeypatch.chdir(tmp_path)
+    PilImage.fromarray(quadrants).save("a.tif")
+    segment.save_class_model(segment.fit_classes(["a.tif"], k=2), "m.json")
+    return "a.tif"
+
+
+COMMAND_LINES = {
+    "run": ["run", "a.tif"],
+    "report": ["report", "a.tif"],
+    "batch": ["batch", "."],
+    "batch --model shared": ["batch", ".", "--model", "shared"],
+    "batch --model FILE": ["batch", ".", "--model", "m.json"],
+    "raster": ["raster", "a.tif"],
+    "fit": ["fit", "a.tif", "-o", "new.json"],
+    "apply": ["apply", "m.json", "a.tif"],
+    "compare": ["compare", "a.tif"],
+}
+
+
+def call_function(door: str, picture: str, *config: SegmentConfig, **settings: Any) -> None:
+    """Call a function of the library with a file, and save what it makes."""
+    function: Callable[..., Any] = getattr(segment, door)
+    if door == "segment_raster":
+        pytest.importorskip("rasterio")
+        function(picture, "out.tif", *config, **settings)
+    elif door == "fit_classes":
+        function([picture], *config, **settings)
+    elif door == "apply_classes":
+        function(segment.load_class_model("m.json"), picture, *config, **settings).save("out")
+    else:
+        function(picture, *config, **settings).save("out")
+
+
+def record_reads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The settings that are read outside the checks of configurations, from now on."""
+    reads: set[str] = set()
+
+    def read(config: SegmentConfig, name: str) -> Any:
+        if name in SETTINGS or name in PROPERTIES:
+            module = sys._getframe(1).f_globals["__name__"]
+            if module.split(".")[0] == "segment" and not module.startswith("segment.config"):
+                reads.update(PROPERTIES.get(name, {name}))
+        return object.__getattribute__(config, name)
+
+    monkeypatch.setattr(SegmentConfig, "__getattribute__", read)
+    return reads
+
+
+@pytest.mark.parametrize("door", FUNCTIONS)
+def test_function_reads_every_setting_that_it_uses(door: str, picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {name for name, setting in SETTINGS.items() if DOORS[door].is_used(setting)}
+    reads = record_reads(monkeypatch)
+    for run in RUNS:
+        settings = {name: value for name, value in run.items() if name in used}
+        if "overwrite" in used:
+            settings["overwrite"] = True
+        call_function(door, picture, **settings)
+    assert used - reads == set()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("door", FUNCTIONS)
+def test_function_refuses_every_other_setting(door: str, name: str, picture: str) -> None:
+    if DOORS[door].is_used(SETTINGS[name]):
+        return
+    values = {name: CHANGED[name], **NEEDED[name]}
+    form = r"^\w+ \(-[-\w]+\): .*; got .*\. [A-Z].*\.$"
+    with pytest.raises(SettingsError, match=form) as refused:
+        call_function(door, picture, **values)
+    assert re.match(rf"({'|'.join(values)}) ", str(refused.value))
+    with pytest.raises(SettingsError, match=form):
+        call_function(door, picture, SegmentConfig(**values))
+    assert not Path("out").exists()
+    assert not Path("out.tif").exists()
+
+
+class ReachedError(Exception):
+    """The work of a command would begin."""
+
+
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[SegmentConfig]:
+    """The configurations with which commands begin their work, which is not done."""
+    seen: list[SegmentConfig] = []
+
+    def stop(*arguments: Any, **_: Any) -> None:
+        seen.extend(argument for argument in arguments if isinstance(argument, SegmentConfig))
+        raise ReachedError
+
+    for place in ("cli.commands._run_jobs", "cli.batch.FolderRun", "pipeline.shared_classes.fit_and_select"):
+        monkeypatch.setattr(f"segment.{place}", stop)
+    return seen
+
+
+def test_every_command_is_crossed() -> None:
+    assert set(COMMAND_LINES) == set(COMMANDS)
+    assert {words[0] for words in COMMAND_LINES.values()} == set(cli.commands)
+
+
+@pytest.mark.parametrize("door", COMMAND_LINES)
+def test_command_uses_or_refuses_every_option(door: str, picture: str, configs: list[SegmentConfig]) -> None:
+    for name, setting in SETTINGS.items():
+        if DOORS[door].is_used(setting):
+            values = {name: CHANGED[name], **NEEDED[name]}
+            used = {other: value for other, value in values.items() if DOORS[door].is_used(SETTINGS[other])}
+            words = [word for other, value in used.items() for word in write_option(SETTINGS[other], value)]
+            with contextlib.suppress(ReachedError):
+                cli.main(args=[*COMMAND_LINES[door], *words], standalone_mode=False)
+            assert getattr(configs.pop(), name) == CHANGED[name]
+        else:
+            words = write_option(setting, CHANGED[name])
+            message = re.escape(f"{name} ({setting.option}): not used by {DOORS[door].text}; got ") + r".*\. [A-Z].*\.$"
+            with pytest.raises(SettingsError, match=message):
+                cli.main(args=[*COMMAND_LINES[door], *words], standalone_mode=False)
+        assert not configs
+
+
+@pytest.mark.parametrize("command", cli.commands)
+def test_help_shows_the_options_that_are_used(command: str) -> None:
+    hidden = {param.name for param in cli.commands[command].params if getattr(param, "hidden", False)}
+    assert hidden == {name for name, setting in SETTINGS.items() if not DOORS[command].is_used(setting)}
+
+
+@pytest.mark.parametrize("name", START.leave_out)
+def test_start_refuses_what_the_model_has(name: str, picture: str, configs: list[SegmentConfig]) -> None:
+    words = write_option(SETTINGS[name], CHANGED[name])
+    message = re.escape(f"{name} ({SETTINGS[name].option}): not used by a fit that starts from a model; got ")
+    with pytest.raises(SettingsError, match=message):
+        cli.main(args=["run", "a.tif", "--start", "m.json", *words], standalone_mode=False)
+    # Regions are nothing for this function anyway.
+    message = message.replace(re.escape("a fit that starts from a model"), ".*")
+    with pytest.raises(SettingsError, match=message):
+        segment.segment_image(picture, start=segment.load_class_model("m.json"), **{name: CHANGED[name]})
+
+
+def test_settings_of_a_model_are_not_refused(picture: str) -> None:
+    model = segment.fit_classes([picture], k=3, features="lab", greyscale=True)
+    config = SegmentConfig.from_values(**model.settings)
+    assert config.for_door("apply_classes", model.settings) is config
+    with pytest.raises(SettingsError, match=r"^k \(-k\): not used by apply_classes; got 3\."):
+        config.for_door("apply_classes")
+    with pytest.raises(SettingsError, match=r"^k \(-k\): not used by apply_classes; got 5\."):
+        segment.apply_classes(model, picture, SegmentConfig(k=5))
+
+
+def test_fixed_values_are_not_refused() -> None:
+    config = SegmentConfig(save=("labels",), labels_format="tif")
+    assert config.for_door("segment_raster") is config
