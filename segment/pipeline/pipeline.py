@@ -200,6 +200,9 @@ def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], star
     """Resolve the settings of a run; the model it starts from gives those that are not named."""
     if start is None:
         return SegmentConfig.resolve(config, settings).for_door("segment_image")
+    if config is None:
+        # First without the model's settings, which would seem to contradict a setting that is not used.
+        SegmentConfig.from_values(**settings).for_door("segment_image")
     config = SegmentConfig.resolve(config, settings, **start.settings)
     start.check_settings(config)
     return config.for_door("segment_image")

@@ -121,6 +121,8 @@ def apply_classes(
         If a setting is unknown, out of its range, or one of the fit.
     """
     if config is None:
+        # First without the model's settings, which would seem to contradict a setting that is not used.
+        SegmentConfig.from_values(**given).for_door("apply_classes", model.settings)
         config = SegmentConfig.resolve(None, given, **model.settings)
     else:
         config = SegmentConfig.resolve(config, given)
