@@ -1,4 +1,4 @@
-"""The scikit-learn door: its own checks, and the same answers as scikit-learn's mixture."""
+"""GaussianMixture: the checks of scikit-learn, the same fits as scikit-learn, and learning from batches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from mixture_samples import THREE_GAUSSIANS, draw_three_clouds, draw_three_gaussians
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Reference
@@ -19,7 +20,7 @@ from segment.mixture.model import COVARIANCE_TYPES
 
 @parametrize_with_checks([GaussianMixture(), GaussianMixture(2, covariance_type="tied", shrinkage=0.5)])
 @pytest.mark.filterwarnings("ignore")
-def test_scikit_learns_own_checks(estimator: GaussianMixture, check: Callable[[GaussianMixture], None]) -> None:
+def test_the_checks_of_scikit_learn_pass(estimator: GaussianMixture, check: Callable[[GaussianMixture], None]) -> None:
     check(estimator)
 
 
@@ -52,7 +53,7 @@ def test_the_same_fit_as_scikit_learn_from_the_same_start(covariance_type: str, 
     assert not ours.converged_
 
 
-def test_weights_are_repetitions(blobs: np.ndarray, rng: np.random.Generator) -> None:
+def test_weights_equal_repeated_rows(blobs: np.ndarray, rng: np.random.Generator) -> None:
     times = rng.integers(1, 4, len(blobs))
     model = GaussianMixture(3, random_state=0)
     weighted = clone(model).fit(blobs, sample_weight=times)
@@ -62,28 +63,78 @@ def test_weights_are_repetitions(blobs: np.ndarray, rng: np.random.Generator) ->
     assert weighted.bic(blobs, sample_weight=times) == pytest.approx(repeated.bic(np.repeat(blobs, times, axis=0)))
 
 
-def test_samples_come_from_the_mixture(blobs: np.ndarray) -> None:
-    model = GaussianMixture(3, random_state=0).fit(blobs)
-    X, labels = model.sample(20_000)
-    assert X.shape == (20_000, 2)
-    np.testing.assert_allclose(np.bincount(labels) / 20_000, model.weights_, atol=0.02)
-    for k in range(3):
-        np.testing.assert_allclose(X[labels == k].mean(axis=0), model.means_[k], atol=0.15)
-        np.testing.assert_allclose(np.cov(X[labels == k].T), model.covariances_[k], atol=0.3)
-
-
-def test_more_components_than_distinct_rows_still_fit() -> None:
+def test_more_components_than_distinct_rows_can_be_fitted() -> None:
     model = GaussianMixture(3, random_state=0).fit([[1.0], [1.0], [2.0], [2.0]])
     assert np.isfinite(model.means_).all()
 
 
-def test_half_a_start_is_refused(blobs: np.ndarray) -> None:
+def test_an_incomplete_start_raises(blobs: np.ndarray) -> None:
     with pytest.raises(SettingsError, match="precisions_init"):
         GaussianMixture(2, weights_init=[0.5, 0.5], means_init=blobs[:2]).fit(blobs)
     with pytest.raises(SettingsError, match="means_init"):
         GaussianMixture(2, precisions_init=np.repeat(np.eye(2)[None], 2, axis=0)).fit(blobs)
 
 
-def test_not_converging_is_said(blobs: np.ndarray) -> None:
+def test_missing_convergence_warns(blobs: np.ndarray) -> None:
     with pytest.warns(ConvergenceWarning, match="did not converge"):
         GaussianMixture(3, max_iter=1, tol=0, random_state=0).fit(blobs)
+
+
+def test_partial_fit_learns_from_batches(rng: np.random.Generator) -> None:
+    batches = [draw_three_gaussians(rng, 500) for _ in range(20)]
+    model = GaussianMixture(3, random_state=0)
+    for batch in batches:
+        assert model.partial_fit(batch) is model
+    np.testing.assert_allclose(model.means_[np.argsort(-model.weights_)], THREE_GAUSSIANS.means, atol=0.2)
+    assert model.lower_bound_ == model.lower_bounds_[-1]
+    again = GaussianMixture(3, random_state=0).fit(batches[0])
+    np.testing.assert_array_equal(again.means_, GaussianMixture(3, random_state=0).partial_fit(batches[0]).means_)
+    before, iterations = again.means_, again.n_iter_
+    again.partial_fit(batches[1])
+    assert not np.array_equal(again.means_, before)
+    assert again.n_iter_ == iterations + 1
+    np.testing.assert_allclose(again.precisions_, np.linalg.inv(again.covariances_))
+    with pytest.raises(ValueError, match="3 features"):
+        again.partial_fit(np.zeros((5, 3)))
+    refitted = again.fit(batches[0])
+    np.testing.assert_array_equal(refitted.means_, before)
+
+
+def test_weights_of_a_batch_equal_repeated_rows(rng: np.random.Generator) -> None:
+    first, second = draw_three_gaussians(rng, 200), draw_three_gaussians(rng, 100)
+    times = rng.integers(1, 4, 100)
+    weighted = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(second, sample_weight=times)
+    repeated = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(np.repeat(second, times, axis=0))
+    np.testing.assert_allclose(weighted.means_, repeated.means_)
+
+
+def test_partial_fit_uses_the_step_settings(rng: np.random.Generator) -> None:
+    first, second = draw_three_gaussians(rng, 200), draw_three_gaussians(rng, 200) + 3
+    moves = []
+    for offset in (0.0, 1000.0):
+        model = GaussianMixture(3, step_offset=offset, random_state=0).partial_fit(first)
+        before = model.means_
+        moves.append(np.abs(model.partial_fit(second).means_ - before).max())
+    assert moves[1] < moves[0] / 10
+    with pytest.raises(SettingsError, match="power"):
+        GaussianMixture(3, step_power=0.2).partial_fit(first).partial_fit(second)
+
+
+def test_shrinkage_is_the_same_in_fit_and_partial_fit(rng: np.random.Generator) -> None:
+    X = draw_three_gaussians(rng, 400)
+    model = GaussianMixture(3, shrinkage=1, tol=1e-13, max_iter=2000, step_power=1, step_offset=0, random_state=0).fit(
+        X
+    )
+    before = model.fit(X).covariances_
+    np.testing.assert_allclose(model.partial_fit(X).covariances_, before, rtol=1e-3)
+
+
+def test_the_dirichlet_prior_empties_surplus_components(rng: np.random.Generator) -> None:
+    X = draw_three_clouds(rng)
+    ours = GaussianMixture(8, prior="dirichlet", random_state=0).fit(X)
+    assert (ours.weights_ > 0.02).sum() == 3
+    assert (np.diff(ours.lower_bounds_) > -1e-9).all()
+    assert ours.converged_
+    labels = ours.predict(X)
+    assert len(np.unique(labels)) == 3
+    assert np.mean(labels[:120] == np.bincount(labels[:120]).argmax()) > 0.95

@@ -1,4 +1,4 @@
-"""More data than memory: cells of many sources united, and stepwise EM on one batch after another."""
+"""Stepwise EM against a reference implementation, EM itself and the laws of mixtures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixture_samples import THREE_GAUSSIANS, draw_three_gaussians
 from scipy.stats import multivariate_normal
 
-from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
+from segment import MixtureModel, SettingsError, fit_mixture
 from segment.mixture.cells import Cells, coarsen, concatenate, make_distinct_cells, make_point_cells, pack, sum_cells
 from segment.mixture.em import run_em
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
@@ -18,94 +19,15 @@ from segment.mixture.model import COVARIANCE_TYPES
 from segment.mixture.prior import Prior
 
 NO_PRIOR = Prior(np.eye(2), 0.0, np.zeros(2))
-TRUTH = MixtureModel(
-    np.array([0.5, 0.3, 0.2]),
-    np.array([[0.0, 0.0], [5.0, 5.0], [-4.0, 6.0]]),
-    np.array([[[1.0, 0.5], [0.5, 2.0]], [[2.0, -0.8], [-0.8, 1.0]], [[0.5, 0.0], [0.0, 0.5]]]),
-)
 
 
-def drawn(rng: np.random.Generator, n: int) -> np.ndarray:
-    labels = rng.choice(3, n, p=TRUTH.weights)
-    X = np.empty((n, 2))
-    for c in range(3):
-        X[labels == c] = rng.multivariate_normal(TRUTH.means[c], TRUTH.covariances[c], int((labels == c).sum()))
-    return X
-
-
-def assert_same(first: MixtureModel, second: MixtureModel, tolerance: float = 1e-9) -> None:
+def assert_same_mixture(first: MixtureModel, second: MixtureModel, tolerance: float = 1e-9) -> None:
     for name in ("weights", "means", "covariances"):
         np.testing.assert_allclose(getattr(first, name), getattr(second, name), rtol=tolerance, atol=tolerance)
 
 
-# Cells of many sources
-
-
-def test_united_cells_are_those_of_all_data_at_once(rng: np.random.Generator) -> None:
-    X = np.round(drawn(rng, 3000))
-    together = make_distinct_cells(X)
-    united = sum_cells(make_distinct_cells(part) for part in np.array_split(X, 13))
-    backwards = sum_cells(make_distinct_cells(part) for part in reversed(np.array_split(X, 7)))
-    for cells in (united, backwards):
-        np.testing.assert_array_equal(cells.means, together.means)
-        np.testing.assert_array_equal(cells.weights, together.weights)
-        np.testing.assert_array_equal(cells.scatters, 0)
-    one, two = fit_mixture(united, 3, shrinkage=0.5), fit_mixture(together, 3, shrinkage=0.5)
-    np.testing.assert_array_equal(one.model.means, two.model.means)
-    np.testing.assert_array_equal(one.model.covariances, two.model.covariances)
-    np.testing.assert_array_equal(one.finish.log_likelihoods, two.finish.log_likelihoods)
-
-
-def test_sources_are_taken_one_after_the_other(rng: np.random.Generator) -> None:
-    alive: list[int] = []
-
-    def sources() -> Iterator[Cells]:
-        for number in range(5):
-            alive.append(number)
-            yield make_distinct_cells(rng.integers(0, 3, (100, 2)))
-
-    found = sum_cells(sources())
-    assert alive == [0, 1, 2, 3, 4]
-    assert len(found) <= 9
-    assert found.total_weight == 500
-
-
-@given(st.integers(0, 10_000), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
-def test_uniting_keeps_the_moments(seed: int, d: int) -> None:
-    rng = np.random.default_rng(seed)
-
-    def source() -> Cells:
-        n = int(rng.integers(1, 30))
-        factors = rng.normal(size=(n, d, d))
-        return Cells(rng.uniform(0.1, 3, n), rng.integers(0, 3, (n, d)) * 1.0, pack(factors @ factors.swapaxes(1, 2)))
-
-    parts = [source() for _ in range(rng.integers(1, 5))]
-    united, apart = sum_cells(parts), concatenate(*parts)
-    assert len(np.unique(united.means, axis=0)) == len(united)
-    assert united.total_weight == pytest.approx(apart.total_weight)
-    np.testing.assert_allclose(united.compute_center(), apart.compute_center(), atol=1e-12)
-    np.testing.assert_allclose(united.compute_second_moment(), apart.compute_second_moment(), atol=1e-9)
-
-
-def test_missing_values_and_coarse_cells_unite() -> None:
-    cells = sum_cells([make_point_cells([[1.0, np.nan]]), make_point_cells([[1.0, np.nan], [2.0, 0.0]])])
-    assert cells.weights.tolist() == [1.0, 2.0] or cells.weights.tolist() == [2.0, 1.0]
-    line = make_point_cells(np.arange(100.0)[:, None])
-    united = sum_cells([coarsen(line[:50], 4), coarsen(line[50:], 4)])
-    np.testing.assert_allclose(united.compute_second_moment(), line.compute_second_moment())
-
-
-def test_no_source_is_refused() -> None:
-    with pytest.raises(SettingsError, match="at least one"):
-        sum_cells([])
-
-
-# Stepwise EM
-
-
-def brute_force(batches: list[np.ndarray], model: MixtureModel, power: float, offset: float) -> MixtureModel:
-    """Cappe & Moulines, equations 16 and 17, in the data's own coordinates with SciPy's densities."""
+def run_reference_steps(batches: list[np.ndarray], model: MixtureModel, power: float, offset: float) -> MixtureModel:
+    """Cappe & Moulines (2009), equations 16 and 17, in the coordinates of the data, with the densities of SciPy."""
     weights, means, covariances = model.weights, model.means, model.covariances
     s0, s1 = weights, weights[:, None] * means
     s2 = weights[:, None, None] * (covariances + means[:, :, None] * means[:, None, :])
@@ -124,52 +46,52 @@ def brute_force(batches: list[np.ndarray], model: MixtureModel, power: float, of
 
 
 @pytest.mark.parametrize(("power", "offset"), [(0.7, 2.0), (1.0, 0.0), (0.51, 10.0)])
-def test_steps_are_those_of_brute_force(power: float, offset: float, rng: np.random.Generator) -> None:
-    batches = [1000 + 50 * drawn(rng, 80) for _ in range(6)]
+def test_steps_equal_those_of_the_reference(power: float, offset: float, rng: np.random.Generator) -> None:
+    batches = [1000 + 50 * draw_three_gaussians(rng, 80) for _ in range(6)]
     start = fit_mixture(make_point_cells(batches[0]), 3).model
     state = start_stepwise_em(start, NO_PRIOR)
     for batch in batches:
         state = update_stepwise_em(state, make_point_cells(batch), power=power, offset=offset)
-    assert_same(state.model, brute_force(batches, start, power, offset), 1e-7)
+    assert_same_mixture(state.model, run_reference_steps(batches, start, power, offset), 1e-7)
     assert state.n_batches == 6
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_a_whole_step_is_an_iteration_of_em(covariance_type: str, rng: np.random.Generator) -> None:
-    cells = make_point_cells(drawn(rng, 300) * (1, 20))
+def test_a_step_of_size_one_is_an_iteration_of_em(covariance_type: str, rng: np.random.Generator) -> None:
+    cells = make_point_cells(draw_three_gaussians(rng, 300) * (1, 20))
     fit = fit_mixture(cells, 3, covariance_type=covariance_type, shrinkage=0.4, max_iter=2, tol=0)
     prior = Prior(fit.prior.target, 0.4 / 3, np.zeros(2))
     stepped = update_stepwise_em(start_stepwise_em(fit.model, prior), cells, power=1, offset=0)
     iterated = run_em(cells, fit.model, fit.prior, tol=0, max_iter=1)
-    assert_same(stepped.model, iterated.model)
+    assert_same_mixture(stepped.model, iterated.model)
     assert stepped.log_likelihood == pytest.approx(iterated.log_likelihoods[0])
 
 
-def test_where_em_stands_still_so_do_steps(rng: np.random.Generator) -> None:
-    cells = make_point_cells(drawn(rng, 500))
+def test_steps_keep_a_mixture_at_which_em_has_converged(rng: np.random.Generator) -> None:
+    cells = make_point_cells(draw_three_gaussians(rng, 500))
     model = fit_mixture(cells, 3, tol=1e-14, max_iter=3000).model
     state = start_stepwise_em(model, NO_PRIOR)
     for _ in range(5):
         state = update_stepwise_em(state, cells)
-    assert_same(state.model, model, 1e-4)
+    assert_same_mixture(state.model, model, 1e-4)
 
 
-def test_many_batches_come_near_the_fit_to_all_data(rng: np.random.Generator) -> None:
-    batches = [drawn(rng, 300) for _ in range(60)]
-    whole = np.concatenate(batches)
-    best = fit_mixture(make_point_cells(whole), 3).model.score_samples(whole).mean()
+def test_many_batches_come_close_to_the_fit_of_all_data(rng: np.random.Generator) -> None:
+    batches = [draw_three_gaussians(rng, 300) for _ in range(60)]
+    X = np.concatenate(batches)
+    best = fit_mixture(make_point_cells(X), 3).model.score_samples(X).mean()
     state = start_stepwise_em(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
-    first = state.model.score_samples(whole).mean()
+    first = state.model.score_samples(X).mean()
     for batch in batches[1:]:
         state = update_stepwise_em(state, make_point_cells(batch))
-    last = state.model.score_samples(whole).mean()
+    last = state.model.score_samples(X).mean()
     assert first < last <= best + 1e-9
     assert best - last < 0.1 * (best - first)
 
 
 @given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(0.51, 1), st.floats(0, 20))
 @settings(max_examples=30, deadline=None)
-def test_what_is_learnt_is_a_mixture(seed: int, covariance_type: str, power: float, offset: float) -> None:
+def test_every_step_gives_a_valid_mixture(seed: int, covariance_type: str, power: float, offset: float) -> None:
     rng = np.random.default_rng(seed)
     first = rng.normal(size=(30, 2)) * 10 ** rng.uniform(-3, 3, 2)
     fit = fit_mixture(make_point_cells(first), 3, covariance_type=covariance_type, n_init=1, shrinkage=0.1, max_iter=5)
@@ -184,17 +106,17 @@ def test_what_is_learnt_is_a_mixture(seed: int, covariance_type: str, power: flo
     assert model.covariance_type == covariance_type
 
 
-def test_batches_may_lack_values(rng: np.random.Generator) -> None:
-    batches = [np.where(rng.random((400, 2)) < 0.2, np.nan, drawn(rng, 400)) for _ in range(30)]
+def test_batches_may_have_missing_values(rng: np.random.Generator) -> None:
+    batches = [np.where(rng.random((400, 2)) < 0.2, np.nan, draw_three_gaussians(rng, 400)) for _ in range(30)]
     state = start_stepwise_em(fit_mixture(make_point_cells(batches[0]), 3).model, NO_PRIOR)
     for batch in batches[1:]:
         state = update_stepwise_em(state, make_point_cells(batch))
     order = np.argsort(-state.model.weights)
-    np.testing.assert_allclose(state.model.means[order], TRUTH.means, atol=0.2)
+    np.testing.assert_allclose(state.model.means[order], THREE_GAUSSIANS.means, atol=0.2)
 
 
-def test_wrong_steps_are_refused() -> None:
-    state = start_stepwise_em(TRUTH, NO_PRIOR)
+def test_invalid_step_settings_raise() -> None:
+    state = start_stepwise_em(THREE_GAUSSIANS, NO_PRIOR)
     cells = make_point_cells([[0.0, 0.0]])
     with pytest.raises(SettingsError, match="power"):
         update_stepwise_em(state, cells, power=0.5)
@@ -204,53 +126,61 @@ def test_wrong_steps_are_refused() -> None:
         update_stepwise_em(state, make_point_cells([[0.0]]))
 
 
-# The estimator
+def test_summed_cells_equal_the_cells_of_all_data(rng: np.random.Generator) -> None:
+    X = np.round(draw_three_gaussians(rng, 3000))
+    together = make_distinct_cells(X)
+    united = sum_cells(make_distinct_cells(part) for part in np.array_split(X, 13))
+    backwards = sum_cells(make_distinct_cells(part) for part in reversed(np.array_split(X, 7)))
+    for cells in (united, backwards):
+        np.testing.assert_array_equal(cells.means, together.means)
+        np.testing.assert_array_equal(cells.weights, together.weights)
+        np.testing.assert_array_equal(cells.scatters, 0)
+    one, two = fit_mixture(united, 3, shrinkage=0.5), fit_mixture(together, 3, shrinkage=0.5)
+    np.testing.assert_array_equal(one.model.means, two.model.means)
+    np.testing.assert_array_equal(one.model.covariances, two.model.covariances)
+    np.testing.assert_array_equal(one.finish.log_likelihoods, two.finish.log_likelihoods)
 
 
-def test_the_estimator_learns_from_batches(rng: np.random.Generator) -> None:
-    batches = [drawn(rng, 500) for _ in range(20)]
-    model = GaussianMixture(3, random_state=0)
-    for batch in batches:
-        assert model.partial_fit(batch) is model
-    np.testing.assert_allclose(model.means_[np.argsort(-model.weights_)], TRUTH.means, atol=0.2)
-    assert model.lower_bound_ == model.lower_bounds_[-1]
-    again = GaussianMixture(3, random_state=0).fit(batches[0])
-    np.testing.assert_array_equal(again.means_, GaussianMixture(3, random_state=0).partial_fit(batches[0]).means_)
-    before, iterations = again.means_, again.n_iter_
-    again.partial_fit(batches[1])
-    assert not np.array_equal(again.means_, before)
-    assert again.n_iter_ == iterations + 1
-    np.testing.assert_allclose(again.precisions_, np.linalg.inv(again.covariances_))
-    with pytest.raises(ValueError, match="3 features"):
-        again.partial_fit(np.zeros((5, 3)))
-    refitted = again.fit(batches[0])
-    np.testing.assert_array_equal(refitted.means_, before)
+def test_sources_are_read_one_after_the_other(rng: np.random.Generator) -> None:
+    sources_read: list[int] = []
+
+    def sources() -> Iterator[Cells]:
+        for number in range(5):
+            sources_read.append(number)
+            yield make_distinct_cells(rng.integers(0, 3, (100, 2)))
+
+    found = sum_cells(sources())
+    assert sources_read == [0, 1, 2, 3, 4]
+    assert len(found) <= 9
+    assert found.total_weight == 500
 
 
-def test_weights_of_a_batch_are_repetitions(rng: np.random.Generator) -> None:
-    first, second = drawn(rng, 200), drawn(rng, 100)
-    times = rng.integers(1, 4, 100)
-    weighted = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(second, sample_weight=times)
-    repeated = GaussianMixture(3, random_state=0).partial_fit(first).partial_fit(np.repeat(second, times, axis=0))
-    np.testing.assert_allclose(weighted.means_, repeated.means_)
+@given(st.integers(0, 10_000), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_summing_keeps_the_moments(seed: int, d: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def source() -> Cells:
+        n = int(rng.integers(1, 30))
+        factors = rng.normal(size=(n, d, d))
+        return Cells(rng.uniform(0.1, 3, n), rng.integers(0, 3, (n, d)) * 1.0, pack(factors @ factors.swapaxes(1, 2)))
+
+    parts = [source() for _ in range(rng.integers(1, 5))]
+    united, apart = sum_cells(parts), concatenate(*parts)
+    assert len(np.unique(united.means, axis=0)) == len(united)
+    assert united.total_weight == pytest.approx(apart.total_weight)
+    np.testing.assert_allclose(united.compute_center(), apart.compute_center(), atol=1e-12)
+    np.testing.assert_allclose(united.compute_second_moment(), apart.compute_second_moment(), atol=1e-9)
 
 
-def test_the_step_settings_reach_the_steps(rng: np.random.Generator) -> None:
-    first, second = drawn(rng, 200), drawn(rng, 200) + 3
-    moves = []
-    for offset in (0.0, 1000.0):
-        model = GaussianMixture(3, step_offset=offset, random_state=0).partial_fit(first)
-        before = model.means_
-        moves.append(np.abs(model.partial_fit(second).means_ - before).max())
-    assert moves[1] < moves[0] / 10
-    with pytest.raises(SettingsError, match="power"):
-        GaussianMixture(3, step_power=0.2).partial_fit(first).partial_fit(second)
+def test_cells_with_missing_values_and_coarse_cells_are_summed() -> None:
+    cells = sum_cells([make_point_cells([[1.0, np.nan]]), make_point_cells([[1.0, np.nan], [2.0, 0.0]])])
+    assert cells.weights.tolist() == [1.0, 2.0] or cells.weights.tolist() == [2.0, 1.0]
+    line = make_point_cells(np.arange(100.0)[:, None])
+    united = sum_cells([coarsen(line[:50], 4), coarsen(line[50:], 4)])
+    np.testing.assert_allclose(united.compute_second_moment(), line.compute_second_moment())
 
 
-def test_shrinkage_is_as_strong_in_a_step_as_in_the_fit(rng: np.random.Generator) -> None:
-    X = drawn(rng, 400)
-    model = GaussianMixture(3, shrinkage=1, tol=1e-13, max_iter=2000, step_power=1, step_offset=0, random_state=0).fit(
-        X
-    )
-    before = model.fit(X).covariances_
-    np.testing.assert_allclose(model.partial_fit(X).covariances_, before, rtol=1e-3)
+def test_summing_no_source_raises() -> None:
+    with pytest.raises(SettingsError, match="at least one"):
+        sum_cells([])

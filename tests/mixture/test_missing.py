@@ -1,27 +1,29 @@
-"""Missing values: the same as brute force, as integrals, as complete data in the limit; and the laws they obey."""
+"""Missing values: a reference implementation, numerical integrals, complete data in the limit, and laws."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixture_samples import (
+    compute_log_marginal,
+    remove_values,
+    run_reference_em_with_missing_values,
+)
 from scipy.integrate import quad
-from scipy.stats import multivariate_normal
 
-from segment import GaussianMixture, MixtureModel, SettingsError, fit_mixture
+from segment import MixtureModel, SettingsError, fit_mixture
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells, pack
 from segment.mixture.em import run_em
 from segment.mixture.missing import coarsen_patterns, group_by_pattern
 from segment.mixture.model import COVARIANCE_TYPES
-from segment.mixture.prior import Prior
+from segment.mixture.prior import Prior, make_flat_prior
 
 NAN = np.nan
 
 
-def random_model(rng: np.random.Generator, k: int, d: int, covariance_type: str = "full") -> MixtureModel:
+def make_random_model(rng: np.random.Generator, k: int, d: int, covariance_type: str = "full") -> MixtureModel:
     factors = rng.normal(size=(k, d, d))
     covariances = factors @ np.swapaxes(factors, 1, 2) + 0.5 * np.eye(d)
     if covariance_type == "tied":
@@ -33,102 +35,29 @@ def random_model(rng: np.random.Generator, k: int, d: int, covariance_type: str 
     return MixtureModel(rng.dirichlet(5 * np.ones(k)), 3 * rng.normal(size=(k, d)), covariances, covariance_type)
 
 
-def drawn(rng: np.random.Generator, model: MixtureModel, n: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_samples(rng: np.random.Generator, model: MixtureModel, n: int) -> tuple[np.ndarray, np.ndarray]:
     labels = rng.choice(model.n_components, n, p=model.weights)
     X = np.stack([rng.multivariate_normal(model.means[c], model.covariances[c]) for c in labels])
     return X, labels
 
 
-def holed(rng: np.random.Generator, X: np.ndarray, share: float) -> np.ndarray:
-    return np.where(rng.random(X.shape) < share, NAN, X)
-
-
-def log_marginal(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray, o: np.ndarray) -> float:
-    return float(multivariate_normal(mean[o], covariance[np.ix_(o, o)]).logpdf(x)) if len(o) else 0.0
-
-
-def brute_force(X: np.ndarray, model: MixtureModel, n_iter: int, w: np.ndarray) -> tuple[MixtureModel, list[float]]:
-    """Ghahramani & Jordan's EM, row by row and component by component. Full covariances."""
-    weights, means, covariances = model.weights, model.means, model.covariances
-    k, d = means.shape
-    trace = []
-    for step in range(n_iter + 1):
-        counts, first, second, total = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d)), 0.0
-        for x, weight in zip(X, w, strict=True):
-            o, m = np.flatnonzero(~np.isnan(x)), np.flatnonzero(np.isnan(x))
-            densities = np.array(
-                [weights[c] * np.exp(log_marginal(x[o], means[c], covariances[c], o)) for c in range(k)]
-            )
-            total += weight * np.log(densities.sum())
-            for c, r in enumerate(weight * densities / densities.sum()):
-                C = covariances[c]
-                gain = C[np.ix_(m, o)] @ np.linalg.inv(C[np.ix_(o, o)])
-                full, noise = x.copy(), np.zeros((d, d))
-                full[m] = means[c][m] + gain @ (x[o] - means[c][o])
-                noise[np.ix_(m, m)] = C[np.ix_(m, m)] - gain @ C[np.ix_(o, m)]
-                counts[c] += r
-                first[c] += r * full
-                second[c] += r * (np.outer(full, full) + noise)
-        trace.append(total / w.sum())
-        if step < n_iter:
-            weights = counts / counts.sum()
-            means = first / counts[:, None]
-            covariances = second / counts[:, None, None] - means[:, :, None] * means[:, None, :]
-    return MixtureModel(weights, means, covariances), trace
-
-
-def no_prior(d: int) -> Prior:
-    return Prior(np.eye(d), 0.0, np.zeros(d))
-
-
-# Second implementations
-
-
-def test_em_is_that_of_brute_force(rng: np.random.Generator) -> None:
-    X = 10 + 50 * holed(rng, rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3)), 0.4)
+def test_em_equals_the_reference(rng: np.random.Generator) -> None:
+    X = 10 + 50 * remove_values(rng, rng.normal(size=(60, 3)) @ rng.normal(size=(3, 3)), 0.4)
     X[:2] = NAN
     w = rng.uniform(0.5, 3, 60)
     start = MixtureModel(
         np.array([0.4, 0.6]), np.array([[0.0] * 3, [30.0] * 3]), np.repeat(2500 * np.eye(3)[None], 2, 0)
     )
-    fit = run_em(make_point_cells(X, w), start, no_prior(3), tol=0, max_iter=8, accelerate=False)
-    model, trace = brute_force(X, start, 8, w)
+    fit = run_em(make_point_cells(X, w), start, make_flat_prior(3), tol=0, max_iter=8, accelerate=False)
+    model, trace = run_reference_em_with_missing_values(X, start, 8, w)
     np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
     np.testing.assert_allclose(fit.model.weights, model.weights, rtol=1e-8)
     np.testing.assert_allclose(fit.model.means, model.means, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(fit.model.covariances, model.covariances, rtol=1e-8, atol=1e-6)
 
 
-@pytest.mark.parametrize("rare", [0, 20, 10**6])
-def test_rare_patterns_together_are_what_each_is_alone(
-    rare: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """None, some and all of the patterns by the way of the rare ones, in one batch and in many."""
-    monkeypatch.setattr("segment.mixture.em._RARE", rare)
-    monkeypatch.setattr("segment.mixture.missing_patterns._ROWS", 100)
-    X = 10 + 5 * holed(rng, rng.normal(size=(400, 4)) @ rng.normal(size=(4, 4)), 0.3)
-    X[:2] = NAN
-    factors = rng.normal(size=(400, 4, 4))
-    scatters = factors @ np.swapaxes(factors, 1, 2)
-    plain, w = make_point_cells(X).scatters, rng.uniform(0.5, 3, 400)
-    start = MixtureModel(
-        np.array([0.4, 0.6, 0]), 10 + 3 * rng.normal(size=(3, 4)), np.repeat(25 * np.eye(4)[None], 3, 0)
-    )
-    fit = run_em(Cells(w, X, plain), start, no_prior(4), tol=0, max_iter=4, accelerate=False)
-    two = replace(start, weights=start.weights[:2], means=start.means[:2], covariances=start.covariances[:2])
-    model, trace = brute_force(X, two, 4, w)
-    np.testing.assert_allclose(fit.log_likelihoods, trace, rtol=1e-10)
-    np.testing.assert_allclose(fit.model.means[:2], model.means, rtol=1e-8)
-    np.testing.assert_allclose(fit.model.covariances[:2], model.covariances, rtol=1e-7, atol=1e-7)
-    cells = Cells(w, X, pack(scatters))
-    wide = run_em(cells, start, no_prior(4), tol=0, max_iter=4, accelerate=False)
-    reached = cells.weights @ wide.model.score_samples(cells) / cells.total_weight
-    assert reached == pytest.approx(wide.log_likelihoods[-1], rel=1e-10)
-    assert (np.diff(wide.objectives) > 0).all()
-
-
 def test_a_missing_feature_is_integrated_out(rng: np.random.Generator) -> None:
-    model = random_model(rng, 3, 2)
+    model = make_random_model(rng, 3, 2)
 
     def integral(x: float, function: object, at: int) -> float:
         def integrand(t: float) -> float:
@@ -146,62 +75,61 @@ def test_a_missing_feature_is_integrated_out(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_densities_are_those_of_scipy_for_the_observed_part(covariance_type: str, rng: np.random.Generator) -> None:
-    model = random_model(rng, 3, 4, covariance_type)
-    X = holed(rng, 3 * rng.normal(size=(40, 4)), 0.5)
+def test_densities_equal_those_of_scipy_for_the_observed_features(
+    covariance_type: str, rng: np.random.Generator
+) -> None:
+    model = make_random_model(rng, 3, 4, covariance_type)
+    X = remove_values(rng, 3 * rng.normal(size=(40, 4)), 0.5)
     expected = np.zeros((40, 3))
     for row, x in enumerate(X):
         o = np.flatnonzero(~np.isnan(x))
         for c in range(3):
-            there = log_marginal(x[o], model.means[c], model.covariances[c], o)
+            there = compute_log_marginal(x[o], model.means[c], model.covariances[c], o)
             expected[row, c] = np.log(model.weights[c]) + there
     np.testing.assert_allclose(model.log_joint(X), expected, rtol=1e-9)
     np.testing.assert_allclose(model.score_samples(X), np.log(np.exp(expected).sum(1)), rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(model.predict(X), expected.argmax(1))
 
 
-# Limits
-
-
-def test_complete_data_go_the_way_they_went(rng: np.random.Generator) -> None:
-    X, _ = drawn(rng, random_model(rng, 3, 3), 500)
-    start = random_model(rng, 3, 3)
-    plain = run_em(make_point_cells(X), start, no_prior(3), tol=0, max_iter=10, accelerate=False)
-    # One row with a hole far from everything else in weight: nearly the same, by the other way.
+def test_one_missing_value_of_tiny_weight_changes_nothing(rng: np.random.Generator) -> None:
+    X, _ = draw_samples(rng, make_random_model(rng, 3, 3), 500)
+    start = make_random_model(rng, 3, 3)
+    plain = run_em(make_point_cells(X), start, make_flat_prior(3), tol=0, max_iter=10, accelerate=False)
+    # One row with a missing value and next to no weight: nearly the same result, by the E-step for missing values.
     cells = make_point_cells(np.vstack([X, [0.0, NAN, 0.0]]), np.r_[np.ones(500), 1e-12])
-    other = run_em(cells, start, no_prior(3), tol=0, max_iter=10, accelerate=False)
+    other = run_em(cells, start, make_flat_prior(3), tol=0, max_iter=10, accelerate=False)
     np.testing.assert_allclose(other.log_likelihoods, plain.log_likelihoods, rtol=1e-10)
     np.testing.assert_allclose(other.model.covariances, plain.model.covariances, rtol=1e-7, atol=1e-9)
 
 
-def test_the_fit_tends_to_that_of_complete_data(rng: np.random.Generator) -> None:
+def test_the_fit_converges_to_that_of_complete_data(rng: np.random.Generator) -> None:
     truth = MixtureModel(
         np.array([0.5, 0.3, 0.2]),
         np.array([[0.0, 0, 0], [6, 6, 0], [0, 7, 7]]),
         np.repeat((np.eye(3) + 0.6)[None], 3, 0),
     )
-    X, _ = drawn(rng, truth, 3000)
+    X, _ = draw_samples(rng, truth, 3000)
     complete = fit_mixture(make_point_cells(X), 3).model
     key = np.array([1, 2, 4])
     complete = complete.reorder(np.argsort(complete.means @ key))
     distances = []
     for share in (0.4, 0.1, 0.01, 0.0003):
-        model = fit_mixture(make_point_cells(holed(rng, X, share)), 3).model
+        model = fit_mixture(make_point_cells(remove_values(rng, X, share)), 3).model
         distances.append(np.abs(model.means[np.argsort(model.means @ key)] - complete.means).max())
     assert distances[0] < 0.3
     assert distances[-1] < 0.01
     assert distances[-1] < distances[0]
 
 
-def test_it_finds_what_filling_in_and_dropping_lose(rng: np.random.Generator) -> None:
+def test_the_fit_is_closer_to_the_truth_than_filling_in_or_dropping(rng: np.random.Generator) -> None:
     truth = MixtureModel(
         np.array([0.5, 0.5]), np.array([[0.0, 0, 0], [3, 3, 3]]), np.repeat((0.4 * np.eye(3) + 0.9)[None], 2, 0)
     )
-    X, _ = drawn(rng, truth, 2000)
-    # The third feature is missing more often where the first is large: what is left is not like what is gone.
+    X, _ = draw_samples(rng, truth, 2000)
+    # The third feature is missing more often where the first is large: the complete rows are no random sample.
     mask = np.zeros(X.shape, bool)
     mask[:, 2] = rng.random(2000) < 1 / (1 + np.exp(3 - 2 * X[:, 0]))
-    holey = np.where(mask, NAN, X)
+    incomplete = np.where(mask, NAN, X)
 
     def error(rows: np.ndarray) -> float:
         model = fit_mixture(make_point_cells(rows), 2).model
@@ -210,24 +138,21 @@ def test_it_finds_what_filling_in_and_dropping_lose(rng: np.random.Generator) ->
             np.abs(model.means[order] - truth.means).max() + np.abs(model.covariances[order] - truth.covariances).max()
         )
 
-    ours = error(holey)
-    assert ours < error(np.where(mask, np.nanmean(holey, axis=0), X)) / 2
+    ours = error(incomplete)
+    assert ours < error(np.where(mask, np.nanmean(incomplete, axis=0), X)) / 2
     assert ours < error(np.where(mask, 0.0, X)) / 2
     assert ours < error(X[~mask.any(axis=1)]) / 1.5
-
-
-# Laws
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 4), st.sampled_from(COVARIANCE_TYPES), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_the_objective_never_falls(seed: int, k: int, d: int, covariance_type: str, shrunk: bool) -> None:
     rng = np.random.default_rng(seed)
-    X = holed(rng, rng.normal(size=(80, d)) * 10 ** rng.uniform(-2, 3, d), rng.uniform(0.05, 0.8))
-    X[0] = 1.0  # no feature lacks all values
+    X = remove_values(rng, rng.normal(size=(80, d)) * 10 ** rng.uniform(-2, 3, d), rng.uniform(0.05, 0.8))
+    X[0] = 1.0  # every feature has a value
     factors = rng.normal(size=(80, d, d)) * rng.random()
     cells = Cells(rng.uniform(0.1, 4, 80), X, pack(factors @ np.swapaxes(factors, 1, 2)))
-    start = random_model(rng, k, d, covariance_type)
+    start = make_random_model(rng, k, d, covariance_type)
     strength = 5.0 if shrunk and covariance_type == "full" else 0.0
     fit = run_em(cells, start, Prior(np.eye(d), strength, np.zeros(d)), tol=0, max_iter=15)
     assert (np.diff(fit.objectives) >= -1e-9 * np.abs(fit.objectives[1:]).clip(1)).all()
@@ -235,10 +160,10 @@ def test_the_objective_never_falls(seed: int, k: int, d: int, covariance_type: s
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
-def test_laws_of_posteriors_and_imputation(seed: int, k: int, d: int) -> None:
+def test_posteriors_and_imputed_values_obey_their_laws(seed: int, k: int, d: int) -> None:
     rng = np.random.default_rng(seed)
-    model = random_model(rng, k, d)
-    X = holed(rng, 5 * rng.normal(size=(20, d)), 0.5)
+    model = make_random_model(rng, k, d)
+    X = remove_values(rng, 5 * rng.normal(size=(20, d)), 0.5)
     X[0] = NAN
     posteriors = model.posteriors(X)
     np.testing.assert_allclose(posteriors.sum(axis=1), 1)
@@ -253,26 +178,21 @@ def test_laws_of_posteriors_and_imputation(seed: int, k: int, d: int) -> None:
     np.testing.assert_allclose(model.marginalize(order).impute(X[:, order]), filled[:, order], atol=1e-9)
 
 
-def test_rows_of_nothing_change_nothing(rng: np.random.Generator) -> None:
-    X = holed(rng, rng.normal(size=(100, 2)), 0.3)
+def test_rows_without_values_do_not_change_the_optimum(rng: np.random.Generator) -> None:
+    X = remove_values(rng, rng.normal(size=(100, 2)), 0.3)
     X = X[~np.isnan(X).all(axis=1)]
-    start = random_model(rng, 2, 2)
-    one = run_em(make_point_cells(X), start, no_prior(2), tol=0, max_iter=1)
-    two = run_em(
-        make_point_cells(np.vstack([X, [[NAN, NAN]] * 50])), start, no_prior(2), tol=0, max_iter=1
-    )
-    # A row of nothing has density 1. In an M-step it votes for what is believed already, so it slows EM, but the
-    # mixture at which EM stands still is the same.
+    start = make_random_model(rng, 2, 2)
+    one = run_em(make_point_cells(X), start, make_flat_prior(2), tol=0, max_iter=1)
+    two = run_em(make_point_cells(np.vstack([X, [[NAN, NAN]] * 50])), start, make_flat_prior(2), tol=0, max_iter=1)
+    # A row without values has density 1. In the M-step it counts for the present weights, which slows EM down but does
+    # not change its optimum.
     n = len(X)
     assert two.log_likelihoods[0] * (n + 50) == pytest.approx(one.log_likelihoods[0] * n)
     expected = (n * one.model.weights + 50 * start.weights) / (n + 50)
     np.testing.assert_allclose(two.model.weights, expected)
 
 
-# Cells
-
-
-def test_cells_by_what_they_have() -> None:
+def test_cells_are_grouped_by_their_observed_features() -> None:
     X = np.array([[1.0, NAN], [NAN, NAN], [2.0, 3.0], [4.0, NAN]])
     cells = Cells(np.arange(1.0, 5), X, np.arange(12.0).reshape(4, 3))
     found = [
@@ -286,14 +206,14 @@ def test_cells_by_what_they_have() -> None:
     ]
 
 
-def test_equal_rows_with_holes_are_one_cell() -> None:
+def test_equal_rows_with_missing_values_are_one_cell() -> None:
     cells = make_distinct_cells([[1.0, NAN], [NAN, 1.0], [1.0, NAN], [1.0, 2.0], [NAN, NAN], [NAN, NAN]])
     rows = {tuple(map(str, row)): weight for row, weight in zip(cells.means, cells.weights, strict=True)}
     assert rows == {("1.0", "nan"): 2, ("nan", "1.0"): 1, ("1.0", "2.0"): 1, ("nan", "nan"): 2}
 
 
 def test_coarse_cells_keep_the_moments_of_each_pattern_and_bound_the_likelihood(rng: np.random.Generator) -> None:
-    X = holed(rng, rng.normal(size=(4000, 3)), 0.3)
+    X = remove_values(rng, rng.normal(size=(4000, 3)), 0.3)
     cells, coarse = make_point_cells(X), coarsen_patterns(make_point_cells(X), 8)
     assert len(coarse) < 1200
     for fine, rough in zip(group_by_pattern(cells), group_by_pattern(coarse), strict=True):
@@ -301,52 +221,33 @@ def test_coarse_cells_keep_the_moments_of_each_pattern_and_bound_the_likelihood(
         assert fine.cells.total_weight == rough.cells.total_weight
         if len(fine.observed):
             np.testing.assert_allclose(fine.cells.compute_second_moment(), rough.cells.compute_second_moment())
-    model = random_model(rng, 3, 3)
+    model = make_random_model(rng, 3, 3)
     exact, bound = (cell.weights @ model.score_samples(cell) for cell in (cells, coarse))
     assert bound <= exact
 
 
-# The estimator and the fit
-
-
-def test_the_estimator_takes_missing_values(rng: np.random.Generator) -> None:
-    X = np.vstack([rng.normal(0, 1, (150, 2)), rng.normal(8, 1, (150, 2))])
-    holey = holed(rng, X, 0.3)
-    model = GaussianMixture(2, random_state=0).fit(holey)
-    assert model.__sklearn_tags__().input_tags.allow_nan
-    labels = model.predict(holey)
-    some = ~np.isnan(holey).all(axis=1)
-    right = (labels == np.repeat([0, 1], 150))[some].mean()
-    assert max(right, 1 - right) > 0.98
-    assert np.isfinite(model.score_samples(holey)).all()
-    assert np.isfinite(model.impute(holey)).all()
-    assert model.bic(holey) < GaussianMixture(1, random_state=0).fit(holey).bic(holey)
-    with pytest.raises(ValueError, match="infinity"):
-        model.predict([[np.inf, 0.0]])
-
-
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_every_kind_of_mixture_is_fitted(covariance_type: str, rng: np.random.Generator) -> None:
+def test_all_covariance_types_can_be_fitted(covariance_type: str, rng: np.random.Generator) -> None:
     truth = MixtureModel(
         np.array([0.6, 0.4]), np.array([[0.0, 0, 0], [9, 9, 9]]), np.repeat(np.eye(3)[None], 2, 0), covariance_type
     )
-    X, _ = drawn(rng, truth, 800)
-    model = fit_mixture(make_point_cells(holed(rng, X, 0.4)), 2, covariance_type=covariance_type).model
+    X, _ = draw_samples(rng, truth, 800)
+    model = fit_mixture(make_point_cells(remove_values(rng, X, 0.4)), 2, covariance_type=covariance_type).model
     order = np.argsort(model.means[:, 0])
     np.testing.assert_allclose(model.means[order], truth.means, atol=0.25)
     np.testing.assert_allclose(model.covariances[order], truth.covariances, atol=0.35)
     assert model.covariance_type == covariance_type
 
 
-def test_a_given_mixture_is_where_it_starts(rng: np.random.Generator) -> None:
-    truth = random_model(rng, 2, 2)
-    X = holed(rng, drawn(rng, truth, 300)[0], 0.3)
+def test_em_starts_from_a_given_mixture(rng: np.random.Generator) -> None:
+    truth = make_random_model(rng, 2, 2)
+    X = remove_values(rng, draw_samples(rng, truth, 300)[0], 0.3)
     fit = fit_mixture(make_point_cells(X), 2, init=truth)
     assert fit.finish.objectives[-1] >= truth.score_samples(X).mean()
     given_means = fit_mixture(make_point_cells(X), 2, init=truth.means)
     assert len(given_means.restarts) == 1
 
 
-def test_a_feature_without_a_value_is_refused() -> None:
+def test_a_feature_without_values_raises() -> None:
     with pytest.raises(SettingsError, match="feature 1 has no value"):
         fit_mixture(make_point_cells([[1.0, NAN], [2.0, NAN], [3.0, NAN]]), 1)
