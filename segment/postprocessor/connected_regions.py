@@ -38,7 +38,17 @@ class Runs:
     region: Ids
 
     def paint(self, labels: Labels) -> Labels:
-        """Paint the image in which each region (n,) has its label: (H, W)."""
+        """Paint the image in which each region has its label.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n,), integers
+            A label for each region.
+
+        Returns
+        -------
+        ndarray of shape (H, W), of the same dtype
+        """
         return np.repeat(labels[self.region], self.length).reshape(self.shape)
 
 
@@ -74,7 +84,19 @@ class RegionGraph:
         )
 
     def relabel(self, label: Labels) -> RegionGraph:
-        """Give the regions new labels (n,), and merge neighbors with the same label."""
+        """Give the regions new labels, and merge neighbors with the same label.
+
+        Parameters
+        ----------
+        label : ndarray of shape (n,), integers
+            The new label of each region.
+
+        Returns
+        -------
+        RegionGraph
+            Its regions are numbered in the order of their first ones.
+        """
+        # Neighbors with the same label are merged; the borders of what they touch are summed.
         same = label[self.low] == label[self.high]
         region, count = find_connected_components(label.size, self.low[same], self.high[same])
         merged = np.zeros(count, label.dtype)
@@ -119,7 +141,17 @@ def number_regions(labels: Labels) -> tuple[Labels, Labels]:
 
 
 def mark_run_starts(labels: Labels) -> Mask:
-    """Mark the first pixel of every horizontal run of one label: (H, W)."""
+    """Mark the first pixel of every horizontal run of one label.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers
+        A run ends at the end of its row.
+
+    Returns
+    -------
+    ndarray of shape (H, W), bool
+    """
     starts = np.ones(labels.shape, bool)
     np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
     return starts
@@ -167,6 +199,7 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
     node_label[region] = label
     exposed = np.zeros(count, bool)
     exposed[region[at_left | at_right | (start < width) | (start >= labels.size - width)]] = True
+    # A region beside background is as exposed as one at the frame.
     background = node_label == 0
     exposed[low[background[high]]] = True
     exposed[high[background[low]]] = True
@@ -213,6 +246,7 @@ def _sum_borders(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
     if first.size == 0:
         return first, second, border
     base = max(int(first.max()), int(second.max())) + 1
+    # One integer for each pair; sorted, the rows of a pair lie side by side.
     key = np.minimum(first, second) * base + np.maximum(first, second)
     order = np.argsort(key)
     key = key[order]

@@ -147,10 +147,12 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     if radius < 1 or label_image.size == 0:
         return label_image.copy()
     height, width = label_image.shape
+    # A larger disc gives the same result; the work and the halo grow with the radius.
     radius = min(radius, float(height + width))
     widths = [int(math.sqrt(radius * radius - dy * dy)) for dy in range(int(radius) + 1)]
     top = int(label_image.max())
     classes = range(1, top + 1) if top <= 8 else np.setdiff1d(label_image, [0]).tolist()
+    # A rim of background around the image saves the bounds checks of neighbors.
     decided = np.zeros((height + 2, width + 2), f"u{label_image.itemsize}")
     undecided = np.zeros(decided.shape, bool)
     # Opening and closing are four sweeps of the disc; with a halo as wide, a tile's result does not depend on tiling.
@@ -264,6 +266,7 @@ def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
 
 def _order_labels(label_image: Labels, precedence: Sequence[int]) -> Ids:
     """Order the labels from 0 as they win ties; empty where that is the order of their numbers."""
+    # Background stays first, whatever the precedence.
     first = np.array([0, *precedence], dtype=np.intp)
     if np.array_equal(first, np.arange(first.size)):
         return first[:0]

@@ -67,9 +67,11 @@ def merge_regions(
     height = np.zeros(2 * n)  # of each node, the cost at which it was made
     merges = [np.zeros((0, 2), dtype=np.intp)]
     n_nodes = n
+    # Pairs that are mutually cheapest can be merged in any order, so many are merged in one round.
     while len(adjacency.pairs) and adjacency.n_regions > n_regions:
         costs = compute_costs(adjacency, sums)
         chosen = _find_mutually_cheapest(adjacency, costs)[: max(1, int(share * adjacency.n_regions))]
+        # No chosen pair shares a region with another one, so each merge reduces the number of regions by one.
         chosen = chosen[: adjacency.n_regions - n_regions]
         low, high = adjacency.pairs[chosen].T
         new = n_nodes + np.arange(len(chosen))
@@ -78,6 +80,7 @@ def merge_regions(
         height[new] = np.maximum(costs[chosen], np.maximum(height[node[low]], height[node[high]]))
         n_nodes += len(chosen)
         region, n_left = find_connected_components(adjacency.n_regions, low, high)
+        # Regions that were not merged keep their node; the others get that of their merge.
         new_node = np.empty(n_left, dtype=np.intp)
         new_node[region] = node
         new_node[region[low]] = new
@@ -110,6 +113,7 @@ def absorb_small(merges: Ids, costs: Floats, areas: Floats, *, min_area: float, 
         The same merges in ascending order of the new costs.
     """
     n = len(areas)
+    # Merges are in the order of the tree, so the parts of each are known when it is reached.
     area = np.append(areas, np.zeros(len(merges)))
     height = np.zeros(len(area))
     for node, (one, other) in enumerate(merges.tolist(), start=n):
@@ -136,6 +140,7 @@ def group_regions(n: int, merges: Ids) -> tuple[Ids, int]:
         The group 0..n_groups - 1 of each region; groups are numbered in the order of their first region.
     n_groups : int
     """
+    # A merge is a node that has an edge to each of its two regions; components then are groups.
     made = n + np.arange(len(merges))
     group, n_groups = find_connected_components(n + len(merges), merges.reshape(-1), np.repeat(made, 2))
     return group[:n], n_groups
@@ -157,6 +162,7 @@ def _find_mutually_cheapest(adjacency: Adjacency, costs: Floats) -> Ids:
 def _sort_merges(merges: Ids, heights: Floats, n: int) -> tuple[Ids, Floats]:
     """Sort merges by their costs and renumber the regions they make; a merge stays behind those that made its parts."""
     order = np.argsort(heights, kind="stable")
+    # The sort is stable, and no merge costs less than its parts, so parts stay in front.
     number = np.arange(n + len(merges))
     number[n + order] = n + np.arange(len(merges))
     return number[merges[order]], heights[order]

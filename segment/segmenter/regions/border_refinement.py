@@ -78,6 +78,7 @@ def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.
         return _connect_regions(np.where(valid, labels, 0).astype(np.int32), 1)
     cv2 = load_cv2()
     known = labels if labels.all() else labels.reshape(-1)[find_nearest(labels > 0)]
+    # Pixels outside the strip are the markers of the watershed; it fills those with 0.
     size = valid.shape[::-1]
     large = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST_EXACT)
     strip = cv2.resize(_mark_border_strip(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
@@ -92,6 +93,7 @@ def _mark_border_strip(labels: Labels) -> NDArray[np.uint8]:
     """Mark the pixels beside a border with 1, but none of a region that would have no other pixel left."""
     cv2 = load_cv2()
     numbers = labels.astype(np.float32)  # exact up to 2**24
+    # A pixel lies beside a border where the largest and the smallest label around it differ.
     is_beside = cv2.dilate(numbers, _WINDOW) != cv2.erode(numbers, _WINDOW)
     n_left = np.bincount(labels[~is_beside], minlength=int(labels.max()) + 1)
     return np.asarray(is_beside & (n_left[labels] > 0), dtype=np.uint8)
@@ -130,10 +132,12 @@ def _connect_regions(labels: Labels, min_part: float) -> RefinedRegions:
     Pieces without a way to such a neighbor fill a part of the mask together. That is a region of its own if it has
     `min_part` pixels or more, otherwise it gets the label of its largest piece.
     """
+    # The mask and the flood may cut a region in pieces; only the largest keeps its label for certain.
     runs, graph = find_regions(labels, largest=labels.size)
     graph = _merge_fragments(graph)
     n = int(graph.label.max(initial=0))
     label = _label_separate_parts(graph, n, min_part)
+    # Renumber the labels that are left from 1; 0 stays 0.
     used, number = np.unique(np.append(label, 0), return_inverse=True)
     number = number.reshape(-1)[:-1].astype(np.int32)
     origin = np.where(used[1:] <= n, used[1:], 0)

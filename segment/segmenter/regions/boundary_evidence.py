@@ -98,11 +98,11 @@ class BoundaryEvidence:
         Returns
         -------
         Adjacency
-            As :func:`segment.segmenter.regions.merge_cues.compute_merge_cues` takes it. Beside borders the coarsest
-            mixture is left out.
+            As :func:`segment.segmenter.regions.merge_cues.compute_merge_cues` takes it.
         """
         adjacency = find_adjacency(labels, n_regions, self.cues)
         odds = sum_edge_odds(labels, adjacency, self.changes, load_perceptron("edges"))
+        # Beside borders the first mixture, of 8 components, is left out.
         maps = np.concatenate([self.posteriors[_COMPONENTS[0] :], self.colors])
         borders = np.concatenate([adjacency.borders, odds], axis=1)
         return replace(adjacency, borders=borders, beside=sum_beside_borders(labels, adjacency, maps))
@@ -156,6 +156,7 @@ def gather_evidence(image: Image, *, seed: int) -> BoundaryEvidence:
     texton_changes = compute_directional_changes(textons, sigmas=_SIGMAS)
     texton = np.mean(compute_boundary_strengths(texton_changes, half), axis=0)
     light, chroma = _compute_color_strengths(colors)
+    # Lightness and chroma are perpendicular axes of CIELAB, so their strengths add as vectors do.
     color = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
     strength = np.asarray((sum(mixed) + np.float32(_COLOR_WEIGHT) * color) / np.float32(len(_SIGMAS)))
     cues = [*mixed, resize_map(texton, shape), light[0], light[2], chroma[0], chroma[2], strength, strength**2]
@@ -242,6 +243,7 @@ def _fit_mixture(maps: Maps, k: int, scatter: Floats, seed: int) -> MixtureModel
     """Fit a mixture of at most k components to a grid of pixels of the maps (d, H, W)."""
     d, height, width = maps.shape
     step = max(1, round(math.sqrt(height * width / _MAX_SAMPLED_PIXELS)))
+    # The grid begins in the middle of a step, so that it does not prefer one side of the image.
     grid = maps[:, min(step // 2, height - 1) :: step, min(step // 2, width - 1) :: step]
     means = grid.reshape(d, -1).T.astype(np.float64)
     cells = Cells(np.ones(len(means)), means, np.broadcast_to(pack(np.diag(scatter)), (len(means), d * (d + 1) // 2)))

@@ -92,6 +92,7 @@ def resize_map(values: Map, shape: tuple[int, int]) -> Map:
     if values.shape == shape:
         return values
     cv2 = load_cv2()
+    # Linear interpolation of a smaller size would skip pixels.
     method = cv2.INTER_AREA if shape[0] < values.shape[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(values, shape[::-1], interpolation=method))
 

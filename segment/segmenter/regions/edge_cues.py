@@ -57,6 +57,7 @@ class EdgePlaces:
             Sums over the pixel sides of each border: of the log-odds, then of the probabilities.
         """
         log_odds = perceptron.compute_log_odds(cues)
+        # Log-odds let one sure place decide; probabilities give the share of the border that is left out.
         along = (log_odds, 1 / (1 + np.exp(-log_odds)))
         return np.stack([np.bincount(self.pair, self.sides * each, n_pairs) for each in along], axis=1)
 
@@ -144,6 +145,7 @@ def compute_edge_cues(changes: Cues, row: Ids, column: Ids) -> Cues:
     """
     kinds, directions, height, width = changes.shape
     across = changes[:_N_LEADING].sum(axis=0)[:, row, column].argmax(axis=0)
+    # The perceptron was trained on square roots of changes. Positions first: each place is one row.
     values = np.sqrt(changes).transpose(2, 3, 1, 0).reshape(-1, directions, kinds)
     cues = np.empty((len(row), 3 + 10 * len(_RINGS), kinds), dtype=np.float32)
     for turn in range(directions):

@@ -27,7 +27,7 @@ _STRIP_MIXTURES, _STRIP_LAB, _STRIP_SQUARES = (slice(1, 17), slice(17, 49), slic
 
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "texton", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
-    *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "least hellinger"),
+    *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "smallest hellinger"),
     *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
     *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
     *("excess smaller", "excess larger", "image strength", "distance", "image contrast"),

@@ -34,6 +34,7 @@ def load_perceptron(name: Literal["edges", "pairs"]) -> Perceptron:
         Its log-odds are those of the probability that a person leaves the border out, or joins the two regions.
         The same object each time.
     """
+    # By the package's resources, so that it is found in a zipped installation too.
     with (
         files("segment.segmenter.regions").joinpath(WEIGHTS_FILE).open("rb") as file,
         np.load(file, allow_pickle=False) as arrays,

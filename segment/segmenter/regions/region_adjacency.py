@@ -102,6 +102,7 @@ class Adjacency:
         Adjacency
         """
         ends = region[self.pairs]
+        # Borders between regions that are one now vanish; those of pairs that became equal are summed.
         apart = ends[:, 0] != ends[:, 1]
         ends, borders, beside = ends[apart], self.borders[apart], self.beside[apart]
         # Where the new numbers are in the other order, the two sides of the border are exchanged.
@@ -140,6 +141,7 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     ends, values = [], []
     for one, other in NEIGHBOR_SLICES:
         first, second = labels[one], labels[other]
+        # Pixel sides between two regions; those beside pixels without a region are no border.
         border = (first != second) & (first >= 0) & (second >= 0)
         ends.append(np.sort(np.stack([first[border], second[border]], axis=1), axis=1))
         values.append([(each[one][border] + each[other][border]) / 2 for each in maps])
@@ -244,6 +246,7 @@ def sum_half_size_maps(labels: Ids, n_regions: int, maps: NDArray[np.float32]) -
 
 def _sum_by_pair(n_regions: int, ends: Ids, *values: Floats) -> tuple[Ids, list[Floats]]:
     """Find the distinct pairs among rows (p, 2), in ascending order, and sum values (p, ...) over the rows of each."""
+    # One integer for each pair; sorted, equal pairs lie side by side and can be summed in one pass.
     code = ends[:, 0].astype(np.int64) * max(n_regions, 1) + ends[:, 1]
     order = np.argsort(code, kind="stable")
     first = np.flatnonzero(np.diff(code[order], prepend=-1))

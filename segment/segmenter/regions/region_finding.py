@@ -110,6 +110,7 @@ def build_region_hierarchy(
         Without regions if no pixel is valid.
     """
     on_stage("finding regions")
+    # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_WORKING_PIXELS / (image.height * image.width)))
     working = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
     if not working.valid.any():
@@ -144,6 +145,7 @@ def find_fine_regions(evidence: BoundaryEvidence, valid: NDArray[np.bool_]) -> t
         Number of regions.
     """
     labels, n = find_watershed_basins(evidence.strength, valid)
+    # Thousands of basins are too many for the costs of merging, which need many cues.
     areas = sum_maps(labels, n, [np.ones(valid.shape, dtype=np.float32)])
     borders = find_adjacency(labels, n, [evidence.strength])
     merges, _ = merge_regions(borders, areas, _compute_border_weights, share=_MERGED_SHARE, n_regions=_MAX_FINE_REGIONS)
@@ -170,6 +172,7 @@ def _merge_refined(evidence: BoundaryEvidence, labels: Labels, refined: RefinedR
     adjacency = evidence.find_borders(labels, n).select_pairs(touching)
     merges, costs = merge_regions(adjacency, sums, _compute_known_costs)
     areas = sums[:, 0]
+    # Nodes from n on are merges; they move behind the regions that the copy does not know.
     merges, costs = absorb_small(merges, costs, areas, min_area=_MIN_AREA_SHARE * areas.sum(), level=AUTO_LEVEL)
     return np.where(merges < n, merges, merges + n_further), costs
 

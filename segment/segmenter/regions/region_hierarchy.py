@@ -179,6 +179,7 @@ class RegionHierarchy:
         region, _ = group_regions(self.n_fine, self.merges[:n_merged])
         parts = [np.array([number]) for number in region]  # the regions of the cut in each node of the tree of merges
         pairs = [np.zeros((0, 2), dtype=np.intp)]
+        # A merge above the level first joins every region of one part with every region of the other.
         for i, (one, other) in enumerate(self.merges.tolist()):
             if i < n_merged:
                 parts.append(parts[one])

@@ -40,6 +40,7 @@ def compute_color_maps(image: Image) -> Maps:
     np.clip(light, 0, 1, out=light)
     if image.is_gray:
         light = np.repeat(light[..., None], 3, axis=2)
+    # OpenCV takes float RGB from 0 to 1 and applies the sRGB curve itself.
     lab = cv2.cvtColor(light, cv2.COLOR_RGB2Lab)
     return np.ascontiguousarray(np.moveaxis(lab, 2, 0)[: 1 if image.is_gray else 3])
 
@@ -85,6 +86,7 @@ def compute_texture_maps(lightness: Map) -> Maps:
     for sigma in _TEXTURE_SCALES:
         across, down = compute_derivatives(lightness, sigma)
         energy = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), _TEXTURE_POOL, borderType=cv2.BORDER_REPLICATE)
+        # The logarithm brings strong and weak texture on one scale.
         maps.append(np.log1p(energy))
     return np.stack(maps)
 

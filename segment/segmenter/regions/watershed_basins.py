@@ -58,6 +58,7 @@ def find_watershed_basins(strength: NDArray[np.float32], valid: NDArray[np.bool_
     missing = ~is_marked[parts] & valid
     markers[missing] = parts[missing] + markers.max()
     basins = watershed(smooth, markers, mask=valid)
+    # The markers of such parts leave gaps in the numbers.
     used, numbers = np.unique(basins[valid], return_inverse=True)
     labels = np.full(valid.shape, -1, dtype=np.intp)
     labels[valid] = numbers.reshape(-1)

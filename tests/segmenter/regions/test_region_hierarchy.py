@@ -74,7 +74,7 @@ def test_joining_costs_are_those_of_the_cuts(noisy):
 
 
 @pytest.mark.parametrize("value", [2.5, "x", None, [3]])
-def test_what_is_no_number_is_refused(noisy, value):
+def test_an_argument_that_is_no_number_is_refused(noisy, value):
     with pytest.raises(SettingsError, match=r"regions: a number .*got"):
         noisy.regions(value)
     if isinstance(value, (str, list)):
