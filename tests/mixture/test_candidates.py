@@ -1,12 +1,19 @@
-"""One component less: joined moments, costs against a closed form, and what it is for."""
+"""Merging of components against closed forms, and mixtures of several sizes and shrinkages."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from segment.mixture.candidates import compute_merge_costs, merge_closest_components
+from segment.mixture.candidates import (
+    coarsen_to_few,
+    compute_merge_costs,
+    fit_nested_mixtures,
+    fit_shrunk_mixtures,
+    merge_closest_components,
+)
 from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.initialization import Levels
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 
@@ -15,16 +22,14 @@ MEANS = np.array([[0.0, 0.0], [9.0, 1.0], [10.0, 3.0]])
 COVARIANCES = np.array([[[1.0, 0.2], [0.2, 1.0]], [[2.0, 0.0], [0.0, 1.0]], [[1.0, -0.3], [-0.3, 2.0]]])
 
 
-def test_costs_are_those_of_the_joined_moments() -> None:
+def test_costs_are_those_of_the_merged_moments() -> None:
     costs = compute_merge_costs(MixtureModel(WEIGHTS, MEANS, COVARIANCES))
     for i in range(3):
         for j in range(i + 1, 3):
             w = WEIGHTS[[i, j]]
             mean = w @ MEANS[[i, j]] / w.sum()
-            apart = MEANS[[i, j]] - mean
-            joint = (
-                np.einsum("k,kab->ab", w, COVARIANCES[[i, j]]) + np.einsum("k,ka,kb->ab", w, apart, apart)
-            ) / w.sum()
+            gaps = MEANS[[i, j]] - mean
+            joint = (np.einsum("k,kab->ab", w, COVARIANCES[[i, j]]) + np.einsum("k,ka,kb->ab", w, gaps, gaps)) / w.sum()
             log_det = [np.log(np.linalg.det(COVARIANCES[at])) for at in (i, j)]
             assert costs[i, j] == pytest.approx((w.sum() * np.log(np.linalg.det(joint)) - w @ log_det) / 2)
     assert np.isinf(costs[np.tril_indices(3)]).all()
@@ -32,8 +37,10 @@ def test_costs_are_those_of_the_joined_moments() -> None:
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_the_closest_two_become_one_with_their_moments(covariance_type: str, rng: np.random.Generator) -> None:
-    """Cells that are the components themselves, far apart: what is joined has their joint mean and covariance."""
+def test_the_closest_two_components_are_merged_with_their_moments(
+    covariance_type: str, rng: np.random.Generator
+) -> None:
+    """Cells that are the components themselves, far apart: the merged one has their joint mean and covariance."""
     means = 100 * MEANS
     cells = Cells(1000 * WEIGHTS, means, pack(COVARIANCES))
     start = MixtureModel(WEIGHTS, means, np.repeat(np.eye(2)[None], 3, axis=0), covariance_type)
@@ -41,16 +48,46 @@ def test_the_closest_two_become_one_with_their_moments(covariance_type: str, rng
     np.testing.assert_allclose(found.weights, [0.5, 0.5])
     np.testing.assert_allclose(found.means, [means[0], 0.6 * means[1] + 0.4 * means[2]], atol=1e-9)
     if covariance_type == "full":
-        apart = means[1] - means[2]
-        joint = 0.6 * COVARIANCES[1] + 0.4 * COVARIANCES[2] + 0.24 * np.outer(apart, apart)
+        gaps = means[1] - means[2]
+        joint = 0.6 * COVARIANCES[1] + 0.4 * COVARIANCES[2] + 0.24 * np.outer(gaps, gaps)
         np.testing.assert_allclose(found.covariances, [COVARIANCES[0], joint], rtol=1e-6, atol=1e-6)
     assert found.covariance_type == covariance_type
 
 
-def test_an_empty_component_goes_first(rng: np.random.Generator) -> None:
+def test_an_empty_component_is_merged_first(rng: np.random.Generator) -> None:
     weights = np.array([0.6, 0.4, 0.0])
     found = merge_closest_components(
         make_point_cells(MEANS), MixtureModel(weights, MEANS, COVARIANCES), Prior(np.eye(2), 0.0, np.zeros(2))
     )
     assert found.n_components == 2
     assert (found.weights > 0.3).all()
+
+
+def test_few_cells_are_left_as_they_are_and_many_are_coarsened(rng: np.random.Generator) -> None:
+    many = make_point_cells(rng.normal(size=(3000, 2)))
+    few = coarsen_to_few(many, 5)
+    assert 64 <= len(few) < 2048
+    assert coarsen_to_few(few, 5) is few
+
+
+def test_far_values_do_not_leave_too_few_cells(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(3000, 1))
+    values[0] = 1e6
+    assert len(coarsen_to_few(make_point_cells(values), 40)) >= 80
+
+
+def test_nested_mixtures_come_in_the_order_of_their_numbers(rng: np.random.Generator) -> None:
+    cells = make_point_cells(np.concatenate([rng.normal(center, 1, (100, 1)) for center in (0, 20, 40)]))
+    models = fit_nested_mixtures(cells, [1, 3, 4], None, seed=0)
+    assert [model.n_components for model in models] == [1, 3, 4]
+    np.testing.assert_allclose(np.sort(models[1].means.ravel()), [0, 20, 40], atol=0.5)
+
+
+def test_stronger_shrinkage_makes_covariances_more_alike(rng: np.random.Generator) -> None:
+    X = np.concatenate([rng.normal(0, 1, (100, 1)), rng.normal(40, 5, (100, 1))])
+    levels = Levels.from_cells(make_point_cells(X), 2)
+    models = fit_shrunk_mixtures(levels, [0.01, 1.0, 100.0], covariance_type="full", init="mixed", seed=0)
+    ratios = [model.covariances.max() / model.covariances.min() for model in models]
+    assert ratios[0] > 10
+    assert ratios[0] > ratios[1] > ratios[2]
+    assert ratios[2] < 1.1

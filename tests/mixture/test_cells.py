@@ -1,4 +1,4 @@
-"""Weighted cells: distinct rows, coarse cells and what they must keep."""
+"""Weighted cells: distinct rows, coarse cells and the moments that they keep."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def test_pack_keeps_the_upper_triangle_row_by_row() -> None:
     assert unpack(pack(matrix)).tolist() == matrix.tolist()
 
 
-def test_distinct_counts_equal_rows() -> None:
+def test_equal_rows_are_one_cell_with_their_count() -> None:
     cells = make_distinct_cells([[2, 1], [0, 5], [2, 1], [2, 0]], [1.0, 2.0, 0.5, 0.0])
     assert cells.means.tolist() == [[0, 5], [2, 1]]
     assert cells.weights.tolist() == [2.0, 1.5]
     assert not cells.scatters.any()
 
 
-def test_distinct_takes_both_zeros_for_one() -> None:
+def test_both_zeros_are_one_value() -> None:
     assert len(make_distinct_cells([[0.0], [-0.0]])) == 1
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
-def test_distinct_refuses_weights_that_are_none(weights: list[float]) -> None:
+def test_invalid_weights_are_refused(weights: list[float]) -> None:
     with pytest.raises(SettingsError, match="sample_weight"):
         make_distinct_cells([[1.0], [2.0]], weights)
 
@@ -49,7 +49,7 @@ def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: 
     np.testing.assert_allclose(coarse.compute_second_moment(), cells.compute_second_moment(), atol=1e-8)
 
 
-def test_coarse_cells_are_the_boxes_of_the_grid() -> None:
+def test_coarse_cells_are_the_bins_of_the_grid() -> None:
     coarse = coarsen(make_point_cells([[0.0], [1.0], [2.0], [9.0], [10.0]]), 2)
     assert coarse.weights.tolist() == [3, 2]
     np.testing.assert_allclose(coarse.means, [[1.0], [9.5]])
@@ -60,10 +60,12 @@ def test_coarsening_many_features_sorts_instead_of_counting(rng: np.random.Gener
     rows = rng.normal(size=(300, 7))
     coarse = coarsen(make_point_cells(np.concatenate([rows, rows])), 32)
     assert len(coarse) <= 300
-    np.testing.assert_allclose(coarse.compute_second_moment(), make_point_cells(rows).compute_second_moment(), atol=1e-12)
+    np.testing.assert_allclose(
+        coarse.compute_second_moment(), make_point_cells(rows).compute_second_moment(), atol=1e-12
+    )
 
 
-def test_merged_cells_stand_side_by_side(rng: np.random.Generator) -> None:
+def test_concatenated_cells_stand_side_by_side(rng: np.random.Generator) -> None:
     first, second = (
         make_point_cells(rng.normal(size=(4, 2))),
         make_point_cells(rng.normal(size=(3, 2)), [1.0, 2.0, 3.0]),

@@ -163,7 +163,9 @@ def test_missing_values_noise_and_batches_take_the_same_prior(rng: np.random.Gen
     assert abs(missing.finish.objectives[-1] - complete.finish.objectives[-1]) < 0.1
     cells = make_point_cells(X[1:])
     fit = fit_mixture(cells, 3, prior="conjugate", tol=1e-13, tol_step=1e-9, max_iter=3000)
-    state = update_stepwise_em(start_stepwise_em(fit.model, fit.prior.divide_strength(cells.total_weight)), cells, power=1.0, offset=0.0)
+    state = update_stepwise_em(
+        start_stepwise_em(fit.model, fit.prior.divide_strength(cells.total_weight)), cells, power=1.0, offset=0.0
+    )
     np.testing.assert_allclose(state.model.covariances, fit.model.covariances, rtol=1e-4)
     np.testing.assert_allclose(state.model.means, fit.model.means, atol=1e-4)
 
@@ -173,14 +175,14 @@ def test_the_estimator_and_a_picture_take_it(rng: np.random.Generator, landscape
     ours = GaussianMixture(3, prior="conjugate", reg_covar=0, random_state=0).fit(X)
     best = fit_mixture(make_point_cells(X), 3, prior="conjugate", n_init=20).model
     np.testing.assert_allclose(np.sort(ours.weights_), np.sort(best.weights), atol=1e-3)
-    pooled = segment.segment_image(landscape, k=4, max_size=200)
-    found = segment.segment_image(landscape, k=4, max_size=200, prior="conjugate")
+    pooled = segment.segment_image(landscape, k=4, max_size=150)
+    found = segment.segment_image(landscape, k=4, max_size=150, prior="conjugate")
     assert found.fit.prior.mean_strength == 0.01
     assert found.fit.prior.strength == 10
     assert (found.label_image != pooled.label_image).any()
     belief = found.fit.finish.log_likelihoods[-1] - found.fit.finish.objectives[-1]
     assert 0.1 < belief < 1  # nats a pixel: against some hundred independent pixels, not against all
-    larger = segment.segment_image(landscape, k=4, max_size=400, prior="conjugate")
+    larger = segment.segment_image(landscape, k=4, max_size=300, prior="conjugate")
     small, large = (np.sort(result.model.weights) for result in (found, larger))
     np.testing.assert_allclose(small, large, atol=0.05)  # as strong for a photograph of any size
 
@@ -200,4 +202,4 @@ def test_what_cannot_be_is_refused(change: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize("change", [{"shrinkage": 1.0}, {"tails": "student"}])
 def test_settings_that_would_be_ignored_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match=f"{next(iter(change))} .*only with the prior pooled"):
-        segment.SegmentConfig.of(prior="conjugate", **change)
+        segment.SegmentConfig.from_values(prior="conjugate", **change)

@@ -1,0 +1,61 @@
+"""Log densities as products of natural parameters with moments, against SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mixtures import make_random_model
+from scipy.spatial.distance import cdist
+from scipy.stats import multivariate_normal
+
+from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.gaussian_density import (
+    compute_log_peaks,
+    compute_log_weights,
+    compute_moments,
+    compute_natural_parameters,
+    compute_squared_distances,
+    split_into_blocks,
+)
+
+
+def test_parameters_times_moments_are_log_densities(rng: np.random.Generator) -> None:
+    model = make_random_model(rng, 3, 2)
+    X = rng.normal(size=(20, 2))
+    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    expected = [
+        np.log(w) + multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(model.weights, model.means, model.covariances, strict=True)
+    ]
+    np.testing.assert_allclose(parameters @ compute_moments(make_point_cells(X)), expected)
+
+
+def test_peaks_are_log_densities_at_the_means(rng: np.random.Generator) -> None:
+    model = make_random_model(rng, 3, 2)
+    expected = np.diagonal(model.log_joint(model.means))
+    np.testing.assert_allclose(compute_log_peaks(model.weights, model.covariances), expected)
+
+
+def test_log_weights_of_empty_components_are_finite() -> None:
+    assert compute_log_weights(np.array([1.0, 0.0])).tolist() == [0.0, -1e300]
+
+
+def test_squared_distances_are_mahalanobis_distances_plus_the_scatter(rng: np.random.Generator) -> None:
+    model = make_random_model(rng, 1, 3)
+    mean, precision = model.means[0], np.linalg.inv(model.covariances[0])
+    factors = rng.normal(size=(10, 3, 3))
+    scatters = factors @ factors.swapaxes(1, 2)
+    X = rng.normal(size=(10, 3))
+    expected = cdist(X, mean[None], "mahalanobis", VI=precision)[:, 0] ** 2 + np.trace(
+        precision @ scatters, axis1=1, axis2=2
+    )
+    found = compute_squared_distances(Cells(np.ones(10), X, pack(scatters)), mean, model.covariances[0])
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 8192, 8193, 20_000])
+def test_blocks_cover_all_cells_once(n: int) -> None:
+    numbers = np.arange(n)
+    blocks = [numbers[rows] for rows in split_into_blocks(n)]
+    assert np.concatenate([numbers[:0], *blocks]).tolist() == numbers.tolist()
+    assert all(0 < len(block) <= 8192 for block in blocks)

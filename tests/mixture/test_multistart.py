@@ -1,0 +1,59 @@
+"""Short runs side by side, and which of them are continued."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segment.mixture.cells import coarsen, make_point_cells
+from segment.mixture.em import run_em
+from segment.mixture.initialization import build_clusters, draw_first_clusters
+from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.multistart import Runs, run_short_em, run_successive_halving, select_best_distinct
+from segment.mixture.prior import Prior
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("strength", [0.0, 30.0])
+def test_runs_side_by_side_are_those_run_alone(covariance_type: str, strength: float, rng: np.random.Generator) -> None:
+    cells = coarsen(make_point_cells(rng.normal(size=(500, 3)) + 4 * rng.integers(0, 2, (500, 1))), 10)
+    prior = Prior(np.diag([1.0, 2.0, 0.5]), strength, np.zeros(3))
+    starts = [
+        MixtureModel(
+            rng.dirichlet(np.ones(3)), 3 * rng.normal(size=(3, 3)), np.repeat(np.eye(3)[None], 3, 0), covariance_type
+        )
+        for _ in range(4)
+    ]
+    models, objectives = run_short_em(cells, Runs.from_models(starts), prior, n_iter=6)
+    for start, model, objective in zip(starts, models, objectives, strict=True):
+        alone = run_em(cells, start, prior, tol=0, max_iter=6, accelerate=False)
+        np.testing.assert_allclose(model.weights, alone.model.weights, rtol=1e-9)
+        np.testing.assert_allclose(model.means, alone.model.means, rtol=1e-9)
+        np.testing.assert_allclose(model.covariances, alone.model.covariances, rtol=1e-9, atol=1e-12)
+        assert objective == pytest.approx(alone.objectives[-1], rel=1e-7)  # a collapse leaves few digits
+
+
+def test_only_the_better_half_of_the_runs_is_continued() -> None:
+    rng = np.random.default_rng(3)
+    cells = coarsen(make_point_cells(rng.normal(size=(600, 2)) + 6 * rng.integers(0, 3, (600, 1))), 12)
+    prior = Prior(np.eye(2), 5.0, np.zeros(2))
+    drawn = draw_first_clusters(cells, 3, "random", 5, np.eye(2), rng)
+    starts = build_clusters(cells, drawn, 3, "full", prior)
+    runs, reached, scores = run_successive_halving(cells, starts, prior, n_iter=9)
+    early = run_short_em(cells, starts, prior, n_iter=3)[1]
+    late = run_short_em(cells, starts, prior, n_iter=9)[1]
+    better = np.argsort(-early)[:3]
+    np.testing.assert_allclose(reached, late[better], rtol=1e-9)
+    np.testing.assert_allclose(scores[better], late[better], rtol=1e-9)
+    worse = np.setdiff1d(np.arange(5), better)
+    np.testing.assert_allclose(scores[worse], early[worse], rtol=1e-9)
+    assert len(list(runs)) == 3
+    for run, model in enumerate(runs):
+        alone = run_em(cells, starts[better[run]], prior, tol=0, max_iter=9, accelerate=False).model
+        np.testing.assert_allclose(model.means, alone.means, rtol=1e-7, atol=1e-9)
+
+
+def test_only_runs_with_different_optima_are_selected() -> None:
+    objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
+    assert select_best_distinct(objectives, 3) == [1, 4, 0]
+    assert select_best_distinct(objectives, 9) == [1, 4, 0, 3]

@@ -1,0 +1,106 @@
+"""From cells to classes: how many, which components, and warnings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segment import Image, SegmentConfig, SettingsError, segment_image
+from segment.features.pixel_features import extract_features
+from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.spatial_model import FitData
+
+
+def make_data(pixels: np.ndarray) -> FitData:
+    image = Image.from_array(pixels)
+    features = extract_features(image, "rgb")
+    return FitData(features.space, features.cells, (image,))
+
+
+def test_as_many_classes_as_asked_for(quadrants: np.ndarray) -> None:
+    found = fit_image_classes(make_data(quadrants), SegmentConfig(k=4))
+    assert found.classes.n_classes == found.selection.chosen == 4
+    assert found.names == ("class 1", "class 2", "class 3", "class 4")
+    assert found.warnings == ()
+
+
+def test_fewer_colors_than_classes_are_fewer_classes(quadrants: np.ndarray) -> None:
+    found = fit_image_classes(make_data(quadrants), SegmentConfig(k=6))
+    assert found.classes.n_classes == 4
+    assert found.warnings == ("the image has fewer distinct colors than the 6 classes asked for: it gets 4",)
+
+
+def test_components_are_grouped_to_classes(quadrants: np.ndarray) -> None:
+    found = fit_image_classes(make_data(quadrants), SegmentConfig(k=2, components_per_class=2, spatial="none"))
+    assert found.classes.model.n_components == 4
+    assert found.classes.n_classes == 2
+
+
+def test_no_valid_pixel_is_no_class() -> None:
+    image = Image.from_array(np.zeros((3, 4, 3), np.uint8), valid=np.zeros((3, 4), bool))
+    features = extract_features(image, "rgb")
+    found = fit_image_classes(FitData(features.space, features.cells, (image,)), SegmentConfig(k=3))
+    assert found.classes.n_classes == 0
+    assert found.warnings == ("no pixel is valid, so no pixel has a label",)
+
+
+def test_more_start_colors_than_classes_are_refused(quadrants: np.ndarray) -> None:
+    colors = ("#141e5a", "#5a8cc8", "#3c6e28")
+    data = make_data(quadrants[:5])  # two colors, so that two classes are left of the three asked for
+    with pytest.raises(SettingsError, match="at most one for each of 2 classes; got 3"):
+        fit_image_classes(data, SegmentConfig(k=3, seed_color=colors))
+
+
+def test_a_class_of_several_components_may_have_any_shape(rng: np.random.Generator) -> None:
+    """A gradient is not Gaussian: alone it takes two of three components; with three each it is one class."""
+    ramp = np.broadcast_to(np.linspace(20, 150, 200)[:, None], (200, 100))
+    flat = np.concatenate([np.full((200, 40), 200.0), np.full((200, 40), 240.0)], axis=1)
+    picture = np.concatenate([ramp, flat], axis=1)
+    pixels = np.clip(np.rint(picture + 4 * rng.normal(size=picture.shape)), 0, 255).astype(np.uint8)
+    truth = np.repeat([[1, 2, 3]], [100, 40, 40], axis=1).repeat(200, axis=0)
+    settings = {"k": 3, "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+    combined = segment_image(pixels, components_per_class=3, **settings)
+    assert combined.model.n_components == 9
+    assert combined.groups.tolist() == sorted(combined.groups.tolist())
+    assert (combined.label_image == truth).mean() > 0.98
+    assert combined.n_classes == len(combined.classes) == len(combined.colors) == 3
+    posteriors = combined.posteriors()
+    assert posteriors.shape == (200, 180, 3)
+    np.testing.assert_allclose(posteriors.sum(axis=2), 1, atol=1e-5)
+    np.testing.assert_array_equal(posteriors.argmax(axis=2) + 1, combined.label_image)
+
+
+def test_fewer_colors_than_components_are_enough_for_the_classes(quadrants: np.ndarray) -> None:
+    result = segment_image(quadrants, k=4, components_per_class=3)
+    assert (result.n_classes, result.model.n_components) == (4, 4)
+    assert result.warnings == ()
+
+
+def draw_noisy_quarters() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    pixels = np.zeros((40, 60, 3))
+    pixels[:20, :30], pixels[:20, 30:], pixels[20:, :30], pixels[20:, 30:] = (
+        [200, 40, 40],
+        [40, 200, 40],
+        [40, 40, 200],
+        [180, 180, 180],
+    )
+    return np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_class_starts_at_a_given_color() -> None:
+    """Four classes of four colors: the given ones decide which colors get their own class."""
+    pixels = draw_noisy_quarters()
+    result = segment_image(pixels, k=4, seed_color=("#c82828", "#28c828", "#2828c8", "#b4b4b4"))
+    assert len(result.fit.restarts) == 1
+    means = np.array([row.mean for row in result.classes])
+    for color in ([200, 40, 40], [40, 200, 40], [40, 40, 200], [180, 180, 180]):
+        assert np.abs(means - color).max(axis=1).min() < 5
+
+
+@pytest.mark.parametrize(
+    "pixels", [draw_noisy_quarters()[..., 0], draw_noisy_quarters().astype(np.uint16) * 257], ids=["grey", "deep"]
+)
+def test_given_colors_fit_any_image(pixels: np.ndarray) -> None:
+    result = segment_image(pixels, k=2, seed_color=["#c8c8c8"])
+    assert set(np.unique(result.label_image)) == {1, 2}
