@@ -1,4 +1,4 @@
-"""How strongly classes lean on each other: the normalized cut by brute force, and what is chosen by it."""
+"""The choice of the shrinkage: the normalized cut against its definition, and what is chosen by it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import make_point_cells
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import Levels
-from segment.segmenter.shrinkage import USUAL, Affinities, normalized_cut
+from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, Affinities, compute_normalized_cut
 
 
-def brute_force(labels: np.ndarray, affinities: Affinities, n_classes: int) -> float:
+def compute_cut_from_definition(labels: np.ndarray, affinities: Affinities, n_classes: int) -> float:
     """Shi & Malik's definition, pair of pixels by pair of pixels."""
     cut, linked = np.zeros((2, n_classes + 1))
     for (i, j), label in np.ndenumerate(labels):
@@ -32,58 +32,64 @@ def brute_force(labels: np.ndarray, affinities: Affinities, n_classes: int) -> f
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 6), st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
-def test_the_cut_is_that_of_every_pair(seed: int, height: int, width: int, n_classes: int) -> None:
+def test_the_cut_equals_its_definition(seed: int, height: int, width: int, n_classes: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, n_classes + 1, (height, width)).astype(np.uint8)
-    affinities = Affinities.of(rng.normal(size=(height, width, 2)), rng.random((height, width)) < 0.8)
-    found = normalized_cut(labels, affinities, n_classes)
-    assert found == pytest.approx(brute_force(labels, affinities, n_classes), abs=1e-6)
+    affinities = Affinities.from_features(rng.normal(size=(height, width, 2)), rng.random((height, width)) < 0.8)
+    found = compute_normalized_cut(labels, affinities, n_classes)
+    assert found == pytest.approx(compute_cut_from_definition(labels, affinities, n_classes), abs=1e-6)
     assert 0 <= found <= n_classes
 
 
-def test_borders_between_unlike_pixels_cost_less() -> None:
+def test_the_cut_is_smallest_where_the_colors_change() -> None:
     picture = np.zeros((20, 30, 1))
     picture[:, 12:] = 100
-    affinities = Affinities.of(picture, np.ones((20, 30), dtype=bool))
-    cuts = [normalized_cut(1 + (np.arange(30) >= at)[None].repeat(20, axis=0), affinities, 2) for at in range(5, 25)]
+    affinities = Affinities.from_features(picture, np.ones((20, 30), dtype=bool))
+    cuts = [
+        compute_normalized_cut(1 + (np.arange(30) >= at)[None].repeat(20, axis=0), affinities, 2) for at in range(5, 25)
+    ]
     assert int(np.argmin(cuts)) + 5 == 12
 
 
-def test_units_of_the_features_and_a_flat_image_make_no_difference(rng: np.random.Generator) -> None:
+def test_affinities_do_not_depend_on_the_units_of_the_features(rng: np.random.Generator) -> None:
     valid = np.ones((9, 7), dtype=bool)
     features = rng.normal(size=(9, 7, 3))
-    one, two = Affinities.of(features, valid), Affinities.of(1e3 * features, valid)
+    one, two = Affinities.from_features(features, valid), Affinities.from_features(1e3 * features, valid)
     np.testing.assert_allclose(one.across, two.across, rtol=1e-3)
-    for value in (0.0, 7.0):
-        flat = Affinities.of(np.full((9, 7, 1), value), valid)
-        np.testing.assert_allclose(flat.down, 1, atol=1e-6)
 
 
-def test_pixels_that_are_not_valid_have_no_say(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_all_affinities_of_a_flat_image_are_one(value: float) -> None:
+    flat = Affinities.from_features(np.full((9, 7, 1), value), np.ones((9, 7), dtype=bool))
+    np.testing.assert_allclose(flat.across, 1, atol=1e-6)
+    np.testing.assert_allclose(flat.down, 1, atol=1e-6)
+
+
+def test_invalid_pixels_do_not_change_the_affinities(rng: np.random.Generator) -> None:
     features, valid = rng.normal(size=(12, 10, 2)), rng.random((12, 10)) < 0.7
     hidden = np.where(valid[..., None], features, 1e6 * rng.normal(size=features.shape))
-    one, two = Affinities.of(features, valid), Affinities.of(hidden, valid)
+    one, two = Affinities.from_features(features, valid), Affinities.from_features(hidden, valid)
     np.testing.assert_allclose(one.across, two.across, rtol=1e-5)
     np.testing.assert_allclose(one.down, two.down, rtol=1e-5)
     assert (one.down[~valid[1:]] == 0).all()
-    nothing = Affinities.of(features, np.zeros_like(valid))
-    assert normalized_cut(np.zeros((12, 10), dtype=np.uint8), nothing, 2) == 2
+    nothing = Affinities.from_features(features, np.zeros_like(valid))
+    assert compute_normalized_cut(np.zeros((12, 10), dtype=np.uint8), nothing, 2) == 2
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied"])
-def test_the_quick_mixtures_are_those_of_whole_fits(covariance_type: str, rng: np.random.Generator) -> None:
+def test_the_quick_mixtures_equal_full_fits(covariance_type: str, rng: np.random.Generator) -> None:
     X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
     cells, metric = make_point_cells(X), np.eye(2)
     levels = Levels.from_cells(cells, 3, metric)
     found = fit_shrunk_mixtures(levels, (0.5, 20.0), covariance_type=covariance_type, init="mixed", seed=0)
-    for strength, model in zip((0.5, 20.0), found, strict=True):
-        whole = fit_mixture(cells, 3, shrinkage=strength, metric=metric, covariance_type=covariance_type).model
-        order, other = np.argsort(model.means[:, 0]), np.argsort(whole.means[:, 0])
-        np.testing.assert_allclose(model.means[order], whole.means[other], atol=0.05)
-        np.testing.assert_allclose(model.covariances[order], whole.covariances[other], rtol=0.1, atol=0.1)
+    for shrinkage, model in zip((0.5, 20.0), found, strict=True):
+        full = fit_mixture(cells, 3, shrinkage=shrinkage, metric=metric, covariance_type=covariance_type).model
+        order, other = np.argsort(model.means[:, 0]), np.argsort(full.means[:, 0])
+        np.testing.assert_allclose(model.means[order], full.means[other], atol=0.05)
+        np.testing.assert_allclose(model.covariances[order], full.covariances[other], rtol=0.1, atol=0.1)
 
 
-def picture(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
+def draw_stripes(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
     truth = np.repeat([0, 1, 2], 40)[None].repeat(80, axis=0)
     colors = np.array([[60, 60, 60], [120, 140, 150], [200, 180, 120]])
     return np.clip(colors[truth] + rng.normal(0, noise, (80, 120, 3)), 0, 255).astype(np.uint8)
@@ -92,12 +98,12 @@ def picture(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
 @pytest.mark.parametrize(
     ("cuts", "chosen"), [((1.0, 0.96, 0.97), 1.5), ((1.0, 0.94, 0.96), 3), ((1.0, 0.9, 0.8), 0.75)]
 )
-def test_the_usual_strength_stays_unless_another_cuts_less_by_a_twentieth(
+def test_the_default_stays_unless_another_cut_is_smaller_by_a_twentieth(
     cuts: tuple[float, ...], chosen: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter(cuts)
-    monkeypatch.setattr("segment.segmenter.shrinkage.normalized_cut", lambda *_: next(values))
-    pixels = picture(rng)
+    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", lambda *_: next(values))
+    pixels = draw_stripes(rng)
     result = segment.segment_image(pixels, k=3)
     assert result.fit.shrinkage == chosen
     np.testing.assert_array_equal(result.label_image, segment.segment_image(pixels, k=3, shrinkage=chosen).label_image)
@@ -106,38 +112,38 @@ def test_the_usual_strength_stays_unless_another_cuts_less_by_a_twentieth(
 @pytest.mark.parametrize(
     "change", [{"spatial": "none"}, {"noise": True}, {"tails": "student"}, {"k": 1}, {"smoothness": 0}]
 )
-def test_where_nothing_tells_it_is_the_usual_one(
+def test_the_default_is_taken_where_the_choice_is_not_reliable(
     change: dict[str, object], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment.segmenter.shrinkage.normalized_cut", None)  # not to be called
-    result = segment.segment_image(picture(rng), **{"k": 3, **change})
-    assert result.fit.shrinkage == USUAL
+    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", None)  # not to be called
+    result = segment.segment_image(draw_stripes(rng), **{"k": 3, **change})
+    assert result.fit.shrinkage == DEFAULT_SHRINKAGE
 
 
-def test_a_small_image_tells_too_little(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.segmenter.shrinkage.normalized_cut", None)  # not to be called
-    assert segment.segment_image(picture(rng)[:40], k=3).fit.shrinkage == USUAL
+def test_the_default_is_taken_for_a_small_image(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", None)  # not to be called
+    assert segment.segment_image(draw_stripes(rng)[:40], k=3).fit.shrinkage == DEFAULT_SHRINKAGE
 
 
-def test_a_given_strength_is_kept_and_many_images_share_one(rng: np.random.Generator) -> None:
+def test_a_given_shrinkage_is_kept(rng: np.random.Generator) -> None:
     assert SegmentConfig().shrinkage == "auto"
-    assert SegmentConfig.of(shrinkage=2).shrinkage == 2.0
-    given_ = segment.segment_image(picture(rng), k=3, shrinkage=2).fit
+    assert SegmentConfig.from_values(shrinkage=2).shrinkage == 2.0
+    given_ = segment.segment_image(draw_stripes(rng), k=3, shrinkage=2).fit
     assert given_.shrinkage == 2
     assert given_.prior.strength == pytest.approx(2 * 80 * 120 / 3)
-    fitted = segment.fit_classes([picture(rng), picture(rng)], k=3)
+    fitted = segment.fit_classes([draw_stripes(rng), draw_stripes(rng)], k=3)
     assert fitted.n_classes == 3
 
 
-def test_how_labels_are_cleaned_up_changes_no_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = []
+def test_the_clean_up_of_the_result_does_not_change_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    label_images = []
 
-    def judged(labels: np.ndarray, *_: object) -> float:
-        heard.append(labels)
+    def record_labels(labels: np.ndarray, *_: object) -> float:
+        label_images.append(labels)
         return 1.0
 
-    monkeypatch.setattr("segment.segmenter.shrinkage.normalized_cut", judged)
+    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", record_labels)
     for clean_up in ({}, {"smooth_radius": 0, "min_region": 0, "max_hole": 0}):
-        segment.segment_image(picture(np.random.default_rng(0), noise=60), k=3, **clean_up)
-    for usual, bare in zip(heard[:3], heard[3:], strict=True):
+        segment.segment_image(draw_stripes(np.random.default_rng(0), noise=60), k=3, **clean_up)
+    for usual, bare in zip(label_images[:3], label_images[3:], strict=True):
         np.testing.assert_array_equal(usual, bare)

@@ -1,0 +1,141 @@
+"""Class models: equality, names, scales of pixel values, and what a model refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from class_models import draw_class_models, make_class_model
+from hypothesis import given, settings
+
+import segment
+from segment.core.errors import ModelError, SettingsError
+from segment.features.color_space import FeatureSpace
+from segment.segmenter.class_mixture import ClassMixture, make_default_names
+from segment.segmenter.class_model.class_model import ClassModel, Training
+
+
+@given(draw_class_models())
+@settings(deadline=None)
+def test_a_model_comes_back_from_its_text_bit_by_bit(model: ClassModel) -> None:
+    text = model.to_json()
+    back = ClassModel.from_json(text)
+    assert back == model
+    assert back.to_json() == text
+    for name in ("weights", "means", "covariances"):
+        assert getattr(back.mixture, name).tobytes() == getattr(model.mixture, name).tobytes()
+    assert np.array([back.black, back.white]).tobytes() == np.array([model.black, model.white]).tobytes()
+    assert dataclasses.replace(back, mixture=model.mixture) == model
+    assert (back.names, back.training, back.preprocessing) == (model.names, model.training, model.preprocessing)
+
+
+def test_models_are_equal_if_their_values_are() -> None:
+    model = make_class_model()
+    other = model.rename_classes("trees", "meadow", "mountain", "sky")
+    assert other != model
+    assert other.rename_classes(*make_default_names(4)) == model
+    assert hash(other.rename_classes(*make_default_names(4))) == hash(model)
+    assert dataclasses.replace(model, file="m.json") == model
+    assert model != "a model"
+
+
+def test_a_model_of_a_fit_keeps_the_preprocessing_only() -> None:
+    expected = dataclasses.replace(make_class_model(), preprocessing={"max_size": 100, "greyscale": False})
+    model = ClassModel.from_fit(
+        ClassMixture(expected.mixture, expected.groups),
+        expected.names,
+        space=FeatureSpace("rgb", 3, 0, 255),
+        dtype="uint8",
+        black=0,
+        white=255,
+        config=segment.SegmentConfig(k=7, max_size=100, smoothness=3),
+        training=expected.training,
+    )
+    assert model == expected
+    assert model.file == ""
+
+
+def test_the_classes_and_settings_of_a_model() -> None:
+    model = dataclasses.replace(make_class_model(), groups=np.array([0, 0, 1, 2]), names=("a", "b", "c"))
+    assert model.n_classes == 3
+    assert model.class_mixture.model is model.mixture
+    assert model.class_mixture.groups is model.groups
+    assert model.settings == {
+        "k": 3,
+        "features": "rgb",
+        "covariance_type": "full",
+        "max_size": 0,
+        "greyscale": False,
+        "denoise": "none",
+        "denoise_radius": 0.001,
+    }
+
+
+def test_a_model_without_classes_cannot_be_saved() -> None:
+    result = segment.segment_image(np.zeros((4, 5, 4), dtype=np.uint8), k=3)
+    assert result.class_model.n_classes == 0
+    with pytest.raises(ModelError, match="at least one class"):
+        result.class_model.to_json()
+
+
+# Scales of pixel values
+
+
+def test_an_image_of_the_same_scale_is_returned_as_it_is() -> None:
+    image = segment.Image.from_array(np.full((4, 5, 3), 200, np.uint8))
+    assert make_class_model().rescale_image(image) is image
+
+
+def test_a_known_scale_stays_and_is_noted() -> None:
+    image = segment.Image.from_array(np.full((4, 5, 3), 200, np.uint16), white=4095)
+    found = make_class_model().rescale_image(image)
+    assert (found.black, found.white) == (0, 4095)
+    assert found.notes == ("its values from 0 to 4095 stand for the model's 0 to 255",)
+
+
+@pytest.mark.parametrize(("n_hot", "is_replaced"), [(0, True), (1, True), (2, False)])
+def test_a_guessed_white_is_replaced_unless_more_than_one_percent_lies_beyond(n_hot: int, is_replaced: bool) -> None:
+    model = dataclasses.replace(make_class_model(), dtype="uint16", white=4095)
+    pixels = np.full((10, 10), 900, np.uint16)
+    pixels[0, :n_hot] = 8000
+    image = segment.Image.from_array(pixels)
+    assert image.is_scale_inferred
+    found = model.rescale_image(image)
+    assert found.white == (4095 if is_replaced else image.white) != 1023
+    assert len(found.notes) == len(image.notes) + 1
+    assert found.pixels is image.pixels
+
+
+def test_a_guessed_white_of_another_type_is_kept() -> None:
+    image = segment.Image.from_array(np.full((4, 5), 900, np.uint16))
+    assert make_class_model().rescale_image(image).white == image.white == 1023
+
+
+# Checks
+
+
+def test_images_of_other_features_are_refused() -> None:
+    model = make_class_model()
+    model.check_features(FeatureSpace("rgb", 3, 0, 65535), "image")
+    with pytest.raises(ModelError, match=r"^a\.png: the model's features are R, G, B; got an image with L\*, a\*, b\*"):
+        model.check_features(FeatureSpace("lab", 3, 0, 255), "a.png")
+    with pytest.raises(ModelError, match=r"got an image with intensity\. Fit a model to such images\.$"):
+        model.check_features(FeatureSpace("rgb", 1, 0, 255), "a.png")
+
+
+def test_settings_other_than_those_of_the_model_are_refused() -> None:
+    model = make_class_model()
+    model.check_settings(segment.SegmentConfig(k=4, smoothness=3))
+    with pytest.raises(SettingsError, match=r"^k: that of the model to start from, 4; got 3\. Leave it out\.$"):
+        model.check_settings(segment.SegmentConfig(k=3))
+    with pytest.raises(SettingsError, match=r"^features: that of the model to start from, rgb; got lab"):
+        model.check_settings(segment.SegmentConfig(k=4, features="lab"))
+
+
+def test_drift_is_one_nat_below_the_worst_training_image() -> None:
+    model = dataclasses.replace(make_class_model(), training=Training(3, 300, -10.0, -11.5))
+    assert model.describe_drift(-12.499) == ()
+    (words,) = model.describe_drift(-12.501)
+    assert words.startswith("the model explains this image badly: log-likelihood -12.50 a pixel")
+    assert "at least -11.50;" in words

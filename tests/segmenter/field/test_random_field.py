@@ -1,0 +1,173 @@
+"""The random field, against enumeration and by its laws."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from segment.core.errors import SettingsError
+from segment.segmenter.field.random_field import (
+    RandomField,
+    compute_free_energy,
+    compute_pixel_weights,
+    compute_posteriors,
+    run_iterated_conditional_modes,
+    solve_mean_field,
+)
+
+Planes = NDArray[np.float32]
+
+
+def compute_couplings(field: RandomField) -> NDArray[np.float64]:
+    """The weights w_ij of all pairs of pixels, (n, n), from their definition."""
+    height, width = field.pixel_weights.shape
+    taps = {1: [1, 2, 1], 2: [1, 4, 6, 4, 1]}[field.reach]
+    kernel = np.outer(taps, taps).astype(float)
+    kernel[field.reach, field.reach] = 0
+    kernel /= kernel.sum()
+    places = list(itertools.product(range(height), range(width)))
+    weights = np.zeros((len(places), len(places)))
+    for (i, a), (j, b) in itertools.product(enumerate(places), repeat=2):
+        off = (b[0] - a[0] + field.reach, b[1] - a[1] + field.reach)
+        if all(0 <= o <= 2 * field.reach for o in off):
+            weights[i, j] = field.smoothness * field.pixel_weights[a] * field.pixel_weights[b] * kernel[off]
+    return weights
+
+
+def enumerate_labelings(log_joint: Planes, field: RandomField) -> tuple[Planes, NDArray[np.intp], float]:
+    """Exact marginals (k, H, W), the most probable labels (H, W) and the log of the sum over all labelings."""
+    k, height, width = log_joint.shape
+    flat, weights = log_joint.reshape(k, -1).astype(float), compute_couplings(field)
+    labelings = np.array(list(itertools.product(range(k), repeat=height * width)))
+    logs = flat[labelings, np.arange(height * width)].sum(axis=1)
+    logs += [np.triu(weights * (z[:, None] == z), 1).sum() for z in labelings]
+    chances = np.exp(logs - logs.max())
+    total = float(logs.max() + np.log(chances.sum()))
+    chances /= chances.sum()
+    marginals = np.stack([chances @ (labelings == c) for c in range(k)])
+    return marginals.reshape(log_joint.shape), labelings[logs.argmax()].reshape(height, width), total
+
+
+def make_field(
+    seed: int, k: int, height: int, width: int, smoothness: float, reach: int = 1
+) -> tuple[Planes, RandomField]:
+    rng = np.random.default_rng(seed)
+    log_joint = (2 * rng.standard_normal((k, height, width))).astype(np.float32)
+    return log_joint, RandomField(rng.uniform(0.3, 1, (height, width)).astype(np.float32), smoothness, reach)
+
+
+def test_the_log_odds_are_the_weighted_sum_over_the_neighbors() -> None:
+    log_joint, field = make_field(0, 3, 5, 4, 2.5, reach=2)
+    q = compute_posteriors(log_joint)
+    expected = (q.reshape(3, -1) @ compute_couplings(field)).reshape(q.shape)
+    np.testing.assert_allclose(field.compute_neighbor_log_odds(q), expected, atol=1e-5)
+
+
+def test_neighbors_all_of_one_class_give_the_smoothness() -> None:
+    field = RandomField(np.ones((9, 9), np.float32), 7.0, 2)
+    assert field.compute_neighbor_log_odds(np.ones((1, 9, 9), np.float32))[0, 4, 4] == pytest.approx(7, rel=1e-5)
+
+
+@pytest.mark.parametrize(("k", "height", "width"), [(2, 3, 3), (3, 2, 4), (2, 1, 7), (4, 1, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_posteriors_and_modes_against_enumeration(k: int, height: int, width: int, seed: int) -> None:
+    log_joint, field = make_field(seed, k, height, width, 0.5)
+    exact, best, log_sum = enumerate_labelings(log_joint, field)
+    q = solve_mean_field(log_joint, field, n_iter=200)
+    alone = np.abs(compute_posteriors(log_joint) - exact).max()
+    assert np.abs(q - exact).max() <= max(0.02, alone / 3)  # the approximation's own error, of second order
+    assert -compute_free_energy(q, log_joint, field) <= log_sum + 1e-4  # a lower bound
+    labels = run_iterated_conditional_modes(log_joint, field)
+    value = compute_log_probability(labels, log_joint, field)
+    assert value <= compute_log_probability(best, log_joint, field) + 1e-4
+    for at in np.ndindex(height, width):  # no single change is better
+        for c in range(k):
+            other = labels.copy()
+            other[at] = c
+            assert compute_log_probability(other, log_joint, field) <= value + 1e-4
+
+
+def compute_log_probability(labels: NDArray[np.intp], log_joint: Planes, field: RandomField) -> float:
+    flat = labels.ravel()
+    own = log_joint.reshape(len(log_joint), -1)[flat, np.arange(flat.size)].sum()
+    return float(own + np.triu(compute_couplings(field) * (flat[:, None] == flat), 1).sum())
+
+
+def test_a_pixel_between_two_areas_follows_its_neighbors() -> None:
+    log_joint = np.zeros((2, 3, 4), np.float32)
+    log_joint[0, :, :2] = log_joint[1, :, 2:] = 3
+    log_joint[:, 1, 1] = (0.0, 0.5)  # one pixel that its neighbors outvote
+    field = RandomField(np.ones((3, 4), np.float32), 4.0, 1)
+    _, best, _ = enumerate_labelings(log_joint, field)
+    assert best.tolist() == [[0, 0, 1, 1]] * 3
+    np.testing.assert_array_equal(run_iterated_conditional_modes(log_joint, field), best)
+    np.testing.assert_array_equal(solve_mean_field(log_joint, field, n_iter=50).argmax(axis=0), best)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    k=st.integers(1, 4),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    smoothness=st.floats(0, 40),
+    reach=st.integers(1, 3),
+)
+def test_the_free_energy_never_rises(seed: int, k: int, height: int, width: int, smoothness: float, reach: int) -> None:
+    log_joint, field = make_field(seed, k, height, width, smoothness, reach)
+    q = compute_posteriors(log_joint)
+    energies = [compute_free_energy(q, log_joint, field)]
+    for _ in range(6):
+        q = solve_mean_field(log_joint, field, n_iter=1, start=q)
+        np.testing.assert_allclose(q.sum(axis=0), 1, atol=1e-5)
+        energies.append(compute_free_energy(q, log_joint, field))
+    assert np.diff(energies).max() <= 1e-5 * (1 + np.abs(energies).max())
+
+
+def test_the_fixed_point_satisfies_the_mean_field_equations() -> None:
+    log_joint, field = make_field(1, 3, 12, 10, 6.0, reach=2)
+    q = solve_mean_field(log_joint, field, n_iter=300)
+    np.testing.assert_allclose(q, compute_posteriors(log_joint + field.compute_neighbor_log_odds(q)), atol=1e-4)
+
+
+def test_strips_and_threads_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_joint, field = make_field(2, 3, 150, 40, 8.0, reach=2)
+    found = solve_mean_field(log_joint, field, n_iter=5)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    np.testing.assert_array_equal(solve_mean_field(log_joint, field, n_iter=5), found)
+    monkeypatch.setattr("segment.segmenter.field.random_field._STRIP_ROWS", 150)
+    np.testing.assert_allclose(solve_mean_field(log_joint, field, n_iter=5), found, atol=1e-5)
+
+
+def test_invalid_pixels_have_no_neighbors() -> None:
+    log_joint, _ = make_field(3, 2, 8, 8, 0)
+    valid = np.ones((8, 8), bool)
+    valid[:, 4] = valid[:, 5] = False
+    field = RandomField(compute_pixel_weights(valid), 10.0, 2)
+    q = solve_mean_field(log_joint, field, n_iter=20)
+    np.testing.assert_allclose(q[:, ~valid], compute_posteriors(log_joint)[:, ~valid], atol=1e-6)
+    changed = log_joint.copy()
+    changed[:, ~valid] = 50 * np.random.default_rng(0).standard_normal((2, 16))
+    changed[:, :, 6:] = 7.0
+    np.testing.assert_array_equal(solve_mean_field(changed, field, n_iter=20)[..., :4], q[..., :4])
+
+
+def test_edges_and_a_smoothness_map_lower_the_weights() -> None:
+    valid = np.ones((2, 2), bool)
+    edges = np.array([[0, 1], [3, 0]], np.float32)
+    np.testing.assert_allclose(compute_pixel_weights(valid, edges), [[1, 0.5], [0.25, 1]])
+    np.testing.assert_allclose(compute_pixel_weights(valid, None, np.full((2, 2), 0.25)), 0.5)
+    with pytest.raises(SettingsError, match=r"smoothness_map: numbers from 0 to 1 of shape \(2, 2\)"):
+        compute_pixel_weights(valid, None, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "smoothness", "reach"), [(np.ones((2, 2)), -1, 1), (np.ones((2, 2)), 1, 0), (np.full((2, 2), 2), 1, 1)]
+)
+def test_values_out_of_range_are_refused(weights: NDArray[np.float64], smoothness: float, reach: int) -> None:
+    with pytest.raises(SettingsError):
+        RandomField(weights.astype(np.float32), smoothness, reach)
