@@ -13,7 +13,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.config.config import SegmentConfig, list_settings
+from segment.config.doors import DOORS, Door
 from segment.core.errors import pluralize
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["encode_picture_url", "render_page", "render_template"]
 
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
-# The groups of settings that ``segment apply`` takes: the others are in the saved model.
-_APPLY_GROUPS = ("Loading", "Preprocessing", "Space", "Clean-up", "Output")
 # The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
 _MIN_CHART_VARIANCE = 1.0 / 12.0
 
@@ -229,17 +228,16 @@ def _build_command(result: Segmentation) -> tuple[str, ...]:
     if not command:
         return ()
     # `apply` has no settings of the fit, and with --start the model gives the number of classes.
-    groups = _APPLY_GROUPS if command[0] == "apply" else GROUPS
-    return ("segment", *command, *_list_options(result.config, groups, with_k="--start" not in command))
+    return ("segment", *command, *_list_options(result.config, DOORS[command[0]], with_k="--start" not in command))
 
 
-def _list_options(config: SegmentConfig, groups: tuple[str, ...], *, with_k: bool) -> tuple[str, ...]:
-    """List the options of the command line that set what is not the default in some groups, and -k in any case."""
+def _list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[str, ...]:
+    """List the options of a command that set what is not the default, and -k in any case."""
     words: list[str] = []
     for setting in list_settings():
         value = getattr(config, setting.name)
         is_listed = with_k if setting.name == "k" else value != setting.default
-        if setting.group not in groups or not is_listed:
+        if not door.is_used(setting) or not is_listed:
             continue
         if setting.type is bool:
             words.append(setting.option)
