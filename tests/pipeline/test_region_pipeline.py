@@ -101,11 +101,11 @@ def test_a_model_is_not_a_start_for_regions_nor_for_what_only_a_first_fit_needs(
     assert program("fit", "a.png", "-k", "2", "-o", "model.json")[0] == 0
     code, _, err = program("run", "a.png", "--start", "model.json", "--regions", "3")
     assert code == 2
-    assert "regions (--regions): not with --start" in err
+    assert "regions (--regions): not used by a fit that starts from a model; got 3. Leave it out." in err
     for idle in (["--order", "hue"], ["--init", "ward"], ["--n-init", "3"], ["--seed-color", "#000000"]):
         code, _, err = program("run", "a.png", "--start", "model.json", *idle)
         assert code == 2
-        assert f"({idle[0]}): has no effect on a fit that starts from a model; got {idle[1]}" in err
+        assert f"({idle[0]}): not used by a fit that starts from a model; got {idle[1]}" in err
 
 
 def test_more_than_255_regions_are_written_in_16_bits(tmp_path):
