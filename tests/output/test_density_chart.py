@@ -108,7 +108,12 @@ def test_wrong_samples_models_and_spans_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0, 8, list(range(9))), (-0.2, 0.75, [-0.2, 0, 0.2, 0.4, 0.6]), (3, 1003, [200, 400, 600, 800, 1000])],
+    [
+        (0, 8, list(range(9))),
+        (0, 38, list(range(0, 40, 5))),
+        (-0.2, 0.75, [-0.2, 0, 0.2, 0.4, 0.6]),
+        (3, 1003, [200, 400, 600, 800, 1000]),
+    ],
 )
 def test_ticks_are_round_numbers_within_the_range(low: float, high: float, expected: list[float]) -> None:
     np.testing.assert_allclose(choose_ticks(low, high), expected, atol=1e-12)

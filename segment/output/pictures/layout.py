@@ -168,5 +168,5 @@ def _write_text(draw: ImageDraw, place: tuple[int, int], words: str) -> None:
 
 
 def _format_share(share: float) -> str:
-    """Format a share as a percentage; a class that has pixels is never said to have 0.0 %."""
+    """Format a share as a percentage; "< 0.1 %" for a class with few pixels, never "0.0 %"."""
     return f"{100 * share:.1f} %" if share == 0 or share >= 0.001 else "< 0.1 %"

@@ -24,19 +24,19 @@ TOP = 72  # where the pictures begin, below their titles
 
 
 def draw_panel(image: Image, labels: np.ndarray, shares: list[float], **named: str) -> np.ndarray:
-    """The panel of classes that are called by their numbers."""
+    """Draw the panel of classes without names."""
     names = [f"class {label}" for label in range(1, len(shares) + 1)]
     return draw_side_by_side(image, labels, list_legend_entries(names, shares, pick_class_colors(len(shares))), **named)
 
 
 def find_box(panel: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """First row, last row, first column, last column of a color within a panel."""
+    """Find the first row, last row, first column and last column of a color within a panel."""
     rows, columns = np.nonzero((panel == color).all(axis=2))
     return int(rows.min()), int(rows.max()), int(columns.min()), int(columns.max())
 
 
 def draw_flat_panel(height: int, width: int, color: tuple[int, int, int] = (200, 0, 100), k: int = 1) -> np.ndarray:
-    """The panel of an image of one color and one label."""
+    """Draw the panel of an image of one color and one label."""
     image = Image.from_array(np.tile(np.array(color, np.uint8), (height, width, 1)))
     return draw_panel(image, np.ones((height, width), np.uint8), [1.0] + [0.0] * (k - 1))
 

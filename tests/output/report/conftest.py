@@ -12,14 +12,14 @@ import pytest
 import segment
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def result(landscape: Path) -> segment.Segmentation:
     return segment.segment_image(
         Path(__file__).parents[3] / "images" / "landscape.jpg", k="auto", k_range=(3, 5), max_size=320
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium without a window; the test is skipped where it is not installed."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
