@@ -47,7 +47,7 @@ class ClassMixture:
     >>> classes = ClassMixture(model, np.array([0, 0, 1]))
     >>> classes.n_classes
     2
-    >>> classes.label_cells(Cells(np.ones(2), np.array([[29.0], [190.0]]), np.zeros((2, 1, 1))))
+    >>> classes.label_cells(Cells(np.ones(2), np.array([[29.0], [190.0]]), np.zeros((2, 1))))
     array([1, 2], dtype=uint8)
     """
 

@@ -18,7 +18,7 @@ import segment
 from segment.cli.main import main
 from segment.core.errors import ModelError
 from segment.pipeline.alignment import align_classes, measure_drift
-from segment.pipeline.label_matching import assignment, distances
+from segment.pipeline.label_matching import assign_pairs, compute_class_distances
 
 COLORS = np.array([[20, 30, 40], [200, 60, 50], [70, 160, 80], [220, 220, 230]])
 
@@ -32,7 +32,7 @@ def picture(colors: np.ndarray, noise: float = 4.0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reference() -> segment.ClassModel:
-    return segment.fit_classes([picture(COLORS)], k=4).renamed("night", "brick", "grass", "snow")
+    return segment.fit_classes([picture(COLORS)], k=4).rename_classes("night", "brick", "grass", "snow")
 
 
 def stripes(label_image: np.ndarray) -> list[int]:
@@ -44,7 +44,7 @@ def stripes(label_image: np.ndarray) -> list[int]:
 
 def test_classes_take_the_numbers_and_names_of_the_reference(reference: segment.ClassModel) -> None:
     turned = dataclasses.replace(reference, mixture=reference.mixture.reorder([3, 1, 0, 2]))  # not by lightness
-    reference = turned.renamed("snow", "brick", "night", "grass")
+    reference = turned.rename_classes("snow", "brick", "night", "grass")
     own = segment.segment_image(picture(COLORS[[2, 0, 3, 1]] + 6), k=4)
     found = align_classes(own, reference)
     by_name = {name: label for label, name in enumerate(reference.names, start=1)}
@@ -103,7 +103,7 @@ def test_the_assignment_costs_least_of_all(costs: np.ndarray) -> None:
         for rows in itertools.combinations(range(m), size)
         for columns in itertools.permutations(range(n), size)
     )
-    found = {row: int(column) for row, column in enumerate(assignment(costs, limit)) if column >= 0}
+    found = {row: int(column) for row, column in enumerate(assign_pairs(costs, limit)) if column >= 0}
     assert len(set(found.values())) == len(found)
     assert all(costs[row, column] < limit for row, column in found.items())
     assert cost(found) == pytest.approx(min(cost(pairs) for pairs in ways))
@@ -118,7 +118,9 @@ def test_distances_are_those_of_an_integral() -> None:
         for m, v in zip(means.flat, variances.flat, strict=True)
     ]
     overlaps = [[np.sqrt(a * b).sum() * (x[1] - x[0]) for b in p] for a in p]
-    np.testing.assert_allclose(distances((means, variances), (means, variances)), -np.log(overlaps), atol=1e-9)
+    np.testing.assert_allclose(
+        compute_class_distances((means, variances), (means, variances)), -np.log(overlaps), atol=1e-9
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The mixture beside k-means and Ward's method: hierarchy, agreement, matched classes, the panel and the command."""
+"""The mixture beside k-means and Ward's method: figures, matched classes, the panel and the command."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image as PilImage
 from scipy.stats import multivariate_normal
-from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
-from segment import Image, SettingsError, compare_image
+from segment import Image, compare_image
 from segment.cli.main import main
-from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
-from segment.mixture.ward import build_ward_tree
 from segment.output.palette import pick_class_colors
-from segment.pipeline.label_matching import adjusted_rand_index, contingency, matching
+from segment.pipeline.label_matching import count_overlaps, match_labels
 
 LABELS = [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
 
@@ -33,70 +28,10 @@ def same_division(first: np.ndarray, second: np.ndarray) -> bool:
     return adjusted_rand_score(first, second) == 1
 
 
-# Ward's hierarchy
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 7, 60])
-def test_ward_is_that_of_scikit_learn(k: int, rng: np.random.Generator) -> None:
-    X = rng.normal(size=(60, 3)) * (1, 2, 5)
-    theirs = AgglomerativeClustering(k, linkage="ward").fit(X).labels_ if k > 1 else np.zeros(60)
-    labels = build_ward_tree(make_point_cells(X), k)
-    assert same_division(labels, theirs)
-    assert np.unique(labels).tolist() == list(range(k))
-
-
-@given(st.integers(0, 10_000), st.integers(1, 6))
-@settings(max_examples=25, deadline=None)
-def test_weights_are_repetitions(seed: int, k: int) -> None:
-    rng = np.random.default_rng(seed)
-    X, times = rng.normal(size=(15, 2)), rng.integers(1, 5, 15)
-    weighted = build_ward_tree(make_point_cells(X, times), k)
-    repeated = build_ward_tree(make_point_cells(np.repeat(X, times, axis=0)), k)
-    assert same_division(np.repeat(weighted, times), repeated)
-
-
-def test_a_hierarchy_that_one_can_see() -> None:
-    assert build_ward_tree(make_point_cells([[0.0], [10.0], [1.0], [11.0], [30.0]]), 3).tolist() == [0, 1, 0, 1, 2]
-    heavy = make_point_cells([[0.0], [4.0], [9.0]], [1, 100, 100])  # joining the light one costs little, however far
-    assert build_ward_tree(heavy, 2).tolist() == [0, 0, 1]
-    assert build_ward_tree(make_point_cells([[0.0], [4.0], [6.0]], [1, 100, 100]), 2).tolist() == [0, 0, 1]
-    assert build_ward_tree(make_point_cells([[0.0], [4.0], [6.0]]), 2).tolist() == [0, 1, 1]
-
-
-def test_equal_rows_and_no_rows() -> None:
-    assert build_ward_tree(make_point_cells(np.zeros((4, 2))), 1).tolist() == [0] * 4
-    with pytest.raises(SettingsError, match="n_clusters"):
-        build_ward_tree(make_point_cells([[1.0]]), 2)
-
-
-# Agreement
-
-
-def test_a_contingency_table_that_one_can_count() -> None:
-    first, second = np.array([[0, 0], [1, 1]]), np.array([[1, 0], [0, 0]])
-    assert contingency(first, second, 2).tolist() == [[1, 1], [2, 0]]
-    assert contingency(first, second, 2, np.array([[5, 7], [1, 2]])).tolist() == [[7, 5], [3, 0]]
-    long = np.arange(3_000_000) % 3
-    assert contingency(long, long, 3).tolist() == (1_000_000 * np.eye(3)).tolist()
-
-
-@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 40))
-@settings(deadline=None)
-def test_the_adjusted_rand_index_is_that_of_scikit_learn(seed: int, k: int, n: int) -> None:
-    first, second = np.random.default_rng(seed).integers(0, k, (2, n))
-    ours = adjusted_rand_index(contingency(first, second, k))
-    assert ours == pytest.approx(adjusted_rand_score(first, second), abs=1e-12)
-
-
-def test_classes_are_matched_one_to_one_by_what_they_share() -> None:
-    # Class 0 of the second shares most with class 0 of the first, but all share most if it gets class 1.
-    assert matching(np.array([[5, 9, 0], [4, 0, 0], [0, 0, 1]])).tolist() == [1, 0, 2]
-
-
 # Three segmentations
 
 
-def test_three_methods_divide_four_colors_alike(quadrants: np.ndarray) -> None:
+def test_three_methods_find_the_same_four_colors(quadrants: np.ndarray) -> None:
     found = compare_image(quadrants, k=4)
     assert [method.name for method in found.methods] == ["k-means", "hierarchical (Ward)", "Gaussian mixture"]
     for method in found.methods:
@@ -107,7 +42,7 @@ def test_three_methods_divide_four_colors_alike(quadrants: np.ndarray) -> None:
         assert method.seconds > 0
 
 
-def test_the_numbers_are_those_of_the_pixels(quadrants: np.ndarray, rng: np.random.Generator) -> None:
+def test_the_figures_are_those_of_all_pixels(quadrants: np.ndarray, rng: np.random.Generator) -> None:
     picture = noisy(quadrants, rng)
     found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
     X = picture.reshape(-1, 3).astype(float)
@@ -134,14 +69,16 @@ def test_classes_are_matched_by_pixels_not_by_colors(monkeypatch: pytest.MonkeyP
     ramp = np.repeat(np.arange(100, 200, dtype=np.uint8), 2)  # a hundred colors, two pixels each
     few = rng.permutation(np.r_[np.full(4000, 20, np.uint8), np.full(4000, 240, np.uint8), ramp])
     picture = few.reshape(-1, 41)
-    monkeypatch.setattr("segment.pipeline.comparison._k_means_centers", lambda *_: np.array([[150.0], [20.0], [400.0]]))
+    monkeypatch.setattr(
+        "segment.pipeline.comparison._find_k_means_centers", lambda *_: np.array([[150.0], [20.0], [400.0]])
+    )
     found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
     k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
-    table = contingency(mixture, k_means, 4)[1:, 1:]
-    assert np.trace(table) == table[matching(table), np.arange(3)].sum()
+    table = count_overlaps(mixture, k_means, 4)[1:, 1:]
+    assert np.trace(table) == table[match_labels(table), np.arange(3)].sum()
 
 
-def test_k_means_is_the_best_at_what_it_seeks(landscape: Path) -> None:
+def test_k_means_has_the_least_inertia(landscape: Path) -> None:
     found = compare_image(landscape, k=4, max_size=200, shrinkage=0)
     k_means, hierarchical, mixture = found.methods
     assert k_means.inertia <= hierarchical.inertia
@@ -151,8 +88,8 @@ def test_k_means_is_the_best_at_what_it_seeks(landscape: Path) -> None:
         assert method.label_image.shape == (1065, 1600)
         assert set(np.unique(method.label_image)) <= {1, 2, 3, 4}
         # Matched classes: more pixels carry the same number than under any other numbering.
-        table = contingency(mixture.label_image, method.label_image, 5)[1:, 1:]
-        assert np.trace(table) >= 0.95 * table[matching(table), np.arange(4)].sum()
+        table = count_overlaps(mixture.label_image, method.label_image, 5)[1:, 1:]
+        assert np.trace(table) >= 0.95 * table[match_labels(table), np.arange(4)].sum()
 
 
 def test_the_same_input_gives_the_same_panel(quadrants: np.ndarray, rng: np.random.Generator) -> None:
@@ -161,7 +98,7 @@ def test_the_same_input_gives_the_same_panel(quadrants: np.ndarray, rng: np.rand
     np.testing.assert_array_equal(first, second)
 
 
-def test_what_is_not_valid_has_no_label(quadrants: np.ndarray) -> None:
+def test_invalid_pixels_have_no_label(quadrants: np.ndarray) -> None:
     image = Image.from_array(quadrants, valid=np.arange(20) >= np.zeros((12, 1)) + 2)
     for method in compare_image(image, k=4, max_size=10).methods:
         assert (method.label_image == 0).tolist() == (~image.valid).tolist()
@@ -173,7 +110,7 @@ def test_an_image_without_a_valid_pixel() -> None:
     assert found.panel().shape[2] == 3
 
 
-def test_what_nothing_is_known_of_is_a_dash(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_figures_are_dashes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     PilImage.fromarray(np.full((4, 5), np.nan, np.float32)).save(here / "nothing.tif")
     with pytest.raises(SystemExit):
         main(["compare", str(here / "nothing.tif"), "-k", "2"])
@@ -187,12 +124,6 @@ def test_deep_gray_and_few_colors() -> None:
     assert len(np.unique(found.methods[1].label_image)) == 255
     gray = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)
     assert compare_image(gray, k=4).result.n_classes == 3
-
-
-def test_ward_works_on_cells_with_their_weight(rng: np.random.Generator) -> None:
-    cells = make_distinct_cells(rng.integers(0, 5, (500, 2)).astype(float))
-    doubled = Cells(2 * cells.weights, cells.means, cells.scatters)
-    assert build_ward_tree(cells, 4).tolist() == build_ward_tree(doubled, 4).tolist()
 
 
 # The panel
@@ -244,7 +175,9 @@ def test_the_command_writes_the_panel_and_the_table(here: Path, capsys: pytest.C
         assert (picture.format, picture.mode) == ("PNG", "RGB")
 
 
-def test_a_jpeg_gets_a_jpeg_and_nothing_is_replaced_unasked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_jpeg_gets_a_jpeg_and_files_are_replaced_only_on_request(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with PilImage.open("a.png") as image:
         image.save("b.jpg")
     assert run("b.jpg", "-k", "2", "-o", ".") == 0

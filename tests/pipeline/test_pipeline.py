@@ -209,12 +209,13 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     from segment.features.pixel_features import collect_cells
     from segment.postprocessor.postprocessor import absorb_small_regions
     from segment.preprocessor.preprocessor import to_grayscale
-    from segment.segmenter.class_mixture import label_cells
+    from segment.segmenter.class_mixture import ClassMixture
 
     image = to_grayscale(segment.Image.from_array(quadrants))
     index = ColorIndex(image)
     space = FeatureSpace("intensity", index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.iterate_parts(), exact=True)
     model = segment.fit_mixture(cells, 2).model
-    labels = index.map_to_pixels(lambda colors: label_cells(model, space.make_cells(colors)))
+    classes = ClassMixture(model, np.arange(2))
+    labels = index.map_to_pixels(lambda colors: classes.label_cells(space.make_cells(colors)))
     assert set(np.unique(absorb_small_regions(labels, min_area=2))) == {1, 2}

@@ -13,7 +13,7 @@ import segment
 from segment.core.errors import ModelError, SettingsError
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture, make_default_names
-from segment.segmenter.class_model.class_model import ClassModel, Training
+from segment.segmenter.class_model.class_model import ClassModel
 
 
 @given(draw_class_models())
@@ -131,11 +131,3 @@ def test_settings_other_than_those_of_the_model_are_refused() -> None:
         model.check_settings(segment.SegmentConfig(k=3))
     with pytest.raises(SettingsError, match=r"^features: that of the model to start from, rgb; got lab"):
         model.check_settings(segment.SegmentConfig(k=4, features="lab"))
-
-
-def test_drift_is_one_nat_below_the_worst_training_image() -> None:
-    model = dataclasses.replace(make_class_model(), training=Training(3, 300, -10.0, -11.5))
-    assert model.describe_drift(-12.499) == ()
-    (words,) = model.describe_drift(-12.501)
-    assert words.startswith("the model explains this image badly: log-likelihood -12.50 a pixel")
-    assert "at least -11.50;" in words

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import segment
 from segment.core.errors import ModelError
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_model.json_format import read_text, write_text
+from segment.segmenter.class_model.json_format import decode_fields, encode_fields
 
 
 def test_the_text_is_plain_json_that_names_its_format() -> None:
@@ -34,7 +34,7 @@ def test_the_text_is_plain_json_that_names_its_format() -> None:
 
 
 def test_lists_of_numbers_stand_on_one_line() -> None:
-    text = write_text({"mean": [1.5, 2], "matrix": [[1, 2], [3, 4]], "text": "[1,\n 2]", "none": []})
+    text = encode_fields({"mean": [1.5, 2], "matrix": [[1, 2], [3, 4]], "text": "[1,\n 2]", "none": []})
     assert text.startswith('{\n "format": "segment class model",\n "version": 1,\n')
     assert ' "mean": [1.5, 2],\n "matrix": [\n  [1, 2],\n  [3, 4]\n ],\n' in text
     assert ' "text": "[1,\\n 2]",\n "none": []\n}\n' in text
@@ -42,7 +42,7 @@ def test_lists_of_numbers_stand_on_one_line() -> None:
 
 def test_the_fields_are_read_by_the_names_of_the_model() -> None:
     model = make_class_model()
-    values = read_text(model.to_json())
+    values = decode_fields(model.to_json())
     assert values["feature_names"] == ("R", "G", "B")
     assert values["names"] == model.names
     assert values["groups"].tolist() == [0, 1, 2, 3]
@@ -183,7 +183,7 @@ def test_a_wrong_field_is_refused_by_name(change: Callable[[dict[str, Any]], Any
 
 def test_text_that_is_no_object_is_refused() -> None:
     with pytest.raises(ModelError, match=r"^the file: an object with named fields; got \[\]\."):
-        read_text("[]")
+        decode_fields("[]")
 
 
 def test_a_number_too_large_for_a_float_is_refused() -> None:

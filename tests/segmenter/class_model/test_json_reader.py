@@ -50,9 +50,9 @@ FIELDS = {
 def test_fields_are_read_by_type() -> None:
     fields = Fields(FIELDS, "part")
     assert fields.read_value("mixed") == ["a", 1]
-    assert fields.read_text("text") == "sky"
+    assert fields.read_string("text") == "sky"
     assert fields.read_list("mixed") == ["a", 1]
-    assert fields.read_texts("texts") == ("a", "b")
+    assert fields.read_strings("texts") == ("a", "b")
     assert fields.read_integer("whole", 0, 3) == 3
     assert fields.read_number("half") == 0.5
     assert fields.read_number("whole") == 3.0
@@ -64,9 +64,9 @@ def test_fields_are_read_by_type() -> None:
 
 REFUSALS: dict[str, tuple[Callable[[Fields], object], str]] = {
     "missing": (lambda fields: fields.read_value("x"), "part.x: is missing."),
-    "text": (lambda fields: fields.read_text("whole"), "part.whole: text; got 3."),
+    "text": (lambda fields: fields.read_string("whole"), "part.whole: text; got 3."),
     "list": (lambda fields: fields.read_list("object"), "part.object: a list; got {'x': 1}."),
-    "texts": (lambda fields: fields.read_texts("mixed"), "part.mixed: a list of texts; got ['a', 1]."),
+    "texts": (lambda fields: fields.read_strings("mixed"), "part.mixed: a list of texts; got ['a', 1]."),
     "too large": (lambda fields: fields.read_integer("whole", 0, 2), "part.whole: a whole number from 0 to 2; got 3."),
     "not whole": (lambda fields: fields.read_integer("half", 0, 2), "part.half: a whole number from 0 to 2; got 0.5."),
     "flag": (lambda fields: fields.read_integer("true", 0, 2), "part.true: a whole number from 0 to 2; got True."),
@@ -77,7 +77,7 @@ REFUSALS: dict[str, tuple[Callable[[Fields], object], str]] = {
     "shape": (lambda fields: fields.read_array("matrix", (3, 2)), "part.matrix: 3 x 2 finite numbers; got [[1, 2, 3]"),
     "ragged": (lambda fields: fields.read_array("ragged", (2, 3)), "part.ragged: 2 x 3 finite numbers;"),
     "no object": (lambda fields: fields.read_object("whole"), "part.whole: an object with named fields; got 3."),
-    "inside": (lambda fields: fields.read_object("object").read_text("x"), "part.object.x: text; got 1."),
+    "inside": (lambda fields: fields.read_object("object").read_string("x"), "part.object.x: text; got 1."),
     "unknown": (lambda fields: fields.require_only("whole", "true"), "part: fields are whole, true; got half too."),
 }
 
