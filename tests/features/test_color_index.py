@@ -1,0 +1,117 @@
+"""Distinct colors, their counts, and values mapped back to the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from segment.core.image import Image
+from segment.features.color_index import ColorCounts, ColorIndex, sum_counts
+
+IMAGES = st.one_of(
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))),
+    hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))),
+    hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
+)
+
+
+@given(IMAGES, st.data())
+def test_colors_and_counts_are_those_of_the_valid_pixels(pixels: np.ndarray, data: st.DataObject) -> None:
+    valid = data.draw(hnp.arrays(bool, pixels.shape[:2]))
+    image = Image.from_array(pixels, valid=valid)
+    n_channels = 1 if pixels.ndim == 2 else 3
+    expected, counts = np.unique(pixels[valid].reshape(-1, n_channels), axis=0, return_counts=True)
+    found: dict[tuple[int, ...], int] = {}
+    for colors, part in ColorIndex(image).iterate_parts():
+        for color, count in zip(colors.tolist(), part.tolist(), strict=True):
+            found[tuple(color)] = found.get(tuple(color), 0) + count
+    assert found == dict(zip(map(tuple, expected.tolist()), counts.tolist(), strict=True))
+
+
+@given(IMAGES, st.data())
+def test_every_pixel_gets_the_value_of_its_color(pixels: np.ndarray, data: st.DataObject) -> None:
+    valid = data.draw(hnp.arrays(bool, pixels.shape[:2]))
+    image = Image.from_array(pixels, valid=valid)
+
+    def total(colors: np.ndarray) -> np.ndarray:
+        return colors.sum(axis=1, dtype=np.int64) + 1
+
+    expected = pixels.reshape(*pixels.shape[:2], -1).sum(axis=2, dtype=np.int64) + 1
+    np.testing.assert_array_equal(ColorIndex(image).map_to_pixels(total), np.where(valid, expected, 0))
+
+
+@pytest.mark.parametrize("shape", [(23, 31), (23, 31, 3)])
+def test_the_counts_of_pieces_add_up(
+    shape: tuple[int, ...], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.from_array(rng.integers(0, 3, size=shape).astype(np.uint8), valid=rng.random(shape[:2]) < 0.7)
+    ((colors, counts),) = ColorIndex(image).iterate_parts()
+    expected = ColorIndex(image).map_to_pixels(lambda colors: colors.sum(axis=1))
+    monkeypatch.setattr("segment.features.color_index.PIECE_PIXELS", 50)
+    monkeypatch.setattr("segment.features.color_index.CHUNK_PIXELS", 7)
+    ((pieced, added),) = ColorIndex(image).iterate_parts()
+    assert pieced.tolist() == colors.tolist()
+    assert added.tolist() == counts.tolist()
+    np.testing.assert_array_equal(ColorIndex(image).map_to_pixels(lambda colors: colors.sum(axis=1)), expected)
+
+
+def test_functions_may_have_several_values() -> None:
+    image = Image.from_array(np.array([[0, 7], [7, 2]], dtype=np.uint8))
+    out = ColorIndex(image).map_to_pixels(lambda colors: np.concatenate([colors, 2 * colors], axis=1))
+    assert out.tolist() == [[[0, 0], [7, 14]], [[7, 14], [2, 4]]]
+
+
+def test_float_pixels_are_quantized_to_65536_levels() -> None:
+    image = Image.from_array(np.array([[-1.0, 0.0], [1.0, np.nan]], dtype=np.float32))
+    ((colors, counts),) = ColorIndex(image).iterate_parts()
+    assert colors.ravel().tolist() == [0, 32768, 65535]
+    assert counts.tolist() == [1, 1, 1]
+
+
+@given(IMAGES, st.data())
+def test_a_pixel_lookup_has_the_values_of_the_map(pixels: np.ndarray, data: st.DataObject) -> None:
+    index = ColorIndex(Image.from_array(pixels))
+    chosen = data.draw(
+        hnp.arrays(np.intp, st.integers(1, 9), elements=st.integers(0, pixels.shape[0] * pixels.shape[1] - 1))
+    )
+
+    def double(colors: np.ndarray) -> np.ndarray:
+        return 2 * colors.astype(np.int64)
+
+    expected = index.map_to_pixels(double).reshape(-1, index.n_channels)[chosen]
+    np.testing.assert_array_equal(index.make_pixel_lookup(double)(chosen), expected)
+
+
+def test_colors_of_more_than_64_bits_are_not_counted(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 3, (4, 5, 6)).astype(np.uint16)
+    index = ColorIndex(replace(Image.from_array(pixels[..., :3]), pixels=pixels))
+    rows = pixels.reshape(-1, 6)
+    ((colors, counts),) = index.iterate_parts()
+    np.testing.assert_array_equal(colors, rows)
+    assert (counts == 1).all()
+    np.testing.assert_array_equal(index.map_to_pixels(lambda colors: colors.sum(axis=1)), pixels.sum(axis=2))
+    np.testing.assert_array_equal(
+        index.make_pixel_lookup(lambda colors: colors)(np.array([3])), pixels.reshape(-1, 6)[[3]]
+    )
+
+
+def test_counts_of_parts_are_added_and_looked_up(rng: np.random.Generator) -> None:
+    parts = [rng.integers(0, 5, (40, 3)).astype(np.uint8) for _ in range(3)]
+    counts = ColorCounts("uint8", 3)
+    counted = [np.unique(part, axis=0, return_counts=True) for part in parts]
+    for colors, numbers in counted:
+        counts.add(colors, numbers)
+    expected, numbers = np.unique(np.concatenate(parts), axis=0, return_counts=True)
+    expected = dict(zip(map(tuple, expected.tolist()), numbers.tolist(), strict=True))
+    ((colors, added),) = counts.iterate_parts()
+    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
+    colors, added = sum_counts(counted)
+    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
+    lookup = counts.make_lookup(lambda colors: colors.sum(axis=1))
+    np.testing.assert_array_equal(lookup(parts[0]), parts[0].sum(axis=1))
