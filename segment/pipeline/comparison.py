@@ -168,6 +168,7 @@ def compare_image(
     for name, find_centers in (("k-means", _find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
         on_stage(name)
         others.append(_segment_by_centers(result, features, name, find_centers))
+    # The figures are those of raw labels on all pixels, in the features that all methods had.
     cells = features.cells
     inertia = _compute_inertia(cells, _classify(result.class_mixture, cells))
     likelihood = _average(cells, result.model.score_samples(cells))
@@ -187,6 +188,7 @@ def _segment_by_centers(
     balls = _make_balls(find_centers(cells, k, config) if k else cells.means[:0])
     raw = features.index.map_to_pixels(lambda colors: balls.label_cells(space.make_cells(colors)))
     seconds = perf_counter() - began
+    # Classes are matched by the pixels that they share, so that the same area has the same number and color.
     labels = _classify(balls, cells)
     partners = match_labels(count_overlaps(_classify(result.class_mixture, cells), labels, k, cells.weights))
     numbers = np.concatenate([[0], partners + 1]).astype(np.uint8)
@@ -218,6 +220,7 @@ def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats
 
 def _find_ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001  k-means needs it
     """Find the centers (k, d) of Ward's hierarchy of coarse cells."""
+    # Coarser bins until few enough cells are left; one feature has finer ones, as there are fewer of them.
     coarse, n_bins = cells, 1024 if cells.n_features == 1 else 32
     while len(coarse) > MAX_WARD_CELLS:
         coarse, n_bins = coarsen(cells, n_bins), 3 * n_bins // 4

@@ -17,7 +17,8 @@ from segment.mixture.selection import Selection
 from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
-from segment.segmenter.class_model.class_model import ClassModel, Training
+from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.training import Training
 from segment.segmenter.spatial_model import FitData, build_spatial_model, choose_spatial_type
 
 __all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
@@ -68,7 +69,17 @@ class ImagePart:
     n_bins: int
 
     def is_misread(self, scale: ValueScale) -> bool:
-        """Say whether the image must be read again, on the scale that it shares with the others."""
+        """Say whether the image must be read again, on the scale that it shares with the others.
+
+        Parameters
+        ----------
+        scale : ValueScale
+            The common scale.
+
+        Returns
+        -------
+        bool
+        """
         return self.scale.is_guess and self.scale.dtype == scale.dtype and self.scale != scale
 
 

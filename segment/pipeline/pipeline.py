@@ -26,7 +26,8 @@ from segment.postprocessor.postprocessor import CleanedLabels, postprocess
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.class_model.class_model import ClassModel, Training
+from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.training import Training
 from segment.segmenter.spatial_model import SpatialModel, build_spatial_model, choose_spatial_type
 
 __all__ = ["build_result", "clean_labels", "segment_image"]

@@ -24,7 +24,23 @@ Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
 
 def get_source_name(source: object) -> str:
-    """Return what messages call an image: its path, or "image" for an array."""
+    """Get what messages call an image.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+
+    Returns
+    -------
+    str
+        Its path, or "image" for an array.
+
+    Examples
+    --------
+    >>> get_source_name("photo.jpg")
+    'photo.jpg'
+    """
     return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
 
 

@@ -77,5 +77,6 @@ class Stopwatch:
     @property
     def seconds(self) -> tuple[tuple[str, float], ...]:
         """How long each stage took, in the order of their beginnings; the last one until now."""
+        # A stage ends where the next one begins.
         ends = [begin for _, begin in self._begun[1:]] + [time.perf_counter()]
         return tuple((stage, end - begin) for (stage, begin), end in zip(self._begun, ends, strict=True))

@@ -192,6 +192,7 @@ def _cut_hierarchy(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDAr
         return hierarchy.cut(), ("no pixel is valid, so no pixel has a label",)
     if isinstance(regions, str):
         return hierarchy.cut(), ()
+    # There are at least as many regions as parts of the mask, and at most as many as the hierarchy has leaves.
     n = min(max(regions, hierarchy.n_least), hierarchy.n_fine)
     if n < regions:
         return hierarchy.regions(n), (f"the image has fewer regions than the {regions} asked for: it gets {n}",)

@@ -48,23 +48,22 @@ class Segmentation:
     image : Image
         The image as it was read.
     label_image : ndarray of shape (H, W), uint8
-        1..k as the setting `order` says, by default in order of lightness, 1 the darkest, or as the model numbers them
-        that was applied or started from; 0 where there is no label. Of the image's size.
+        1..k by the setting `order`, by default 1 the darkest, or as the model numbers them that was applied or started
+        from; 0 where there is no label. Of the image's size.
     class_mixture : ClassMixture
-        The mixture, and the class of each of its components. Its features are those of `space`.
+        The mixture, in the features of `space`, and the class of each of its components.
     selection : Selection
         How many classes were chosen and why, with the criterion for every number that was tried.
     classes : tuple of ClassRow
         Area, share and mean color of each class.
     fit : MixtureFit
-        How the mixture of colors alone was found, its components in the order of the fit. With the random field EM goes
-        on from there to `model`.
+        How the mixture of colors alone was found. With the random field EM goes on from there to `model`.
     spatial : SpatialModel
         What neighbors counted for; it holds the preprocessed image, `working`.
     changed : float
         Share of the labeled pixels whose label the clean-up changed.
     rejected : float
-        Share of the valid pixels that were left without a label because their colors are the least likely.
+        Share of the valid pixels without a label because their colors are the least likely.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
     config : SegmentConfig
@@ -96,11 +95,11 @@ class Segmentation:
     config: SegmentConfig
     class_model: ClassModel
     provenance: Provenance = field(default_factory=Provenance)
-    # Files are made in threads, and several may ask for the same cached value.
+    # Files are made in threads, and several may ask for one cached value at once.
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the lock and the cached values, which are computed again where they are needed."""
+        # A pickle has neither the lock nor the cached values, which are computed again where they are needed.
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -143,14 +142,13 @@ class Segmentation:
 
     @property
     def mean_colors(self) -> Picture:
-        """The mean color of each class, 8-bit RGB from the image's black to its white: (k, 3). Gray without pixels."""
+        """The mean color of each class, 8-bit RGB from black to white: (k, 3). Gray for a class without pixels."""
         return cast(Picture, load_output("result_pictures").compute_mean_colors(self))
 
     def posteriors(self) -> Maps:
         """Compute the probability of each class at each pixel, before clean-up.
 
-        Given are the color of the pixel and, with ``spatial="field"``, its neighbors; with ``coherence="region"`` it is
-        the probability of its region.
+        Given are a pixel's color and, with ``spatial="field"``, its neighbors; with ``coherence="region"`` its region.
 
         Returns
         -------
@@ -186,13 +184,14 @@ class Segmentation:
     def confidence(self) -> Maps:
         """Compute the probability of each pixel's own class by :meth:`posteriors`.
 
-        Where clean-up has changed the label, it is the probability of the new class, and may be small.
+        It may be small where clean-up has changed the label.
 
         Returns
         -------
         ndarray of shape (H, W), float32
             0 to 1; NaN where there is no label.
         """
+        # Posteriors belong to the preprocessed image: bring the labels to its size.
         labels, size = self.label_image, (self.working.width, self.working.height)
         if labels.shape[::-1] != size:
             labels = load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT)
@@ -202,11 +201,9 @@ class Segmentation:
         return values
 
     def log_likelihood(self) -> Maps:
-        """Compute the log density of the mixture at each pixel's color, before clean-up.
+        """Compute the log density of the mixture at each pixel's color, before clean-up: low for unusual colors.
 
-        The mean over the pixels is the log-likelihood of the class model's training, if the mixture was fitted to all
-        pixels: without the field, or to an image that is its own working copy. Low values are the colors that the
-        mixture explains worst.
+        If the mixture was fitted to all pixels, the mean is the log-likelihood of the class model's training.
 
         Returns
         -------
@@ -231,6 +228,7 @@ class Segmentation:
         if self.n_classes == 0:
             return np.full(self.label_image.shape, nothing, dtype=np.float32)
         values = np.empty(self.working.valid.size, dtype=np.float32)
+        # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
         for start in range(0, values.size, CHUNK_PIXELS):
             at = np.arange(start, min(start + CHUNK_PIXELS, values.size))
             values[at] = function(self._look_up_posteriors(at), at)
@@ -328,12 +326,11 @@ class Segmentation:
         return cast(Picture, load_output("result_pictures").draw_anomaly_panel(self))
 
     def shapes(self) -> Any:
-        """Trace the outlines of the classes; done once.
+        """Trace the outlines of the classes, for :mod:`segment.output.vectors`; done once.
 
         Returns
         -------
         Shapes
-            See :mod:`segment.output.vectors`.
         """
         with self._lock:
             return self._shapes
@@ -344,8 +341,8 @@ class Segmentation:
         Returns
         -------
         dict of str to ndarray
-            Columns by name, with a value for every class: see :mod:`segment.output.measurements`. Beside those
-            described there ``posterior``, the mean probability of the pixels' own class, and ``uncertainty`` in bits.
+            Columns of :mod:`segment.output.measurements`, a value for every class; and ``posterior``, the mean
+            probability of the pixels' own class, and ``uncertainty`` in bits.
         """
         with self._lock:
             return self._measurements[0]

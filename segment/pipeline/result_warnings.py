@@ -66,6 +66,7 @@ def collect_result_warnings(
         warnings.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label{cure}")
     if rejected == 1:
         return tuple(warnings)
+    # Each empty class has one cause: clean-up, too few colors, rejection, or its neighbors and competitors.
     empty = [row.label for row in rows if row.pixels == 0]
     swept = [label for label in empty if label in lost]
     if swept:

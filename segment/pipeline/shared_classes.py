@@ -1,4 +1,4 @@
-"""The same classes in many images: one model fitted to all of them, or a saved one applied to another."""
+"""The same classes in many images: fit one model to all of them, or apply a saved one."""
 
 from __future__ import annotations
 
@@ -44,14 +44,19 @@ def fit_classes(
 
     Parameters
     ----------
-    sources : iterable of path, array_like or Image
-        At least one; see :func:`segment.segment_image`.
+    sources : iterable of path, binary file, array_like or Image
+        At least one; see :func:`segment.segment_image`. They are not changed.
     config : SegmentConfig, optional
         All settings at once. Those of clean-up and output are refused: give them where the model is applied.
-    tell : callable
-        Called with each source, or an empty text for all, and the name of the stage that begins.
+    on_stage : callable
+        Called with each source, or an empty text for all, and the stage that begins.
     **given
         Single settings instead, such as ``k=4``.
+
+    Returns
+    -------
+    ClassModel
+        To save, to apply to other images, or to start other fits from.
 
     Raises
     ------
@@ -60,7 +65,15 @@ def fit_classes(
     ModelError
         If there is no valid pixel, or if the images have different features, such as gray and color ones.
     SettingsError
-        If a setting is unknown or out of its range.
+        If a setting is unknown, out of its range, or would be ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> monday, tuesday = np.full((2, 8, 8), 30, dtype=np.uint8)
+    >>> monday[:4], tuesday[:2] = 200, 220
+    >>> fit_classes([monday, tuesday], k=2).names
+    ('class 1', 'class 2')
     """
     config = SegmentConfig.resolve(config, given).for_door("fit_classes")
     return fit_and_select(sources, config, on_stage=on_stage)[0]
@@ -69,11 +82,24 @@ def fit_classes(
 def fit_and_select(
     sources: Iterable[Source], config: SegmentConfig, *, on_stage: Callable[[Any, str], None]
 ) -> tuple[ClassModel, Selection]:
-    """The model of :func:`fit_classes`, and how many classes it has and why."""
+    """Fit as :func:`fit_classes` does, and also return how the number of classes was chosen.
+
+    Parameters
+    ----------
+    sources, config, on_stage
+        As for :func:`fit_classes`; the settings have been checked.
+
+    Returns
+    -------
+    model : ClassModel
+    selection : Selection
+        How many classes there are and why.
+    """
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
     gather = partial(collect_part, config=config, n_images=len(several))
+    # Black and white of some images are a guess: those whose guess differs from the common scale are read again.
     parts = [gather(source, number=i, on_stage=partial(on_stage, source)) for i, source in enumerate(several)]
     scale = find_common_scale([part.scale for part in parts])
     for i, source in enumerate(several):
@@ -96,12 +122,13 @@ def apply_classes(
     Parameters
     ----------
     model : ClassModel
-    source : path, array_like or Image
+        The classes.
+    source : path, binary file, array_like or Image
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig, optional
         All settings at once. Those of the fit, such as k, have their defaults or the values of the model.
-    tell : callable
-        Called with the name of each stage as it begins.
+    on_stage : callable
+        Called with each stage as it begins.
     **given
         Single settings instead, of loading, preprocessing, clean-up and output. The preprocessing is that of the fit
         where nothing is said.
@@ -119,6 +146,15 @@ def apply_classes(
         If the model does not fit the image: other features, or no classes.
     SettingsError
         If a setting is unknown, out of its range, or one of the fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> monday, tuesday = np.full((2, 8, 8), 30, dtype=np.uint8)
+    >>> monday[:4], tuesday[:2] = 200, 200
+    >>> model = fit_classes([monday], k=2)
+    >>> [row.pixels for row in apply_classes(model, tuesday).classes]
+    [48, 16]
     """
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
@@ -137,15 +173,18 @@ def label_with_model(
     Parameters
     ----------
     model : ClassModel
-    source : path, array_like or Image
+        The classes.
+    source : path, binary file, array_like or Image
+        The image. It is not changed.
     config : SegmentConfig
         Settings that only a fit uses are taken from the model or have no effect.
     on_stage : callable
-        Called with the name of each stage as it begins.
+        Called with each stage as it begins.
 
     Returns
     -------
     Segmentation
+        Its `fit` has no iterations.
     """
     own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
     # These settings of the fit might contradict the model's number of classes.
@@ -176,7 +215,7 @@ def _take_classes(model: ClassModel, cells: Cells) -> FittedClasses:
     """Take the classes of a model as they are, and measure how well they explain the cells of an image."""
     fit = score_as_fit(model.mixture, cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
-    warnings = model.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
+    warnings = model.training.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
     selection = Selection.from_number(model.n_classes, model.mixture.n_components)
     classes = model.class_mixture
     return FittedClasses(classes, selection, fit, model.names, log_likelihood, warnings)

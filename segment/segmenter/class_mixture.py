@@ -127,6 +127,7 @@ class ClassMixture:
         ClassMixture
             Components in the order of their classes, and by their own key within each class.
         """
+        # Classes are sorted by their means, then the components within each class by their own.
         weights, means = self._pool_weights_and_means()
         rank = np.argsort(_sort_by_key(means, key(means, weights)))[self.groups]
         order = np.lexsort(
@@ -156,6 +157,7 @@ class ClassMixture:
         """
         if not merges:
             return self
+        # Merged classes keep the place of the lowest; the numbers left are then made 0, 1, 2, ... again.
         merged = _find_merge_targets(self.n_classes, merges)[self.groups]
         order = np.argsort(merged, kind="stable")
         groups = np.unique(merged[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
@@ -163,6 +165,7 @@ class ClassMixture:
 
     def _pool_weights_and_means(self) -> tuple[Floats, Floats]:
         """Compute the weight (k,) and mean (k, d) of each class; both 0 for one without components."""
+        # A component belongs to one class, so pooling the identity matrix gives the sums over each class.
         masses = pool_posteriors(np.eye(len(self.groups)), self.groups).T * np.maximum(self.model.weights, TINY)
         weights = masses.sum(axis=1)
         return weights, (masses / np.maximum(weights, TINY)[:, None]) @ self.model.means
@@ -186,12 +189,24 @@ def compute_entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:
     >>> compute_entropy(np.array([[1.0, 0.0], [0.5, 0.5]]))
     array([0., 1.])
     """
+    # p log p tends to 0 as p does: the smallest number stands for 0 in the logarithm.
     tiny = np.finfo(posteriors.dtype).tiny
     return np.asarray(np.abs((posteriors * np.log2(np.maximum(posteriors, tiny))).sum(axis=1)))
 
 
 def make_default_names(n_classes: int) -> tuple[str, ...]:
-    """Return ``class 1``, ``class 2`` and so on."""
+    """Make the names of classes that were given none.
+
+    Parameters
+    ----------
+    n_classes : int
+        How many.
+
+    Returns
+    -------
+    tuple of str
+        ``class 1``, ``class 2`` and so on.
+    """
     return tuple(f"class {label}" for label in range(1, n_classes + 1))
 
 

@@ -84,20 +84,46 @@ class SpatialModel(ABC):
     image: Image
     data: FitData
 
-    unit: ClassVar[str] = "distinct colors"  # what a cell stands for, as messages call it
-    has_chosen_shrinkage: ClassVar[bool] = False  # whether `shrinkage="auto"` was shown to choose well
-    is_cleaned: ClassVar[bool] = True  # whether clean-up applies to the labels
-    needs_copies: ClassVar[bool] = False  # whether the fit of many images needs small copies of them
+    # What a cell stands for, as messages call it.
+    unit: ClassVar[str] = "distinct colors"
+    # Whether `shrinkage="auto"` was shown to choose well for it.
+    has_chosen_shrinkage: ClassVar[bool] = False
+    # Whether clean-up applies to the labels.
+    is_cleaned: ClassVar[bool] = True
+    # Whether the fit needs a small copy of each image, because it looks at pixels beside each other.
+    needs_copies: ClassVar[bool] = False
 
     @classmethod
     def make_fit_copy(cls, image: Image) -> Image:
-        """Return the image whose pixels classes are fitted to: a smaller copy, or the image itself."""
+        """Make the copy of an image that classes are fitted to.
+
+        Parameters
+        ----------
+        image : Image
+            The preprocessed image. It is not changed.
+
+        Returns
+        -------
+        Image
+            A smaller copy, or the image itself.
+        """
         return image
 
     @classmethod
     @abstractmethod
     def explain_empty_class(cls, config: SegmentConfig) -> str:
-        """Say why a class has no pixel before clean-up, and what the user can do."""
+        """Explain why a class has no pixel before clean-up, and what the user can do.
+
+        Parameters
+        ----------
+        config : SegmentConfig
+            The settings of the run.
+
+        Returns
+        -------
+        str
+            The end of a sentence: the reason. The remedy.
+        """
 
     @classmethod
     def continue_fit(
@@ -129,7 +155,20 @@ class SpatialModel(ABC):
         return classes.model
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
-        """Find the log density in nats below which the share `reject` of the pixels lies; -inf for a share of 0."""
+        """Find the log density below which a share of the pixels lies.
+
+        Parameters
+        ----------
+        classes : ClassMixture
+            k classes.
+        reject : float, 0 to 1
+            The share.
+
+        Returns
+        -------
+        float
+            In nats; -inf for a share of 0.
+        """
         return find_rejection_threshold(classes.model, self.data.cells, reject)
 
     @abstractmethod
@@ -236,6 +275,7 @@ class PixelField(SpatialModel):
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
         """Find the threshold from all pixels of the image, not from its copy: `reject` is a share of all pixels."""
+        # The copy has fewer pixels, and mixed colors that the image does not have.
         if self.copy is self.image or not reject:
             return super().find_min_log_density(classes, reject)
         return find_rejection_threshold(classes.model, extract_features(self.image, self.data.space.name).cells, reject)
@@ -287,6 +327,7 @@ class RegionClasses(SpatialModel):
         config: SegmentConfig,  # noqa: ARG003  each image's field has it
     ) -> MixtureModel:
         """Continue EM with the random fields over regions; see :meth:`SpatialModel.continue_fit`."""
+        # Loaded here: regions need SciPy's sparse matrices, which other runs do without.
         from segment.segmenter.regions.region_classes import fit_with_region_fields
 
         return fit_with_region_fields(classes, prior, data.regions)
@@ -348,6 +389,7 @@ def build_spatial_model(
         from segment.segmenter.regions.region_classes import find_region_cells
 
         smoothness = config.smoothness if config.spatial == "field" else 0.0
+        # Without the random field each region is left to its own colors.
         regions = find_region_cells(image, features, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
         return RegionClasses(image, FitData(features.space, regions.cells, (image,), (regions,)), regions)
     if kind is PixelField:

@@ -79,6 +79,7 @@ def fit_with_field(
             odds[:, own] = _take_valid(field.compute_neighbor_log_odds(after), copy.valid)
         return odds
 
+    # EM in turns: each E-step has the class priors that the field gives each pixel.
     em = SpatialEM(concatenate(*cells), classes.model, prior)
     return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
 
@@ -122,7 +123,19 @@ def build_field(
 
 
 def compute_whitening_matrix(model: MixtureModel) -> NDArray[np.float64]:
-    """Compute the matrix (d, d) that takes features to coordinates of mean variance 1 within the components."""
+    """Compute the matrix that takes features to coordinates of mean variance 1 within the components.
+
+    Parameters
+    ----------
+    model : MixtureModel
+        In d dimensions.
+
+    Returns
+    -------
+    ndarray of shape (d, d), float64
+        Features (n, d) times it are whitened.
+    """
+    # W = L^-T with L L' the mean covariance, so that (x W)' (x W) is x' C^-1 x.
     within = np.tensordot(model.weights, model.covariances, axes=1)
     return np.asarray(np.linalg.inv(np.linalg.cholesky(within)).T)
 
