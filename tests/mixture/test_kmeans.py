@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixtures import draw_three_blobs
+from mixtures import (
+    draw_three_blobs,
+)
 
 from segment.mixture.cells import make_point_cells
 from segment.mixture.kmeans import assign, draw_k_means_plus_plus, draw_random_cells, run_k_means
@@ -62,3 +64,12 @@ def test_random_cells_differ_and_are_drawn_by_weight(rng: np.random.Generator) -
     assert (drawn[:, 0] != drawn[:, 1]).all()
     # Of two cells without replacement, the heavy one is first with chance 1/2, and else second with chance 3/5.
     assert (drawn == 0).any(axis=1).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_trimmed_k_means_leaves_out_the_farthest_points() -> None:
+    line = make_point_cells([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
+    found = run_k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
+    assert found.centers.ravel().tolist() == [1, 21]
+    assert found.inertia == pytest.approx(4)
+    assert assign(line, found.centers).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]

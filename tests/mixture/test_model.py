@@ -80,7 +80,9 @@ def test_free_parameters_are_counted_as_scikit_learn_counts_them(
 
 def test_shapes_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"^model: means are \(k, d\)"):
-        MixtureModel(np.ones(1), np.zeros((2, 1)), np.ones((2, 1, 1)))
+        MixtureModel(np.ones(1), np.zeros((2, 1)), np.ones((1, 1, 1)))
+    with pytest.raises(SettingsError, match=r"^model: means are \(k, d\)"):
+        MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 2)))
     with pytest.raises(SettingsError, match=r"^covariance_type: one of full, tied, diag, spherical; got 'round'"):
         MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)), "round")
 
