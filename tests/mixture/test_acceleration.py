@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixtures import draw_overlapping_classes
+from mixtures import (
+    draw_overlapping_classes,
+    make_robust_mixture,
+)
 from scipy.linalg import logm
 
 from segment.mixture.acceleration import Squarem, convert_from_coordinates, convert_to_coordinates
@@ -144,3 +148,12 @@ def test_photographs_reach_the_same_optimum(name: str) -> None:
     plain, fast = run_plain_and_accelerated(cells, start, Prior(np.eye(3), 0.0, np.zeros(3)), tol=1e-8)
     assert fast.objectives[-1] >= plain.objectives[-1] - 1e-6
     assert 1.5 * fast.n_evaluations <= plain.n_evaluations
+
+
+def test_unconstrained_coordinates_of_robust_mixtures_convert_back(rng: np.random.Generator) -> None:
+    model = make_robust_mixture(rng, 3, 2, noise=True, student=True)
+    other = make_robust_mixture(rng, 3, 2, noise=True, student=True)
+    back = convert_from_coordinates(convert_to_coordinates(model), replace(other, noise_share=0.7))
+    assert back.noise_share == pytest.approx(model.noise_share)
+    np.testing.assert_allclose(back.degrees_of_freedom, model.degrees_of_freedom)
+    np.testing.assert_allclose(back.covariances, model.covariances)

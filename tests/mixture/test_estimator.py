@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from mixture_samples import THREE_GAUSSIANS, draw_three_clouds, draw_three_gaussians
+from mixtures import THREE_GAUSSIANS, draw_three_clouds, draw_three_gaussians
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Reference

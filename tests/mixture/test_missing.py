@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_samples import (
+from mixtures import (
     compute_log_marginal,
     remove_values,
     run_reference_em_with_missing_values,

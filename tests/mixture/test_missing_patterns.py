@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mixture_samples import (
+from mixtures import (
     remove_values,
     run_reference_em_with_missing_values,
 )

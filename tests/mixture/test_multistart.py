@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from mixtures import (
+    make_robust_mixture,
+)
 
 from segment.mixture.cells import coarsen, make_point_cells
 from segment.mixture.em import run_em
@@ -11,6 +16,7 @@ from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, run_short_em, run_successive_halving, select_best_distinct
 from segment.mixture.prior import Prior
+from segment.mixture.robust import make_robust_steps
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -57,3 +63,32 @@ def test_only_runs_with_different_optima_are_selected() -> None:
     objectives = np.array([-3.0, -1.0, -1.0005, -5.0, -1.4, -1.0])
     assert select_best_distinct(objectives, 3) == [1, 4, 0]
     assert select_best_distinct(objectives, 9) == [1, 4, 0, 3]
+
+
+@pytest.mark.parametrize(("noise", "student"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_stacked_short_runs_equal_separate_ones(
+    covariance_type: str, noise: bool, student: bool, rng: np.random.Generator
+) -> None:
+    cells = make_point_cells(np.concatenate([rng.normal(size=(150, 2)), rng.uniform(-20, 20, (15, 2))]))
+    prior = Prior(np.eye(2), 3.0, np.zeros(2))
+    drawn = [make_robust_mixture(rng, 3, 2, noise=noise, student=student) for _ in range(4)]
+    shares = rng.uniform(0.02, 0.2, 4) * noise
+    starts = [
+        replace(
+            start,
+            noise_share=float(share),
+            covariance_type=covariance_type,
+            covariances=np.repeat(start.covariances[:1], 3, axis=0),
+        )
+        for start, share in zip(drawn, shares, strict=True)
+    ]
+    together, objectives = run_short_em(cells, Runs.from_models(starts), prior, n_iter=7)
+    steps = make_robust_steps(fixed_degrees=False)
+    for start, found, value in zip(starts, together, objectives, strict=True):
+        alone = run_em(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
+        assert value == pytest.approx(alone.objectives[-1], rel=1e-9)
+        assert found.noise_share == pytest.approx(alone.model.noise_share, rel=1e-8)
+        np.testing.assert_allclose(found.means, alone.model.means, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(found.covariances, alone.model.covariances, rtol=1e-7)
+        np.testing.assert_allclose(found.degrees_of_freedom, alone.model.degrees_of_freedom, rtol=1e-7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixture_samples import (
+from mixtures import (
     draw_three_gaussians,
     remove_values,
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_samples import (
+from mixtures import (
     make_robust_mixture,
 )
 from scipy.optimize import brentq
@@ -17,14 +15,10 @@ from scipy.stats import multivariate_t
 
 import segment
 from segment.core.errors import SettingsError
-from segment.mixture.acceleration import convert_from_coordinates, convert_to_coordinates
 from segment.mixture.cells import Cells, coarsen, make_point_cells
 from segment.mixture.em import Fit, run_em
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import compute_pooled_covariance
-from segment.mixture.kmeans import assign, run_k_means
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, run_short_em
 from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_noise_density, make_robust_steps
 
@@ -220,70 +214,3 @@ def test_noise_of_a_given_mixture_is_dropped_without_the_setting(rng: np.random.
     X = rng.normal(size=(200, 2))
     model = fit_mixture(make_point_cells(X), 2, init=make_robust_mixture(rng, 2, 2, noise=True, student=True)).model
     assert (model.noise_share, model.noise_density, model.degrees_of_freedom.size) == (0, 0, 0)
-
-
-@pytest.mark.parametrize("n_outliers", [0, 800])
-@pytest.mark.parametrize("seed", range(4))
-def test_trimming_keeps_a_small_wide_class(n_outliers: int, seed: int) -> None:
-    """The fifth that is farthest off is left out at first, and comes back but for what lies apart."""
-    rng = np.random.default_rng(seed)
-    narrow = np.concatenate([rng.normal(0, 1, (3000, 3)), rng.normal(25, 1, (3000, 3))])
-    X = np.concatenate([narrow, rng.normal((0, 12, 0), 3, (800, 3))])
-    plain = compute_pooled_covariance(make_point_cells(X), make_point_cells(X), 3, np.eye(3), 10)
-    cells = make_point_cells(np.concatenate([X, rng.uniform(-300, 300, (n_outliers, 3))]))
-    found = compute_pooled_covariance(cells, cells, 3, np.eye(3), 10, trim=0.2)
-    np.testing.assert_allclose(found, plain, atol=0.2 if n_outliers else 0.02)
-
-
-def test_trimming_a_single_value_does_not_divide_by_zero() -> None:
-    cells = make_point_cells([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [100.0, 1.0, 1.0])
-    np.testing.assert_allclose(
-        compute_pooled_covariance(cells, cells, 1, np.eye(2), 2, trim=0.2), np.zeros((2, 2)), atol=1e-9
-    )
-
-
-def test_unconstrained_coordinates_of_robust_mixtures_convert_back(rng: np.random.Generator) -> None:
-    model = make_robust_mixture(rng, 3, 2, noise=True, student=True)
-    other = make_robust_mixture(rng, 3, 2, noise=True, student=True)
-    back = convert_from_coordinates(convert_to_coordinates(model), replace(other, noise_share=0.7))
-    assert back.noise_share == pytest.approx(model.noise_share)
-    np.testing.assert_allclose(back.degrees_of_freedom, model.degrees_of_freedom)
-    np.testing.assert_allclose(back.covariances, model.covariances)
-
-
-@pytest.mark.parametrize(("noise", "student"), [(True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("covariance_type", ["full", "tied"])
-def test_stacked_short_runs_equal_separate_ones(
-    covariance_type: str, noise: bool, student: bool, rng: np.random.Generator
-) -> None:
-    cells = make_point_cells(np.concatenate([rng.normal(size=(150, 2)), rng.uniform(-20, 20, (15, 2))]))
-    prior = Prior(np.eye(2), 3.0, np.zeros(2))
-    drawn = [make_robust_mixture(rng, 3, 2, noise=noise, student=student) for _ in range(4)]
-    shares = rng.uniform(0.02, 0.2, 4) * noise
-    starts = [
-        replace(
-            start,
-            noise_share=float(share),
-            covariance_type=covariance_type,
-            covariances=np.repeat(start.covariances[:1], 3, axis=0),
-        )
-        for start, share in zip(drawn, shares, strict=True)
-    ]
-    together, objectives = run_short_em(cells, Runs.from_models(starts), prior, n_iter=7)
-    steps = make_robust_steps(fixed_degrees=False)
-    for start, found, value in zip(starts, together, objectives, strict=True):
-        alone = run_em(cells, start, prior, tol=0, max_iter=7, accelerate=False, steps=steps)
-        assert value == pytest.approx(alone.objectives[-1], rel=1e-9)
-        assert found.noise_share == pytest.approx(alone.model.noise_share, rel=1e-8)
-        np.testing.assert_allclose(found.means, alone.model.means, rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(found.covariances, alone.model.covariances, rtol=1e-7)
-        np.testing.assert_allclose(found.degrees_of_freedom, alone.model.degrees_of_freedom, rtol=1e-7)
-
-
-def test_trimmed_k_means_leaves_out_the_farthest_points() -> None:
-    line = make_point_cells([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0], [500.0]])
-    found = run_k_means(line, np.array([[3.0], [15.0]]), trim=1 / 7)
-    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, -1]
-    assert found.centers.ravel().tolist() == [1, 21]
-    assert found.inertia == pytest.approx(4)
-    assert assign(line, found.centers).labels.tolist() == [0, 0, 0, 1, 1, 1, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixture_samples import draw_three_gaussians, make_robust_mixture
+from mixtures import draw_three_gaussians, make_robust_mixture
 
 from segment.mixture.cells import make_point_cells
 from segment.mixture.em import run_em

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixture_samples import (
+from mixtures import (
     make_robust_mixture,
 )
 from scipy.stats import multivariate_t

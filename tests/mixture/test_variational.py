@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixture_samples import (
+from mixtures import (
     draw_start,
     draw_three_clouds,
 )

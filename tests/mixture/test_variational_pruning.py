@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from mixture_samples import (
+from mixtures import (
     draw_start,
     draw_three_clouds,
 )
