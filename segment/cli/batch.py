@@ -107,6 +107,7 @@ def segment_folder(
     """
     _check_numbers(jobs=jobs, timeout=timeout)
     classes, config = _plan_classes(model_option, align, start, options)
+    # New images would change the model and with it all results.
     if watch and classes.shared:
         raise SettingsError("watch (--watch): not with --model shared, which needs all images at once. Give a FILE.")
     settings = FolderSettings(
@@ -118,6 +119,7 @@ def segment_folder(
         classes=classes,
         debug=debug,
     )
+    # A document is printed at the end; without it each image is reported when it is done.
     tally = Tally()
     outcomes: list[Outcome] | None = [] if as_json else None
     try:
@@ -125,6 +127,7 @@ def segment_folder(
             report_default_k(options, config, classes.model)
             _report_skipped_results(run)
             _run_pending(run, tally, outcomes)
+            # Until Ctrl-C.
             while watch:
                 time.sleep(WATCH_INTERVAL)
                 run.look_again()
@@ -176,6 +179,7 @@ def _plan_classes(
 
     if model_option == "each":
         return _plan_own_classes(align, start, options)
+    # Shared classes have one numbering already.
     if start is not None or align != "none":
         what = "align (--align)" if align != "none" else "start (--start)"
         raise SettingsError(f"{what}: only with --model each; got --model {model_option}. Leave one out.")

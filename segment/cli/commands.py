@@ -84,6 +84,7 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     """
     if output == STANDARD and as_json:
         raise SettingsError("--json: stdout is one document, so no picture goes there too; got -o -. Give a folder.")
+    # Only one file fits into a pipe.
     if output == STANDARD and options["save"] is None:
         options["save"] = "panel"
     return _segment_images("run", inputs, start, output, options, debug=debug, as_json=as_json)
@@ -150,6 +151,7 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     from segment.segmenter.class_model.storage import check_model_path, save_class_model
 
     config = make_config("fit", options)
+    # Before the fit, which may take long: the file must not exist, nor be an image.
     check_model_path(output, inputs, overwrite=config.overwrite)
     report_default_k(options, config, None)
     with Status(len(inputs), bar=False) as status:
@@ -191,6 +193,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     from segment.segmenter.class_model.storage import load_class_model
 
     classes = load_class_model(model)
+    # The model's own settings are the defaults.
     config = make_config("apply", options, **classes.settings)
     jobs = plan_jobs(inputs, output, config, also_read=(model,))
     return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
@@ -262,6 +265,7 @@ def segment_rasters(
     int
         The exit code.
     """
+    # These two are fixed: they name the file.
     config = make_config("raster", options, labels_format="tif", save=("labels",))
     jobs = plan_jobs(inputs, output, config)
     report_default_k(options, config, None)
@@ -282,6 +286,7 @@ def _segment_images(
     **defaults: Any,
 ) -> int:
     """Segment single images, or one of a pipe; the exit code is 0 if all succeeded, else 1."""
+    # All files are planned before the first image is read, so that wrong usage costs nothing.
     model, config = load_start(door, start, options, **defaults)
     if STANDARD in (*inputs, output):
         jobs = [plan_piped_job(inputs, output, config)]

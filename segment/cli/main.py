@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         # A file name with letters that the encoding of the terminal lacks is printed with escapes.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # A test that runs the program in its own process passes arguments and keeps its memory settings.
     if arguments is None:
         arguments = sys.argv[1:]
         collect_rarely()
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with interrupt_on_sigterm():
             code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
+    # Click turns an interruption into an Abort, whose cause says which signal it was.
     except (KeyboardInterrupt, click.Abort) as stop:
         print_message("Interrupted.")
         code = get_exit_code(stop.__cause__ or stop)
@@ -52,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             print_message(traceback.format_exc())
         print_message(f"Error: {_describe_error(error)}")
+        # Any other error is a fault of the program or of the system.
         code = error.exit_code if isinstance(error, (click.ClickException, SegmentError)) else 1
     sys.exit(code)
 

@@ -77,6 +77,7 @@ def _parse_bands(context: click.Context, parameter: click.Parameter, value: str)
     try:
         numbers = tuple(int(part) for part in value.split(",")) if value else ()
     except ValueError:
+        # Refused below with the other wrong numbers.
         numbers = (0,)
     if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
         raise SettingsError(
@@ -176,6 +177,7 @@ def add_setting_options(door: str) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
+        # Click lists options in the reverse order of their decorators.
         for setting in reversed(list_settings()):
             function = _make_option(setting, hidden=not DOORS[door].is_used(setting))(function)
         return function
@@ -200,8 +202,11 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     SegmentConfig
     """
     given = _select_given(options)
+    # First the options as they were given: the settings of a model or the defaults of a command might seem to
+    # contradict an option that is not used at all.
     reject_ignored(given, list_settings(), DOORS[door], defaults)
     config = SegmentConfig.from_values(**{**defaults, **given})
+    # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])
     return config.for_door(door, defaults)
 
@@ -230,6 +235,7 @@ def load_start(
         return None, make_config(door, options, **defaults)
     from segment.segmenter.class_model.storage import load_class_model
 
+    # Before the file is read: the answer does not depend on the model.
     reject_ignored(_select_given(options), list_settings(), START, {})
     model = load_class_model(start)
     config = make_config(door, options, **{**model.settings, **defaults})
@@ -282,6 +288,7 @@ def _select_given(options: Options) -> dict[str, Any]:
 
 def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Function]:
     """Make the Click option of a setting; its value is None where it is not given."""
+    # The default is None, so that an option that was given can be told from one that was not.
     names = (*setting.options, setting.name)
     common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": hidden}
     if setting.type is bool:
@@ -289,6 +296,7 @@ def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Func
     default = ",".join(setting.default) or "none" if setting.type is tuple else _format_number(setting.default)
     common["help"] = f"{setting.help} [default: {default}]"
     if setting.choices and setting.type is str:
+        # Other spellings are accepted and not shown.
         metavar = f"[{'|'.join(setting.choices)}]"
         return click.option(*names, type=click.Choice(setting.words), metavar=metavar, **common)
     if setting.type is tuple and not setting.choices:
@@ -297,6 +305,7 @@ def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Func
         return click.option(*names, metavar=",".join(setting.choices), **common)
     if setting.type is Span:
         return click.option(*names, metavar="LOW..HIGH", **common)
+    # The range is checked with all other values, so that the library has the same message.
     kind = int if setting.type is int else float
     number = NumberOrWord(kind, setting.choices) if setting.choices else kind
     metavar = "|".join((_format_range(setting), *setting.choices))

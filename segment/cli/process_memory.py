@@ -32,6 +32,7 @@ def keep_freed_memory() -> None:
     By default much of it goes back to the system and is fetched anew page by page, a fourteenth of the time of a run.
     At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway.
     """
+    # Other C libraries have no mallopt.
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:

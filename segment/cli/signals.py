@@ -41,6 +41,7 @@ def exit_on_signals() -> Iterator[None]:
     """End the process at once and without a traceback on Ctrl-C and SIGTERM in the block, where no work has begun."""
 
     def exit_now(number: int, _: FrameType | None) -> None:
+        # No buffers, no handlers: modules may be half loaded.
         os.write(2, b"Interrupted.\n")
         os._exit(128 + number)
 
@@ -65,6 +66,7 @@ def interrupt_on_sigterm() -> Iterator[None]:
         return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        # The first request cleans up; a second one must not stop that half way.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Terminated
 

@@ -41,6 +41,7 @@ def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig
     if len(inputs) != 1:
         raise SettingsError(f"INPUT: one image, where it or the output is -; got {len(inputs)}.")
     (source,) = inputs
+    # The job is planned as for a file called stdin in the current folder; nothing is written there.
     folder = Path() if output == STANDARD else output
     (job,) = plan_jobs([_STDIN_NAME if source == STANDARD else source], folder, config)
     if output == STANDARD:

@@ -68,6 +68,7 @@ class Status:
             filled = BAR_WIDTH * self._done // self._total
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
             text = f"[{bar}] {self._done}/{self._total}  {self._format_time_left()}{text}"
+        # A line that wraps could not be removed.
         width = shutil.get_terminal_size().columns
         click.echo(_CLEAR_LINE + text[: width - 1], err=True, nl=False)
 
@@ -83,6 +84,7 @@ class Status:
 
     def _format_time_left(self) -> str:
         """Write the time left, by the mean time of the images so far; nothing before the first and after the last."""
+        # The mean of all images is steady where images are done several at a time.
         if not 0 < self._done < self._total:
             return ""
         seconds = round((time.monotonic() - self._begin) * (self._total - self._done) / self._done)
@@ -115,6 +117,7 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         print_message(f"Error: {outcome.error}")
     if quiet:
         return
+    # Scripts read these lines: paths are never shortened.
     for path in outcome.paths:
         click.echo(printable_path(path, limit=sys.maxsize))
     if table and outcome.methods:
@@ -214,9 +217,11 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
     lines = ["  class  color      share  mean color"]
+    # The default names would repeat the number.
     is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
     for label, color, share, mean in outcome.rows:
         name = f"  {outcome.names[label - 1]}" if is_named else ""
+        # Only a terminal shows the color itself.
         swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
         row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %  {_format_mean(mean)}{name}"
         lines.append(row)

@@ -50,6 +50,7 @@ class SegmentConfig(SettingValues):
     """
 
     def __post_init__(self) -> None:
+        # The class is frozen, so that a checked value can replace the given one only through `object`.
         for setting in list_settings():
             object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
         refuse_conflicts(self, list_settings())
@@ -84,6 +85,7 @@ class SegmentConfig(SettingValues):
         known = [setting.name for setting in list_settings()]
         found: dict[str, Any] = {}
         for given, value in values.items():
+            # Everything below has the usual spelling.
             name = SPELLINGS.get(given, given)
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -120,6 +122,7 @@ class SegmentConfig(SettingValues):
         if config is not None and values:
             got = ", ".join(values)
             raise SettingsError(f"config: a configuration or single settings, not both; got {got} too. Leave one out.")
+        # A value given in another spelling takes the place of a default as well.
         if config is None:
             usual_names = {SPELLINGS.get(name, name) for name in values}
             others = {name: value for name, value in defaults.items() if name not in usual_names}
@@ -161,7 +164,7 @@ class SegmentConfig(SettingValues):
         return self
 
 
-def _document_setting(setting: Setting) -> str:
+def _format_setting(setting: Setting) -> str:
     """Write the entry of a setting in the docstring: name, type, range, default and help."""
     choices = f"{{{', '.join(repr(choice) for choice in setting.choices)}}}"
     bounds = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
@@ -180,10 +183,11 @@ def _document_setting(setting: Setting) -> str:
     return f"{setting.name} : {kind}, default {default!r}\n{text}"
 
 
-def _document_settings() -> str:
+def _format_settings() -> str:
     """Write the Attributes section of the docstring of SegmentConfig."""
-    return "\n".join(_document_setting(setting) for setting in list_settings())
+    return "\n".join(_format_setting(setting) for setting in list_settings())
 
 
-if SegmentConfig.__doc__:  # python -OO leaves it out
-    SegmentConfig.__doc__ = cleandoc(SegmentConfig.__doc__).replace("SETTINGS", _document_settings())
+# `help(segment.SegmentConfig)` shows every setting; with -OO Python has no docstrings.
+if SegmentConfig.__doc__:
+    SegmentConfig.__doc__ = cleandoc(SegmentConfig.__doc__).replace("SETTINGS", _format_settings())

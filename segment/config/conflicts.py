@@ -69,6 +69,7 @@ def reject_start_settings(config: SettingValues, settings: Iterable[Setting], ow
     """
     for setting in settings:
         value = getattr(config, setting.name)
+        # The shape of the mixture is that of the model; the same value may be given.
         if setting.name in ("k", "features", "covariance_type") and own[setting.name] != value:
             raise SettingsError(
                 f"{setting.name}: that of the model to start from, {own[setting.name]}; got {value}. Leave it out."
@@ -98,6 +99,7 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
     """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
     is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name == "palette"
+    # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (
         (
             config.regions != 0 and (is_of_classes or group in ("Features", "Mixture", "Space", "Clean-up")),
@@ -134,6 +136,7 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
 def _check_labels(config: SettingValues) -> None:
     """Refuse labels that are out of range or given twice, and a name for two classes."""
     max_label = config.max_classes
+    # Labels are those of a run without merges, in both options.
     merged = [label for _, labels in config.merges for label in labels]
     for option, labels in (("merge", merged), ("name", [label for label, _ in config.namings])):
         wrong = [label for label in labels if label > max_label or labels.count(label) > 1]
@@ -141,6 +144,7 @@ def _check_labels(config: SettingValues) -> None:
             raise SettingsError(
                 f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {wrong[0]}."
             )
+    # Unnamed classes are called "class 1", "class 2", ...: such a name could stand for another class.
     names = [name for name in (*(name for name, _ in config.merges), *(name for _, name in config.namings)) if name]
     wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
     if wrong_names:
@@ -151,6 +155,7 @@ def _check_labels(config: SettingValues) -> None:
 
 def _check_products(config: SettingValues) -> None:
     """Refuse to save what the result does not have."""
+    # Regions have no posteriors, models or mean colors of classes.
     kind, known = ("regions", REGION_PRODUCTS) if config.regions != 0 else ("classes", CLASS_PRODUCTS)
     wrong = [name for name in config.save if name not in known]
     if wrong:

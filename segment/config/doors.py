@@ -11,6 +11,7 @@ from segment.core.errors import SettingsError
 
 __all__ = ["DOORS", "START", "Door", "make_unused_error", "reject_ignored"]
 
+# A fit needs no clean-up and writes no products: these are for labels.
 _FITTING = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space")
 _ALL = (*_FITTING, "Clean-up", "Output")
 _MODEL_HAS_IT = "Leave it out: a saved model has its own classes"
@@ -72,6 +73,7 @@ class Door:
         return self.remedies.get(setting.name) or self.remedies.get(setting.group) or "Leave it out"
 
 
+# Tiles are read and written one by one, so nothing limits the number of pixels and regions cannot be found.
 _RASTER = Door(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
@@ -87,6 +89,7 @@ _RASTER = Door(
         "labels_format": "Leave it out: the labels are written as a GeoTIFF",
     },
 )
+# A model holds classes alone: what is done with labels is decided where it is applied.
 _FIT = Door(
     "fit_classes",
     _FITTING,
@@ -97,14 +100,18 @@ _FIT = Door(
         "Output": "Use it to apply the model",
     },
 )
+# A saved model has the classes, the features and the mixture; the field, rejected pixels and regions are those of the
+# image that it is applied to.
 _APPLY = Door(
     "apply_classes",
     ("Loading", "Preprocessing", "Space", "Clean-up", "Output"),
     besides=("coherence", "reject", "seed"),
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
 )
+# All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
 _COMPARE = Door("compare_image", _ALL, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
 
+# The functions of the library first, then the commands; `batch` has a row for each source of its classes.
 DOORS: Mapping[str, Door] = {
     "segment_image": Door("segment_image", _ALL, leave_out=("regions",), remedies=_REGIONS_OF_ONE_IMAGE),
     "segment_regions": Door(
@@ -161,6 +168,7 @@ def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door:
         if setting.name not in values or door.is_used(setting):
             continue
         value = values[setting.name]
+        # What the door does in any case, and what a model has, is not ignored.
         accepted = [others[setting.name] for others in (own, door.fixed) if setting.name in others]
         if value not in (setting.default, *accepted):
             raise make_unused_error(setting, value, door)

@@ -80,9 +80,11 @@ PRODUCTS = (
     Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions"),
     Product("model", "_model.json", "the classes, for other images"),
 )
+# Products of classes and of regions alike; only regions have a hierarchy, which `ucm` shows.
 _OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions")
 REGION_PRODUCTS = (*_OF_BOTH, "ucm")
 CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
+# What `segment compare` writes; it cannot be chosen.
 _COMPARED = Product("compared", "_compared{picture}", "beside other methods")
 _ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
 

@@ -35,7 +35,8 @@ class Form(NamedTuple):
     rule: str
 
 
-_NAME = r"[^=,]*[^=,\s][^=,]*"  # a name holds neither = nor comma, and is not blank
+# A name holds neither = nor a comma, and is not blank.
+_NAME = r"[^=,]*[^=,\s][^=,]*"
 FREE = Form("", ".*", "text")
 COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
 NAMING = Form("CLASS=NAME", rf"[1-9][0-9]{{0,2}}={_NAME}", "names written CLASS=NAME, such as 4=sky")
@@ -165,7 +166,8 @@ class Setting:
         SettingsError
             If it is of another type or out of the range; the message says what is allowed.
         """
-        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number or flag of NumPy
+        # A number or flag of NumPy becomes one of Python, so that files hold the same text.
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
             value = value.item()
         checks: dict[type, Callable[[Any], Any]] = {
             tuple: self._check_several,
@@ -195,6 +197,7 @@ class Setting:
         if not self.choices:
             return self._check_texts(value)
         parts = value.split(",") if isinstance(value, str) else value
+        # Sets are accepted here because the order of the choices does not matter.
         is_list = isinstance(parts, (tuple, list, set, frozenset))
         if not is_list or not parts or not all(part in self.choices for part in parts):
             raise self._make_error(f"one or more of {', '.join(self.choices)}", value)
@@ -202,6 +205,7 @@ class Setting:
 
     def _check_word(self, value: object) -> str:
         """Check one of the choices, which may be spelled otherwise."""
+        # A dictionary has no unhashable key, such as a list given by mistake.
         word = SPELLINGS.get(value, value) if isinstance(value, str) else value
         if not isinstance(word, str) or word not in self.choices:
             raise self._make_error(f"one of {', '.join(self.choices)}", value)
@@ -217,6 +221,7 @@ class Setting:
         """Check a number in the range, or one of the words that may stand for it."""
         if isinstance(value, str) and value in self.choices:
             return value
+        # Infinity and numbers too large for a float are no values.
         high = min(self.high, sys.float_info.max)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not self.low <= value <= high or (self.type is int and value != int(value)):
@@ -243,6 +248,7 @@ class Setting:
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise self._make_error(self.form.rule, value)
+        # Texts go into legends and tables: they are printable and short.
         for part in parts:
             if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > MAX_TEXT_LENGTH:
                 raise self._make_error(self.form.rule, part)

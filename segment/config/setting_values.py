@@ -29,6 +29,7 @@ def _setting(
     form: Form = FREE,
 ) -> Value:
     """Describe a setting; its type and, where it is a Literal, its choices are those of the annotation."""
+    # The type says that a setting is a value of its own type, so that mypy checks the default and every use.
     about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
     return field(default=default, metadata={**about, "form": form})
 
@@ -37,6 +38,7 @@ def _setting(
 class SettingValues:
     """The values of all settings; :class:`segment.SegmentConfig` checks them."""
 
+    # Classes: how many there are, what they are called, and what is divided into them.
     k: int | Literal["auto"] = _setting(
         4, "Classes", "Number of classes; auto chooses it.", low=1, high=255, option="-k"
     )
@@ -92,6 +94,7 @@ class SettingValues:
     )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
+    # Loading: images that are too large or damaged.
     max_pixels: int = _setting(
         200_000_000, "Loading", "Refuse images of more pixels than this, before decoding them.", low=1
     )
@@ -99,6 +102,8 @@ class SettingValues:
         False, "Loading", "Use what can be read of a truncated file instead of refusing it."
     )
 
+    # Preprocessing: a saved model keeps these settings. Lengths are shares of the image diagonal, so that a picture has
+    # the same segments at any size.
     max_size: int = _setting(
         0, "Preprocessing", "Shrink to this many pixels on the longer side before segmenting; 0 keeps the size."
     )
@@ -111,10 +116,12 @@ class SettingValues:
         high=0.02,
     )
 
+    # Features: the coordinates in which classes are Gaussian.
     features: Literal["rgb", "lab", "hsv", "intensity"] = _setting(
         "rgb", "Features", "Color coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone."
     )
 
+    # Mixture: the model, where its fit starts and when it stops.
     covariance_type: Literal["full", "tied", "diag", "spherical"] = _setting(
         "full",
         "Mixture",
@@ -168,6 +175,7 @@ class SettingValues:
     )
     max_iter: int = _setting(200, "Mixture", "Greatest number of EM iterations.", low=1)
 
+    # Space: how the labels of neighbors depend on each other.
     spatial: Literal["none", "field"] = _setting(
         "field",
         "Space",
@@ -182,6 +190,7 @@ class SettingValues:
         high=100,
     )
 
+    # Clean-up: opening and closing, small regions, holes. Areas are shares of the image.
     smooth_radius: float = _setting(
         0.0005,
         "Clean-up",
@@ -199,6 +208,7 @@ class SettingValues:
         0.0005, "Clean-up", "Holes in a class up to this share of the image are filled. 0 keeps all.", high=1
     )
 
+    # Output: the files, their formats and colors.
     save: tuple[str, ...] = _setting(
         ("panel", "labels"),
         "Output",
@@ -248,6 +258,7 @@ def list_settings() -> tuple[Setting, ...]:
     -------
     tuple of Setting
     """
+    # Annotations are texts in this module; this evaluates them.
     hints = get_type_hints(SettingValues)
     return tuple(_describe_field(item, hints[item.name]) for item in fields(SettingValues))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from program_runs import Program, hash_tree, take_one_line
+from program_runs import Program, hash_tree, read_labels, take_one_line, write_photograph
 
 MANIFEST = ("segment_manifest.csv", "segment_manifest.jsonl")
 
@@ -71,3 +71,24 @@ def test_batch_without_images_is_an_error(run_program: Program, folder: str, wor
     assert (result.code, result.out) == (1, "")
     assert take_one_line(result.err).startswith(f"Error: {words}")
     assert not Path("out").exists()
+
+
+def test_align_of_regions_is_refused(run_program: Program) -> None:
+    result = run_program("batch", ".", "--align", "first", "--regions", "auto", "-o", "out")
+    assert result.code == 2
+    assert take_one_line(result.err) == "Error: align (--align): only with classes; got --regions auto. Leave one out."
+
+
+def test_shared_model_of_a_chosen_number_of_merged_classes(run_program: Program) -> None:
+    arguments = ("-k", "auto", "--k-range", "3..4", "--merge", "ground=1,2", "--save", "labels", "-o", "out")
+    result = run_program("batch", ".", "--model", "shared", *arguments)
+    assert (result.code, result.err) == (0, "")
+    assert read_labels("out/a_labels.png").max() in (2, 3)
+
+
+def test_shared_model_of_whole_regions_differs_from_no_field(run_program: Program) -> None:
+    write_photograph("a.png")
+    for name, words in (("regions", ["--coherence", "region"]), ("none", ["--spatial", "none"])):
+        arguments = ("-k", "3", "--save", "labels", "-o", name, *words)
+        assert run_program("batch", ".", "--model", "shared", *arguments).code == 0
+    assert (read_labels("regions/a_labels.png") != read_labels("none/a_labels.png")).any()

@@ -30,7 +30,7 @@ def png(quadrants: np.ndarray) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
-def test_labels_come_out_of_the_pipe(kind: str, quadrants: np.ndarray, tmp_path: Path) -> None:
+def test_labels_are_piped_out(kind: str, quadrants: np.ndarray, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     PilImage.fromarray(quadrants).save(buffer, kind)
     code, out, err = run("-", "-k", "4", "-o", "-", "--save", "labels", data=buffer.getvalue(), cwd=tmp_path)
@@ -40,13 +40,13 @@ def test_labels_come_out_of_the_pipe(kind: str, quadrants: np.ndarray, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_panel_comes_where_nothing_is_chosen(png: bytes, quadrants: np.ndarray, tmp_path: Path) -> None:
+def test_default_product_of_a_pipe_is_the_panel(png: bytes, quadrants: np.ndarray, tmp_path: Path) -> None:
     code, out, err = run("-", "-o", "-", data=png, cwd=tmp_path)
     assert (code, err) == (0, "No -k given: 4 classes.\n")
     np.testing.assert_array_equal(np.asarray(PilImage.open(io.BytesIO(out))), segment_image(quadrants).panel())
 
 
-def test_from_a_pipe_into_a_folder_and_from_a_file_into_a_pipe(png: bytes, tmp_path: Path) -> None:
+def test_pipe_to_folder_and_file_to_pipe(png: bytes, tmp_path: Path) -> None:
     assert run("-", "-k", "2", "-o", "out", data=png, cwd=tmp_path)[0] == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["stdin_labels.png", "stdin_panel.png"]
     (tmp_path / "a.png").write_bytes(png)
@@ -62,14 +62,14 @@ def test_from_a_pipe_into_a_folder_and_from_a_file_into_a_pipe(png: bytes, tmp_p
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "Error: stdin: "),
     ],
 )
-def test_what_is_no_image_is_said_in_one_line(data: bytes, words: str, tmp_path: Path) -> None:
+def test_piped_data_that_is_no_image_is_one_line(data: bytes, words: str, tmp_path: Path) -> None:
     code, out, err = run("-", "-k", "2", "-o", "-", data=data, cwd=tmp_path)
     assert (code, out) == (1, b"")
     assert err.startswith(words)
     assert len(err.splitlines()) == 1
 
 
-def test_a_truncated_image_is_refused_unless_allowed(png: bytes, tmp_path: Path, landscape: Path) -> None:
+def test_truncated_image_is_refused_unless_allowed(png: bytes, tmp_path: Path, landscape: Path) -> None:
     data = landscape.read_bytes()[:60_000]
     code, out, err = run("-", "-k", "2", "-o", "-", data=data, cwd=tmp_path)
     assert (code, out) == (1, b"")
@@ -78,14 +78,14 @@ def test_a_truncated_image_is_refused_unless_allowed(png: bytes, tmp_path: Path,
 
 
 @pytest.mark.parametrize("source", ["/dev/zero", "/dev/urandom"])
-def test_a_pipe_without_an_end_is_left(source: str, tmp_path: Path) -> None:
+def test_endless_pipe_is_refused(source: str, tmp_path: Path) -> None:
     with Path(source).open("rb") as endless:
         command = [sys.executable, "-m", "segment", "run", "-", "-k", "2", "-o", "-"]
         done = subprocess.run(command, stdin=endless, capture_output=True, cwd=tmp_path, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (1, b"")
 
 
-def test_an_image_that_has_no_end_is_refused(png: bytes, tmp_path: Path) -> None:
+def test_too_many_bytes_after_an_image_are_refused(png: bytes, tmp_path: Path) -> None:
     code, out, err = run("-", "-k", "2", "-o", "-", "--max-pixels", "1000", data=png + bytes(2**21), cwd=tmp_path)
     assert (code, out) == (1, b"")
     assert "has at most 1064576 bytes; got more. Raise --max-pixels." in err
@@ -100,14 +100,14 @@ def test_an_image_that_has_no_end_is_refused(png: bytes, tmp_path: Path) -> None
         (["a.png", "b.png", "-o", "-"], "INPUT: one image, where it or the output is -; got 2."),
     ],
 )
-def test_what_cannot_be_piped_is_wrong_usage(arguments: list[str], words: str, png: bytes, tmp_path: Path) -> None:
+def test_wrong_usage_of_pipes(arguments: list[str], words: str, png: bytes, tmp_path: Path) -> None:
     code, out, err = run(*arguments, "-k", "3", data=png, cwd=tmp_path)
     assert (code, out) == (2, b"")
     assert words in err
 
 
 @pytest.mark.parametrize("end", ["stdin", "stdout"])
-def test_a_terminal_is_refused(end: str, png: bytes, tmp_path: Path) -> None:
+def test_terminal_is_refused(end: str, png: bytes, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     try:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, end: theirs}
@@ -120,7 +120,7 @@ def test_a_terminal_is_refused(end: str, png: bytes, tmp_path: Path) -> None:
     assert b"takes no terminal; got one." in done.stderr
 
 
-def test_a_closed_pipe_is_an_error_in_one_line(landscape: Path, tmp_path: Path) -> None:
+def test_closed_pipe_is_an_error_in_one_line(landscape: Path, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "segment", "run", str(landscape), "-k", "2", "-o", "-"]
@@ -132,6 +132,6 @@ def test_a_closed_pipe_is_an_error_in_one_line(landscape: Path, tmp_path: Path) 
     )
 
 
-def test_a_stream_can_be_segmented_from_python(png: bytes, quadrants: np.ndarray) -> None:
+def test_stream_is_segmented_by_the_library(png: bytes, quadrants: np.ndarray) -> None:
     result = segment_image(io.BytesIO(png), k=4)
     np.testing.assert_array_equal(result.image.pixels, quadrants)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from program_runs import MODULE, run_process
 
+from segment.cli.terminal import Status
+
 
 @pytest.mark.parametrize("command", [("run", "a.png"), ("batch", ".")])
 def test_progress_is_shown_only_on_terminals(image_folder: Path, command: tuple[str, ...]) -> None:
@@ -72,3 +74,16 @@ def test_names_are_escaped_for_the_terminal_encoding(image_folder: Path) -> None
     done = run_process("run", "a.png", "-k", "2", "-o", "\u0142", env={"PYTHONIOENCODING": "latin-1"})
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.splitlines()[1] == b"\\u0142/a_labels.png"
+
+
+def test_time_left_is_the_mean_time_of_the_images_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    status = Status(3, bar=True)
+    assert status._format_time_left() == ""
+    now[0] = 4000.0
+    status.advance()
+    assert status._format_time_left() == "2:10:00 left  "
+    status.advance()
+    status.advance()
+    assert status._format_time_left() == ""

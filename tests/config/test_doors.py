@@ -32,9 +32,9 @@ PROPERTIES = {
 }
 # Settings with which a function reads all that it uses, in one run or another.
 RUNS: tuple[dict[str, Any], ...] = (
-    {"k": "auto", "k_range": (1, 3), "prior": "conjugate"},
-    {"k": 2, "denoise": "gaussian", "seed_color": "#000000", "save": "labels,coco"},
-    {"k": 2, "coherence": "region"},
+    {"k": "auto", "k_range": (1, 3), "prior": "conjugate", "n_init": 1},
+    {"k": 2, "denoise": "gaussian", "seed_color": "#000000", "save": "labels,coco", "n_init": 1},
+    {"k": 2, "coherence": "region", "n_init": 1},
 )
 
 
