@@ -48,8 +48,7 @@ class Segmentation:
     image : Image
         The image as it was read.
     label_image : ndarray of shape (H, W), uint8
-        1..k by the setting `order`, by default 1 the darkest, or as the model numbers them that was applied or started
-        from; 0 where there is no label. Of the image's size.
+        1..k by the setting `order` (1 is the darkest by default) or as a model numbers them; 0 where there is none.
     class_mixture : ClassMixture
         The mixture, in the features of `space`, and the class of each of its components.
     selection : Selection
