@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from segment.mixture.model import MixtureModel
-from segment.segmenter.class_model.class_model import ClassModel, Training
+from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.training import Training
 
 
 def make_class_model() -> ClassModel:

@@ -104,11 +104,13 @@ def choose_shrinkage(
     shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
     models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init, seed=seed)
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
+    # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
     cuts = np.zeros(len(candidates))
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         index = ColorIndex(copy)
+        # Images of one fit may have different depths, so each has a feature space of its own.
         copy_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
         features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(features, copy.valid)
@@ -116,6 +118,7 @@ def choose_shrinkage(
             labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness)
             label_image = postprocess(labeler.label(copy), **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
+    # The default is first, and wins unless another is better by more than the gain.
     cuts[0] *= 1 - _MIN_GAIN
     return shrinkages[int(cuts.argmin())]
 

@@ -16,7 +16,8 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.class_model.json_format import read_text, write_text
+from segment.segmenter.class_model.json_format import decode_fields, encode_fields
+from segment.segmenter.class_model.training import Training
 from segment.segmenter.class_model.validation import (
     PREPROCESSING,
     check_features,
@@ -26,48 +27,17 @@ from segment.segmenter.class_model.validation import (
     check_notes,
     complete_preprocessing,
 )
+from segment.segmenter.class_model.value_scale import apply_value_scale
 
-__all__ = ["ClassModel", "Training"]
-
-# An image has drifted if its log-likelihood is lower than that of the worst training image by this, in nats a pixel.
-# Measured: see `ClassModel.describe_drift`.
-_MAX_LOG_LIKELIHOOD_LOSS = 1.0
-# Share of the pixels that may lie beyond the model's black and white where these replace a guess.
-_MAX_SHARE_OUTSIDE = 0.01
-
-
-@dataclass(frozen=True)
-class Training:
-    """How well a model explains the images it was fitted to.
-
-    Attributes
-    ----------
-    images : int
-        Number of images.
-    pixels : int
-        Valid pixels of all images.
-    log_likelihood : float
-        Mean over these pixels, in nats.
-    lowest_log_likelihood : float
-        Mean over the pixels of the image that is explained worst; the same as `log_likelihood` for one image.
-    notes : tuple of str
-        Remarks on the fit, a sentence each.
-    """
-
-    images: int
-    pixels: int
-    log_likelihood: float
-    lowest_log_likelihood: float
-    notes: tuple[str, ...] = ()
+__all__ = ["ClassModel"]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassModel:
     """Classes of color, fitted once, to be found in any image.
 
-    :func:`segment.fit_classes` makes one from images, :func:`segment.segment_image` gives one with every result, and
-    :func:`segment.load_class_model` reads one from a file. Two models are equal if all their values are, but for
-    `file`.
+    :func:`segment.fit_classes` makes one from images, and :func:`segment.segment_image` gives one with every result.
+    Two models are equal if all their values are, but for `file`.
 
     Attributes
     ----------
@@ -179,9 +149,7 @@ class ClassModel:
 
         Examples
         --------
-        >>> import numpy as np
-        >>> import segment
-        >>> mixture = segment.MixtureModel(np.array([0.3, 0.7]), np.array([[20.0], [200.0]]), np.ones((2, 1, 1)))
+        >>> mixture = MixtureModel(np.array([0.3, 0.7]), np.array([[20.0], [200.0]]), np.ones((2, 1, 1)))
         >>> model = ClassModel.from_fit(
         ...     ClassMixture(mixture, np.array([0, 1])),
         ...     ("dark", "bright"),
@@ -189,7 +157,7 @@ class ClassModel:
         ...     dtype="uint8",
         ...     black=0,
         ...     white=255,
-        ...     config=segment.SegmentConfig(denoise="median"),
+        ...     config=SegmentConfig(denoise="median"),
         ...     training=Training(images=1, pixels=16, log_likelihood=-2.0, lowest_log_likelihood=-2.0),
         ... )
         >>> model.preprocessing["denoise"]
@@ -235,7 +203,7 @@ class ClassModel:
             ...
         segment.core.errors.ModelError: the file.format: is missing. Fit the model again.
         """
-        values = read_text(text)
+        values = decode_fields(text)
         names = values.pop("feature_names")
         model = cls(training=Training(**values.pop("training")), mixture=MixtureModel(*values.pop("mixture")), **values)
         # The names follow from space and channels. The file has them for its reader, and they must not mislead.
@@ -293,7 +261,6 @@ class ClassModel:
 
         Examples
         --------
-        >>> import numpy as np
         >>> import segment
         >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
         >>> model.rename_classes("dark", "bright").names
@@ -303,6 +270,8 @@ class ClassModel:
 
     def rescale_image(self, image: Image) -> Image:
         """Set what the pixel values of an image mean, as in the training images if that can be known.
+
+        The rule is that of :func:`segment.segmenter.class_model.value_scale.apply_value_scale`.
 
         Parameters
         ----------
@@ -315,34 +284,17 @@ class ClassModel:
             The same image, or one with the black and white of the model and a note that says so. A note also says
             where the scales differ.
 
-        Notes
-        -----
-        Values are compared as shares of the range from black to white, so a model of 8-bit images explains 16-bit
-        images of full range. Where the white of an image is only a guess from its largest value, and its pixels have
-        the type of the training images, the black and white of the model replace the guess: the same value is the same
-        light in every image. They do not where more than 1 % of the pixels would lie beyond them.
-
         Examples
         --------
         The largest value of a dark 12-bit image says little about its white, and a 12-bit model knows better:
 
-        >>> import numpy as np
         >>> import segment
         >>> model = segment.fit_classes([np.array([[100, 100, 4000, 4000]] * 4, np.uint16)], k=2)
         >>> dark = segment.Image.from_array(np.array([[100, 100, 900, 900]] * 4, np.uint16))
         >>> dark.white, model.rescale_image(dark).white
         (1023.0, 4095.0)
         """
-        own, ours = (image.black, image.white), (self.black, self.white)
-        if own == ours:
-            return image
-        span = f"{ours[0]:g} to {ours[1]:g}"
-        is_same_kind = image.is_scale_inferred and image.pixels.dtype == self.dtype
-        if is_same_kind and _measure_share_outside(image, *ours) <= _MAX_SHARE_OUTSIDE:
-            note = f"its values are read on the model's scale, {span}, not as {own[0]:g} to {own[1]:g}"
-            return replace(image, black=self.black, white=self.white, notes=(*image.notes, note))
-        note = f"its values from {own[0]:g} to {own[1]:g} stand for the model's {span}"
-        return replace(image, notes=(*image.notes, note))
+        return apply_value_scale(image, self.dtype, self.black, self.white)
 
     def check_settings(self, config: SegmentConfig) -> None:
         """Check whether a fit of such settings can start from the model.
@@ -359,7 +311,6 @@ class ClassModel:
 
         Examples
         --------
-        >>> import numpy as np
         >>> import segment
         >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
         >>> model.check_settings(segment.SegmentConfig(k=3, features="rgb"))
@@ -386,7 +337,6 @@ class ClassModel:
 
         Examples
         --------
-        >>> import numpy as np
         >>> import segment
         >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
         >>> model.check_features(FeatureSpace("rgb", n_channels=3, black=0, white=255), "a.png")
@@ -401,44 +351,6 @@ class ClassModel:
         if len(self.feature_names) == 1 and space.n_channels == 3 and self.features != "intensity":
             advice = "Give --greyscale, or fit a model to such images."
         raise ModelError(f"{what}: the model's features are {ours}; got an image with {own}. {advice}")
-
-    def describe_drift(self, log_likelihood: float) -> tuple[str, ...]:
-        """Describe in a warning that the classes explain an image badly, if they do.
-
-        Parameters
-        ----------
-        log_likelihood : float
-            Mean over the image's pixels, in nats.
-
-        Returns
-        -------
-        tuple of str
-            One sentence, or none.
-
-        Notes
-        -----
-        An image has drifted where a pixel has on average 1 nat less than in the training image explained worst. With
-        four RGB classes, fitted to one of five photographs each, this flags each of the other four, 20 of 20; none of
-        10 photographs made lighter or darker by 10 levels of 255, 2 of 10 by 20 and 8 of 10 by 40; and of models
-        fitted to one half of a photograph, left or right, 1 of 10 on its other half. Intensity alone tells less: two
-        photographs often have the same grays.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import segment
-        >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
-        >>> usual = model.training.lowest_log_likelihood
-        >>> len(model.describe_drift(usual)), len(model.describe_drift(usual - 5))
-        (0, 1)
-        """
-        lowest = self.training.lowest_log_likelihood
-        if log_likelihood >= lowest - _MAX_LOG_LIKELIHOOD_LOSS:
-            return ()
-        return (
-            f"the model explains this image badly: log-likelihood {log_likelihood:.2f} a pixel, where its training "
-            f"images have at least {lowest:.2f}; check exposure and colors, or fit the model again",
-        )
 
     def to_json(self) -> str:
         """Write the model as JSON text, from which every number comes back bit by bit.
@@ -455,7 +367,6 @@ class ClassModel:
 
         Examples
         --------
-        >>> import numpy as np
         >>> import segment
         >>> model = segment.fit_classes([np.array([[20, 20, 200, 200]] * 4, np.uint8)], k=2)
         >>> segment.ClassModel.from_json(model.to_json()) == model
@@ -463,7 +374,7 @@ class ClassModel:
         """
         if self.n_classes == 0:
             raise ModelError("model: at least one class can be saved; got none. Choose an image with valid pixels.")
-        return write_text(self._collect_fields())
+        return encode_fields(self._collect_fields())
 
     def _collect_fields(self) -> dict[str, Any]:
         """Collect the fields of the JSON text, in its order."""
@@ -472,6 +383,7 @@ class ClassModel:
             {"weight": float(weight), "mean": mean.tolist(), "covariance": covariance.tolist()}
             for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
         ]
+        # A class holds its components, so that the file can be read without counting.
         return {
             "features": {"space": self.features, "channels": self.n_channels, "names": list(self.feature_names)},
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
@@ -485,9 +397,3 @@ class ClassModel:
             ],
             "training": {**vars(training), "notes": list(training.notes)},
         }
-
-
-def _measure_share_outside(image: Image, black: float, white: float) -> float:
-    """Measure the share of the valid pixel values that lie beyond black and white."""
-    values = image.pixels[image.valid]
-    return float(np.count_nonzero((values < black) | (values > white)) / max(1, values.size))

@@ -32,7 +32,7 @@ from segment.mixture.model import COVARIANCE_TYPES
 from segment.segmenter.class_model.json_reader import Fields, parse_json
 from segment.segmenter.class_model.validation import MAX_CLASSES
 
-__all__ = ["FORMAT", "VERSION", "read_text", "write_text"]
+__all__ = ["FORMAT", "VERSION", "decode_fields", "encode_fields"]
 
 FORMAT = "segment class model"
 VERSION = 1
@@ -53,7 +53,7 @@ _MAX_COUNT = 2**63  # of images and pixels
 _MAX_VERSION = 10**6
 
 
-def write_text(fields: Mapping[str, Any]) -> str:
+def encode_fields(fields: Mapping[str, Any]) -> str:
     """Write the fields of a model as JSON text.
 
     Parameters
@@ -72,13 +72,13 @@ def write_text(fields: Mapping[str, Any]) -> str:
     return _LIST_OF_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
-def read_text(text: str) -> dict[str, Any]:
+def decode_fields(text: str) -> dict[str, Any]:
     """Read the fields of a model from JSON text.
 
     Parameters
     ----------
     text : str
-        A text of :func:`write_text`, perhaps edited.
+        A text of :func:`encode_fields`, perhaps edited.
 
     Returns
     -------
@@ -92,22 +92,23 @@ def read_text(text: str) -> dict[str, Any]:
     ModelError
         If it is no such text.
     """
+    # The version comes first: a newer file may have other fields, and the advice is another.
     file = Fields(parse_json(text), "the file")
     _check_version(file)
     top = Fields(file.require_only("format", "version", *_FIELDS).values, "")
     features = top.read_object("features").require_only("space", "channels", "names")
     depth = top.read_object("depth").require_only("dtype", "black", "white")
-    feature_names = features.read_texts("names")
+    feature_names = features.read_strings("names")
     classes = _read_classes(top)
     return {
         "feature_names": feature_names,
-        "features": features.read_text("space"),
+        "features": features.read_string("space"),
         "n_channels": features.read_integer("channels", 1, 3),
-        "dtype": depth.read_text("dtype"),
+        "dtype": depth.read_string("dtype"),
         "black": depth.read_number("black"),
         "white": depth.read_number("white"),
         "preprocessing": top.read_object("preprocessing").values,
-        "names": tuple(entry.read_text("name") for entry in classes),
+        "names": tuple(entry.read_string("name") for entry in classes),
         "groups": np.repeat(np.arange(len(classes)), [len(entry.read_list("components")) for entry in classes]),
         "mixture": _read_mixture(top, classes, len(feature_names)),
         "training": _read_training(top.read_object("training")),
@@ -116,7 +117,7 @@ def read_text(text: str) -> dict[str, Any]:
 
 def _check_version(file: Fields) -> None:
     """Raise a ModelError if the file has another format or a newer version."""
-    name = file.read_text("format")
+    name = file.read_string("format")
     if name != FORMAT:
         raise ModelError(f"format: {FORMAT!r}; got {printable_path(name)!r}. Name a file of 'segment fit'.")
     version = file.read_integer("version", 1, _MAX_VERSION)
@@ -132,6 +133,7 @@ def _read_classes(top: Fields) -> list[Fields]:
     ]
     if not 1 <= len(entries) <= MAX_CLASSES:
         raise ModelError(f"classes: from 1 to {MAX_CLASSES}; got {len(entries)}. Fit the model again.")
+    # The labels are in the file for its reader. A person who sorted the classes must not change their numbers unawares.
     for label, entry in enumerate(entries, start=1):
         entry.read_integer("label", label, label)
         entry.read_list("components")
@@ -150,7 +152,8 @@ def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]
         for i, entry in enumerate(classes)
         for j, item in enumerate(entry.read_list("components"))
     ]
-    kind = top.read_text("covariance_type")
+    # Whether the covariances are of this type is checked with the other numbers, by the model.
+    kind = top.read_string("covariance_type")
     if kind not in COVARIANCE_TYPES:
         raise ModelError(
             f"covariance_type: one of {', '.join(COVARIANCE_TYPES)}; got {printable_path(kind)}. Fit the model again."
@@ -166,6 +169,7 @@ def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]
 
 def _read_robust_parameters(top: Fields, n_components: int) -> tuple[float, float, Any]:
     """Read share and density of the noise, and the degrees of freedom: none for Gaussian components."""
+    # Gaussian components have no degrees of freedom, Student-t components one number each.
     noise = top.read_object("noise").require_only("share", "density")
     n = len(top.read_list("degrees_of_freedom"))
     if n not in (0, n_components):
@@ -183,5 +187,5 @@ def _read_training(training: Fields) -> dict[str, Any]:
         "pixels": training.read_integer("pixels", 0, _MAX_COUNT),
         "log_likelihood": training.read_number("log_likelihood"),
         "lowest_log_likelihood": training.read_number("lowest_log_likelihood"),
-        "notes": training.read_texts("notes"),
+        "notes": training.read_strings("notes"),
     }

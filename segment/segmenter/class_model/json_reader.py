@@ -47,8 +47,10 @@ def parse_json(text: str) -> object:
     segment.core.errors.ModelError: a model has finite numbers; got NaN. Fit it again.
     """
     try:
+        # Python accepts NaN and keeps the last of two fields of one name; both would hide damage.
         return json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_build_object)
     except json.JSONDecodeError as error:
+        # The message of Python begins with a capital letter, which would stand in the middle of ours.
         detail = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
         raise ModelError(
             f"a model is JSON text; got {printable_path(detail)}. Fit it again, or undo the last edit."
@@ -92,7 +94,7 @@ class Fields:
     >>> fields = Fields({"label": 1, "mean": [3, 4.5]}, "classes[0]")
     >>> fields.read_array("mean", (2,))
     array([3. , 4.5])
-    >>> fields.read_text("name")
+    >>> fields.read_string("name")
     Traceback (most recent call last):
         ...
     segment.core.errors.ModelError: classes[0].name: is missing. Fit the model again.
@@ -161,7 +163,7 @@ class Fields:
         """
         return Fields(self.read_value(key), self._build_path(key))
 
-    def read_text(self, key: str) -> str:
+    def read_string(self, key: str) -> str:
         """Read a text.
 
         Parameters
@@ -197,7 +199,7 @@ class Fields:
             raise self._make_error(key, "a list", value)
         return value
 
-    def read_texts(self, key: str) -> tuple[str, ...]:
+    def read_strings(self, key: str) -> tuple[str, ...]:
         """Read a list of texts.
 
         Parameters
@@ -267,6 +269,7 @@ class Fields:
             Row by row.
         """
         kind = " x ".join(map(str, shape))
+        # NumPy itself would turn texts into numbers, and fail in many ways on lists of unequal length.
         flat = _flatten(self.read_value(key), shape)
         if len(flat) != math.prod(shape):
             rule = f"{kind} finite numbers" if kind else "a finite number"
@@ -289,6 +292,7 @@ def _flatten(value: object, shape: tuple[int, ...]) -> list[float]:
         if not isinstance(value, list) or len(value) != shape[0]:
             return []
         return [number for part in value for number in _flatten(part, shape[1:])]
+    # True and False are numbers to Python.
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return []
     # An integer may be too large for a float, and a number such as 1e999 is read as infinity.

@@ -77,6 +77,7 @@ def load_class_model(path: str | os.PathLike[str]) -> ClassModel:
         raise ModelError(
             f"{printable_path(path)}: the model cannot be opened; {describe_os_error(error)}. Check the path."
         ) from error
+    # The messages for a text name the field; those for a file begin with its path.
     try:
         return replace(ClassModel.from_json(text), file=str(place))
     except ModelError as error:
@@ -152,6 +153,7 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
         raise OutputError(
             f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another file with -o."
         )
+    # With --overwrite, too: an image that was replaced by its model would be lost.
     if any(_is_same_file(path, source) for source in inputs):
         raise OutputError(
             f"{printable_path(path)}: is an input, and the model would replace it. Give another file with -o."
@@ -160,6 +162,7 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
 
 def _is_same_file(path: Path, other: Path) -> bool:
     """Check whether two paths lead to one existing file."""
+    # A path that does not exist, or that no file system accepts, is no other file.
     try:
         return path.samefile(other)
     except (OSError, ValueError):

@@ -71,6 +71,7 @@ def complete_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
     >>> complete_preprocessing({"denoise": "median"})["denoise"]
     'median'
     """
+    # A later version may have more settings, which this one cannot apply.
     unknown = [name for name in given if name not in PREPROCESSING]
     if unknown:
         raise ModelError(
@@ -108,6 +109,7 @@ def check_features(features: str, n_channels: int, dtype: str, black: float, whi
                 f"{what}: one of {', '.join(map(str, choices))}; got {printable_path(str(value))}. "
                 "Fit the model again, or undo the edit."
             )
+    # Comparisons with NaN are false, so it is refused as well.
     span = white - black
     if not (np.isfinite(span) and span > 0 and max(abs(black), abs(white)) <= _MAX_PIXEL_VALUE):
         raise ModelError(f"depth: a black below white; got {black:g} and {white:g}. Fit the model again.")
@@ -158,6 +160,7 @@ def check_groups(groups: NDArray[np.intp], n_components: int) -> None:
     n_components : int
         Components of the mixture.
     """
+    # Steps of more than 1 are allowed: they skip a class without components.
     steps = np.diff(groups, prepend=0)
     if groups.shape != (n_components,) or not (steps >= 0).all():
         raise ModelError(
@@ -180,6 +183,7 @@ def check_mixture(mixture: MixtureModel, d: int) -> None:
     advice = "Fit the model again, or undo the edit."
     if mixture.n_features != d:
         raise ModelError(f"classes: {d} features each; got {mixture.n_features}. {advice}")
+    # An image without valid pixels has a model without classes.
     if mixture.n_components == 0:
         return
     if not (np.isfinite(weights).all() and (weights >= 0).all() and abs(weights.sum() - 1) < _TOLERANCE):

@@ -246,6 +246,8 @@ def solve_mean_field(
     # Without neighbors, or with one class, the posteriors are exact at once.
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
         return q if start is None else compute_posteriors(log_joint)
+    # Every strip reads the old posteriors, also those of the strips beside it, and writes the new: order and number of
+    # threads make no difference.
     strips = _split_rows(q.shape[1])
     with start_threads(q.size >= _MIN_THREADED_SIZE) as each:
         for _ in range(n_iter):
@@ -292,6 +294,7 @@ def compute_free_energy(q: Planes, log_joint: Planes, field: RandomField) -> flo
     float
         In nats. Its negative is a lower bound of the log of the joint probability summed over all labelings.
     """
+    # In float64: the energies of two steps differ by little.
     exact, joint = q.astype(np.float64), log_joint.astype(np.float64)
     entropy = -float((exact * np.log(np.where(exact > 0, exact, 1.0))).sum())
     # Half of the neighbor term: each pair of pixels is in it twice.

@@ -1,0 +1,69 @@
+"""Apply the value scale of a class model, what it takes for black and white, to images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from segment.core.image import Image
+
+__all__ = ["apply_value_scale"]
+
+# Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
+_MAX_SHARE_OUTSIDE = 0.01
+
+
+def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> Image:
+    """Set what the pixel values of an image mean, as in the training images of a model if that can be known.
+
+    Parameters
+    ----------
+    image : Image
+        Any image. Its pixels are not changed.
+    dtype : {"uint8", "uint16", "float32"}
+        Type of the training pixels.
+    black, white : float
+        The pixel values that stand for no and full light in the training images.
+
+    Returns
+    -------
+    Image
+        The image itself if it has this scale, otherwise a copy with a note: either with these black and white, or
+        with its own.
+
+    Notes
+    -----
+    Values are compared as shares of the range from black to white, so a model of 8-bit images explains 16-bit images
+    of full range. Where the white of an image is only a guess from its largest value, and its pixels have the type of
+    the training images, the black and white of the model replace the guess: the same value is the same light in every
+    image. They do not where more than 1 % of the values would lie beyond them.
+
+    Examples
+    --------
+    >>> image = Image.from_array(np.full((4, 4), 900, np.uint16))
+    >>> image.white, image.is_scale_inferred
+    (1023.0, True)
+    >>> apply_value_scale(image, "uint16", 0, 4095).white
+    4095
+    >>> apply_value_scale(image, "uint8", 0, 255).notes[-1]
+    "its values from 0 to 1023 stand for the model's 0 to 255"
+    """
+    if (image.black, image.white) == (black, white):
+        return image
+    # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
+    is_same_guess = image.is_scale_inferred and image.pixels.dtype == dtype
+    if is_same_guess and _measure_share_outside(image, black, white) <= _MAX_SHARE_OUTSIDE:
+        note = (
+            f"its values are read on the model's scale, {black:g} to {white:g}, "
+            f"not as {image.black:g} to {image.white:g}"
+        )
+        return replace(image, black=black, white=white, notes=(*image.notes, note))
+    note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
+    return replace(image, notes=(*image.notes, note))
+
+
+def _measure_share_outside(image: Image, black: float, white: float) -> float:
+    """Measure the share of the valid pixel values that lie beyond black and white."""
+    values = image.pixels[image.valid]
+    return float(np.count_nonzero((values < black) | (values > white)) / max(1, values.size))

@@ -1,0 +1,38 @@
+"""The value scale of a model on images of other scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segment.core.image import Image
+from segment.segmenter.class_model.value_scale import apply_value_scale
+
+
+def test_an_image_of_the_same_scale_is_returned_as_it_is() -> None:
+    image = Image.from_array(np.full((4, 5, 3), 200, np.uint8))
+    assert apply_value_scale(image, "uint8", 0, 255) is image
+
+
+def test_a_known_scale_stays_and_is_noted() -> None:
+    image = Image.from_array(np.full((4, 5, 3), 200, np.uint16), white=4095)
+    found = apply_value_scale(image, "uint16", 0, 1023)
+    assert (found.black, found.white) == (0, 4095)
+    assert found.notes == ("its values from 0 to 4095 stand for the model's 0 to 1023",)
+
+
+@pytest.mark.parametrize(("n_hot", "is_replaced"), [(0, True), (1, True), (2, False)])
+def test_a_guessed_white_is_replaced_unless_more_than_one_percent_lies_beyond(n_hot: int, is_replaced: bool) -> None:
+    pixels = np.full((10, 10), 900, np.uint16)
+    pixels[0, :n_hot] = 8000
+    image = Image.from_array(pixels)
+    assert image.is_scale_inferred
+    found = apply_value_scale(image, "uint16", 0, 4095)
+    assert found.white == (4095 if is_replaced else image.white) != 1023
+    assert len(found.notes) == len(image.notes) + 1
+    assert found.pixels is image.pixels
+
+
+def test_a_guessed_white_of_another_type_is_kept() -> None:
+    image = Image.from_array(np.full((4, 5), 900, np.uint16))
+    assert apply_value_scale(image, "uint8", 0, 255).white == image.white == 1023
