@@ -14,6 +14,8 @@ from segment.mixture.candidates import (
 )
 from segment.mixture.cells import Cells, make_point_cells, pack
 from segment.mixture.initialization import Levels
+from segment.mixture.fitting import fit_mixture
+from segment.mixture.initialization import Levels
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 
@@ -91,3 +93,16 @@ def test_stronger_shrinkage_makes_covariances_more_alike(rng: np.random.Generato
     assert ratios[0] > 10
     assert ratios[0] > ratios[1] > ratios[2]
     assert ratios[2] < 1.1
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_the_quick_mixtures_equal_full_fits(covariance_type: str, rng: np.random.Generator) -> None:
+    X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
+    cells, metric = make_point_cells(X), np.eye(2)
+    levels = Levels.from_cells(cells, 3, metric)
+    found = fit_shrunk_mixtures(levels, (0.5, 20.0), covariance_type=covariance_type, init="mixed", seed=0)
+    for shrinkage, model in zip((0.5, 20.0), found, strict=True):
+        full = fit_mixture(cells, 3, shrinkage=shrinkage, metric=metric, covariance_type=covariance_type).model
+        order, other = np.argsort(model.means[:, 0]), np.argsort(full.means[:, 0])
+        np.testing.assert_allclose(model.means[order], full.means[other], atol=0.05)
+        np.testing.assert_allclose(model.covariances[order], full.covariances[other], rtol=0.1, atol=0.1)

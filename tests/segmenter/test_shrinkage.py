@@ -9,10 +9,6 @@ from hypothesis import strategies as st
 
 import segment
 from segment.config.config import SegmentConfig
-from segment.mixture.candidates import fit_shrunk_mixtures
-from segment.mixture.cells import make_point_cells
-from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import Levels
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, Affinities, compute_normalized_cut
 
 
@@ -74,19 +70,6 @@ def test_invalid_pixels_do_not_change_the_affinities(rng: np.random.Generator) -
     assert (one.down[~valid[1:]] == 0).all()
     nothing = Affinities.from_features(features, np.zeros_like(valid))
     assert compute_normalized_cut(np.zeros((12, 10), dtype=np.uint8), nothing, 2) == 2
-
-
-@pytest.mark.parametrize("covariance_type", ["full", "tied"])
-def test_the_quick_mixtures_equal_full_fits(covariance_type: str, rng: np.random.Generator) -> None:
-    X = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(7, 2, (200, 2)), rng.normal((-6, 5), 0.5, (100, 2))])
-    cells, metric = make_point_cells(X), np.eye(2)
-    levels = Levels.from_cells(cells, 3, metric)
-    found = fit_shrunk_mixtures(levels, (0.5, 20.0), covariance_type=covariance_type, init="mixed", seed=0)
-    for shrinkage, model in zip((0.5, 20.0), found, strict=True):
-        full = fit_mixture(cells, 3, shrinkage=shrinkage, metric=metric, covariance_type=covariance_type).model
-        order, other = np.argsort(model.means[:, 0]), np.argsort(full.means[:, 0])
-        np.testing.assert_allclose(model.means[order], full.means[other], atol=0.05)
-        np.testing.assert_allclose(model.covariances[order], full.covariances[other], rtol=0.1, atol=0.1)
 
 
 def draw_stripes(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
