@@ -254,7 +254,7 @@ class MixtureModel:
         standard = self.rescale(shift, scale)
         parameters = compute_natural_parameters(standard.weights, standard.means, standard.covariances)
         peaks = compute_log_peaks(standard.weights, standard.covariances)
-        # Narrow components, whose log densities would be small differences of large products, are computed apart.
+        # Narrow components, whose log densities would be small differences of large products, are computed separately.
         narrow = np.flatnonzero(
             np.diagonal(standard.covariances, axis1=1, axis2=2).min(axis=1, initial=1) < _NARROW_VARIANCE
         )

@@ -137,7 +137,7 @@ def run_short_em(
     n_runs = len(starts)
     stacked, shares = starts.stacked.rescale(shift, scale), starts.noise_shares
     if stacked.noise_density > 0 or stacked.degrees_of_freedom.size:
-        # Steps with noise or tails carry the noise shares of all runs apart from the stacked mixture.
+        # Steps with noise or tails keep the noise shares of all runs beside the stacked mixture.
         for _ in range(n_iter):
             sums, _log_likelihoods = compute_robust_expectation(blocks, stacked, shares)
             stacked = maximize_robust_posterior(sums, stacked, scaled_prior, fixed_degrees=fixed_degrees)

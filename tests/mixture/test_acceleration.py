@@ -94,13 +94,13 @@ def test_extrapolation_reaches_the_limit_of_a_geometric_sequence(rng: np.random.
     first, second, third = (
         convert_from_coordinates(convert_to_coordinates(limit) + q * away, limit) for q in (1, 0.5, 0.25)
     )
-    landed = third
+    reached = third
     for _ in range(5):  # the first steps are short
         squarem.propose(first, second)
-        landed = squarem.propose(second, third)
+        reached = squarem.propose(second, third)
     # log weights are known up to a constant, which the mixture does not depend on
-    np.testing.assert_allclose(landed.means, limit.means, atol=1e-9)
-    np.testing.assert_allclose(landed.covariances, limit.covariances, atol=1e-9)
+    np.testing.assert_allclose(reached.means, limit.means, atol=1e-9)
+    np.testing.assert_allclose(reached.covariances, limit.covariances, atol=1e-9)
 
 
 @pytest.mark.parametrize("distance", [1.0, 1.5])

@@ -166,12 +166,12 @@ def test_max_iter_returns_the_best_mixture_so_far(rng: np.random.Generator) -> N
 
 def test_tol_step_waits_for_the_parameters(rng: np.random.Generator) -> None:
     cells, start = draw_overlapping_classes(rng, "full", 1.0)
-    hasty, patient = (
+    early, late = (
         run_em(cells, start, make_flat_prior(2), tol=1e-3, tol_step=tol_step, max_iter=5000, accelerate=False)
         for tol_step in (np.inf, 1e-4)
     )
-    assert hasty.n_iter < patient.n_iter
-    after = run_em(cells, patient.model, make_flat_prior(2), tol=0, max_iter=1, accelerate=False).model
-    assert np.abs(after.means - patient.model.means).max() < 1.5e-4
-    before = run_em(cells, hasty.model, make_flat_prior(2), tol=0, max_iter=1, accelerate=False).model
-    assert np.abs(before.means - hasty.model.means).max() > 1.5e-4
+    assert early.n_iter < late.n_iter
+    after = run_em(cells, late.model, make_flat_prior(2), tol=0, max_iter=1, accelerate=False).model
+    assert np.abs(after.means - late.model.means).max() < 1.5e-4
+    before = run_em(cells, early.model, make_flat_prior(2), tol=0, max_iter=1, accelerate=False).model
+    assert np.abs(before.means - early.model.means).max() > 1.5e-4

@@ -126,11 +126,11 @@ def test_means_are_drawn_to_the_center(rng: np.random.Generator) -> None:
 @given(st.integers(0, 10_000), st.integers(1, 4), st.booleans(), st.booleans(), st.floats(1, 500), st.floats(0, 100))
 @settings(max_examples=20, deadline=None)
 def test_the_objective_never_falls(
-    covariance_type: str, seed: int, k: int, coarse: bool, accelerate: bool, worth: float, mean_strength: float
+    covariance_type: str, seed: int, k: int, coarse: bool, accelerate: bool, n_effective: float, mean_strength: float
 ) -> None:
     rng = np.random.default_rng(seed)
     X = blobs(rng)
-    cells = make_point_cells(X, rng.uniform(0.1, 5, len(X))).scale_weights(worth)
+    cells = make_point_cells(X, rng.uniform(0.1, 5, len(X))).scale_weights(n_effective)
     cells = coarsen(cells, 6) if coarse else cells
     prior = replace(make_conjugate_prior(cells, k, covariance_type, np.zeros(3)), mean_strength=mean_strength)
     start = start_of(rng, X, k, covariance_type)
