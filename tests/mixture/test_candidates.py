@@ -13,7 +13,6 @@ from segment.mixture.candidates import (
     merge_closest_components,
 )
 from segment.mixture.cells import Cells, make_point_cells, pack
-from segment.mixture.initialization import Levels
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import Levels
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
