@@ -176,7 +176,7 @@ def test_accelerate_false_is_plain_em(rng: np.random.Generator) -> None:
 
 
 def test_variances_have_a_lower_bound(rng: np.random.Generator) -> None:
-    """Deviations of 1e-9 a unit apart: the variances end at 1e-10 of the data's, and the groups keep their own components."""
+    """Deviations of 1e-9, a unit apart: variances end at 1e-10 of the data's, and the groups keep their own components."""
     X = np.repeat([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]], 30, axis=0) + 1e-9 * rng.normal(size=(90, 2))
     fit = fit_mixture(make_point_cells(X), 3, shrinkage=0.0)
     labels = fit.model.predict(X).reshape(3, 30)
@@ -188,7 +188,7 @@ def test_variances_have_a_lower_bound(rng: np.random.Generator) -> None:
 
 
 def test_all_observations_may_be_noise() -> None:
-    """Two points alone are as likely anywhere in their range."""
+    """Two points alone fit a constant density as well as a component."""
     model = fit_mixture(make_point_cells([[0.1225], [-0.0510]]), 1, noise=True, shrinkage=1.5).model
     assert np.isfinite(model.covariances).all()
     np.testing.assert_allclose(model.posteriors([[0.1], [5.0]]), 1)
