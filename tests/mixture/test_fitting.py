@@ -176,7 +176,7 @@ def test_accelerate_false_is_plain_em(rng: np.random.Generator) -> None:
 
 
 def test_variances_have_a_lower_bound(rng: np.random.Generator) -> None:
-    """Deviations of 1e-9, a unit apart: variances end at 1e-10 of the data's, and the groups keep their own components."""
+    """Deviations of 1e-9, a unit apart: variances end at 1e-10 of the data's; each group keeps its component."""
     X = np.repeat([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]], 30, axis=0) + 1e-9 * rng.normal(size=(90, 2))
     fit = fit_mixture(make_point_cells(X), 3, shrinkage=0.0)
     labels = fit.model.predict(X).reshape(3, 30)
