@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
-from PIL import Image as PilImage
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,30 +44,3 @@ def shared_folder(variable: str) -> Path:
     if not value or not Path(value).is_dir():
         pytest.skip(f"{variable} names no folder of labeled or hostile images")
     return Path(value)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with twelve small images in ``in``."""
-    monkeypatch.chdir(tmp_path)
-    Path("in").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        pixels = rng.normal([[[60, 90, 120]]], 8, (16, 16, 3))
-        pixels[:, 4 + number :] += 60
-        PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
-    return tmp_path
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)

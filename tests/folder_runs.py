@@ -1,4 +1,4 @@
-"""Runs of a folder of images: the program, its results and its processes, for the tests that stop and kill them."""
+"""Runs over a folder of images: the program, its results and its processes, for the tests that stop and kill them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from segment.cli.main import main
 from segment.config.config import SegmentConfig
@@ -21,54 +23,40 @@ from segment.runs.batch.manifest_rows import MANIFEST, TABLE
 ARGUMENTS = ("-k", "2", "--n-init", "2", "--save", "labels", "--jobs", "2")
 CONFIG = SegmentConfig(k=2, n_init=2, save=("labels",))
 
-
-def command(output: str, *more: str) -> list[str]:
-    return [sys.executable, "-m", "segment", "batch", "in", "-o", output, *ARGUMENTS, *more]
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to see processes in")
 
 
-def run(*arguments: str) -> int:
-    """The program in this process, whose workers serve many tests."""
+def write_images() -> None:
+    """Write twelve small images into the folder ``in``: the same in every test."""
+    Path("in").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.normal([[[60, 90, 120]]], 8, (16, 16, 3))
+        pixels[:, 4 + number :] += 60
+        PilImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"in/{number:02d}.png")
+
+
+def run_main(*arguments: str) -> int:
+    """Run the program in this process, whose worker processes then serve many tests, and return its exit code."""
     with pytest.raises(SystemExit) as stop:
         main(list(arguments))
     assert isinstance(stop.value.code, int)
     return stop.value.code
 
 
-def batch(output: str, *more: str) -> int:
-    return run("batch", "in", "-o", output, *ARGUMENTS, *more)
+def run_batch(output: str, *more: str) -> int:
+    return run_main("batch", "in", "-o", output, *ARGUMENTS, *more)
 
 
-def results(folder: str | Path) -> dict[str, str]:
-    """Every file but the manifest, which has times, and its hash."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in Path(folder).rglob("*")
-        if path.is_file() and path.name not in (MANIFEST, TABLE)
-    }
-
-
-def rows(folder: str | Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (Path(folder) / MANIFEST).read_text().splitlines()]
-
-
-def timeless(folder: str) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key not in ("seconds", "modified")} for row in rows(folder)]
-
-
-def heed_interrupts() -> None:
-    """Undo what a shell does to programs in the background: they are deaf to Ctrl-C, and so are their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def started(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
-    """The program in processes of its own, once it has told of so many results."""
+def start_batch(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
+    """Start the program in processes of its own, and wait until it has reported so many results."""
     process = subprocess.Popen(
-        command(output, *more),
+        [sys.executable, "-m", "segment", "batch", "in", "-o", output, *ARGUMENTS, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_interrupts,  # noqa: PLW1509  # it takes no lock that a thread may hold
+        preexec_fn=restore_interrupts,  # noqa: PLW1509  # it takes no lock that a thread may hold
     )
     assert process.stdout is not None
     for _ in range(lines):
@@ -76,8 +64,31 @@ def started(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
     return process
 
 
-def living(session: int) -> list[int]:
-    """The processes of a session that have not ended."""
+def restore_interrupts() -> None:
+    """Undo what a shell does to programs in the background: they and their children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def hash_results(folder: str | Path) -> dict[str, str]:
+    """Hash every file except the manifest, which has times."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in Path(folder).rglob("*")
+        if path.is_file() and path.name not in (MANIFEST, TABLE)
+    }
+
+
+def read_manifest(folder: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(folder) / MANIFEST).read_text().splitlines()]
+
+
+def read_manifest_without_times(folder: str) -> list[dict[str, Any]]:
+    rows = read_manifest(folder)
+    return [{key: value for key, value in row.items() if key not in ("seconds", "modified")} for row in rows]
+
+
+def list_processes(session: int) -> list[int]:
+    """List the processes of a session that have not ended."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -89,19 +100,19 @@ def living(session: int) -> list[int]:
     return found
 
 
-def gone(session: int) -> bool:
-    """Whether all processes of a session end within five seconds."""
+def wait_for_end(session: int) -> bool:
+    """Wait for the end of all processes of a session; false if they take more than five seconds."""
     end = time.monotonic() + 5
-    while living(session) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not living(session)
+    while list_processes(session) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not list_processes(session)
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to see processes in")
+# Tasks for workers.
 
 
-def die_of(task: str) -> str:
-    """A task for a worker: some kill it, one sleeps, one is deaf to all but the kernel."""
+def kill_worker(task: str) -> str:
+    """Kill the worker of the task ``killed``, and at its first attempt that of the task ``once:FILE``."""
     if task == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if task.startswith("once"):
@@ -112,6 +123,6 @@ def die_of(task: str) -> str:
     return task
 
 
-def rest(task: str) -> str:
+def sleep_if_slow(task: str) -> str:
     time.sleep(60 if task == "slow" else 0)
     return task

@@ -12,8 +12,8 @@ from raster_files import read, write
 import segment
 from segment.config.config import SegmentConfig
 from segment.preprocessor.preprocessor import make_working_copy
-from segment.runs.rasters.reader import open_raster, rasterio_settings
-from segment.runs.rasters.working_copy import assembled, copied_block, copy_blocks
+from segment.runs.rasters.reader import configure_rasterio, open_raster
+from segment.runs.rasters.working_copy import assemble_copy, make_copy_block, plan_copy_blocks
 
 SIZE = (130, 170)
 SETTINGS = {"k": 3, "n_init": 2, "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
@@ -45,8 +45,8 @@ KINDS: dict[str, Any] = {
 }
 
 
-def image_of(pixels: np.ndarray, valid: np.ndarray | None = None) -> segment.Image:
-    """The whole raster as an image, with the scale that rasters of such values have."""
+def build_image(pixels: np.ndarray, valid: np.ndarray | None = None) -> segment.Image:
+    """Build an image in memory, with the scale that rasters of such values have."""
     white = {"uint8": 255.0, "uint16": 4095.0, "float32": 1.0}[pixels.dtype.name]
     valid = np.ones(pixels.shape[:2], dtype=bool) if valid is None else valid
     pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
@@ -58,7 +58,7 @@ def image_of(pixels: np.ndarray, valid: np.ndarray | None = None) -> segment.Ima
 def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, kind: str, tile: int) -> None:
     pixels = KINDS[kind](scene)
     source = write(tmp_path / "a.tif", pixels)
-    whole = segment.segment_image(image_of(pixels), **SETTINGS).label_image
+    whole = segment.segment_image(build_image(pixels), **SETTINGS).label_image
     labels = read(segment.segment_raster(source, tmp_path / "out.tif", tile=tile, **SETTINGS).path)
     assert np.mean(labels == whole) >= 0.9999
     alone = read(segment.segment_raster(source, tmp_path / "alone.tif", tile=tile, spatial="none", **SETTINGS).path)
@@ -71,7 +71,7 @@ def test_bands_are_labeled_alike_however_the_raster_is_cut(tmp_path: Path, scene
     whole = read(segment.segment_raster(source, tmp_path / "whole.tif", tile=1000, **SETTINGS).path)
     tiled = read(segment.segment_raster(source, tmp_path / "tiled.tif", tile=41, **SETTINGS).path)
     assert np.mean(tiled == whole) >= 0.9999
-    rgb = segment.segment_image(image_of(KINDS["8-bit RGB"](scene)), **SETTINGS).label_image
+    rgb = segment.segment_image(build_image(KINDS["8-bit RGB"](scene)), **SETTINGS).label_image
     assert np.mean(whole == rgb) > 0.95  # the other bands tell nothing new
 
 
@@ -81,7 +81,7 @@ def test_masks_are_honored_by_the_field(tmp_path: Path, scene: np.ndarray, kind:
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     valid = (rows - 65) ** 2 + (columns - 60) ** 2 < 3600
     source = write(tmp_path / "a.tif", pixels, valid)
-    whole = segment.segment_image(image_of(pixels, valid), **SETTINGS)
+    whole = segment.segment_image(build_image(pixels, valid), **SETTINGS)
     found = segment.segment_raster(source, tmp_path / "out.tif", tile=45, **SETTINGS)
     labels = read(found.path)
     np.testing.assert_array_equal(labels == 0, ~valid)
@@ -97,18 +97,18 @@ def test_the_working_copy_is_that_of_the_whole(
     valid = np.kron(rng.random((shape[0] // 9 + 1, shape[1] // 9 + 1)) < 0.8, np.ones((9, 9), bool)) > 0
     valid = valid[: shape[0], : shape[1]]
     path = write(tmp_path / "a.tif", pixels, valid)
-    expected = make_working_copy(image_of(pixels, valid))
-    with rasterio_settings():
+    expected = make_working_copy(build_image(pixels, valid))
+    with configure_rasterio():
         raster = open_raster(path)
-        blocks = copy_blocks(raster, 50)
-        copy, n_valid = assembled(raster, [copied_block(raster, block, 0, SegmentConfig()) for block in blocks])
+        blocks = plan_copy_blocks(raster, 50)
+        copy, n_valid = assemble_copy(raster, [make_copy_block(raster, block, SegmentConfig()) for block in blocks])
     assert len(blocks) > 2
     np.testing.assert_array_equal(copy.valid, expected.valid)
     assert n_valid == pytest.approx(valid.mean() * copy.valid.size)
     step = 1e-5 if pixels.dtype == np.float32 else 1  # of rounding; where gaps are filled, of equally near pixels
     near = np.abs(copy.pixels.astype(float) - expected.pixels) <= step
     assert near.mean() > 0.99
-    full = make_working_copy(image_of(pixels))  # away from gaps
+    full = make_working_copy(build_image(pixels))  # away from gaps
     same = (full.pixels == expected.pixels) & near
     assert same.mean() > 0.3
 

@@ -1,0 +1,68 @@
+"""A Dask scheduler and its workers on this machine, for the tests that use and kill them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from segment.runs.workers.dask_client import Cluster
+
+START_SECONDS = 60  # until a process that does not start is taken to be broken
+
+
+class LocalCluster:
+    """A scheduler and its workers, each a process of its own that does one task at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "scheduler.json"
+        # Workers import the tasks of the tests.
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        self._log = (folder / "log").open("w")
+        self._scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.keep_workers(2)
+        end = time.monotonic() + START_SECONDS
+        while not self._file.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        self.address = str(json.loads(self._file.read_text())["address"])
+
+    def keep_workers(self, number: int) -> None:
+        """Start workers until so many are alive."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < number:
+            self.workers.append(self._start("worker", "--nthreads", "1", "--no-nanny"))
+
+    def replace_worker(self) -> None:
+        """Kill a worker, as the kernel does when memory runs out, and start another."""
+        self.workers[0].kill()
+        self.workers[0].wait()
+        self.keep_workers(2)
+
+    def kill_workers(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+
+    def stop(self) -> None:
+        self.kill_workers()
+        self._scheduler.kill()
+        self._scheduler.wait()
+        self._log.close()
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(self._file)]
+        return subprocess.Popen(
+            command, stdout=self._log, stderr=self._log, env=self.environment, start_new_session=True
+        )
+
+
+def is_idle(cluster: Cluster) -> bool:
+    """Wait until no worker has anything left of any run: tasks, results and threads; false after eight seconds."""
+    end = time.monotonic() + 8
+    while cluster.count_leftovers("segment-") and time.monotonic() < end:
+        time.sleep(0.02)
+    return cluster.count_leftovers("segment-") == 0

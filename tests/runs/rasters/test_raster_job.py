@@ -1,0 +1,41 @@
+"""A raster as a job of the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import read, write
+
+from segment.config.config import SegmentConfig
+from segment.core.errors import ImageError
+from segment.runs.job import plan_jobs
+from segment.runs.rasters.raster_job import run_raster_job
+from segment.runs.rasters.raster_run import RasterStage
+
+CONFIG = SegmentConfig(k=2, n_init=1, spatial="none", labels_format="tif", save=("labels",))
+
+
+def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
+    gray = np.repeat([[20, 200]], [30, 10], axis=1).repeat(20, axis=0).astype(np.uint8)
+    (job,) = plan_jobs([write(tmp_path / "a.tif", gray)], tmp_path / "out", CONFIG)
+    stages: list[str] = []
+    outcome = run_raster_job(job, CONFIG, bands=(), on_stage=stages.append)
+    assert outcome.error == ""
+    assert outcome.paths == (tmp_path / "out" / "a_labels.tif",)
+    assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.75, (20.0,)), (2, 0.25, (200.0,))]
+    assert outcome.pixels == (600, 200)
+    assert outcome.names == ("class 1", "class 2")
+    np.testing.assert_array_equal(read(outcome.paths[0]), 1 + (gray > 100))
+    assert stages[0] == RasterStage.READ
+    assert f"{RasterStage.LABEL}, tile 1 of 1" in stages
+    assert stages[-1] == RasterStage.WRITE_OVERVIEWS
+
+
+def test_a_failure_is_an_outcome(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"no TIFF")
+    (job,) = plan_jobs([tmp_path / "a.tif"], tmp_path / "out", CONFIG)
+    assert "a raster is a TIFF" in run_raster_job(job, CONFIG, bands=()).error
+    with pytest.raises(ImageError):
+        run_raster_job(job, CONFIG, bands=(), debug=True)

@@ -1,0 +1,85 @@
+"""The colors of tiles, and their sum."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import write
+
+import segment
+from segment.config.config import SegmentConfig
+from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
+from segment.mixture.streaming_bins import StreamingBins
+from segment.runs.rasters import tile_colors
+from segment.runs.rasters.reader import configure_rasterio, open_raster
+from segment.runs.rasters.tile_colors import ColorSum, TileColors, add_tile_colors, collect_tile_colors
+from segment.runs.rasters.tiles import Window
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_parts_that_are_added_are_those_of_all_and_stay_unchanged(rng: np.random.Generator, bits: int) -> None:
+    dtype = f"uint{bits}"
+    space = FeatureSpace("rgb", 3, 0.0, float(2**bits - 1))
+    pixels = rng.integers(0, 40, (30, 50, 3)).astype(dtype)
+    parts = [collect_colors(piece, space) for piece in (pixels[:, :20], pixels[:, 20:])]
+    before = pickle.dumps(parts)
+    together = add_tile_colors(*parts)
+    assert pickle.dumps(parts) == before
+    found, expected = ColorSum(space, dtype), ColorSum(space, dtype)
+    found.add(together)
+    expected.add(collect_colors(pixels, space))
+    for ours, theirs in zip(
+        asdict(found.make_cells()[0]).values(), asdict(expected.make_cells()[0]).values(), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert len(together.counts) == (bits == 8)
+    for colors, counts in together.counts:
+        theirs, numbers = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+        order = np.lexsort(colors.T[::-1])
+        np.testing.assert_array_equal(colors[order], theirs)
+        np.testing.assert_array_equal(counts[order], numbers)
+
+
+def collect_colors(pixels: np.ndarray, space: FeatureSpace) -> TileColors:
+    index = ColorIndex(segment.Image.from_array(pixels))
+    bins = StreamingBins(3, int(space.white).bit_length())
+    if index.is_tabled:
+        return TileColors(tuple(index.iterate_parts()), bins)
+    for colors, counts in index.iterate_parts():
+        bins.add(colors, space.make_cells(colors, counts))
+    return TileColors((), bins)
+
+
+def test_the_colors_of_a_tile_are_counted(tmp_path: Path, quadrants: np.ndarray) -> None:
+    space = FeatureSpace("rgb", 3, 0.0, 255.0)
+    with configure_rasterio():
+        raster = open_raster(write(tmp_path / "a.tif", quadrants))
+        found = collect_tile_colors(raster, Window(0, 0, 12, 10), SegmentConfig(), space)
+    ((colors, counts),) = found.counts
+    # 5 + 7 rows, 8 + 2 columns
+    assert dict(zip(map(tuple, colors.tolist()), counts.tolist(), strict=True)) == {
+        (20, 30, 90): 40,
+        (90, 140, 200): 10,
+        (60, 110, 40): 56,
+        (230, 220, 190): 14,
+    }
+
+
+def test_more_colors_than_memory_should_hold_are_merged(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tile_colors, "MAX_COLORS", 400)
+    monkeypatch.setattr(tile_colors, "StreamingBins", lambda *keys: StreamingBins(*keys, max_bins=100))
+    space = FeatureSpace("rgb", 3, 0.0, 255.0)
+    pixels = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    colors = ColorSum(space, "uint8")
+    colors.add(collect_colors(pixels, space))
+    cells, (note,) = colors.make_cells()
+    assert len(cells) <= 100
+    assert cells.weights.sum() == 2000
+    assert note.endswith(f"distinct colors: they were merged in {len(cells)} bins")

@@ -1,0 +1,80 @@
+"""The labels of one tile, and sums over tiles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import write
+
+from segment.config.config import SegmentConfig
+from segment.core.image import Image
+from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.tile_labels import compute_cleanup_halo, label_tile, sum_class_tables
+from segment.runs.rasters.tiles import Window
+
+NO_CLEAN_UP = SegmentConfig(k=2, smooth_radius=0.0, min_region=0.0, max_hole=0.0)
+
+
+def label_bright(image: Image, window: Window) -> np.ndarray:
+    """Label pixels 2 where they are bright, 1 where they are dark, 0 where they are not valid or 77."""
+    labels = np.where(image.pixels > 100, 2, 1).astype(np.uint8)
+    labels[~image.valid | (image.pixels == 77)] = 0
+    return labels
+
+
+@pytest.fixture
+def raster(tmp_path: Path) -> Raster:
+    """Dark and bright halves of 20 x 20 pixels, with a speck and a rejected pixel in the dark one."""
+    pixels = np.repeat([[20, 200]], 10, axis=1).repeat(20, axis=0).astype(np.uint8)
+    pixels[5, 4] = 180
+    pixels[15, 4] = 77
+    pixels[0] = 3
+    with configure_rasterio():
+        return open_raster(write(tmp_path / "a.tif", pixels, nodata=3))
+
+
+def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> None:
+    with configure_rasterio():
+        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, (1, 2))
+    assert tile.label_image.shape == (20, 8)
+    assert (tile.label_image == 2).sum() == 1
+    assert (tile.changed, tile.rejected, tile.valid, tile.lost) == (0, 1, 19 * 8, ())
+    assert [row.pixels for row in tile.classes] == [19 * 8 - 2, 1]
+    assert tile.classes[0].mean == (20.0,)
+
+
+def test_clean_up_sees_what_lies_beyond_the_tile(raster: Raster) -> None:
+    config = replace(NO_CLEAN_UP, min_region=0.02)  # 8 pixels
+    with configure_rasterio():
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, (1, 2))
+        assert tile.label_image[5, 4] == 1
+        assert (tile.changed, tile.lost) == (1, (2,))
+        # One column of the bright half is a part of a large region, of which the tile has 19 pixels.
+        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, (1, 2))
+        assert (tile.label_image[1:, 10] == 2).all()
+
+
+def test_the_halo_is_what_clean_up_reaches(raster: Raster) -> None:
+    assert compute_cleanup_halo(raster, NO_CLEAN_UP) == 0
+    # radius 0.1 of the diagonal of 28.3 pixels, regions of up to 4 pixels: 4 * 2.83 + 16 + 2 * 2
+    assert compute_cleanup_halo(raster, replace(NO_CLEAN_UP, smooth_radius=0.1, min_region=0.01)) == 32
+
+
+def test_tables_of_tiles_add_up_to_that_of_the_whole(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 256, (12, 20, 3)).astype(np.uint8)
+    labels = rng.integers(0, 4, (12, 20)).astype(np.uint8)
+    labels[:, :7] = labels[:, :7] % 3  # no label 3 in the first tile
+    parts = [
+        tabulate_classes(labels[:, columns], Image.from_array(pixels[:, columns]), 4)
+        for columns in (slice(0, 7), slice(7, 20))
+    ]
+    expected = tabulate_classes(labels, Image.from_array(pixels), 4)
+    for ours, theirs in zip(sum_class_tables(parts), expected, strict=True):
+        assert (ours.label, ours.pixels) == (theirs.label, theirs.pixels)
+        assert ours.share == pytest.approx(theirs.share)
+        assert ours.mean == pytest.approx(theirs.mean)
+    assert sum_class_tables([(ClassRow(1, 0, 0.0, ()),)]) == (ClassRow(1, 0, 0.0, ()),)

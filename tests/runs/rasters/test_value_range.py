@@ -1,0 +1,57 @@
+"""Black and white of rasters of deep values."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import write
+
+from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.tiles import Window
+from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
+
+
+def measure(path: Path, pixels: np.ndarray) -> tuple[Raster, ValueRange]:
+    """Write pixels as a raster, and find the range of all its values."""
+    with configure_rasterio():
+        raster = open_raster(write(path, pixels))
+        return raster, find_value_range(raster, Window(0, 0, *pixels.shape))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "scale"),
+    [
+        ([0, 1000], "uint16", ("uint16", 0, 1023)),
+        ([0, 60_000], "uint16", ("uint16", 0, 65_535)),
+        ([0, 10 * 257], "uint16", ("uint16", 0, 65_535)),  # a dark 8-bit picture, spread over 16 bits
+        ([0, 200], "int16", ("uint8", 0, 255)),
+        ([0, 3000], "int32", ("uint16", 0, 4095)),
+        ([-5, 3000], "int32", ("float32", -5, 3000)),
+        ([0.25, 0.75], "float32", ("float32", 0, 1)),
+    ],
+)
+def test_the_scale_follows_from_the_range(
+    tmp_path: Path, values: list[float], dtype: str, scale: tuple[str, float, float]
+) -> None:
+    raster, found = measure(tmp_path / "a.tif", np.array([values] * 3, dtype=dtype))
+    assert (found.low, found.high) == tuple(values)
+    scaled = apply_scale(raster, found)
+    assert (scaled.kind, scaled.black, scaled.white) == scale
+
+
+def test_the_range_of_two_parts_is_that_of_all(tmp_path: Path) -> None:
+    pixels = np.array([[256, 512], [257, 1024]], dtype=np.uint16)
+    _, first = measure(tmp_path / "a.tif", pixels[:1])
+    _, second = measure(tmp_path / "b.tif", pixels[1:])
+    _, both = measure(tmp_path / "c.tif", pixels)
+    assert first.unite(second) == both == ValueRange(256, 1024, by_256=False, by_257=False)
+    assert first.by_256
+
+
+def test_a_part_without_a_value_changes_nothing(tmp_path: Path) -> None:
+    _, nothing = measure(tmp_path / "a.tif", np.full((2, 3), np.nan, dtype=np.float32))
+    assert math.isnan(nothing.low)
+    assert ValueRange(3.0, 8.0, by_256=False).unite(nothing) == ValueRange(3.0, 8.0, by_256=False)

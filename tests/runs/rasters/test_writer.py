@@ -1,0 +1,136 @@
+"""Label rasters are complete or not there."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import PLACE, rasterio, write
+
+import segment
+from segment.core.errors import OutputError
+from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.tiles import Window, cut_tiles
+from segment.runs.rasters.writer import create_label_raster
+
+COLORS = np.array([[0, 0, 255], [0, 200, 0]], dtype=np.uint8)
+
+
+@pytest.fixture
+def raster(tmp_path: Path) -> Raster:
+    """Of 700 x 600 pixels."""
+    with configure_rasterio():
+        return open_raster(write(tmp_path / "a.tif", np.zeros((700, 600), dtype=np.uint8)))
+
+
+def test_labels_are_written_window_by_window(tmp_path: Path, raster: Raster, rng: np.random.Generator) -> None:
+    labels = rng.integers(0, 3, (700, 600)).astype(np.uint8)
+    path = tmp_path / "new" / "labels.tif"
+    with configure_rasterio(), create_label_raster(path, raster, COLORS) as writer:
+        for window in cut_tiles(700, 600, 250):
+            writer.write(window, labels[window.slices])
+        assert not path.exists()
+    with rasterio.open(path) as file:
+        np.testing.assert_array_equal(file.read(1), labels)
+        assert (file.crs.to_epsg(), tuple(file.transform)[:6]) == (32632, tuple(PLACE["transform"])[:6])
+        assert (file.nodata, file.dtypes, file.compression.name) == (0, ("uint8",), "deflate")
+        assert file.block_shapes == [(512, 512)]
+        assert file.overviews(1) == [2, 4]
+        assert file.colorinterp[0].name == "palette"
+        assert [file.colormap(1)[label][:3] for label in (1, 2)] == [(0, 0, 255), (0, 200, 0)]
+        np.testing.assert_array_equal(file.read(1, out_shape=(350, 300)), labels[::2, ::2])
+    assert [each.name for each in path.parent.iterdir()] == ["labels.tif"]
+
+
+def test_an_error_leaves_nothing(tmp_path: Path, raster: Raster) -> None:
+    path = tmp_path / "new" / "labels.tif"
+    with (  # noqa: PT012  a part was written
+        configure_rasterio(),
+        pytest.raises(ZeroDivisionError),
+        create_label_raster(path, raster, COLORS) as writer,
+    ):
+        writer.write(Window(0, 0, 250, 250), np.ones((250, 250), dtype=np.uint8))
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_a_write_that_gdal_does_not_report_is_found(tmp_path: Path, raster: Raster) -> None:
+    message = r"labels\.tif: cannot be written; not all of it was written, as on a full disk\. Check the disk\."
+    path = tmp_path / "labels.tif"
+    with (  # noqa: PT012  a part was written
+        configure_rasterio(),
+        pytest.raises(OutputError, match=message),
+        create_label_raster(path, raster, COLORS) as writer,
+    ):
+        writer.write(Window(0, 0, 250, 250), np.ones((250, 250), dtype=np.uint8))
+        writer._counts[1] += 1  # as if one more label had been written
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+RUN = "import sys; from segment.cli.main import main; main(sys.argv[1:])"
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (400, 400, 3), dtype=np.uint8))
+    arguments = [sys.executable, "-c", RUN, "raster", str(source), "-k", "3", "-o", str(tmp_path / "out")]
+    arguments += ["--spatial", "none", "--smooth-radius", "0", "--min-region", "0", "--max-hole", "0", "--n-init", "1"]
+    done = subprocess.run(
+        arguments,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+    )
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def stop_while_writing(number: int, source: Path, output: Path) -> tuple[int, str]:
+    """Return exit code and stderr of the program, which gets a signal while it writes labels tile by tile."""
+    small_tiles = (
+        "import segment.runs.rasters.raster_pipeline as pipeline; pipeline._choose_tile = lambda *_: 60; " + RUN
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", small_tiles, "raster", str(source), "-k", "2", "--spatial", "none", "-o", str(output)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
+    )
+    while process.poll() is None and not list(output.glob(".segment-*.tmp")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    return process.wait(), process.communicate()[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_that_is_stopped_leaves_nothing(
+    tmp_path: Path, rng: np.random.Generator, number: int, code: int, is_new: bool
+) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    if not is_new:
+        output.mkdir()
+        output.joinpath("mine.txt").touch()
+    assert stop_while_writing(number, source, output) == (code, "\nInterrupted.\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tif"] + ["mine.txt", "out"] * (not is_new)
+
+
+def test_what_a_killed_run_leaves_is_removed_by_the_next(tmp_path: Path, rng: np.random.Generator) -> None:
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (900, 900), dtype=np.uint8))
+    output = tmp_path / "out"
+    assert stop_while_writing(signal.SIGKILL, source, output)[0] == -signal.SIGKILL
+    assert [path.name.split("-")[0] for path in output.iterdir()] == [".segment"]
+    another = output / f".segment-{os.getpid()}-0123456789abcdef.tmp"  # of a process that lives
+    another.touch()
+    segment.segment_raster(source, output / "labels.tif", k=2, spatial="none")
+    assert sorted(path.name for path in output.iterdir()) == [another.name, "labels.tif"]

@@ -1,0 +1,58 @@
+"""Worker processes: tasks that kill them, tasks that take too long, and signals."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from folder_runs import kill_worker, sleep_if_slow
+
+from segment.core.errors import SettingsError
+from segment.runs.workers.lost_tasks import TaskLost
+from segment.runs.workers.processes import ProcessWorkers, count_cores, hold_signals
+
+
+def test_a_task_that_kills_its_worker_is_lost_and_no_other(tmp_path: Path) -> None:
+    workers: ProcessWorkers[str, str] = ProcessWorkers(kill_worker, n_workers=2)
+    # Apart, because a task that dies only once may be in progress when the other dies, and die when it is alone.
+    for deadly in ("killed", f"once:{tmp_path}/mark"):
+        tasks = ["a", "b", deadly, *"cdefgh"]
+        found = dict(workers.run(iter(tasks)))
+        if deadly == "killed":
+            lost = found.pop(deadly)
+            assert isinstance(lost, TaskLost)
+            assert lost.reason == "killed"
+            tasks.remove(deadly)
+        assert found == {task: task for task in tasks}
+    assert workers.in_progress == {}
+
+
+def test_a_task_that_takes_too_long_is_lost_and_no_other(tmp_path: Path) -> None:
+    found = dict(ProcessWorkers(sleep_if_slow, n_workers=2, timeout=0.5).run(iter(["a", "slow", "b"])))
+    lost = found.pop("slow")
+    assert isinstance(lost, TaskLost)
+    assert lost.reason == "timeout"
+    assert 0.5 <= lost.seconds < 5
+    assert found == {"a": "a", "b": "b"}
+
+
+def test_a_second_attempt_gets_the_task_that_was_prepared_for_it(tmp_path: Path) -> None:
+    workers: ProcessWorkers[str, str] = ProcessWorkers(kill_worker, n_workers=1, prepare_retry=lambda _: "again")
+    assert list(workers.run(iter(["killed"]))) == [("killed", "again")]
+
+
+def test_no_workers_are_refused() -> None:
+    with pytest.raises(SettingsError, match="a whole number of at least 1; got 0"):
+        ProcessWorkers(sleep_if_slow, n_workers=0)
+    assert count_cores() >= 1
+
+
+def test_signals_wait_for_the_end_of_a_block() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # where it is raised is the point
+        with hold_signals():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("the block goes on")
+        steps.append("too late")
+    assert steps == ["the block goes on"]
