@@ -1,0 +1,85 @@
+"""Fit a mixture with a random field: classes of overlapping colors, edges, and what leaves the mixture as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segment import Image
+from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.mixture.fitting import fit_mixture
+from segment.mixture.model import MixtureModel
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_fit import (
+    build_field,
+    compute_edge_strengths,
+    compute_whitening_matrix,
+    fit_with_field,
+)
+
+
+@pytest.fixture
+def overlapping_halves(rng: np.random.Generator) -> Image:
+    """Two halves of gray 100 and 140 under noise of 25: a third of the pixels have the color of the other half."""
+    picture = np.where(np.arange(80) < 40, 100.0, 140.0) + rng.normal(0, 25, (60, 80))
+    return Image.from_array(picture.clip(0, 255).astype(np.uint8))
+
+
+def fit(features: PixelFeatures, k: int) -> tuple[ClassMixture, MixtureModel]:
+    found = fit_mixture(features.cells, k, shrinkage=0)
+    classes = ClassMixture(found.model, np.arange(k))
+    images = (features.image,)
+    return classes, fit_with_field(classes, found.prior, features.space, images, smoothness=12.0)
+
+
+def test_places_tell_apart_classes_whose_colors_overlap(overlapping_halves: Image) -> None:
+    classes, model = fit(extract_features(overlapping_halves, "rgb"), 2)
+    truth = np.array([100, 140])
+    alone, with_field = (np.abs(np.sort(each.means[:, 0]) - truth).max() for each in (classes.model, model))
+    assert with_field < 3
+    assert with_field < alone
+
+
+def test_one_class_is_left_as_it_is(overlapping_halves: Image) -> None:
+    classes, model = fit(extract_features(overlapping_halves, "rgb"), 1)
+    assert model is classes.model
+
+
+def test_no_valid_pixel_leaves_the_mixture_as_it_is(overlapping_halves: Image) -> None:
+    features = extract_features(overlapping_halves, "rgb")
+    found = fit_mixture(features.cells, 2)
+    nothing = Image(overlapping_halves.pixels, np.zeros(overlapping_halves.valid.shape, bool), black=0, white=255)
+    classes = ClassMixture(found.model, np.arange(2))
+    assert fit_with_field(classes, found.prior, features.space, [nothing], smoothness=12.0) is found.model
+
+
+def test_whitened_features_have_variance_one_within_the_components(rng: np.random.Generator) -> None:
+    A = rng.normal(size=(3, 3))
+    covariances = np.stack([A @ A.T + np.eye(3)] * 2)
+    model = MixtureModel(np.array([0.3, 0.7]), np.zeros((2, 3)), covariances)
+    whiten = compute_whitening_matrix(model)
+    np.testing.assert_allclose(whiten.T @ covariances[0] @ whiten, np.eye(3), atol=1e-9)
+
+
+def test_an_edge_is_strong_and_a_flat_area_is_none() -> None:
+    step = np.zeros((1, 20, 30), dtype=np.float32)
+    step[:, :, 15:] = 10  # ten standard deviations
+    strength = compute_edge_strengths(step, np.ones((20, 30), bool))
+    assert (strength[:, 14:16] > 1).all()
+    assert (strength[:, :11] == 0).all()
+
+
+def test_invalid_pixels_make_no_edge() -> None:
+    step = np.zeros((1, 20, 30), dtype=np.float32)
+    step[:, :, 15:] = 10
+    valid = np.ones((20, 30), bool)
+    valid[:, 15:] = False
+    assert (compute_edge_strengths(step, valid)[:, 12:] == 0).all()
+
+
+def test_the_field_is_weak_across_an_edge() -> None:
+    image = Image.from_array(np.zeros((20, 30), np.uint8))
+    step = np.zeros((1, 20, 30), dtype=np.float32)
+    step[:, :, 15:] = 10
+    weights = build_field(image, step, 12.0).pixel_weights
+    assert weights[:, 15].max() < 0.5 < weights[:, 5].min()
