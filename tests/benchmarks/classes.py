@@ -1,16 +1,18 @@
-"""How well segment finds known classes, as Markdown tables: ``python tests/benchmarks/classes.py FOLDER``.
+"""Measure how well segment finds known classes, as Markdown tables.
+
+Run ``python tests/benchmarks/classes.py FOLDER``.
 
 FOLDER holds a folder for each set of images, with the photographs in ``images`` and, under the same names as PNG, their
 classes in ``labels``: one gray value a class. Every method gets the image and the true number of classes. Images of one
-class are left out: nothing can go wrong there.
+class are left out.
 
 Scores of an image, over all its pixels: the mean over its classes of the intersection over union (IoU), after the
-one-to-one assignment of classes that makes it largest, and the adjusted Rand index. Shown are their means over the
-images of a set, and over its images with the same number of classes where these differ.
+one-to-one assignment of classes that makes it largest, and the adjusted Rand index. The tables have their means over
+the images of a set, and over its images with the same number of classes where these differ.
 
-segment runs with its defaults, and without clean-up ("color model alone"). scikit-learn's KMeans has 10 starts; its
-GaussianMixture has full covariances and one start from k-means, as is its default. Times are seconds an image from the
-array of RGB values to the labels, conversion to CIELAB included, with the linear algebra on one thread.
+segment runs with its defaults, and once more without clean-up. scikit-learn's KMeans has 10 starts; its GaussianMixture
+has full covariances and one start from k-means, as is its default. Times are seconds an image from the array of RGB
+values to the labels, conversion to CIELAB included, with the linear algebra on one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import machine, table
+from common import describe_machine, format_table
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from scipy.optimize import linear_sum_assignment
@@ -51,7 +53,7 @@ Lay each out as FOLDER/SET/images/NAME.png or .jpg and FOLDER/SET/labels/NAME.pn
 
 @dataclass(frozen=True)
 class Sample:
-    """An image whose classes are known."""
+    """An image whose classes are known; `group` is the set that it belongs to."""
 
     group: str
     rgb: Picture
@@ -64,40 +66,40 @@ class Sample:
 
 @dataclass(frozen=True)
 class Score:
-    """How one method did on one image."""
+    """Scores and seconds of one method on one image."""
 
     iou: float
     rand: float
     seconds: float
 
 
-def with_segment(rgb: Picture, k: int) -> Labels:
-    """The defaults of segment."""
+def label_with_segment(rgb: Picture, k: int) -> Labels:
+    """Label an image with the defaults of segment."""
     return segment_image(rgb, k=k).label_image
 
 
-def with_color_model(rgb: Picture, k: int) -> Labels:
-    """The defaults of segment without clean-up."""
+def label_without_cleanup(rgb: Picture, k: int) -> Labels:
+    """Label an image with the defaults of segment, but without clean-up."""
     return segment_image(rgb, k=k, smooth_radius=0, min_region=0, max_hole=0).label_image
 
 
-def with_k_means(pixels: NDArray[np.generic], k: int) -> Labels:
-    """scikit-learn's KMeans on the channels (H, W, 3)."""
-    return KMeans(k, n_init=10, random_state=0).fit_predict(_rows(pixels)).reshape(pixels.shape[:2])
+def label_with_k_means(pixels: NDArray[np.generic], k: int) -> Labels:
+    """Label the channels (H, W, 3) with scikit-learn's KMeans."""
+    return KMeans(k, n_init=10, random_state=0).fit_predict(_flatten(pixels)).reshape(pixels.shape[:2])
 
 
-def with_mixture(pixels: NDArray[np.generic], k: int) -> Labels:
-    """scikit-learn's GaussianMixture on the channels (H, W, 3)."""
-    return GaussianMixture(k, random_state=0).fit_predict(_rows(pixels)).reshape(pixels.shape[:2])
+def label_with_mixture(pixels: NDArray[np.generic], k: int) -> Labels:
+    """Label the channels (H, W, 3) with scikit-learn's GaussianMixture."""
+    return GaussianMixture(k, random_state=0).fit_predict(_flatten(pixels)).reshape(pixels.shape[:2])
 
 
 METHODS: dict[str, Callable[[Picture, int], Labels]] = {
-    "segment": with_segment,
-    "segment, color model alone": with_color_model,
-    "KMeans, CIELAB": lambda rgb, k: with_k_means(rgb2lab(rgb), k),
-    "KMeans, RGB": with_k_means,
-    "GaussianMixture, CIELAB": lambda rgb, k: with_mixture(rgb2lab(rgb), k),
-    "GaussianMixture, RGB": with_mixture,
+    "segment": label_with_segment,
+    "segment, without clean-up": label_without_cleanup,
+    "KMeans, CIELAB": lambda rgb, k: label_with_k_means(rgb2lab(rgb), k),
+    "KMeans, RGB": label_with_k_means,
+    "GaussianMixture, CIELAB": lambda rgb, k: label_with_mixture(rgb2lab(rgb), k),
+    "GaussianMixture, RGB": label_with_mixture,
 }
 
 
@@ -111,21 +113,21 @@ def main() -> int:
         print(SOURCES, file=sys.stderr)
         return 2
     scores: dict[str, list[dict[str, Score]]] = {}
-    for groups, sample in grouped(list(read_samples(given.folder, given.limit))):
-        row = {name: score(method, sample) for name, method in METHODS.items()}
+    for groups, sample in group_samples(list(read_samples(given.folder, given.limit))):
+        row = {name: score_method(method, sample) for name, method in METHODS.items()}
         for group in groups:
             scores.setdefault(group, []).append(row)
     if not scores:
         print(f"{given.folder}: no labeled image of two classes or more. See --help for the layout.", file=sys.stderr)
         return 2
-    print(f"Measured on {machine()}\n")
-    print(f"Mean IoU / adjusted Rand index\n\n{summary(scores, accuracy)}\n")
-    print(f"Seconds an image\n\n{summary(scores, duration)}")
+    print(f"Measured on {describe_machine()}\n")
+    print(f"Mean IoU / adjusted Rand index\n\n{format_summary(scores, format_accuracy)}\n")
+    print(f"Seconds an image\n\n{format_summary(scores, format_seconds)}")
     return 0
 
 
 def read_samples(folder: Path, limit: int | None) -> Iterator[Sample]:
-    """The images that have labels of two classes or more, set by set."""
+    """Read the images that have labels of two classes or more, set by set."""
     for labels in sorted(folder.glob("*/labels")):
         paths = sorted(labels.glob("*.png"))[:limit]
         for path in paths:
@@ -136,50 +138,53 @@ def read_samples(folder: Path, limit: int | None) -> Iterator[Sample]:
                 yield sample
 
 
-def grouped(samples: list[Sample]) -> Iterator[tuple[list[str], Sample]]:
-    """Each sample with the names of the groups that it counts in: its set, and its number of classes in a mixed set."""
+def group_samples(samples: list[Sample]) -> Iterator[tuple[list[str], Sample]]:
+    """Pair each sample with its groups: its set, and its number of classes if the set has several."""
     for sample in samples:
         counts = {other.n_classes for other in samples if other.group == sample.group}
-        of_its_kind = [f"{sample.group}, {sample.n_classes} classes"] if len(counts) > 1 else []
-        yield [sample.group, *of_its_kind], sample
+        number = [f"{sample.group}, {sample.n_classes} classes"] if len(counts) > 1 else []
+        yield [sample.group, *number], sample
 
 
-def score(method: Callable[[Picture, int], Labels], sample: Sample) -> Score:
-    """Segment one image with one method and compare. Pixels without a label are a class of their own."""
+def score_method(method: Callable[[Picture, int], Labels], sample: Sample) -> Score:
+    """Segment one image with one method and score it. Pixels without a label count as a class."""
     begin = time.perf_counter()
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = method(sample.rgb, sample.n_classes)
     seconds = time.perf_counter() - begin
     truth, found = sample.truth.reshape(-1), found.reshape(-1)
-    return Score(mean_iou(truth, found), adjusted_rand_score(truth, found), seconds)
+    return Score(compute_mean_iou(truth, found), adjusted_rand_score(truth, found), seconds)
 
 
-def mean_iou(truth: Labels, found: Labels) -> float:
-    """Mean over the true classes; one that no found class is left for counts 0."""
+def compute_mean_iou(truth: Labels, found: Labels) -> float:
+    """Compute the mean intersection over union of the true classes; one that is assigned no found class counts 0."""
     shared = contingency_matrix(truth, found)
     union = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0) - shared
     iou = shared / union
     return float(iou[linear_sum_assignment(iou, maximize=True)].sum() / len(iou))
 
 
-def accuracy(scores: list[Score]) -> str:
-    """Both means as text."""
+def format_accuracy(scores: list[Score]) -> str:
+    """Format the means of both scores."""
     return f"{np.mean([s.iou for s in scores]):.3f} / {np.mean([s.rand for s in scores]):.3f}"
 
 
-def duration(scores: list[Score]) -> str:
-    """The mean time as text."""
+def format_seconds(scores: list[Score]) -> str:
+    """Format the mean time."""
     return f"{np.mean([s.seconds for s in scores]):.3f}"
 
 
-def summary(scores: dict[str, list[dict[str, Score]]], cell: Callable[[list[Score]], str]) -> str:
-    """A table with a row for each method and a column for each group."""
+def format_summary(scores: dict[str, list[dict[str, Score]]], cell: Callable[[list[Score]], str]) -> str:
+    """Format a table with a row for each method and a column for each group."""
     head = ["method", *[f"{group} ({len(rows)})" for group, rows in scores.items()]]
-    return table(head, [[name, *[cell([row[name] for row in rows]) for rows in scores.values()]] for name in METHODS])
+    return format_table(
+        head, [[name, *[cell([row[name] for row in rows]) for rows in scores.values()]] for name in METHODS]
+    )
 
 
-def _rows(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+def _flatten(pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Flatten the channels (H, W, C) to one row a pixel."""
     return pixels.reshape(-1, pixels.shape[-1]).astype(np.float64)
 
 

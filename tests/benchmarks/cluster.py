@@ -1,13 +1,13 @@
-"""A folder and a raster on a Dask cluster of 1, 2 and 4 workers, against this machine without one.
+"""Measure a folder and a raster on a Dask cluster of 1, 2 and 4 workers, and without a cluster.
 
     python tests/benchmarks/cluster.py images/landscape.jpg [--images 40] [--side 8192] [--repeats 3]
 
-The scheduler and all workers are processes on this machine, one thread each, so workers beyond its cores gain nothing:
-what is measured is what the cluster costs, and that two cores are used as well through it. The images are the
-photograph with other noise in each, the raster is made of it. Each run is a whole `segment batch` or `segment raster`,
-start included; workers are warm, and use one thread for linear algebra, as with a nanny. A raster of this size is a
-single tile by default, so it is cut into tiles of 2048 pixels here. Processor seconds are those of the program, the
-scheduler and all workers together.
+The scheduler and all workers are processes on this machine, one thread each, so more workers than cores gain nothing:
+the tables show what a cluster costs, and that it uses two cores as well. The images are the photograph with different
+noise in each, and the raster is made of it. Each run is a whole `segment batch` or `segment raster`, start included;
+workers are warm, and use one thread for linear algebra, as with a nanny. A raster of this size is a single tile by
+default, so it is cut into tiles of 2048 pixels here. Processor seconds are those of the program, the scheduler and all
+workers together.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from common import machine, table, take_turns
+from common import describe_machine, format_table, take_turns
 from PIL import Image as PilImage
 from rasters import make_raster
 
 import segment
 
-_WORKERS = (1, 2, 4)
-_TILE = 2048  # pixels
+N_WORKERS = (1, 2, 4)
+TILE_SIDE = 2048  # pixels
 # Arguments: the raster, the labels, the side of tiles, and the scheduler if there is one.
 _RASTER = """
 import contextlib, sys, segment
@@ -54,8 +54,8 @@ class Run(NamedTuple):
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
-    """A scheduler and its workers: its address, and the numbers of all processes."""
+def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
+    """Start a scheduler and its workers; yield its address and the process IDs, and stop them at the end."""
     file = folder / "scheduler.json"
     begin = [sys.executable, "-m", "dask"]
     how = ["--no-dashboard", "--scheduler-file", str(file)]
@@ -77,26 +77,27 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]:
             process.wait()
 
 
-def busy(processes: Sequence[int]) -> float:
-    """Processor seconds of processes so far."""
+def sum_processor_seconds(processes: Sequence[int]) -> float:
+    """Sum the processor seconds that processes have used so far."""
+    # User and system time are the fields 14 and 15 of the file; the name of the program may contain spaces.
     fields = [Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split() for number in processes]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
-def run(command: list[str], output: Path, processes: Sequence[int]) -> Run:
-    """One whole run of a program."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN), busy(processes)
+def run_program(command: list[str], output: Path, processes: Sequence[int]) -> Run:
+    """Run a program once, as a whole process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN), sum_processor_seconds(processes)
     begin = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds = time.perf_counter() - begin
-    after = resource.getrusage(resource.RUSAGE_CHILDREN), busy(processes)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN), sum_processor_seconds(processes)
     shutil.rmtree(output)
     own = after[0].ru_utime + after[0].ru_stime - before[0].ru_utime - before[0].ru_stime
     return Run(seconds, own + after[1] - before[1])
 
 
 def make_images(photograph: Path, folder: Path, count: int) -> None:
-    """The photograph many times, with other noise in each."""
+    """Save a photograph many times, with different noise in each."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     with PilImage.open(photograph) as image:
@@ -106,27 +107,29 @@ def make_images(photograph: Path, folder: Path, count: int) -> None:
         PilImage.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(folder / f"{number:04d}.jpg", quality=92)
 
 
-def batch(place: Path, *more: str, processes: Sequence[int] = ()) -> Run:
-    """A folder."""
+def run_batch(place: Path, *more: str, processes: Sequence[int] = ()) -> Run:
+    """Run `segment batch` on the folder."""
     output = place / "out"
     command = ["-m", "segment", "batch", str(place / "in"), "-k", "4", "-o", str(output), *more]
-    return run(command, output, processes)
+    return run_program(command, output, processes)
 
 
-def raster(place: Path, *scheduler: str, processes: Sequence[int] = ()) -> Run:
-    """A raster."""
+def run_raster(place: Path, *scheduler: str, processes: Sequence[int] = ()) -> Run:
+    """Run `segment raster` on the raster."""
     output = place / "out"
-    command = ["-c", _RASTER, str(place / "raster.tif"), str(output / "labels.tif"), str(_TILE), *scheduler]
-    return run(command, output, processes)
+    command = ["-c", _RASTER, str(place / "raster.tif"), str(output / "labels.tif"), str(TILE_SIDE), *scheduler]
+    return run_program(command, output, processes)
 
 
-def compared(place: Path, do: Callable[..., Run], option: list[str], local: dict[str, list[str]], repeats: int) -> str:
-    """The table of one command: without a cluster, and with one of ever more workers."""
+def compare_runs(
+    place: Path, do: Callable[..., Run], option: list[str], local: dict[str, list[str]], repeats: int
+) -> str:
+    """Make the table of one command: without a cluster, and with clusters of more and more workers."""
     rivals = {name: partial(do, place, *more) for name, more in local.items()}
     with contextlib.ExitStack() as stack:
-        for workers in _WORKERS:
+        for workers in N_WORKERS:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            address, processes = stack.enter_context(cluster(folder, workers))
+            address, processes = stack.enter_context(start_cluster(folder, workers))
             name = f"cluster, {workers} worker{'s' if workers > 1 else ''}"
             rivals[name] = partial(do, place, *option, address, processes=processes)
         results = take_turns(list(rivals.values()), repeats)
@@ -136,27 +139,27 @@ def compared(place: Path, do: Callable[..., Run], option: list[str], local: dict
         [name, f"{found.seconds:.1f} s", f"{first / found.seconds:.2f}", f"{found.busy:.1f} s"]
         for name, found in zip(rivals, medians, strict=True)
     ]
-    return table(["", "time", "times as fast as 1 worker", "processor time"], rows)
+    return format_table(["", "time", "times as fast as 1 worker", "processor time"], rows)
 
 
 def main() -> None:
-    """Print the tables."""
+    """Measure both commands and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photograph", type=Path)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--side", type=int, default=8192)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    print(machine())
+    print(describe_machine())
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         make_images(given.photograph, place / "in", given.images)
         make_raster(given.photograph, place / "raster.tif", given.side)
         print(f"\n`segment batch`, {given.images} images of the photograph's size\n")
         local = {f"without, {jobs} process{'es' if jobs > 1 else ''}": ["--jobs", str(jobs)] for jobs in (1, 2)}
-        print(compared(place, batch, ["--scheduler"], local, given.repeats))
+        print(compare_runs(place, run_batch, ["--scheduler"], local, given.repeats))
         print(f"\n`segment raster`, {given.side} x {given.side} pixels\n")
-        print(compared(place, raster, [], {"without, 2 threads": []}, given.repeats))
+        print(compare_runs(place, run_raster, [], {"without, 2 threads": []}, given.repeats))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: taking turns, the machine in words, and Markdown tables."""
+"""Helpers of the benchmark scripts: run rivals in turns, describe the machine, format Markdown tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import sklearn
 
 import segment
 
-__all__ = ["Photograph", "machine", "table", "take_turns"]
+__all__ = ["Photograph", "describe_machine", "format_table", "take_turns"]
 
 Result = TypeVar("Result")
 
@@ -34,32 +34,36 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Photograph:
-    """The photograph at one size."""
+    """A photograph at one size: its file, and its megapixels."""
 
     path: Path
     megapixels: float
 
 
-def machine() -> str:
-    """The processor, the libraries and the date, in one sentence."""
+def describe_machine() -> str:
+    """Describe the processor, the libraries and the date in one sentence."""
     libraries = ", ".join(f"{name} {module.__version__}" for name, module in _LIBRARIES)
     system = f"{platform.system()}; Python {platform.python_version()}"
-    return f"{_processor()}, {os.cpu_count()} cores, {system}, {libraries}; {datetime.date.today():%d %B %Y}."
+    return f"{_find_processor_name()}, {os.cpu_count()} cores, {system}, {libraries}; {datetime.date.today():%d %B %Y}."
 
 
 def take_turns(rivals: Sequence[Callable[[], Result]], repeats: int, *, warm_up: bool = True) -> list[list[Result]]:
-    """What each rival returns each time: one after the other, `repeats` times over, after a warm-up that is dropped."""
+    """Call the rivals in turns and return the results of each, (rivals, repeats); a first round is dropped.
+
+    In turns, because the speed of a machine changes over time, with other work and with its temperature.
+    """
     rounds = [[rival() for rival in rivals] for _ in range(repeats + warm_up)]
     return [list(results) for results in zip(*rounds[warm_up:], strict=True)]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are aligned to the right."""
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Format a Markdown table; all columns but the first are aligned to the right."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
 
 
-def _processor() -> str:
+def _find_processor_name() -> str:
+    """Find the name of the processor; its architecture where the system does not tell."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

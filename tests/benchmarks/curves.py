@@ -1,4 +1,4 @@
-"""Curves on axes in powers of ten, drawn with Pillow."""
+"""Draw curves on logarithmic axes with Pillow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import ImageDraw, ImageFont
 
 from segment.output.palette import INK, pick_class_colors
 
-__all__ = ["Curve", "picture"]
+__all__ = ["Curve", "draw_plots"]
 
 WIDTH, HEIGHT, LEFT, BELOW, TOP = 460, 340, 80, 60, 60  # of a plot and the margins around it, in pixels
 GRAY, PALE = (150, 150, 150), (226, 226, 226)
@@ -19,7 +19,7 @@ TEXT = 16
 
 
 class Curve(NamedTuple):
-    """A curve: its name, the row of the plot and the color by their numbers, and its points."""
+    """A curve: its name, the row of its plot, the number of its color, and its points."""
 
     name: str
     row: int
@@ -28,24 +28,27 @@ class Curve(NamedTuple):
     y: Sequence[float]
 
 
-def picture(columns: Sequence[Sequence[Curve]], names: Sequence[Sequence[str]]) -> PilImage.Image:
-    """Plots side by side and below each other: a column for each sequence of curves, named below and on the left."""
+def draw_plots(columns: Sequence[Sequence[Curve]], names: Sequence[Sequence[str]]) -> PilImage.Image:
+    """Draw a grid of plots: a column for each sequence of curves, with names of both axes."""
     size = (len(columns) * (WIDTH + LEFT + 20), len(names[1]) * (HEIGHT + BELOW + TOP))
     image = PilImage.new("RGB", size, "white")
     draw = ImageDraw.Draw(image)
     for i, (curves, below) in enumerate(zip(columns, names[0], strict=True)):
         for row, beside in enumerate(names[1]):
             corner = (LEFT + i * (WIDTH + LEFT + 20), TOP + row * (HEIGHT + BELOW + TOP))
-            plot(draw, corner, [curve for curve in curves if curve.row == row], below, beside)
+            draw_plot(draw, corner, [curve for curve in curves if curve.row == row], below, beside)
     return image.quantize(32)
 
 
-def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Curve], below: str, beside: str) -> None:
-    """One plot, its upper left corner there."""
+def draw_plot(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Curve], below: str, beside: str
+) -> None:
+    """Draw one plot with its upper left corner at this place."""
     left, top = corner
-    xs = span([x for curve in curves for x in curve.x])
-    ys = span([y for curve in curves for y in curve.y])
+    xs = find_power_range([x for curve in curves for x in curve.x])
+    ys = find_power_range([y for curve in curves for y in curve.y])
 
+    # Logarithmic axes: a power of ten is as long everywhere.
     def place(x: float, y: float) -> tuple[float, float]:
         across = (math.log10(x) - xs[0]) / (xs[1] - xs[0])
         up = (math.log10(y) - ys[0]) / (ys[1] - ys[0])
@@ -54,11 +57,12 @@ def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Cu
     for power in range(xs[0], xs[1] + 1):
         at, _ = place(10.0**power, 10.0 ** ys[0])
         draw.line([(at, top), (at, top + HEIGHT)], fill=PALE)
-        write(draw, (at, top + HEIGHT + 6), f"{10.0**power:,g}", "ma")
+        write_text(draw, (at, top + HEIGHT + 6), f"{10.0**power:,g}", "ma")
     for power in range(ys[0], ys[1] + 1):
         _, at = place(10.0 ** xs[0], 10.0**power)
         draw.line([(left, at), (left + WIDTH, at)], fill=PALE)
-        write(draw, (left - 8, at), f"{10.0**power:,g}", "rm")
+        write_text(draw, (left - 8, at), f"{10.0**power:,g}", "rm")
+    # What grows in proportion is as steep as this line.
     rise = min(xs[1] - xs[0], ys[1] - ys[0])
     draw.line([place(10.0 ** xs[0], 10.0 ** ys[0]), place(10.0 ** (xs[0] + rise), 10.0 ** (ys[0] + rise))], fill=GRAY)
     draw.rectangle([left, top, left + WIDTH, top + HEIGHT], outline=GRAY)
@@ -70,17 +74,17 @@ def plot(draw: ImageDraw.ImageDraw, corner: tuple[int, int], curves: Sequence[Cu
             draw.ellipse([x - 4, y - 4, x + 4, y + 4], fill=colors[curve.color])
         line = top + 14 + number * (TEXT + 4)
         draw.line([(left + 12, line), (left + 36, line)], fill=colors[curve.color], width=3)
-        write(draw, (left + 44, line), curve.name, "lm")
-    write(draw, (left + WIDTH / 2, top + HEIGHT + 30), below, "ma")
-    write(draw, (left, top - 10), beside, "ls")
+        write_text(draw, (left + 44, line), curve.name, "lm")
+    write_text(draw, (left + WIDTH / 2, top + HEIGHT + 30), below, "ma")
+    write_text(draw, (left, top - 10), beside, "ls")
 
 
-def span(values: Sequence[float]) -> tuple[int, int]:
-    """The powers of ten that the values lie between."""
+def find_power_range(values: Sequence[float]) -> tuple[int, int]:
+    """Find the powers of ten between which the values lie."""
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     return low, max(high, low + 1)
 
 
-def write(draw: ImageDraw.ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
-    """Words at a place."""
+def write_text(draw: ImageDraw.ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
+    """Write words at a place; `anchor` is that of Pillow."""
     draw.text(place, words, fill=INK, font=ImageFont.load_default(TEXT), anchor=anchor)

@@ -1,4 +1,4 @@
-"""Exact EM against scikit-learn's; see speed.py for what is measured and how."""
+"""Compare exact EM with scikit-learn's; see speed.py for what is measured and how."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-from common import Photograph, table, take_turns
+from common import Photograph, format_table, take_turns
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -23,7 +23,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.em import run_em
 from segment.mixture.prior import Prior
 
-__all__ = ["SLOW", "engines"]
+__all__ = ["SLOW_MEGAPIXELS", "compare_engines"]
 
 Pixels = NDArray[np.float64]
 
@@ -31,13 +31,13 @@ K = 4
 RIDGE = 1e-6
 ITERATIONS = 10
 TOL, MAX_ITER = 1e-6, 200
-LARGEST_TO_CONVERGE = 1.5  # megapixels
-SLOW = 2.0  # megapixels; above, scikit-learn is timed three times at most, without a warm-up
+MAX_CONVERGED_MEGAPIXELS = 1.5  # larger photographs are not fitted to convergence
+SLOW_MEGAPIXELS = 2.0  # above, scikit-learn is timed three times at most, without a warm-up
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A mixture fitted to pixels, and what it took."""
+    """A mixture fitted to pixels, with its seconds and iterations."""
 
     seconds: float
     busy: float  # processor seconds
@@ -45,8 +45,8 @@ class Fitted:
     model: MixtureModel
 
 
-def engines(photographs: list[Photograph], repeats: int) -> str:
-    """The table of exact EM: segment and scikit-learn."""
+def compare_engines(photographs: list[Photograph], repeats: int) -> str:
+    """Make the table of exact EM: segment and scikit-learn."""
     head = [
         "megapixels",
         "distinct colors",
@@ -60,24 +60,24 @@ def engines(photographs: list[Photograph], repeats: int) -> str:
     rows = []
     for photograph in photographs:
         image = load_image(photograph.path)
-        rows.append(duel(image, repeats, tol=0.0, max_iter=ITERATIONS))
-        if photograph.megapixels <= LARGEST_TO_CONVERGE:
-            rows.append(duel(image, repeats, tol=TOL, max_iter=MAX_ITER))
-    return table(head, rows)
+        rows.append(compare_on_image(image, repeats, tol=0.0, max_iter=ITERATIONS))
+        if photograph.megapixels <= MAX_CONVERGED_MEGAPIXELS:
+            rows.append(compare_on_image(image, repeats, tol=TOL, max_iter=MAX_ITER))
+    return format_table(head, rows)
 
 
-def duel(image: Image, repeats: int, *, tol: float, max_iter: int) -> list[str]:
-    """A row of the table: one image, to a fixed number of iterations (`tol` 0) or to convergence."""
+def compare_on_image(image: Image, repeats: int, *, tol: float, max_iter: int) -> list[str]:
+    """Make a row of the table: one image, for a fixed number of iterations (`tol` 0) or to convergence."""
     pixels = image.pixels.reshape(-1, 3).astype(np.float64)
-    start = common_start(pixels)
-    slow = len(pixels) > SLOW * 1e6
+    start = make_common_start(pixels)
+    slow = len(pixels) > SLOW_MEGAPIXELS * 1e6
     rivals = [
         lambda: fit_cells(image, start, tol=tol, max_iter=max_iter),
         lambda: fit_pixels(pixels, start, tol=tol, max_iter=max_iter),
     ]
     with threadpool_limits(1):
         ours, theirs = take_turns(rivals, min(repeats, 3) if slow else repeats, warm_up=not slow)
-    cells = rgb_cells(image)
+    cells = collect_rgb_cells(image)
     mine, other = ours[0].model, theirs[0].model
     gain = np.average(mine.score_samples(cells), weights=cells.weights)
     gain -= np.average(other.score_samples(cells), weights=cells.weights)
@@ -92,12 +92,12 @@ def duel(image: Image, repeats: int, *, tol: float, max_iter: int) -> list[str]:
         f"{their_seconds / seconds:.0f}",
         f"{their_busy / busy:.0f}",
         f"{gain:+.1e}",
-        f"{difference(mine, other):.1e}",
+        f"{compute_difference(mine, other):.1e}",
     ]
 
 
-def common_start(pixels: Pixels) -> MixtureModel:
-    """Where both engines begin: the k-means clusters of every n-th pixel, some 20,000 in all."""
+def make_common_start(pixels: Pixels) -> MixtureModel:
+    """Make the mixture from which both engines start: k-means clusters of every n-th pixel, some 20,000 in all."""
     sample = pixels[:: max(1, len(pixels) // 20_000)]
     labels = KMeans(K, n_init=1, random_state=0).fit(sample).labels_
     clusters = [sample[labels == label] for label in range(K)]
@@ -108,8 +108,8 @@ def common_start(pixels: Pixels) -> MixtureModel:
     )
 
 
-def rgb_cells(image: Image) -> Cells:
-    """The distinct RGB colors of the image as points without scatter."""
+def collect_rgb_cells(image: Image) -> Cells:
+    """Collect the distinct RGB colors of the image as points, without the scatter of quantization."""
     index = ColorIndex(image)
     space = FeatureSpace("rgb", index.n_channels, index.black, index.white)
     cells = collect_cells(space, index.iterate_parts(), exact=True)
@@ -119,17 +119,18 @@ def rgb_cells(image: Image) -> Cells:
 def fit_cells(image: Image, start: MixtureModel, *, tol: float, max_iter: int) -> Fitted:
     """Fit with segment, from pixels to parameters."""
     begin, busy = time.perf_counter(), time.process_time()
-    cells = rgb_cells(image)
+    cells = collect_rgb_cells(image)
     if tol == 0:
         prior = Prior(np.eye(3), strength=0.0, ridge=np.full(3, RIDGE))
-        fit = run_em(cells, start, prior, tol=tol, max_iter=max_iter)
+        # Plain EM, so that both make the same steps.
+        fit = run_em(cells, start, prior, tol=tol, max_iter=max_iter, accelerate=False)
     else:
         fit = fit_mixture(cells, K, init=start, reg_covar=RIDGE, tol=tol, max_iter=max_iter).finish
     return Fitted(time.perf_counter() - begin, time.process_time() - busy, fit.n_iter, fit.model)
 
 
 def fit_pixels(pixels: Pixels, start: MixtureModel, *, tol: float, max_iter: int) -> Fitted:
-    """Fit with scikit-learn."""
+    """Fit with scikit-learn, from float64 pixels to parameters."""
     mixture = GaussianMixture(
         K,
         reg_covar=RIDGE,
@@ -148,8 +149,8 @@ def fit_pixels(pixels: Pixels, start: MixtureModel, *, tol: float, max_iter: int
     return Fitted(seconds, busy, mixture.n_iter_, model)
 
 
-def difference(mine: MixtureModel, other: MixtureModel) -> float:
-    """Largest difference: of weights and means relative to themselves, of covariances to the standard deviations."""
+def compute_difference(mine: MixtureModel, other: MixtureModel) -> float:
+    """Compute the largest relative difference of a parameter; covariances relative to the standard deviations."""
     deviations = np.sqrt(np.diagonal(other.covariances, axis1=1, axis2=2))
     scale = deviations[:, :, None] * deviations[:, None, :]
     return max(

@@ -1,4 +1,4 @@
-"""Make the README's gallery: every picture in images/results/ from the photographs in images/.
+"""Make the pictures of the README: all of images/results/ from the photographs in images/.
 
 Run: python tests/benchmarks/gallery.py
 """
@@ -14,13 +14,13 @@ from PIL import Image as PilImage
 
 from segment import compare_image, segment_image, segment_regions
 
-__all__ = ["PICTURES", "make"]
+__all__ = ["PICTURES", "make_gallery"]
 
 IMAGES = Path(__file__).parents[2] / "images"
-_WIDTH = 1000  # pixels: what a README shows
-_PANEL = 1400
+PICTURE_WIDTH = 1000  # pixels; wider pictures are shrunk
+PANEL_WIDTH = 1400
 
-# What is shown: file name, photograph, product and settings.
+# File name, photograph, product and settings.
 PICTURES = {
     "landscape_panel.jpg": ("landscape.jpg", "panel", {"k": 4, "name": ("1=trees", "2=meadow", "3=mountain", "4=sky")}),
     "landscape_overlay.jpg": ("landscape.jpg", "overlay", {"k": 4}),
@@ -34,22 +34,26 @@ PICTURES = {
 }
 
 
-def make(folder: Path) -> list[Path]:
-    """Make all pictures in a folder, and return their paths."""
+def make_gallery(folder: Path) -> list[Path]:
+    """Make all pictures in a folder and return their paths."""
     folder.mkdir(exist_ok=True)
     for name, (photograph, product, settings) in PICTURES.items():
-        _save(_picture(photograph, product, settings), folder / name, _PANEL if product == "panel" else _WIDTH)
-    of_mountains = {
+        _save_picture(
+            _render_product(photograph, product, settings),
+            folder / name,
+            PANEL_WIDTH if product == "panel" else PICTURE_WIDTH,
+        )
+    results = {
         "mountains_compared.jpg": compare_image(IMAGES / "mountains.jpg", k=5),
         "mountains_regions.jpg": segment_regions(IMAGES / "mountains.jpg"),
     }
-    for name, result in of_mountains.items():
-        _save(result.panel(), folder / name, _PANEL)
-    return [folder / name for name in (*PICTURES, *of_mountains)]
+    for name, result in results.items():
+        _save_picture(result.panel(), folder / name, PANEL_WIDTH)
+    return [folder / name for name in (*PICTURES, *results)]
 
 
-def _picture(photograph: str, product: str, settings: dict) -> np.ndarray:
-    """What `segment run PHOTOGRAPH --save PRODUCT` writes; of cut-outs the darkest class, on white."""
+def _render_product(photograph: str, product: str, settings: dict) -> np.ndarray:
+    """Render the first file that `segment run PHOTOGRAPH --save PRODUCT` writes, on white."""
     with tempfile.TemporaryDirectory() as folder:
         path = segment_image(IMAGES / photograph, save=product, **settings).save(folder)[0]
         with PilImage.open(path) as image:
@@ -59,12 +63,13 @@ def _picture(photograph: str, product: str, settings: dict) -> np.ndarray:
     return np.asarray(white.convert("RGB"))
 
 
-def _save(picture: np.ndarray, path: Path, width: int) -> None:
+def _save_picture(picture: np.ndarray, path: Path, width: int) -> None:
+    """Save a picture as JPEG, shrunk to this width if it is wider."""
     factor = min(1.0, width / picture.shape[1])
     size = round(picture.shape[1] * factor), round(picture.shape[0] * factor)
     PilImage.fromarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)).save(path, quality=85)
 
 
 if __name__ == "__main__":
-    for path in make(IMAGES / "results"):
+    for path in make_gallery(IMAGES / "results"):
         print(path)

@@ -1,4 +1,4 @@
-"""Whole processes against each other; see speed.py for what is measured and how."""
+"""Compare whole processes; see speed.py for what is measured and how."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import Photograph, table, take_turns
+from common import Photograph, format_table, take_turns
 
 from segment import segment_image
 
-__all__ = ["stages", "start_up", "whole_process"]
+__all__ = ["compare_whole_process", "measure_process", "measure_stages", "measure_start_up", "run_script"]
 
 K = 4
 
 # Runs a command and prints its seconds, processor seconds, largest resident set and exit status. The resident set that
-# the system reports for a process starts with that of its parent, so the parent has to be a small one.
+# the system reports for a process begins with that of its parent, so the parent must be a small process.
 WRAPPER = """
 import os, sys, time
 silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
@@ -51,31 +51,31 @@ import cv2
 import segment.cli.commands
 from segment import segment_image
 marks = [("importing", begin)]
-tell = lambda stage: marks.append((stage, time.perf_counter()))
-result = segment_image(sys.argv[1], k=4, overwrite=True, tell=tell)
-tell("writing")
+mark = lambda stage: marks.append((str(stage), time.perf_counter()))
+result = segment_image(sys.argv[1], k=4, overwrite=True, on_stage=mark)
+mark("writing")
 result.save(sys.argv[2], stem="stages", suffix=".jpg")
-tell("end")
+mark("end")
 print(json.dumps({name: end - start for (name, start), (_, end) in zip(marks, marks[1:])}))
 """
 
 
-def measured(*command: str) -> tuple[float, float, float]:
-    """Seconds, processor seconds (over all cores) and megabytes (2**20 bytes) of a process."""
-    seconds, busy, memory, status = map(float, output(WRAPPER, *command).split())
+def measure_process(*command: str) -> tuple[float, float, float]:
+    """Measure the seconds, processor seconds (over all cores) and megabytes (2**20 bytes) of a process."""
+    seconds, busy, memory, status = map(float, run_script(WRAPPER, *command).split())
     if status != 0:
         raise SystemExit(f"{' '.join(command)} failed.")
     return seconds, busy, memory
 
 
-def output(script: str, *arguments: str) -> str:
-    """What a Python script prints; its errors go to stderr."""
+def run_script(script: str, *arguments: str) -> str:
+    """Run a Python script and return what it prints; its errors go to stderr."""
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def whole_process(photographs: list[Photograph], repeats: int) -> str:
-    """The table of ``segment run`` against reading and writing alone."""
+def compare_whole_process(photographs: list[Photograph], repeats: int) -> str:
+    """Make the table of ``segment run`` against reading and writing alone."""
     head = ["megapixels", "`segment run`", "reading and writing alone", "ratio", "ratio of processor time"]
     head += ["memory", "of reading and writing alone", "300 MB + 15 MB a megapixel"]
     rows = []
@@ -89,10 +89,10 @@ def whole_process(photographs: list[Photograph], repeats: int) -> str:
         path, place = str(photograph.path), str(folder)
         ours, base = take_turns(
             [
-                lambda p=path, f=place: measured(
+                lambda p=path, f=place: measure_process(
                     sys.executable, "-m", "segment", "run", p, "-k", str(K), "-o", f, "--overwrite"
                 ),
-                lambda p=path, f=place: measured(sys.executable, "-c", BASELINE, p, f),
+                lambda p=path, f=place: measure_process(sys.executable, "-c", BASELINE, p, f),
             ],
             repeats,
         )
@@ -107,36 +107,36 @@ def whole_process(photographs: list[Photograph], repeats: int) -> str:
         ]
         allowed = f"{300 + 15 * photograph.megapixels:.0f} MB"
         rows.append([f"{photograph.megapixels:.2f}", *times, f"{memory:.0f} MB", f"{base_memory:.0f} MB", allowed])
-    return table(head, rows)
+    return format_table(head, rows)
 
 
-def start_up(folder: Path, repeats: int) -> str:
-    """The table of processes that do nothing."""
+def measure_start_up(folder: Path, repeats: int) -> str:
+    """Make the table of processes that only start."""
     commands = {
         "`segment --help`": ["-m", "segment", "--help"],
         '`python -c "import segment"`': ["-c", "import segment"],
         '`python -c "import numpy, cv2"`': ["-c", "import numpy, cv2"],
         '`python -c "pass"`': ["-c", "pass"],
     }
-    rivals = [lambda c=command: measured(sys.executable, *c) for command in commands.values()]
+    rivals = [lambda c=command: measure_process(sys.executable, *c) for command in commands.values()]
     runs = take_turns(rivals, repeats)
     medians = [np.median(run, axis=0) for run in runs]
     rows = [
         [name, f"{seconds:.3f} s", f"{memory:.0f} MB"]
         for name, (seconds, _, memory) in zip(commands, medians, strict=True)
     ]
-    return table(["process", "time", "memory"], rows)
+    return format_table(["process", "time", "memory"], rows)
 
 
-def stages(photograph: Photograph, repeats: int) -> str:
-    """The table of the stages on one photograph."""
+def measure_stages(photograph: Photograph, repeats: int) -> str:
+    """Make the table of the stages on one photograph."""
 
     def run() -> dict[str, float]:
-        times: dict[str, float] = json.loads(output(STAGES, str(photograph.path), str(photograph.path.parent)))
+        times: dict[str, float] = json.loads(run_script(STAGES, str(photograph.path), str(photograph.path.parent)))
         return times
 
     (runs,) = take_turns([run], repeats)
     times = {stage: statistics.median(times[stage] for times in runs) for stage in runs[0]}
     total = sum(times.values())
     rows = [[stage, f"{1000 * time_:.0f} ms", f"{100 * time_ / total:.0f} %"] for stage, time_ in times.items()]
-    return table([f"stage, {photograph.megapixels:.2f} megapixels", "time", "share"], rows)
+    return format_table([f"stage, {photograph.megapixels:.2f} megapixels", "time", "share"], rows)

@@ -1,4 +1,6 @@
-"""How well segment agrees with people, as a Markdown table: ``python tests/benchmarks/quality.py FOLDER METRICS``.
+"""Compare segmentations with those that people drew, as a Markdown table.
+
+Run ``python tests/benchmarks/quality.py FOLDER METRICS``.
 
 FOLDER is BSDS500: ``images/SET/NAME.jpg`` and ``groundTruth/SET/NAME.mat``, several human segmentations an image.
 METRICS is the folder of ``evaluate.py``, which has the standard measures: segmentation covering, probabilistic Rand
@@ -25,7 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from common import machine, table
+from common import describe_machine, format_table
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from skimage.color import rgb2lab
@@ -34,7 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from segment import RegionHierarchy, region_hierarchy, segment_image
 
-__all__ = ["SOURCES", "human_segmentations"]
+__all__ = ["SOURCES", "read_human_segmentations"]
 
 Picture = NDArray[np.uint8]
 Labels = NDArray[np.integer]
@@ -46,32 +48,32 @@ FOLDER/groundTruth/SET/NAME.mat. It is at https://github.com/BIDS/BSDS500 (its B
 METRICS = """\
 Give the folder of evaluate.py too: a module with PreparedGT, evaluate and aggregate, the measures of BSDS500."""
 
-_NUMBERS = (2, 3, 4, 5, 6, 8)  # of classes
-_LEVELS = tuple(np.linspace(0.3, 0.8, 21).round(3).tolist())
+N_CLASSES = (2, 3, 4, 5, 6, 8)  # of classes
+LEVELS = tuple(np.linspace(0.3, 0.8, 21).round(3).tolist())
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to segment: what it makes of an image before the parameter is known, and at which parameters."""
+    """A method: how it prepares an image for any parameter, its parameters, and whether it can choose one itself."""
 
     prepare: Callable[[Picture], Cuts]
     parameters: tuple[float, ...]
     has_automatic: bool = False
 
 
-def with_segment(rgb: Picture, **settings: Any) -> Cuts:
-    """k classes of segment."""
+def prepare_classes(rgb: Picture, **settings: Any) -> Cuts:
+    """Prepare the k classes of segment."""
     return lambda k: segment_image(rgb, k=k, **settings).label_image
 
 
-def with_k_means(rgb: Picture) -> Cuts:
-    """scikit-learn's KMeans on the pixels in CIELAB."""
+def prepare_k_means(rgb: Picture) -> Cuts:
+    """Prepare scikit-learn's KMeans on the pixels in CIELAB."""
     pixels = rgb2lab(rgb).reshape(-1, 3)
     return lambda k: KMeans(int(k or 4), n_init=3, random_state=0).fit_predict(pixels).reshape(rgb.shape[:2])
 
 
-def with_hierarchy(rgb: Picture) -> Cuts:
-    """The cuts of the region hierarchy."""
+def prepare_hierarchy(rgb: Picture) -> Cuts:
+    """Prepare the cuts of the region hierarchy, which is computed for the first of them."""
     found: list[RegionHierarchy] = []
 
     def cut(level: float | None) -> Labels:
@@ -81,13 +83,13 @@ def with_hierarchy(rgb: Picture) -> Cuts:
     return cut
 
 
-_RAW = {"spatial": "none", "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+RAW_MIXTURE = {"spatial": "none", "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
 METHODS = {
-    "raw mixture, RGB, k classes": Method(lambda rgb: with_segment(rgb, **_RAW), _NUMBERS),
-    "k-means, CIELAB, k classes": Method(with_k_means, _NUMBERS),
-    "segment, k classes": Method(with_segment, _NUMBERS),
-    "segment --coherence region, k classes": Method(lambda rgb: with_segment(rgb, coherence="region"), _NUMBERS),
-    "segment --regions": Method(with_hierarchy, _LEVELS, has_automatic=True),
+    "raw mixture, RGB, k classes": Method(lambda rgb: prepare_classes(rgb, **RAW_MIXTURE), N_CLASSES),
+    "k-means, CIELAB, k classes": Method(prepare_k_means, N_CLASSES),
+    "segment, k classes": Method(prepare_classes, N_CLASSES),
+    "segment --coherence region, k classes": Method(lambda rgb: prepare_classes(rgb, coherence="region"), N_CLASSES),
+    "segment --regions": Method(prepare_hierarchy, LEVELS, has_automatic=True),
 }
 
 
@@ -104,24 +106,24 @@ def main() -> int:
     if given.folder is None or given.metrics is None:
         print(SOURCES if given.folder is None else METRICS, file=sys.stderr)
         return 2
-    evaluate = loaded(given.metrics)
+    evaluate = load_module(given.metrics)
     paths = sorted((given.folder / "images" / given.set).glob("*.jpg"))[: given.limit]
     if not paths:
         print(f"{given.folder}: no images/{given.set}/*.jpg. {SOURCES}", file=sys.stderr)
         return 2
     cv2.setNumThreads(1)
-    print(f"BSDS500, {given.set}, {len(paths)} images. Measured on {machine()}\n")
+    print(f"BSDS500, {given.set}, {len(paths)} images. Measured on {describe_machine()}\n")
     rows = []
     for name, method in METHODS.items():
         if given.only in name:
             with threadpool_limits(1):
-                rows += scores(name, method, given.folder, paths, evaluate, boundary=given.boundary)
-    print(table(["method, ODS / OIS", "covering", "PRI", "VoI", "boundary F", "seconds"], rows))
+                rows += score_method(name, method, given.folder, paths, evaluate, boundary=given.boundary)
+    print(format_table(["method, ODS / OIS", "covering", "PRI", "VoI", "boundary F", "seconds"], rows))
     return 0
 
 
-def loaded(folder: Path) -> ModuleType:
-    """The module evaluate.py, used from where it is."""
+def load_module(folder: Path) -> ModuleType:
+    """Load the module evaluate.py from its folder."""
     spec = importlib.util.spec_from_file_location("evaluate", folder / "evaluate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -130,25 +132,25 @@ def loaded(folder: Path) -> ModuleType:
     return module
 
 
-def human_segmentations(folder: Path, group: str, name: str) -> list[Labels]:
-    """The label images that people drew of one image."""
+def read_human_segmentations(folder: Path, group: str, name: str) -> list[Labels]:
+    """Read the label images that people drew of one image."""
     from scipy.io import loadmat
 
     drawn = loadmat(str(folder / "groundTruth" / group / f"{name}.mat"))["groundTruth"].ravel()
     return [each["Segmentation"][0, 0].astype(np.int32) for each in drawn]
 
 
-def scores(
+def score_method(
     name: str, method: Method, folder: Path, paths: list[Path], evaluate: ModuleType, *, boundary: bool
 ) -> Iterator[list[str]]:
-    """The rows of one method."""
+    """Score one method on all images and make its rows."""
     results: dict[float, dict[str, Any]] = {parameter: {} for parameter in method.parameters}
     automatic: dict[float, dict[str, Any]] = {0: {}}
     seconds = []
     timed = None if method.has_automatic else method.parameters[len(method.parameters) // 2]
     for path in paths:
         rgb = np.asarray(PilImage.open(path).convert("RGB"))
-        truth = evaluate.PreparedGT(human_segmentations(folder, path.parent.name, path.stem))
+        truth = evaluate.PreparedGT(read_human_segmentations(folder, path.parent.name, path.stem))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             begin = time.process_time()

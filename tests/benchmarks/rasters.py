@@ -1,14 +1,16 @@
-"""Time and memory of rasters, as Markdown tables: ``python tests/benchmarks/rasters.py PHOTOGRAPH``.
+"""Measure time and memory of rasters, as Markdown tables.
+
+Run ``python tests/benchmarks/rasters.py PHOTOGRAPH``.
 
 1.  ``segment raster RASTER -k 4``, the whole process, for three-band 8-bit rasters of growing size: a tiled, compressed
-    GeoTIFF made of the photograph, turned this way and that, with noise of its own everywhere. One of 1 gigapixel
-    (``-g 1``) takes 2.3 GB on the disk, in the folder that TMPDIR names, and a minute to make.
-2.  How many labels are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: by colors
-    alone, where all must be, with the random field, and with clean-up too.
-3.  Where `--areas` asks for it: the shares of wrong labels on gray rasters of four classes in areas of so many pixels
-    across (Gaussian noise smoothed by 0.6 times that and cut at its quartiles), with Gaussian noise of 0.3 of the step
-    between neighboring classes: by colors alone and by the field, without clean-up and with it. Clean-up of specks on
-    100 megapixels takes minutes.
+    GeoTIFF made of copies of the photograph, rotated at random, with different noise in each. One of 1 gigapixel (``-g
+    1``) takes 2.3 GB on the disk, in the folder that TMPDIR names, and a minute to make.
+2.  The share of labels that are those of ``segment run`` on the photograph at its own size, for tiles of some sizes: by
+    colors alone, where all must be, with the random field, and with clean-up too.
+3.  With `--areas`: the shares of wrong labels on gray rasters of four classes in areas of so many pixels across
+    (Gaussian noise smoothed by 0.6 times that and cut at its quartiles), with Gaussian noise of 0.3 of the step between
+    neighboring classes: by colors alone and by the field, without clean-up and with it. Clean-up of specks on 100
+    megapixels takes minutes.
 
 Trust processor time where other work runs on the machine.
 """
@@ -23,15 +25,15 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from common import machine, table
+from common import describe_machine, format_table
 from numpy.typing import NDArray
-from processes import measured
+from processes import measure_process
 from rasterio.windows import Window
 from scipy import ndimage
 
 import segment
 
-PART = 2048  # pixels a side of what is made at once
+PART_SIDE = 2048  # pixels; rasters are made in parts of this size
 
 
 def main() -> None:
@@ -40,26 +42,28 @@ def main() -> None:
     parser.add_argument("image", type=Path, help="a photograph in color")
     parser.add_argument("-g", "--gigapixels", type=float, nargs="+", default=[0.02, 0.1, 0.25], help="sizes to measure")
     parser.add_argument("--tiles", type=int, nargs="+", default=[200, 333, 512], help="tiles to compare, in pixels")
-    parser.add_argument("--areas", type=int, nargs="*", default=[], help="areas to measure truth by, in pixels")
+    parser.add_argument(
+        "--areas", type=int, nargs="*", default=[], help="sizes of the areas of known classes, in pixels"
+    )
     parser.add_argument("--side", type=int, default=10_240, help="of the rasters with such areas, in pixels")
     given = parser.parse_args()
-    print(f"Measured on {machine()} rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}.\n")
+    print(f"Measured on {describe_machine()} rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}.\n")
     with tempfile.TemporaryDirectory() as name:
-        rows = (growth(given.image, Path(name), size) for size in given.gigapixels)
+        rows = (measure_growth(given.image, Path(name), size) for size in given.gigapixels)
         head = ("gigapixels", "seconds", "processor seconds", "megapixels a second", "MB at most", "MB of the result")
-        print(table(head, rows), flush=True)
-        print(f"\n{agreement(given.image, Path(name), given.tiles)}", flush=True)
+        print(format_table(head, rows), flush=True)
+        print(f"\n{measure_agreement(given.image, Path(name), given.tiles)}", flush=True)
         if given.areas:
-            print(f"\n{errors(Path(name), given.areas, given.side)}")
+            print(f"\n{measure_errors(Path(name), given.areas, given.side)}")
 
 
-def growth(image: Path, folder: Path, gigapixels: float) -> tuple[str, ...]:
-    """A row of the first table."""
+def measure_growth(image: Path, folder: Path, gigapixels: float) -> tuple[str, ...]:
+    """Measure one raster: a row of the first table."""
     side = round((1e9 * gigapixels) ** 0.5)
     source = folder / "raster.tif"
     make_raster(image, source, side)
     command = (sys.executable, "-m", "segment", "raster", str(source), "-k", "4", "-o", str(folder), "--overwrite")
-    seconds, processor, memory = measured(*command)
+    seconds, processor, memory = measure_process(*command)
     source.unlink()
     result = (folder / "raster_labels.tif").stat().st_size / 2**20
     values = (side**2 / 1e9, seconds, processor, side**2 / 1e6 / seconds, memory, result)
@@ -67,25 +71,25 @@ def growth(image: Path, folder: Path, gigapixels: float) -> tuple[str, ...]:
 
 
 def make_raster(image: Path, path: Path, side: int) -> None:
-    """Write a raster of side x side pixels, made of a photograph."""
-    photograph = np.tile(segment.load_image(image).pixels, (3, 3, 1))[:PART, :PART].astype(np.int16)
+    """Write a raster of side x side pixels, made of rotated and noisy copies of a photograph."""
+    photograph = np.tile(segment.load_image(image).pixels, (3, 3, 1))[:PART_SIDE, :PART_SIDE].astype(np.int16)
     rng = np.random.default_rng(0)
     size = {"height": side, "width": side, "count": 3, "dtype": "uint8"}
     place = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)}
     layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1}
     color = {"photometric": "RGB", "bigtiff": "if_safer"}
     with rasterio.open(path, "w", driver="GTiff", **layout, **color, **size, **place) as file:
-        for row in range(0, side, PART):
-            for column in range(0, side, PART):
+        for row in range(0, side, PART_SIDE):
+            for column in range(0, side, PART_SIDE):
                 turned = np.rot90(photograph, int(rng.integers(4)))
                 noisy = turned + rng.integers(-3, 4, turned.shape, dtype=np.int16)
-                height, width = min(PART, side - row), min(PART, side - column)
+                height, width = min(PART_SIDE, side - row), min(PART_SIDE, side - column)
                 bands = np.moveaxis(np.clip(noisy, 0, 255).astype(np.uint8)[:height, :width], -1, 0)
                 file.write(bands, window=Window(column, row, width, height))
 
 
-def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
-    """The table of the labels that tiles have in common with the whole."""
+def measure_agreement(image: Path, folder: Path, tiles: list[int]) -> str:
+    """Make the table of the share of labels that tiles have in common with the whole image."""
     pixels = segment.load_image(image).pixels
     source = folder / "whole.tif"
     height, width, bands = pixels.shape
@@ -102,41 +106,41 @@ def agreement(image: Path, folder: Path, tiles: list[int]) -> str:
             with rasterio.open(found.path) as file:
                 shares.append(f"{100 * np.mean(file.read(1) == whole):.4f} %")
         rows.append((f"{tile} pixels", *shares))
-    return table((f"tiles, {width} x {height} pixels", "colors alone", "with the field", "and clean-up"), rows)
+    return format_table((f"tiles, {width} x {height} pixels", "colors alone", "with the field", "and clean-up"), rows)
 
 
-def errors(folder: Path, areas: list[int], side: int) -> str:
-    """The table of wrong labels on rasters whose classes are known."""
+def measure_errors(folder: Path, areas: list[int], side: int) -> str:
+    """Make the table of wrong labels on rasters whose classes are known."""
     rows = []
     for area in areas:
-        truth = known_classes(area, side)
-        write_noisy(folder / "known.tif", truth)
+        truth = make_classes(area, side)
+        write_noisy_raster(folder / "known.tif", truth)
         for spatial in ("none", "field"):
             row = [f"{area} pixels, {side} x {side}", spatial]
             for settings in ({"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}, {}):
-                how: dict[str, Any] = {"k": 4, "spatial": spatial, "overwrite": True, **settings}
-                path = segment.segment_raster(folder / "known.tif", folder / "found.tif", **how).path
+                options: dict[str, Any] = {"k": 4, "spatial": spatial, "overwrite": True, **settings}
+                path = segment.segment_raster(folder / "known.tif", folder / "found.tif", **options).path
                 with rasterio.open(path) as file:
                     row.append(f"{100 * np.mean(file.read(1) != truth + 1):.1f} %")
             rows.append(row)
-    return table(("areas", "--spatial", "wrong without clean-up", "and with clean-up"), rows)
+    return format_table(("areas", "--spatial", "wrong without clean-up", "and with clean-up"), rows)
 
 
-def known_classes(area: int, side: int) -> NDArray[np.uint8]:
-    """Classes 0..3 in areas of so many pixels across, on average: (side, side)."""
+def make_classes(area: int, side: int) -> NDArray[np.uint8]:
+    """Make classes 0..3 in areas of so many pixels across, on average: (side, side)."""
     coarse = np.random.default_rng(1).standard_normal((side // 4, side // 4), dtype=np.float32)
     smooth = ndimage.gaussian_filter(coarse, 0.6 * area / 4, mode="reflect")
     classes = np.searchsorted(np.quantile(smooth, (0.25, 0.5, 0.75)), smooth).astype(np.uint8)
     return np.kron(classes, np.ones((4, 4), dtype=np.uint8))
 
 
-def write_noisy(path: Path, classes: NDArray[np.uint8]) -> None:
+def write_noisy_raster(path: Path, classes: NDArray[np.uint8]) -> None:
     """Write classes as levels of gray with noise."""
     rng = np.random.default_rng(2)
     size = {"height": len(classes), "width": classes.shape[1], "count": 1, "dtype": "uint8"}
     with rasterio.open(path, "w", driver="GTiff", tiled=True, transform=rasterio.Affine.scale(2), **size) as file:
-        for row in range(0, len(classes), PART):
-            part = classes[row : row + PART]
+        for row in range(0, len(classes), PART_SIDE):
+            part = classes[row : row + PART_SIDE]
             noisy = 40 + 57 * (part + 0.3 * rng.standard_normal(part.shape, dtype=np.float32))
             gray = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
             file.write(gray, 1, window=Window(0, row, part.shape[1], len(part)))

@@ -1,19 +1,21 @@
-"""How fast segment is, as Markdown tables: ``python tests/benchmarks/speed.py PHOTOGRAPH``.
+"""Measure how fast segment is, as Markdown tables.
 
-The photograph is resized to each of the sizes and written as JPEG of quality 95 to a temporary folder. What is compared
-is measured side by side: the rivals take turns, after a warm-up that does not count, and the median of the repeats is
-shown. Nothing else should run on the machine meanwhile; where something does, trust the ratios of processor time.
+Run ``python tests/benchmarks/speed.py PHOTOGRAPH``.
+
+The photograph is resized to each of the sizes and written as JPEG of quality 95 to a temporary folder. Rivals are
+measured in turns, after a warm-up that does not count, and the tables have the medians. Nothing else should run on the
+machine meanwhile; where something does, trust the ratios of processor time.
 
 1.  Exact EM against scikit-learn's ``GaussianMixture``. Both fit four full covariances to the RGB values of all pixels,
     from the same weights, means and precisions, with a ridge of 1e-6 and neither a prior nor quantization scatter. The
-    time of segment runs from the pixels to the fitted parameters, so it holds the search for the distinct colors; that
-    of scikit-learn is ``fit`` on pixels that are float64 already. First for a fixed number of iterations, few enough to
-    wait for, then to convergence within 1e-6 nats a pixel, where segment starts on coarse cells as it always does. Both
-    compute on one thread: the matrices are so narrow that scikit-learn takes longer on two.
+    time of segment runs from the pixels to the fitted parameters, so it includes the search for the distinct colors;
+    that of scikit-learn is ``fit`` on float64 pixels. First for a small fixed number of iterations, then to convergence
+    within 1e-6 nats a pixel, where segment starts on coarse cells as it always does. Both use one thread: the matrices
+    are so narrow that scikit-learn takes longer on two.
 2.  ``segment run IMAGE -k 4``, the whole process, against a process that imports NumPy and OpenCV, reads the image and
-    writes the very same pictures with ``cv2.imwrite``. The pictures are mapped into its memory, so it computes nothing.
-    The memory is the largest resident set of each process.
-3.  Start-up: processes that do nothing else.
+    writes the same pictures with ``cv2.imwrite``. The pictures are mapped into its memory, so it computes nothing. The
+    memory is the largest resident set of each process.
+3.  Start-up: processes that only start.
 4.  The stages of ``segment run`` on the largest size, each timed in a new process.
 """
 
@@ -25,10 +27,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import Photograph, machine
-from engines import SLOW, engines
+from common import Photograph, describe_machine
+from engines import SLOW_MEGAPIXELS, compare_engines
 from numpy.typing import NDArray
-from processes import stages, start_up, whole_process
+from processes import compare_whole_process, measure_stages, measure_start_up
 
 from segment import load_image
 
@@ -40,20 +42,21 @@ def main() -> None:
     parser.add_argument("--sizes", default="0.25,1,6,12", help="megapixels [default: %(default)s]")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each rival [default: %(default)s]")
     given = parser.parse_args()
-    print(f"Measured on {machine()} Medians of {given.repeats}, scikit-learn above {SLOW:g} megapixels of 3.\n")
+    print(f"Measured on {describe_machine()} Medians of {given.repeats};", end=" ")
+    print(f"scikit-learn above {SLOW_MEGAPIXELS:g} megapixels of 3.\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         original = load_image(given.image).pixels
-        photographs = [resized(original, float(size), folder) for size in given.sizes.split(",")]
+        photographs = [write_resized(original, float(size), folder) for size in given.sizes.split(",")]
         del original
-        print(f"## The whole process\n\n{whole_process(photographs, given.repeats)}\n", flush=True)
-        print(f"## Start-up\n\n{start_up(folder, 2 * given.repeats)}\n", flush=True)
-        print(f"## Stages of `segment run`\n\n{stages(photographs[-1], given.repeats)}\n", flush=True)
-        print(f"## Exact EM against scikit-learn\n\n{engines(photographs, given.repeats)}", flush=True)
+        print(f"## The whole process\n\n{compare_whole_process(photographs, given.repeats)}\n", flush=True)
+        print(f"## Start-up\n\n{measure_start_up(folder, 2 * given.repeats)}\n", flush=True)
+        print(f"## Stages of `segment run`\n\n{measure_stages(photographs[-1], given.repeats)}\n", flush=True)
+        print(f"## Exact EM against scikit-learn\n\n{compare_engines(photographs, given.repeats)}", flush=True)
 
 
-def resized(pixels: NDArray[np.generic], megapixels: float, folder: Path) -> Photograph:
-    """The photograph with so many megapixels, as a JPEG file in the folder."""
+def write_resized(pixels: NDArray[np.generic], megapixels: float, folder: Path) -> Photograph:
+    """Resize the photograph to so many megapixels and write it as a JPEG file to the folder."""
     height, width = pixels.shape[:2]
     factor = (1e6 * megapixels / (height * width)) ** 0.5
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC

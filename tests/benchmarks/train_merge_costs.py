@@ -23,7 +23,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image as PilImage
-from quality import SOURCES, human_segmentations
+from quality import SOURCES, read_human_segmentations
 
 import segment
 from segment.core.image import Image
@@ -114,7 +114,7 @@ def make_example(folder: Path, path: Path) -> Example:
     image = Image.from_array(np.asarray(PilImage.open(path)))
     evidence = gather_evidence(image, seed=0)
     labels, n = find_fine_regions(evidence, image.valid)
-    segmentations = human_segmentations(folder, "train", path.stem)
+    segmentations = read_human_segmentations(folder, "train", path.stem)
     sums = evidence.sum_inside(labels, n)
     counts = []
     for person in segmentations:
