@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.pipeline.region_pipeline import RegionSegmentation
-from segment.pipeline.result import Segmentation
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions
+
+if TYPE_CHECKING:
+    from segment.pipeline.region_pipeline import RegionSegmentation
+    from segment.pipeline.result import Segmentation
 
 __all__ = ["Table", "measure_classes", "measure_labels", "measure_regions", "measure_result", "measure_result_regions"]
 

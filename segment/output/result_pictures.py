@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,11 @@ from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.overlays import cut_out_class, draw_class_contours, draw_tinted_classes
 from segment.output.pictures.panels import draw_methods, draw_regions_beside, draw_side_by_side
-from segment.pipeline.comparison import Comparison
-from segment.pipeline.region_pipeline import RegionSegmentation
-from segment.pipeline.result import Segmentation
+
+if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
+    from segment.pipeline.comparison import Comparison
+    from segment.pipeline.region_pipeline import RegionSegmentation
+    from segment.pipeline.result import Segmentation
 
 __all__ = [
     "choose_class_colors",

@@ -231,14 +231,18 @@ def find_connected_components(n_nodes: int, first: Ids, second: Ids) -> tuple[Id
     >>> component.tolist(), n_components
     ([0, 1, 0, 2, 2], 3)
     """
-    if first.size == 0:
-        return np.arange(n_nodes), n_nodes
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_matrix((np.ones(first.size, bool), (first, second)), shape=(n_nodes, n_nodes))
-    n_components, component = connected_components(graph, directed=False)
-    return component.astype(np.intp), int(n_components)
+    # Not SciPy's connected_components: loading scipy.sparse takes 0.1 s, a tenth of a run on 12 megapixels.
+    root = np.arange(n_nodes)
+    while first.size:
+        # Point the larger node of each edge to the smaller one, and follow the pointers to their ends.
+        np.minimum.at(root, np.maximum(first, second), np.minimum(first, second))
+        while not np.array_equal(grandparent := root[root], root):
+            root = grandparent
+        first, second = root[first], root[second]
+        is_open = first != second
+        first, second = first[is_open], second[is_open]
+    is_root = root == np.arange(n_nodes)
+    return (np.cumsum(is_root) - 1)[root], int(np.count_nonzero(is_root))
 
 
 def _sum_borders(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:

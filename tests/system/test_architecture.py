@@ -254,3 +254,15 @@ def test_starting_loads_no_heavy_library(statement: str) -> None:
     loaded = set(done.stdout.rsplit("LOADED", 1)[1].split())
     assert "segment" in loaded
     assert not loaded & HEAVY
+
+
+def test_a_run_on_a_photograph_loads_neither_scipy_nor_scikit_learn(landscape: Path, tmp_path: Path) -> None:
+    """They take 0.1 s and more to load, which is a tenth of such a run."""
+    script = (
+        "import sys, segment\n"
+        f"result = segment.segment_image({str(landscape)!r}, k=4, n_init=2)\n"
+        f"result.save({str(tmp_path)!r})\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"scipy", "sklearn", "skimage", "joblib"}
