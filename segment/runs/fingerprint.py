@@ -55,10 +55,12 @@ def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerp
         if not stat.S_ISREG(path.stat().st_mode):  # never opened: a pipe could block, a device could do anything
             return None
         with path.open("rb") as file:
+            # Of the file that was opened: the name may lead to another one by now.
             status = os.fstat(file.fileno())
             if known is not None and (known.bytes, known.modified) == (status.st_size, status.st_mtime_ns):
                 return known
             content = hashlib.file_digest(file, "sha256").hexdigest()
             return Fingerprint(status.st_size, status.st_mtime_ns, content)
+    # ValueError: a name with a zero byte.
     except (OSError, ValueError):
         return None

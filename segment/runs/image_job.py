@@ -120,6 +120,7 @@ def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str
     """
     begin = time.perf_counter()
     try:
+        # Before any work: nobody wants to wait for minutes and then be refused.
         for path in () if config.overwrite or job.pipe_out else job.list_results(config):
             refuse_existing(path)
         return replace(work(job, config, on_stage), seconds=time.perf_counter() - begin)
@@ -141,6 +142,7 @@ def _segment_classes(
 ) -> Outcome:
     """Segment an image into classes."""
     source = _read_source(job, config, on_stage)
+    # Two ways to classes: fitted to this image, perhaps from a start, or found as a model has them.
     if model is None or adapt:
         from segment.pipeline.pipeline import segment_image
 
@@ -153,8 +155,10 @@ def _segment_classes(
         from segment.pipeline.alignment import align_classes
 
         result = align_classes(result, reference)
+    # Classes that were adapted to the image are its own, so there is nothing to drift from.
     shared = reference or (None if adapt else model)
     on_stage(Stage.WRITE)
+    # Results that were written count, whatever fails afterwards; so the table is made of what is in memory.
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
     colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
     rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True))
@@ -244,12 +248,14 @@ def _collect_index_values(result: Segmentation) -> dict[str, Any]:
 
 def _is_folder_full(error: Exception) -> bool:
     """Return whether an error says that the folder for results takes no more files."""
+    # The number of the system's error is data; its text depends on the language of the system.
     cause = error.__cause__
     return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FOLDER_FULL
 
 
 def _describe_failure(error: Exception, job: Job) -> str:
     """Describe a failure, expected or not, in one line that names the image."""
+    # The message of the error names the folder only, and the reader wants to know which image has no results.
     if _is_folder_full(error):
         return f"{printable_path(job.source)}: has no results; {error}"
     if isinstance(error, SegmentError):

@@ -65,6 +65,7 @@ class Job:
         list of Path
             With a file for each class that there may be, where classes have files of their own.
         """
+        # Some products have a file for each class, and the number of classes may be chosen later: plan for the most.
         n = config.max_classes + self.n_extra
         save, labels = self.save or config.save, f".{config.labels_format}"
         files = plan_files(self.stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
@@ -121,8 +122,10 @@ def plan_jobs(
     >>> [path.as_posix() for path in job.list_results(SegmentConfig(k=4))]
     ['results/sea_panel.jpg', 'results/sea_labels.png']
     """
+    # A dict keeps the order of its keys, so images keep the order in which they were given.
     distinct = list({_locate(source): source for source in sources}.values())
     folders = [output / source.parent.relative_to(root) if root else output for source in distinct]
+    # A stem that two images of one folder share is not enough to name their results.
     counts = Counter(_fold_name(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
         Job(
@@ -141,6 +144,7 @@ def _refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: Segment
     owners: dict[str, Path] = {}
     for job in jobs:
         for path in job.list_results(config):
+            # The first image that plans a file owns it.
             place = _fold_name(_locate(path))
             other = owners.setdefault(place, job.source)
             if other != job.source:

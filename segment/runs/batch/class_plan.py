@@ -124,6 +124,7 @@ class ClassPlan:
 
         if not self.is_fitted:
             return ClassSource(self.model, self.adapt, self.reference)
+        # Classes to align to come from the first image alone, so no other image makes them out of date.
         wanted = list(sources) if self.shared else list(sources[:1])
         path = output / SHARED_MODEL
         key = _compute_key(wanted, config, self)
@@ -136,6 +137,7 @@ class ClassPlan:
             )
             save_class_model(model, path, overwrite=True)
         model = replace(model, file=str(path))
+        # With the content of the file, so that a model that somebody has edited is not used again.
         key = f"{key}-{_hash_content(path)}"
         return ClassSource(model, key=key) if self.shared else ClassSource(self.model, self.adapt, model, key)
 
@@ -170,6 +172,8 @@ def _fit_to_images(sources: list[Path], config: SegmentConfig, start_workers: Ca
     scale = find_common_scale([parts[number].scale for number in sorted(parts)])
     misread = [number for number in sorted(parts) if parts[number].is_misread(scale)]
     parts |= read_images([replace(tasks[number], scale=scale) for number in misread])
+    # Images with other features, such as a gray one among others, cannot share the model. They fail when they are
+    # segmented, with an error of their own.
     features = parts[min(parts)].data.space.feature_names
     alike = [number for number in sorted(parts) if parts[number].data.space.feature_names == features]
     return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)[0]
@@ -195,6 +199,7 @@ def _fit_to_first_image(sources: Sequence[Path], config: SegmentConfig, plan: Cl
     """Fit the classes of the first image that can be segmented."""
     from segment.pipeline.pipeline import segment_image
 
+    # An image that cannot be read is reported when its turn comes; here the next one takes its place.
     for source in sources:
         try:
             result = segment_image(source, config, start=plan.model if plan.adapt else None)
@@ -216,6 +221,7 @@ def _compute_key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan
             status = source.stat()
             stats.append((str(source.absolute()), status.st_size, status.st_mtime_ns))
         except OSError:
+            # An image that is gone is a change, too.
             stats.append((str(source.absolute()), -1, -1))
     text = json.dumps([repr(config), plan.shared, stats, plan.model.to_json() if plan.model else ""])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

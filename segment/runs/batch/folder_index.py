@@ -45,6 +45,7 @@ def write_index(journal: Journal, names: Sequence[str]) -> None:
 
 def _build_entry(row: dict[str, Any]) -> Entry:
     """Build the index's entry of an image from its row in the manifest."""
+    # The manifest may list other products of the image, too.
     pages = [output["file"] for output in row["outputs"] if output["file"].endswith("_report.html")]
     return Entry(
         name=printable_path(row["input"], limit=sys.maxsize),

@@ -116,6 +116,7 @@ class FolderRun:
         settings: FolderSettings,
         cluster: Cluster | None = None,
     ) -> None:
+        # Paths are sent to the workers and written into messages: absolute paths mean the same everywhere.
         if cluster is not None:  # its workers have other working folders
             folder, output = folder.absolute(), output.absolute()
         self.folder, self.output, self.config, self.settings = folder, output, config, settings
@@ -123,6 +124,7 @@ class FolderRun:
             start_workers, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout
         )
         self.jobs, self.passed_over = self._plan()
+        # From here on the folder is locked; whatever goes wrong before the first image must unlock it.
         self._journal = Journal(output)
         try:
             self._refuse_earlier_results()
@@ -135,6 +137,7 @@ class FolderRun:
         self._classes: ClassSource | None = None
         self._feed = self._make_feed(skip_done=settings.resume)
         self._n_in_manifest = 0  # of the images begun
+        # Temporary files of processes that were killed. Those of living processes stay.
         for place in {job.folder for job in self.jobs}:
             remove_abandoned(place)
 
@@ -154,6 +157,7 @@ class FolderRun:
                     self._write_manifest()
                 self._journal.close(remove=False)
             else:
+                # Nothing was begun, so the folder is left as it was found.
                 self._journal.withdraw()
 
     @property
@@ -182,14 +186,17 @@ class FolderRun:
         OutputError
             If the output takes no more files. All tasks in progress are finished before.
         """
+        # Once for all passes over a watched folder: their images share the classes.
         if self._classes is None:
             self._classes = self._prepare_classes()
             self._state.settings_hash = hash_settings(self.config, __version__, *self._classes.identity)
             self._state.model_key = self._classes.key
         function = partial(run_image_task, config=self.config, classes=self._classes, debug=self.settings.debug)
         workers = self._start_workers(function, prepare_retry=prepare_retry)
+        # Closed at once, not by the garbage collector: that ends the workers, also if the caller stops in between.
         with contextlib.closing(self._run_tasks(workers)) as decided:
             yield from report_in_order(decided)
+        # All that was in progress when it happened has been finished, recorded and reported.
         if self._feed.error is not None:
             raise self._feed.error
 
@@ -201,8 +208,10 @@ class FolderRun:
                 outcome = describe_lost_task(task.job, result) if isinstance(result, TaskLost) else result
                 self._record(outcome)
                 yield task.number, outcome
+                # Images without a task are decided while workers are busy.
                 yield from self._feed.take_decided()
         except BaseException:
+            # A second Ctrl-C must not interrupt the cleaning up after the first.
             with hold_signals():
                 results.close()
                 self._remove_partial_results(workers.in_progress.values())
@@ -214,6 +223,7 @@ class FolderRun:
         try:
             found = find_images(self.folder, recursive=self.settings.recursive, leave_out=self.output)
         except ImageError:
+            # A watched folder may be empty at first, but it must exist.
             if not (self.settings.watch and self.folder.is_dir()):
                 raise
             found = FolderImages([], [])
@@ -243,8 +253,10 @@ class FolderRun:
         """Decide where the classes of all images come from; fit a model to the images if that is asked for."""
         models = {str(self._journal.get_row(name).get("model", "")) for name in self._journal}
         if self.settings.classes.is_fitted:
+            # A model file that no run has recorded is somebody's own.
             if models <= {""} and MODEL_FILES not in self._journal and not self.config.overwrite:
                 refuse_existing(self.output / SHARED_MODEL)
+            # Recorded before it is written, so that a later run knows it as a result whenever this one is killed.
             self._journal.add({"input": MODEL_FILES, "earlier": [{"file": SHARED_MODEL}]})
         sources = [job.source for job in self.jobs]
         return self.settings.classes.prepare(sources, self.output, self.config, self._start_workers, models)

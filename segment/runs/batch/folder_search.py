@@ -61,12 +61,22 @@ def find_images(folder: Path, *, recursive: bool = False, leave_out: Path | None
     ------
     ImageError
         If the folder is not one, cannot be read, or holds no image.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("sea.jpg", "notes.txt", ".hidden.png"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in find_images(Path(folder)).images]
+    ['sea.jpg']
     """
     if not os.path.lexists(folder):
         raise ImageError(f"{printable_path(folder)}: there is no such folder. Check the path.")
     if not folder.is_dir():
         raise ImageError(f"{printable_path(folder)}: not a folder. Give single images to 'segment run'.")
     place = os.path.realpath(folder)
+    # A run over a folder above may have left its results here.
     recorded = {path for above in Path(place).parents for path in list_recorded_outputs(above)}
     search = _Search(recursive, os.path.realpath(leave_out) if leave_out else "", recorded)
     images: list[Path] = []
@@ -97,6 +107,7 @@ class _Search:
             raise ImageError(
                 f"{printable_path(folder)}: the folder cannot be read; {reason}. Check its permissions."
             ) from error
+        # Manifests first: they name results among the entries of this folder and below it.
         self.recorded.update(list_recorded_outputs(Path(place)))
         for entry in entries:
             # As str, which is compared: a Path for each of ten thousand files is slow.

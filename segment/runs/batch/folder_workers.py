@@ -77,6 +77,7 @@ class DaskWorkers(Generic[Task, Result]):
         """
         suspects = []
         for number, result in self._run_group(enumerate(tasks), self._max_tasks):
+            # Its workers may have been killed by another task that they had at the same time.
             if isinstance(result, TaskLost) and result.reason == "killed":
                 suspects.append(number)
             else:
@@ -87,12 +88,14 @@ class DaskWorkers(Generic[Task, Result]):
 
     def _run_group(self, tasks: Iterator[tuple[int, Task]], max_tasks: int) -> Generator[tuple[int, Result | TaskLost]]:
         """Do numbered tasks, and yield the results in the order in which they end."""
+        # The number of a task is remembered by its future, because tasks end in any order.
         with TaskGroup(self._cluster, seconds=self._timeout, max_tasks=max_tasks) as group:
             function = group.send_shared(self._function)
             numbers = {}
             for number, task in tasks:
                 self.in_progress[number] = task
                 numbers[group.send(_call, function, self._prepare_retry(task))] = number
+                # No further task is read before there is room, so a folder of any size needs little memory.
                 while group.is_full:
                     ended = group.wait_for_next()
                     yield numbers.pop(ended), group.get_result(ended)
@@ -137,6 +140,7 @@ def start_workers(
     ProcessWorkers or DaskWorkers
         Their method `run` does the tasks.
     """
+    # Both have the same method and attribute, so the folder need not know which it has.
     if cluster is not None:
         return DaskWorkers(function, cluster, max_tasks=n_workers, prepare_retry=prepare_retry, timeout=timeout)
     return ProcessWorkers(function, n_workers=n_workers or count_cores(), prepare_retry=prepare_retry, timeout=timeout)

@@ -59,10 +59,12 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
     job = task.job
     if task.replaces and not config.overwrite:
         config = replace(config, overwrite=True)
+    # The manifest records what was segmented, so the file must be the same before and after.
     before = compute_fingerprint(job.source)
     outcome = run_job(job, config, model=classes.model, adapt=classes.adapt, reference=classes.reference, debug=debug)
     after = compute_fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
+        # What was read may be half of the old and half of the new file.
         for path in outcome.paths:
             path.unlink(missing_ok=True)
         error = (
@@ -102,6 +104,13 @@ def describe_lost_task(job: Job, lost: TaskLost) -> Outcome:
     -------
     Outcome
         A failure.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> job = Job(Path("sea.jpg"), Path("results"), "sea")
+    >>> describe_lost_task(job, TaskLost("timeout", 60.1)).error.split(",")[0]
+    'sea.jpg: stopped after 60.1 s'
     """
     if lost.reason == "timeout":
         error = (

@@ -50,6 +50,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / JOURNAL
+        # Noted before they are made, so that a run that does not begin can remove them.
         self._made = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
         self._lock = threading.Lock()
         self._positions: dict[str, int] = {}  # where the newest row of each image begins in the file
@@ -64,6 +65,7 @@ class Journal:
             ) from error
         self.was_interrupted = self._index_rows() > 0
         self.has_manifest = os.path.lexists(folder / MANIFEST) or os.path.lexists(folder / TABLE)
+        # The journal is complete in itself: all rows of the run before are copied to it first.
         if not self.was_interrupted:
             for row in read_rows(folder / MANIFEST):
                 self.add(row)
@@ -90,6 +92,7 @@ class Journal:
         """
         line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
         with self._lock:
+            # The file is open for appending, so the line begins at its end.
             begin = os.fstat(self._file).st_size
             try:
                 written = 0
@@ -153,6 +156,7 @@ class Journal:
         remove : bool
             Whether the journal is deleted: the manifest has all of it.
         """
+        # Deleted while it is locked, so no other run can have opened and locked it in between.
         if remove:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
@@ -171,6 +175,7 @@ class Journal:
             begin = 0
             for line in file:
                 try:
+                    # A line without its end was being written when the run was killed.
                     name = json.loads(line)["input"] if line.endswith(b"\n") else None
                 except (ValueError, TypeError, KeyError):
                     name = None

@@ -52,6 +52,7 @@ def _iterate_gone_rows(journal: Journal, names: Sequence[str]) -> Iterator[Row]:
     """Find the rows of images that are gone and of which results are left."""
     for name in sorted(set(journal) - {*names, MODEL_FILES}):
         row = journal.get_row(name)
+        # Results of this run of the image, or of earlier ones.
         left = [output for output in row.get("earlier", []) if os.path.lexists(journal.folder / output["file"])]
         if left or any(os.path.lexists(journal.folder / output["file"]) for output in row.get("outputs", [])):
             yield {**row, "status": "gone", "earlier": left}
@@ -59,6 +60,7 @@ def _iterate_gone_rows(journal: Journal, names: Sequence[str]) -> Iterator[Row]:
 
 def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> None:
     """Write rows as CSV; they are read twice, because the number of columns depends on all of them."""
+    # First pass: how many columns there are.
     n_classes = max((len(row["classes"]) for row in iterate_rows()), default=0)
     table = csv.writer(file)
     table.writerow([*_COLUMNS, *(f"share_{label}" for label in range(1, n_classes + 1))])

@@ -60,6 +60,7 @@ def hash_settings(config: SegmentConfig, *parts: str) -> str:
     False
     """
     values = dataclasses.asdict(config)
+    # It decides whether results are written, not what they are.
     del values["overwrite"]
     text = json.dumps([values, *parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -122,6 +123,7 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         "drift": None if outcome.drift is None else round(outcome.drift, 6),
         "uncertainty": None if outcome.uncertainty is None else round(outcome.uncertainty, 6),
         **({"thumbnail": outcome.thumbnail} if outcome.thumbnail else {}),
+        # Users read these keys with programs of their own, so their spelling stays.
         "classes": [
             {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*color), "share": share}
             for label, color, share, _ in outcome.rows
@@ -148,6 +150,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     try:
         with path.open("rb") as file:
             for line in file:
+                # The last line may be cut short, and the file may be somebody else's.
                 try:
                     row = json.loads(line)
                 except ValueError:

@@ -87,6 +87,7 @@ class ResumeState:
         now = compute_fingerprint(job.source, known)
         if (now.sha256 if now else "") != row["sha256"]:
             return False
+        # Results of the size that was recorded, under the names that this run would give them.
         planned = self._plan_files(job)
         return all(
             output["file"] in planned and _get_size(self.output / output["file"]) == output["bytes"]
@@ -125,6 +126,8 @@ class ResumeState:
             Whether a file with the name of a result is there already.
         """
         self.n_begun += 1
+        # All files that the image may write, and those that it wrote before: if the run is killed, the next one knows
+        # them as its own.
         files = self._plan_files(job) | _list_recorded_files(self.journal.get_row(self.get_name(job)))
         self.journal.add({"input": self.get_name(job), "earlier": [{"file": file} for file in sorted(files)]})
         return any(os.path.lexists(path) for path in job.list_results(self.config))

@@ -51,6 +51,7 @@ class TaskFeed:
     def __iter__(self) -> Iterator[ImageTask]:
         try:
             for number, job in enumerate(self._jobs):
+                # It may have been set from outside: the disk is full.
                 if self.error is not None:
                     return
                 if self._skip_done and self._state.is_done(job, failures_too=self._skip_failed):
@@ -60,6 +61,7 @@ class TaskFeed:
                     self._state.record(refusal)
                     self._decided.put((number, refusal))
                 else:
+                    # Recorded as begun at the last moment before a worker gets it.
                     yield ImageTask(number, job, replaces=self._state.begin(job))
         except Exception as error:
             self.error = error

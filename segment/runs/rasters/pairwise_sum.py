@@ -45,6 +45,7 @@ class PairwiseSum(Generic[Part]):
             What `add` takes.
         """
         size = 1
+        # As the carry when one is added to a binary number.
         while self._sums and self._sums[-1][0] == size:
             part = self._add(self._sums.pop()[1], part)
             size *= 2

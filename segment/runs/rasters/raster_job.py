@@ -61,6 +61,7 @@ def _segment_raster(
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
 
+    # The command sets the products of a raster, so there is one file.
     (path,) = job.list_results(config)
     result = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
     colors: list[Any] = [tuple(color) for color in result.colors.tolist()]

@@ -148,6 +148,7 @@ def segment_raster(
         colors = _pick_colors(config, len(classes.fitted.names))
         tiles: list[LabeledTile] = []
         written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
+        # Labels are written as they come, in this process; only their counts are kept.
         with create_label_raster(path, run.raster, colors, overwrite=config.overwrite) as writer:
             for part in _label_tiles(run, classes):
                 writer.write(part.window, part.label_image)
@@ -159,6 +160,7 @@ def segment_raster(
 def _choose_tile(raster: Raster, config: SegmentConfig) -> int:
     """Choose the side of the tiles, in pixels, so that a tile with its halo fits the memory of a thread."""
     bytes_each = PIXEL_BYTES + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
+    # The halos are read on both sides of a tile.
     halo = compute_cleanup_halo(raster, config) + compute_filter_halo(raster, config)
     return max(TILE_STEP, (math.isqrt(TILE_BYTES // bytes_each) - 2 * halo) // TILE_STEP * TILE_STEP)
 
@@ -175,11 +177,13 @@ def _fit_classes(run: RasterRun) -> RasterClasses:
     """Make the first pass, and fit the classes."""
     if not choose_spatial_type(run.config).needs_copies:
         return _fit_to_colors(run)
+    # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.
     blocks = plan_copy_blocks(run.raster, run.tile)
     make_block = partial(make_copy_block, run.raster, config=run.config)
     copy, n_valid = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
     if not is_scattered(copy, n_valid):
         return _fit_with_field(run, copy)
+    # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.
     classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)))
     return replace(classes, notes=(*classes.notes, _SCATTERED))
 
@@ -198,6 +202,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
+    # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
     labeler = FieldLabeler(
         fitted.classes, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
     )
@@ -217,6 +222,7 @@ def _fit_to_colors(run: RasterRun) -> RasterClasses:
     space = colors.space
     cells, notes = colors.make_cells()
     run.on_stage(RasterStage.FIT)
+    # The number of classes and the weight of the prior depend on how alike neighbors are.
     needs_copy = config.k == "auto" or config.prior == "conjugate"
     copies = (_read_small_copy(run.raster, config),) if needs_copy else ()
     fitted = fit_image_classes(FitData(space, cells, copies), config)
@@ -248,6 +254,7 @@ def _count_colors(run: RasterRun) -> ColorSum:
     space = FeatureSpace(config.features, n_channels, black, white)
     colors = ColorSum(space, "uint8" if raster.kind == "uint8" else "uint16")
     collect = partial(collect_tile_colors, raster, config=config, space=space)
+    # Threads return one part for each tile, a cluster the sum of all.
     for part in run.sum_tiles(collect, add_tile_colors, RasterStage.COUNT_COLORS):
         colors.add(part)
     return colors
@@ -255,6 +262,7 @@ def _count_colors(run: RasterRun) -> ColorSum:
 
 def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile]:
     """Make the second pass: label each tile and clean it up."""
+    # Ties in the clean-up are won by the same class in every tile.
     precedence = classes.fitted.classes.rank_classes()
     label = partial(label_tile, run.raster, config=run.config, label=classes.label, precedence=precedence)
     return run.map_tiles(label, RasterStage.LABEL)

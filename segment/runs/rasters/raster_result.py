@@ -151,7 +151,9 @@ def summarize_raster(
     fitted = classes.fitted
     rows = sum_class_tables([tile.classes for tile in tiles])
     labeled = sum(row.pixels for row in rows)
+    # max: a raster may have no valid pixel at all.
     rejected = sum(tile.rejected for tile in tiles) / max(1, sum(tile.valid for tile in tiles))
+    # A label that is lost in one tile may have pixels in another: only classes that are empty in the whole table count.
     lost = sorted({label for tile in tiles for label in tile.lost})
     warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
     return RasterSegmentation(

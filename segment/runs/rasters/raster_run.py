@@ -79,6 +79,7 @@ class RasterRun:
         iterator
             The results in the order of the tiles.
         """
+        # Blocks of the working copy are windows, too, of another size.
         windows = self.windows if windows is None else windows
         return self.workers.map_tiles(function, windows, self._count_tiles(stage, len(windows)))
 
@@ -107,4 +108,5 @@ class RasterRun:
     def _count_tiles(self, stage: RasterStage, total: int) -> Callable[[], None]:
         """Return what to call after each tile, so that it is reported how many are done."""
         numbers = iter(range(1, total + 1))
+        # Called where results are taken, in one thread, so that it needs no lock.
         return lambda: self.on_stage(f"{stage}, tile {next(numbers)} of {total}")

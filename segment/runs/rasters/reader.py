@@ -182,6 +182,7 @@ class Raster:
             samples = file.read(list(self.bands), **options)
         valid = np.ones(samples.shape[1:], dtype=bool)
         if not math.isnan(self.nodata):
+            # As GDAL has it: a pixel has no data where all its bands have the value.
             valid = (samples != self.nodata).any(axis=0)
         if samples.dtype.kind == "f":
             valid &= np.isfinite(samples).all(axis=0)
@@ -189,6 +190,7 @@ class Raster:
         if self.alpha:
             with GDAL_LOCK:
                 alpha = file.read(self.alpha, **flat)
+            # More than half opaque counts as valid, as in the loader.
             full = 1.0 if alpha.dtype.kind == "f" else float(2**self.bits - 1)
             valid &= alpha > full / 2
         if self.has_mask:
@@ -205,6 +207,7 @@ class Raster:
             values = values[..., 0] if self.n_channels == 1 else values
         elif values.shape[2] == 1:
             values = values[..., 0]
+        # Values of fewer bits are spread over 0..255.
         if self.dtype == "uint8" and self.bits < 8 and not self.palette:
             values = np.rint(values * (255 / (2**self.bits - 1))).astype(np.uint8)
         if self.is_inverted:
@@ -216,6 +219,7 @@ class Raster:
             finite = np.isfinite(pixels)
             valid = valid & (finite if finite.ndim == 2 else finite.all(axis=2))
         if not valid.all():
+            # Pixels that are not valid are 0, so that the value in the file cannot matter.
             pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
         return Image(np.ascontiguousarray(pixels), valid, self.black, self.white, self.notes)
 
@@ -287,9 +291,11 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         raise SettingsError(
             f"bands (--bands): each of the bands 1 to {file.count} at most once; got {wrong[0] if wrong else 'none'}."
         )
+    # The type of the values decides their scale, so all bands have one type.
     kinds = {file.dtypes[number - 1] for number in used}
     if len(kinds) > 1 or np.dtype(next(iter(kinds))).kind not in "iuf":
         raise ImageError(f"raster bands are numbers of one type; got {', '.join(sorted(kinds))}. Choose some: --bands.")
+    # GDAL keeps NBITS with the band and MINISWHITE with the file.
     image_structure = {**file.tags(ns="IMAGE_STRUCTURE"), **file.tags(used[0], ns="IMAGE_STRUCTURE")}
     dtype = kinds.pop()
     bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
@@ -334,6 +340,7 @@ def _check_file(path: str | os.PathLike[str], name: str) -> None:
 
 def _open_in_thread(name: str) -> Any:
     """Open a file once in each thread."""
+    # A file that was closed by the end of configure_rasterio is opened again.
     if getattr(_OPENED, "name", "") != name or _OPENED.file.closed:
         import rasterio
 

@@ -64,6 +64,7 @@ class ColorSum:
     def __init__(self, space: FeatureSpace, dtype: str) -> None:
         self.space = space
         self.is_exact = np.dtype(dtype).itemsize * 8 * space.n_channels <= MAX_COUNTED_BITS
+        # A table has room for every color of so few bits: adding tiles then needs no memory, whatever their number.
         self.counts = ColorCounts(dtype, space.n_channels) if self.is_exact else ColorCounts("uint8", 1)
         self._bins: PairwiseSum[StreamingBins] = PairwiseSum(_add_bins)
 
@@ -82,6 +83,7 @@ class ColorSum:
         if len(colors) <= MAX_COLORS:
             return self.space.make_cells(colors, counts), ()
         bins = _make_bins(self.space)
+        # In steps, because all cells at once are what memory has no room for.
         step = MAX_COLORS // 8
         for start in range(0, len(colors), step):
             rows = slice(start, start + step)
@@ -131,6 +133,7 @@ def add_tile_colors(first: TileColors, second: TileColors) -> TileColors:
     TileColors
         The colors of both parts together.
     """
+    # Tiles of a raster with deep colors have bins and no counts.
     counts = (*first.counts, *second.counts)
     return TileColors((sum_counts(counts),) if counts else (), _add_bins(first.bins, second.bins))
 

@@ -81,6 +81,7 @@ def label_tile(
     LabeledTile
         Depends on the tile and its halo alone, so any worker may compute it.
     """
+    # Labels around the tile are needed to clean it up as if it were not cut.
     outer = window.expand(compute_cleanup_halo(raster, config), raster.height, raster.width)
     image = read_preprocessed(raster, outer, config)
     raw = label(image, outer)
@@ -148,6 +149,7 @@ def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, 
     labeled = max(1, sum(row.pixels for table in tables for row in table))
     for same in zip(*tables, strict=True):
         pixels = sum(row.pixels for row in same)
+        # A tile without the class has no mean of it.
         filled = [row for row in same if row.pixels]
         channels = zip(*(row.mean for row in filled), strict=True)
         sizes = [row.pixels for row in filled]
@@ -160,6 +162,7 @@ def _tabulate_bands(labels: NDArray[np.integer[Any]], image: Image, n_classes: i
     """Tabulate the classes of a tile with any number of bands."""
     if image.is_gray or image.pixels.shape[2] == 3:
         return tabulate_classes(labels, image, n_classes)
+    # The table is made of one or three channels, so each band gets its own; areas are the same in all.
     bands = (np.ascontiguousarray(image.pixels[..., band]) for band in range(image.pixels.shape[2]))
     tables = [tabulate_classes(labels, replace(image, pixels=band), n_classes) for band in bands]
     means = (sum((row.mean for row in same), ()) for same in zip(*tables, strict=True))

@@ -42,6 +42,7 @@ def read_preprocessed(raster: Raster, window: Window, config: SegmentConfig) -> 
     # The radius is a share of the image's diagonal: of the raster's, here measured in the window's.
     share = np.hypot(raster.height, raster.width) / np.hypot(outer.height, outer.width)
     image = denoise(image, method=config.denoise, radius=float(config.denoise_radius * share))
+    # Without a halo there is nothing to cut off.
     if outer == window:
         return image
     rows, columns = window.shift_to(outer).slices

@@ -131,6 +131,7 @@ class DaskTiles:
                 while len(waiting) >= group.max_tasks:
                     yield _take_first(group, waiting, ended)
                     on_tile()
+            # All tiles are sent: take the rest.
             while waiting:
                 yield _take_first(group, waiting, ended)
                 on_tile()
@@ -173,6 +174,7 @@ def _take_first(group: TaskGroup, waiting: deque[Any], ended: set[Any]) -> Any:
 def _wait_for_next(group: TaskGroup, tiles: set[str], on_tile: Callable[[], None]) -> None:
     """Wait until a task ends, report it if it was a tile, and raise what went wrong with it."""
     task = group.wait_for_next()
+    # A failed tile makes every sum that needs it fail, too, with the same error: raise it at the first.
     if task.status == "error":
         group.require_result(task)
     if task.key in tiles:
@@ -181,5 +183,6 @@ def _wait_for_next(group: TaskGroup, tiles: set[str], on_tile: Callable[[], None
 
 def _run_on_tile(function: Callable[[Window], Result], window: Window) -> Result:
     """Apply a function to a tile, on a worker."""
+    # GDAL is configured for each thread, and a worker runs every task in a new one.
     with configure_rasterio():
         return function(window)

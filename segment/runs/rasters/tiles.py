@@ -121,10 +121,12 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, t
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
+                # One more than there are threads, so that none waits while a result is being used.
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # Whoever takes the results has stopped, or an item has failed.
             for future in waiting:
                 future.cancel()

@@ -78,6 +78,7 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
     if values.size == 0:
         return ValueRange()
     if values.dtype.kind in "iu" and values.dtype.itemsize > 1:
+        # Scaling 8-bit values to 16 bits multiplies them by 257, or by 256 with a shift.
         by_256, by_257 = (not np.any(values % values.dtype.type(factor)) for factor in (256, 257))
         return ValueRange(float(values.min()), float(values.max()), by_256, by_257)
     return ValueRange(float(values.min()), float(values.max()))
@@ -102,6 +103,7 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
     if kind != "uint16":
         fits_16_bits = np.dtype(raster.dtype).kind in "iu" and found.low >= 0 and found.high <= 65535
         kind = ("uint8" if found.high <= 255 else "uint16") if fits_16_bits else "float32"
+    # Pixels are read as float32, so the range is that of rounded values.
     low, high = (float(np.float32(value)) for value in (found.low, found.high))
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
     is_spread = 255 < high < 2**14 and (found.by_256 or found.by_257)

@@ -61,6 +61,7 @@ def plan_copy_blocks(raster: Raster, tile: int) -> list[Window]:
     shape = compute_working_shape(raster.height, raster.width)
     if raster.may_have_gaps:
         tile = min(tile, MAX_FILLED_SIDE)
+    # Pixels of the copy for each pixel of the raster, along a side.
     share = max(shape) / max(raster.height, raster.width)
     return cut_tiles(*shape, max(1, math.floor(tile * share)))
 
@@ -83,6 +84,7 @@ def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> Cop
         Depends only on the pixels that it is the average of and their neighbors, so any worker may compute it.
     """
     height, width = compute_working_shape(raster.height, raster.width)
+    # Edges of the block's pixels, in pixels of the raster: they need not be whole numbers.
     down = _compute_edges(block.row, block.height, raster.height, height)
     across = _compute_edges(block.column, block.width, raster.width, width)
     inner = Window(int(down[0]), int(across[0]), math.ceil(down[-1]) - int(down[0]), 0)

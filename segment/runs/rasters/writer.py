@@ -59,6 +59,7 @@ class LabelWriter:
         from rasterio.enums import Resampling
 
         longest = max(self._file.height, self._file.width)
+        # Halved until the longer side has at most MAX_SMALLEST_OVERVIEW pixels.
         levels = [2**i for i in range(1, 32) if longest / 2 ** (i - 1) > MAX_SMALLEST_OVERVIEW]
         if levels:
             self._file.build_overviews(levels, Resampling.nearest)
@@ -78,6 +79,7 @@ class LabelWriter:
         """
         import rasterio
 
+        # Counting labels needs no memory; a block that was not written reads as zeros or not at all.
         counts = np.zeros_like(self._counts)
         with rasterio.open(path, driver="GTiff") as file:
             for window in cut_tiles(file.height, file.width, CHECK_SIDE):
@@ -130,6 +132,7 @@ def create_label_raster(
             yield writer
             writer.add_overviews()
         writer.check(temporary)
+        # Once more: another program may have written it meanwhile.
         if not overwrite:
             refuse_existing(path)
         temporary.replace(path)
@@ -146,6 +149,7 @@ def _create_file(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> 
     import rasterio
     from rasterio.enums import ColorInterp
 
+    # A raster without a place on the map gets none: an identity transform would be taken for one.
     place: dict[str, Any] = {"crs": raster.crs or None}
     if raster.crs or rasterio.Affine(*raster.transform) != rasterio.Affine.identity():
         place["transform"] = rasterio.Affine(*raster.transform)
@@ -191,6 +195,7 @@ def _convert_window(window: Window) -> Any:
 
 def _remove_all(temporary: Path, made: list[Path]) -> None:
     """Remove an incomplete file, and the folders that were made for it."""
+    # GDAL keeps what does not fit into the TIFF in a file beside it.
     for leftover in (temporary, temporary.with_name(temporary.name + ".aux.xml")):
         with contextlib.suppress(OSError):
             leftover.unlink()

@@ -90,6 +90,7 @@ class Cluster:
                 with contextlib.suppress(Exception):
                     super().__del__()
 
+        # As it was given, for messages.
         self.scheduler = scheduler
         # Dask logs what goes wrong; here that is an error, or the task is done again.
         self._log_levels = {name: logging.getLogger(name).level for name in _LOGGERS}
@@ -121,6 +122,7 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connection; the scheduler drops the tasks that it still has for it."""
+        # The scheduler may be gone, and then there is nobody to say goodbye to.
         with warnings.catch_warnings(), contextlib.suppress(TimeoutError, OSError):
             warnings.simplefilter("ignore")
             self.client.close(timeout=POLL_SECONDS)
@@ -157,6 +159,7 @@ class Cluster:
         ClusterError
             If a worker does not see one of them.
         """
+        # One question for all workers at once; each answers for its own machine.
         for path in paths:
             for worker, is_there in self.client.run(has_path, str(path.absolute())).items():
                 if not is_there:
@@ -216,9 +219,11 @@ class Cluster:
             self.client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise ClusterError(f"{place}: has no worker. Start some: dask worker {place}") from None
+        # Results depend on these libraries, so differences are refused or noted.
         here = collect_versions()
         try:
             found = self.client.run(collect_versions)
+        # A worker that cannot import this package raises whatever its import raises.
         except SegmentError:
             raise
         except Exception as error:

@@ -116,6 +116,7 @@ class TaskGroup:
         """
         task = self._submit(run_task, function, *arguments, priority=int(urgent), **self._options)
         self._in_progress.add(task)
+        # Called by a thread of Dask's, so the queue is one for several threads.
         task.add_done_callback(self._ended.put)
         return task
 
@@ -136,6 +137,7 @@ class TaskGroup:
         while True:
             try:
                 task = self._ended.get(timeout=POLL_SECONDS)
+            # Nothing ends while no worker is there, nor when the scheduler is gone: look at both now and then.
             except Empty:
                 seen = self._cluster.check_workers_exist(seen)
                 continue
@@ -206,6 +208,8 @@ class TaskGroup:
     def _submit(self, function: Any, *arguments: Any, **options: Any) -> Any:
         """Send a call to the scheduler; if that fails because the scheduler is gone, raise an error that says so."""
         self._n_sent += 1
+        # The key begins with the name of the run, by which leftovers are found. pure=False: equal calls are different
+        # tasks. fifo_timeout=0: tasks are done in the order in which they were sent.
         key = f"{self._run}-{self._n_sent}"
         try:
             with warnings.catch_warnings():

@@ -61,6 +61,7 @@ def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: s
     load_cv2().setNumThreads(1)
     worker = get_worker()
     key = worker.get_current_task()
+    # The thread that Dask has given us watches; another one works.
     done: list[tuple[Any, BaseException | None]] = []
     thread = threading.Thread(target=_call, args=(done, function, arguments), daemon=True)
     begin = time.monotonic()
@@ -69,11 +70,13 @@ def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: s
     try:
         while thread.is_alive():
             thread.join(min(POLL_SECONDS, seconds or POLL_SECONDS))
+            # Looked at a few times a second: nobody tells a running task that it was cancelled.
             is_late = 0 < seconds <= time.monotonic() - begin
             if thread.is_alive() and (is_late or not _is_wanted(worker, key)):
                 _stop_thread(thread)
                 return TaskLost("timeout", time.monotonic() - begin)
     finally:
+        # A thread that does not end stays listed, so that count_leftovers counts it.
         if not thread.is_alive():
             _RUNNING.pop(thread, None)
     ((result, error),) = done
@@ -97,6 +100,7 @@ def _call(done: list[tuple[Any, BaseException | None]], function: Callable[..., 
 
 def _is_wanted(worker: Any, key: str) -> bool:
     """Return whether anybody waits for the task: not after it was cancelled, or when its client is gone."""
+    # "resumed": it was cancelled here, and the scheduler now wants its result from another worker.
     task = worker.state.tasks.get(key)
     return task is not None and task.state not in ("cancelled", "resumed")
 
@@ -106,6 +110,7 @@ def _stop_thread(thread: threading.Thread) -> None:
     import ctypes
 
     assert thread.ident is not None
+    # The only way to stop a thread of Python from outside.
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TaskTimeout))
     thread.join(STOP_SECONDS)
 

@@ -75,6 +75,7 @@ class ProcessWorkers(Generic[Task, Result]):
         self._n_workers = n_workers
         self._prepare_retry = prepare_retry
         self._timeout = timeout
+        # Workers side by side share the cores evenly.
         n_threads = max(1, count_cores() // n_workers)
         self._call = WorkerTask(function, os.getpid(), str(Path.cwd()), n_threads, timeout)
         self.in_progress: dict[int, Task] = {}
@@ -96,6 +97,7 @@ class ProcessWorkers(Generic[Task, Result]):
             In the order in which the tasks end.
         """
         queue = _NumberedTasks(tasks, self.in_progress)
+        # A round ends when there are no more tasks, or when a worker dies and leaves tasks in progress.
         while not queue.is_empty or self.in_progress:
             for number in sorted(self.in_progress):  # left by workers that died
                 task = self.in_progress[number]
@@ -163,6 +165,7 @@ class _NumberedTasks(Generic[Task]):
         return self
 
     def __next__(self) -> tuple[int, Task]:
+        # joblib reads tasks from its callback threads.
         with self._lock:
             try:
                 number, task = next(self._tasks)
@@ -225,6 +228,7 @@ def _prepare_process(call: WorkerTask[Any, Any]) -> None:
 
 def _watch_parent(parent: int) -> None:
     """Kill this process as soon as its parent is gone."""
+    # A process whose parent dies gets another parent.
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -233,6 +237,7 @@ def _watch_parent(parent: int) -> None:
 @contextlib.contextmanager
 def _limit_time(seconds: float) -> Iterator[None]:
     """Raise TaskTimeout in the main thread after some seconds; kill the process if it does not react."""
+    # Only the main thread runs handlers of signals.
     is_main = threading.current_thread() is threading.main_thread()
     if seconds == 0 or not is_main or not hasattr(signal, "setitimer"):
         yield
@@ -261,6 +266,7 @@ def hold_signals() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Threads and processes inherit the mask of the thread that starts them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield

@@ -48,28 +48,28 @@ DEPTHS = {
     "float RGB": lambda scene: (deepen(scene) / 1000 - 1).astype(np.float32),
     "float gray": lambda scene: (deepen(scene)[..., 2] / 4095).astype(np.float64),
     "signed": lambda scene: scene[..., 0].astype(np.int16) - 100,
-    "wide whole numbers": lambda scene: deepen(scene)[..., 0].astype(np.int32),
+    "32-bit integers": lambda scene: deepen(scene)[..., 0].astype(np.int32),
 }
 
 
 @pytest.mark.parametrize("tile", [64, 37, 1000])
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_tiles_have_the_labels_of_the_whole(tmp_path: Path, scene: np.ndarray, depth: str, tile: int) -> None:
+def test_tiles_have_the_labels_of_the_image(tmp_path: Path, scene: np.ndarray, depth: str, tile: int) -> None:
     source = write(tmp_path / "a.tif", DEPTHS[depth](scene), tiled=True, blockxsize=64, blockysize=32)
-    whole = segment.segment_image(source, k=4, **NO_CLEAN_UP)
+    in_memory = segment.segment_image(source, k=4, **NO_CLEAN_UP)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, **NO_CLEAN_UP)
-    np.testing.assert_array_equal(read(found.path), whole.label_image)
-    assert [row.pixels for row in found.classes] == [row.pixels for row in whole.classes]
-    for ours, theirs in zip(found.classes, whole.classes, strict=True):
+    np.testing.assert_array_equal(read(found.path), in_memory.label_image)
+    assert [row.pixels for row in found.classes] == [row.pixels for row in in_memory.classes]
+    for ours, theirs in zip(found.classes, in_memory.classes, strict=True):
         np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-5)
-    assert found.warnings == whole.warnings
+    assert found.warnings == in_memory.warnings
 
 
 def test_strips_of_a_bigtiff_are_read(tmp_path: Path, scene: np.ndarray) -> None:
     source = write(tmp_path / "a.tif", scene, bigtiff="yes", compress="lzw", blockysize=7)
-    whole = segment.segment_image(source, k=3, **NO_CLEAN_UP)
+    in_memory = segment.segment_image(source, k=3, **NO_CLEAN_UP)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=50, **NO_CLEAN_UP)
-    np.testing.assert_array_equal(read(found.path), whole.label_image)
+    np.testing.assert_array_equal(read(found.path), in_memory.label_image)
 
 
 def test_pixels_with_the_nodata_value_have_no_label(tmp_path: Path, scene: np.ndarray) -> None:
@@ -106,13 +106,14 @@ def test_masks_alpha_and_nan_have_no_label(tmp_path: Path, scene: np.ndarray, wa
 def test_clean_up_and_field_leave_no_seams(tmp_path: Path, landscape: Path, tile: int, spatial: str) -> None:
     pixels = segment.load_image(landscape).pixels[::2, ::2].copy()
     source = write(tmp_path / "a.tif", pixels)
-    whole = segment.segment_image(source, k=4, spatial=spatial)
+    in_memory = segment.segment_image(source, k=4, spatial=spatial)
     found = segment.segment_raster(source, tmp_path / "out.tif", k=4, tile=tile, spatial=spatial)
     labels = read(found.path)
-    assert np.mean(labels == whole.label_image) >= 0.999
-    assert found.changed == pytest.approx(whole.changed, abs=1e-3)
-    beside = labels[:, tile] != labels[:, tile - 1]  # a seam would be an edge that the whole has not
-    assert abs(int(beside.sum()) - int((whole.label_image[:, tile] != whole.label_image[:, tile - 1]).sum())) <= 2
+    assert np.mean(labels == in_memory.label_image) >= 0.999
+    assert found.changed == pytest.approx(in_memory.changed, abs=1e-3)
+    # A seam would be an edge that the image in memory does not have.
+    edges, expected = (np.count_nonzero(each[:, tile] != each[:, tile - 1]) for each in (labels, in_memory.label_image))
+    assert abs(edges - expected) <= 2
 
 
 @pytest.mark.parametrize("method", ["gaussian", "median"])
@@ -133,7 +134,7 @@ def test_any_bands_are_features_or_chosen_as_colors(tmp_path: Path, scene: np.nd
     every = segment.segment_raster(source, tmp_path / "all.tif", k=2, tile=64, **NO_CLEAN_UP)
     assert every.space.feature_names == ("band 1", "band 2", "band 3", "band 4", "band 5")
     labels = read(every.path)
-    assert np.mean((labels == 2) == (near_infrared > 100)) > 0.99  # no other band tells so much
+    assert np.mean((labels == 2) == (near_infrared > 100)) > 0.99  # no other band has such contrast
     for row in every.classes:
         np.testing.assert_allclose(row.mean, five[labels == row.label].mean(axis=0), rtol=1e-9)
     other = segment.segment_raster(source, tmp_path / "other.tif", k=2, tile=53, **NO_CLEAN_UP)
@@ -173,8 +174,8 @@ def test_odd_kinds_of_tiff_are_read_as_by_the_loader(tmp_path: Path, scene: np.n
         gray = scene[..., 0] if kind == "inverted" else scene[..., 0].astype(np.uint16) * 257
         tifffile.imwrite(source, gray, photometric="miniswhite")
     found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=50, **NO_CLEAN_UP)
-    whole = segment.segment_image(source, k=2, **NO_CLEAN_UP)
-    np.testing.assert_array_equal(read_without_place(found.path), whole.label_image)
+    in_memory = segment.segment_image(source, k=2, **NO_CLEAN_UP)
+    np.testing.assert_array_equal(read_without_place(found.path), in_memory.label_image)
 
 
 def test_a_raster_without_a_valid_pixel_has_no_labels(tmp_path: Path) -> None:

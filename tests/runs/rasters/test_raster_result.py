@@ -1,0 +1,30 @@
+"""The summary of a segmented raster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from raster_files import read, write
+
+import segment
+
+
+def test_areas_and_shares_are_those_of_the_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    pixels = np.repeat([[20, 120, 220]], [30, 20, 10], axis=1).repeat(40, axis=0)
+    pixels = (pixels + rng.normal(0, 4, pixels.shape)).astype(np.uint8)
+    pixels[:4] = 1
+    source = write(tmp_path / "a.tif", pixels, nodata=1)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=17, reject=0.05, spatial="none")
+    labels = read(found.path)
+    counts = np.bincount(labels.ravel(), minlength=4)
+    assert [row.pixels for row in found.classes] == counts[1:].tolist()
+    assert sum(row.share for row in found.classes) == pytest.approx(1)
+    valid = pixels[4:].size
+    assert 0 < found.rejected <= 0.05
+    assert counts[0] <= pixels.size - valid + round(found.rejected * valid)  # clean-up fills some
+    assert (found.height, found.width, found.bands) == (40, 60, (1,))
+    assert found.names == ("class 1", "class 2", "class 3")
+    assert found.choice == ""
+    assert found.model.n_components == len(found.groups) == 3
