@@ -108,8 +108,3 @@ def test_connected_components_are_found_by_spreading_the_lowest_number(n, edges)
     assert component.dtype == np.intp
     assert component.tolist() == [sorted(set(lowest)).index(number) for number in lowest]
     assert count == len(set(lowest))
-
-
-def test_an_edge_may_be_given_hundreds_of_times():
-    component, count = find_connected_components(3, np.zeros(256, np.intp), np.ones(256, np.intp))
-    assert (component.tolist(), count) == ([0, 0, 1], 2)

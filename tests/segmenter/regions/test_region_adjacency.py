@@ -87,10 +87,10 @@ def test_merged_regions_keep_their_side_of_a_border():
 
 
 def test_selected_pairs_have_their_borders_and_unknown_ones_none():
-    graph = find_adjacency(np.array([[0, 0, 1, 2]]), 3, [])
+    graph = find_adjacency(np.array([[0, 0, 1, 2], [0, 1, 1, 2]]), 3, [])
     found = graph.select_pairs(np.array([[0, 1], [0, 2], [1, 2]]))
     assert found.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
-    assert found.borders.tolist() == [[1], [0], [1]]
+    assert found.borders.tolist() == [[3], [0], [2]]
     assert graph.select_pairs(np.zeros((0, 2), int)).borders.shape == (0, 1)
 
 

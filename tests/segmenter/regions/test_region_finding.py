@@ -119,7 +119,7 @@ def test_same_regions_in_8_and_16_bits_and_in_other_memory_order():
 
 
 def test_large_images_have_their_borders_at_full_size():
-    image = draw_quarters(900, 1201)
+    image = draw_quarters(600, 801)
     truth = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(image.shape[:2])
     labels = segment.region_hierarchy(image).regions(4)
     table = np.zeros((5, 4), int)
@@ -129,7 +129,7 @@ def test_large_images_have_their_borders_at_full_size():
 
 
 @given(st.tuples(st.integers(12, 50), st.integers(12, 50)), st.floats(0, 1), st.booleans(), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_cut_has_connected_regions_and_the_borders_of_the_contour_map(shape, specks, framed, seed):
     rng = np.random.default_rng(seed)
     blocks = np.kron(rng.integers(0, 256, (9, 9, 3)), np.ones((6, 6, 1)))[: shape[0], : shape[1]]

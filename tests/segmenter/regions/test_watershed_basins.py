@@ -18,12 +18,12 @@ def test_basins_are_connected_and_keep_to_the_mask():
 
 
 def test_a_ridge_parts_two_basins():
-    strength = np.zeros((20, 30), np.float32)
-    strength[:, 14] = 1
+    # Minima at columns 3 and 26, a slope up to the ridge at column 20, and a steeper one down.
+    strength = np.tile(np.interp(np.arange(30), [3, 20, 26], [0, 1, 0]), (20, 1)).astype(np.float32)
     labels, n = find_watershed_basins(strength, np.ones((20, 30), bool))
     assert n == 2
-    assert (labels[:, :14] == 0).all()
-    assert (labels[:, 15:] == 1).all()
+    assert (labels[:, :20] == 0).all()
+    assert (labels[:, 21:] == 1).all()
 
 
 def test_changes_of_the_size_of_rounding_make_no_basins():
