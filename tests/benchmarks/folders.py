@@ -42,6 +42,10 @@ def make_images(photograph: Path, folder: Path, count: int, pixels: int = SIDE) 
     rng = np.random.default_rng(0)
     with PilImage.open(photograph) as image:
         whole = image.convert("RGB")
+    if min(whole.size) <= 2 * pixels:
+        raise SystemExit(
+            f"{photograph}: more than {2 * pixels} pixels on either side; got {whole.size}. Use a larger one."
+        )
     for number in range(count):
         side = int(rng.integers(2 * pixels, min(whole.size)))
         left, top = (int(rng.integers(0, size - side + 1)) for size in whole.size)
