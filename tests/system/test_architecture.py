@@ -64,7 +64,7 @@ LIBRARIES = {
     "segmenter.regions.region_adjacency": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
     "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},
-    "postprocessor": {"numpy", "scipy"},
+    "postprocessor": {"numpy"},
     "pipeline": {"numpy"},
     "pipeline.label_matching": {"numpy", "scipy"},
     "pipeline.comparison": {"numpy", "sklearn"},
