@@ -43,12 +43,15 @@ def test_rows_are_written_in_the_order_of_the_names(tmp_path: Path) -> None:
 
 def test_images_that_are_gone_keep_a_row_while_their_results_are_there(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    for name in ("left.png", "removed.png", MODEL_FILES):
+    for name in ("left.png", "removed.png"):
         journal.add(make_row(name))
-    (tmp_path / "left.png_labels.png").touch()
+    journal.add(make_row("older.png", outputs=[], earlier=[{"file": "older_panel.png"}]))
+    journal.add(make_row(MODEL_FILES, outputs=[{"file": "model.json"}]))
+    for name in ("left.png_labels.png", "older_panel.png", "model.json"):
+        (tmp_path / name).touch()
     write_manifest(journal, [])
     rows = [json.loads(line) for line in (tmp_path / MANIFEST).read_text().splitlines()]
-    assert [(row["input"], row["status"]) for row in rows] == [("left.png", "gone")]
+    assert [(row["input"], row["status"]) for row in rows] == [("left.png", "gone"), ("older.png", "gone")]
     assert len((tmp_path / TABLE).read_text().splitlines()) == 1
     journal.close(remove=True)
 

@@ -21,7 +21,7 @@ def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
     gray = np.repeat([[20, 200]], [30, 10], axis=1).repeat(20, axis=0).astype(np.uint8)
     (job,) = plan_jobs([write(tmp_path / "a.tif", gray)], tmp_path / "out", CONFIG)
     stages: list[str] = []
-    outcome = run_raster_job(job, CONFIG, bands=(), on_stage=stages.append)
+    outcome = run_raster_job(job, CONFIG, on_stage=stages.append)
     assert outcome.error == ""
     assert outcome.paths == (tmp_path / "out" / "a_labels.tif",)
     assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.75, (20.0,)), (2, 0.25, (200.0,))]
@@ -36,6 +36,6 @@ def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
 def test_a_failure_is_an_outcome(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"no TIFF")
     (job,) = plan_jobs([tmp_path / "a.tif"], tmp_path / "out", CONFIG)
-    assert "a raster is a TIFF" in run_raster_job(job, CONFIG, bands=()).error
+    assert "a raster is a TIFF" in run_raster_job(job, CONFIG).error
     with pytest.raises(ImageError):
-        run_raster_job(job, CONFIG, bands=(), debug=True)
+        run_raster_job(job, CONFIG, debug=True)

@@ -264,7 +264,7 @@ def test_results_are_not_overwritten_unasked(tmp_path: Path, scene: np.ndarray) 
     ("arguments", "message"),
     [
         (["--bands", "1,4"], "each of the bands 1 to 3"),
-        (["--bands", "1,1"], "numbers from 1, each once"),
+        (["--bands", "1,1"], "each band once; got 1 twice"),
         (["--bands", "red"], "numbers from 1"),
         (["--bands", "1,2", "--features", "lab"], "rgb, the bands as they are, for 2 bands"),
         (["--bands", "1,2", "--greyscale"], "one or three bands; got 2"),
