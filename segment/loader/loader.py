@@ -13,30 +13,26 @@ import stat
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from segment.core.errors import ImageError, SegmentError, describe_os_error, printable_path
+from segment.core.errors import (
+    DependencyError,
+    ImageError,
+    SegmentError,
+    SettingsError,
+    describe_os_error,
+    printable_path,
+)
+from segment.loader.file_kind import READABLE_FORMATS, identify_stream
 
 if TYPE_CHECKING:
     from segment.core.image import Image
 
 __all__ = ["LoadedFile", "load_image", "load_stream"]
-
-# First bytes of a file, module of the decoder, and its function.
-_SIGNATURES: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
-    ((b"\xff\xd8\xff",), "pillow", "decode_jpeg"),
-    ((b"\x89PNG\r\n\x1a\n",), "pillow", "decode_png"),
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff", "decode_tiff"),
-    ((b"GIF87a", b"GIF89a"), "pillow", "decode_gif"),
-    ((b"BM",), "pillow", "decode_bmp"),
-    ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"PF"), "netpbm", "decode_netpbm"),
-    (tuple(bytes((size, 0, 0, 0)) for size in (12, 40, 52, 56, 64, 108, 124)), "pillow", "decode_dib"),
-)
-_READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, GIF, BMP or PPM"
 
 # What a path can lead to instead of a regular file.
 _KINDS = (
@@ -84,26 +80,45 @@ class LoadedFile(os.PathLike[str]):
         return self.path
 
 
-def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, allow_truncated: bool = False) -> Image:
-    """Read the first picture of an image file.
+def load_image(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = 200_000_000,
+    allow_truncated: bool = False,
+    keep_profile: bool = False,
+    page: int = 1,
+    bands: tuple[int, ...] = (),
+) -> Image:
+    """Read one picture of an image file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A regular file, or a symbolic link to one: JPEG, PNG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM or PFM. Its name
-        does not matter. It is only read.
+        A regular file, or a symbolic link to one: JPEG, PNG, TIFF, WebP, GIF, BMP, PBM, PGM, PPM, PAM, PFM, AVIF,
+        JPEG XL or JPEG 2000; HEIC with the extra `heif`, and camera RAW (DNG, CR2, NEF, ARW and others) with the extra
+        `raw`. Its name does not matter. It is only read.
     max_pixels : int, pixels
         A larger image is refused before it is decoded. Reading takes up to 7 bytes of memory a pixel for 8-bit
         pictures, and several times that for 16-bit and float ones.
     allow_truncated : bool
         Read what there is of a file that ends too early, with a note in ``Image.notes``. What is missing is blank, and
-        not valid where the decoder tells what is missing.
+        not valid where the decoder tells what is missing. WebP, AVIF, JPEG XL, JPEG 2000, HEIC and camera RAW are read
+        as a whole or not at all.
+    keep_profile : bool
+        Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another color
+        profile (ICC), with a note.
+    page : int
+        Page of a TIFF, counted from 1: of a stack, such as the depths or times of a microscope, one plane. Other files
+        have one.
+    bands : tuple of int
+        Bands to use, counted from 1; empty for all. The channels of a microscope's TIFF are bands.
 
     Returns
     -------
     Image
-        Upright, in gray or RGB, at the depth of the file. Transparent, nodata and NaN pixels are not valid. Its notes
-        say whether the file is truncated and how many more frames it holds.
+        Upright, in gray, RGB or the bands of the file, at its depth. Transparent, nodata and NaN pixels are not valid.
+        Its notes say whether the file is truncated, how many more frames it holds and from which color profile its
+        colors are converted.
 
     Raises
     ------
@@ -111,6 +126,8 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
         If the file cannot be read; one line that begins with the path.
     DependencyError
         If the file needs a library that cannot be imported.
+    SettingsError
+        If there is no such page or band.
 
     See Also
     --------
@@ -119,7 +136,8 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
     Notes
     -----
     Gray pictures stay gray, palettes and CMYK become RGB (gray if the palette holds grays only), 16-bit and float data
-    keep their depth. The EXIF orientation is applied. Color profiles are ignored.
+    keep their depth. The EXIF orientation is applied. Camera RAW is developed to 16-bit sRGB with the camera's white
+    balance and without automatic brightness; the preview in such a file is never the image.
 
     Several threads may call it; they wait for each other.
 
@@ -139,11 +157,25 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 200_000_000, a
     ('gray.pgm', True, 255.0)
     """
     name = os.fsdecode(path)
-    return _load(name, lambda: _open(name), max_pixels, allow_truncated)
+    options: dict[str, Any] = {
+        "max_pixels": max_pixels,
+        "allow_truncated": allow_truncated,
+        "keep_profile": keep_profile,
+        "page": page,
+        "bands": bands,
+    }
+    return _load(name, lambda: _open(name), options)
 
 
 def load_stream(
-    stream: BinaryIO, *, name: str = "stdin", max_pixels: int = 200_000_000, allow_truncated: bool = False
+    stream: BinaryIO,
+    *,
+    name: str = "stdin",
+    max_pixels: int = 200_000_000,
+    allow_truncated: bool = False,
+    keep_profile: bool = False,
+    page: int = 1,
+    bands: tuple[int, ...] = (),
 ) -> Image:
     """Read the first picture of an image that comes through a pipe, as `load_image` reads a file.
 
@@ -153,7 +185,7 @@ def load_stream(
         It is read to its end, or until it is found to be no image or too long.
     name : str
         What messages call it.
-    max_pixels, allow_truncated
+    max_pixels, allow_truncated, keep_profile, page, bands
         As in `load_image`. More than 16 bytes for each of `max_pixels` are refused too.
 
     Returns
@@ -167,27 +199,47 @@ def load_stream(
         If it cannot be read; one line that begins with the name.
     """
     limit = _MAX_BYTES_PER_PIXEL * max_pixels + 2**20
+    options: dict[str, Any] = {
+        "max_pixels": max_pixels,
+        "allow_truncated": allow_truncated,
+        "keep_profile": keep_profile,
+        "page": page,
+        "bands": bands,
+    }
     with tempfile.TemporaryFile() as copy:
-        return _load(name, lambda: _copy_stream(stream, copy, limit), max_pixels, allow_truncated)
+        return _load(name, lambda: _copy_stream(stream, copy, limit), options)
 
 
-def _load(name: str, open_: Callable[[], BinaryIO], max_pixels: int, allow_truncated: bool) -> Image:
+def _load(name: str, open_: Callable[[], BinaryIO], options: Mapping[str, Any]) -> Image:
     """Open and decode a file, and turn every error into one that begins with its name."""
     try:
         with _DECODER_LOCK, warnings.catch_warnings(), open_() as stream:
             # A decoder's warnings would be printed between the messages of this program.
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_NULL_HANDLER)
-            image = _choose_decoder(stream)(stream, max_pixels=max_pixels, allow_truncated=allow_truncated)
+            image = _decode(_choose_decoder(stream), stream, **options)
             return replace(image, file_name=Path(name).name)
-    except ImageError as error:
-        raise ImageError(f"{printable_path(name)}: {error}") from error
+    except (ImageError, DependencyError, SettingsError) as error:
+        # Errors of other kinds, such as that of a truncated file, are made from other things than a message.
+        kind = next(kind for kind in (ImageError, DependencyError, SettingsError) if isinstance(error, kind))
+        raise kind(f"{printable_path(name)}: {error}") from error
     except SegmentError:
         raise
     except Exception as error:  # decoders raise a dozen kinds of exception on damaged files
         raise ImageError(
             f"{printable_path(name)}: the image is damaged, or no valid file of its kind. {_CURE}"
         ) from error
+
+
+def _decode(
+    decoder: Callable[..., Image], stream: BinaryIO, *, page: int, bands: tuple[int, ...], **options: Any
+) -> Image:
+    """Decode a page of a TIFF, or the picture of any other file, and select its bands."""
+    if decoder.__name__ == "decode_tiff":
+        return decoder(stream, page=page, bands=bands, **options)
+    if page != 1:
+        raise SettingsError(f"page (--page): only a TIFF has pages; got {page}. Leave it out.")
+    return decoder(stream, **options).select_bands(bands)
 
 
 class _BoundedReader(io.BufferedReader):
@@ -240,15 +292,15 @@ def _copy_stream(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
 
 
 def _choose_decoder(stream: BinaryIO) -> Callable[..., Image]:
-    """Import the decoder for the first bytes of a file."""
-    head = stream.read(16)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        module, function = "pillow", "decode_webp"
-    else:
-        matches = (entry[1:] for entry in _SIGNATURES if head.startswith(entry[0]))
-        module, function = next(matches, ("", ""))
-    if not module:
-        begins = "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in head[:8])
-        raise ImageError(f"an image is {_READABLE_FORMATS}; got a file that begins with {begins}. Convert it.")
+    """Import the decoder for the content of a file."""
+    kind = identify_stream(stream)
+    if kind is None:
+        stream.seek(0)
+        begins = "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in stream.read(8))
+        raise ImageError(f"an image is {READABLE_FORMATS}; got a file that begins with {begins}. Convert it.")
+    if not kind.is_readable:
+        error = DependencyError if kind.decoder[0] else ImageError
+        raise error(f"{kind.obstacle}. {kind.remedy}")
+    module, function = kind.decoder
     decoder: Callable[..., Image] = getattr(import_module(f"segment.loader.decoders.{module}"), function)
     return decoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from segment.core.errors import ImageError
 
@@ -14,11 +15,15 @@ __all__ = [
     "check_size",
     "check_tile_size",
     "describe_other_frames",
+    "read_whole_file",
     "silence_stderr",
 ]
 
 # Tiles of this size are always allowed: a small image may lie in one tile that is larger than it.
 TILE_PIXELS = 1 << 26
+
+# Files that a decoder needs in memory are read up to this size: 268 megapixels fit into as many bytes.
+MAX_FILE_BYTES = 1 << 30
 
 TRUNCATED_NOTE = "the file is truncated: the missing part of the picture is blank"
 
@@ -88,6 +93,33 @@ def check_tile_size(pixels: int, max_pixels: int) -> None:
     limit = max(max_pixels, TILE_PIXELS)
     if pixels > limit:
         raise ImageError(f"a TIFF tile holds at most {limit} pixels; got {pixels}. Export it again.")
+
+
+def read_whole_file(stream: BinaryIO, name: str) -> bytes:
+    """Read a file for a decoder that needs all of it in memory.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+    name : str
+        The format, for the message.
+
+    Returns
+    -------
+    bytes
+        All of it.
+
+    Raises
+    ------
+    ImageError
+        If it has more than `MAX_FILE_BYTES` bytes.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    if size > MAX_FILE_BYTES:
+        raise ImageError(f"the {name} file has at most {MAX_FILE_BYTES} bytes; got {size}. Export it again, smaller.")
+    stream.seek(0)
+    return stream.read()
 
 
 def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, ...]:

@@ -57,12 +57,12 @@ class _Header:
         return self.width * self.height * self.channels
 
 
-def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a file of the kinds P1 to P7, Pf or PF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -82,6 +82,7 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -
     >>> image.pixels
     array([[  0,  51, 255]], dtype=uint8)
     """
+    del keep_profile  # these files hold no profile
     header = _parse_header(stream)
     check_size(header.width, header.height, max_pixels)
     if not 1 <= header.maximum <= 65535:
@@ -104,21 +105,23 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -
 
     if header.kind in "fF":  # stored from the bottom row to the top one
         return Image.from_array(array[::-1], valid=valid[::-1], notes=notes)
-    return _scale_to_white(array, valid, header.maximum, notes)
+    # Two and four channels are gray and RGB with alpha (PAM).
+    return _scale_to_white(array, valid, header.maximum, notes, has_alpha=header.channels in (2, 4))
 
 
 def _scale_to_white(
-    array: NDArray[np.generic], valid: NDArray[np.bool_], maximum: int, notes: tuple[str, ...]
+    array: NDArray[np.generic], valid: NDArray[np.bool_], maximum: int, notes: tuple[str, ...], *, has_alpha: bool
 ) -> Image:
     """Make an image in which the maximal value of the file is white."""
     if maximum <= 255:
         table = np.minimum(np.rint(np.arange(256) * (255 / maximum)), 255).astype(np.uint8)
-        return Image.from_array(array if maximum == 255 else table[array.astype(np.intp)], valid=valid, notes=notes)
+        values = array if maximum == 255 else table[array.astype(np.intp)]
+        return Image.from_array(values, valid=valid, notes=notes, alpha=has_alpha)
     pixels = np.minimum(array, np.uint16(maximum)).astype(np.uint16)
     # 65535 says how wide the numbers are, not how bright white is: 10 and 12-bit data come with it.
     if maximum == 65535:
-        return Image.from_array(pixels, valid=valid, notes=notes)
-    return Image.from_array(pixels, valid=valid, white=maximum, notes=notes)
+        return Image.from_array(pixels, valid=valid, notes=notes, alpha=has_alpha)
+    return Image.from_array(pixels, valid=valid, white=maximum, notes=notes, alpha=has_alpha)
 
 
 def _parse_header(stream: BinaryIO) -> _Header:

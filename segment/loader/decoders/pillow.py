@@ -1,4 +1,4 @@
-"""Decode JPEG, PNG, WebP, GIF and BMP with Pillow.
+"""Decode JPEG, PNG, WebP, GIF and BMP, and for other modules any format, with Pillow.
 
 The plugin classes are called directly: ``Image.open`` would import every format, and its own limit on the number of
 pixels is a global of the host program. Nothing here needs NumPy until a picture is decoded.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,10 +17,11 @@ from segment.core.errors import ImageError
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, describe_other_frames
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
-from segment.loader.decoders.png import check_png, copy_essential_chunks
+from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile
 
 if TYPE_CHECKING:
     from PIL import ImageFile
+    from PIL.Image import Image as PillowImage
 
     from segment.core.image import Image
 
@@ -31,20 +33,22 @@ __all__ = [
     "decode_jpeg",
     "decode_png",
     "decode_webp",
+    "decode_with_plugin",
+    "load_plugin",
 ]
 
 # All of a WebP file is read at once. 268 megapixels, the most that the format allows, fit into as many bytes.
 MAX_WEBP_BYTES = 1 << 30
 
-_Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
+Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
 
-def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a JPEG, or the first picture of an MPO.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -52,15 +56,17 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> 
     Image
         The picture, upright.
     """
-    return _decode(stream, _load_plugin("JpegImagePlugin", "jpeg_factory"), max_pixels, allow_truncated)
+    return decode_with_plugin(
+        stream, load_plugin("JpegImagePlugin", "jpeg_factory"), max_pixels, allow_truncated, keep_profile=keep_profile
+    )
 
 
-def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a PNG, or the first picture of an animated one.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -68,21 +74,25 @@ def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> I
     Image
         The picture, upright; 16-bit files keep their depth.
     """
-    plugin = _load_plugin("PngImagePlugin", "PngImageFile")
+    plugin = load_plugin("PngImagePlugin", "PngImageFile")
     try:
-        return _decode(stream, plugin, max_pixels, allow_truncated)
+        return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
     except ImageError:
         raise
     except Exception:  # damaged metadata of any kind must not prevent reading the pixels
-        return _decode(copy_essential_chunks(stream, max_pixels), plugin, max_pixels, allow_truncated)
+        from segment.loader.decoders.color_profile import DAMAGED_PROFILE
+
+        profile = DAMAGED_PROFILE if has_profile(stream) else None
+        copy = copy_essential_chunks(stream, max_pixels)
+        return decode_with_plugin(copy, plugin, max_pixels, allow_truncated, keep_profile=keep_profile, profile=profile)
 
 
-def decode_gif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_gif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode the first picture of a GIF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -94,15 +104,16 @@ def decode_gif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> I
     if frames == 0:
         raise ImageError("the GIF file holds no picture. Export it again.")
     notes = describe_other_frames(frames, at_least=frames >= MAX_FRAMES)
-    return _decode(stream, _load_plugin("GifImagePlugin", "GifImageFile"), max_pixels, allow_truncated, notes)
+    plugin = load_plugin("GifImagePlugin", "GifImageFile")
+    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, notes, keep_profile=keep_profile)
 
 
-def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a Windows bitmap.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -110,15 +121,16 @@ def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> I
     Image
         The picture.
     """
-    return _decode(stream, _load_plugin("BmpImagePlugin", "BmpImageFile"), max_pixels, allow_truncated)
+    plugin = load_plugin("BmpImagePlugin", "BmpImageFile")
+    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
-def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a Windows bitmap without a file header.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -126,15 +138,16 @@ def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> I
     Image
         The picture.
     """
-    return _decode(stream, _load_plugin("BmpImagePlugin", "DibImageFile"), max_pixels, allow_truncated)
+    plugin = load_plugin("BmpImagePlugin", "DibImageFile")
+    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
-def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
+def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
     """Decode a WebP, or the first picture of an animated one.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile
         As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case: libwebp decodes
         complete files only.
 
@@ -153,7 +166,8 @@ def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> 
     data = stream.read(size)
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
-    return _decode(io.BytesIO(data), _load_plugin("WebPImagePlugin", "WebPImageFile"), max_pixels, allow_truncated)
+    plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
+    return decode_with_plugin(io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
 def _read_webp_size(head: bytes) -> tuple[int, int]:
@@ -169,9 +183,20 @@ def _read_webp_size(head: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _load_plugin(module: str, name: str) -> _Plugin:
-    """Import the class or function of Pillow that opens one format."""
-    plugin: _Plugin = getattr(import_module(f"PIL.{module}"), name)
+def load_plugin(module: str, name: str) -> Plugin:
+    """Import what opens one format in Pillow.
+
+    Parameters
+    ----------
+    module, name : str
+        Module in ``PIL``, and its class or function.
+
+    Returns
+    -------
+    callable
+        It makes a picture of a stream.
+    """
+    plugin: Plugin = getattr(import_module(f"PIL.{module}"), name)
     return plugin
 
 
@@ -196,13 +221,43 @@ def allow_truncated_files(allowed: bool) -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _decode(
-    stream: BinaryIO, plugin: _Plugin, max_pixels: int, allow_truncated: bool, notes: tuple[str, ...] = ()
+def decode_with_plugin(
+    stream: BinaryIO,
+    plugin: Plugin,
+    max_pixels: int,
+    allow_truncated: bool,
+    notes: tuple[str, ...] = (),
+    *,
+    keep_profile: bool,
+    profile: bytes | None = None,
 ) -> Image:
-    """Decode a complete file, or where that is allowed and needed, a truncated one."""
+    """Decode a complete file with Pillow, or where that is allowed and needed, a truncated one.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated, keep_profile
+        As in :func:`segment.loader.loader.load_image`.
+    plugin : callable
+        What makes a picture of Pillow from a stream.
+    notes : tuple of str
+        The first notes of the image.
+    profile : bytes, optional
+        A color profile that Pillow does not find.
+
+    Returns
+    -------
+    Image
+        The picture, upright.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged, truncated or too large.
+    """
+    source = _Source(stream, plugin, max_pixels, keep_profile, profile)
     try:
         with allow_truncated_files(False):
-            return _read(stream, plugin, max_pixels, notes, is_truncated=False)
+            return _read(source, notes, is_truncated=False)
     except (OSError, SyntaxError, EOFError) as error:
         if "truncated" not in str(error).lower():
             raise
@@ -210,30 +265,55 @@ def _decode(
             raise TruncatedError from error
     # Not before the file is known to be truncated: the switch hides other damage as well, such as a wrong checksum.
     with allow_truncated_files(True):
-        return _read(stream, plugin, max_pixels, (*notes, TRUNCATED_NOTE), is_truncated=True)
+        return _read(source, (*notes, TRUNCATED_NOTE), is_truncated=True)
 
 
-def _read(stream: BinaryIO, plugin: _Plugin, max_pixels: int, notes: tuple[str, ...], *, is_truncated: bool) -> Image:
+@dataclass(frozen=True)
+class _Source:
+    """A file, how Pillow opens it, and what is to be done with its colors."""
+
+    stream: BinaryIO
+    plugin: Plugin
+    max_pixels: int
+    keep_profile: bool
+    profile: bytes | None
+
+
+def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Image:
     """Open, check, decode and convert the picture."""
+    stream = source.stream
     stream.seek(0)
-    picture = plugin(stream)
-    check_size(picture.width, picture.height, max_pixels)
-    box = picture.tile[0][1] if picture.tile and picture.tile[0][1] else (0, 0, *picture.size)
-    if picture.format == "PNG":
+    picture: PillowImage = source.plugin(stream)
+    check_size(picture.width, picture.height, source.max_pixels)
+    format_, n_frames = picture.format, int(getattr(picture, "n_frames", 1))
+    tile = getattr(picture, "tile", None)
+    box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
+    if format_ == "PNG":
         check_png(stream)
     picture.load()
     # Import NumPy as late as possible: another thread may still be loading it while Pillow decodes.
     from segment.core.image import Image
+    from segment.core.pixel_arrays import describe_transparent
+    from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
     from segment.loader.decoders.pillow_arrays import convert_to_arrays, finish_png, mask_outside
 
-    array, valid = convert_to_arrays(picture)
-    if picture.format == "PNG":
-        array, valid = finish_png(stream, picture, array, valid, is_truncated)
-    if picture.format == "GIF":
-        valid = mask_outside(box, valid)
-    elif picture.format != "MPO":  # its other pictures are the camera's own previews
-        notes = describe_other_frames(int(getattr(picture, "n_frames", 1))) + notes
     orientation = read_orientation(picture)
+    profile = None if source.keep_profile else get_profile(picture) if source.profile is None else source.profile
+    if picture.mode == "CMYK":
+        picture, profile_notes = convert_cmyk_picture(picture, profile)
+        notes, profile = (*notes, *profile_notes), None
+    array, valid = convert_to_arrays(picture)
+    if format_ == "PNG":
+        array, valid = finish_png(stream, picture, array, valid, is_truncated)
+    if format_ == "GIF":
+        valid = mask_outside(box, valid)
+    elif format_ != "MPO":  # its other pictures are the camera's own previews
+        notes = describe_other_frames(n_frames) + notes
     del picture  # frees its copy of the pixels
-    upright, upright_valid = apply_orientation(array, orientation), apply_orientation(valid, orientation)
-    return Image.from_array(upright, valid=upright_valid, notes=notes)
+    notes += describe_transparent(valid)
+    colors = convert_to_srgb(array, profile)
+    upright, upright_valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
+    has_alpha = True if array.ndim == 3 and array.shape[2] in (2, 4) else None
+    return Image.from_array(
+        upright, valid=upright_valid, white=colors.white, notes=notes + colors.notes, alpha=has_alpha
+    )

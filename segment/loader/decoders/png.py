@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["check_png", "copy_essential_chunks", "decode_png16"]
+__all__ = ["check_png", "copy_essential_chunks", "decode_png16", "has_profile"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Number of channels by color type: gray, RGB, palette, gray with alpha, RGB with alpha.
@@ -91,6 +91,30 @@ def copy_essential_chunks(stream: BinaryIO, max_pixels: int) -> BinaryIO:
     kept = [chunk.encoded for chunk in chunks if chunk.name in _CRITICAL or chunk.is_intact]
     end = _build_chunk(b"IEND", b"").encoded if chunks and chunks[-1].is_complete else b""
     return io.BytesIO(b"".join([_SIGNATURE, *kept, end]))
+
+
+def has_profile(stream: BinaryIO) -> bool:
+    """Tell whether a PNG embeds a color profile.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
+    Returns
+    -------
+    bool
+        Whether there is one before the pixels, be it damaged.
+    """
+    stream.seek(len(_SIGNATURE))
+    for _ in range(MAX_CHUNKS):
+        head = stream.read(8)
+        if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
+            return False
+        if head[4:] == b"iCCP":
+            return True
+        stream.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
 
 
 def decode_png16(stream: BinaryIO, *, is_truncated: bool) -> NDArray[np.generic]:

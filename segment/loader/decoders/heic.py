@@ -1,0 +1,87 @@
+"""Decode HEIC with pillow-heif, which the extra `heif` of this package installs."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from segment.core.errors import DependencyError, ImageError
+from segment.core.image import Image
+from segment.loader.decoders.checks import check_size, describe_other_frames, read_whole_file
+from segment.loader.decoders.color_profile import convert_to_srgb
+from segment.loader.decoders.isobmff import read_properties, require_complete
+from segment.loader.decoders.orientation import apply_orientation
+
+__all__ = ["decode_heic"]
+
+
+def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+    """Decode the main picture of a HEIC file, or of another HEIF file that libheif reads.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated, keep_profile
+        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+
+    Returns
+    -------
+    Image
+        The picture, upright, at the depth of the file.
+
+    Raises
+    ------
+    DependencyError
+        If pillow-heif cannot be imported.
+    ImageError
+        If the file is damaged or too large.
+    """
+    del allow_truncated  # the decoder reads complete files only
+    require_complete(stream, "HEIC")
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise DependencyError(
+            f"HEIC is read with the library pillow-heif; it cannot be imported ({error}). "
+            "Run: pip install 'gmm-segment[heif]'."
+        ) from error
+    file = pillow_heif.open_heif(
+        read_whole_file(stream, "HEIC"), convert_hdr_to_8bit=False, hdr_to_16bit=False, bgr_mode=False
+    )
+    # Nothing is decoded yet.
+    picture, properties = file[file.primary_index], read_properties(stream)
+    check_size(*picture.size, max_pixels)
+    if picture.mode.endswith(("a", "a;16")):
+        raise ImageError("the colors of the HEIC file are multiplied with alpha. Save it as PNG.")
+    try:
+        array = np.asarray(picture)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ImageError(
+            "the HEIC file is damaged; its picture cannot be decoded. Fetch or export it again."
+        ) from error
+    info: dict[str, Any] = picture.info
+    bits = int(info.get("bit_depth") or 8)
+    white = float(2**bits - 1) if array.dtype == np.uint16 else None
+    colors = convert_to_srgb(array, properties.profile, keep_profile=keep_profile, white=white)
+    notes: tuple[str, ...] = (properties.color_note,) if properties.color_note and not keep_profile else ()
+    notes = (*describe_other_frames(len(file)), *colors.notes, *notes)
+    # libheif has turned the picture as the file says. EXIF data repeat that; where they alone say it, they count.
+    orientation = 1 if properties.orientation else _read_exif_orientation(info.get("exif"))
+    upright = apply_orientation(colors.array, orientation)
+    if orientation != 1:
+        notes += ("the picture is turned as its EXIF data say; other programs may not turn it",)
+    has_alpha = True if array.ndim == 3 and array.shape[2] in (2, 4) else None
+    return Image.from_array(upright, white=colors.white, notes=notes, alpha=has_alpha)
+
+
+def _read_exif_orientation(exif: bytes | None) -> int:
+    """Read the orientation from EXIF data; 1 if there is none or the data are damaged."""
+    from PIL import Image as PillowImage
+
+    try:
+        data = PillowImage.Exif()
+        data.load(exif or b"")
+        value = data.get(0x0112, 1)
+    except Exception:  # damaged metadata of any kind must not prevent reading the pixels
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1

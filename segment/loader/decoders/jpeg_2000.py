@@ -1,0 +1,192 @@
+"""Decode JPEG 2000: with Pillow up to 8 bits, with imagecodecs at a higher depth, which Pillow would cut.
+
+The headers (ISO/IEC 15444-1, annexes A and I) are read here, before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from segment.core.errors import ImageError
+from segment.core.image import Image
+from segment.loader.decoders.checks import check_size, read_whole_file
+from segment.loader.decoders.color_profile import Colors, convert_to_srgb
+from segment.loader.decoders.isobmff import Box, find_box, get_size, iterate_boxes
+from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
+
+__all__ = ["Codestream", "decode_jpeg_2000", "read_codestream"]
+
+# Markers of a codestream: start, size, first of a part of a tile, and end.
+_START, _SIZE, _TILE_PART, _END = 0xFF4F, 0xFF51, 0xFF90, 0xFFD9
+# Segments that are visited before the first part of a tile, parts of tiles, and bytes of a color profile.
+MAX_SEGMENTS = 1000
+MAX_TILE_PARTS = 1_000_000
+MAX_BOX_BYTES = 1 << 24
+# Methods of a box of colors that are followed by a profile, and the number of the color space of inks.
+_PROFILE_METHODS = {b"\2", b"\3"}
+_CMYK = 12
+# Types of channels: opacity, and opacity that the colors are multiplied with.
+_OPACITY = {1, 2}
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """What the header of a codestream says.
+
+    Attributes
+    ----------
+    width, height : int, pixels
+        Size.
+    depths : tuple of int
+        Bits of each channel.
+    is_complete : bool
+        Whether all parts of the tiles that begin in the file end in it.
+    """
+
+    width: int
+    height: int
+    depths: tuple[int, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True)
+class _Colors:
+    """What the boxes of a file say about its channels."""
+
+    profile: bytes | None = None
+    has_alpha: bool = False
+    is_cmyk: bool = False
+
+
+def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+    """Decode a JPEG 2000 file or codestream.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated, keep_profile
+        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+
+    Returns
+    -------
+    Image
+        The picture at the depth of the file. Channels that are neither colors nor opacity are bands.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged, truncated or too large, or has more than 16 bits.
+    """
+    del allow_truncated  # versions of OpenJPEG differ in what they make of a part
+    size = get_size(stream)
+    header, data = find_box(stream, b"jp2h", 0, size), find_box(stream, b"jp2c", 0, size)
+    stream.seek(0)
+    codestream = read_codestream(stream, 0 if stream.read(2) == b"\xffO" else data.begin if data else size)
+    check_size(codestream.width, codestream.height, max_pixels)
+    if not codestream.is_complete:
+        raise ImageError("the JPEG 2000 file is truncated; the picture is incomplete. Fetch it again.")
+    n_channels, depth = len(codestream.depths), max(codestream.depths)
+    if depth > 16:
+        raise ImageError(f"a JPEG 2000 image has up to 16 bits; got {depth}. Save it as TIFF.")
+    colors = _read_colors(stream, header) if header else _Colors()
+    is_picture = n_channels in (1, 3) or (n_channels in (2, 4) and colors.has_alpha) or colors.is_cmyk
+    if depth <= 8 and is_picture:
+        plugin = load_plugin("Jpeg2KImagePlugin", "Jpeg2KImageFile")
+        return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile, profile=colors.profile)
+    import imagecodecs
+
+    array = imagecodecs.jpeg2k_decode(read_whole_file(stream, "JPEG 2000"))
+    converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" else None)
+    if is_picture:
+        converted = convert_to_srgb(array, colors.profile, keep_profile=keep_profile, white=converted.white)
+    notes, has_alpha = converted.notes, colors.has_alpha if array.ndim == 3 else None
+    return Image.from_array(converted.array, white=converted.white, notes=notes, alpha=has_alpha)
+
+
+def read_codestream(stream: BinaryIO, begin: int) -> Codestream:
+    """Read the size and depth of a codestream, and whether all of it is there.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    begin : int
+        The first byte of the codestream.
+
+    Returns
+    -------
+    Codestream
+
+    Raises
+    ------
+    ImageError
+        If there is none, or its header is damaged.
+    """
+    end = get_size(stream)
+    stream.seek(begin)
+    try:
+        if struct.unpack(">HH", stream.read(4)) != (_START, _SIZE):
+            raise ValueError("no codestream")
+        # Length, capabilities, size of the reference grid, offset of the image in it, the same of tiles, and channels.
+        fields = struct.unpack(">HH8IH", stream.read(38))
+        width, height, n_channels = fields[2] - fields[4], fields[3] - fields[5], fields[10]
+        channels = [struct.unpack(">BBB", stream.read(3)) for _ in range(n_channels)]
+        # Without channels, or sampled at steps of 0, the rest makes no sense.
+        if not channels or any(not dx or not dy for _, dx, dy in channels):
+            raise ValueError("no channels")
+        # Sides are rounded up where a channel has fewer samples than the grid.
+        step_x, step_y = min(dx for _, dx, _ in channels), min(dy for _, _, dy in channels)
+        depths = tuple((depth & 0x7F) + 1 for depth, _, _ in channels)
+        is_complete = _is_complete(stream, end)
+    except (struct.error, ValueError) as error:
+        raise ImageError("the JPEG 2000 file is damaged; it holds no picture. Fetch or export it again.") from error
+    return Codestream(-(-width // step_x), -(-height // step_y), depths, is_complete)
+
+
+def _is_complete(stream: BinaryIO, end: int) -> bool:
+    """Follow the segments of a codestream from where the file stands to its end marker or the end of the file."""
+    for _ in range(MAX_SEGMENTS):
+        marker, length = struct.unpack(">HH", stream.read(4))
+        if marker == _TILE_PART:
+            break
+        stream.seek(length - 2, 1)
+    at = stream.tell() - 4
+    for _ in range(MAX_TILE_PARTS):
+        stream.seek(at)
+        head = stream.read(12)
+        if len(head) < 2:
+            # Files without an end marker are common, and complete.
+            return at == end
+        (marker,) = struct.unpack_from(">H", head)
+        if marker != _TILE_PART:
+            return int(marker) == _END
+        # Marker, length of this segment, number of the tile, length of this part, 0 for up to the end.
+        if len(head) < 12:
+            return False
+        (part,) = struct.unpack_from(">I", head, 6)
+        if part == 0:
+            return True
+        if at + part > end:
+            return False
+        at += max(part, 12)
+    return True
+
+
+def _read_colors(stream: BinaryIO, header: Box) -> _Colors:
+    """Read from the boxes of the header what the channels are."""
+    profile, has_alpha, is_cmyk = None, False, False
+    for box in iterate_boxes(stream, header.begin, header.end):
+        if box.end - box.begin > MAX_BOX_BYTES or box.kind not in (b"colr", b"cdef"):
+            continue
+        stream.seek(box.begin)
+        content = stream.read(box.end - box.begin)
+        if box.kind == b"colr" and content[:1] in _PROFILE_METHODS:
+            profile = content[3:]
+        elif box.kind == b"colr":
+            is_cmyk |= int.from_bytes(content[3:7], "big") == _CMYK
+        else:
+            # The number of channels, and for each its number, its type and the color that it belongs to.
+            types = [int.from_bytes(content[at : at + 2], "big") for at in range(4, len(content) - 3, 6)]
+            has_alpha = bool(_OPACITY & set(types))
+    return _Colors(profile, has_alpha, is_cmyk)

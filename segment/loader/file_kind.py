@@ -1,0 +1,218 @@
+"""Tell by the first bytes of a file which kind of image it is, and whether it can be read here. Names do not matter."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from segment.loader.tiff_directories import identify_raw
+
+__all__ = ["HEAD_BYTES", "READABLE_FORMATS", "FileKind", "identify_bytes", "identify_file", "identify_stream"]
+
+READABLE_FORMATS = "JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, AVIF, JPEG XL, JPEG 2000, HEIC or camera RAW"
+
+# So many bytes from the beginning of a file tell its kind, except for a camera RAW that is a TIFF.
+HEAD_BYTES = 512
+
+# Library and extra of this package that read a kind which is not read by what is always installed.
+_EXTRAS = {"heic": ("pillow_heif", "pillow-heif", "heif"), "camera_raw": ("rawpy", "rawpy", "raw")}
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of image file.
+
+    Attributes
+    ----------
+    name : str
+        What people call it, such as "HEIC".
+    decoder : tuple of str
+        Module in ``segment.loader.decoders`` that reads it, and its function; empty if nothing here can.
+    """
+
+    name: str
+    decoder: tuple[str, str] = ("", "")
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether `load_image` reads files of this kind with what is installed."""
+        return bool(self.decoder[0]) and self._missing_library is None
+
+    @property
+    def obstacle(self) -> str:
+        """Why files of this kind are not read, without a period at its end; empty if they are."""
+        if self.is_readable:
+            return ""
+        if self._missing_library is None:
+            return f"an image is {READABLE_FORMATS}; got {self.name}"
+        return f"{self.name} is read with the library {self._missing_library[1]}; it is not installed"
+
+    @property
+    def remedy(self) -> str:
+        """What a user can do, as a sentence; empty if files of this kind are read."""
+        if self.is_readable:
+            return ""
+        if self._missing_library is None:
+            return "Save it as PNG or TIFF."
+        return f"Run: pip install 'gmm-segment[{self._missing_library[2]}]'."
+
+    @property
+    def _missing_library(self) -> tuple[str, str, str] | None:
+        """Module, library and extra that this kind needs and that are not installed."""
+        needed = _EXTRAS.get(self.decoder[0])
+        return needed if needed and find_spec(needed[0]) is None else None
+
+
+_JPEG_2000 = FileKind("JPEG 2000", ("jpeg_2000", "decode_jpeg_2000"))
+_JPEG_XL = FileKind("JPEG XL", ("jpeg_xl", "decode_jpeg_xl"))
+_AVIF = FileKind("AVIF", ("avif", "decode_avif"))
+_HEIC = FileKind("HEIC", ("heic", "decode_heic"))
+_NETPBM = FileKind("PPM", ("netpbm", "decode_netpbm"))
+_BMP = FileKind("BMP", ("pillow", "decode_bmp"))
+_TIFF = FileKind("TIFF", ("tiff", "decode_tiff"))
+
+
+def _make_raw(name: str) -> FileKind:
+    """Make the kind of the RAW files that a camera writes."""
+    return FileKind(name if " " in name else f"camera RAW ({name})", ("camera_raw", "decode_camera_raw"))
+
+
+# First bytes, and the kind that they belong to. Longer beginnings stand before shorter ones.
+_SIGNATURES: tuple[tuple[bytes, FileKind], ...] = (
+    (b"\xff\xd8\xff", FileKind("JPEG", ("pillow", "decode_jpeg"))),
+    (b"\x89PNG\r\n\x1a\n", FileKind("PNG", ("pillow", "decode_png"))),
+    (b"GIF87a", FileKind("GIF", ("pillow", "decode_gif"))),
+    (b"GIF89a", FileKind("GIF", ("pillow", "decode_gif"))),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", _JPEG_2000),
+    (b"\xffO\xffQ", _JPEG_2000),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", _JPEG_XL),
+    (b"\xff\n", _JPEG_XL),
+    (b"FUJIFILMCCD-RAW", _make_raw("RAF")),
+    (b"II\x1a\0\0\0HEAPCCDR", _make_raw("CRW")),
+    (b"IIRO", _make_raw("ORF")),
+    (b"IIRS", _make_raw("ORF")),
+    (b"MMOR", _make_raw("ORF")),
+    (b"IIU\0", _make_raw("RW2")),
+    (b"FOVb", _make_raw("X3F")),
+    (b"\0MRM", _make_raw("MRW")),
+    (b"8BPS", FileKind("a Photoshop document (PSD)")),
+    (b"v/1\1", FileKind("OpenEXR")),
+    (b"#?RADIANCE", FileKind("Radiance HDR")),
+    (b"#?RGBE", FileKind("Radiance HDR")),
+    (b"SIMPLE  =", FileKind("FITS")),
+    (b"II\xbc", FileKind("JPEG XR")),
+    (b"\0\0\1\0", FileKind("an icon (ICO)")),
+    (b"icns", FileKind("an icon (ICNS)")),
+    (b"qoif", FileKind("QOI")),
+    (b"DDS ", FileKind("DDS")),
+    (b"BPG\xfb", FileKind("BPG")),
+    (b"FLIF", FileKind("FLIF")),
+    (b"gimp xcf", FileKind("a GIMP image (XCF)")),
+    (b"AT&TFORM", FileKind("DjVu")),
+    (b"ZISRAWFILE", FileKind("a Zeiss microscope image (CZI)")),
+    (b"\xda\xce\xbe\n", FileKind("a Nikon microscope image (ND2)")),
+)
+_DIB_LENGTHS = frozenset(bytes((size, 0, 0, 0)) for size in (12, 40, 52, 56, 64, 108, 124))
+# The same where more than first bytes decides.
+_RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
+    (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", FileKind("WebP", ("pillow", "decode_webp"))),
+    # A text may begin with P1 as well: in an image a blank or a comment follows.
+    (re.compile(rb"P[1-7][\s#]|P[fF]\s").match, _NETPBM),
+    # The header of a BMP gives its own length at byte 14.
+    (lambda head: head[:2] == b"BM" and (len(head) < 18 or head[14:18] in _DIB_LENGTHS), _BMP),
+    (lambda head: head[:4] in _DIB_LENGTHS, FileKind("BMP", ("pillow", "decode_dib"))),
+    (lambda head: head[128:132] == b"DICM", FileKind("DICOM")),
+)
+_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Brands of files of the ISO base media format (ISO/IEC 14496-12), which MP4 films are as well.
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}
+
+
+def identify_bytes(head: bytes) -> FileKind | None:
+    r"""Tell the kind of an image file by its first bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `HEAD_BYTES` bytes, or all if there are fewer. Whether a TIFF is a camera RAW (DNG, CR2, NEF, ARW) is
+        found as far as its tags lie in them; `identify_file` reads them wherever they lie.
+
+    Returns
+    -------
+    FileKind or None
+        None if this is no image that is known here.
+
+    Examples
+    --------
+    >>> identify_bytes(b"\x89PNG\r\n\x1a\n").name
+    'PNG'
+    >>> kind = identify_bytes(b"8BPS\0\1")
+    >>> kind.is_readable, kind.remedy
+    (False, 'Save it as PNG or TIFF.')
+    >>> identify_bytes(b"%PDF-1.7") is None
+    True
+    """
+    return identify_stream(io.BytesIO(head))
+
+
+def identify_file(path: Path) -> FileKind | None:
+    """Tell the kind of an image file by its content.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A regular file. Its name does not matter.
+
+    Returns
+    -------
+    FileKind or None
+        None if this is no image that is known here, or if it cannot be opened.
+    """
+    try:
+        with path.open("rb") as stream:
+            return identify_stream(stream)
+    except (OSError, ValueError):
+        return None
+
+
+def identify_stream(stream: BinaryIO) -> FileKind | None:
+    """Tell the kind of an image file that is open.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is read from its beginning, and wherever the pages of a TIFF lie.
+
+    Returns
+    -------
+    FileKind or None
+        None if this is no image that is known here.
+    """
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    if head.startswith(_TIFF_HEADS):
+        raw = identify_raw(stream)
+        return _make_raw(raw) if raw else _TIFF
+    if head[4:8] == b"ftyp":
+        return _identify_media(head)
+    matches = (kind for signature, kind in _SIGNATURES if head.startswith(signature))
+    return next(matches, None) or next((kind for is_met, kind in _RULES if is_met(head)), None)
+
+
+def _identify_media(head: bytes) -> FileKind | None:
+    """Tell the kind of a file of the ISO base media format by its brands; None for films."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    # The main brand, its version, and the brands that the file is compatible with.
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+    if b"crx " in brands:
+        return _make_raw("CR3")
+    if brands & _AVIF_BRANDS:
+        return _AVIF
+    return _HEIC if brands & _HEIF_BRANDS else None
