@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError
 from segment.core.georeference import NOWHERE, Georeference
 
@@ -18,8 +19,8 @@ __all__ = ["Image", "infer_scale"]
 _ROWS_AT_ONCE = 256
 
 
-@dataclass(frozen=True)
-class Image:
+@dataclass(frozen=True, eq=False, repr=False)
+class Image(EqualByValue):
     """Pixels with a mask of the valid ones and the values of black and white.
 
     Every stage takes one and returns another; none changes it. Make one with :meth:`from_array` or
@@ -73,6 +74,11 @@ class Image:
     is_scale_inferred: bool = False
     georeference: Georeference = NOWHERE
     file_name: str = ""
+
+    def __repr__(self) -> str:
+        name = f" of {self.file_name}" if self.file_name else ""
+        kind = "gray" if self.is_gray else "RGB"
+        return f"<Image{name}: {self.width} x {self.height} pixels, {kind}, {self.pixels.dtype.name}>"
 
     @property
     def height(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.equality import EqualByValue
 from segment.mixture.acceleration import Squarem
 from segment.mixture.cells import Cells
 from segment.mixture.gaussian_steps import (
@@ -49,8 +50,8 @@ class Steps(Generic[Statistics]):
     maximization: Callable[[Statistics, MixtureModel, Prior], MixtureModel]
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, eq=False)
+class Fit(EqualByValue):
     """A fitted mixture and the course of its iterations.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Fit, Steps, run_em
@@ -41,8 +42,8 @@ _COMPLETED_ITERATIONS = 5
 _MIN_COARSE_CELLS = 64
 
 
-@dataclass(frozen=True)
-class MixtureFit:
+@dataclass(frozen=True, eq=False)
+class MixtureFit(EqualByValue):
     """The best mixture found, and how it was found: the result of :func:`fit_mixture`.
 
     Attributes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import (
@@ -33,8 +34,8 @@ MIN_VARIANCE = 1e-280
 _NARROW_VARIANCE = 1e-8
 
 
-@dataclass(frozen=True)
-class MixtureModel:
+@dataclass(frozen=True, eq=False)
+class MixtureModel(EqualByValue):
     """A mixture of k Gaussian or Student-t distributions in d dimensions, with or without uniform noise.
 
     Parameters

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from segment.core.errors import printable_path
+from segment.core.errors import DependencyError, printable_path
 
-__all__ = ["escape_formula", "format_number", "to_csv", "to_json", "to_rows"]
+__all__ = ["escape_formula", "format_number", "to_csv", "to_dataframe", "to_json", "to_rows"]
 
 Columns = Mapping[str, Any]
 
@@ -109,6 +109,33 @@ def to_rows(columns: Columns) -> list[dict[str, Any]]:
     # JSON knows no NaN.
     values = ([None if _is_nan(value) else value for value in _list_values(column)] for column in columns.values())
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def to_dataframe(columns: Columns) -> Any:
+    """Convert a table to a data frame.
+
+    Parameters
+    ----------
+    columns : mapping of name to ndarray or sequence
+        All of one length.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same columns in the same order; the rows are numbered from 0.
+
+    Raises
+    ------
+    DependencyError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise DependencyError(
+            f"to_pandas: needs pandas, which cannot be loaded; {error}. Install it: pip install pandas."
+        ) from error
+    return pd.DataFrame({name: _list_values(column) for name, column in columns.items()}, columns=list(columns))
 
 
 def to_json(document: Mapping[str, Any]) -> str:

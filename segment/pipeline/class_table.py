@@ -30,12 +30,15 @@ class ClassRow:
         Its share of the labeled pixels, 0..1.
     mean : tuple of float
         Mean of each channel, in the image's own values; empty for a class without pixels.
+    name : str
+        Its name in a result; empty in a table that knows no names.
     """
 
     label: int
     pixels: int
     share: float
     mean: tuple[float, ...]
+    name: str = ""
 
 
 def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: int) -> tuple[ClassRow, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.equality import EqualByValue
 from segment.core.stages import Stage
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells, coarsen
@@ -65,8 +66,8 @@ class Method:
     agreement: float
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(EqualByValue):
     """Three segmentations of an image.
 
     Attributes
@@ -79,6 +80,9 @@ class Comparison:
 
     result: Segmentation
     methods: tuple[Method, ...]
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(method.name for method in self.methods)}: {self.result!r}>"
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original and the three segmentations with their titles and a legend.

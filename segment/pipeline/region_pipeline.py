@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError
+from segment.core.equality import EqualByValue
+from segment.core.errors import SettingsError, pluralize
 from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.preparation import Source, preprocess, read_image
+from segment.pipeline.result_views import LabelViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import build_region_hierarchy
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
@@ -24,8 +26,8 @@ from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 __all__ = ["RegionSegmentation", "segment_regions"]
 
 
-@dataclass(frozen=True, eq=False)
-class RegionSegmentation:
+@dataclass(frozen=True, eq=False, repr=False)
+class RegionSegmentation(LabelViews, EqualByValue):
     """An image divided into connected regions.
 
     Attributes
@@ -47,6 +49,9 @@ class RegionSegmentation:
     hierarchy: RegionHierarchy
     warnings: tuple[str, ...]
     config: SegmentConfig
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._describe_image()}: {pluralize(self.n_regions, 'region')}>"
 
     @property
     def n_regions(self) -> int:

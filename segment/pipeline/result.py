@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from os import PathLike
-from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.equality import EqualByValue
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
@@ -24,6 +23,7 @@ from segment.mixture.selection import Selection
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
+from segment.pipeline.result_views import ResultViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
@@ -39,9 +39,12 @@ Table = dict[str, NDArray[Any]]
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
 
 
-@dataclass(frozen=True, eq=False)
-class Segmentation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation(ResultViews, EqualByValue):
     """A segmented image.
+
+    Two results are equal if their images, settings, classes and labels are; how long they took does not count. A result
+    can be pickled, and shows itself in a notebook.
 
     Attributes
     ----------
@@ -54,7 +57,7 @@ class Segmentation:
     selection : Selection
         How many classes were chosen and why, with the criterion for every number that was tried.
     classes : tuple of ClassRow
-        Area, share and mean color of each class.
+        Name, area, share and mean color of each class.
     fit : MixtureFit
         How the mixture of colors alone was found. With the random field EM goes on from there to `model`.
     spatial : SpatialModel
@@ -79,6 +82,10 @@ class Segmentation:
     >>> result = segment.segment_image(pixels, k=2)
     >>> [(row.label, row.pixels) for row in result.classes]
     [(1, 32), (2, 16)]
+    >>> result
+    <Segmentation of 3 x 16 pixels: class 1 66.7 %, class 2 33.3 %>
+    >>> result.mask("class 2").sum(), result.masks["class 1"].shape, result.k
+    (np.int64(16), (16, 3), 2)
     """
 
     image: Image
@@ -87,15 +94,20 @@ class Segmentation:
     selection: Selection
     classes: tuple[ClassRow, ...]
     fit: MixtureFit
-    spatial: SpatialModel
+    spatial: SpatialModel = field(compare=False)
     changed: float
     rejected: float
     warnings: tuple[str, ...]
     config: SegmentConfig
     class_model: ClassModel
-    provenance: Provenance = field(default_factory=Provenance)
+    provenance: Provenance = field(default_factory=Provenance, compare=False)
     # Files are made in threads, and several may ask for one cached value at once.
-    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # The names are those of the model, which may have been given others.
+        rows = tuple(replace(row, name=name) for row, name in zip(self.classes, self.names, strict=True))
+        object.__setattr__(self, "classes", rows)
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickle has neither the lock nor the cached values, which are computed again where they are needed.
@@ -152,12 +164,11 @@ class Segmentation:
         Returns
         -------
         ndarray of shape (H, W, k), float32
-            Sums to 1 at each pixel; 0 where a pixel is not valid.
+            Sums to 1 at each pixel; 0 where a pixel is not valid. Computed once and kept, so it cannot be written to:
+            copy it to change it.
         """
-        maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
-        for number, part in enumerate(self.posterior_maps()):
-            maps[..., number] = part
-        return maps
+        with self._lock:
+            return self._posteriors
 
     def posterior_maps(self) -> Iterator[Maps]:
         """Compute the probability of each class in turn, so that one map is in memory at a time.
@@ -168,7 +179,10 @@ class Segmentation:
             As in :meth:`posteriors`.
         """
         for number in range(self.n_classes):
-            yield self._map_posteriors(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
+            if "_posteriors" in self.__dict__:
+                yield self._posteriors[..., number].copy()
+            else:
+                yield self._map_posteriors(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
 
     def uncertainty(self) -> Maps:
         """Compute how uncertain the class of each pixel is: the entropy of its :meth:`posteriors`.
@@ -218,6 +232,15 @@ class Segmentation:
         return self._enlarge_map(ColorIndex(self.working).map_to_pixels(score_colors), np.nan)
 
     @cached_property
+    def _posteriors(self) -> Maps:
+        """The posteriors of all pixels, (H, W, k), read-only: everybody who asks gets the same array."""
+        maps = np.empty((*self.label_image.shape, self.n_classes), dtype=np.float32)
+        for number, part in enumerate(self.posterior_maps()):
+            maps[..., number] = part
+        maps.flags.writeable = False
+        return maps
+
+    @cached_property
     def _look_up_posteriors(self) -> Callable[[Indices], Maps]:
         """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
         return self.spatial.prepare_posteriors(self.class_mixture)
@@ -238,91 +261,6 @@ class Segmentation:
         if not self.working.valid.all():
             values[~self.working.valid] = nothing
         return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
-
-    def panel(self) -> Picture:
-        """Draw the original and the segmented image beside each other with a legend.
-
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_panel(self))
-
-    def legend(self) -> list[tuple[str, Picture]]:
-        """Describe number, name and share of each class in words.
-
-        Returns
-        -------
-        list of (str, ndarray of shape (3,), uint8)
-            The words and the color of each class.
-        """
-        return cast("list[tuple[str, Picture]]", load_output("result_pictures").describe_classes(self))
-
-    def overlay(self) -> Picture:
-        """Draw the image with each class tinted in its color.
-
-        Returns
-        -------
-        ndarray of shape (H, W, 3), uint8
-            RGB.
-        """
-        return cast(Picture, load_output("result_pictures").draw_overlay(self))
-
-    def contours(self) -> Picture:
-        """Draw the image with the outlines of the classes in their colors.
-
-        Returns
-        -------
-        ndarray of shape (H, W, 3), uint8
-            RGB.
-        """
-        return cast(Picture, load_output("result_pictures").draw_contours(self))
-
-    def cutout(self, label: int) -> Picture:
-        """Draw the pixels of one class, all others transparent.
-
-        Parameters
-        ----------
-        label : int, 1..k
-            The class.
-
-        Returns
-        -------
-        ndarray of shape (H, W, 4), uint8
-            RGBA.
-        """
-        return cast(Picture, load_output("result_pictures").draw_cutout(self, label))
-
-    def posterior_panel(self) -> Picture:
-        """Draw the probability of each class on one sheet, white where it is 1.
-
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_posterior_panel(self))
-
-    def uncertainty_panel(self) -> Picture:
-        """Draw how uncertain the class of each pixel is, bright where it is, above a scale in bits.
-
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_uncertainty_panel(self))
-
-    def anomaly_panel(self) -> Picture:
-        """Draw how unusual the color of each pixel is, bright where it is, above a scale in nats.
-
-        Returns
-        -------
-        ndarray of shape (h, w, 3), uint8
-            RGB, sized for a screen.
-        """
-        return cast(Picture, load_output("result_pictures").draw_anomaly_panel(self))
 
     def shapes(self) -> Any:
         """Trace the outlines of the classes, for :mod:`segment.output.vectors`; done once.
@@ -364,37 +302,3 @@ class Segmentation:
     @cached_property
     def _measurements(self) -> tuple[Table, Table]:
         return cast("tuple[Table, Table]", load_output("measurements").measure_result(self))
-
-    def report(self) -> str:
-        """Write a page about the result that a browser shows without other files.
-
-        Returns
-        -------
-        str
-            HTML.
-        """
-        return cast(str, load_output("report.page").render_page(self))
-
-    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder, or into a pipe.
-
-        Parameters
-        ----------
-        folder : path or binary file
-            Made if it is not there. Into a binary file the contents are written one after the other.
-        stem : str
-            What file names begin with.
-        suffix : {".png", ".jpg"}
-            Format of the panel, overlay and contours. All other pictures are PNG.
-
-        Returns
-        -------
-        list of Path
-            The files that were written; empty for a binary file.
-
-        Raises
-        ------
-        OutputError
-            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
-        """
-        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))

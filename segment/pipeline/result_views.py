@@ -1,0 +1,336 @@
+"""What a result shows of itself: masks of its classes, pictures, tables for pandas, files, and itself in a notebook.
+
+The functions that draw and write lie one layer above; see :mod:`segment.pipeline.output_loader`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from operator import index
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.errors import SettingsError
+from segment.core.image import Image
+from segment.pipeline.class_table import ClassRow
+from segment.pipeline.output_loader import load_output
+
+__all__ = ["ClassMasks", "LabelViews", "ResultViews"]
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+MAX_NAMES = 6  # that a representation of one line lists
+
+
+class ClassMasks(Mapping[str, Mask]):
+    """The mask of each class by its name; a number finds it too. Each mask is made when it is asked for.
+
+    Parameters
+    ----------
+    result : LabelViews
+        Whose classes they are.
+    """
+
+    def __init__(self, result: LabelViews) -> None:
+        self._result = result
+
+    def __getitem__(self, key: str | int) -> Mask:
+        try:
+            return self._result.mask(key)
+        except SettingsError as error:
+            # What a mapping raises where it has no such key.
+            raise KeyError(str(error)) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._result.names)
+
+    def __len__(self) -> int:
+        return len(self._result.names)
+
+    def __repr__(self) -> str:
+        return f"<masks of {_list_names(self._result.names)}>"
+
+
+class LabelViews:
+    """What every result shows of its labels, whether they are classes or regions."""
+
+    image: Image
+    label_image: NDArray[Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each label, in their order."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The label image, shape (H, W): 1..k, 0 where there is no label. The same array as `label_image`."""
+        return self.label_image
+
+    @property
+    def masks(self) -> ClassMasks:
+        """The mask of each class by its name, in the order of the labels: a mapping to bool arrays (H, W)."""
+        return ClassMasks(self)
+
+    def mask(self, which: str | int) -> Mask:
+        """Find the pixels of one class.
+
+        Parameters
+        ----------
+        which : str or int
+            The name of a class, such as ``"sky"``, or its label 1..k.
+
+        Returns
+        -------
+        ndarray of shape (H, W), bool
+            True where the label is that of the class.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such class.
+        """
+        return cast(Mask, self.label_image == self.find_label(which))
+
+    def find_label(self, which: str | int) -> int:
+        """Find the label of a class.
+
+        Parameters
+        ----------
+        which : str or int
+            The name of a class, or its label 1..k.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        SettingsError
+            If there is no such class.
+        """
+        names = self.names
+        if isinstance(which, str):
+            if which in names:
+                return names.index(which) + 1
+            near = difflib.get_close_matches(which, names, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"class: one of {_list_names(names)}, or a number; got {which!r}.{hint}")
+        try:
+            label = 0 if isinstance(which, (bool, np.bool_)) else index(which)
+        except TypeError:
+            label = 0
+        if not 1 <= label <= len(names):
+            raise SettingsError(f"class: a name, or a number from 1 to {len(names)}; got {which!r}.")
+        return label
+
+    def region_table(self) -> dict[str, NDArray[Any]]:
+        """Measure each connected region."""
+        raise NotImplementedError
+
+    def panel(self) -> Picture:
+        """Draw the original and the segmented image beside each other."""
+        raise NotImplementedError
+
+    def to_pandas(self) -> Any:
+        """Make a table for pandas: a row for each region.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of :meth:`region_table`.
+
+        Raises
+        ------
+        DependencyError
+            If pandas is not installed.
+        """
+        return load_output("tables").to_dataframe(self.region_table())
+
+    def _repr_png_(self) -> bytes:
+        """Draw itself in a notebook that shows no HTML."""
+        return cast(bytes, load_output("notebook").encode_notebook_png(self))
+
+    def _describe_image(self) -> str:
+        """Describe the image in a few words: its name, if it has one, and its size."""
+        size = f"{self.image.width} x {self.image.height} pixels"
+        return f"{self.image.file_name}, {size}" if self.image.file_name else size
+
+
+class ResultViews(LabelViews):
+    """What the result with classes shows of itself, beside its labels."""
+
+    classes: tuple[ClassRow, ...]
+
+    @property
+    def k(self) -> int:
+        """Number of classes; less than was asked for where the image has fewer distinct colors."""
+        return len(self.names)
+
+    def class_table(self) -> dict[str, NDArray[Any]]:
+        """Measure each class."""
+        raise NotImplementedError
+
+    def to_pandas(self, table: Literal["classes", "regions"] = "classes") -> Any:
+        """Make a table for pandas: a row for each class, or for each connected region of a class.
+
+        Parameters
+        ----------
+        table : {"classes", "regions"}
+            The table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of :meth:`class_table` or of :meth:`region_table`, names as they are.
+
+        Raises
+        ------
+        DependencyError
+            If pandas is not installed.
+        SettingsError
+            If there is no such table.
+        """
+        if table not in ("classes", "regions"):
+            raise SettingsError(f"table: classes or regions; got {table!r}.")
+        columns = self.class_table() if table == "classes" else self.region_table()
+        return load_output("tables").to_dataframe(columns)
+
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook: a small panel above a short table of the classes."""
+        return cast(str, load_output("notebook").render_notebook_html(self))
+
+    def __repr__(self) -> str:
+        shares = [f"{name} {100 * row.share:.1f} %" for name, row in zip(self.names, self.classes, strict=True)]
+        return f"<{type(self).__name__} of {self._describe_image()}: {_list_names(shares) or 'no class'}>"
+
+    def panel(self) -> Picture:
+        """Draw the original and the segmented image beside each other with a legend.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_panel(self))
+
+    def legend(self) -> list[tuple[str, Picture]]:
+        """Describe number, name and share of each class in words.
+
+        Returns
+        -------
+        list of (str, ndarray of shape (3,), uint8)
+            The words and the color of each class.
+        """
+        return cast("list[tuple[str, Picture]]", load_output("result_pictures").describe_classes(self))
+
+    def overlay(self) -> Picture:
+        """Draw the image with each class tinted in its color.
+
+        Returns
+        -------
+        ndarray of shape (H, W, 3), uint8
+            RGB.
+        """
+        return cast(Picture, load_output("result_pictures").draw_overlay(self))
+
+    def contours(self) -> Picture:
+        """Draw the image with the outlines of the classes in their colors.
+
+        Returns
+        -------
+        ndarray of shape (H, W, 3), uint8
+            RGB.
+        """
+        return cast(Picture, load_output("result_pictures").draw_contours(self))
+
+    def cutout(self, label: str | int) -> Picture:
+        """Draw the pixels of one class, all others transparent.
+
+        Parameters
+        ----------
+        label : int or str
+            The class, 1..k, or its name.
+
+        Returns
+        -------
+        ndarray of shape (H, W, 4), uint8
+            RGBA.
+        """
+        return cast(Picture, load_output("result_pictures").draw_cutout(self, self.find_label(label)))
+
+    def posterior_panel(self) -> Picture:
+        """Draw the probability of each class on one sheet, white where it is 1.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_posterior_panel(self))
+
+    def uncertainty_panel(self) -> Picture:
+        """Draw how uncertain the class of each pixel is, bright where it is, above a scale in bits.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_uncertainty_panel(self))
+
+    def anomaly_panel(self) -> Picture:
+        """Draw how unusual the color of each pixel is, bright where it is, above a scale in nats.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(Picture, load_output("result_pictures").draw_anomaly_panel(self))
+
+    def report(self) -> str:
+        """Write a page about the result that a browser shows without other files.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        return cast(str, load_output("report.page").render_page(self))
+
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder, or into a pipe.
+
+        Parameters
+        ----------
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
+        stem : str
+            What file names begin with.
+        suffix : {".png", ".jpg"}
+            Format of the panel, overlay and contours. All other pictures are PNG.
+
+        Returns
+        -------
+        list of Path
+            The files that were written; empty for a binary file.
+
+        Raises
+        ------
+        OutputError
+            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+        """
+        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
+
+
+def _list_names(names: Any) -> str:
+    """List the first names in one line."""
+    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return ", ".join([*names[:MAX_NAMES], *more])
