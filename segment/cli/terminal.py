@@ -188,6 +188,7 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
             "outputs": [str(path) for path in outcome.paths],
             "k": len(outcome.rows),
             "classes": _list_classes(outcome),
+            **({"interest": _list_interest(outcome)} if outcome.interest else {}),
             "changed": outcome.changed,
             "choice": outcome.choice,
             "warnings": outcome.warnings,
@@ -214,6 +215,14 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
+def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes in each region of interest for the document."""
+    return [
+        {"roi": roi, "label": label, "name": outcome.names[label - 1], "pixels": pixels, "share": share, "mean": mean}
+        for roi, label, pixels, share, mean in outcome.interest
+    ]
+
+
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
     lines = ["  class  color      share  mean color"]
@@ -225,6 +234,11 @@ def _format_table(outcome: Outcome) -> str:
         swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
         row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %  {_format_mean(mean)}{name}"
         lines.append(row)
+    if outcome.interest:
+        width = max(18, *(len(roi) for roi, *_ in outcome.interest))
+        lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
+        for roi, label, pixels, share, _ in outcome.interest:
+            lines.append(f"  {roi:<{width}}  {label:>5}  {100 * share:>6.2f} %  {pixels:>10}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 

@@ -57,6 +57,29 @@ class Georeference:
         """Area of a pixel in square meters, in the plane of the projection; NaN where `meters` is not known."""
         return abs(self.determinant) * self.meters**2 if self.meters else math.nan
 
+    def move_origin(self, column: float, row: float) -> Georeference:
+        """Compute the georeference of a part of the same pixels.
+
+        Parameters
+        ----------
+        column, row : float, pixels
+            The first pixel of the part.
+
+        Returns
+        -------
+        Georeference
+            Every pixel keeps its place on the earth.
+
+        Examples
+        --------
+        >>> Georeference((10.0, 0.0, 500.0, 0.0, -10.0, 900.0)).move_origin(2, 3).transform
+        (10.0, 0.0, 520.0, 0.0, -10.0, 870.0)
+        """
+        if not self:
+            return self
+        a, b, c, d, e, f = self.transform
+        return replace(self, transform=(a, b, a * column + b * row + c, d, e, d * column + e * row + f))
+
     def apply_orientation(self, orientation: int, height: int, width: int) -> Georeference:
         """Compute the georeference of the same pixels after their EXIF orientation was applied.
 

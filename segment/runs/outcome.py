@@ -39,6 +39,8 @@ class Outcome:
         Why the job failed; empty where it did not.
     pixels : tuple of int
         The area of each class.
+    interest : tuple of (roi, label, pixels, share, mean)
+        The class table of each region of interest, by its name; empty where there are none.
     n_regions : int
         How many regions there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
@@ -67,6 +69,7 @@ class Outcome:
     choice: str = ""
     error: str = ""
     pixels: tuple[int, ...] = ()
+    interest: tuple[tuple[str, int, int, float, tuple[float, ...]], ...] = ()
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
     uncertainty: float | None = None

@@ -128,10 +128,19 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
             {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*color), "share": share}
             for label, color, share, _ in outcome.rows
         ],
+        **({"interest": _list_interest(outcome)} if outcome.interest else {}),
         "outputs": [
             {"file": path.relative_to(output).as_posix(), "bytes": path.stat().st_size} for path in outcome.paths
         ],
     }
+
+
+def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes in each region of interest."""
+    return [
+        {"roi": roi, "label": label, "name": outcome.names[label - 1], "pixels": pixels, "share": share}
+        for roi, label, pixels, share, _ in outcome.interest
+    ]
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -1,0 +1,93 @@
+"""Regions of interest: the named parts of an image for which tables have rows of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.errors import ImageError
+
+__all__ = ["MAX_REGIONS", "RegionsOfInterest"]
+
+MAX_REGIONS = 65535  # that a label image of 16 bits can hold
+
+
+@dataclass(frozen=True, eq=False)
+class RegionsOfInterest:
+    """The regions of interest of an image, each with its name.
+
+    Attributes
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..n
+        The number of the region that each pixel lies in; 0 for none.
+    names : tuple of n str
+        The names of the regions 1..n.
+
+    Examples
+    --------
+    >>> regions = RegionsOfInterest(np.array([[0, 1, 1], [0, 2, 2]]), ("left", "right"))
+    >>> regions.count_pixels().tolist()
+    [2, 2]
+    """
+
+    label_image: NDArray[np.integer[Any]]
+    names: tuple[str, ...]
+
+    @classmethod
+    def from_labels(cls, labels: NDArray[Any]) -> RegionsOfInterest:
+        """Make regions of interest of a label image with any numbers.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (H, W)
+            Whole numbers from 0, which is no region. They need not be consecutive.
+
+        Returns
+        -------
+        RegionsOfInterest
+            Each is called by its number.
+
+        Raises
+        ------
+        ImageError
+            If labels are negative, fractions or too many, or all are 0.
+
+        Examples
+        --------
+        >>> regions = RegionsOfInterest.from_labels(np.array([[0, 7], [20, 7]]))
+        >>> regions.label_image.tolist(), regions.names
+        ([[0, 1], [2, 1]], ('7', '20'))
+        """
+        if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+            raise ImageError("labels of regions of interest are whole numbers; got fractions. Export them again.")
+        numbers, label_image = np.unique(labels, return_inverse=True)
+        if numbers[0] < 0 or len(numbers) > MAX_REGIONS:
+            got = f"{numbers[0]:.10g}" if numbers[0] < 0 else f"{len(numbers)} of them"
+            raise ImageError(
+                f"labels of regions of interest are numbers from 0, at most {MAX_REGIONS} of them; got {got}. "
+                "Renumber them."
+            )
+        names = tuple(f"{number:.10g}" for number in numbers.tolist() if number)
+        if not names:
+            raise ImageError("regions of interest have labels that are not 0; got none. Draw some.")
+        # Where nothing is 0, the first number is a region.
+        first = 0 if len(names) < len(numbers) else 1
+        return cls((label_image.reshape(labels.shape) + first).astype(np.uint16), names)
+
+    def count_pixels(self, valid: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
+        """Count the pixels of each region.
+
+        Parameters
+        ----------
+        valid : ndarray of shape (H, W), bool, optional
+            Count only pixels where this is True.
+
+        Returns
+        -------
+        ndarray of shape (n,), int
+        """
+        labels = self.label_image.reshape(-1) if valid is None else self.label_image[valid]
+        return np.bincount(labels, minlength=len(self.names) + 1)[1:]

@@ -1,0 +1,147 @@
+"""Bring polygons from the coordinates of their file to the pixels of an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.errors import DependencyError, ImageError
+from segment.core.georeference import Georeference
+from segment.loader.mask_files import PolygonFile
+
+__all__ = ["locate_polygons"]
+
+Floats = NDArray[np.float64]
+Regions = tuple[tuple[Floats, ...], ...]
+
+_WGS84 = "EPSG:4326"
+_LONGITUDE_FIRST = ("CRS84", "EPSG:4326", "EPSG::4326")  # all of them mean longitude, latitude in GeoJSON
+
+
+def locate_polygons(file: PolygonFile, georeference: Georeference, shape: tuple[int, int]) -> tuple[Regions, str]:
+    """Find the pixel coordinates of polygons.
+
+    Parameters
+    ----------
+    file : PolygonFile
+    georeference : Georeference
+        Of the image.
+    shape : tuple of 2 int, pixels
+        Height and width of the image.
+
+    Returns
+    -------
+    regions : tuple of tuple of ndarray of shape (m, 2), float
+        The rings of each region, in pixels from the outer corner of the first pixel.
+    note : str
+        What the coordinates were taken for, where that is a guess; else empty.
+
+    Raises
+    ------
+    ImageError
+        If the file is in another system than the image, and cannot be brought to it.
+    DependencyError
+        If that needs rasterio, which is not installed.
+
+    Notes
+    -----
+    Pixels where the image is not georeferenced, or the file says so. Else the system that the file names; GeoJSON
+    without one is longitude and latitude (RFC 7946), but programs also write the coordinates of the raster or of its
+    pixels, so the first of the three is taken in which a polygon lies on the image.
+    """
+    if file.is_in_pixels or not georeference:
+        return file.regions, ""
+    to_pixels, crs, own = _invert(georeference), _simplify_crs(file.crs), georeference.crs
+    if crs:
+        is_same = crs == own or (crs == _WGS84 and not own)
+        project = (lambda points: points) if is_same else (lambda points: _project(points, crs, own))
+        return _convert_all(file.regions, lambda points: to_pixels(project(points))), ""
+    in_map = _convert_all(file.regions, to_pixels)
+    if _touches_image(in_map, shape):
+        return in_map, "regions of interest: their coordinates are read as those of the raster"
+    in_degrees = _project_from_degrees(file.regions, own)
+    if in_degrees is not None and _touches_image(found := _convert_all(in_degrees, to_pixels), shape):
+        return found, ""
+    if _touches_image(file.regions, shape):
+        return file.regions, "regions of interest: their coordinates are read as pixels"
+    return in_map, ""
+
+
+def _project_from_degrees(regions: Regions, target: str) -> Regions | None:
+    """Project longitudes and latitudes to a coordinate system; None where they can be none."""
+    if target in ("", _WGS84) or not _is_on_earth(regions):
+        return None
+    try:
+        return _convert_all(regions, lambda points: _project(points, _WGS84, target))
+    except (DependencyError, ImageError):  # small numbers may as well be pixels
+        return None
+
+
+def _invert(georeference: Georeference) -> Callable[[Floats], Floats]:
+    """Return what converts world coordinates to pixels."""
+    a, b, c, d, e, f = georeference.transform
+    inverse = np.linalg.inv(np.array([[a, b], [d, e]]))
+    return lambda points: np.asarray((points - np.array([c, f])) @ inverse.T)
+
+
+def _convert_all(regions: Regions, convert: Callable[[Floats], Floats]) -> Regions:
+    """Convert every ring."""
+    return tuple(tuple(convert(ring) for ring in rings) for rings in regions)
+
+
+def _touches_image(regions: Sequence[Sequence[Floats]], shape: tuple[int, int]) -> bool:
+    """Return whether the box of a region reaches over the middle of a pixel of the image."""
+    size = np.array(shape[::-1], float)
+    for rings in regions:
+        points = np.concatenate(list(rings))
+        low, high = np.maximum(points.min(axis=0), 0), np.minimum(points.max(axis=0), size)
+        if np.isfinite(points).all() and (np.floor(high + 0.5) > np.ceil(low - 0.5)).all():
+            return True
+    return False
+
+
+def _is_on_earth(regions: Sequence[Sequence[Floats]]) -> bool:
+    """Return whether all points can be longitudes and latitudes."""
+    return all((np.abs(ring) <= (360.0, 90.0)).all() for rings in regions for ring in rings)
+
+
+def _simplify_crs(name: str) -> str:
+    """Return EPSG:NUMBER for the names that GeoJSON has for such a system, other names as they are."""
+    if name.endswith(_LONGITUDE_FIRST):
+        return _WGS84
+    found = re.fullmatch(r"(?:urn:ogc:def:crs:)?EPSG:(?:[\d.]*:)?(\d+)", name)
+    return f"EPSG:{found[1]}" if found else name
+
+
+def _project(points: Floats, source: str, target: str) -> Floats:
+    """Project points from one coordinate system to another."""
+    if not target:
+        raise ImageError(
+            f"regions of interest are in the coordinates of the image, whose system is unknown; got {source}. "
+            "Export them in pixels."
+        )
+    try:
+        from rasterio.errors import RasterioError
+        from rasterio.warp import transform
+    except ImportError as error:
+        raise DependencyError(
+            f"regions of interest: in another system than the image they need rasterio; {error}. "
+            "Install it: pip install rasterio."
+        ) from error
+    try:
+        x, y = transform(source, target, *points.T.tolist())
+    except (RasterioError, ValueError) as error:
+        raise ImageError(
+            f"regions of interest are in a known coordinate system; got {source}. Export them in that of the image."
+        ) from error
+    projected: NDArray[Any] = np.stack([x, y], axis=1)
+    if not np.isfinite(projected).all():
+        raise ImageError(
+            f"polygons lie where the coordinate system of the image can show them; got points outside. "
+            f"Export them in {target}."
+        )
+    return projected

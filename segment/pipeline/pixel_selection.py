@@ -1,0 +1,262 @@
+"""Choose the pixels of an image that count, by the settings: crop, no data, mask and regions of interest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.core.errors import DependencyError, ImageError, SettingsError, pluralize, printable_path
+from segment.core.georeference import Georeference
+from segment.core.image import Image
+from segment.core.interest import RegionsOfInterest
+from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
+from segment.loader.polygon_places import locate_polygons
+from segment.preprocessor.interest import find_picture_circle, label_polygons, make_circle, make_grid
+from segment.preprocessor.masking import FlatBorder, crop, find_flat_border, keep_interest, keep_masked, mask_nodata
+
+__all__ = ["NO_ARRAYS", "SelectionArrays", "describe_flat_border", "parse_circle", "select_pixels", "take_arrays"]
+
+MIN_OVERLAP = 1e-6  # of a pixel, by which places of two georeferenced files may differ
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionArrays:
+    """What the settings `mask` and `roi` name as files, given as arrays instead.
+
+    Attributes
+    ----------
+    mask : ndarray of shape (H, W), optional
+        A pixel counts where it is not 0.
+    roi : ndarray of shape (H, W), integers, optional
+        The region of interest of each pixel, 0 for none.
+    """
+
+    mask: NDArray[Any] | None = None
+    roi: NDArray[Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is an array."""
+        return self.mask is not None or self.roi is not None
+
+
+NO_ARRAYS = SelectionArrays()
+
+
+def take_arrays(settings: Mapping[str, Any]) -> tuple[dict[str, Any], SelectionArrays]:
+    """Take the arrays out of the settings of a function: a mask and regions of interest may be arrays or paths.
+
+    Parameters
+    ----------
+    settings : mapping of str to value
+        As they were given.
+
+    Returns
+    -------
+    settings : dict
+        All others.
+    arrays : SelectionArrays
+
+    Raises
+    ------
+    SettingsError
+        If an array has another shape or type than a mask or a label image.
+
+    Examples
+    --------
+    >>> others, arrays = take_arrays({"k": 4, "mask": np.ones((2, 3), bool)})
+    >>> others, arrays.mask.shape
+    ({'k': 4}, (2, 3))
+    """
+    others, found = dict(settings), {}
+    for name, kinds in (("mask", "buif"), ("roi", "bui")):
+        if others.get(name) is None:
+            others.pop(name, None)
+        elif not isinstance(others[name], (str, PathLike)):
+            array = np.asarray(others.pop(name))
+            if array.ndim != 2 or array.dtype.kind not in kinds:
+                what = "numbers" if name == "mask" else "whole numbers"
+                raise SettingsError(
+                    f"{name} (--{name}): a path, or an array of {what} of shape (H, W); got {array.dtype} of shape "
+                    f"{array.shape}. Convert it."
+                )
+            found[name] = array
+    return others, SelectionArrays(**found)
+
+
+def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays = NO_ARRAYS) -> Image:
+    """Choose the pixels that count, as the settings say.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read. It is not changed.
+    config : SegmentConfig
+        The settings `crop`, `nodata`, `mask`, `roi` and `max_pixels` count.
+    source : str
+        Path of the image, by which masks are found in a folder; empty for an array.
+    arrays : SelectionArrays
+        Mask and regions of interest that are not in files.
+
+    Returns
+    -------
+    Image
+        All other pixels are not valid. Notes say what is guessed, and where a flat border may have to be left out.
+
+    Raises
+    ------
+    ImageError
+        If a mask or region does not fit the image, or no pixel is left; the message begins with the source.
+    """
+    try:
+        selected = _select(image, config, source, arrays)
+    except DependencyError:
+        raise
+    except ImageError as error:
+        raise ImageError(f"{printable_path(source) or 'image'}: {error}") from error
+    flat = find_flat_border(selected)
+    return selected if flat is None else replace(selected, notes=(*selected.notes, describe_flat_border(flat)))
+
+
+def describe_flat_border(flat: FlatBorder) -> str:
+    """Describe a flat border and what to do if it is no part of the picture.
+
+    Parameters
+    ----------
+    flat : FlatBorder
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
+    return (
+        f"one color, {flat.text}, fills {flat.share:.0%} of the image and lies at its border; if it is no part of the "
+        f"picture, give --nodata {flat.text}, or --roi circle for a round picture"
+    )
+
+
+def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays) -> Image:
+    """Choose the pixels that count; files are for the whole image, the circle and the grid for the cropped one."""
+    had_pixels = bool(image.valid.any())
+    # Values are looked for before other steps replace those of pixels that do not count.
+    if config.nodata:
+        image = mask_nodata(image, [float(part) for part in config.nodata.split(",")])
+    if arrays.mask is not None:
+        image = keep_masked(image, arrays.mask != 0)
+    elif config.mask:
+        image = _apply_mask_file(image, config, source)
+    is_made = config.roi == "circle" or config.roi.startswith("grid:")
+    if arrays.roi is not None:
+        image = keep_interest(image, RegionsOfInterest.from_labels(arrays.roi))
+    elif config.roi and not is_made:
+        image = _apply_interest(image, config, source)
+    if config.crop:
+        left, top, right, bottom = (int(part) for part in config.crop.split(","))
+        image = crop(image, (left, top, right, bottom))
+    if is_made:
+        image = _make_interest(image, config.roi)
+    if had_pixels and not image.valid.any():
+        raise ImageError(
+            "some pixel counts; got none that --crop, --nodata, --mask and --roi all leave. Leave out one of them."
+        )
+    return _note_empty_regions(image)
+
+
+def _apply_mask_file(image: Image, config: SegmentConfig, source: str) -> Image:
+    """Let only the pixels of the mask of an image count."""
+    path = find_stem_file(config.mask, source)
+    file = read_mask(path, max_pixels=config.max_pixels)
+    try:
+        image = keep_masked(image, file.counts)
+    except ImageError as error:
+        raise ImageError(f"{printable_path(path)}: {error}") from error
+    return _note_other_place(image, file.georeference, path)
+
+
+def _apply_interest(image: Image, config: SegmentConfig, source: str) -> Image:
+    """Let only the pixels of the regions of interest count that a file or a circle gives."""
+    shape = image.height, image.width
+    if config.roi.startswith("circle:"):
+        return keep_interest(image, make_circle(shape, parse_circle(config.roi)))
+    path = find_stem_file(config.roi, source)
+    file = read_interest(path, max_pixels=config.max_pixels)
+    try:
+        if not isinstance(file, PolygonFile):
+            image = keep_interest(image, file.interest)
+            return _note_other_place(image, file.georeference, path)
+        regions, note = locate_polygons(file, image.georeference, shape)
+        labels, n_shared = label_polygons(regions, shape)
+        image = keep_interest(image, RegionsOfInterest(labels, file.names))
+    except ImageError as error:
+        raise ImageError(f"{printable_path(path)}: {error}") from error
+    shared = f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"
+    notes = (*((note,) if note else ()), *((shared,) if n_shared else ()))
+    return replace(image, notes=image.notes + notes)
+
+
+def _make_interest(image: Image, text: str) -> Image:
+    """Let only the pixels of the circle of a picture, or of a grid, count."""
+    shape = image.height, image.width
+    if text != "circle":
+        rows, columns = (int(part) for part in text.removeprefix("grid:").split("x"))
+        return keep_interest(image, make_grid(shape, rows, columns))
+    circle, is_found = find_picture_circle(image)
+    x, y, radius = (f"{value:.1f}".removesuffix(".0") for value in circle)
+    how = "found by its surround of one color" if is_found else "the largest one in the middle: no surround was found"
+    note = f"the region of interest is the circle of center {x},{y} and radius {radius} pixels, {how}"
+    image = keep_interest(image, make_circle(shape, circle))
+    return replace(image, notes=(*image.notes, note))
+
+
+def parse_circle(text: str) -> tuple[float, float, float]:
+    """Read the center and the radius from ``circle:X,Y,RADIUS``.
+
+    Parameters
+    ----------
+    text : str
+        Of this form.
+
+    Returns
+    -------
+    tuple of 3 float, pixels
+
+    Examples
+    --------
+    >>> parse_circle("circle:300,200,150.5")
+    (300.0, 200.0, 150.5)
+    """
+    x, y, radius = (float(part) for part in text.removeprefix("circle:").split(","))
+    return x, y, radius
+
+
+def _note_other_place(image: Image, place: Georeference, path: str) -> Image:
+    """Note where a mask or label image lies elsewhere on the earth than its image."""
+    if not place or not image.georeference:
+        return image
+    own = image.georeference
+    tolerance = MIN_OVERLAP * max(1.0, abs(own.determinant) ** 0.5)
+    is_same = np.allclose(place.transform, own.transform, rtol=1e-9, atol=tolerance)
+    if is_same and (place.crs == own.crs or not place.crs or not own.crs):
+        return image
+    note = f"{printable_path(path)} lies at another place on the earth than the image; its pixels are taken one by one"
+    return replace(image, notes=(*image.notes, note))
+
+
+def _note_empty_regions(image: Image) -> Image:
+    """Note regions of interest in which no pixel counts."""
+    if image.interest is None:
+        return image
+    counts = image.interest.count_pixels(image.valid)
+    empty = [name for name, count in zip(image.interest.names, counts.tolist(), strict=True) if count == 0]
+    if not empty:
+        return image
+    shown = ", ".join(empty[:3]) + (", ..." if len(empty) > 3 else "")
+    has = "has" if len(empty) == 1 else "have"
+    note = f"{pluralize(len(empty), 'region')} of interest {has} no pixel that counts: {shown}"
+    return replace(image, notes=(*image.notes, note))
