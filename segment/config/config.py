@@ -20,6 +20,16 @@ from segment.core.errors import SettingsError
 __all__ = ["GROUPS", "SegmentConfig", "list_settings"]
 
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})
+# What other libraries call a setting: the message that refuses such a name suggests the one that it has here.
+_OTHER_NAMES = {
+    **dict.fromkeys(("n_classes", "n_clusters", "n_components", "num_classes", "n_colors", "classes", "clusters"), "k"),
+    **dict.fromkeys(("n_regions", "n_segments"), "regions"),
+    **dict.fromkeys(("random_state", "random_seed", "rng"), "seed"),
+    **dict.fromkeys(("init_params", "initialization"), "init"),
+    **dict.fromkeys(("names", "class_names"), "name"),
+    **dict.fromkeys(("color_space", "colorspace"), "features"),
+    **dict.fromkeys(("cmap", "colormap", "colors", "colours"), "palette"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +98,7 @@ class SegmentConfig(SettingValues):
             # Everything below has the usual spelling.
             name = SPELLINGS.get(given, given)
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                near = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
                 hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
                 raise SettingsError(f"{name}: no such setting. {hint}")
             if name in found:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.stages import Stage
 from segment.features.pixel_features import PixelFeatures, extract_features
@@ -126,7 +127,7 @@ def compare_image(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    **settings: Unpack[SettingArguments],
 ) -> Comparison:
     """Segment an image with the mixture, with k-means and with hierarchical clustering.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.setting_arguments import SettingArguments
 from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.features.pixel_features import extract_features
@@ -39,7 +40,7 @@ def segment_image(
     *,
     start: ClassModel | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    **settings: Unpack[SettingArguments],
 ) -> Segmentation:
     """Segment an image into k classes of color.
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError, pluralize
 from segment.core.image import Image
@@ -146,7 +147,7 @@ def segment_regions(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    **settings: Unpack[SettingArguments],
 ) -> RegionSegmentation:
     """Divide an image into connected regions.
 

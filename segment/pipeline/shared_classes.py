@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 from segment.config.config import SegmentConfig, list_settings
+from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.stages import Stage
 from segment.features.pixel_features import extract_features
@@ -35,7 +36,7 @@ def fit_classes(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[Any, str], None] = lambda _source, _stage: None,
-    **given: Any,
+    **given: Unpack[SettingArguments],
 ) -> ClassModel:
     """Fit one set of classes to one or many images.
 
@@ -115,7 +116,7 @@ def apply_classes(
     config: SegmentConfig | None = None,
     *,
     on_stage: Callable[[str], None] = lambda _: None,
-    **given: Any,
+    **given: Unpack[SettingArguments],
 ) -> Segmentation:
     """Find the classes of a model in another image: the same numbers, names and colors.
 

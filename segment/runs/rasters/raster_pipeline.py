@@ -13,12 +13,13 @@ from dataclasses import replace
 from functools import partial, reduce
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
@@ -62,7 +63,7 @@ def segment_raster(
     tile: int = 0,
     cluster: Cluster | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    **settings: Unpack[SettingArguments],
 ) -> RasterSegmentation:
     """Segment a raster that need not fit into memory, and write its labels as a GeoTIFF.
 
