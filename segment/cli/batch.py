@@ -152,7 +152,13 @@ def _run_pending(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -
         return
     with Status(len(run.jobs), bar=True) as status:
         status.show("starting")
+        choice = ""
         for outcome in run.iterate_outcomes():
+            # A model for all images is fitted before the first one.
+            if run.choice and not choice:
+                choice = run.choice
+                status.clear()
+                print_message(f"All images: {choice}.")
             tally.count(outcome)
             status.advance()
             report_outcome(outcome, table=False, quiet=outcomes is not None)

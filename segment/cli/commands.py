@@ -20,6 +20,7 @@ from segment.cli.options import (
     SCHEDULER,
     START_MODEL,
     Options,
+    SuggestingGroup,
     StagedCommand,
     add_setting_options,
     connect_cluster,
@@ -46,7 +47,7 @@ class Work(Protocol):
     def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="segment")
 def cli() -> None:
     """Segment images into a few meaningful areas: Gaussian mixtures, no training data."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +16,9 @@ from segment.cli.terminal import print_message
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
 from segment.config.doors import DOORS, START, reject_ignored
+from segment.config.products import PRODUCTS
 from segment.config.setting import Setting, Span
-from segment.core.errors import SettingsError
+from segment.core.errors import SettingsError, printable_path
 from segment.runs.workers.dask_client import Cluster
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ __all__ = [
     "SCHEDULER",
     "START_MODEL",
     "Options",
+    "SuggestingGroup",
     "StagedCommand",
     "add_setting_options",
     "connect_cluster",
@@ -40,12 +44,44 @@ __all__ = [
 
 Options = dict[str, Any]
 """The options of the settings by their names; None or an empty tuple where one is not given."""
+# A folder with one of these endings is likely to be meant as a file.
+_FILE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npz", ".json", ".geojson", ".svg", ".csv", ".html", ".webp", ".bmp"}
+)
+
+
+def _check_inputs(_context: click.Context, _parameter: click.Parameter, inputs: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Refuse a product among the inputs: after a space it is no part of --save any more."""
+    names = {product.name for product in PRODUCTS}
+    for path in inputs:
+        name = str(path).strip(",")
+        if name in names and not path.exists():
+            raise SettingsError(
+                f"save (--save): one text of products with commas between them, such as overlay,labels; got {name} as "
+                "an input, which is no file. Put a comma in place of the space before it."
+            )
+    return inputs
+
+
+def _check_output(context: click.Context, _parameter: click.Parameter, output: Path) -> Path:
+    """Refuse a folder for results that has the name of a file: it may be meant as one."""
+    if output.suffix.lower() in _FILE_SUFFIXES and not output.is_dir():
+        pipe = f", or -o - > {output.name} for one picture" if context.info_name == "run" else ""
+        raise SettingsError(
+            f"output (-o): a folder, in which files are named after their input; got {printable_path(output)}. Is a "
+            f"file meant? Give a folder, such as -o {printable_path(output.stem)}{pipe}."
+        )
+    return output
 Function = TypeVar("Function", bound=Callable[..., object])
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+
+INPUTS = click.argument(
+    "inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...", callback=_check_inputs
+)
 OUTPUT = click.option(
     "-o",
     "--output",
+    callback=_check_output,
     type=click.Path(path_type=Path),
     default=Path("outputs"),
     show_default=True,
@@ -109,6 +145,42 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         Parameters
         ----------
         value : str
+class SuggestingGroup(click.Group):
+    """The program: an unknown command is answered with what may be meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first argument names.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        args : list of str
+            The arguments of the program.
+
+        Returns
+        -------
+        tuple of (str, Command, list of str)
+            Its name, itself, and the arguments that are left.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            near = difflib.get_close_matches(name, known, n=1)
+            path = Path(name)
+            # A path in place of a command: the most frequent one for a file, that for folders for a folder.
+            if path.is_dir():
+                hint = f"Did you mean: segment batch {shlex.join(args)}?"
+            elif path.suffix or path.exists():
+                hint = f"Did you mean: segment run {shlex.join(args)}?"
+            else:
+                hint = f"Did you mean: segment {shlex.join([near[0], *args[1:]])}?" if near else "See 'segment --help'."
+            shown = printable_path(name)
+            raise SettingsError(f"COMMAND: one of {', '.join(known)}; got {shown}. {printable_path(hint, limit=500)}")
+        return super().resolve_command(ctx, args)
+
+
         param : click.Parameter, optional
         ctx : click.Context, optional
             For the message of an error.

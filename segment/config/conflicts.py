@@ -139,10 +139,17 @@ def _check_labels(config: SettingValues) -> None:
     # Labels are those of a run without merges, in both options.
     merged = [label for _, labels in config.merges for label in labels]
     for option, labels in (("merge", merged), ("name", [label for label, _ in config.namings])):
-        wrong = [label for label in labels if label > max_label or labels.count(label) > 1]
-        if wrong:
+        absent = [label for label in labels if label > max_label]
+        if absent:
             raise SettingsError(
-                f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {wrong[0]}."
+                f"{option} (--{option}): the classes are 1 to {max_label}; got {absent[0]}. There is no class "
+                f"{absent[0]}: raise -k, or give another number."
+            )
+        twice = [label for label in labels if labels.count(label) > 1]
+        if twice:
+            raise SettingsError(
+                f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {twice[0]} twice. "
+                "Leave one out."
             )
     # Unnamed classes are called "class 1", "class 2", ...: such a name could stand for another class.
     names = [name for name in (*(name for name, _ in config.merges), *(name for _, name in config.namings)) if name]

@@ -196,7 +196,7 @@ class Setting:
         """Check a list of choices; they come back in the order in which the setting has them."""
         if not self.choices:
             return self._check_texts(value)
-        parts = value.split(",") if isinstance(value, str) else value
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         # Sets are accepted here because the order of the choices does not matter.
         is_list = isinstance(parts, (tuple, list, set, frozenset))
         if not is_list or not parts or not all(part in self.choices for part in parts):
@@ -257,3 +257,13 @@ class Setting:
     def _make_error(self, rule: str, value: object) -> SettingsError:
         """Make the error for a value that breaks a rule."""
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
+        if self.form is NAMING:
+            parts = [name for part in parts for name in self._split_names(part)]
+    def _split_names(self, text: str) -> list[str]:
+        """Split several names, written 1=sky,2=sea; a comma within a name is refused."""
+        parts = [part.strip() for part in text.split(",")]
+        if len(parts) > 1 and not all(re.fullmatch(NAMING.pattern, part) for part in parts):
+            error = self._make_error("a name has no comma, because commas separate names", text)
+            raise SettingsError(f"{error} Write, for example, 'and'.")
+        return parts if len(parts) > 1 else [text]
+

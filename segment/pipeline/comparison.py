@@ -217,7 +217,9 @@ def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
+    with threadpool_limits(1), warnings.catch_warnings():
+    from threadpoolctl import threadpool_limits
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct features than classes: some are empty
         found = KMeans(k, n_init=config.n_init, random_state=config.seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)

@@ -36,7 +36,7 @@ FAULT = "This is a fault of segment; --debug shows where."
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
-        (["bath", "."], "No such command 'bath'."),
+        (["bath", "."], "COMMAND: one of apply, batch, compare, fit, raster, report, run; got bath. Did you mean"),
         (["batch", ".", "two\n\x1b[31mlines"], r"Got unexpected extra argument (two\n\x1b[31mlines)"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 import pytest
@@ -108,3 +109,67 @@ def test_both_spellings_of_options_are_accepted(words: list[str], run_program: P
     result = run_program("run", "a.png", "-k", "2", "--palette", "gray", *words, *colors, "--save", "labels")
     assert (result.code, result.err) == (0, "")
     assert read_labels("outputs/a_labels.png").max() == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["a.png", "-k", "3"], "Did you mean: segment run a.png -k 3?"),
+        (["two words.jpg"], "Did you mean: segment run 'two words.jpg'?"),
+        (["."], "Did you mean: segment batch .?"),
+        (["rnu", "a.png"], "Did you mean: segment run a.png?"),
+        (["segmentation"], "See 'segment --help'."),
+    ],
+)
+def test_an_unknown_command_is_answered_with_what_may_be_meant(
+    run_program: Program, arguments: list[str], hint: str
+) -> None:
+    result = run_program(*arguments)
+    assert (result.code, result.out) == (2, "")
+    line = take_one_line(result.err)
+    assert line.startswith(
+        f"Error: COMMAND: one of apply, batch, compare, fit, raster, report, run; got {arguments[0]}. "
+    )
+    assert line.endswith(hint)
+
+
+def test_an_output_with_the_name_of_a_file_is_asked_about(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-o", "result.PNG")
+    assert result.code == 2
+    line = take_one_line(result.err)
+    assert line.startswith(
+        "Error: output (-o): a folder, in which files are named after their input; got result.PNG. Is "
+    )
+    assert line.endswith("such as -o result, or -o - > result.PNG for one picture.")
+    assert "-o -" not in run_program("batch", ".", "-o", "result.png").err
+    Path("maps.png").mkdir()
+    assert run_program("run", "a.png", "-k", "2", "-o", "maps.png").code == 0
+
+
+def test_products_may_have_spaces_after_their_commas(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "2", "--save", "overlay, labels", "-o", "out")
+    assert (result.code, result.err) == (0, "")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a_labels.png", "a_overlay.png"]
+
+
+def test_products_without_a_comma_are_explained(run_program: Program) -> None:
+    result = run_program("run", "a.png", "--save", "overlay", "panel")
+    assert result.code == 2
+    line = take_one_line(result.err)
+    assert line.startswith("Error: save (--save): one text of products with commas between them")
+    assert line.endswith("got panel as an input, which is no file. Put a comma in place of the space before it.")
+
+
+def test_names_of_classes_are_explained(run_program: Program) -> None:
+    def run(*names: str) -> str:
+        result = run_program(
+            "run", "a.png", "-k", "4", "-o", "out", *(word for name in names for word in ("--name", name))
+        )
+        return result.err
+
+    assert "got 9. There is no class 9: raise -k, or give another number." in take_one_line(run("9=sky"))
+    assert "a name has no comma, because commas separate names; got '4=sky, clouds'." in take_one_line(
+        run("4=sky, clouds")
+    )
+    assert "at most once; got 1 twice." in take_one_line(run("1=a", "1=b"))
+    assert run("4=sky, 1=land") == ""

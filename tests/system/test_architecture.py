@@ -67,7 +67,7 @@ LIBRARIES = {
     "postprocessor": {"numpy"},
     "pipeline": {"numpy"},
     "pipeline.label_matching": {"numpy", "scipy"},
-    "pipeline.comparison": {"numpy", "sklearn"},
+    "pipeline.comparison": {"numpy", "sklearn", "threadpoolctl"},
     "config.setting_arguments": {"numpy"},
     "output": {"numpy", "PIL"},
     "output.label_formats": {"numpy", "PIL", "tifffile"},

@@ -108,7 +108,7 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
         (
             ["fit", "a.png", "-k", "2", "--name", "3=c"],
             2,
-            "name (--name): each of the classes 1 to 2 at most once;",
+            "name (--name): the classes are 1 to 2; got 3. There is no class 3",
         ),
         (
             ["fit", "a.png", "-k", "2", "--name", "1=a", "--name", "2=a"],

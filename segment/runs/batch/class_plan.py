@@ -18,6 +18,7 @@ from segment.runs.workers.lost_tasks import TaskLost
 
 if TYPE_CHECKING:
     from segment.pipeline.multi_image_fit import ImagePart, ValueScale
+    from segment.mixture.selection import Selection
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["SHARED_MODEL", "ClassPlan", "ClassSource"]
@@ -40,12 +41,16 @@ class ClassSource:
     key : str
         The same for a shared model of the same images and settings; empty without one.
     """
+    choice : str
+        Which number of classes was chosen for a shared model and why; empty where it was given, or chosen by an earlier
+        run.
 
     model: ClassModel | None = None
     adapt: bool = False
     reference: ClassModel | None = None
     key: str = ""
 
+    choice: str = ""
     @property
     def identity(self) -> tuple[str, ...]:
         """All that decides the classes, as text."""
@@ -128,18 +133,22 @@ class ClassPlan:
         wanted = list(sources) if self.shared else list(sources[:1])
         path = output / SHARED_MODEL
         key = _compute_key(wanted, config, self)
-        model = _load_kept_model(path, key, known)
+        model, choice = _load_kept_model(path, key, known), ""
         if model is None:
-            model = (
-                _fit_to_images(wanted, config, start_workers)
-                if self.shared
-                else _fit_to_first_image(sources, config, self)
-            )
+            if self.shared:
+                model, selection = _fit_to_images(wanted, config, start_workers)
+                choice = selection.sentence if selection.candidates else ""
+            else:
+                model = _fit_to_first_image(sources, config, self)
             save_class_model(model, path, overwrite=True)
         model = replace(model, file=str(path))
         # With the content of the file, so that a model that somebody has edited is not used again.
         key = f"{key}-{_hash_content(path)}"
-        return ClassSource(model, key=key) if self.shared else ClassSource(self.model, self.adapt, model, key)
+        return (
+            ClassSource(model, key=key, choice=choice)
+            if self.shared
+            else ClassSource(self.model, self.adapt, model, key)
+        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,9 @@ class _ReadTask:
     scale: ValueScale | None = None
 
 
-def _fit_to_images(sources: list[Path], config: SegmentConfig, start_workers: Callable[..., Workers]) -> ClassModel:
+def _fit_to_images(
+    sources: list[Path], config: SegmentConfig, start_workers: Callable[..., Workers]
+) -> tuple[ClassModel, Selection]:
     """Fit one model to all images that can be read and have the features of the first; others will fail one by one."""
     from segment.pipeline.multi_image_fit import find_common_scale, fit_parts
 
@@ -176,7 +187,7 @@ def _fit_to_images(sources: list[Path], config: SegmentConfig, start_workers: Ca
     # segmented, with an error of their own.
     features = parts[min(parts)].data.space.feature_names
     alike = [number for number in sorted(parts) if parts[number].data.space.feature_names == features]
-    return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)[0]
+    return fit_parts([parts[number] for number in alike], [printable_path(sources[n]) for n in alike], scale, config)
 
 
 def _read_image(task: _ReadTask, *, config: SegmentConfig) -> ImagePart | None:

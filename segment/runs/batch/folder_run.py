@@ -163,6 +163,11 @@ class FolderRun:
     @property
     def n_kept(self) -> int:
         """Images that the last pass left as they were: an earlier run had done them."""
+    @property
+    def choice(self) -> str:
+        """Which number of classes was chosen for all images and why; empty where it was given or is not known yet."""
+        return self._classes.choice if self._classes else ""
+
         return self._feed.n_kept
 
     def look_again(self) -> None:
