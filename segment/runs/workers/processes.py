@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import signal
 import threading
@@ -17,13 +16,13 @@ from typing import Any, Generic, TypeVar
 
 from segment.core.errors import SettingsError
 from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
+from segment.runs.workers.time_limit import limit_time
 
 __all__ = ["ProcessWorkers", "count_cores", "hold_signals"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-KILL_SECONDS = 5.0  # from the end of the time allowed until a process that does not react is killed
 POLL_SECONDS = 0.25  # between two checks whether the parent process is still there
 
 
@@ -205,7 +204,7 @@ class WorkerTask(Generic[Task, Result]):
             _prepare_process(self)
         begin = time.monotonic()
         try:
-            with _limit_time(self.timeout):
+            with limit_time(self.timeout):
                 return number, self.function(task)
         except TaskTimeout:
             return number, TaskLost("timeout", time.monotonic() - begin)
@@ -232,32 +231,6 @@ def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _limit_time(seconds: float) -> Iterator[None]:
-    """Raise TaskTimeout in the main thread after some seconds; kill the process if it does not react."""
-    # Only the main thread runs handlers of signals.
-    is_main = threading.current_thread() is threading.main_thread()
-    if seconds == 0 or not is_main or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def raise_timeout(*_: Any) -> None:
-        raise TaskTimeout
-
-    before = signal.signal(signal.SIGALRM, raise_timeout)
-    with Path(os.devnull).open("w") as nowhere:
-        # A handler of Python runs between two instructions of Python, so a long call in C delays it. The watchdog of
-        # faulthandler is a thread in C: it ends the process in any case.
-        faulthandler.dump_traceback_later(seconds + KILL_SECONDS, exit=True, file=nowhere)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            faulthandler.cancel_dump_traceback_later()
-            signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
