@@ -70,6 +70,7 @@ PRODUCTS = (
     Product("uncertainty", "_uncertainty.png", "in bits"),
     Product("anomaly", "_anomaly.png", "how unusual each pixel is"),
     Product("cutouts", "_cutout_{label}.png", "each class cut out"),
+    Product("masks", "_mask_{label}.png", "each class in white on black"),
     Product("geojson", "_classes.geojson", "polygons for maps"),
     Product("svg", "_classes.svg", "polygons for drawings"),
     Product("coco", "_coco.json", "masks as COCO annotations"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_label_npz", "encode_label_png", "encode_label_tiff", "encode_share_png"]
+__all__ = ["encode_label_npz", "encode_label_png", "encode_label_tiff", "encode_mask_png", "encode_share_png"]
 
 _CHUNK_COLUMNS = 256  # of a probability map that are compressed at once
 
@@ -51,6 +51,29 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1, **make_mark_options(".png"), **hidden)
+    return buffer.getvalue()
+
+
+def encode_mask_png(mask: NDArray[np.bool_]) -> bytes:
+    """Encode a mask as a gray PNG of 8 bits in black and white.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), bool
+        True is stored as 255, white, and False as 0.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
+    """
+    import numpy as np
+    from PIL import Image as PilImage
+
+    # 8 bits: some readers take the values of a PNG of 1 bit for 0 and 1, which look black.
+    buffer = io.BytesIO()
+    image = PilImage.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    image.save(buffer, "PNG", compress_level=1, **make_mark_options(".png"))
     return buffer.getvalue()
 
 

@@ -143,6 +143,13 @@ def _encode_labels(result: Any, file: File) -> bytes:
     return encode_label_png(result.label_image, result.colors)
 
 
+def _encode_mask(result: Any, file: File) -> bytes:
+    """Encode the mask of a class in white on black."""
+    from segment.output.label_formats import encode_mask_png
+
+    return encode_mask_png(result.mask(file.label))
+
+
 def _encode_mean_colors(result: Any) -> bytes:
     """Encode the label image with the mean colors of the classes."""
     from segment.output.label_formats import encode_label_png
@@ -184,6 +191,7 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "uncertainty": lambda result, file: _encode_picture(result.uncertainty_panel(), file),
     "anomaly": lambda result, file: _encode_picture(result.anomaly_panel(), file),
     "cutouts": lambda result, file: _encode_picture(result.cutout(file.label), file),
+    "masks": _encode_mask,
     "geojson": lambda result, _: _encode_geojson(result),
     "svg": lambda result, _: _encode_svg(result),
     "coco": lambda result, _: _encode_coco(result),

@@ -119,6 +119,17 @@ def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) ->
             np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, result.label_image == label)
 
 
+def test_every_class_has_a_mask_in_black_and_white(tmp_path: Path, quadrants: np.ndarray) -> None:
+    image = segment.Image.from_array(quadrants, valid=np.arange(20) < np.full((12, 1), 15))
+    result = segment.segment_image(image, k=4, save="masks")
+    paths = result.save(tmp_path, stem="a")
+    assert [path.name for path in paths] == [f"a_mask_{label}.png" for label in (1, 2, 3, 4)]
+    for label, path in enumerate(paths, start=1):
+        with PilImage.open(path) as picture:
+            assert (picture.mode, picture.size) == ("L", (20, 12))
+            np.testing.assert_array_equal(np.asarray(picture), np.where(result.label_image == label, 255, 0))
+
+
 def test_the_command_writes_the_map_of_log_density(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray
 ) -> None:
