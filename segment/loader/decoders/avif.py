@@ -57,9 +57,13 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
 
 def _decode_film(stream: BinaryIO, max_pixels: int, keep_profile: bool) -> Image:
     """Decode the first picture of a film, where Pillow can (from version 11.3 on)."""
-    from PIL import features
+    try:
+        from PIL import AvifImagePlugin
 
-    if not features.check("avif"):
+        is_supported = AvifImagePlugin.SUPPORTED
+    except ImportError:  # before version 11.3
+        is_supported = False
+    if not is_supported:
         raise ImageError("an animated AVIF is read with Pillow 11.3 or later; got an earlier one. Update Pillow.")
     plugin = load_plugin("AvifImagePlugin", "AvifImageFile")
     return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile)

@@ -119,7 +119,7 @@ def convert_to_srgb(
         n_colors = 1 if array.ndim == 2 or array.shape[2] <= 2 else 3
         if mode == "CMYK" or (mode == "L" and n_colors == 3):
             kind = "gray" if mode == "L" else mode
-            return Colors(array, white, (f"the color profile is for {kind}, the pixels are not; it is not used",))
+            return Colors(array, white, (f"the color profile is not used: it is for {kind}",))
         if is_srgb:
             return Colors(array, white)
         if array.dtype not in (np.uint8, np.uint16):
@@ -153,7 +153,7 @@ def convert_cmyk_picture(picture: PillowImage, profile: bytes | None) -> tuple[P
     try:
         mode, name, _ = _describe_profile(profile)
         if mode != "CMYK":
-            return picture, ("the color profile is not for CMYK, the pixels are; it is not used",)
+            return picture, ("the color profile is not used: it is not for CMYK",)
         return _apply(_build_transform(profile, mode), picture), (_write_note(name),)
     except Exception:  # a damaged profile must not prevent reading the pixels
         return picture, (DAMAGED_PROFILE_NOTE,)

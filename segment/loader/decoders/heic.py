@@ -54,7 +54,7 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     if picture.mode.endswith(("a", "a;16")):
         raise ImageError("the colors of the HEIC file are multiplied with alpha. Save it as PNG.")
     try:
-        array = np.asarray(picture)
+        array = np.array(picture)  # a copy: some versions free the memory of a picture with it
     except (OSError, RuntimeError, ValueError) as error:
         raise ImageError(
             "the HEIC file is damaged; its picture cannot be decoded. Fetch or export it again."

@@ -1,0 +1,108 @@
+"""Boxes of the ISO base media format, and the properties of a picture in them."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from contextlib import suppress
+
+import pytest
+from box_files import make_box
+
+from segment.core.errors import ImageError
+from segment.loader.decoders.isobmff import (
+    MAX_BOXES,
+    find_box,
+    get_size,
+    iterate_boxes,
+    read_properties,
+    require_complete,
+)
+
+
+def make_file(properties, numbers, *, item=1, wide=False):
+    """Write the boxes of a file with one picture, whose properties have these numbers."""
+    entry = b"".join(struct.pack(">H" if wide else ">B", n) for n in numbers)
+    other = struct.pack(">HB", item + 1, 1) + (b"\0\1" if wide else b"\1")
+    ipma = struct.pack(">II", int(wide), 2) + other + struct.pack(">HB", item, len(numbers)) + entry
+    iprp = make_box(b"ipco", b"".join(properties)) + make_box(b"ipma", ipma)
+    meta = bytes(4) + make_box(b"pitm", bytes(4) + struct.pack(">H", item)) + make_box(b"iprp", iprp)
+    return io.BytesIO(make_box(b"ftyp", b"avif\0\0\0\0avif") + make_box(b"meta", meta) + make_box(b"mdat", bytes(9)))
+
+
+def make_size(width, height):
+    return make_box(b"ispe", bytes(4) + struct.pack(">II", width, height))
+
+
+def test_lengths_of_all_kinds():
+    wide = struct.pack(">I4sQ", 1, b"wide", 20) + b"abcd"
+    data = wide + make_box(b"free", b"xy") + struct.pack(">I4s", 0, b"rest") + b"the rest"
+    boxes = list(iterate_boxes(io.BytesIO(data), 0, len(data)))
+    assert [(box.kind, data[box.begin : box.end]) for box in boxes] == [
+        (b"wide", b"abcd"),
+        (b"free", b"xy"),
+        (b"rest", b"the rest"),
+    ]
+    stream = io.BytesIO(data)
+    assert find_box(stream, b"free", 0, get_size(stream)) == boxes[1]
+    assert find_box(stream, b"none", 0, get_size(stream)) is None
+
+
+def test_boxes_without_end_are_not_followed():
+    data = make_box(b"free", b"") * (MAX_BOXES + 5)
+    assert len(list(iterate_boxes(io.BytesIO(data), 0, len(data)))) == MAX_BOXES
+    assert list(iterate_boxes(io.BytesIO(struct.pack(">I4s", 3, b"free") + bytes(9)), 0, 17)) == []
+
+
+def test_end_within_a_box_is_found():
+    data = make_file([make_size(4, 3)], [1]).getvalue()
+    require_complete(io.BytesIO(data), "AVIF")
+    with pytest.raises(ImageError, match=r"the AVIF file is truncated; \d+ of \d+ bytes are there\. Fetch it again\."):
+        require_complete(io.BytesIO(data[:-1]), "AVIF")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_properties_of_the_main_picture_count(wide):
+    boxes = [
+        make_size(160, 120),  # of another picture, such as the thumbnail
+        make_size(4000, 3000),
+        make_box(b"pixi", bytes(4) + bytes((3, 10, 10, 10))),
+        make_box(b"colr", b"prof" + b"a profile"),
+    ]
+    found = read_properties(make_file(boxes, [2, 3, 4], item=7, wide=wide))
+    assert (found.width, found.height, found.bits) == (4000, 3000, 10)
+    assert found.profile == b"a profile"
+    assert found.orientation == 0
+    assert found.color_note == ""
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_srgb"), [((1, 13), True), ((2, 2), True), ((12, 13), False), ((9, 16), False), ((1, 18), False)]
+)
+def test_colors_by_numbers_are_said_unless_they_are_those_of_srgb(codes, is_srgb):
+    nclx = make_box(b"colr", b"nclx" + struct.pack(">HHHB", *codes, 6, 128))
+    note = read_properties(make_file([make_size(4, 3), nclx], [1, 2])).color_note
+    assert (note == "") == is_srgb
+    # A profile is better than numbers.
+    both = [make_size(4, 3), nclx, make_box(b"colr", b"prof" + b"x")]
+    assert read_properties(make_file(both, [1, 2, 3])).color_note == ""
+
+
+def test_missing_or_damaged_properties_are_one_error():
+    data = make_file([make_size(4, 3), make_box(b"irot", b"\1")], [1, 2]).getvalue()
+    numbers = random.Random(4)
+    for _ in range(400):
+        bad = bytearray(data)
+        for _ in range(4):
+            bad[numbers.randrange(len(bad))] = numbers.randrange(256)
+        with suppress(ImageError):  # and no other error
+            read_properties(io.BytesIO(bytes(bad)))
+    for stream in (
+        make_file([], []),
+        make_file([make_size(0, 3)], [1]),
+        make_file([make_size(4, 3)], [9]),
+        io.BytesIO(),
+    ):
+        with pytest.raises(ImageError, match="does not say how large"):
+            read_properties(stream)
