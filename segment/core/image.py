@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,21 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError
 from segment.core.georeference import NOWHERE, Georeference
+from segment.core.interest import RegionsOfInterest
+from segment.core.pixel_arrays import (
+    check_mask,
+    combine_masks,
+    convert_to_array,
+    convert_to_stored_type,
+    describe_bands,
+    describe_transparent,
+    find_opaque,
+    is_pillow_picture,
+    select_bands,
+)
+from segment.core.value_scale import infer_scale_of_pixels
 
-__all__ = ["Image", "infer_scale"]
+__all__ = ["Image"]
 
 # Rows that are converted at a time, so that no full-size copy in floating point is needed.
 _ROWS_AT_ONCE = 256
@@ -28,13 +41,13 @@ class Image(EqualByValue):
 
     Parameters
     ----------
-    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name
+    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest
         The attributes.
 
     Attributes
     ----------
-    pixels : ndarray of shape (H, W) or (H, W, 3), uint8, uint16 or float32
-        Gray or RGB values, finite everywhere. Rasters may have another number of bands, (H, W, C).
+    pixels : ndarray of shape (H, W) or (H, W, C), uint8, uint16 or float32
+        Gray values, or those of C bands, finite everywhere. Three bands are red, green and blue.
     valid : ndarray of shape (H, W), bool
         True where the pixel is used. Transparent, nodata and NaN pixels are False and hold 0.
     black, white : float
@@ -47,6 +60,8 @@ class Image(EqualByValue):
         Where the pixels lie on the earth, if the file says so.
     file_name : str
         Name of the file without its folders; empty for an array.
+    interest : RegionsOfInterest, optional
+        The regions for which tables have rows of their own; only pixels in them are valid.
 
     See Also
     --------
@@ -74,10 +89,11 @@ class Image(EqualByValue):
     is_scale_inferred: bool = False
     georeference: Georeference = NOWHERE
     file_name: str = ""
+    interest: RegionsOfInterest | None = None
 
     def __repr__(self) -> str:
+        kind = {1: "gray", 3: "RGB"}.get(self.n_bands, f"{self.n_bands} bands")
         name = f" of {self.file_name}" if self.file_name else ""
-        kind = "gray" if self.is_gray else "RGB"
         return f"<Image{name}: {self.width} x {self.height} pixels, {kind}, {self.pixels.dtype.name}>"
 
     @property
@@ -94,6 +110,40 @@ class Image(EqualByValue):
     def is_gray(self) -> bool:
         """Whether a pixel has one value instead of several channels."""
         return self.pixels.ndim == 2
+
+    @property
+    def n_bands(self) -> int:
+        """Number of values of a pixel: 1 for gray, 3 for RGB."""
+        return 1 if self.is_gray else int(self.pixels.shape[2])
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """What tables call the bands: gray, R, G and B, or their numbers."""
+        usual = {1: ("gray",), 3: ("R", "G", "B")}
+        return usual.get(self.n_bands) or tuple(f"band {number}" for number in range(1, self.n_bands + 1))
+
+    def show_as_rgb(self) -> Image:
+        """Choose the bands that pictures show.
+
+        Returns
+        -------
+        Image
+            The image itself if it is gray or RGB; else its first three bands, or of two bands these and black.
+
+        Examples
+        --------
+        >>> import segment
+        >>> image = segment.Image.from_array(np.array([[[1, 2, 3, 4]]], dtype=np.uint8))
+        >>> image.show_as_rgb().pixels.tolist()
+        [[[1, 2, 3]]]
+        """
+        if self.is_gray or self.n_bands == 3:
+            return self
+        pixels = self.pixels[..., :3]
+        if self.n_bands == 2:
+            black = np.full_like(pixels[..., :1], self.black)
+            pixels = np.concatenate([pixels, np.where(self.valid[..., None], black, black.dtype.type(0))], axis=2)
+        return replace(self, pixels=np.ascontiguousarray(pixels))
 
     @property
     def step(self) -> float:
@@ -117,6 +167,79 @@ class Image(EqualByValue):
             out[rows] = np.clip(np.rint((self.pixels[rows].astype(np.float64) - self.black) * factor), 0, 255)
         return out
 
+    def restrict(self, counts: NDArray[np.bool_]) -> Image:
+        """Let only some of the pixels count.
+
+        Parameters
+        ----------
+        counts : ndarray of shape (H, W), bool
+            True where a pixel counts, if it is valid.
+
+        Returns
+        -------
+        Image
+            All others are not valid and hold 0. Where black and white are inferred, they are those of the pixels that
+            count: a value such as -9999 in the rest has no effect on them.
+        """
+        valid = self.valid & counts
+        if np.array_equal(valid, self.valid):
+            return self
+        pixels = np.where(valid if self.pixels.ndim == 2 else valid[..., None], self.pixels, self.pixels.dtype.type(0))
+        return replace(self, pixels=pixels, valid=valid).infer_scale_again(self)
+
+    def infer_scale_again(self, whole: Image) -> Image:
+        """Infer black and white of a part of an image from the pixels of the part.
+
+        Parameters
+        ----------
+        whole : Image
+            The image before, of which some pixels are left out here.
+
+        Returns
+        -------
+        Image
+            The same pixels with their own scale and the notes about it; this image where the scale is not inferred.
+        """
+        if not self.is_scale_inferred:
+            return self
+        *_, before = infer_scale_of_pixels(whole.pixels, whole.valid)
+        black, white, is_data, notes = infer_scale_of_pixels(self.pixels, self.valid)
+        if not is_data.all() and not np.array_equal(self.valid & is_data, self.valid):
+            return self.restrict(is_data)
+        others = tuple(note for note in self.notes if note not in before)
+        return replace(self, black=black, white=white, notes=others + notes)
+
+    def select_bands(self, bands: tuple[int, ...]) -> Image:
+        """Keep some of the bands, on the same scale.
+
+        Parameters
+        ----------
+        bands : tuple of int
+            Those to keep, counted from 1, in their new order; empty for all.
+
+        Returns
+        -------
+        Image
+            Gray if it is one band.
+
+        Raises
+        ------
+        SettingsError
+            If a band does not exist or is named twice.
+
+        Examples
+        --------
+        >>> import segment
+        >>> image = segment.Image.from_array(np.array([[[1, 2, 3]]], dtype=np.uint8))
+        >>> image.select_bands((3, 1)).pixels.tolist()
+        [[[3, 1]]]
+        """
+        if not bands:
+            return self
+        others = tuple(note for note in self.notes if note not in describe_bands(self.n_bands))
+        pixels = np.ascontiguousarray(select_bands(self.pixels, bands))
+        return replace(self, pixels=pixels, notes=others + describe_bands(len(bands)))
+
     @classmethod
     def from_array(
         cls,
@@ -125,14 +248,18 @@ class Image(EqualByValue):
         valid: ArrayLike | None = None,
         white: float | None = None,
         notes: tuple[str, ...] = (),
+        alpha: bool | None = None,
+        channel_axis: int | None = None,
+        bands: tuple[int, ...] = (),
     ) -> Image:
         """Make an image from an array; the array stays as it is.
 
         Parameters
         ----------
-        array : array_like of shape (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
-            Gray, gray with alpha, RGB or RGB with alpha. Booleans become 0 and 255. Integers that fit become uint8 or
-            uint16, all other numbers float32.
+        array : array_like of shape (H, W) or (H, W, C), or PIL.Image.Image
+            Gray values or C bands, of which three are red, green and blue. Booleans become 0 and 255. Integers that fit
+            become uint8 or uint16, all other numbers float32. Pixels that a masked array masks are not valid. A
+            picture of Pillow is read as from a file: upright, in gray or RGB, with its own transparency.
         valid : array_like of shape (H, W), bool, optional
             True where a pixel may be used. Pixels with an alpha of at most one half, NaN or infinity are never used.
         white : float, optional
@@ -140,6 +267,13 @@ class Image(EqualByValue):
             uint8 a value of 255 changes nothing.
         notes : tuple of str
             The first of the image's notes.
+        alpha : bool, optional
+            Whether the last of the C bands is the opacity. By default it is a band like the others, and a note says so
+            where there are two or four.
+        channel_axis : int, optional
+            The axis of the bands, if it is not the last one or if there are more bands than rows or columns.
+        bands : tuple of int
+            Bands to use, counted from 1 and without alpha; empty for all.
 
         Returns
         -------
@@ -150,15 +284,18 @@ class Image(EqualByValue):
         Raises
         ------
         ImageError
-            If the array has no pixels, another number of dimensions or channels, or values that are not numbers, or if
-            the mask has another shape.
+            If the array has no pixels, another number of dimensions, its bands in another axis, or values that are not
+            numbers, or if the mask has another shape.
+        SettingsError
+            If a band does not exist or is named twice.
 
         Notes
         -----
         Black is 0, and white is 255 for uint8. For uint16 white is the largest value of the smallest depth of 8, 10,
         12, 14 and 16 bits that holds the brightest pixel, so that 12-bit data of a camera keep their contrast; 8-bit
         data multiplied by 256 or 257 have white 65535. Floats within 0..1 have white 1; for any other floats black and
-        white are the smallest and the largest value.
+        white are the smallest and the largest value, without values far beyond all others and without those that
+        stand for no data; see :func:`segment.core.float_range.choose_float_scale`.
 
         Full alpha is `white` or the largest value of the integer type. For floats and wider integers it is the first of
         1 (floats only), 255 and 65535 that no value exceeds.
@@ -171,141 +308,53 @@ class Image(EqualByValue):
         >>> image.white
         4095.0
         >>> image.notes
-        ('16-bit values up to 4095 are read as 12-bit',)
+        ('16-bit values up to 4095 are read as 12-bit: white is 4095, no value is changed',)
         >>> image.to_uint8()
         array([[  0, 125, 255]], dtype=uint8)
         """
-        values = np.asarray(array)
-        if values.ndim not in (2, 3) or (values.ndim == 3 and not 1 <= values.shape[2] <= 4):
-            raise ImageError(f"array: an image has the shape (H, W) or (H, W, 1 to 4); got {values.shape}.")
-        if values.size == 0:
-            raise ImageError(f"array: an image has at least one pixel; got the shape {values.shape}.")
-        if values.dtype.kind not in "buif":
-            raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}.")
+        if is_pillow_picture(array):
+            # Imported here: pictures of Pillow are read by the loader, which lies one layer above.
+            picture = import_module("segment.loader.decoders.pillow_objects").read_picture(array)
+            shown = picture.valid
+            if valid is not None:
+                shown = combine_masks(shown, check_mask(valid, shown.shape))
+            options: dict[str, Any] = {"notes": notes + picture.notes, "alpha": picture.has_alpha, "bands": bands}
+            return cls.from_array(
+                picture.array, valid=shown, white=picture.white if white is None else white, **options
+            )
+        values, is_given = convert_to_array(array, channel_axis)
+        if alpha and (values.ndim == 2 or values.shape[2] < 2):
+            raise ImageError(f"alpha: the last of at least two bands; got the shape {values.shape}. Leave it out.")
 
         # A pixel is valid if it is opaque, allowed by the caller and finite.
-        is_valid = _find_opaque(values, white)
-        # Drop alpha, and the axis of a single channel.
+        is_valid = is_given
+        if alpha:
+            is_opaque = find_opaque(values, white)
+            notes += describe_transparent(is_opaque)
+            is_valid = combine_masks(is_opaque, is_given)
+            values = values[..., :-1]
         if values.ndim == 3:
-            values = values[..., : 3 if values.shape[2] >= 3 else 1]
             values = values[..., 0] if values.shape[2] == 1 else values
+        n_bands = len(bands) or (1 if values.ndim == 2 else values.shape[2])
+        notes += describe_bands(n_bands, is_known=alpha is not None or bool(bands))
+        if bands:
+            values = select_bands(values, bands)
         if valid is not None:
-            mask = np.asarray(valid, dtype=bool)
-            if mask.shape != is_valid.shape:
-                raise ImageError(f"valid: the mask has the image's shape {is_valid.shape}; got {mask.shape}.")
-            is_valid = _combine_masks(is_valid, mask)
-        pixels, is_finite = _convert_to_stored_type(values)
-        is_valid = _combine_masks(is_valid, is_finite)
-        if not is_valid.all():
-            pixels = np.where(is_valid if pixels.ndim == 2 else is_valid[..., None], pixels, pixels.dtype.type(0))
+            is_valid = combine_masks(is_valid, check_mask(valid, is_valid.shape))
+        pixels, is_number = convert_to_stored_type(values)
+        is_valid = combine_masks(is_valid, is_number)
 
         # Floats are always scaled by their values: 0..1, or from the smallest to the largest.
-        if white is not None and pixels.dtype.kind == "u":
-            return cls(np.ascontiguousarray(pixels), is_valid, 0.0, float(white), notes)
-        low, high, scale_notes = _infer_scale_of_pixels(pixels, is_valid)
-        is_inferred = pixels.dtype != np.uint8
+        is_known = white is not None and pixels.dtype.kind == "u"
+        scale_notes: tuple[str, ...] = ()
+        if is_known:
+            low, high = 0.0, float(cast(float, white))
+        else:
+            low, high, is_data, scale_notes = infer_scale_of_pixels(pixels, is_valid)
+            is_valid = combine_masks(is_valid, is_data)
+        if not is_valid.all():
+            pixels = np.where(is_valid if pixels.ndim == 2 else is_valid[..., None], pixels, pixels.dtype.type(0))
+        is_inferred = not is_known and pixels.dtype != np.uint8
+        # A mask that takes no memory is copied: that of an image may be changed and sent elsewhere.
+        is_valid = is_valid if is_valid.strides != (0, 0) else is_valid.copy()
         return cls(np.ascontiguousarray(pixels), is_valid, low, high, notes + scale_notes, is_inferred)
-
-
-def _find_opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
-    """Return True where the alpha channel, if there is one, is more than one half: (H, W)."""
-    if values.ndim == 2 or values.shape[2] in (1, 3):
-        return np.ones(values.shape[:2], dtype=bool)
-    alpha = values[..., -1]
-    if alpha.dtype in (np.uint8, np.uint16, bool):
-        full = 1.0 if alpha.dtype == bool else float(np.iinfo(alpha.dtype).max)
-    else:
-        # The type does not tell how large full alpha is, so take the smallest usual scale that holds all values.
-        with np.errstate(invalid="ignore"):
-            largest = float(np.fmax.reduce(alpha if alpha.dtype.kind == "f" else values, axis=None))
-        scales = (1.0, 255.0, 65535.0) if alpha.dtype.kind == "f" else (255.0, 65535.0)
-        full = next((scale for scale in scales if largest <= scale), largest)
-    # The caller knows better.
-    if white is not None and alpha.dtype.kind in "ui":
-        full = float(white)
-    return np.asarray(alpha > full / 2)
-
-
-def _combine_masks(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return True where both masks are True: (H, W)."""
-    # Strides of 0 are those of a single True broadcast to the whole picture: nothing to compute.
-    return mask if other.strides == (0, 0) and other[0, 0] else mask & other
-
-
-def _convert_to_stored_type(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return the values as uint8, uint16 or float32, and True where a pixel is finite: (H, W)."""
-    everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
-    if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255), everywhere
-    if values.dtype in (np.uint8, np.uint16):
-        return values, everywhere
-    # Wider integers often hold 8-bit or 16-bit values; kept as such, their depth can be inferred.
-    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 65535:
-        return values.astype(np.uint8 if values.max() <= 255 else np.uint16), everywhere
-    # What float32 cannot hold becomes infinite, hence not valid.
-    with np.errstate(over="ignore"):
-        floats = values.astype(np.float32)
-    finite = np.isfinite(floats)
-    return floats, np.asarray(finite if finite.ndim == 2 else finite.all(axis=2))
-
-
-def _infer_scale_of_pixels(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> tuple[float, float, tuple[str, ...]]:
-    """Infer black and white from the valid pixels, as `infer_scale` does."""
-    if pixels.dtype == np.uint8 or not valid.any():
-        return infer_scale(pixels.dtype.name, math.nan, math.nan)
-    if pixels.dtype == np.uint16:
-        return infer_scale("uint16", 0.0, float(pixels.max()), is_spread=_is_spread(pixels))
-    used = pixels if valid.all() else pixels[valid]
-    return infer_scale("float32", float(used.min()), float(used.max()))
-
-
-def infer_scale(
-    dtype: str, low: float, high: float, *, is_spread: bool = False
-) -> tuple[float, float, tuple[str, ...]]:
-    """Infer the values of black and white from the smallest and the largest pixel.
-
-    Parameters
-    ----------
-    dtype : {"uint8", "uint16", "float32"}
-        The type of the pixels.
-    low, high : float
-        The smallest and the largest value of a valid pixel; NaN if no pixel is valid.
-    is_spread : bool
-        Whether 16-bit values are 8-bit values times 256 or 257: a dark 8-bit picture, not a 10-bit one.
-
-    Returns
-    -------
-    black, white : float
-        ``white`` is always above ``black``.
-    notes : tuple of str
-        A sentence for the user if the scale is not the usual one of the type.
-
-    Examples
-    --------
-    >>> infer_scale("uint16", 0, 1000)
-    (0.0, 1023.0, ('16-bit values up to 1000 are read as 10-bit',))
-    >>> infer_scale("float32", 0.2, 0.9)
-    (0.0, 1.0, ())
-    """
-    if dtype == "uint8":
-        return 0.0, 255.0, ()
-    if math.isnan(high):
-        return 0.0, 65535.0 if dtype == "uint16" else 1.0, ()
-    if dtype == "uint16":
-        depth = 16 if is_spread else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
-        notes = (f"16-bit values up to {high:.0f} are read as {depth}-bit",) if depth < 16 else ()
-        return 0.0, float(2**depth - 1), notes
-    # The usual scale of float images; any other range is stretched, a constant image gets a white above its black.
-    if low >= 0.0 and high <= 1.0:
-        return 0.0, 1.0, ()
-    note = f"float values are read from {low:g} (black) to {high:g} (white)"
-    return low, high if high > low else low + max(1.0, abs(low)), (note,)
-
-
-def _is_spread(pixels: NDArray[Any]) -> bool:
-    """Whether all 16-bit values are multiples of 256 or of 257."""
-    high = int(pixels.max())
-    # Below 256 only 0 is a multiple; from 2**14 on the depth is 16 bits in any case.
-    if not 255 < high < 2**14:
-        return False
-    return any(high % factor == 0 and not np.any(pixels % np.uint16(factor)) for factor in (257, 256))

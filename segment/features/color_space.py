@@ -86,7 +86,7 @@ class FeatureSpace:
         if self.n_channels not in (1, 3) and self.name != "rgb":
             raise SettingsError(
                 f"features (--features): rgb, the bands as they are, for {self.n_channels} bands; got {self.name}. "
-                "Choose three bands as red, green and blue."
+                "Choose three bands as red, green and blue (--bands)."
             )
 
     @property

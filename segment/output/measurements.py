@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions
+from segment.preprocessor.preprocessor import clip_floats
 
-if TYPE_CHECKING:
-    from segment.pipeline.region_pipeline import RegionSegmentation
-    from segment.pipeline.result import Segmentation
-
-__all__ = ["Table", "measure_classes", "measure_labels", "measure_regions", "measure_result", "measure_result_regions"]
+__all__ = ["Table", "measure_classes", "measure_labels", "measure_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -43,42 +40,6 @@ class _Runs(NamedTuple):
     length: Ids
     row: Ids
     column: Ids
-
-
-def measure_result(result: Segmentation) -> tuple[Table, Table]:
-    """Measure the classes and the connected regions of a segmented image.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    classes, regions : dict of column name to ndarray
-        The columns of :func:`measure_classes` and :func:`measure_regions`; also ``posterior``, the mean probability of
-        the pixels' own class, and ``uncertainty``, the mean entropy of the posteriors in bits.
-    """
-    maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
-    classes = measure_classes(result.label_image, result.image, result.names, maps=maps)
-    regions = measure_regions(result.label_image, result.image, result.names, maps=maps)
-    return classes, regions
-
-
-def measure_result_regions(result: RegionSegmentation) -> Table:
-    """Measure the regions of an image that was divided into regions.
-
-    Parameters
-    ----------
-    result : RegionSegmentation
-        An image that was divided into regions.
-
-    Returns
-    -------
-    dict of column name to ndarray
-        The columns of :func:`measure_labels`.
-    """
-    return measure_labels(result.label_image, result.image, maps={}, n_labels=result.n_regions)
 
 
 def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, maps: Maps) -> Table:
@@ -168,9 +129,10 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     >>> table["pixels"].tolist(), table["centroid_column"].tolist(), table["mean_grey"].tolist()
     ([2, 1], [0.5, 2.0], [15.0, 60.0])
     """
+    image = clip_floats(image)
     # Row 0 of every array is for label 0 and is dropped at the end.
     n = max(n_labels, int(label_image.max(initial=0))) + 1
-    channels = _CHANNELS[1 if image.is_gray else 3]
+    channels = _name_channels(image)
     area, row_sums, column_sums = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
     boxes = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
@@ -194,6 +156,11 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     table |= {f"deviation_{name}": deviations[:, i] for i, name in enumerate(channels)}
     table |= {name: means[:, i] for i, name in enumerate(maps, start=len(channels))}
     return {name: column[1:] for name, column in table.items()}
+
+
+def _name_channels(image: Image) -> tuple[str, ...]:
+    """Name the channels in columns."""
+    return _CHANNELS.get(image.n_bands) or tuple(f"band_{number}" for number in range(1, image.n_bands + 1))
 
 
 def _split_rows(label_image: Labels) -> Iterator[slice]:
@@ -221,7 +188,7 @@ def _enlarge_boxes(boxes: Ids, runs: _Runs) -> None:
 
 def _stack_values(image: Image, maps: Iterable[NDArray[np.floating[Any]]], rows: slice) -> Floats:
     """Stack the channels and maps of some rows as numbers to add up: (pixels, channels + maps)."""
-    pixels = image.pixels[rows].reshape(-1, 1 if image.is_gray else 3)
+    pixels = image.pixels[rows].reshape(-1, image.n_bands)
     return np.column_stack([pixels, *(values[rows].reshape(-1) for values in maps)]).astype(np.float64)
 
 

@@ -72,7 +72,9 @@ def compute_mean_colors(result: Segmentation) -> Picture:
     image = result.image
     # A class without pixels has no mean.
     middle = (image.black + image.white) / 2
-    means = np.array([np.broadcast_to(row.mean or middle, 3) for row in result.classes]).reshape(-1, 3)
+    # Of more bands than three the first three are shown, of two these and black, as in all pictures.
+    shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in result.classes]
+    means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown]).reshape(-1, 3)
     # Scale from the image's black and white to 0 and 1.
     light = (means - image.black) / (image.white - image.black)
     return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)

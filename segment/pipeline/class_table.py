@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,9 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 
-__all__ = ["ClassRow", "tabulate_classes"]
+__all__ = ["ClassRow", "InterestRow", "tabulate_classes", "tabulate_interest"]
 
+MAX_OPENCV_CHANNELS = 4  # that OpenCV averages at once
 CHUNK_PIXELS = 2**17  # counted at once: they stay in the processor's cache
 
 
@@ -41,6 +44,22 @@ class ClassRow:
     name: str = ""
 
 
+@dataclass(frozen=True)
+class InterestRow:
+    """One class in one region of interest.
+
+    Attributes
+    ----------
+    roi : str
+        Name of the region of interest.
+    row : ClassRow
+        Of its pixels there; the share is that of the labeled pixels of the region.
+    """
+
+    roi: str
+    row: ClassRow
+
+
 def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
     """Measure area, share and mean color of each class.
 
@@ -65,7 +84,7 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     >>> [(row.label, row.pixels, row.mean) for row in rows]
     [(1, 4, (10.0,)), (2, 2, (40.0,))]
     """
-    n_channels = 1 if image.is_gray else 3
+    n_channels = image.n_bands
     high = max(1, CHUNK_PIXELS // label_image.shape[1])
     counts = np.zeros(n_classes, dtype=np.int64)
     sums = np.zeros((n_classes, n_channels))
@@ -77,7 +96,8 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
         for i in range(n_classes):
             mask = (labels == i + 1).view(np.uint8)
             if count := cv2.countNonZero(mask):
-                found.append((i, count, count * np.array(cv2.mean(pixels, mask=mask)[:n_channels])))
+                means = [cv2.mean(part, mask=mask) for part in _split_channels(pixels)]
+                found.append((i, count, count * np.concatenate(means)[:n_channels]))
         return found
 
     # Sums are added up in the order of the rows, so that the result does not depend on the number of threads.
@@ -90,3 +110,73 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
         ClassRow(label, int(count), int(count) / labeled, tuple((total / count).tolist()) if count else ())
         for label, (count, total) in enumerate(zip(counts, sums, strict=True), start=1)
     )
+
+
+def tabulate_interest(
+    label_image: NDArray[np.integer], image: Image, classes: Sequence[ClassRow]
+) -> tuple[InterestRow, ...]:
+    """Measure area, share and mean color of each class in each region of interest.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), int
+        Labels 1..k, 0 for none.
+    image : Image
+        Of the same size.
+    classes : sequence of k ClassRow
+        The rows of the classes in the whole image.
+
+    Returns
+    -------
+    tuple of InterestRow
+        The classes of the first region, then those of the second; empty if the image has no regions of interest.
+
+    Examples
+    --------
+    >>> from segment.core.interest import RegionsOfInterest
+    >>> image = Image(np.array([[10, 30, 50]], np.uint8), np.ones((1, 3), bool), 0, 255)
+    >>> image = replace(image, interest=RegionsOfInterest.from_labels(np.array([[1, 1, 2]])))
+    >>> labels = np.array([[1, 2, 2]])
+    >>> rows = tabulate_interest(labels, image, tabulate_classes(labels, image, 2))
+    >>> [(item.roi, item.row.label, item.row.pixels, item.row.mean) for item in rows]
+    [('1', 1, 1, (10.0,)), ('1', 2, 1, (30.0,)), ('2', 1, 0, ()), ('2', 2, 1, (50.0,))]
+    """
+    if image.interest is None or not classes:
+        return ()
+    names, n_classes = image.interest.names, len(classes)
+    shape = (len(names), n_classes)
+    # Each pair of a region and a class has a number; 0 is neither.
+    counts = np.zeros(shape[0] * shape[1] + 1, dtype=np.int64)
+    sums = np.zeros((image.n_bands, counts.size))
+    high = max(1, CHUNK_PIXELS // label_image.shape[1])
+    for top in range(0, len(label_image), high):
+        rows = slice(top, top + high)
+        labels, regions = label_image[rows].astype(np.intp), image.interest.label_image[rows].astype(np.intp)
+        pairs = np.where((labels > 0) & (regions > 0), (regions - 1) * n_classes + labels, 0).reshape(-1)
+        counts += np.bincount(pairs, minlength=counts.size)
+        for band, values in enumerate(image.pixels[rows].reshape(pairs.size, -1).T):
+            sums[band] += np.bincount(pairs, values, counts.size)
+    pixels = counts[1:].reshape(shape)
+    means = (sums[:, 1:] / np.maximum(counts[1:], 1)).T.reshape(*shape, -1)
+    labeled = np.maximum(pixels.sum(axis=1), 1)
+    return tuple(
+        InterestRow(
+            name,
+            replace(
+                row,
+                pixels=int(pixels[i, j]),
+                share=int(pixels[i, j]) / int(labeled[i]),
+                mean=tuple(means[i, j].tolist()) if pixels[i, j] else (),
+            ),
+        )
+        for i, name in enumerate(names)
+        for j, row in enumerate(classes)
+    )
+
+
+def _split_channels(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+    """Split pixels (H, W) or (H, W, C) in parts of up to four channels, which OpenCV takes at once."""
+    if pixels.ndim == 2 or pixels.shape[2] <= MAX_OPENCV_CHANNELS:
+        return [pixels]
+    starts = range(0, pixels.shape[2], MAX_OPENCV_CHANNELS)
+    return [np.ascontiguousarray(pixels[..., start : start + MAX_OPENCV_CHANNELS]) for start in starts]

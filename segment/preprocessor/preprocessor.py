@@ -6,6 +6,7 @@ Pixels that are not valid take no part: before a filter they borrow the value of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from segment.core.opencv import load_cv2
 __all__ = [
     "DENOISERS",
     "WORKING_PIXELS",
+    "clip_floats",
     "compute_shrunk_shape",
     "compute_working_shape",
     "denoise",
@@ -43,6 +45,33 @@ _EDGE_SHARE = 0.1
 
 # Shorter radii, in pixels, change nothing that can be seen.
 _MIN_RADIUS = 1 / 3
+
+
+def clip_floats(image: Image) -> Image:
+    """Replace float values beyond black and white by these, so that a filter does not spread them.
+
+    Parameters
+    ----------
+    image : Image
+        It is not changed.
+
+    Returns
+    -------
+    Image
+        The image itself if it has no such value.
+
+    Examples
+    --------
+    >>> pixels = np.array([[0.2, 0.7, 60_000]], dtype=np.float32)
+    >>> clip_floats(Image(pixels, np.ones((1, 3), bool), 0.0, 1.0)).pixels.tolist()[0][1:]
+    [0.699999988079071, 1.0]
+    """
+    if image.pixels.dtype.kind != "f" or not image.valid.any():
+        return image
+    used = image.pixels if image.valid.all() else image.pixels[image.valid]
+    if used.min() >= image.black and used.max() <= image.white:
+        return image
+    return _replace_pixels(image, np.clip(image.pixels, np.float32(image.black), np.float32(image.white)), image.valid)
 
 
 def shrink(image: Image, *, max_size: int) -> Image:
@@ -154,12 +183,21 @@ def to_grayscale(image: Image) -> Image:
     Image
         In the same type and scale; the image itself if it is gray.
 
+    Raises
+    ------
+    SettingsError
+        If it has another number of bands.
+
     Notes
     -----
     Y = 0.2125 R + 0.7154 G + 0.0721 B, of ITU-R BT.709, on the values as they are stored.
     """
     if image.is_gray:
         return image
+    if image.n_bands != 3:
+        raise SettingsError(
+            f"greyscale (--greyscale): of one or three bands; got {image.n_bands}. Choose some with --bands."
+        )
     gray = load_cv2().transform(image.pixels, _LUMA)
     return _replace_pixels(image, gray.reshape(image.pixels.shape[:2]), image.valid)
 
@@ -170,7 +208,7 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     Parameters
     ----------
     image : Image
-        Gray or RGB; the channels are filtered one by one, except by ``bilateral``, which looks at all of them.
+        The bands are filtered one by one; ``bilateral`` looks at the three bands of RGB together.
     method : {"none", "gaussian", "median", "bilateral"}
         ``gaussian`` blurs everything, ``median`` removes specks and keeps straight edges, ``bilateral`` blurs only
         between edges, which are differences above a tenth of the range from black to white.
@@ -200,9 +238,10 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
     if method == "gaussian":
         filtered = _filter_gaussian(pixels, length)
     elif method == "median":
-        filtered = _filter_median(pixels, length)
+        filtered = _filter_each_band(lambda band: _filter_median(band, length), pixels)
     else:
-        filtered = _filter_bilateral(pixels, length, _EDGE_SHARE * (image.white - image.black))
+        edge = _EDGE_SHARE * (image.white - image.black)
+        filtered = _filter_each_band(lambda band: _filter_bilateral(band, length, edge), pixels)
     return _replace_pixels(image, filtered, image.valid)
 
 
@@ -213,6 +252,15 @@ def _average_areas(pixels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]
     if pixels.ndim == 3 and pixels.shape[2] > 4:
         return np.dstack([_average_areas(np.ascontiguousarray(band), shape) for band in np.moveaxis(pixels, 2, 0)])
     return cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA)  # type: ignore[no-any-return]
+
+
+def _filter_each_band(
+    filter_: Callable[[NDArray[np.generic]], NDArray[np.generic]], pixels: NDArray[np.generic]
+) -> NDArray[np.generic]:
+    """Filter pixels (H, W) or (H, W, C), each band by itself where OpenCV does not take so many."""
+    if pixels.ndim == 2 or pixels.shape[2] in (1, 3):
+        return filter_(pixels)
+    return np.dstack([filter_(np.ascontiguousarray(band)) for band in np.moveaxis(pixels, 2, 0)])
 
 
 def _filter_gaussian(pixels: NDArray[np.generic], sigma: float) -> NDArray[np.generic]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from segment.core.errors import ImageError
-from segment.core.image import Image, infer_scale
+from segment.core.errors import ImageError, SettingsError
+from segment.core.image import Image
 
 
 def compute_relative_values(image: Image) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_dark_8_bit_picture_in_16_bits_stays_dark(factor):
 
 
 def test_given_white_is_the_full_value_of_light_and_alpha():
-    image = Image.from_array(np.array([[[500, 600], [500, 400]]], dtype=np.uint16), white=1000)
+    image = Image.from_array(np.array([[[500, 600], [500, 400]]], dtype=np.uint16), white=1000, alpha=True)
     assert image.white == 1000
     assert image.valid.tolist() == [[True, False]]
 
@@ -81,8 +81,9 @@ def test_given_white_is_the_full_value_of_light_and_alpha():
 def test_pixel_with_alpha_of_one_half_is_not_valid(dtype, full, channels):
     array = np.full((1, 4, channels), full // 3 if full > 1 else full / 3, dtype=dtype)
     array[0, :, -1] = [0, full / 2 if full == 1 else full // 2, full // 2 + full / 2 + 0.5 if full == 1 else full, full]
-    image = Image.from_array(array)
+    image = Image.from_array(array, alpha=True)
     assert image.valid.tolist() == [[False, False, True, True]]
+    assert "50 % of the pixels are transparent: they get no label" in image.notes
     assert not image.pixels[~image.valid].any()
 
 
@@ -95,7 +96,7 @@ def test_nan_and_infinity_are_not_valid_and_hold_0():
 
 @pytest.mark.parametrize("array", [np.full((2, 3), np.nan), np.zeros((2, 3, 4)), np.zeros((2, 3, 2), np.uint16)])
 def test_image_may_have_no_valid_pixel(array):
-    image = Image.from_array(array)
+    image = Image.from_array(array, alpha=True if array.ndim == 3 else None)
     assert not image.valid.any()
     assert image.white > image.black
 
@@ -114,7 +115,7 @@ def test_constant_image_has_a_white_above_its_black(value):
 
 def test_given_mask_is_combined_with_alpha_and_stays_unchanged():
     mask = np.array([[True, False]])
-    image = Image.from_array(np.full((1, 2, 4), 255, np.uint8), valid=mask)
+    image = Image.from_array(np.full((1, 2, 4), 255, np.uint8), valid=mask, alpha=True)
     assert image.valid.tolist() == [[True, False]]
     assert mask.tolist() == [[True, False]]
 
@@ -123,7 +124,9 @@ def test_given_mask_is_combined_with_alpha_and_stays_unchanged():
     ("array", "words"),
     [
         (np.zeros(3), "shape"),
-        (np.zeros((2, 2, 5)), "shape"),
+        (np.zeros((1, 3, 5, 5)), "shape"),
+        (np.zeros((3, 8, 9)), r"looks like \(bands, H, W\). Give np.moveaxis\(array, 0, -1\)"),
+        (np.zeros((8, 3, 9)), r"looks like \(H, bands, W\). Give np.moveaxis\(array, 1, -1\)"),
         (np.zeros((0, 2)), "at least one pixel"),
         (np.array([["a"]]), "got <U1"),
         (np.zeros((2, 2), complex), "complex"),
@@ -158,22 +161,92 @@ def test_every_array_of_numbers_gives_a_consistent_image(array):
     assert not image.pixels[~image.valid].any()
 
 
-@pytest.mark.parametrize(
-    ("dtype", "low", "high", "expected"),
-    [
-        ("uint8", 3, 9, (0, 255, 0)),
-        ("uint16", 3, 900, (0, 1023, 1)),
-        ("uint16", 3, 60_000, (0, 65535, 0)),
-        ("float32", 0.2, 0.4, (0, 1, 0)),
-        ("float32", -2, 6, (-2, 6, 1)),
-        ("float32", 5, 5, (5, 10, 1)),
-        ("uint16", np.nan, np.nan, (0, 65535, 0)),
-        ("float32", np.nan, np.nan, (0, 1, 0)),
-    ],
-)
-def test_black_white_and_number_of_notes(dtype, low, high, expected):
-    black, white, notes = infer_scale(dtype, low, high)
-    assert (black, white, len(notes)) == expected
+@pytest.mark.parametrize("n", [2, 4, 5, 7])
+def test_every_band_of_an_array_is_a_band_unless_alpha_is_named(n):
+    array = np.arange(8 * 9 * n, dtype=np.uint16).reshape(8, 9, n)
+    image = Image.from_array(array)
+    assert image.n_bands == n
+    assert image.valid.all()
+    np.testing.assert_array_equal(image.pixels, array)
+    (note,) = [note for note in image.notes if "bands" in note]
+    assert ("alpha=True" in note) == (n in (2, 4))
+    assert not any("alpha=True" in note for note in Image.from_array(array, alpha=False).notes)
+
+
+def test_alpha_needs_a_band_of_its_own():
+    with pytest.raises(ImageError, match="alpha: the last of at least two bands"):
+        Image.from_array(np.zeros((2, 3)), alpha=True)
+
+
+def test_bands_are_selected_before_the_scale_is_inferred():
+    array = np.dstack([np.full((4, 5), value, np.uint16) for value in (100, 900, 60_000)])
+    image = Image.from_array(array, bands=(2, 1))
+    assert image.pixels[0, 0].tolist() == [900, 100]
+    assert image.white == 1023
+    assert Image.from_array(array, bands=(2,)).is_gray
+
+
+@pytest.mark.parametrize("bands", [(4,), (1, 1), (0,)])
+def test_bands_that_do_not_exist_or_repeat_are_refused(bands):
+    with pytest.raises(SettingsError, match="each of the bands 1 to 3 at most once"):
+        Image.from_array(np.zeros((4, 5, 3), np.uint8), bands=bands)
+    with pytest.raises(SettingsError, match="each of the bands 1 to 3 at most once"):
+        Image.from_array(np.zeros((4, 5, 3), np.uint8)).select_bands(bands)
+
+
+def test_named_axis_of_the_bands_is_moved_to_the_end():
+    bands = np.arange(3 * 8 * 9, dtype=np.uint8).reshape(3, 8, 9)
+    image = Image.from_array(bands, channel_axis=0)
+    np.testing.assert_array_equal(image.pixels, np.moveaxis(bands, 0, -1))
+    # A strip of a hyperspectral camera has more bands than rows.
+    assert Image.from_array(np.zeros((4, 30, 20)), channel_axis=-1).n_bands == 20
+    with pytest.raises(ImageError, match="channel_axis"):
+        Image.from_array(bands, channel_axis=3)
+
+
+def test_masked_pixels_are_not_valid_and_do_not_count_for_the_scale():
+    data = np.array([[0, 300, 60_000]])
+    image = Image.from_array(np.ma.masked_greater(data, 50_000))
+    assert image.valid.tolist() == [[True, True, False]]
+    assert image.pixels.tolist() == [[0, 300, 0]]
+    assert image.white == 1023
+    assert data.tolist() == [[0, 300, 60_000]]
+
+
+def test_pixel_that_is_masked_in_one_band_is_not_valid():
+    array = np.ma.MaskedArray(np.full((1, 3, 3), 9, np.uint8), mask=np.zeros((1, 3, 3), bool))
+    array.mask[0, 1, 2] = True
+    assert Image.from_array(array).valid.tolist() == [[True, False, True]]
+    assert Image.from_array(array.transpose(2, 0, 1), channel_axis=0).valid.tolist() == [[True, False, True]]
+    assert Image.from_array(np.ma.MaskedArray(np.zeros((2, 2)))).valid.all()
+
+
+class Labeled:
+    """An array of another library, which converts itself."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __array__(self, dtype=None, copy=None):
+        if self.data is None:
+            raise RuntimeError("call detach() first")
+        return self.data
+
+
+def test_array_of_another_library_converts_itself():
+    np.testing.assert_array_equal(Image.from_array(Labeled(GRAYS)).pixels, GRAYS)
+    with pytest.raises(ImageError, match=r"array: cannot be converted .* call detach\(\) first"):
+        Image.from_array(Labeled(None))
+
+
+def test_lone_minimum_and_huge_values_stand_for_no_data():
+    image = Image.from_array(np.array([[0.1, 0.9, -9999.0, -3.4e38, 0.5, np.nan]]))
+    assert image.valid.tolist() == [[True, True, False, False, True, False]]
+    assert (image.black, image.white) == (0, 1)
+    assert image.notes == (
+        "20 % of the pixels have values beyond 9.9e+36, which stand for no data",
+        "20 % of the pixels have the value -9999, far below all others: it stands for no data",
+    )
 
 
 def test_8_bit_pixels_are_returned_as_they_are():

@@ -1,4 +1,4 @@
-"""Count the frames of a GIF or the pages of a TIFF by walking through its blocks, without decoding any.
+"""Count the frames of a GIF or list the pages of a TIFF by walking through its blocks, without decoding any.
 
 Pillow counts GIF frames byte by byte and has to build every TIFF page; a crafted or huge file makes that slow.
 """
@@ -6,15 +6,22 @@ Pillow counts GIF frames byte by byte and has to build every TIFF page; a crafte
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["MAX_FRAMES", "count_gif_frames", "count_tiff_pages"]
+__all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "list_tiff_pages"]
 
 # Frames are counted up to here.
 MAX_FRAMES = 10_000
 
 # GIF blocks that are visited: reading as many takes a quarter of a second.
 MAX_BLOCKS = 500_000
+
+# Numbers of TIFF tags, of which only the first entries of a page are read, and format codes of the types of numbers.
+_SUBFILE_TYPE, _WIDTH, _HEIGHT, _DESCRIPTION = 254, 256, 257, 270
+_FIRST_ENTRIES = 24
+_NUMBER_CODES = {3: "H", 4: "I", 16: "Q"}
+_DESCRIPTION_BYTES = 512
 
 
 def count_gif_frames(stream: BinaryIO) -> int:
@@ -64,8 +71,40 @@ def _skip_color_table(stream: BinaryIO, flags: int) -> None:
         stream.seek(3 << ((flags & 7) + 1), 1)
 
 
-def count_tiff_pages(stream: BinaryIO) -> int:
-    r"""Count the pages of a TIFF or BigTIFF.
+@dataclass(frozen=True)
+class TiffPage:
+    """What the first tags of a TIFF page say.
+
+    Attributes
+    ----------
+    index : int
+        Its number in the file, from 0.
+    kind : int
+        The tag NewSubfileType: bit 0 for a reduced copy, such as an overview, bit 2 for a mask.
+    size : tuple of (int, int)
+        Width and height in pixels.
+    description : bytes
+        The beginning of its description.
+    """
+
+    index: int
+    kind: int
+    size: tuple[int, int]
+    description: bytes
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is neither a reduced copy nor a mask."""
+        return not self.kind & 5
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is the mask of an image in full size."""
+        return self.kind & 5 == 4
+
+
+def list_tiff_pages(stream: BinaryIO) -> list[TiffPage]:
+    r"""List the pages of a TIFF or BigTIFF.
 
     Parameters
     ----------
@@ -74,15 +113,15 @@ def count_tiff_pages(stream: BinaryIO) -> int:
 
     Returns
     -------
-    int
-        Their number up to `MAX_FRAMES`, or up to where the chain of pages breaks or returns to an earlier page.
+    list of TiffPage
+        Up to `MAX_FRAMES`, or up to where the chain of pages breaks or returns to an earlier page.
 
     Examples
     --------
     >>> from io import BytesIO
     >>> page = b"\0\0" + bytes(4)  # without entries, and without a next page
-    >>> count_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
-    1
+    >>> list_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
+    [TiffPage(index=0, kind=0, size=(0, 0), description=b'')]
     """
     stream.seek(0)
     head = stream.read(16)
@@ -91,16 +130,38 @@ def count_tiff_pages(stream: BinaryIO) -> int:
     # numbers than TIFF (version 42).
     is_big = head[2:4] in (b"+\0", b"\0+")
     count_code, link_code, entry_bytes = ("Q", "Q", 20) if is_big else ("H", "I", 12)
+    pages: list[TiffPage] = []
     visited: set[int] = set()
     try:
         (offset,) = struct.unpack_from(order + link_code, head, 8 if is_big else 4)
         while offset and offset not in visited and len(visited) < MAX_FRAMES:
             stream.seek(offset)
             (entries,) = struct.unpack(order + count_code, stream.read(struct.calcsize(count_code)))
-            stream.seek(entries * entry_bytes, 1)
+            begin = stream.tell()
+            # Entries are in the order of their numbers: those that are wanted come first.
+            table = stream.read(min(entries, _FIRST_ENTRIES) * entry_bytes)
+            stream.seek(begin + entries * entry_bytes)
             link = stream.read(struct.calcsize(link_code))
             visited.add(offset)
+            pages.append(_describe_page(stream, len(pages), table, order, is_big=is_big))
             (offset,) = struct.unpack(order + link_code, link)
     except (struct.error, OverflowError, OSError, ValueError):
         pass  # the pages before the break are the answer
-    return len(visited)
+    return pages
+
+
+def _describe_page(stream: BinaryIO, index: int, table: bytes, order: str, *, is_big: bool) -> TiffPage:
+    """Describe a page by its first entries."""
+    word, value_bytes = ("Q", 8) if is_big else ("I", 4)
+    entry = struct.Struct(f"{order}HH{word}{value_bytes}s")
+    numbers, description = {}, b""
+    for tag, kind, count, value in entry.iter_unpack(table[: len(table) // entry.size * entry.size]):
+        if tag in (_SUBFILE_TYPE, _WIDTH, _HEIGHT) and kind in _NUMBER_CODES:
+            numbers[tag] = struct.unpack_from(order + _NUMBER_CODES[kind], value)[0]
+        # A description of more bytes than the entry has room for lies elsewhere.
+        if tag == _DESCRIPTION and count > value_bytes and index == 0:
+            stream.seek(struct.unpack(order + word, value)[0])
+            description = stream.read(min(count, _DESCRIPTION_BYTES))
+    return TiffPage(
+        index, numbers.get(_SUBFILE_TYPE, 0), (numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0)), description
+    )

@@ -63,13 +63,14 @@ def convert_to_rgb(image: Image) -> Picture:
     Parameters
     ----------
     image : Image
-        Gray or color, of any depth.
+        Gray or color, of any depth; of other bands the first three are shown.
 
     Returns
     -------
     ndarray of shape (H, W, 3), uint8
         The image's black is 0 and its white 255.
     """
+    image = image.show_as_rgb()
     pixels = image.to_uint8()
     if image.is_gray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
@@ -141,6 +142,7 @@ def scale_image(image: Image, size: tuple[int, int]) -> Picture:
         RGB; a checkerboard where fewer than half of the pixels below are valid.
     """
     cv2 = load_cv2()
+    image = image.show_as_rgb()
     smaller = size[0] < image.width or size[1] < image.height
     method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
     if image.valid.all():

@@ -23,6 +23,7 @@ from segment.core.errors import (
     describe_os_error,
     printable_path,
 )
+from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.image import Image
 from segment.runs.rasters.tiles import Window
 
@@ -71,6 +72,8 @@ class Raster:
         The values of black and white.
     notes : tuple of str
         A sentence for the user for each guess.
+    lowest_nodata : float
+        The smallest value where it lies far below all others, so that it stands for no data; NaN where there is none.
     """
 
     path: str
@@ -90,6 +93,7 @@ class Raster:
     black: float = 0.0
     white: float = 255.0
     notes: tuple[str, ...] = ()
+    lowest_nodata: float = math.nan
 
     @property
     def n_channels(self) -> int:
@@ -106,7 +110,7 @@ class Raster:
     @property
     def may_have_gaps(self) -> bool:
         """Whether some pixels may not be valid."""
-        return not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or np.dtype(self.dtype).kind == "f"
+        return not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.kind == "float32"
 
     def read(self, window: Window) -> Image:
         """Read a window.
@@ -164,7 +168,9 @@ class Raster:
         share = min(1.0, max_size / max(self.height, self.width))
         shape = max(1, round(self.height * share)), max(1, round(self.width * share))
         everything = Window(0, 0, self.height, self.width)
-        method = Resampling.nearest if self.palette else Resampling.average
+        # Values that stand for no data must not be averaged with others.
+        is_averaged = not self.palette and math.isnan(self.lowest_nodata)
+        method = Resampling.average if is_averaged else Resampling.nearest
         with _explain_errors(self.path):
             return self._build_image(*self._read_samples(_open_in_thread(self.path), everything, shape, method))
 
@@ -185,7 +191,7 @@ class Raster:
             # As GDAL has it: a pixel has no data where all its bands have the value.
             valid = (samples != self.nodata).any(axis=0)
         if samples.dtype.kind == "f":
-            valid &= np.isfinite(samples).all(axis=0)
+            valid &= ~np.isnan(samples).any(axis=0)
         flat = {**options, "out_shape": shape} if shape is not None else options
         if self.alpha:
             with GDAL_LOCK:
@@ -212,12 +218,12 @@ class Raster:
             values = np.rint(values * (255 / (2**self.bits - 1))).astype(np.uint8)
         if self.is_inverted:
             values = (255 if self.dtype == "uint8" else 2**self.bits - 1) - values
-        # A value beyond the range of float32 becomes infinite, which is no value.
+        # A value beyond the range of float32 becomes infinite, which stands for no data.
         with np.errstate(over="ignore", invalid="ignore"):
             pixels = values.astype(self.kind, copy=False)
         if pixels.dtype.kind == "f":
-            finite = np.isfinite(pixels)
-            valid = valid & (finite if finite.ndim == 2 else finite.all(axis=2))
+            is_data = (np.abs(pixels) < MAX_FLOAT_VALUE) & (pixels != np.float32(self.lowest_nodata))
+            valid = valid & (is_data if is_data.ndim == 2 else is_data.all(axis=2))
         if not valid.all():
             # Pixels that are not valid are 0, so that the value in the file cannot matter.
             pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))

@@ -89,7 +89,7 @@ def label_tile(
     clean = _clean_labels(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
-    classes = _tabulate_bands(clean, replace(image, pixels=pixels), len(precedence))
+    classes = tabulate_classes(clean, replace(image, pixels=pixels), len(precedence))
     return LabeledTile(
         window,
         np.ascontiguousarray(clean),
@@ -156,17 +156,6 @@ def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, 
         mean = tuple(sum(n * x for n, x in zip(sizes, values, strict=True)) / pixels for values in channels)
         rows.append(ClassRow(same[0].label, pixels, pixels / labeled, mean))
     return tuple(rows)
-
-
-def _tabulate_bands(labels: NDArray[np.integer[Any]], image: Image, n_classes: int) -> tuple[ClassRow, ...]:
-    """Tabulate the classes of a tile with any number of bands."""
-    if image.is_gray or image.pixels.shape[2] == 3:
-        return tabulate_classes(labels, image, n_classes)
-    # The table is made of one or three channels, so each band gets its own; areas are the same in all.
-    bands = (np.ascontiguousarray(image.pixels[..., band]) for band in range(image.pixels.shape[2]))
-    tables = [tabulate_classes(labels, replace(image, pixels=band), n_classes) for band in bands]
-    means = (sum((row.mean for row in same), ()) for same in zip(*tables, strict=True))
-    return tuple(replace(row, mean=mean) for row, mean in zip(tables[0], means, strict=True))
 
 
 def _clean_labels(

@@ -9,7 +9,7 @@ import numpy as np
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import DENOISERS, denoise, to_grayscale
+from segment.preprocessor.preprocessor import DENOISERS, clip_floats, denoise, to_grayscale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -36,7 +36,7 @@ def read_preprocessed(raster: Raster, window: Window, config: SegmentConfig) -> 
         The pixels of the window.
     """
     outer = window.expand(compute_filter_halo(raster, config), raster.height, raster.width)
-    image = raster.read(outer)
+    image = clip_floats(raster.read(outer))
     if config.greyscale:
         image = to_grayscale(image)
     # The radius is a share of the image's diagonal: of the raster's, here measured in the window's.

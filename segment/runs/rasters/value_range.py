@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segment.core.image import infer_scale
+from segment.core.float_range import FloatRange, choose_float_scale, find_float_range
+from segment.core.value_scale import infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -24,12 +27,15 @@ class ValueRange:
         NaN where no pixel is valid.
     by_256, by_257 : bool
         Whether all values are multiples of 256, or of 257: 8-bit values that were spread over 16 bits.
+    floats : FloatRange, optional
+        The range of the values as float32, for types of which some values need it.
     """
 
     low: float = math.nan
     high: float = math.nan
     by_256: bool = True
     by_257: bool = True
+    floats: FloatRange | None = None
 
     def unite(self, other: ValueRange) -> ValueRange:
         """Return the range of two parts together.
@@ -56,6 +62,7 @@ class ValueRange:
             float(np.fmax(self.high, other.high)),
             self.by_256 and other.by_256,
             self.by_257 and other.by_257,
+            self.floats.unite(other.floats) if self.floats and other.floats else self.floats or other.floats,
         )
 
 
@@ -77,11 +84,21 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
     values = raster.read_values(window)
     if values.size == 0:
         return ValueRange()
-    if values.dtype.kind in "iu" and values.dtype.itemsize > 1:
-        # Scaling 8-bit values to 16 bits multiplies them by 257, or by 256 with a shift.
-        by_256, by_257 = (not np.any(values % values.dtype.type(factor)) for factor in (256, 257))
-        return ValueRange(float(values.min()), float(values.max()), by_256, by_257)
-    return ValueRange(float(values.min()), float(values.max()))
+    low, high = float(values.min()), float(values.max())
+    # Unsigned 16-bit values never become floats; only wider and signed ones may.
+    if values.dtype == np.uint16:
+        return ValueRange(low, high, *_find_factors(values))
+    with np.errstate(over="ignore"):
+        floats = find_float_range(values.astype(np.float32))
+    return ValueRange(low, high, *(_find_factors(values) if values.dtype.kind in "iu" else (True, True)), floats)
+
+
+def _find_factors(values: NDArray[Any]) -> tuple[bool, bool]:
+    """Return whether all integers are multiples of 256, and whether they are multiples of 257."""
+    if values.dtype.itemsize == 1:
+        return True, True
+    by_256, by_257 = (not np.any(values % values.dtype.type(factor)) for factor in (256, 257))
+    return by_256, by_257
 
 
 def apply_scale(raster: Raster, found: ValueRange) -> Raster:
@@ -97,15 +114,24 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
     Returns
     -------
     Raster
-        The same with `kind`, `black`, `white` and `notes`.
+        The same with `kind`, `black`, `white`, `notes` and `lowest_nodata`.
     """
     kind = raster.dtype
     if kind != "uint16":
         fits_16_bits = np.dtype(raster.dtype).kind in "iu" and found.low >= 0 and found.high <= 65535
         kind = ("uint8" if found.high <= 255 else "uint16") if fits_16_bits else "float32"
     # Pixels are read as float32, so the range is that of rounded values.
-    low, high = (float(np.float32(value)) for value in (found.low, found.high))
+    if kind == "float32":
+        scale = choose_float_scale(found.floats or find_float_range(np.zeros((0, 1), dtype=np.float32)))
+        return replace(
+            raster,
+            kind=kind,
+            black=scale.black,
+            white=scale.white,
+            notes=scale.notes,
+            lowest_nodata=scale.nodata,
+        )
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
-    is_spread = 255 < high < 2**14 and (found.by_256 or found.by_257)
-    black, white, notes = infer_scale(kind, low, high, is_spread=is_spread)
+    is_spread = 255 < found.high < 2**14 and (found.by_256 or found.by_257)
+    black, white, notes = infer_scale(kind, found.high, is_spread=is_spread)
     return replace(raster, kind=kind, black=black, white=white, notes=notes)

@@ -26,6 +26,7 @@ from segment.segmenter.class_model.validation import (
     check_names,
     check_notes,
     complete_preprocessing,
+    omit_new_settings,
 )
 from segment.segmenter.class_model.value_scale import apply_value_scale
 
@@ -49,8 +50,8 @@ class ClassModel:
         One for each class, all different.
     features : {"lab", "rgb", "hsv", "intensity"}
         The color space of :class:`segment.features.color_space.FeatureSpace`.
-    n_channels : {1, 3}
-        Channels of the images: 1 for gray, 3 for RGB.
+    n_channels : int
+        Channels of the images: 1 for gray, 3 for RGB, or another number of bands.
     dtype : {"uint8", "uint16", "float32"}
         Type of the training pixels.
     black, white : float
@@ -350,6 +351,8 @@ class ClassModel:
         advice = "Fit a model to such images."
         if len(self.feature_names) == 1 and space.n_channels == 3 and self.features != "intensity":
             advice = "Give --greyscale, or fit a model to such images."
+        elif self.features == "rgb" and space.n_channels > self.n_channels:
+            advice = f"Choose {self.n_channels} of its bands with --bands, or fit a model to such images."
         raise ModelError(f"{what}: the model's features are {ours}; got an image with {own}. {advice}")
 
     def to_json(self) -> str:
@@ -387,7 +390,7 @@ class ClassModel:
         return {
             "features": {"space": self.features, "channels": self.n_channels, "names": list(self.feature_names)},
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
-            "preprocessing": dict(self.preprocessing),
+            "preprocessing": omit_new_settings(self.preprocessing),
             "covariance_type": mixture.covariance_type,
             "noise": {"share": float(mixture.noise_share), "density": float(mixture.noise_density)},
             "degrees_of_freedom": mixture.degrees_of_freedom.tolist(),

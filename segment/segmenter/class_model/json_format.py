@@ -30,7 +30,7 @@ import numpy as np
 from segment.core.errors import ModelError, printable_path
 from segment.mixture.model import COVARIANCE_TYPES
 from segment.segmenter.class_model.json_reader import Fields, parse_json
-from segment.segmenter.class_model.validation import MAX_CLASSES
+from segment.segmenter.class_model.validation import MAX_CHANNELS, MAX_CLASSES
 
 __all__ = ["FORMAT", "VERSION", "decode_fields", "encode_fields"]
 
@@ -103,7 +103,7 @@ def decode_fields(text: str) -> dict[str, Any]:
     return {
         "feature_names": feature_names,
         "features": features.read_string("space"),
-        "n_channels": features.read_integer("channels", 1, 3),
+        "n_channels": features.read_integer("channels", 1, MAX_CHANNELS),
         "dtype": depth.read_string("dtype"),
         "black": depth.read_number("black"),
         "white": depth.read_number("white"),

@@ -17,6 +17,7 @@ from segment.features.color_space import FEATURES
 from segment.mixture.model import MixtureModel
 
 __all__ = [
+    "MAX_CHANNELS",
     "MAX_CLASSES",
     "PREPROCESSING",
     "check_features",
@@ -25,6 +26,7 @@ __all__ = [
     "check_names",
     "check_notes",
     "complete_preprocessing",
+    "omit_new_settings",
 ]
 
 Floats = NDArray[np.float64]
@@ -35,6 +37,11 @@ PREPROCESSING = tuple(setting.name for setting in list_settings() if setting.gro
 MAX_CLASSES = 255
 """A label image has 8 bits, and 0 stands for no class."""
 
+MAX_CHANNELS = 4096
+"""More bands than any sensor has: a larger number is an error."""
+
+# Preprocessing settings that version 1 of the file did not have at first.
+_NEW_SETTINGS = ("bands",)
 _DTYPES = ("uint8", "uint16", "float32")
 _MAX_NAME_LENGTH = 60  # characters: a name fits in one line of a table
 _MAX_PIXEL_VALUE = 1e38  # about the largest float32
@@ -84,6 +91,26 @@ def complete_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(config, name) for name in PREPROCESSING}
 
 
+def omit_new_settings(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out settings that earlier versions do not know, where they have their defaults, so that these read the file.
+
+    Parameters
+    ----------
+    preprocessing : mapping of str to value
+        All of :data:`PREPROCESSING`.
+
+    Returns
+    -------
+    dict of str to value
+
+    Examples
+    --------
+    >>> omit_new_settings({"bands": "", "max_size": 0}), omit_new_settings({"bands": "4,3,2"})
+    ({'max_size': 0}, {'bands': '4,3,2'})
+    """
+    return {name: value for name, value in preprocessing.items() if name not in _NEW_SETTINGS or value}
+
+
 def check_features(features: str, n_channels: int, dtype: str, black: float, white: float) -> None:
     """Raise a ModelError unless there are such features of such pixels.
 
@@ -92,7 +119,7 @@ def check_features(features: str, n_channels: int, dtype: str, black: float, whi
     features : str
         Name of a feature space.
     n_channels : int
-        Channels of the pixels, 1 or 3.
+        Channels of the pixels: 1 for gray, 3 for RGB, or another number of bands, with the features rgb.
     dtype : str
         Type of the pixels.
     black, white : float
@@ -100,13 +127,14 @@ def check_features(features: str, n_channels: int, dtype: str, black: float, whi
     """
     rules = (
         ("features.space", features, FEATURES),
-        ("features.channels", n_channels, (1, 3)),
+        ("features.channels", n_channels, range(1, MAX_CHANNELS + 1) if features == "rgb" else (1, 3)),
         ("depth.dtype", dtype, _DTYPES),
     )
     for what, value, choices in rules:
         if value not in choices:
+            rule = f"1 to {len(choices)}" if isinstance(choices, range) else f"one of {', '.join(map(str, choices))}"
             raise ModelError(
-                f"{what}: one of {', '.join(map(str, choices))}; got {printable_path(str(value))}. "
+                f"{what}: {rule}; got {printable_path(str(value))}. "
                 "Fit the model again, or undo the edit."
             )
     # Comparisons with NaN are false, so it is refused as well.

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.preprocessor.preprocessor import fill_invalid, shrink
 from segment.segmenter.regions.agglomeration import absorb_small, group_regions, merge_regions
@@ -108,7 +109,16 @@ def build_region_hierarchy(
     -------
     RegionHierarchy
         Without regions if no pixel is valid.
+
+    Raises
+    ------
+    ImageError
+        If the image is neither gray nor RGB: the weights of the boundaries were learned from such images.
     """
+    if image.n_bands not in (1, 3):
+        raise ImageError(
+            f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
+        )
     on_stage("finding regions")
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_WORKING_PIXELS / (image.height * image.width)))

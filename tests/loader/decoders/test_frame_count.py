@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from encoded_images import GRAY, RGB, encode_with_pillow
 
-from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, count_tiff_pages
+from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, list_tiff_pages
 from segment.loader.loader import load_image
 
 
@@ -21,7 +21,7 @@ def test_first_frame_is_read_and_a_note_counts_the_others(write_file, kind):
     image = load_image(write_file(encode_with_pillow(frames[0], kind, save_all=True, append_images=frames[1:])))
     assert image.pixels.shape == RGB.shape
     assert len(image.notes) == 1
-    assert "2 more" in image.notes[0]
+    assert ("page 1 of 3 is used" if kind == "TIFF" else "2 more") in image.notes[0]
 
 
 def test_page_chain_that_loops_is_one_page(write_file):
@@ -40,7 +40,7 @@ def encode_frames(kind, n_frames):
 @pytest.mark.parametrize("n_frames", [1, 2, 7])
 def test_frames_and_pages_are_counted(n_frames):
     assert count_gif_frames(encode_frames("GIF", n_frames)) == n_frames
-    assert count_tiff_pages(encode_frames("TIFF", n_frames)) == n_frames
+    assert len(list_tiff_pages(encode_frames("TIFF", n_frames))) == n_frames
 
 
 def test_frames_of_a_truncated_gif_are_those_that_begin_in_it():
@@ -51,9 +51,9 @@ def test_frames_of_a_truncated_gif_are_those_that_begin_in_it():
 
 def test_pages_end_where_the_chain_breaks():
     data = encode_frames("TIFF", 3).getvalue()
-    assert count_tiff_pages(io.BytesIO(data[:4])) == 0
+    assert list_tiff_pages(io.BytesIO(data[:4])) == []
     first = int.from_bytes(data[4:8], "little")
-    assert count_tiff_pages(io.BytesIO(data[:first])) == 0
+    assert list_tiff_pages(io.BytesIO(data[:first])) == []
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -61,10 +61,26 @@ def test_pages_end_where_the_chain_breaks():
 def test_pages_of_every_kind_of_tiff(order, bigtiff):
     stream = io.BytesIO()
     tifffile.imwrite(stream, np.zeros((3, 4, 5), np.uint8), photometric="minisblack", byteorder=order, bigtiff=bigtiff)
-    assert count_tiff_pages(stream) == 3
+    assert len(list_tiff_pages(stream)) == 3
 
 
 def test_counting_stops_at_the_largest_number():
     picture = b",\0\0\0\0\1\0\1\0\0\2\0"
     stream = io.BytesIO(b"GIF89a\1\0\1\0\0\0\0" + picture * (MAX_FRAMES + 5) + b";")
     assert count_gif_frames(stream) == MAX_FRAMES
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_overviews_and_masks_are_told_from_images(order, bigtiff):
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream, byteorder=order, bigtiff=bigtiff) as file:
+        for kind, shape in ((0, (40, 50)), (4, (40, 50)), (1, (20, 25)), (5, (20, 25)), (2, (40, 50))):
+            values = np.zeros(shape, bool if kind & 4 else np.uint8)
+            how = "mask" if kind & 4 else "minisblack"
+            file.write(values, subfiletype=kind, photometric=how, description="a stack of pages", metadata=None)
+    pages = list_tiff_pages(stream)
+    assert [page.is_image for page in pages] == [True, False, False, False, True]
+    assert [page.is_mask for page in pages] == [False, True, False, False, False]
+    assert [page.size for page in pages] == [(50, 40), (50, 40), (25, 20), (25, 20), (50, 40)]
+    assert pages[0].description.startswith(b"a stack")

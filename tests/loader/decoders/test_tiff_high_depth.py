@@ -7,8 +7,7 @@ import pytest
 import tifffile
 from encoded_images import ALPHA, GRAY, RGB, RGB16, assert_same_picture, compute_relative_values
 
-from segment.core.errors import ImageError
-from segment.loader.decoders.tiff_high_depth import mask_nodata
+from segment.core.errors import ImageError, SettingsError
 from segment.loader.loader import load_image
 
 
@@ -59,7 +58,11 @@ def test_alpha_of_every_kind(tmp_path, full, kind):
     array = array.astype(dtype) if full == 1 else np.rint(array).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=[kind])
     image = load_image(tmp_path / "a.tif")
-    np.testing.assert_array_equal(image.valid, np.ones_like(ALPHA, bool) if kind == "unspecified" else ALPHA > 127)
+    if kind == "unspecified":
+        assert image.valid.all()
+        np.testing.assert_array_equal(image.pixels, array)
+        return
+    np.testing.assert_array_equal(image.valid, ALPHA > 127)
     assert_same_picture(image, RGB, 0.01)
 
 
@@ -73,7 +76,6 @@ def test_nodata_is_not_valid(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("array", "options", "words"),
     [
-        (np.zeros((4, 4, 5), np.uint16), {"photometric": "minisblack", "planarconfig": "contig"}, "1 to 4 channels"),
         (RGB16, {"photometric": "cielab"}, "CIELAB"),
         (GRAY.astype(np.complex64), {}, "complex"),
     ],
@@ -84,12 +86,42 @@ def test_unreadable_kinds_are_refused_with_their_names(tmp_path, array, options,
         load_image(tmp_path / "x.tif")
 
 
-@pytest.mark.parametrize("nodata", [None, "", "words", "nan", b"\xff", ()])
-def test_nodata_that_is_no_number_marks_nothing(nodata):
-    assert mask_nodata(RGB, nodata).all()
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize("n", [2, 5, 7])
+def test_samples_that_are_not_alpha_are_bands(tmp_path, n, layout, dtype):
+    array = np.arange(30 * 40 * n).reshape(30, 40, n) % 251
+    array = (array / 255 if dtype == np.float32 else array).astype(dtype)
+    data = np.moveaxis(array, 2, 0) if layout == "separate" else array
+    how = {"photometric": "minisblack", "planarconfig": layout, "extrasamples": [0] * (n - 1)}
+    tifffile.imwrite(tmp_path / "b.tif", data, metadata=None, **how)
+    image = load_image(tmp_path / "b.tif")
+    np.testing.assert_array_equal(image.pixels, array)
+    assert any(f"{n} bands" in note for note in image.notes)
+    chosen = load_image(tmp_path / "b.tif", bands=(n, 1))
+    np.testing.assert_array_equal(chosen.pixels, array[..., [n - 1, 0]])
+    assert load_image(tmp_path / "b.tif", bands=(2,)).is_gray
+    with pytest.raises(SettingsError, match=rf"b\.tif: bands .*: each of the bands 1 to {n} at most once; got {n + 1}"):
+        load_image(tmp_path / "b.tif", bands=(1, n + 1))
 
 
-def test_pixel_without_data_has_none_in_any_channel():
-    samples = np.array([[[0, 0], [0, 1], [5, 5]]])
-    assert mask_nodata(samples, " 0\0").tolist() == [[False, True, True]]
-    assert mask_nodata(samples, "5.0").tolist() == [[True, True, False]]
+def test_alpha_after_other_bands_is_alpha(tmp_path):
+    array = np.dstack([RGB, RGB[..., :1], ALPHA])
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=[0, 2])
+    image = load_image(tmp_path / "a.tif")
+    assert image.n_bands == 4
+    np.testing.assert_array_equal(image.valid, ALPHA > 127)
+    np.testing.assert_array_equal(load_image(tmp_path / "a.tif", bands=(4,)).valid, ALPHA > 127)
+
+
+def test_bands_of_a_palette_are_its_colors(tmp_path):
+    palette = np.zeros((3, 256), np.uint16)
+    palette[0] = np.arange(256) * 256
+    tifffile.imwrite(tmp_path / "p.tif", GRAY, photometric="palette", colormap=palette)
+    np.testing.assert_array_equal(load_image(tmp_path / "p.tif", bands=(1,)).pixels[..., 0], GRAY)
+
+
+def test_bands_of_more_bytes_than_allowed_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((10, 10, 40), np.uint8), planarconfig="contig", metadata=None)
+    with pytest.raises(ImageError, match="at most 3200 bytes; got 40 bands, 4000 bytes"):
+        load_image(tmp_path / "b.tif", max_pixels=100)

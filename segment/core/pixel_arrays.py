@@ -1,0 +1,221 @@
+"""Convert arrays of any kind to the pixels of an image: bands, alpha, masks and types."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from segment.core.errors import ImageError, SettingsError
+from segment.core.float_range import format_share
+
+__all__ = [
+    "check_mask",
+    "combine_masks",
+    "convert_to_array",
+    "convert_to_stored_type",
+    "describe_bands",
+    "describe_transparent",
+    "find_opaque",
+    "is_pillow_picture",
+    "select_bands",
+]
+
+# An array of more bands than this that has fewer rows or columns has its axes in another order.
+_MAX_SURE_BANDS = 4
+
+
+def select_bands(values: NDArray[Any], bands: tuple[int, ...]) -> NDArray[Any]:
+    """Select some of the bands of an array.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W) or (H, W, C)
+        Pixels.
+    bands : tuple of int
+        Those to select, counted from 1; each at most once, at least one.
+
+    Returns
+    -------
+    ndarray of shape (H, W) or (H, W, C)
+        In the order of `bands`; without the last axis if it is one band.
+
+    Raises
+    ------
+    SettingsError
+        If a band does not exist or is named twice.
+
+    Examples
+    --------
+    >>> select_bands(np.array([[[10, 20, 30, 40]]]), (4, 3)).tolist()
+    [[[40, 30]]]
+    >>> select_bands(np.array([[7, 8]]), (2,))
+    Traceback (most recent call last):
+        ...
+    segment.core.errors.SettingsError: bands (--bands): each of the bands 1 to 1 at most once; got 2.
+    """
+    stack = values if values.ndim == 3 else values[..., None]
+    wrong = [band for band in bands if not 1 <= band <= stack.shape[2] or bands.count(band) > 1]
+    if wrong:
+        raise SettingsError(f"bands (--bands): each of the bands 1 to {stack.shape[2]} at most once; got {wrong[0]}.")
+    picked = stack[..., [band - 1 for band in bands]]
+    return np.asarray(picked[..., 0] if len(bands) == 1 else picked)
+
+
+def describe_bands(n: int, *, is_known: bool = True) -> tuple[str, ...]:
+    """Write a note on the bands of an image that is neither gray nor RGB.
+
+    Parameters
+    ----------
+    n : int
+        Number of bands.
+    is_known : bool
+        Whether it is known that none of them is the opacity.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing for one or three bands.
+
+    Examples
+    --------
+    >>> describe_bands(5)
+    ('5 bands, each a feature as it is; pictures show the first three as red, green and blue',)
+    >>> describe_bands(3)
+    ()
+    """
+    if n in (1, 3):
+        return ()
+    shown = "the first three as red, green and blue" if n > 3 else "them as red and green"
+    kind = "each a feature as it is"
+    if not is_known and n in (2, 4):
+        kind = "none of them transparency; give alpha=True to Image.from_array if the last one is"
+    return (f"{n} bands, {kind}; pictures show {shown}",)
+
+
+def describe_transparent(opaque: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Write a note on the share of the pixels that are transparent.
+
+    Parameters
+    ----------
+    opaque : ndarray of shape (H, W), bool
+        False where a pixel is transparent.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if all are opaque.
+
+    Examples
+    --------
+    >>> describe_transparent(np.array([[True, False, True, True]]))
+    ('25 % of the pixels are transparent: they get no label',)
+    """
+    if opaque.strides == (0, 0):  # one value for the whole picture: nothing to count
+        n = 0 if opaque[0, 0] else opaque.size
+    else:
+        n = opaque.size - int(np.count_nonzero(opaque))
+    return (f"{format_share(n, opaque.size)} of the pixels are transparent: they get no label",) if n else ()
+
+
+def is_pillow_picture(value: object) -> bool:
+    """Say whether a value is a picture of Pillow, without loading Pillow."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(value, pillow.Image)
+
+
+def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Convert what was given to an array (H, W) or (H, W, C), and return where it is not masked (H, W)."""
+    try:
+        # An array of another library, such as xarray, Dask and PyTorch, converts itself.
+        values = array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ImageError(
+            f"array: cannot be converted to a NumPy array; {error}. Give an array of numbers, (H, W) or (H, W, bands)."
+        ) from error
+    if values.ndim not in (2, 3):
+        raise ImageError(f"array: an image has the shape (H, W) or (H, W, bands); got {values.shape}.")
+    if values.size == 0:
+        raise ImageError(f"array: an image has at least one pixel; got the shape {values.shape}.")
+    if values.dtype.kind not in "buif":
+        raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}.")
+    if values.ndim == 3 and channel_axis is not None:
+        if not -3 <= channel_axis < 3:
+            raise ImageError(f"channel_axis: an axis of the array, -3 to 2; got {channel_axis}.")
+        values = np.ma.asanyarray(values) if isinstance(values, np.ma.MaskedArray) else values
+        order = [axis for axis in range(3) if axis != channel_axis % 3] + [channel_axis % 3]
+        values = values.transpose(order)
+    elif values.ndim == 3:
+        _refuse_other_axes(values.shape)
+    everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
+    if not isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values), everywhere
+    # What lies below the mask is any number: it must not count for the type and the scale.
+    mask = np.ma.getmaskarray(values)
+    plain = np.where(mask, values.dtype.type(0), np.ma.getdata(values))
+    return plain, np.asarray(~(mask if mask.ndim == 2 else mask.any(axis=2)))
+
+
+def _refuse_other_axes(shape: tuple[int, ...]) -> None:
+    """Refuse an array whose bands are not the last axis, as far as its shape tells."""
+    shortest = int(np.argmin(shape))
+    if shape[2] <= max(_MAX_SURE_BANDS, shape[shortest]):
+        return
+    order = ("(bands, H, W)", "(H, bands, W)")[shortest]
+    raise ImageError(
+        f"array: the bands are the last axis, (H, W, bands); got {shape}, which looks like {order}. Give "
+        f"np.moveaxis(array, {shortest}, -1), or name the axis: Image.from_array(array, channel_axis={shortest})."
+    )
+
+
+def check_mask(valid: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Check that a mask has the shape of the image (H, W)."""
+    mask = np.asarray(valid, dtype=bool)
+    if mask.shape != shape:
+        raise ImageError(f"valid: the mask has the image's shape {shape}; got {mask.shape}.")
+    return mask
+
+
+def find_opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
+    """Return True where the last band (H, W, C), the alpha channel, is more than one half: (H, W)."""
+    alpha = values[..., -1]
+    if alpha.dtype in (np.uint8, np.uint16, bool):
+        full = 1.0 if alpha.dtype == bool else float(np.iinfo(alpha.dtype).max)
+    else:
+        # The type does not tell how large full alpha is, so take the smallest usual scale that holds all values.
+        with np.errstate(invalid="ignore"):
+            largest = float(np.fmax.reduce(alpha if alpha.dtype.kind == "f" else values, axis=None))
+        scales = (1.0, 255.0, 65535.0) if alpha.dtype.kind == "f" else (255.0, 65535.0)
+        full = next((scale for scale in scales if largest <= scale), largest)
+    # The caller knows better.
+    if white is not None and alpha.dtype.kind in "ui":
+        full = float(white)
+    return np.asarray(alpha > full / 2)
+
+
+def combine_masks(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return True where both masks are True: (H, W)."""
+    # Strides of 0 are those of a single True broadcast to the whole picture: nothing to compute.
+    for one, another in ((mask, other), (other, mask)):
+        if another.strides == (0, 0) and another[0, 0]:
+            return one
+    return mask & other
+
+
+def convert_to_stored_type(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Return the values as uint8, uint16 or float32, and True where no value of a pixel is NaN: (H, W)."""
+    everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
+    if values.dtype == bool:
+        return values.astype(np.uint8) * np.uint8(255), everywhere
+    if values.dtype in (np.uint8, np.uint16):
+        return values, everywhere
+    # Wider integers often hold 8-bit or 16-bit values; kept as such, their depth can be inferred.
+    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 65535:
+        return values.astype(np.uint8 if values.max() <= 255 else np.uint16), everywhere
+    # What float32 cannot hold becomes infinite, which stands for no data.
+    with np.errstate(over="ignore"):
+        floats = values.astype(np.float32)
+    is_number = ~np.isnan(floats)
+    return floats, np.asarray(is_number if is_number.ndim == 2 else is_number.all(axis=2))

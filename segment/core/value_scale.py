@@ -1,0 +1,102 @@
+"""Infer which pixel values are black and white."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range
+
+__all__ = ["infer_scale", "infer_scale_of_pixels"]
+
+
+def infer_scale_of_pixels(
+    pixels: NDArray[Any], valid: NDArray[np.bool_]
+) -> tuple[float, float, NDArray[np.bool_], tuple[str, ...]]:
+    """Infer black and white from the valid pixels, and find those that stand for no data.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W) or (H, W, C), uint8, uint16 or float32
+        No valid one is NaN.
+    valid : ndarray of shape (H, W), bool
+        True where a pixel counts.
+
+    Returns
+    -------
+    black, white : float
+        As `infer_scale` and :func:`segment.core.float_range.choose_float_scale` say.
+    is_data : ndarray of shape (H, W), bool
+        False where a value stands for no data, which only floats do.
+    notes : tuple of str
+        A sentence for the user for each guess.
+
+    Examples
+    --------
+    >>> black, white, is_data, _ = infer_scale_of_pixels(np.float32([[-9999, 3, 5]]), np.ones((1, 3), dtype=bool))
+    >>> black, white, is_data.tolist()
+    (3.0, 5.0, [[False, True, True]])
+    """
+    everywhere = np.broadcast_to(np.True_, valid.shape)  # takes no memory
+    if not valid.any():
+        black, white, _ = infer_scale(pixels.dtype.name, math.nan)
+        return black, white, everywhere, ()
+    if pixels.dtype == np.uint8:
+        return 0.0, 255.0, everywhere, ()
+    used = pixels if valid.all() else pixels[valid]
+    if pixels.dtype.kind == "u":
+        black, white, notes = infer_scale(pixels.dtype.name, float(used.max()), is_spread=_is_spread(used))
+        return black, white, everywhere, notes
+    # The histogram takes longer than this: most float images lie within 0..1.
+    if used.min() >= 0 and used.max() <= 1:
+        return 0.0, 1.0, everywhere, ()
+    scale = choose_float_scale(find_float_range(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])))
+    is_nodata = ~(np.abs(pixels) < MAX_FLOAT_VALUE) | (pixels == np.float32(scale.nodata))
+    is_data = ~(is_nodata if is_nodata.ndim == 2 else is_nodata.any(axis=2))
+    return scale.black, scale.white, is_data, scale.notes
+
+
+def infer_scale(dtype: str, high: float, *, is_spread: bool = False) -> tuple[float, float, tuple[str, ...]]:
+    """Infer the values of black and white of integers from the largest pixel.
+
+    Parameters
+    ----------
+    dtype : {"uint8", "uint16", "float32"}
+        The type of the pixels. Floats have black 0 and white 1 here; see `infer_scale_of_pixels`.
+    high : float
+        The largest value of a valid pixel; NaN if no pixel is valid.
+    is_spread : bool
+        Whether 16-bit values are 8-bit values times 256 or 257: a dark 8-bit picture, not a 10-bit one.
+
+    Returns
+    -------
+    black, white : float
+        ``white`` is always above ``black``.
+    notes : tuple of str
+        A sentence for the user if the scale is not the usual one of the type.
+
+    Examples
+    --------
+    >>> infer_scale("uint16", 1000)
+    (0.0, 1023.0, ('16-bit values up to 1000 are read as 10-bit: white is 1023, no value is changed',))
+    """
+    if dtype != "uint16":
+        return 0.0, 255.0 if dtype == "uint8" else 1.0, ()
+    if math.isnan(high):
+        return 0.0, 65535.0, ()
+    depth = 16 if is_spread else next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
+    white = 2**depth - 1
+    note = f"16-bit values up to {high:.0f} are read as {depth}-bit: white is {white}, no value is changed"
+    return 0.0, float(white), (note,) if depth < 16 else ()
+
+
+def _is_spread(pixels: NDArray[Any]) -> bool:
+    """Whether all 16-bit values are multiples of 256 or of 257."""
+    high = int(pixels.max())
+    # Below 256 only 0 is a multiple; from 2**14 on the depth is 16 bits in any case.
+    if not 255 < high < 2**14:
+        return False
+    return any(high % factor == 0 and not np.any(pixels % np.uint16(factor)) for factor in (257, 256))

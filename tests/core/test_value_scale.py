@@ -1,0 +1,48 @@
+"""Black and white by the values of the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segment.core.value_scale import infer_scale, infer_scale_of_pixels
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high", "expected"),
+    [
+        ("uint8", 9, (0, 255, 0)),
+        ("uint16", 900, (0, 1023, 1)),
+        ("uint16", 60_000, (0, 65535, 0)),
+        ("uint16", np.nan, (0, 65535, 0)),
+        ("float32", np.nan, (0, 1, 0)),
+    ],
+)
+def test_white_of_integers_follows_from_the_largest_value(dtype, high, expected):
+    black, white, notes = infer_scale(dtype, high)
+    assert (black, white, len(notes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.2, 0.4], (0, 1, 0)),
+        ([-2, 6], (-2, 6, 1)),
+        ([5, 5], (5, 10, 1)),
+        ([-9999, 3, 5], (3, 5, 2)),
+        ([3, 5, 1e38], (3, 5, 2)),
+    ],
+)
+def test_floats_are_scaled_from_the_smallest_to_the_largest(values, expected):
+    pixels = np.array([values], dtype=np.float32)
+    black, white, is_data, notes = infer_scale_of_pixels(pixels, np.ones(pixels.shape, bool))
+    assert (black, white, len(notes)) == expected
+    assert is_data.tolist() == [[-9999 < value < 1e38 for value in values]]
+
+
+def test_pixels_that_are_not_valid_have_no_effect():
+    pixels = np.array([[0, 70_00, 100]], dtype=np.uint16)
+    black, white, _, _ = infer_scale_of_pixels(pixels, np.array([[True, False, True]]))
+    assert (black, white) == (0, 255)
+    black, white, _, notes = infer_scale_of_pixels(pixels, np.zeros((1, 3), bool))
+    assert (black, white, notes) == (0, 65535, ())

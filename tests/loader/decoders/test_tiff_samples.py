@@ -1,0 +1,20 @@
+"""Samples of a TIFF page: the value for no data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from encoded_images import RGB
+
+from segment.loader.decoders.tiff_samples import mask_nodata
+
+
+@pytest.mark.parametrize("nodata", [None, "", "words", "nan", b"\xff", ()])
+def test_nodata_that_is_no_number_marks_nothing(nodata):
+    assert mask_nodata(RGB, nodata).all()
+
+
+def test_pixel_without_data_has_none_in_any_channel():
+    samples = np.array([[[0, 0], [0, 1], [5, 5]]])
+    assert mask_nodata(samples, " 0\0").tolist() == [[False, True, True]]
+    assert mask_nodata(samples, "5.0").tolist() == [[True, True, False]]
