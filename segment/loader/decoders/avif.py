@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, read_whole_file
+from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
 from segment.loader.decoders.isobmff import find_box, get_size, read_properties, require_complete
 from segment.loader.decoders.orientation import apply_orientation
@@ -44,7 +44,7 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
 
     if not imagecodecs.AVIF.available:
         raise ImageError("AVIF is not among the formats of this imagecodecs. Install it with pip, or save it as PNG.")
-    array = imagecodecs.avif_decode(read_whole_file(stream, "AVIF"))
+    array = imagecodecs.avif_decode(read_all_bytes(stream, "AVIF"))
     if array.ndim > 3:
         array = array[0]
     white = float(2 ** (properties.bits or 16) - 1) if array.dtype.itemsize == 2 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.core.errors import MAX_REASON, DependencyError, ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, read_whole_file, silence_stderr
+from segment.loader.decoders.checks import check_size, read_all_bytes, silence_stderr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: boo
             f"camera RAW is read with the library rawpy; it cannot be imported ({error}). "
             "Run: pip install 'gmm-segment[raw]'."
         ) from error
-    data = read_whole_file(stream, "camera RAW")
+    data = read_all_bytes(stream, "camera RAW")
     try:
         with silence_stderr(), rawpy.imread(io.BytesIO(data)) as raw:
             # Nothing is decoded yet.

@@ -15,7 +15,7 @@ __all__ = [
     "check_size",
     "check_tile_size",
     "describe_other_frames",
-    "read_whole_file",
+    "read_all_bytes",
     "silence_stderr",
 ]
 
@@ -95,7 +95,7 @@ def check_tile_size(pixels: int, max_pixels: int) -> None:
         raise ImageError(f"a TIFF tile holds at most {limit} pixels; got {pixels}. Export it again.")
 
 
-def read_whole_file(stream: BinaryIO, name: str) -> bytes:
+def read_all_bytes(stream: BinaryIO, name: str) -> bytes:
     """Read a file for a decoder that needs all of it in memory.
 
     Parameters

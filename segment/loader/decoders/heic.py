@@ -8,7 +8,7 @@ import numpy as np
 
 from segment.core.errors import DependencyError, ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, describe_other_frames, read_whole_file
+from segment.loader.decoders.checks import check_size, describe_other_frames, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
 from segment.loader.decoders.isobmff import read_properties, require_complete
 from segment.loader.decoders.orientation import apply_orientation
@@ -46,7 +46,7 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
             "Run: pip install 'gmm-segment[heif]'."
         ) from error
     file = pillow_heif.open_heif(
-        read_whole_file(stream, "HEIC"), convert_hdr_to_8bit=False, hdr_to_16bit=False, bgr_mode=False
+        read_all_bytes(stream, "HEIC"), convert_hdr_to_8bit=False, hdr_to_16bit=False, bgr_mode=False
     )
     # Nothing is decoded yet.
     picture, properties = file[file.primary_index], read_properties(stream)

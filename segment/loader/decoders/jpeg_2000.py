@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, read_whole_file
+from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import Colors, convert_to_srgb
 from segment.loader.decoders.isobmff import Box, find_box, get_size, iterate_boxes
 from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
@@ -96,7 +96,7 @@ def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool
         return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile, profile=colors.profile)
     import imagecodecs
 
-    array = imagecodecs.jpeg2k_decode(read_whole_file(stream, "JPEG 2000"))
+    array = imagecodecs.jpeg2k_decode(read_all_bytes(stream, "JPEG 2000"))
     converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" else None)
     if is_picture:
         converted = convert_to_srgb(array, colors.profile, keep_profile=keep_profile, white=converted.white)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, describe_other_frames, read_whole_file
+from segment.loader.decoders.checks import check_size, describe_other_frames, read_all_bytes
 from segment.loader.decoders.isobmff import get_size, iterate_boxes, require_complete
 
 __all__ = ["Header", "decode_jpeg_xl", "read_header"]
@@ -118,7 +118,7 @@ def decode_jpeg_xl(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, 
 
     if not imagecodecs.JPEGXL.available:
         raise ImageError("JPEG XL is not among the formats of this imagecodecs. Install it with pip, or save as PNG.")
-    data = read_whole_file(stream, "JPEG XL")
+    data = read_all_bytes(stream, "JPEG XL")
     try:
         array = imagecodecs.jpegxl_decode(data, index=0)
     except RuntimeError as error:
@@ -155,7 +155,7 @@ def read_header(stream: BinaryIO) -> Header:
     Examples
     --------
     >>> from io import BytesIO
-    >>> read_header(BytesIO(b"\xff\x0a\x7f\x00" + bytes(4)))
+    >>> read_header(BytesIO(b"\xff\x0a\xff\x03" + bytes(4)))
     Header(width=512, height=256, bits=8, is_animated=False, has_alpha=False, has_black=False, is_srgb=True)
     """
     data = _read_codestream_head(stream)
