@@ -182,10 +182,12 @@ def _format_setting(setting: Setting) -> str:
         kind = "bool"
     elif setting.type is Span:
         kind = f"tuple of (int, int), {bounds}"
+    elif setting.is_text:
+        kind = f"str, {setting.form.text}"
     elif setting.type is tuple:
         kind = f"tuple of {choices}" if setting.choices else f"tuple of str, {setting.form.text}"
     elif setting.type is str:
-        kind = choices
+        kind = f"{choices} or {setting.form.text}" if setting.form.text else choices
     else:
         kind = f"{setting.type.__name__}{f' or {choices}' if setting.choices else ''}, {bounds}"
     default = tuple(setting.default) if setting.type is Span else setting.default

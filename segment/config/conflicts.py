@@ -30,6 +30,8 @@ def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None
     _check_labels(config)
     reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
     _check_products(config)
+    _check_crop(config.crop)
+    _check_bands(config.band_numbers)
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
             f"components_per_class (--components-per-class): 1 with the criterion {config.criterion}, which finds "
@@ -151,6 +153,14 @@ def _check_labels(config: SettingValues) -> None:
                 f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {twice[0]} twice. "
                 "Leave one out."
             )
+    keys = [key for key, _ in config.palette_colors]
+    absent_keys = [key for key in keys if key.isdecimal() and not 1 <= int(key) <= max_label]
+    twice_keys = [key for key in keys if keys.count(key) > 1]
+    if absent_keys or twice_keys:
+        got = f"{absent_keys[0]}" if absent_keys else f"{twice_keys[0]} twice"
+        raise SettingsError(
+            f"palette (--palette): one color for each of the classes 1 to {max_label}, by number or name; got {got}."
+        )
     # Unnamed classes are called "class 1", "class 2", ...: such a name could stand for another class.
     names = [name for name in (*(name for name, _ in config.merges), *(name for _, name in config.namings)) if name]
     wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
@@ -158,6 +168,22 @@ def _check_labels(config: SettingValues) -> None:
         raise SettingsError(
             f"name (--name): a name of its own for each class, and not 'class' and a number; got {wrong_names[0]}."
         )
+
+
+def _check_crop(crop: str) -> None:
+    """Refuse a part of an image that has no pixel, whatever the size of the image."""
+    left, top, right, bottom = (int(part) for part in (crop or "0,0,1,1").split(","))
+    if right <= left or bottom <= top:
+        raise SettingsError(
+            f"crop (--crop): LEFT,TOP,RIGHT,BOTTOM with LEFT before RIGHT and TOP before BOTTOM; got {crop}."
+        )
+
+
+def _check_bands(bands: tuple[int, ...]) -> None:
+    """Refuse a band that is named twice."""
+    twice = [band for band in bands if bands.count(band) > 1]
+    if twice:
+        raise SettingsError(f"bands (--bands): each band once; got {twice[0]} twice. Leave one out.")
 
 
 def _check_products(config: SettingValues) -> None:

@@ -78,10 +78,11 @@ _RASTER = Door(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
     leave_out=("regions", "coherence", "max_size"),
-    besides=("palette", "overwrite"),
+    besides=("palette", "overwrite", "crop", "nodata", "mask", "roi"),
     fixed={"save": ("labels",), "labels_format": "tif"},
     remedies={
         "Loading": "Leave it out: a raster may have any number of pixels",
+        "keep_profile": "Leave it out: the numbers of a raster are never converted",
         "max_size": "Leave it out: a raster keeps its size",
         "regions": "Leave it out, or segment a smaller copy with segment_regions",
         "coherence": "Leave it out, or segment a smaller copy with segment_image",

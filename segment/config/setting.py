@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from segment.core.errors import SettingsError
 
-__all__ = ["COLOR", "FREE", "MERGE", "NAMING", "SPELLINGS", "Form", "Setting", "Span", "parse_merge", "parse_naming"]
+__all__ = [
+    "BANDS",
+    "BOX",
+    "COLOR",
+    "FREE",
+    "INTEREST",
+    "MERGE",
+    "NAMING",
+    "NUMBERS",
+    "PALETTE",
+    "PATH",
+    "SPELLINGS",
+    "Form",
+    "Setting",
+    "Span",
+    "parse_merge",
+    "parse_naming",
+    "parse_palette",
+]
 
 # Other spellings of settings and of their values, on the command line and in the library, with the usual one.
 SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
@@ -40,10 +59,27 @@ _NAME = r"[^=,]*[^=,\s][^=,]*"
 FREE = Form("", ".*", "text")
 COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
 NAMING = Form("CLASS=NAME", rf"[1-9][0-9]{{0,2}}={_NAME}", "names written CLASS=NAME, such as 4=sky")
+_COLORED = rf"{_NAME}=#[0-9a-fA-F]{{6}}"
+PALETTE = Form(
+    "CLASS=#RRGGBB,...",
+    rf"{_COLORED}(,{_COLORED})*",
+    "colors of classes written CLASS=#RRGGBB with commas between them, such as sky=#4477aa,2=#228833",
+)
 MERGE = Form(
     "[NAME=]A,B",
     rf"({_NAME}=)?[1-9][0-9]{{0,2}}(,[1-9][0-9]{{0,2}})+",
     "classes written NAME=A,B or A,B, such as ground=2,3",
+)
+# Single texts; a path may hold any characters.
+PATH = Form("PATH", r"(?s:.+)", "the path of a file or folder")
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+NUMBERS = Form("NUMBER,...", rf"{_NUMBER}(,{_NUMBER})*", "a number, or one for each channel with commas between them")
+BANDS = Form("NUMBER,...", r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", "numbers from 1 with commas between them, such as 4,3,2")
+BOX = Form("LEFT,TOP,RIGHT,BOTTOM", r"\d{1,9}(,\d{1,9}){3}", "four whole numbers of pixels, LEFT,TOP,RIGHT,BOTTOM")
+INTEREST = Form(
+    "FILE or grid:ROWSxCOLUMNS or circle",
+    rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_NUMBER}",
+    "the path of a file, grid:ROWSxCOLUMNS such as grid:4x6, circle, or circle:X,Y,RADIUS",
 )
 MAX_TEXT_LENGTH = 60  # characters
 
@@ -67,6 +103,28 @@ def parse_naming(text: str) -> tuple[int, str]:
     """
     label, name = text.split("=")
     return int(label), name.strip()
+
+
+def parse_palette(text: str) -> tuple[tuple[str, str], ...]:
+    """Split ``CLASS=#RRGGBB,CLASS=#RRGGBB`` into classes and colors.
+
+    Parameters
+    ----------
+    text : str
+        Of the form :data:`PALETTE`.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Name or number of each class, and its color in lower case.
+
+    Examples
+    --------
+    >>> parse_palette("sky=#4477AA, 2=#228833")
+    (('sky', '#4477aa'), ('2', '#228833'))
+    """
+    parts = (part.split("=") for part in text.split(","))
+    return tuple((key.strip(), color.strip().lower()) for key, color in parts)
 
 
 def parse_merge(text: str) -> tuple[str, tuple[int, ...]]:
@@ -115,7 +173,7 @@ class Setting:
         What it does, with its unit and the effect of raising it.
     default : object
     type : type
-        int, float, bool, str, Span, or tuple for several of the choices.
+        int, float, bool, str, Span, or tuple for several of the choices. A str without choices is a text of the form.
     low, high : float
         The range, both ends included.
     choices : tuple of str
@@ -124,7 +182,7 @@ class Setting:
     option : str
         Its name on the command line.
     form : Form
-        How each value of a tuple without choices is written.
+        How a text without choices, or each value of a tuple without choices, is written.
     """
 
     name: str
@@ -137,6 +195,11 @@ class Setting:
     choices: tuple[str, ...]
     option: str
     form: Form = FREE
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the value is one free text, such as a path; empty for none."""
+        return self.type is str and not self.choices
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -171,7 +234,7 @@ class Setting:
             value = value.item()
         checks: dict[type, Callable[[Any], Any]] = {
             tuple: self._check_several,
-            str: self._check_word,
+            str: self._check_text if self.is_text else self._check_word,
             bool: self._check_flag,
             Span: self._check_span,
         }
@@ -204,12 +267,41 @@ class Setting:
         return tuple(choice for choice in self.choices if choice in parts)
 
     def _check_word(self, value: object) -> str:
-        """Check one of the choices, which may be spelled otherwise."""
+        """Check one of the choices, which may be spelled otherwise, or a text of the setting's form if it has one."""
+        if self.form is PALETTE and isinstance(value, Mapping):
+            value = ",".join(f"{key}={color}" for key, color in value.items())
+        if self.form is not FREE and isinstance(value, str) and "=" in value:
+            text = ",".join(part.strip() for part in value.split(","))
+            if not re.fullmatch(self.form.pattern, text) or not text.isprintable():
+                raise self._make_error(self.form.rule, value)
+            return text
         # A dictionary has no unhashable key, such as a list given by mistake.
         word = SPELLINGS.get(value, value) if isinstance(value, str) else value
         if not isinstance(word, str) or word not in self.choices:
-            raise self._make_error(f"one of {', '.join(self.choices)}", value)
+            other = f", or {self.form.rule}" if self.form is not FREE else ""
+            raise self._make_error(f"one of {', '.join(self.choices)}{other}", value)
         return word
+
+    def _check_text(self, value: Any) -> str:
+        """Check a text of the setting's form; paths, numbers and sequences of numbers are written as such texts."""
+        parts = value if isinstance(value, (tuple, list)) else (value,)
+        words = [self._write_word(part) for part in parts]
+        text = ",".join(words)
+        if text and not re.fullmatch(self.form.pattern, text):
+            raise self._make_error(self.form.rule, value)
+        return text
+
+    def _write_word(self, value: Any) -> str:
+        """Write a path or a number as text."""
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+            value = value.item()
+        if isinstance(value, (str, os.PathLike)):
+            return os.fsdecode(value)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or self.form not in (NUMBERS, BOX, BANDS):
+            raise self._make_error(self.form.rule, value)
+        # Whole numbers are written alike, whatever their type.
+        return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
 
     def _check_flag(self, value: object) -> bool:
         """Check a flag: numbers and words are none."""
@@ -248,17 +340,14 @@ class Setting:
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise self._make_error(self.form.rule, value)
+        if self.form is NAMING:
+            parts = [name for part in parts for name in self._split_names(part)]
         # Texts go into legends and tables: they are printable and short.
         for part in parts:
             if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > MAX_TEXT_LENGTH:
                 raise self._make_error(self.form.rule, part)
         return tuple(part.lower() if self.form is COLOR else part for part in parts)
 
-    def _make_error(self, rule: str, value: object) -> SettingsError:
-        """Make the error for a value that breaks a rule."""
-        return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
-        if self.form is NAMING:
-            parts = [name for part in parts for name in self._split_names(part)]
     def _split_names(self, text: str) -> list[str]:
         """Split several names, written 1=sky,2=sea; a comma within a name is refused."""
         parts = [part.strip() for part in text.split(",")]
@@ -267,3 +356,6 @@ class Setting:
             raise SettingsError(f"{error} Write, for example, 'and'.")
         return parts if len(parts) > 1 else [text]
 
+    def _make_error(self, rule: str, value: object) -> SettingsError:
+        """Make the error for a value that breaks a rule."""
+        return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -67,5 +67,5 @@ class SettingArguments(TypedDict, total=False):
     max_hole: float
     save: Texts
     labels_format: Literal["png", "tif", "npz"]
-    palette: Literal["category", "mean", "viridis", "cividis", "grey", "gray"]
+    palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
     overwrite: bool

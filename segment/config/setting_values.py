@@ -8,7 +8,24 @@ from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from segment.config.products import PRODUCTS, describe_products
-from segment.config.setting import COLOR, FREE, MERGE, NAMING, Form, Setting, Span, parse_merge, parse_naming
+from segment.config.setting import (
+    BANDS,
+    BOX,
+    COLOR,
+    FREE,
+    INTEREST,
+    MERGE,
+    NAMING,
+    NUMBERS,
+    PALETTE,
+    PATH,
+    Form,
+    Setting,
+    Span,
+    parse_merge,
+    parse_naming,
+    parse_palette,
+)
 
 __all__ = ["GROUPS", "SettingValues", "list_settings"]
 
@@ -94,16 +111,65 @@ class SettingValues:
     )
     seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
 
-    # Loading: images that are too large or damaged.
+    # Loading: images that are too large or damaged, and the pixels that count.
     max_pixels: int = _setting(
         200_000_000, "Loading", "Refuse images of more pixels than this, before decoding them.", low=1
     )
     allow_truncated: bool = _setting(
         False, "Loading", "Use what can be read of a truncated file instead of refusing it."
     )
+    keep_profile: bool = _setting(
+        False,
+        "Loading",
+        "Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another color "
+        "profile (ICC).",
+    )
+    page: int | Literal["all"] = _setting(
+        1,
+        "Loading",
+        "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one plane. "
+        "all fits one set of classes to all pages and segments each.",
+        low=1,
+    )
+    crop: str = _setting(
+        "",
+        "Loading",
+        "Use this part of the image alone: from the pixel LEFT,TOP to before RIGHT,BOTTOM, counted from 0. The results "
+        "have its size.",
+        form=BOX,
+    )
+    nodata: str = _setting(
+        "",
+        "Loading",
+        "Pixels of this value in every channel, or of these values, do not count: they have no part in the fit and get "
+        "no label.",
+        form=NUMBERS,
+    )
+    mask: str = _setting(
+        "",
+        "Loading",
+        "Only pixels where this image is not zero count; a folder has a mask for each image, of the same name with any "
+        "suffix. A mask has the size of the whole image.",
+        form=PATH,
+    )
+    roi: str = _setting(
+        "",
+        "Loading",
+        "Only pixels in these regions of interest count, and tables have a row for each region and class: a label "
+        "image, GeoJSON polygons in pixels or in the coordinates of a georeferenced image, the cells of a grid, or the "
+        "circle in the middle of the image. circle:X,Y,RADIUS is any other circle, in pixels.",
+        form=INTEREST,
+    )
 
     # Preprocessing: a saved model keeps these settings. Lengths are shares of the image diagonal, so that a picture has
     # the same segments at any size.
+    bands: str = _setting(
+        "",
+        "Preprocessing",
+        "Bands to use, counted from 1, in this order; none are all. Three are red, green and blue; of any other number "
+        "each is a feature as it is.",
+        form=BANDS,
+    )
     max_size: int = _setting(
         0, "Preprocessing", "Shrink to this many pixels on the longer side before segmenting; 0 keeps the size."
     )
@@ -221,11 +287,13 @@ class SettingValues:
         "Format of the label image: a palette PNG; a TIFF, which keeps the georeference; or an NPZ for NumPy, with the "
         "posterior probabilities.",
     )
-    palette: Literal["category", "mean", "viridis", "cividis", "grey"] = _setting(
+    palette: str | Literal["category", "mean", "viridis", "cividis", "grey"] = _setting(
         "category",
         "Output",
-        "Colors of the classes: distinct ones, also for color-blind readers; the mean colors of the classes; or "
-        "those of a ramp.",
+        "Colors of the classes: distinct ones, also for color-blind readers, near the hues of the classes; the mean "
+        "colors of the classes; those of a ramp; or colors for some classes, by name or by their number in the result, "
+        "and distinct ones for the others.",
+        form=PALETTE,
     )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
@@ -233,6 +301,11 @@ class SettingValues:
     def max_classes(self) -> int:
         """The largest number of classes that a run may have, before classes are merged."""
         return self.k if isinstance(self.k, int) else self.k_range[1]
+
+    @property
+    def band_numbers(self) -> tuple[int, ...]:
+        """The bands to use, counted from 1; empty for all."""
+        return tuple(int(part) for part in self.bands.split(",") if part)
 
     @property
     def has_field(self) -> bool:
@@ -243,6 +316,11 @@ class SettingValues:
     def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Name, empty where there is none, and labels of each merge."""
         return tuple(parse_merge(text) for text in self.merge)
+
+    @property
+    def palette_colors(self) -> tuple[tuple[str, str], ...]:
+        """Name or number, and color, of each class for which the palette gives one."""
+        return parse_palette(self.palette) if "=" in self.palette else ()
 
     @property
     def namings(self) -> tuple[tuple[int, str], ...]:

@@ -14,7 +14,8 @@ from segment.mixture.cells import Cells, coarsen, concatenate
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
-from segment.pipeline.preparation import Source, preprocess, read_image
+from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
+from segment.pipeline.preparation import Source, get_source_path, load_source, preprocess
 from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
@@ -62,11 +63,14 @@ class ImagePart:
         What its pixel values stand for.
     n_bins : int
         Bins along the widest feature that the cells were merged in; 0 where they are the image's own.
+    notes : tuple of str
+        What a user should know about the choice of the pixels that count.
     """
 
     data: FitData
     scale: ValueScale
     n_bins: int
+    notes: tuple[str, ...] = ()
 
     def is_misread(self, scale: ValueScale) -> bool:
         """Say whether the image must be read again, on the scale that it shares with the others.
@@ -90,6 +94,7 @@ def collect_part(
     number: int = 0,
     n_images: int = 1,
     scale: ValueScale | None = None,
+    arrays: SelectionArrays = NO_ARRAYS,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ImagePart:
     """Read a training image and collect its cells.
@@ -105,6 +110,8 @@ def collect_part(
         one are merged in bins of 64, 32, 16, ... along the widest feature.
     scale : ValueScale, optional
         What its values stand for; its own by default.
+    arrays : SelectionArrays
+        Mask and regions of interest that are not in files.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -114,7 +121,9 @@ def collect_part(
     """
     kind = choose_spatial_type(config)
     on_stage(Stage.READ)
-    image = read_image(source, config)
+    loaded = load_source(source, config)
+    image = select_pixels(loaded, config, get_source_path(source, loaded), arrays)
+    notes = tuple(note for note in image.notes if note not in loaded.notes)
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     on_stage(Stage.PREPROCESS)
@@ -129,7 +138,7 @@ def collect_part(
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
     copies = (make_working_copy(working, max_pixels),) if is_kept else ()
     own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
-    return ImagePart(replace(data, cells=cells, copies=copies), own, n_bins)
+    return ImagePart(replace(data, cells=cells, copies=copies), own, n_bins, notes)
 
 
 def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
@@ -217,7 +226,7 @@ def fit_parts(
         black=scale.black,
         white=scale.white,
         config=config,
-        training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts)),
+        training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts, names)),
     )
     return class_model, found.selection
 
@@ -230,9 +239,9 @@ def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) 
         )
 
 
-def _collect_notes(parts: Sequence[ImagePart]) -> tuple[str, ...]:
-    """Say where cells were merged, and where depths differ."""
-    notes: tuple[str, ...] = ()
+def _collect_notes(parts: Sequence[ImagePart], names: Sequence[str]) -> tuple[str, ...]:
+    """Say what was noted of each image, where cells were merged, and where depths differ."""
+    notes = tuple(f"{name}: {note}" for name, part in zip(names, parts, strict=True) for note in part.notes)
     bins = [part.n_bins for part in parts if part.n_bins]
     if bins:
         notes += (f"the images have many colors: they were fitted in bins, {min(bins)} along the widest feature",)

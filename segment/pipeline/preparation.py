@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import printable_path
+from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.loader.loader import LoadedFile, load_image, load_stream
-from segment.preprocessor.preprocessor import denoise, shrink, to_grayscale
+from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
+from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
-__all__ = ["Source", "get_source_name", "preprocess", "read_image"]
+__all__ = [
+    "Source",
+    "choose_page",
+    "collect_load_options",
+    "get_source_name",
+    "get_source_path",
+    "load_source",
+    "preprocess",
+    "read_image",
+]
 
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
@@ -44,8 +55,52 @@ def get_source_name(source: object) -> str:
     return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
 
 
-def read_image(source: Source, config: SegmentConfig) -> Image:
-    """Read the image of a file, a stream, an array or an Image.
+def get_source_path(source: object, image: Image) -> str:
+    """Get the path by which the mask of an image is found in a folder.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+    image : Image
+        The same, loaded.
+
+    Returns
+    -------
+    str
+        Its path, or the name of the file that an Image was loaded from; empty for an array.
+    """
+    return os.fsdecode(source) if isinstance(source, (str, PathLike)) else image.file_name
+
+
+def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = NO_ARRAYS) -> Image:
+    """Read the image of a file, a stream, an array or an Image, and choose the pixels that count.
+
+    Parameters
+    ----------
+    source : path, binary file, array_like or Image
+        See :func:`segment.segment_image`. It is not changed.
+    config : SegmentConfig
+        Its `max_pixels` and `allow_truncated` count for files and streams, its `crop`, `nodata`, `mask` and `roi` for
+        all.
+    arrays : SelectionArrays
+        Mask and regions of interest that are not in files.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read, a mask or region does not fit it, or no pixel is left.
+    """
+    image = load_source(source, config)
+    return select_pixels(image, config, get_source_path(source, image), arrays)
+
+
+def load_source(source: Source, config: SegmentConfig) -> Image:
+    """Load the whole image of a file, a stream, an array or an Image.
 
     Parameters
     ----------
@@ -69,11 +124,66 @@ def read_image(source: Source, config: SegmentConfig) -> Image:
         # All later stages need OpenCV, decoding does not, and both take as long: they go on side by side.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(load_cv2)
-            return load_image(source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+            return load_image(source, **collect_load_options(config))
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)
-        return load_stream(stream, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
-    return source if isinstance(source, Image) else Image.from_array(cast(ArrayLike, source))
+        return load_stream(stream, **collect_load_options(config))
+    return _convert_to_image(source, config)
+
+
+def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
+    """Collect the settings that count for the reading of a file.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        The settings of the group Loading count, and `bands`.
+
+    Returns
+    -------
+    dict of str to value
+        Arguments of :func:`segment.load_image`.
+    """
+    return {
+        "max_pixels": config.max_pixels,
+        "allow_truncated": config.allow_truncated,
+        "keep_profile": config.keep_profile,
+        "page": choose_page(config),
+        "bands": config.band_numbers,
+    }
+
+
+def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
+    """Convert an array, or select the bands of an Image."""
+    if config.page != 1:
+        raise SettingsError(f"page (--page): only the file of a TIFF has pages; got {config.page}. Leave it out.")
+    if isinstance(source, Image):
+        return source.select_bands(config.band_numbers)
+    return Image.from_array(cast(ArrayLike, source), bands=config.band_numbers)
+
+
+def choose_page(config: SegmentConfig) -> int:
+    """Choose the page of a file, where one is segmented.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        Its `page` counts.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SettingsError
+        If all pages are asked for.
+    """
+    if isinstance(config.page, str):
+        raise SettingsError(
+            f"page (--page): the number of one page here; got {config.page}. Segment the pages one after the other."
+        )
+    return config.page
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:
@@ -90,7 +200,7 @@ def preprocess(image: Image, config: SegmentConfig) -> Image:
     -------
     Image
     """
-    image = shrink(image, max_size=config.max_size)
+    image = shrink(clip_floats(image), max_size=config.max_size)
     if config.greyscale:
         image = to_grayscale(image)
     return _clip_to_white(denoise(image, method=config.denoise, radius=config.denoise_radius))

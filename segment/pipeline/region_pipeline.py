@@ -18,6 +18,7 @@ from segment.core.errors import SettingsError, pluralize
 from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.pipeline.output_loader import load_output
+from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.pipeline.result_views import LabelViews
 from segment.preprocessor.preprocessor import enlarge
@@ -112,7 +113,7 @@ class RegionSegmentation(LabelViews, EqualByValue):
         dict of str to ndarray
             Columns by name; see :mod:`segment.output.measurements`.
         """
-        return cast("dict[str, NDArray[Any]]", load_output("measurements").measure_result_regions(self))
+        return cast("dict[str, NDArray[Any]]", load_output("result_tables").measure_result_regions(self))
 
     def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
         """Write what `config.save` names into a folder or a pipe.
@@ -160,7 +161,7 @@ def segment_regions(
     on_stage : callable
         Called with each :class:`segment.core.stages.Stage` as it begins.
     **settings
-        Single settings instead, such as ``regions=12``.
+        Single settings instead, such as ``regions=12``. `mask` and `roi` may be arrays as well as paths.
 
     Returns
     -------
@@ -180,11 +181,12 @@ def segment_regions(
     >>> segment_regions(pixels, regions=2).n_regions
     2
     """
-    config = SegmentConfig.resolve(config, settings, regions="auto").for_door("segment_regions")
+    chosen, arrays = take_arrays(settings)
+    config = SegmentConfig.resolve(config, chosen, regions="auto").for_door("segment_regions")
     if config.regions == 0:
         raise SettingsError("regions (--regions): a number of at least 1 or auto; got 0.")
     on_stage(Stage.READ)
-    image = read_image(source, config)
+    image = read_image(source, config, arrays)
     on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
     hierarchy = build_region_hierarchy(working, seed=config.seed, on_stage=on_stage)

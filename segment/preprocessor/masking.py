@@ -229,7 +229,7 @@ def keep_interest(image: Image, interest: RegionsOfInterest) -> Image:
     empty = [name for name, count in zip(interest.names, interest.count_pixels(), strict=True) if count == 0]
     if empty or not interest.names:
         which = f"region of interest {empty[0]!r}" if empty else "a label image of regions of interest"
-        raise ImageError(f"{which} has pixels of the image; got none. Check its place, or leave it out.")
+        raise ImageError(f"{which}: lies on the image; got no pixel there. Check its coordinates, or remove it.")
     return replace(image.restrict(interest.label_image > 0), interest=interest)
 
 

@@ -170,6 +170,7 @@ def _segment_classes(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
+        interest=_tabulate_interest(result),
         choice=_describe_choice(result),
         drift=_measure_drift(shared, result),
         **_collect_index_values(result),
@@ -204,13 +205,14 @@ def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None
     if job.pipe_in is not None:
         return job.pipe_in
     from segment.loader.loader import LoadedFile, load_image
+    from segment.pipeline.preparation import collect_load_options
 
     on_stage(Stage.READ)
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
         # Nobody asks for the result: a library that cannot be loaded is reported by the stage that needs it.
         pool.submit(_load_libraries, config)
-        image = load_image(job.source, max_pixels=config.max_pixels, allow_truncated=config.allow_truncated)
+        image = load_image(job.source, **collect_load_options(config))
     return LoadedFile(os.fspath(job.source), image, begin)
 
 
@@ -219,6 +221,16 @@ def _load_libraries(config: SegmentConfig) -> None:
     draws = {"panel", "labels"} & set(config.save)
     for module in (*_FITTING, *(_DRAWING if draws else ())):
         import_module(module)
+
+
+def _tabulate_interest(result: Segmentation) -> tuple[tuple[str, int, int, float, tuple[float, ...]], ...]:
+    """Make the class table of each region of interest."""
+    if result.image.interest is None:
+        return ()
+    from segment.pipeline.class_table import tabulate_interest
+
+    items = tabulate_interest(result.label_image, result.image, result.classes)
+    return tuple((item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean) for item in items)
 
 
 def _describe_choice(result: Segmentation) -> str:

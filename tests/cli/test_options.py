@@ -62,7 +62,12 @@ def test_help_shows_every_default(command: str) -> None:
             if setting.type is Span:
                 assert setting.check(tail) == setting.default
             else:
-                assert setting.type is tuple or tail in setting.choices or setting.type(tail) == setting.default
+                assert (
+                    setting.type is tuple
+                    or setting.is_text
+                    or tail in setting.choices
+                    or setting.type(tail) == setting.default
+                )
                 assert (setting.type is not tuple and tail not in setting.choices) or tail == shown
 
 

@@ -36,6 +36,8 @@ def default_of(setting: Setting) -> str:
         return "off"
     if setting.type is tuple:
         return ",".join(setting.default) or "none"
+    if setting.is_text:
+        return setting.default or "none"
     return f"{setting.default:.10g}" if isinstance(setting.default, float) else str(setting.default)
 
 
@@ -43,8 +45,8 @@ def values_of(setting: Setting) -> str:
     if setting.type is bool:
         return ""
     if setting.choices and setting.type not in (int, float):
-        return ", ".join(setting.choices)
-    if setting.type is tuple:
+        return " or ".join(filter(None, (", ".join(setting.choices), setting.form.text if setting.type is str else "")))
+    if setting.type is tuple or setting.is_text:
         return setting.form.text
     numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
     return " or ".join((numbers, *setting.choices))

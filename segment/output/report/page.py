@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.doors import DOORS, Door
 from segment.core.errors import pluralize
+from segment.core.image import Image
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
@@ -27,6 +28,7 @@ from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.panels import scale_pair
 from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_number
+from segment.pipeline.class_table import ClassRow, tabulate_interest
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -62,7 +64,8 @@ def render_page(result: Segmentation) -> str:
         segments=encode_picture_url(segments, suffix=".png"),
         size=original.shape[1::-1],
         class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _name_channels(result))),
-        classes=_make_class_rows(result),
+        classes=[_make_class_row(result, row) for row in result.classes],
+        interest=_make_interest_rows(result),
         histograms=_draw_histograms(result),
         curves=_draw_fit_curves(result) + _draw_class_count_curve(result),
         maps=_draw_maps(result),
@@ -124,27 +127,38 @@ def _load_environment() -> Environment:
 def _describe_image(result: Segmentation) -> str:
     """Describe the image and the result in one line."""
     image = result.image
-    kind = f"{'gray' if image.is_gray else 'RGB'}, {image.pixels.dtype}"
+    kind = f"{_name_kind(image)}, {image.pixels.dtype}"
     unlabeled = float(np.mean(result.label_image == 0))
     words = f"{image.width} x {image.height} pixels, {kind}; {pluralize(result.n_classes, 'class')}"
     words += f"; {unlabeled:.2%} of the pixels without a label" if unlabeled else ""
     return words + f"; clean-up changed {result.changed:.2%} of the labeled pixels"
 
 
+def _name_kind(image: Image) -> str:
+    """Name the kind of the image: gray, RGB or its number of bands."""
+    return {1: "gray", 3: "RGB"}.get(image.n_bands, f"{image.n_bands} bands")
+
+
 def _name_channels(result: Segmentation) -> tuple[str, ...]:
     """Name the channels of the image."""
-    return ("gray",) if result.image.is_gray else ("R", "G", "B")
+    return result.image.band_names
 
 
-def _make_class_rows(result: Segmentation) -> list[dict[str, Any]]:
-    """Make the rows of the table of classes."""
-    rows = []
-    empty = ("-",) * len(_name_channels(result))
-    for row, color, name in zip(result.classes, result.colors, result.names, strict=True):
-        means = tuple(map(format_number, row.mean)) or empty
-        cells = (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)
-        rows.append({"color": format_hex_color(color), "name": name, "cells": cells})
-    return rows
+def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
+    """Make a row of the table of classes."""
+    means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
+    cells = (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)
+    return {
+        "color": format_hex_color(result.colors[row.label - 1]),
+        "name": result.names[row.label - 1],
+        "cells": cells,
+    }
+
+
+def _make_interest_rows(result: Segmentation) -> list[dict[str, Any]]:
+    """Make the rows of the table of regions of interest: one for each of them and each class."""
+    items = tabulate_interest(result.label_image, result.image, result.classes)
+    return [{"roi": item.roi, **_make_class_row(result, item.row)} for item in items]
 
 
 def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
@@ -254,7 +268,7 @@ def _format_setting(config: SegmentConfig, name: str) -> str:
     value = getattr(config, name)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ", ".join(map(str, value)) or "none" if type(value) is tuple else str(value)
+    return ", ".join(map(str, value)) or "none" if type(value) is tuple else str(value) or "none"
 
 
 def _is_default(result: Segmentation, item: Any) -> bool:

@@ -9,6 +9,7 @@ and are reported in the order of names (:mod:`segment.runs.batch.outcome_order`)
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from segment.runs.batch.resume import ResumeState
 from segment.runs.batch.task_feed import TaskFeed
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
+from segment.runs.selection_files import check_selection_files, list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import hold_signals
@@ -118,7 +120,8 @@ class FolderRun:
     ) -> None:
         # Paths are sent to the workers and written into messages: absolute paths mean the same everywhere.
         if cluster is not None:  # its workers have other working folders
-            folder, output = folder.absolute(), output.absolute()
+            folder, output, config = folder.absolute(), output.absolute(), make_selection_absolute(config)
+        check_selection_files(config)
         self.folder, self.output, self.config, self.settings = folder, output, config, settings
         self._start_workers = partial(
             start_workers, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout
@@ -129,7 +132,7 @@ class FolderRun:
         try:
             self._refuse_earlier_results()
             if cluster is not None:
-                cluster.check_paths(self.folder, self.output / JOURNAL)
+                cluster.check_paths(self.folder, self.output / JOURNAL, *list_selection_paths(config))
         except BaseException:
             self._journal.withdraw()
             raise
@@ -161,13 +164,13 @@ class FolderRun:
                 self._journal.withdraw()
 
     @property
-    def n_kept(self) -> int:
-        """Images that the last pass left as they were: an earlier run had done them."""
-    @property
     def choice(self) -> str:
         """Which number of classes was chosen for all images and why; empty where it was given or is not known yet."""
         return self._classes.choice if self._classes else ""
 
+    @property
+    def n_kept(self) -> int:
+        """Images that the last pass left as they were: an earlier run had done them."""
         return self._feed.n_kept
 
     def look_again(self) -> None:
@@ -233,11 +236,27 @@ class FolderRun:
                 raise
             found = FolderImages([], [])
         images = [path for path in found.images if not self.settings.watch or _is_complete(path)]
+        # Masks in the folder of the images are no images.
+        selection = list_selection_paths(self.config)
+        if selection:
+            images = [path for path in images if not self._is_mask(path, selection)]
         classes = self.settings.classes
         jobs = plan_jobs(
-            images, self.output, self.config, root=self.folder, also_read=classes.files, n_extra=classes.n_extra
+            images,
+            self.output,
+            self.config,
+            root=self.folder,
+            also_read=(*classes.files, *selection),
+            n_extra=classes.n_extra,
         )
         return jobs, found.results
+
+    def _is_mask(self, path: Path, selection: tuple[Path, ...]) -> bool:
+        """Return whether a file of the folder is a mask, or in a folder of masks below it."""
+        # Links are what they are called, so they are not followed.
+        file, folder = (Path(os.path.abspath(place)) for place in (path, self.folder))  # noqa: PTH100
+        places = [Path(os.path.abspath(place)) for place in selection]  # noqa: PTH100
+        return any(file == place or (place in file.parents and folder in place.parents) for place in places)
 
     def _refuse_earlier_results(self) -> None:
         """Refuse an output that has results, unless the settings say what to do with them."""

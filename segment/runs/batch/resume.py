@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from segment.runs.batch.manifest_rows import build_row, name_input
 from segment.runs.fingerprint import Fingerprint, compute_fingerprint
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
+from segment.runs.selection_files import SelectionHashes
 
 __all__ = ["ResumeState"]
 
@@ -46,6 +47,12 @@ class ResumeState:
     settings_hash: str = ""
     model_key: str = ""
     n_begun: int = 0
+    _selection: SelectionHashes = field(init=False, repr=False)
+    # Hashes of images in progress: a mask that changes while an image is segmented makes its results out of date.
+    _begun: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._selection = SelectionHashes(self.config)
 
     def get_name(self, job: Job) -> str:
         """Return the name of an image in the manifest.
@@ -78,7 +85,9 @@ class ResumeState:
             False for an image that has no row, or only one that says that it was begun.
         """
         row = self.journal.get_row(self.get_name(job))
-        if row.get("settings") != self.settings_hash or row.get("status") not in ("done", "failed"):
+        if row.get("status") not in ("done", "failed"):
+            return False
+        if row.get("settings") != self._selection.extend(self.settings_hash, job.source):
             return False
         if row["status"] == "failed" and not failures_too:
             return False
@@ -126,6 +135,7 @@ class ResumeState:
             Whether a file with the name of a result is there already.
         """
         self.n_begun += 1
+        self._begun[self.get_name(job)] = self._selection.extend(self.settings_hash, job.source)
         # All files that the image may write, and those that it wrote before: if the run is killed, the next one knows
         # them as its own.
         files = self._plan_files(job) | _list_recorded_files(self.journal.get_row(self.get_name(job)))
@@ -135,7 +145,7 @@ class ResumeState:
     def record(self, outcome: Outcome) -> None:
         """Write the row of an image. From then on it is done, whatever stops the run."""
         name = self.get_name(outcome.job)
-        row: dict[str, Any] = build_row(outcome, name, self.settings_hash, self.output)
+        row: dict[str, Any] = build_row(outcome, name, self._begun.pop(name, self.settings_hash), self.output)
         now = {output["file"] for output in row["outputs"]}
         # Files of earlier runs that are still there, such as those of a product that is no longer saved.
         recorded = sorted(_list_recorded_files(self.journal.get_row(name)) - now)
