@@ -251,6 +251,7 @@ class Image(EqualByValue):
         alpha: bool | None = None,
         channel_axis: int | None = None,
         bands: tuple[int, ...] = (),
+        keep_profile: bool = False,
     ) -> Image:
         """Make an image from an array; the array stays as it is.
 
@@ -274,6 +275,8 @@ class Image(EqualByValue):
             The axis of the bands, if it is not the last one or if there are more bands than rows or columns.
         bands : tuple of int
             Bands to use, counted from 1 and without alpha; empty for all.
+        keep_profile : bool
+            Leave the numbers of a picture of Pillow that has a color profile; by default they are converted to sRGB.
 
         Returns
         -------
@@ -314,7 +317,8 @@ class Image(EqualByValue):
         """
         if is_pillow_picture(array):
             # Imported here: pictures of Pillow are read by the loader, which lies one layer above.
-            picture = import_module("segment.loader.decoders.pillow_objects").read_picture(array)
+            read = import_module("segment.loader.decoders.pillow_objects").read_picture
+            picture = read(array, keep_profile=keep_profile)
             shown = picture.valid
             if valid is not None:
                 shown = combine_masks(shown, check_mask(valid, shown.shape))

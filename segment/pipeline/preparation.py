@@ -159,7 +159,7 @@ def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
         raise SettingsError(f"page (--page): only the file of a TIFF has pages; got {config.page}. Leave it out.")
     if isinstance(source, Image):
         return source.select_bands(config.band_numbers)
-    return Image.from_array(cast(ArrayLike, source), bands=config.band_numbers)
+    return Image.from_array(cast(ArrayLike, source), bands=config.band_numbers, keep_profile=config.keep_profile)
 
 
 def choose_page(config: SegmentConfig) -> int:

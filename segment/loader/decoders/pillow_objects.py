@@ -45,13 +45,15 @@ class PictureArrays:
     notes: tuple[str, ...]
 
 
-def read_picture(picture: PillowImage) -> PictureArrays:
+def read_picture(picture: PillowImage, *, keep_profile: bool = False) -> PictureArrays:
     """Read the pixels of a picture of Pillow: the frame at which it stands.
 
     Parameters
     ----------
     picture : PIL.Image.Image
         Of any mode. Its EXIF orientation and its color profile are applied to the result.
+    keep_profile : bool
+        Do not apply its color profile.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def read_picture(picture: PillowImage) -> PictureArrays:
     notes = _describe_frames(picture) + _describe_depth(picture)
     try:
         picture.load()
-        orientation, profile = read_orientation(picture), get_profile(picture)
+        orientation, profile = read_orientation(picture), None if keep_profile else get_profile(picture)
         box = getattr(picture, "dispose_extent", None) if picture.format == "GIF" else None
         key = picture.info.get("transparency")
         if picture.mode == "CMYK":

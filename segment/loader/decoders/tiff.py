@@ -1,20 +1,28 @@
-"""Decode TIFF: with Pillow up to 8 bits, with tifffile whatever Pillow would cut or refuse."""
+"""Decode TIFF: with Pillow up to 8 bits, with tifffile whatever Pillow would cut or refuse.
+
+A file may hold several images (pages, or the planes of a stack), smaller copies of them (overviews) and masks. One
+image is decoded, and the mask that belongs to it is applied.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from segment.core.errors import ImageError
+from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, check_tile_size, describe_other_frames, silence_stderr
-from segment.loader.decoders.frame_count import MAX_FRAMES, count_tiff_pages
+from segment.loader.decoders.checks import check_size, check_tile_size, silence_stderr
+from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
+from segment.loader.decoders.frame_count import MAX_FRAMES, TiffPage, list_tiff_pages
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.pillow import allow_truncated_files
 from segment.loader.decoders.pillow_arrays import convert_to_arrays
-from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, mask_nodata
+from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
+from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
+from segment.loader.decoders.tiff_stack import decode_plane, may_be_stack
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["decode_tiff"]
 
 # Numbers of TIFF tags. Offsets and lengths are those of strips, and those of tiles.
-_BITS, _SAMPLE_FORMAT, _NODATA = 258, 339, 42113
+_BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _NODATA = 258, 262, 277, 338, 339, 42113
 _OFFSETS_AND_LENGTHS = ((273, 279), (324, 325))
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 # Values of the sample format: unsigned integers, and undefined, which is read as such.
@@ -30,51 +38,103 @@ _UNSIGNED = {1, 4}
 
 
 class _NotForPillowError(Exception):
-    """Pillow would cut the depth of the pixels, or would not report that some are missing."""
+    """Pillow would cut the depth or the bands of the pixels, or would not report that some are missing."""
 
 
-def decode_tiff(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool) -> Image:
-    """Decode the first page of a TIFF or BigTIFF.
+def decode_tiff(
+    stream: BinaryIO,
+    *,
+    max_pixels: int,
+    allow_truncated: bool,
+    keep_profile: bool = False,
+    page: int = 1,
+    bands: tuple[int, ...] = (),
+) -> Image:
+    """Decode one page of a TIFF or BigTIFF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream, max_pixels, allow_truncated, keep_profile, page, bands
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
     -------
     Image
-        The page, upright, with its georeference. GDAL's nodata value is not valid.
+        The page, upright, with its georeference. GDAL's nodata value and what a mask in the file leaves out are not
+        valid. The channels of a microscope's file are bands.
 
     Raises
     ------
     ImageError
         If the file is damaged, too large, or of a kind that cannot be read.
+    SettingsError
+        If there is no such page or band.
     """
-    pages = count_tiff_pages(stream)
-    if pages == 0:
+    pages = list_tiff_pages(stream)
+    if not pages:
         raise ImageError("the TIFF file is damaged or truncated; its first page lies behind its end. Fetch it again.")
-    notes = describe_other_frames(pages, at_least=pages >= MAX_FRAMES)
+    # Where every page says that it is a copy or a mask, the first one is the image all the same.
+    images = [item for item in pages if item.is_image] or pages[:1]
+    options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
+    if may_be_stack(images):
+        plane = decode_plane(stream, page, **options)
+        if plane is not None:
+            return plane
+    n = len(images)
+    if page > n:
+        raise SettingsError(f"page (--page): a page of the file, 1 to {n}; got {page}.")
+    chosen = images[page - 1]
+    notes = _describe_page(page, n, at_least=len(pages) >= MAX_FRAMES)
+    mask = _find_mask(pages, chosen)
     try:
+        if bands:
+            raise _NotForPillowError
         with allow_truncated_files(False):
-            return _decode_with_pillow(stream, max_pixels, notes)
-    except ImageError:
+            return _decode_with_pillow(stream, chosen, mask, max_pixels, keep_profile, notes)
+    except (ImageError, SettingsError):
         raise
     except Exception:  # whatever Pillow cannot do, tifffile tries; what neither can do is an error
-        return decode_with_tifffile(stream, max_pixels=max_pixels, allow_truncated=allow_truncated, notes=notes)
+        index = None if mask is None else mask.index
+        return decode_with_tifffile(stream, chosen.index, mask=index, keep_profile=keep_profile, notes=notes, **options)
 
 
-def _decode_with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...]) -> Image:
+def _describe_page(page: int, n: int, *, at_least: bool) -> tuple[str, ...]:
+    """Write a note that one of several pages is used."""
+    return (f"page {page} of {'at least ' if at_least else ''}{n} is used; --page takes another",) if n > 1 else ()
+
+
+def _find_mask(pages: Sequence[TiffPage], image: TiffPage) -> TiffPage | None:
+    """Find the mask of an image: the first one of its size that follows before the next image."""
+    for page in pages[image.index + 1 :]:
+        if page.is_image:
+            return None
+        if page.is_mask and page.size == image.size:
+            return page
+    return None
+
+
+def _decode_with_pillow(
+    stream: BinaryIO,
+    page: TiffPage,
+    mask: TiffPage | None,
+    max_pixels: int,
+    keep_profile: bool,
+    notes: tuple[str, ...],
+) -> Image:
     """Decode a page of unsigned numbers of up to 8 bits; raise _NotForPillowError for any other."""
     from PIL.TiffImagePlugin import TiffImageFile
 
     stream.seek(0)
     picture = TiffImageFile(stream)
+    if page.index:
+        picture.seek(page.index)
     check_size(picture.width, picture.height, max_pixels)
     tags = picture.tag_v2
     bits, formats = _convert_to_tuple(tags.get(_BITS, 1)), _convert_to_tuple(tags.get(_SAMPLE_FORMAT, 1))
-    if max(bits) > 8 or set(formats) - _UNSIGNED:
+    if max(bits) > 8 or set(formats) - _UNSIGNED or _has_further_bands(tags):
         raise _NotForPillowError
+    # Pillow turns some pictures upright by itself while it loads them.
+    stored_orientation = read_orientation(picture)
     tile_width = max(_convert_to_tuple(tags.get(_TILE_WIDTH, 1)))
     check_tile_size(tile_width * max(_convert_to_tuple(tags.get(_TILE_LENGTH, 1))), max_pixels)
     if picture.tile and picture.tile[0][0] == "libtiff":
@@ -86,13 +146,33 @@ def _decode_with_pillow(stream: BinaryIO, max_pixels: int, notes: tuple[str, ...
     else:
         picture.load()
     nodata = tags.get(_NODATA)
-    array, valid = convert_to_arrays(picture)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
+    profile = None if keep_profile else get_profile(picture)
+    if picture.mode == "CMYK":
+        converted, profile_notes = convert_cmyk_picture(picture, profile)
+        (array, valid), profile, notes = convert_to_arrays(converted), None, notes + profile_notes
+    else:
+        array, valid = convert_to_arrays(picture)
     del picture  # frees its copy of the pixels
-    array, valid = apply_orientation(array, orientation), apply_orientation(valid, orientation)
-    image = Image.from_array(array, valid=valid & mask_nodata(array, nodata), notes=notes)
-    upright = georeference.apply_orientation(orientation, image.height, image.width)
+    has_alpha = array.ndim == 3 and array.shape[2] in (2, 4)
+    valid = valid & mask_nodata(array[..., :-1] if has_alpha else array, nodata)
+    colors = convert_to_srgb(array, profile)
+    array, valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
+    if mask is not None:
+        is_unmasked = apply_orientation(read_mask(stream, mask.index, max_pixels), stored_orientation)
+        valid, notes = valid & is_unmasked, notes + describe_masked(is_unmasked)
+    image = Image.from_array(array, valid=valid, white=colors.white, notes=notes + colors.notes, alpha=has_alpha)
+    upright = georeference.apply_orientation(stored_orientation, image.height, image.width)
     return replace(image, georeference=upright)
+
+
+def _has_further_bands(tags: Any) -> bool:
+    """Whether a page has bands beyond its colors and alpha, by its tags."""
+    photometric = max(_convert_to_tuple(tags.get(_PHOTOMETRIC, 1)))
+    n_colors = 3 if photometric in (RGB, YCBCR) else 4 if photometric == CMYK else 1
+    n_samples = max(_convert_to_tuple(tags.get(_SAMPLES, 1)))
+    extra = _convert_to_tuple(tags.get(_EXTRA_SAMPLES, ()))
+    return n_samples > n_colors and not (n_samples == n_colors + 1 and extra[:1] in ((1,), (2,)))
 
 
 def _convert_to_tuple(value: Any) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -11,35 +13,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ImageError
+from segment.core.float_range import format_share
+from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, check_tile_size
+from segment.loader.decoders.color_profile import DAMAGED_PROFILE, convert_to_srgb
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation
+from segment.loader.decoders.tiff_samples import YCBCR, DecodedPage, convert_samples, get_tag
 
-__all__ = ["decode_with_tifffile", "mask_nodata"]
+__all__ = [
+    "decode_page",
+    "decode_with_tifffile",
+    "describe_masked",
+    "make_image",
+    "open_with_tifffile",
+    "read_mask",
+    "read_place",
+]
 
 # Values of the tag for photometric interpretation; the second line lists those that need a color profile.
-_WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 _NEEDS_A_PROFILE = {8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32844: "LogL", 32845: "LogLuv"}
 # Values of the tag for compression.
 _UNCOMPRESSED = 1
 _JPEG = {6, 7, 34892, 33007}
 _DEFLATE = {8, 32946}
-# Values of the tag for extra samples: alpha that the colors are multiplied with, and alpha that they are not.
-_PREMULTIPLIED_ALPHA, _PLAIN_ALPHA = 1, 2
 # Numbers of tags.
-_NODATA, _ORIENTATION = 42113, 274
+_ORIENTATION, _PROFILE = 274, 34675
 # A strip may be longer than its pixels before compression, but not by more bytes than this.
 _MAX_EXTRA_BYTES = 1 << 20
+# All bands of a page together have at most this many bytes for each pixel that is allowed.
+_MAX_BYTES_PER_PIXEL = 32
 
 
-def decode_with_tifffile(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, notes: tuple[str, ...]) -> Image:
-    """Decode the first page of a TIFF with tifffile.
+@contextmanager
+def open_with_tifffile(stream: BinaryIO) -> Iterator[Any]:
+    """Open a TIFF with tifffile, which then neither logs nor opens other files.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated
+    stream : binary file
+        Stays open.
+
+    Yields
+    ------
+    tifffile.TiffFile
+    """
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    stream.seek(0)
+    # The metadata of a microscope's file may name other files; only the one that was named is read.
+    with tifffile.TiffFile(stream, _multifile=False) as file:
+        yield file
+
+
+def decode_with_tifffile(
+    stream: BinaryIO,
+    index: int = 0,
+    *,
+    mask: int | None = None,
+    max_pixels: int,
+    allow_truncated: bool,
+    keep_profile: bool = False,
+    bands: tuple[int, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Image:
+    """Decode one page of a TIFF with tifffile.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated, keep_profile, bands
         As in :func:`segment.loader.loader.load_image`.
+    index : int
+        Number of the page in the file, from 0.
+    mask : int, optional
+        Number of the page that holds its mask.
     notes : tuple of str
         The first notes of the image.
 
@@ -51,67 +100,159 @@ def decode_with_tifffile(stream: BinaryIO, *, max_pixels: int, allow_truncated: 
     Raises
     ------
     ImageError
-        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be converted to gray or RGB.
+        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be converted.
+    SettingsError
+        If there is no such band.
     """
-    import tifffile
-
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    stream.seek(0)
-    with tifffile.TiffFile(stream) as file:
-        page: Any = file.pages[0]
-        _check_page(page, max_pixels)
-        is_complete = _is_complete(page, stream)
-        if not is_complete and not allow_truncated:
-            raise TruncatedError
-        # tifffile's five axes: planes, depth, height, width, samples of a pixel.
-        if is_complete:
-            shaped = page.asarray(squeeze=False, maxworkers=1)
-            present = np.ones(shaped.shape[2:4], dtype=bool)
-        else:
-            shaped, present = _decode_present_parts(page, stream)
-            notes = (*notes, TRUNCATED_NOTE)
-        samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
-        valid = present & mask_nodata(samples, _get_tag(page, _NODATA))
-        array, white = _convert_colors(page, samples)
-        orientation = _get_tag(page, _ORIENTATION)
-        georeference = read_georeference(lambda tag: _get_tag(page, tag))
-    upright, upright_valid = apply_orientation(array, orientation), apply_orientation(valid, orientation)
-    image = Image.from_array(upright, valid=upright_valid, white=white, notes=notes)
-    return replace(image, georeference=georeference.apply_orientation(orientation, image.height, image.width))
+    with open_with_tifffile(stream) as file:
+        page = file.pages[index]
+        decoded = decode_page(page, stream, max_pixels=max_pixels, allow_truncated=allow_truncated, bands=bands)
+        place = read_place(page)
+        if not keep_profile and not bands:
+            decoded = _apply_profile(decoded, page.tags.get(_PROFILE))
+    if mask is not None:
+        is_unmasked = read_mask(stream, mask, max_pixels)
+        notes += describe_masked(is_unmasked)
+        decoded = replace(decoded, valid=decoded.valid & is_unmasked)
+    return make_image(decoded, place, notes)
 
 
-def _get_tag(page: Any, tag: int) -> Any:
-    """Return the value of a tag, None if the page has no such tag."""
-    return getattr(page.tags.get(tag), "value", None)
+def _apply_profile(decoded: DecodedPage, tag: Any) -> DecodedPage:
+    """Convert gray or RGB to sRGB by the color profile in a tag, if there is one."""
+    n_colors = 1 if decoded.array.ndim == 2 else decoded.array.shape[2] - decoded.has_alpha
+    if tag is None or n_colors not in (1, 3):
+        return decoded
+    # The tag of a damaged profile may have another type than bytes.
+    profile = tag.value if isinstance(tag.value, bytes) else DAMAGED_PROFILE
+    colors = convert_to_srgb(decoded.array, profile, white=decoded.white)
+    return replace(decoded, array=colors.array, white=colors.white, notes=decoded.notes + colors.notes)
 
 
-def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:
-    """Mark the pixels that have GDAL's nodata value in all their channels as not valid.
+def decode_page(
+    page: Any, stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, bands: tuple[int, ...] = ()
+) -> DecodedPage:
+    """Decode a page, as it is stored.
 
     Parameters
     ----------
-    samples : ndarray of shape (H, W) or (H, W, C)
-        Pixels of any type.
-    nodata : object
-        Content of the tag, such as ``"-9999"``; anything that is not a number marks nothing.
+    page : tifffile.TiffPage
+        The page.
+    stream, max_pixels, allow_truncated, bands
+        As in :func:`segment.loader.loader.load_image`.
+
+    Returns
+    -------
+    DecodedPage
+
+    Raises
+    ------
+    ImageError
+        If the page is too large, truncated, or of a kind that cannot be converted.
+    """
+    _check_page(page, max_pixels)
+    is_complete = _is_complete(page, stream)
+    if not is_complete and not allow_truncated:
+        raise TruncatedError
+    # tifffile's five axes: planes, depth, height, width, samples of a pixel.
+    if is_complete:
+        shaped = page.asarray(squeeze=False, maxworkers=1)
+        present = np.ones(shaped.shape[2:4], dtype=bool)
+    else:
+        shaped, present = _decode_present_parts(page, stream)
+    samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
+    return convert_samples(page, samples, present, bands, () if is_complete else (TRUNCATED_NOTE,))
+
+
+def read_place(page: Any) -> tuple[Any, Georeference]:
+    """Read the orientation and the georeference of a page.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Returns
+    -------
+    orientation : int or None
+        As of EXIF.
+    georeference : Georeference
+        Of the pixels as they are stored.
+    """
+    return get_tag(page, _ORIENTATION), read_georeference(lambda tag: get_tag(page, tag))
+
+
+def make_image(decoded: DecodedPage, place: tuple[Any, Georeference], notes: tuple[str, ...]) -> Image:
+    """Make an image of a decoded page: upright, on its scale.
+
+    Parameters
+    ----------
+    decoded : DecodedPage
+    place : tuple of (int, Georeference)
+        Of `read_place`.
+    notes : tuple of str
+        The first notes of the image.
+
+    Returns
+    -------
+    Image
+    """
+    orientation, georeference = place
+    array, valid = (apply_orientation(part, orientation) for part in (decoded.array, decoded.valid))
+    image = Image.from_array(
+        array,
+        valid=valid,
+        white=decoded.white,
+        notes=notes + decoded.notes,
+        alpha=decoded.has_alpha,
+        channel_axis=-1 if decoded.array.ndim == 3 else None,
+    )
+    return replace(image, georeference=georeference.apply_orientation(orientation, image.height, image.width))
+
+
+def read_mask(stream: BinaryIO, index: int, max_pixels: int) -> NDArray[np.bool_]:
+    """Read the page that says which pixels of another page count.
+
+    Parameters
+    ----------
+    stream : binary file
+        A TIFF.
+    index : int
+        Number of the page of the mask, from 0.
+    max_pixels : int
+        A larger one is refused.
 
     Returns
     -------
     ndarray of shape (H, W), bool
-        False where a pixel has no data.
+        True where a pixel counts: more than half of the largest value, as GDAL has it.
+    """
+    with open_with_tifffile(stream) as file:
+        page = file.pages[index]
+        check_size(page.imagewidth, page.imagelength, max_pixels)
+        values = page.asarray(maxworkers=1)
+        full = 1 if values.dtype == bool else 2 ** int(page.bitspersample) - 1
+    return np.asarray(values.reshape(page.imagelength, page.imagewidth, -1)[..., 0] > full / 2)
+
+
+def describe_masked(unmasked: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Write a note on the share of the pixels that a mask in the file leaves out.
+
+    Parameters
+    ----------
+    unmasked : ndarray of shape (H, W), bool
+        False where a pixel is left out.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if none is left out.
 
     Examples
     --------
-    >>> mask_nodata(np.array([[7, 8, 9]]), "8")
-    array([[ True, False,  True]])
+    >>> describe_masked(np.array([[True, False]]))
+    ('50 % of the pixels are masked in the file: they get no label',)
     """
-    try:
-        value = float(str(nodata).strip("\0 "))
-    except ValueError:
-        value = float("nan")
-    if np.isnan(value):
-        return np.ones(samples.shape[:2], dtype=bool)
-    return np.asarray((samples.reshape(*samples.shape[:2], -1) != value).any(axis=2))
+    n = int(np.count_nonzero(~unmasked))
+    return (f"{format_share(n, unmasked.size)} of the pixels are masked in the file: they get no label",) if n else ()
 
 
 def _check_page(page: Any, max_pixels: int) -> None:
@@ -120,14 +261,17 @@ def _check_page(page: Any, max_pixels: int) -> None:
     if page.imagedepth > 1:
         raise ImageError(f"a TIFF page has one layer; got {page.imagedepth}. Save the layers one by one.")
     check_tile_size(max(page.tilewidth, 1) * max(page.tilelength, 1), max_pixels)
-    # Extra samples beyond alpha are ignored, but bands without any meaning are no image.
-    colors = 3 if page.photometric in (_RGB, _YCBCR) else 4 if page.photometric == _CMYK else 1
-    if page.samplesperpixel > max(4, colors + len(page.extrasamples)) or (colors == 1 and page.samplesperpixel > 4):
-        raise ImageError(f"an image has 1 to 4 channels; got {page.samplesperpixel}. Save the bands to use as RGB.")
+    n_bytes = page.imagewidth * page.imagelength * page.samplesperpixel * np.dtype(page.dtype or np.uint8).itemsize
+    if n_bytes > _MAX_BYTES_PER_PIXEL * max_pixels:
+        raise ImageError(
+            f"an image of as many pixels has at most {_MAX_BYTES_PER_PIXEL * max_pixels} bytes; got "
+            f"{page.samplesperpixel} bands, {n_bytes} bytes. Raise the limit (--max-pixels), or give it to 'segment "
+            "raster'."
+        )
     if page.photometric in _NEEDS_A_PROFILE:
         name = _NEEDS_A_PROFILE[page.photometric]
         raise ImageError(f"TIFF colors are gray, RGB, palette or CMYK; got {name}. Save it as RGB.")
-    if page.photometric == _YCBCR and page.compression not in _JPEG:
+    if page.photometric == YCBCR and page.compression not in _JPEG:
         raise ImageError("TIFF colors are gray, RGB, palette or CMYK; got YCbCr of an unusual kind. Save it as RGB.")
     if page.dtype is None:
         raise ImageError(f"the TIFF numbers have an unknown type; {page.bitspersample} bits. Export it again.")
@@ -185,65 +329,3 @@ def _pad_part(page: Any, data: bytes, count: int) -> tuple[bytes, float]:
         raw = zlib.decompressobj().decompress(data, size)
         return zlib.compress(raw.ljust(size, b"\0"), 0), len(raw) / size
     return data, 1.0
-
-
-def _convert_colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
-    """Convert the samples of a page to gray, RGB or RGBA, and return the value of white if the file tells it."""
-    kind, bits = page.photometric, int(page.bitspersample)
-    if kind == _PALETTE and page.colormap is not None:
-        # Palettes have 16 bits, of which the lower 8 repeat the upper ones.
-        table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-        return table[np.minimum(samples[..., 0], len(table) - 1)], None
-    colors, extra = _split_off_extra_samples(kind, samples)
-    is_unsigned = samples.dtype.kind == "u"
-    if kind == _WHITE_IS_ZERO:
-        colors = _invert(colors, bits)
-    if kind == _CMYK:
-        colors = _convert_cmyk_to_rgb(colors)
-    elif is_unsigned and bits < 8:  # spread to 0..255
-        colors = np.rint(colors * (255 / (2**bits - 1))).astype(np.uint8)
-    alpha_kind = int(page.extrasamples[0]) if page.extrasamples else 0
-    if extra.shape[2] and alpha_kind in (_PREMULTIPLIED_ALPHA, _PLAIN_ALPHA):
-        alpha = extra[..., :1]
-        if alpha_kind == _PREMULTIPLIED_ALPHA and colors.dtype.kind in "uf":
-            colors = _divide_by_alpha(colors, alpha)
-        colors = np.concatenate([colors, alpha.astype(colors.dtype)], axis=2)
-    return colors, float(2**bits - 1) if is_unsigned and 8 < bits < 16 else None
-
-
-def _split_off_extra_samples(kind: int, samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Separate the channels of color from alpha and other extra samples."""
-    count = samples.shape[2]
-    n_colors = 4 if kind == _CMYK else min(count, 3) if kind in (_RGB, _YCBCR) or count >= 3 else 1
-    return samples[..., :n_colors], samples[..., n_colors:]
-
-
-def _invert(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Exchange black and white."""
-    # Floats have no fixed white: mirror them within their own range.
-    if values.dtype.kind == "f":
-        finite = values[np.isfinite(values)]
-        return np.asarray(finite.min() + finite.max() - values) if finite.size else values
-    if values.dtype.kind in "ib":  # ~v = -1 - v exchanges the smallest and the largest number
-        return np.asarray(~values)
-    return np.asarray(values.dtype.type(2**bits - 1) - values)
-
-
-def _convert_cmyk_to_rgb(values: NDArray[Any]) -> NDArray[Any]:
-    """Convert inks to light: (1 - ink) (1 - black), as Pillow does."""
-    if values.dtype.kind != "u" or values.shape[2] < 4:
-        raise ImageError(f"CMYK values are unsigned integers; got {values.dtype}. Save it as RGB.")
-    full = np.iinfo(values.dtype).max
-    light: NDArray[Any] = (full - values).astype(np.float64)
-    return np.asarray(np.rint(light[..., :3] * (light[..., 3:] / full)).astype(values.dtype))
-
-
-def _divide_by_alpha(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    """Undo the multiplication of the colors by alpha; fully transparent pixels become 0."""
-    full = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        light = colors / (alpha / full)
-    light = np.where(alpha > 0, light, 0)
-    if colors.dtype.kind == "f":
-        return light.astype(colors.dtype)
-    return np.minimum(np.rint(light), full).astype(colors.dtype)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 from color_profiles import CMYK, LINEAR_GRAY, SRGB, WIDE_RGB, convert_from_srgb, make_profile
 from encoded_images import GRAY, encode_png, encode_with_pillow
 from PIL import ImageCms
 
+from segment.core.image import Image
 from segment.loader.decoders.color_profile import (
     DAMAGED_PROFILE,
     DAMAGED_PROFILE_NOTE,
@@ -61,7 +64,7 @@ def test_srgb_by_any_name_leaves_every_number(write_file, profile):
 def test_16_bit_colors_are_converted_at_their_depth(write_file):
     deep = WIDE.astype(np.uint16) * 257
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
-    profile = b"x\0\0" + __import__("zlib").compress(WIDE_RGB)
+    profile = b"x\0\0" + zlib.compress(WIDE_RGB)
     data = encode_png(2, 16, rows, deep.shape[1::-1], chunks=[(b"iCCP", profile)])
     image = load_image(write_file(data))
     assert image.pixels.dtype == np.uint16
@@ -182,3 +185,21 @@ def test_profile_of_a_picture():
     assert get_profile(picture) == DAMAGED_PROFILE
     picture.info["icc_profile"] = SRGB
     assert get_profile(picture) == SRGB
+
+
+def test_profile_of_a_deep_tiff_is_converted(tmp_path):
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, WIDE.astype(np.uint16) * 257, photometric="rgb", iccprofile=WIDE_RGB)
+    image = load_image(path)
+    assert measure_difference(image.pixels, PICTURE, 65535) <= 1.5
+    assert image.notes == (NOTE,)
+    np.testing.assert_array_equal(load_image(path, keep_profile=True).pixels, WIDE.astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_open_picture_is_converted_as_its_file_is(write_file, keep):
+    path = write_file(encode_with_pillow(WIDE, "PNG", icc_profile=WIDE_RGB))
+    image = Image.from_array(PIL.Image.open(path), keep_profile=keep)
+    expected = load_image(path, keep_profile=keep)
+    np.testing.assert_array_equal(image.pixels, expected.pixels)
+    assert image.notes == expected.notes
