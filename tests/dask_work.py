@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import time
-
-BLOCKING_SECONDS = 5.0  # longer than a worker waits for a thread that it has told to stop
 
 
 def work_endlessly(task: str) -> str:
-    """Return a task; the task ``busy`` runs Python for a minute, ``blocked`` is deep in a call of C for seconds."""
+    """Return a task; two of them take a minute, of which one does not react to signals, as a long call in C."""
+    if task == "unresponsive":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGTERM])
+        time.sleep(60)
     end = time.monotonic() + 60
     while task == "busy" and time.monotonic() < end:
         time.sleep(0.01)
-    time.sleep(BLOCKING_SECONDS if task == "blocked" else 0)
     return task
 
 

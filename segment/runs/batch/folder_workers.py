@@ -62,8 +62,9 @@ class DaskWorkers(Generic[Task, Result]):
     def run(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | TaskLost]]:
         """Do the tasks, and yield each with its result as soon as there is one.
 
-        Dask gives a task up when several workers died that had it, whichever of their tasks killed them. Such a task is
-        tried once more, alone, when all others are done: if its workers die again it is lost.
+        Dask gives a task up when several workers died that had it, whichever of their tasks killed them. Such a task,
+        and one whose own process died, is tried once more, alone, when all others are done. If it dies again it is
+        lost.
 
         Parameters
         ----------
@@ -89,7 +90,7 @@ class DaskWorkers(Generic[Task, Result]):
     def _run_group(self, tasks: Iterator[tuple[int, Task]], max_tasks: int) -> Generator[tuple[int, Result | TaskLost]]:
         """Do numbered tasks, and yield the results in the order in which they end."""
         # The number of a task is remembered by its future, because tasks end in any order.
-        with TaskGroup(self._cluster, seconds=self._timeout, max_tasks=max_tasks) as group:
+        with TaskGroup(self._cluster, can_stop=True, seconds=self._timeout, max_tasks=max_tasks) as group:
             function = group.send_shared(self._function)
             numbers = {}
             for number, task in tasks:

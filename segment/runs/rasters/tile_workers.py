@@ -183,6 +183,6 @@ def _wait_for_next(group: TaskGroup, tiles: set[str], on_tile: Callable[[], None
 
 def _run_on_tile(function: Callable[[Window], Result], window: Window) -> Result:
     """Apply a function to a tile, on a worker."""
-    # GDAL is configured for each thread, and a worker runs every task in a new one.
+    # GDAL is configured for each thread, and each task of a worker may run in another one.
     with configure_rasterio():
         return function(window)

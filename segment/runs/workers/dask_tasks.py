@@ -7,6 +7,7 @@ import secrets
 import time
 import warnings
 import weakref
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from segment.core.errors import ClusterError, printable_path
 from segment.core.version import __version__
 from segment.runs.workers.dask_client import MAX_SECONDS_WITHOUT_WORKER, POLL_SECONDS, Cluster
-from segment.runs.workers.dask_worker import return_unchanged, run_task
+from segment.runs.workers.dask_worker import return_unchanged, run_stoppable_task, run_task
 from segment.runs.workers.lost_tasks import TaskLost
 
 __all__ = ["TaskGroup"]
@@ -32,17 +33,22 @@ class TaskGroup:
     ----------
     cluster : Cluster
         Its workers do the tasks.
+    can_stop : bool
+        Whether tasks are stopped when they are cancelled or take too long: each runs in a child process of its worker.
+        Else a task that has begun is finished.
     seconds : float
-        Time allowed for each task; 0 is no limit.
+        Time allowed for each task that can be stopped; 0 is no limit.
     max_tasks : int
         Tasks in progress at the same time, at most; 0 for twice as many as the cluster can do at a time, so that no
         worker waits for its next task.
     """
 
-    def __init__(self, cluster: Cluster, *, seconds: float = 0.0, max_tasks: int = 0) -> None:
+    def __init__(self, cluster: Cluster, *, can_stop: bool = False, seconds: float = 0.0, max_tasks: int = 0) -> None:
         self._cluster = cluster
         self._run = f"segment-{secrets.token_hex(8)}"
-        self._options = {"run": self._run, "version": __version__, "seconds": seconds}
+        self._run_task: Any = partial(run_task, version=__version__)
+        if can_stop:
+            self._run_task = partial(run_stoppable_task, run=self._run, version=__version__, seconds=seconds)
         self._max_tasks = max_tasks
         self._n_threads, self._counted_at = 0, -POLL_SECONDS  # of the cluster, and when they were counted
         self._ended: SimpleQueue[Any] = SimpleQueue()
@@ -114,7 +120,7 @@ class TaskGroup:
         distributed.Future
             The task.
         """
-        task = self._submit(run_task, function, *arguments, priority=int(urgent), **self._options)
+        task = self._submit(self._run_task, function, *arguments, priority=int(urgent))
         self._in_progress.add(task)
         # Called by a thread of Dask's, so the queue is one for several threads.
         task.add_done_callback(self._ended.put)

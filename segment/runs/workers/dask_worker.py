@@ -1,34 +1,72 @@
-"""What runs on a Dask worker: a task that can be cancelled, and answers about the worker."""
+"""What runs on a Dask worker: tasks, some of which can be stopped, and answers about the worker."""
 
 from __future__ import annotations
 
 import os
 import platform
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from segment.core.errors import ClusterError, SegmentError
 from segment.core.opencv import load_cv2
 from segment.core.version import __version__
-from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
+from segment.runs.workers.dask_child import ChildProcess
 
-__all__ = ["collect_versions", "count_leftovers", "has_path", "return_unchanged", "run_task"]
+__all__ = [
+    "collect_versions",
+    "count_leftovers",
+    "has_path",
+    "return_unchanged",
+    "run_stoppable_task",
+    "run_task",
+]
 
 Thing = TypeVar("Thing")
 
 POLL_SECONDS = 0.25  # between two checks whether the result is still wanted
-STOP_SECONDS = 2.0  # that a task gets to end after it was told to
 
-_RUNNING: dict[threading.Thread, str] = {}  # threads of this process, with the name of the run that each works for
+_RUNNING: dict[threading.Thread, str] = {}  # threads that wait for a child process, with the name of the run
+_IDLE_CHILDREN: list[ChildProcess] = []  # kept for the next tasks: a child takes a second to start
 
 
-def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: str, seconds: float) -> Any:
-    """Run a task in a thread of its own, and stop it when its time is over or nobody waits for it any more.
+def run_task(function: Callable[..., Any], *arguments: Any, version: str) -> Any:
+    """Run a task that takes some seconds at most and changes nothing, so that it need not be stopped.
 
-    Dask cannot stop a task that has begun. Here TaskTimeout is raised in the thread of the task. During a long call to
-    a library in C it takes effect late: such a thread is left alone, and stops before it writes anything.
+    Parameters
+    ----------
+    function : callable
+        The task.
+    *arguments
+        Its arguments.
+    version : str
+        Version of the program that started the run.
+
+    Returns
+    -------
+    Any
+        What the function returns.
+
+    Raises
+    ------
+    ClusterError
+        If this worker has another version of the program: it joined after the run began.
+    """
+    _check_version(version)
+    # A worker does as many tasks at a time as it may use cores.
+    load_cv2().setNumThreads(1)
+    try:
+        return function(*arguments)
+    except SegmentError as error:
+        # The message is complete, and the error that caused it may be of a kind that cannot be pickled.
+        error.__cause__ = error.__context__ = None
+        raise
+
+
+def run_stoppable_task(function: Callable[..., Any], *arguments: Any, run: str, version: str, seconds: float) -> Any:
+    """Run a task in a child process, and stop it when its time is over or when nobody waits for it any more.
+
+    Dask itself cannot stop a task that has begun.
 
     Parameters
     ----------
@@ -46,7 +84,7 @@ def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: s
     Returns
     -------
     Any or TaskLost
-        What the function returns; TaskLost if it took longer than allowed.
+        What the function returns; TaskLost if it took longer than allowed, or if its process died.
 
     Raises
     ------
@@ -54,65 +92,58 @@ def run_task(function: Callable[..., Any], *arguments: Any, run: str, version: s
         If this worker has another version of the program: it joined after the run began.
     """
     from distributed import get_worker
+    from distributed.protocol import pickle
 
-    if version != __version__:
-        raise ClusterError(f"a worker joined that has segment {__version__}, not {version}. Install the same on all.")
-    # A worker does as many tasks at a time as it may use cores.
-    load_cv2().setNumThreads(1)
+    _check_version(version)
     worker = get_worker()
     key = worker.get_current_task()
-    # The thread that Dask has given us watches; another one works.
+    # Dask's pickle takes functions, too, that were defined in the program that was started.
+    call = pickle.dumps((function, arguments), protocol=5)
+    child = _take_child()
     done: list[tuple[Any, BaseException | None]] = []
-    thread = threading.Thread(target=_call, args=(done, function, arguments), daemon=True)
-    begin = time.monotonic()
+    thread = threading.Thread(target=lambda: done.append(child.run(call, seconds)), daemon=True)
     _RUNNING[thread] = run
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(min(POLL_SECONDS, seconds or POLL_SECONDS))
-            # Looked at a few times a second: nobody tells a running task that it was cancelled.
-            is_late = 0 < seconds <= time.monotonic() - begin
-            if thread.is_alive() and (is_late or not _is_wanted(worker, key)):
-                _stop_thread(thread)
-                return TaskLost("timeout", time.monotonic() - begin)
+            thread.join(POLL_SECONDS)
+            # The child watches its time itself. Nobody tells a running task that it was cancelled: look now and then.
+            if thread.is_alive() and not _is_wanted(worker, key):
+                child.stop(thread)
     finally:
-        # A thread that does not end stays listed, so that count_leftovers counts it.
         if not thread.is_alive():
             _RUNNING.pop(thread, None)
+    if child.is_alive:
+        _IDLE_CHILDREN.append(child)
+    else:
+        child.close()
     ((result, error),) = done
-    if isinstance(error, SegmentError):
-        # The message is complete, and the error that caused it may be of a kind that cannot be pickled.
-        error.__cause__ = error.__context__ = None
     if error is not None:
         raise error
     return result
 
 
-def _call(done: list[tuple[Any, BaseException | None]], function: Callable[..., Any], arguments: tuple[Any]) -> None:
-    """Append what a function returns or raises to a list; nothing if it is stopped."""
-    try:
-        done.append((function(*arguments), None))
-    except TaskTimeout:
-        pass
-    except BaseException as error:
-        done.append((None, error))
+def _check_version(version: str) -> None:
+    """Refuse to work for another version of the program."""
+    if version != __version__:
+        raise ClusterError(f"a worker joined that has segment {__version__}, not {version}. Install the same on all.")
+
+
+def _take_child() -> ChildProcess:
+    """Take a child process that has no task, or start one."""
+    while _IDLE_CHILDREN:
+        child = _IDLE_CHILDREN.pop()
+        if child.is_alive:
+            return child
+        child.close()
+    return ChildProcess()
 
 
 def _is_wanted(worker: Any, key: str) -> bool:
     """Return whether anybody waits for the task: not after it was cancelled, or when its client is gone."""
-    # "resumed": it was cancelled here, and the scheduler now wants its result from another worker.
     task = worker.state.tasks.get(key)
+    # "resumed": it was cancelled here, and the scheduler now wants its result from another worker.
     return task is not None and task.state not in ("cancelled", "resumed")
-
-
-def _stop_thread(thread: threading.Thread) -> None:
-    """Raise TaskTimeout in a thread, as soon as it runs Python code, and wait a short time for its end."""
-    import ctypes
-
-    assert thread.ident is not None
-    # The only way to stop a thread of Python from outside.
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TaskTimeout))
-    thread.join(STOP_SECONDS)
 
 
 def count_leftovers(run: str, dask_worker: Any = None) -> int:

@@ -18,7 +18,7 @@ from segment.core.errors import SettingsError
 from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
 from segment.runs.workers.time_limit import limit_time
 
-__all__ = ["ProcessWorkers", "count_cores", "hold_signals"]
+__all__ = ["ProcessWorkers", "count_cores", "hold_signals", "watch_parent"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -210,23 +210,29 @@ class WorkerTask(Generic[Task, Result]):
             return number, TaskLost("timeout", time.monotonic() - begin)
 
 
-_is_watching_parent = False  # in this process
+_is_watched = False  # in this process
 
 
 def _prepare_process(call: WorkerTask[Any, Any]) -> None:
     """Give a worker process its share of the cores and its parent's folder, and let it end with its parent."""
-    global _is_watching_parent  # noqa: PLW0603  one for each process, as the thread that it guards
+    global _is_watched  # noqa: PLW0603  one for each process, as the thread that it guards
     from segment.core.opencv import load_cv2
 
     load_cv2().setNumThreads(call.n_threads)
     os.chdir(call.folder)  # joblib keeps workers: this one may have served a run in another folder
-    if not _is_watching_parent:
-        _is_watching_parent = True
-        threading.Thread(target=_watch_parent, args=(call.parent,), daemon=True).start()
+    if not _is_watched:
+        _is_watched = True
+        threading.Thread(target=watch_parent, args=(call.parent,), daemon=True).start()
 
 
-def _watch_parent(parent: int) -> None:
-    """Kill this process as soon as its parent is gone."""
+def watch_parent(parent: int) -> None:
+    """Kill this process as soon as its parent is gone. Does not return.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the parent process.
+    """
     # A process whose parent dies gets another parent.
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)

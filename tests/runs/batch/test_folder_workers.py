@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from dask_cluster import START_SECONDS, LocalCluster, is_idle
-from dask_work import set_allowed_failures, work_endlessly
+from dask_cluster import LocalCluster, is_idle
+from dask_work import work_endlessly
 from folder_runs import (
     hash_results,
     kill_worker,
@@ -86,17 +86,13 @@ def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     assert read_manifest_without_times("out") == read_manifest_without_times("local")
 
 
-def test_a_task_that_kills_its_workers_is_lost_and_no_other(local_cluster: LocalCluster, cluster: Cluster) -> None:
-    local_cluster.keep_workers(3)  # two will die
-    cluster.client.wait_for_workers(3, timeout=START_SECONDS)
-    usual = cluster.client.run_on_scheduler(set_allowed_failures, 0)  # else each task has four workers
-    try:
-        tasks = ["a", "b", "killed", *"cdefg"]
-        workers: DaskWorkers[str, str] = DaskWorkers(kill_worker, cluster)
-        found = dict(workers.run(iter(tasks)))
-    finally:
-        cluster.client.run_on_scheduler(set_allowed_failures, usual)
-    assert found.pop("killed") == TaskLost("killed")
+def test_a_task_that_kills_its_process_is_lost_and_no_other(cluster: Cluster) -> None:
+    tasks = ["a", "b", "killed", *"cdefg"]
+    workers: DaskWorkers[str, str] = DaskWorkers(kill_worker, cluster)
+    found = dict(workers.run(iter(tasks)))
+    lost = found.pop("killed")
+    assert isinstance(lost, TaskLost)
+    assert lost.reason == "killed"
     assert found == {task: task for task in tasks if task != "killed"}
     assert workers.in_progress == {}
 
@@ -106,15 +102,15 @@ def test_every_task_is_prepared_for_a_second_attempt(cluster: Cluster) -> None:
     assert dict(workers.run(iter("ab"))) == {"a": "A", "b": "B"}
 
 
-@pytest.mark.parametrize("slow", ["busy", "blocked"])
+@pytest.mark.parametrize("slow", ["busy", "unresponsive"])
 def test_a_task_that_takes_too_long_is_lost_and_no_other(cluster: Cluster, slow: str) -> None:
     found = dict(DaskWorkers(work_endlessly, cluster, timeout=0.5).run(iter(["a", slow, "b"])))
     lost = found.pop(slow)
     assert isinstance(lost, TaskLost)
     assert lost.reason == "timeout"
-    assert 0.5 <= lost.seconds < 5
+    assert 0.5 <= lost.seconds < 10
     assert found == {"a": "a", "b": "b"}
-    assert is_idle(cluster)  # the thread that is blocked has ended, too
+    assert is_idle(cluster)
 
 
 def test_an_image_that_takes_too_long_is_reported(

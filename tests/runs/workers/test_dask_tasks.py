@@ -40,11 +40,11 @@ def test_a_group_is_full_at_its_limit(cluster: Cluster) -> None:
         group.wait_for_next()
         assert not group.is_full
     with TaskGroup(cluster) as group:
-        assert group.max_tasks == 2 * 2  # two workers of one thread
+        assert group.max_tasks == 2 * cluster.count_threads()
 
 
 def test_an_error_ends_the_group_and_its_tasks(cluster: Cluster) -> None:
-    with pytest.raises(ZeroDivisionError), TaskGroup(cluster) as group:  # noqa: PT012  another task goes on
+    with pytest.raises(ZeroDivisionError), TaskGroup(cluster, can_stop=True) as group:  # noqa: PT012  another task goes on
         group.send(work_endlessly, "busy")
         group.send(operator.truediv, 1, 0)
         group.require_result(group.wait_for_next())
