@@ -12,9 +12,11 @@ _DNG = [(50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "Test Camera", True
 _MOSAIC = [(33421, "H", 2, (2, 2), True), (33422, "B", 4, (0, 1, 1, 2), True)]
 
 
-def encode_dng(pixels, *, orientation=1, bit=1):
+def encode_dng(pixels, *, orientation=1, bit=1, balance=True):
     """Write an RGB array as a DNG."""
-    return _encode(pixels, [*_DNG, (274, "H", 1, orientation, True)], bit)
+    # The neutral color that the camera saw (AsShotNeutral), as fractions.
+    neutral = [(50728, "2I", 3, (1, 2, 1, 1, 2, 3), True)] if balance else []
+    return _encode(pixels, [*_DNG, (274, "H", 1, orientation, True), *neutral], bit)
 
 
 def encode_nef(pixels):

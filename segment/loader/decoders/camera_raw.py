@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_camera_raw"]
 
+# LibRaw takes a factor for red that is not above this for a white balance that is missing.
+MIN_BALANCE = 1e-5
+
 _NOTE = "the camera RAW is developed to sRGB with the camera's white balance and without automatic brightness"
-_NO_BALANCE_NOTE = "the camera RAW holds no white balance of the camera: an automatic one is used"
+_NO_BALANCE_NOTE = "the camera RAW is developed to sRGB with an automatic white balance: it holds none of the camera"
 
 
 def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -53,7 +56,7 @@ def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: boo
             check_size(raw.sizes.width, raw.sizes.height, max_pixels)
             check_size(raw.sizes.raw_width, raw.sizes.raw_height, 2 * max_pixels)
             pixels: NDArray[Any] = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
-            notes = (_NOTE,) if max(raw.camera_whitebalance) > 0 else (_NO_BALANCE_NOTE,)
+            notes = (_NOTE,) if raw.camera_whitebalance[0] > MIN_BALANCE else (_NO_BALANCE_NOTE,)
     except rawpy.LibRawError as error:
         raise ImageError(_describe_error(rawpy, error)) from error
     return Image.from_array(pixels, white=65535.0, notes=notes)

@@ -35,8 +35,20 @@ def test_sensor_is_developed_not_the_preview(write_file, bit):
     assert (right[..., 2] > right[..., 0]).all()
     # Without automatic brightness light grows down the picture as in the scene.
     assert (np.diff(image.pixels[8:-8].reshape(6, -1).mean(axis=1)) > 0).all()
-    assert "white balance" in image.notes[0]
     assert len(image.notes) == 1
+    assert "the camera's white balance" in image.notes[0]
+
+
+@pytest.mark.usefixtures("rawpy")
+def test_white_balance_of_the_camera_counts_and_a_missing_one_is_said(write_file):
+    gray = np.full((64, 96, 3), 100, np.uint8)
+    gray[..., 0] = 50
+    gray[..., 2] = 67
+    pixels = load_image(write_file(encode_dng(gray))).pixels[8:-8, 8:-8].reshape(-1, 3).mean(axis=0)
+    # The camera saw a neutral color as 1/2, 1 and 2/3.
+    assert np.ptp(pixels) < 0.02 * pixels.mean()
+    (note,) = load_image(write_file(encode_dng(gray, balance=False))).notes
+    assert "automatic white balance" in note
 
 
 @pytest.mark.usefixtures("rawpy")
