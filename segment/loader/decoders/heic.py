@@ -50,7 +50,8 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     )
     # Nothing is decoded yet.
     picture, properties = file[file.primary_index], read_properties(stream)
-    check_size(*picture.size, max_pixels)
+    width, height = picture.size
+    check_size(width, height, max_pixels)
     if picture.mode.endswith(("a", "a;16")):
         raise ImageError("the colors of the HEIC file are multiplied with alpha. Save it as PNG.")
     try:
