@@ -5,7 +5,8 @@ The pixels of an image are no n observations in that sense: neighbors are alike,
 criterion that counts every pixel takes the largest number of classes that it may. Here the criterion counts
 *independent* pixels, in three steps:
 
-1. Every image is shrunk, and its pixels at edges are left out (:func:`mask_interior`): they mix two classes.
+1. Every image is shrunk, noise is smoothed (:func:`segment.segmenter.field.noise_level.smooth_noise`), and the pixels
+   at edges are left out (:func:`mask_interior`): they mix two classes.
 2. For a fitted mixture, the squared distance of each pixel from its class is computed, and how far these distances are
    correlated in the plane (:func:`measure_correlation_area`).
 3. The number of valid pixels over that area is the number of independent ones (:func:`estimate_effective_size`), with
@@ -29,6 +30,7 @@ from segment.mixture.cells import Cells, concatenate
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
 from segment.preprocessor.preprocessor import shrink
+from segment.segmenter.field.noise_level import smooth_noise
 
 __all__ = ["choose_classes", "estimate_effective_size", "mask_interior", "measure_contrast", "measure_correlation_area"]
 
@@ -91,7 +93,7 @@ def choose_classes(
     Selection
         The chosen number, the runner-up, and the criterion for every number that was tried.
     """
-    copies = [_make_interior_copy(image) for image in images]
+    copies = [_make_interior_copy(image, space.name) for image in images]
     copy_cells = concatenate(*(_collect_copy_cells(space, copy) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
     if len(copy_cells) == 0:
@@ -113,9 +115,9 @@ def choose_classes(
     )
 
 
-def _make_interior_copy(image: Image) -> Image:
-    """Make a small copy in which only the pixels inside areas are valid."""
-    copy = shrink(image, max_size=_COPY_SIDE)
+def _make_interior_copy(image: Image, feature_name: str) -> Image:
+    """Make a small copy, smoothed if it is noisy, in which only the pixels inside areas are valid."""
+    copy = smooth_noise(shrink(image, max_size=_COPY_SIDE), feature_name)
     pixels = ColorIndex(copy).pixels.reshape(*copy.valid.shape, -1)
     return replace(copy, valid=mask_interior(pixels, copy.valid, edge_share=_EDGE_SHARE))
 

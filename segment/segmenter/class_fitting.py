@@ -114,7 +114,9 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
         "area": lambda _, weights: -weights,
         "hue": lambda means, _: data.space.compute_hue(means),
     }
-    classes, log_likelihood = _continue_fit(classes, fit, data, config, kind)
+    # Colors that were given as starts are kept.
+    may_restart = not config.seed_color
+    classes, log_likelihood = _continue_fit(classes, fit, data, config, kind, may_restart=may_restart)
     classes = classes.order_classes(keys[config.order])
     names = make_default_names(selection.chosen)
     return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished)
@@ -136,12 +138,18 @@ def _adapt_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel
 
 
 def _continue_fit(
-    classes: ClassMixture, fit: MixtureFit, data: FitData, config: SegmentConfig, kind: type[SpatialModel]
+    classes: ClassMixture,
+    fit: MixtureFit,
+    data: FitData,
+    config: SegmentConfig,
+    kind: type[SpatialModel],
+    *,
+    may_restart: bool = False,
 ) -> tuple[ClassMixture, float]:
     """Continue the fit with the neighbors; also return the mean log density of the cells, 0 where there are none."""
     if not len(data.cells):
         return classes, 0.0
-    model = kind.continue_fit(classes, fit.prior, data, config)
+    model = kind.continue_fit(classes, fit.prior, data, config, may_restart=may_restart)
     if model is fit.model:
         return classes, float(fit.finish.log_likelihoods[-1])
     return replace(classes, model=model), float(score_as_fit(model, data.cells).finish.log_likelihoods[-1])

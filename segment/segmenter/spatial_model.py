@@ -127,11 +127,7 @@ class SpatialModel(ABC):
 
     @classmethod
     def continue_fit(
-        cls,
-        classes: ClassMixture,
-        prior: Prior,
-        data: FitData,
-        config: SegmentConfig,  # noqa: ARG003  a field uses it
+        cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig, *, may_restart: bool = False
     ) -> MixtureModel:
         """Continue EM with the neighbors.
 
@@ -145,13 +141,15 @@ class SpatialModel(ABC):
             One or many images.
         config : SegmentConfig
             Its `smoothness` counts.
+        may_restart : bool
+            Whether other classes in another order may be returned, where noise hides the classes in the colors.
 
         Returns
         -------
         MixtureModel
             The model of `classes` itself where neighbors change nothing.
         """
-        del prior, data
+        del prior, data, config, may_restart
         return classes.model
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
@@ -269,9 +267,13 @@ class PixelField(SpatialModel):
         )
 
     @classmethod
-    def continue_fit(cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig) -> MixtureModel:
+    def continue_fit(
+        cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig, *, may_restart: bool = False
+    ) -> MixtureModel:
         """Continue EM with the random field on the copies; see :meth:`SpatialModel.continue_fit`."""
-        return fit_with_field(classes, prior, data.space, data.copies, smoothness=config.smoothness)
+        return fit_with_field(
+            classes, prior, data.space, data.copies, smoothness=config.smoothness, may_restart=may_restart
+        )
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
         """Find the threshold from all pixels of the image, not from its copy: `reject` is a share of all pixels."""
@@ -320,13 +322,10 @@ class RegionClasses(SpatialModel):
 
     @classmethod
     def continue_fit(
-        cls,
-        classes: ClassMixture,
-        prior: Prior,
-        data: FitData,
-        config: SegmentConfig,  # noqa: ARG003  each image's field has it
+        cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig, *, may_restart: bool = False
     ) -> MixtureModel:
         """Continue EM with the random fields over regions; see :meth:`SpatialModel.continue_fit`."""
+        del config, may_restart  # each image's field has the smoothness, and colors of regions have little noise
         # Loaded here: regions need SciPy's sparse matrices, which other runs do without.
         from segment.segmenter.regions.region_classes import fit_with_region_fields
 

@@ -242,7 +242,7 @@ def test_fewer_colors_than_the_range_give_a_warning(quadrants: np.ndarray) -> No
     assert "fewer distinct colors than the 6 classes" in result.warnings[0]
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((4, 5, 4), np.uint8), np.full((1, 1, 3), 7, np.uint8)])
+@pytest.mark.parametrize("pixels", [np.full((4, 5, 3), np.nan), np.full((1, 1, 3), 7, np.uint8)])
 def test_an_image_of_one_color_or_none_needs_no_choice(pixels: np.ndarray) -> None:
     result = segment.segment_image(pixels, k="auto")
     assert result.n_classes == result.label_image.max()
@@ -255,6 +255,12 @@ def test_the_depth_of_the_pixels_does_not_change_the_choice(dtype: type, landsca
     deep = (pixels / 255 * (65535 if dtype is np.uint16 else 1)).astype(dtype)
     chosen = [segment.segment_image(array, k="auto").n_classes for array in (pixels, deep)]
     assert chosen[0] == chosen[1]
+
+
+def test_classes_are_counted_under_noise() -> None:
+    # Four gray values 40 apart, in stripes, under noise of a standard deviation of 36.
+    clean = 60 + 40.0 * (np.arange(192)[None] // 12 % 4) * np.ones((160, 1))
+    assert segment.segment_image(add_noise(clean, 36), k="auto").n_classes == 4
 
 
 def test_invalid_pixels_do_not_change_the_choice(quadrants: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,19 @@ from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import concatenate
+from segment.mixture.initialization import build_clusters
 from segment.mixture.model import MixtureModel
-from segment.mixture.prior import Prior
-from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
-from segment.preprocessor.preprocessor import make_working_copy
+from segment.mixture.prior import Prior, make_flat_prior
+from segment.mixture.spatial_em import SpatialEM, compute_class_log_posteriors, fit_with_neighbors
+from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
+from segment.segmenter.field.smoothed_start import (
+    SMOOTHING_SIGMAS,
+    compute_mean_field_likelihood,
+    find_smoothed_clusters,
+)
 
 __all__ = ["build_field", "compute_edge_strengths", "compute_whitening_matrix", "fit_with_field"]
 
@@ -26,11 +34,18 @@ Planes = NDArray[np.float32]
 MAX_FIT_PIXELS = 2**17  # of all copies together that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
 REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
+MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
 STRONG_EDGE = 2.0  # change of the smoothed features from pixel to pixel, in standard deviations within a class
 
 
 def fit_with_field(
-    classes: ClassMixture, prior: Prior, space: FeatureSpace, images: Sequence[Image], *, smoothness: float
+    classes: ClassMixture,
+    prior: Prior,
+    space: FeatureSpace,
+    images: Sequence[Image],
+    *,
+    smoothness: float,
+    may_restart: bool = False,
 ) -> MixtureModel:
     """Continue EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
 
@@ -49,39 +64,120 @@ def fit_with_field(
         The images or their working copies. They are not changed.
     smoothness : float, >= 0
         See :class:`segment.segmenter.field.random_field.RandomField`.
+    may_restart : bool
+        Whether the classes of noisy images may be found anew, in any order, from smoothed copies: the better fit is
+        returned. Images without noise (:func:`segment.segmenter.field.noise_level.is_noisy`) and classes of several
+        components are never fitted anew.
 
     Returns
     -------
     MixtureModel
         The model of `classes` itself if there is one class or no valid pixel.
     """
-    copies = [make_working_copy(image, max(MAX_FIT_PIXELS // len(images), MIN_FIT_PIXELS)) for image in images]
-    if classes.n_classes < 2 or not any(copy.valid.any() for copy in copies):
+    if classes.n_classes < 2 or not any(image.valid.any() for image in images):
         return classes.model
-    whiten = compute_whitening_matrix(classes.model)
-    cells, fields = [], []
-    for copy in copies:
-        index = ColorIndex(copy)
-        own_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        found = own_space.make_cells(index.pixels)  # one cell for each pixel: the field needs their places
-        cells.append(found[copy.valid.reshape(-1)])
-        features = np.ascontiguousarray((found.means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
-        fields.append(build_field(copy, features, smoothness))
-    ends = np.cumsum([len(part) for part in cells])
-    q: list[Planes | None] = [None] * len(copies)
-    odds = np.zeros((classes.n_classes, int(ends[-1])), dtype=np.float32)
+    is_restarted = may_restart and classes.n_classes == classes.model.n_components
+    is_restarted = is_restarted and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
+    # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
+    n_pixels = WORKING_PIXELS if is_restarted else MAX_FIT_PIXELS
+    copies = [make_working_copy(image, max(n_pixels // len(images), MIN_FIT_PIXELS)) for image in images]
+    if not any(copy.valid.any() for copy in copies):
+        return classes.model
+    pixels = _FieldPixels(copies, space, smoothness)
+    model = pixels.run_em(classes, prior)
+    if not is_restarted:
+        return model
+    best, best_likelihood = model, pixels.compute_likelihood(classes.groups, model)
+    for sigma in SMOOTHING_SIGMAS:
+        model = pixels.run_em(*pixels.make_smoothed_start(classes, prior, sigma))
+        likelihood = pixels.compute_likelihood(classes.groups, model)
+        if likelihood > best_likelihood:
+            best, best_likelihood = model, likelihood
+    return best
 
-    def compute_neighbor_log_odds(logs: Planes) -> Planes:
-        """Take one step of the mean field of each copy, from the posteriors of the last one."""
-        for i, (copy, field) in enumerate(zip(copies, fields, strict=True)):
-            own = slice(ends[i] - len(cells[i]), ends[i])
-            q[i] = after = solve_mean_field(_place_pixels(logs[:, own], copy.valid), field, n_iter=1, start=q[i])
-            odds[:, own] = _take_valid(field.compute_neighbor_log_odds(after), copy.valid)
-        return odds
 
-    # EM in turns: each E-step has the class priors that the field gives each pixel.
-    em = SpatialEM(concatenate(*cells), classes.model, prior)
-    return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
+class _FieldPixels:
+    """The pixels of some copies, to which mixtures are fitted with the random field."""
+
+    def __init__(self, copies: Sequence[Image], space: FeatureSpace, smoothness: float) -> None:
+        self._copies, self._space, self._smoothness = copies, space, smoothness
+        self._cells, self._features = [], []
+        for copy in copies:
+            index = ColorIndex(copy)
+            own_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
+            found = own_space.make_cells(index.pixels)  # one cell for each pixel: the field needs their places
+            self._cells.append(found[copy.valid.reshape(-1)])
+            self._features.append(found.means)
+        ends = np.cumsum([len(part) for part in self._cells])
+        self._slices = [slice(end - len(part), end) for end, part in zip(ends, self._cells, strict=True)]
+        # The last posteriors of each copy, and its field, which belongs to the first mixture of a fit.
+        self._q: list[Planes | None] = [None] * len(copies)
+        self._fields: list[RandomField] = []
+
+    def run_em(self, classes: ClassMixture, prior: Prior, labels: NDArray[np.intp] | None = None) -> MixtureModel:
+        """Run EM from a mixture, with posteriors by its densities or by these labels, 0..k-1, of all valid pixels."""
+        whiten = compute_whitening_matrix(classes.model)
+        self._fields = []
+        for copy, means in zip(self._copies, self._features, strict=True):
+            features = np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
+            self._fields.append(build_field(copy, features, self._smoothness))
+        self._q = [None] * len(self._copies)
+        if labels is not None:
+            first = (labels == np.arange(classes.n_classes)[:, None]).astype(np.float32)
+            self._q = [
+                _place_pixels(first[:, own], copy.valid) for own, copy in zip(self._slices, self._copies, strict=True)
+            ]
+        odds = np.zeros((classes.n_classes, self._slices[-1].stop), dtype=np.float32)
+
+        def compute_neighbor_log_odds(logs: Planes) -> Planes:
+            """Take one step of the mean field of each copy, from the posteriors of the last one."""
+            for i, (own, copy, field) in enumerate(zip(self._slices, self._copies, self._fields, strict=True)):
+                log_joint = _place_pixels(logs[:, own], copy.valid)
+                self._q[i] = after = solve_mean_field(log_joint, field, n_iter=1, start=self._q[i])
+                odds[:, own] = _take_valid(field.compute_neighbor_log_odds(after), copy.valid)
+            return odds
+
+        # EM in turns: each E-step has the class priors that the field gives each pixel.
+        em = SpatialEM(concatenate(*self._cells), classes.model, prior)
+        return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
+
+    def make_smoothed_start(
+        self, classes: ClassMixture, prior: Prior, sigma: float
+    ) -> tuple[ClassMixture, Prior, NDArray[np.intp]]:
+        """Make the classes of the clusters of smoothed copies, with the prior that they give, and their labels."""
+        cells, k = concatenate(*self._cells), classes.n_classes
+        kind = classes.model.covariance_type
+        labels = find_smoothed_clusters(
+            [means.T.reshape(-1, *copy.valid.shape) for means, copy in zip(self._features, self._copies, strict=True)],
+            self._copies,
+            self._space,
+            k,
+            sigma=sigma,
+            shrinkage=max(MIN_SHRINKAGE, prior.strength * k / len(cells)),
+            covariance_type=kind,
+        )
+        # The pooled covariance of the colors alone is that of parts of classes: take that of the clusters.
+        (clusters,) = build_clusters(cells, labels[None], k, "full", make_flat_prior(cells.n_features))
+        pooled = np.tensordot(clusters.weights, clusters.covariances, axes=1)
+        if prior.mean_strength == 0:
+            prior = replace(prior, target=pooled)
+        (start,) = build_clusters(cells, labels[None], k, kind, prior)
+        # Noise and tails stay as they were.
+        model = replace(classes.model, weights=start.weights, means=start.means, covariances=start.covariances)
+        return ClassMixture(model, classes.groups), prior, labels
+
+    def compute_likelihood(self, groups: NDArray[np.intp], model: MixtureModel) -> float:
+        """Compute the mean-field likelihood of the valid pixels with the posteriors that the last fit ended with."""
+        total = 0.0
+        for cells, copy, field, q in zip(self._cells, self._copies, self._fields, self._q, strict=True):
+            if q is None or not copy.valid.any():
+                continue
+            logs = _place_pixels(compute_class_log_posteriors(model, groups, cells).T, copy.valid)
+            densities = np.zeros(copy.valid.shape)
+            densities[copy.valid] = model.score_samples(cells)
+            likelihoods = compute_mean_field_likelihood(logs, densities, model.weights, field, q)
+            total += float(likelihoods[copy.valid].sum())
+        return total
 
 
 def _place_pixels(values: Planes, valid: NDArray[np.bool_]) -> Planes:

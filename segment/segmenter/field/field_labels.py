@@ -16,7 +16,9 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.rejection import is_rejected
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
+from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
 __all__ = ["FieldLabeler", "prepare_field_posteriors"]
@@ -203,4 +205,9 @@ def _solve_field(
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     field = build_field(copy, features, smoothness, smoothness_map)
-    return field, solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, tol=MIN_MEAN_CHANGE)
+    # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
+    first = None
+    if is_noisy([copy], space.name, whiten):
+        weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
+        first = smooth_likelihoods(logs, weights, copy.valid)
+    return field, solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)

@@ -40,6 +40,36 @@ def test_places_tell_apart_classes_whose_colors_overlap(overlapping_halves: Imag
     assert with_field < alone
 
 
+def test_classes_that_noise_hides_in_the_colors_are_found_anew(rng: np.random.Generator) -> None:
+    truth = np.arange(160)[None] // 40 * np.ones((100, 1), dtype=int)
+    values = 60 + 45.0 * truth + rng.normal(0, 40, truth.shape)
+    features = extract_features(Image.from_array(values.clip(0, 255).astype(np.uint8)), "rgb")
+    found = fit_mixture(features.cells, 4, shrinkage=1.5)
+    classes = ClassMixture(found.model, np.arange(4))
+    as_given, anew = (
+        fit_with_field(
+            classes, found.prior, features.space, (features.image,), smoothness=12.0, may_restart=may_restart
+        )
+        for may_restart in (False, True)
+    )
+    # Clipped noise moves the means of the outer classes by some levels.
+    means = 60 + 45 * np.arange(4)
+    assert np.abs(np.sort(anew.means[:, 0]) - means).max() < 8 < np.abs(np.sort(as_given.means[:, 0]) - means).max()
+    np.testing.assert_allclose(anew.weights, 0.25, atol=0.03)
+
+
+def test_images_without_noise_are_not_fitted_anew() -> None:
+    ramp = np.add.outer(np.arange(60), np.arange(80)).astype(np.uint8)
+    features = extract_features(Image.from_array(ramp), "rgb")
+    found = fit_mixture(features.cells, 3, shrinkage=1.5)
+    classes = ClassMixture(found.model, np.arange(3))
+    models = [
+        fit_with_field(classes, found.prior, features.space, (features.image,), smoothness=12.0, may_restart=each)
+        for each in (False, True)
+    ]
+    np.testing.assert_array_equal(models[0].means, models[1].means)
+
+
 def test_one_class_is_left_as_it_is(overlapping_halves: Image) -> None:
     classes, model = fit(extract_features(overlapping_halves, "rgb"), 1)
     assert model is classes.model

@@ -37,6 +37,14 @@ def test_the_field_removes_noise() -> None:
     assert found.posteriors().argmax(axis=2).tolist() == (bare - 1).tolist()
 
 
+@pytest.mark.parametrize(("sigma", "most"), [(0.3, 0.06), (0.4, 0.1)])
+def test_noise_makes_no_class_vanish(sigma: float, most: float) -> None:
+    image, truth = draw_noisy_areas(1, size=160, sigma=sigma)
+    result = segment.segment_image(np.clip(128 + 40 * (image - 0.5), 0, 255).astype(np.uint8), k=4)
+    assert np.mean(result.label_image - 1 != truth) < most
+    assert min(row.share for row in result.classes) > 0.15
+
+
 @pytest.fixture(scope="module")
 def photograph() -> NDArray[np.uint8]:
     path = Path(__file__).parents[3] / "images" / "landscape.jpg"

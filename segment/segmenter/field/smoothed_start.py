@@ -1,0 +1,189 @@
+"""Starts for noisy images, from smoothed copies: where colors alone do not show the classes, space does.
+
+Noise widens the colors of every class until their histogram shows fewer classes than there are. A copy that is smoothed
+by a pixel or two has little of the noise, and the mixture of its colors shows the classes again. Its labels give the
+first classes of the pixels as they are; which start led to the better fit is decided by the *mean-field likelihood* of
+the pixels (:func:`compute_mean_field_likelihood`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.core.opencv import load_cv2
+from segment.features.color_space import FeatureSpace
+from segment.mixture.candidates import coarsen_to_few, fit_shrunk_mixtures
+from segment.mixture.cells import make_point_cells
+from segment.mixture.initialization import Levels
+from segment.segmenter.field.random_field import RandomField, compute_posteriors
+
+__all__ = [
+    "SMOOTHING_SIGMAS",
+    "compute_mean_field_likelihood",
+    "find_smoothed_clusters",
+    "smooth_likelihoods",
+]
+
+Planes = NDArray[np.float32]
+
+SMOOTHING_SIGMAS = (1.0, 2.0)
+"""Standard deviations, in pixels, of the Gaussian filters that smooth the copies."""
+
+# Standard deviation, in pixels, of the neighborhood whose likelihoods give a noisy pixel its first posteriors. A
+# Gaussian filter averages as much noise away as the mean of 4 pi sigma**2 pixels does.
+NEIGHBORHOOD_SIGMA = 1.0
+NEIGHBORHOOD_PIXELS = 4 * math.pi * NEIGHBORHOOD_SIGMA**2
+
+
+def find_smoothed_clusters(
+    features: Sequence[NDArray[np.float64]],
+    copies: Sequence[Image],
+    space: FeatureSpace,
+    k: int,
+    *,
+    sigma: float,
+    shrinkage: float,
+    covariance_type: str,
+) -> NDArray[np.intp]:
+    """Find the clusters of the pixels of smoothed copies by a mixture of their features.
+
+    Parameters
+    ----------
+    features : sequence of ndarray of shape (d, h, w), float64
+        Features of all pixels of each copy.
+    copies : sequence of Image
+        The copies: which of their pixels are valid.
+    space : FeatureSpace
+        What the features are.
+    k : int, >= 1
+        Number of clusters.
+    sigma : float, > 0, pixels
+        Standard deviation of the Gaussian filter. Raised, more noise and more small things vanish.
+    shrinkage : float, >= 0
+        Of the covariances, in mean component weights.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Of the components.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        The cluster 0..k-1 of each valid pixel, copy by copy. Some clusters may be empty.
+    """
+    parts = []
+    for planes, copy in zip(features, copies, strict=True):
+        smooth = smooth_planes(planes.astype(np.float32), copy.valid, sigma)
+        parts.append(smooth[:, copy.valid].T.astype(np.float64))
+    cells = make_point_cells(np.concatenate(parts))
+    few = coarsen_to_few(cells, k)
+    levels = Levels.from_cells(few, k, space.compute_start_metric(few))
+    (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed", seed=0)
+    return model.predict(cells)
+
+
+def smooth_planes(planes: Planes, valid: NDArray[np.bool_], sigma: float) -> Planes:
+    """Smooth planes with a Gaussian filter that takes the mean of valid pixels only.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, h, w), float32
+        Finite everywhere.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+    sigma : float, > 0, pixels
+        Standard deviation of the filter.
+
+    Returns
+    -------
+    ndarray of shape (m, h, w), float32
+        Values of pixels that are not valid have no meaning.
+
+    Examples
+    --------
+    >>> smooth_planes(np.full((1, 2, 3), 7, np.float32), np.array([[True, True, False]] * 2), 1.0)[0, 0].round(3)
+    array([7., 7., 7.], dtype=float32)
+    """
+    cv2 = load_cv2()
+
+    def blur(plane: Planes) -> Planes:
+        return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101))
+
+    if valid.all():
+        return np.stack([blur(plane) for plane in planes])
+    # Normalized convolution: pixels that are not valid count as 0 in both the sum and the weight.
+    weight = np.maximum(blur(valid.astype(np.float32)), np.finfo(np.float32).tiny)
+    return np.stack([blur(plane * valid) / weight for plane in planes])
+
+
+def smooth_likelihoods(log_posteriors: Planes, class_weights: NDArray[np.float64], valid: NDArray[np.bool_]) -> Planes:
+    """Compute first posteriors of noisy pixels, as if all neighbors of a pixel were of its class.
+
+    Parameters
+    ----------
+    log_posteriors : ndarray of shape (k, h, w), float32
+        Of the classes at each pixel by its features alone, in nats.
+    class_weights : ndarray of shape (k,), float64
+        Share of each class in the pixels.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+
+    Returns
+    -------
+    ndarray of shape (k, h, w), float32
+        Posteriors for the start of a mean field; they sum to 1 over the classes.
+
+    Notes
+    -----
+    Posteriors are proportional to the weight of the class times its likelihood in the neighborhood: the exponential of
+    the Gaussian-smoothed log likelihoods times the number of pixels that the filter averages over.
+    """
+    log_weights = np.log(np.maximum(class_weights, np.finfo(np.float32).tiny)).astype(np.float32)[:, None, None]
+    # Log posterior minus log weight is the log likelihood, up to a number that is the same for all classes.
+    likelihoods = smooth_planes(log_posteriors - log_weights, valid, NEIGHBORHOOD_SIGMA)
+    return compute_posteriors(np.float32(NEIGHBORHOOD_PIXELS) * likelihoods + log_weights)
+
+
+def compute_mean_field_likelihood(
+    log_posteriors: Planes,
+    log_densities: NDArray[np.floating],
+    class_weights: NDArray[np.float64],
+    field: RandomField,
+    q: Planes,
+) -> NDArray[np.float64]:
+    """Compute the mean-field log likelihood of each pixel: its neighbors give the class priors.
+
+    Parameters
+    ----------
+    log_posteriors : ndarray of shape (k, h, w), float32
+        Of the classes at each pixel by its features alone, in nats.
+    log_densities : ndarray of shape (h, w), float
+        Of the mixture at each pixel.
+    class_weights : ndarray of shape (k,), float64
+        Share of each class in the pixels.
+    field : RandomField
+        Pixels of weight 0 have no neighbors.
+    q : ndarray of shape (k, h, w), float32
+        Posteriors in the field.
+
+    Returns
+    -------
+    ndarray of shape (h, w), float64
+        In nats.
+
+    Notes
+    -----
+    It is ``log sum_c pi_ic p(x_i | c)`` where pi_ic is proportional to the weight of class c times the exponential of
+    the neighbor log odds (Forbes & Peyrard 2003, IEEE Trans. Pattern Anal. Mach. Intell. 25, 1089-1101). The free
+    energy cannot compare mixtures: a strong field prefers the mixture with the fewest borders, which joins classes.
+    """
+    log_odds = field.compute_neighbor_log_odds(q)
+    top = log_odds.max(axis=0)
+    raised = np.exp(log_odds - top, dtype=np.float64)
+    # p(x) P(c | x) is the weight times the density of class c.
+    joint = (np.exp(log_posteriors, dtype=np.float64) * raised).sum(axis=0)
+    priors = np.tensordot(class_weights, raised, axes=1)
+    return np.asarray(np.log(np.maximum(joint, 1e-300)) - np.log(priors) + log_densities)

@@ -1,0 +1,74 @@
+"""Starts from smoothed copies: clusters, filters with invalid pixels, first posteriors, and the likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segment import Image
+from segment.features.color_space import FeatureSpace
+from segment.segmenter.field.random_field import RandomField, compute_posteriors
+from segment.segmenter.field.smoothed_start import (
+    compute_mean_field_likelihood,
+    find_smoothed_clusters,
+    smooth_likelihoods,
+    smooth_planes,
+)
+
+
+def test_clusters_of_a_smoothed_copy_are_the_classes_that_noise_hides(rng: np.random.Generator) -> None:
+    truth = np.arange(160)[None] // 40 * np.ones((100, 1), dtype=int)
+    values = 40.0 * truth + rng.normal(0, 40, truth.shape)
+    space = FeatureSpace("rgb", n_channels=1, black=0, white=255)
+    copy = Image.from_array(np.zeros(truth.shape, dtype=np.uint8))
+    labels = find_smoothed_clusters(
+        [values[None]], [copy], space, 4, sigma=2.0, shrinkage=1.0, covariance_type="full"
+    ).reshape(truth.shape)
+    inside = np.arange(160) % 40 // 4
+    inside = (inside > 0) & (inside < 9)
+    means = np.array([values[labels == number].mean() for number in range(4)])
+    rank = means.argsort().argsort()
+    assert np.mean(rank[labels][:, inside] == truth[:, inside]) > 0.95
+
+
+def test_a_filter_takes_the_mean_of_valid_pixels_only(rng: np.random.Generator) -> None:
+    valid = rng.random((30, 40)) < 0.5
+    planes = np.where(valid, np.float32(3), np.float32(1000))[None]
+    np.testing.assert_allclose(smooth_planes(planes, valid, 2.0)[0][valid], 3, rtol=1e-5)
+
+
+def test_first_posteriors_follow_the_neighborhood_and_not_the_pixel() -> None:
+    logs = np.zeros((2, 15, 15), dtype=np.float32)
+    logs[0], logs[1] = -0.5, -1.0
+    logs[:, 7, 7] = (-1.5, -0.3)  # one pixel that prefers the other class
+    weights = np.array([0.5, 0.5])
+    first = smooth_likelihoods(logs, weights, np.ones((15, 15), dtype=bool))
+    assert compute_posteriors(logs)[1, 7, 7] > 0.5 > first[1, 7, 7]
+    np.testing.assert_allclose(first.sum(axis=0), 1, atol=1e-6)
+
+
+def test_weights_count_once_and_not_for_each_neighbor() -> None:
+    weights = np.array([0.9, 0.1])
+    # The features say nothing: the posterior of a pixel is the weights, and that of its neighborhood as well.
+    logs = np.log(weights).astype(np.float32)[:, None, None] * np.ones((2, 9, 9), np.float32)
+    first = smooth_likelihoods(logs, weights, np.ones((9, 9), dtype=bool))
+    np.testing.assert_allclose(first[:, 4, 4], weights, atol=1e-5)
+
+
+def test_without_neighbors_the_likelihood_is_the_density() -> None:
+    logs = np.log(np.array([0.3, 0.7], np.float32))[:, None, None] * np.ones((2, 4, 5), np.float32)
+    densities = np.arange(20.0).reshape(4, 5)
+    field = RandomField(np.ones((4, 5), np.float32), 0.0, 2)
+    found = compute_mean_field_likelihood(logs, densities, np.array([0.5, 0.5]), field, np.exp(logs))
+    np.testing.assert_allclose(found, densities, atol=1e-6)
+
+
+def test_neighbors_of_the_right_class_raise_the_likelihood() -> None:
+    # All pixels favor class 1 by their features, which has half of the weight.
+    logs = np.log(np.array([0.9, 0.1], np.float32))[:, None, None] * np.ones((2, 9, 9), np.float32)
+    field = RandomField(np.ones((9, 9), np.float32), 12.0, 2)
+    right, wrong = (np.stack([np.full((9, 9), p), np.full((9, 9), 1 - p)]).astype(np.float32) for p in (1, 0))
+    weights, zeros = np.array([0.5, 0.5]), np.zeros((9, 9))
+    # p(x | c) / p(x) is 0.9 / 0.5 and 0.1 / 0.5.
+    for q, ratio in ((right, 1.8), (wrong, 0.2)):
+        found = compute_mean_field_likelihood(logs, zeros, weights, field, q)
+        np.testing.assert_allclose(found[4, 4], np.log(ratio), atol=1e-3)
