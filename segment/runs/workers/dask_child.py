@@ -66,6 +66,7 @@ class ChildProcess:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        # The call is a message within the message, so that an error in reading it is an error of the task.
         begin = time.monotonic()
         try:
             _write_message(self._process.stdin, pickle.dumps((call, seconds)))
@@ -105,6 +106,7 @@ class ChildProcess:
 
 def serve_tasks() -> None:
     """Do the tasks that come through stdin until there are no more: the program of a child process."""
+    # Copies, because what is printed goes to the other end of stdout from now on.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not come between the replies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal of the worker is for the worker
@@ -112,11 +114,13 @@ def serve_tasks() -> None:
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     load_cv2().setNumThreads(1)  # a worker does as many tasks at a time as it may use cores
     while True:
+        # A timer, because a read from a pipe has no time limit.
         idle = threading.Timer(MAX_IDLE_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
         idle.daemon = True
         idle.start()
         try:
             request = _read_message(requests)
+        # The worker has closed the pipe, or the child was idle for too long.
         except (EOFError, TaskTimeout):
             return
         idle.cancel()
@@ -130,6 +134,7 @@ def _run_call(call: bytes, seconds: float) -> bytes:
     result: Any = None
     error: BaseException | None = None
     try:
+        # The functions of a task are found only while it is unpickled: that is a part of the task, too.
         with limit_time(seconds):
             function, arguments = pickle.loads(call)
             result = function(*arguments)
@@ -150,6 +155,7 @@ def _raise_timeout(*_: Any) -> None:
 
 def _write_message(pipe: Any, message: bytes) -> None:
     """Write a message with its length before it."""
+    # A pipe has no borders between messages.
     pipe.write(len(message).to_bytes(8, "big") + message)
     pipe.flush()
 

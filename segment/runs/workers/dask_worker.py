@@ -117,6 +117,7 @@ def run_stoppable_task(function: Callable[..., Any], *arguments: Any, run: str, 
         _IDLE_CHILDREN.append(child)
     else:
         child.close()
+    # A thread that was stopped has a result, too: TaskLost.
     ((result, error),) = done
     if error is not None:
         raise error
@@ -125,6 +126,7 @@ def run_stoppable_task(function: Callable[..., Any], *arguments: Any, run: str, 
 
 def _check_version(version: str) -> None:
     """Refuse to work for another version of the program."""
+    # Results of two versions may differ, and a folder must not mix them.
     if version != __version__:
         raise ClusterError(f"a worker joined that has segment {__version__}, not {version}. Install the same on all.")
 
