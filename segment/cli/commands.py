@@ -12,7 +12,6 @@ import click
 
 from segment.cli.batch import segment_folder
 from segment.cli.options import (
-    BANDS,
     DEBUG,
     INPUTS,
     JSON,
@@ -20,8 +19,8 @@ from segment.cli.options import (
     SCHEDULER,
     START_MODEL,
     Options,
-    SuggestingGroup,
     StagedCommand,
+    SuggestingGroup,
     add_setting_options,
     connect_cluster,
     load_start,
@@ -37,6 +36,7 @@ from segment.runs.image_job import compare_job, run_job
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.rasters.raster_job import run_raster_job
+from segment.runs.selection_files import list_selection_paths
 
 __all__ = ["cli"]
 
@@ -196,7 +196,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     classes = load_class_model(model)
     # The model's own settings are the defaults.
     config = make_config("apply", options, **classes.settings)
-    jobs = plan_jobs(inputs, output, config, also_read=(model,))
+    jobs = plan_jobs(inputs, output, config, also_read=(model, *list_selection_paths(config)))
     return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
 
 
@@ -226,7 +226,7 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
         The exit code.
     """
     config = make_config("compare", options)
-    jobs = plan_jobs(inputs, output, config, save=("compared",))
+    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=("compared",))
     report_default_k(options, config, None)
     return _run_jobs(jobs, config, compare_job, debug=debug)
 
@@ -234,14 +234,12 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
 @cli.command("raster", cls=StagedCommand)
 @INPUTS
 @add_setting_options("raster")
-@BANDS
 @SCHEDULER
 @OUTPUT
 @JSON
 @DEBUG
 def segment_rasters(
     inputs: tuple[Path, ...],
-    bands: tuple[int, ...],
     scheduler: str,
     output: Path,
     as_json: bool,
@@ -258,7 +256,7 @@ def segment_rasters(
 
     Parameters
     ----------
-    inputs, bands, scheduler, output, as_json, debug, **options
+    inputs, scheduler, output, as_json, debug, **options
         The arguments and options of the command line.
 
     Returns
@@ -268,10 +266,10 @@ def segment_rasters(
     """
     # These two are fixed: they name the file.
     config = make_config("raster", options, labels_format="tif", save=("labels",))
-    jobs = plan_jobs(inputs, output, config)
+    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config))
     report_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
-        work = partial(run_raster_job, bands=bands, cluster=cluster)
+        work = partial(run_raster_job, cluster=cluster)
         return _run_jobs(jobs, config, work, debug=debug, as_json=as_json)
 
 
@@ -292,7 +290,8 @@ def _segment_images(
     if STANDARD in (*inputs, output):
         jobs = [plan_piped_job(inputs, output, config)]
     else:
-        jobs = plan_jobs(inputs, output, config, also_read=() if start is None else (start,))
+        also_read = (*(() if start is None else (start,)), *list_selection_paths(config))
+        jobs = plan_jobs(inputs, output, config, also_read=also_read)
     report_default_k(options, config, model)
     return _run_jobs(jobs, config, partial(run_job, model=model, adapt=True), debug=debug, as_json=as_json)
 

@@ -13,7 +13,14 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 
-__all__ = ["ClassRow", "InterestRow", "tabulate_classes", "tabulate_interest"]
+__all__ = [
+    "ClassRow",
+    "InterestRow",
+    "make_interest_rows",
+    "sum_interest",
+    "tabulate_classes",
+    "tabulate_interest",
+]
 
 MAX_OPENCV_CHANNELS = 4  # that OpenCV averages at once
 CHUNK_PIXELS = 2**17  # counted at once: they stay in the processor's cache
@@ -143,29 +150,69 @@ def tabulate_interest(
     """
     if image.interest is None or not classes:
         return ()
-    names, n_classes = image.interest.names, len(classes)
-    shape = (len(names), n_classes)
+    return make_interest_rows(image.interest.names, sum_interest(label_image, image, len(classes)), classes)
+
+
+def sum_interest(label_image: NDArray[np.integer], image: Image, n_classes: int) -> NDArray[np.float64]:
+    """Add up the pixels of each class in each region of interest.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), int
+        Labels 1..n_classes, 0 for none.
+    image : Image
+        Of the same size, with regions of interest.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (1 + channels, n, n_classes), float
+        The number of pixels, and the sum of each channel.
+    """
+    assert image.interest is not None
+    shape = (len(image.interest.names), n_classes)
     # Each pair of a region and a class has a number; 0 is neither.
-    counts = np.zeros(shape[0] * shape[1] + 1, dtype=np.int64)
-    sums = np.zeros((image.n_bands, counts.size))
+    sums = np.zeros((1 + image.n_bands, shape[0] * shape[1] + 1))
     high = max(1, CHUNK_PIXELS // label_image.shape[1])
     for top in range(0, len(label_image), high):
         rows = slice(top, top + high)
         labels, regions = label_image[rows].astype(np.intp), image.interest.label_image[rows].astype(np.intp)
         pairs = np.where((labels > 0) & (regions > 0), (regions - 1) * n_classes + labels, 0).reshape(-1)
-        counts += np.bincount(pairs, minlength=counts.size)
-        for band, values in enumerate(image.pixels[rows].reshape(pairs.size, -1).T):
-            sums[band] += np.bincount(pairs, values, counts.size)
-    pixels = counts[1:].reshape(shape)
-    means = (sums[:, 1:] / np.maximum(counts[1:], 1)).T.reshape(*shape, -1)
-    labeled = np.maximum(pixels.sum(axis=1), 1)
+        sums[0] += np.bincount(pairs, minlength=sums.shape[1])
+        for band, values in enumerate(image.pixels[rows].reshape(pairs.size, -1).T, start=1):
+            sums[band] += np.bincount(pairs, values, sums.shape[1])
+    return sums[:, 1:].reshape(-1, *shape)
+
+
+def make_interest_rows(
+    names: Sequence[str], sums: NDArray[np.float64], classes: Sequence[ClassRow]
+) -> tuple[InterestRow, ...]:
+    """Make the table of classes in each region of interest.
+
+    Parameters
+    ----------
+    names : sequence of n str
+        Of the regions.
+    sums : ndarray of shape (1 + channels, n, k)
+        As from :func:`sum_interest`, or the sum of several.
+    classes : sequence of k ClassRow
+        The rows of the classes in the whole image.
+
+    Returns
+    -------
+    tuple of InterestRow
+        The classes of the first region, then those of the second.
+    """
+    pixels = sums[0].astype(np.int64)
+    means = np.moveaxis(sums[1:] / np.maximum(sums[0], 1), 0, -1)
+    labeled = np.maximum(pixels.sum(axis=1), 1).tolist()
     return tuple(
         InterestRow(
             name,
             replace(
                 row,
                 pixels=int(pixels[i, j]),
-                share=int(pixels[i, j]) / int(labeled[i]),
+                share=int(pixels[i, j]) / labeled[i],
                 mean=tuple(means[i, j].tolist()) if pixels[i, j] else (),
             ),
         )

@@ -17,10 +17,19 @@ from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
 from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
 from segment.loader.polygon_places import locate_polygons
-from segment.preprocessor.interest import find_picture_circle, label_polygons, make_circle, make_grid
+from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
 from segment.preprocessor.masking import FlatBorder, crop, find_flat_border, keep_interest, keep_masked, mask_nodata
 
-__all__ = ["NO_ARRAYS", "SelectionArrays", "describe_flat_border", "parse_circle", "select_pixels", "take_arrays"]
+__all__ = [
+    "NO_ARRAYS",
+    "SelectionArrays",
+    "describe_circle",
+    "describe_flat_border",
+    "describe_overlap",
+    "parse_circle",
+    "select_pixels",
+    "take_arrays",
+]
 
 MIN_OVERLAP = 1e-6  # of a pixel, by which places of two georeferenced files may differ
 
@@ -195,8 +204,7 @@ def _apply_interest(image: Image, config: SegmentConfig, source: str) -> Image:
         image = keep_interest(image, RegionsOfInterest(labels, file.names))
     except ImageError as error:
         raise ImageError(f"{printable_path(path)}: {error}") from error
-    shared = f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"
-    notes = (*((note,) if note else ()), *((shared,) if n_shared else ()))
+    notes = (*((note,) if note else ()), *((describe_overlap(n_shared),) if n_shared else ()))
     return replace(image, notes=image.notes + notes)
 
 
@@ -207,11 +215,43 @@ def _make_interest(image: Image, text: str) -> Image:
         rows, columns = (int(part) for part in text.removeprefix("grid:").split("x"))
         return keep_interest(image, make_grid(shape, rows, columns))
     circle, is_found = find_picture_circle(image)
-    x, y, radius = (f"{value:.1f}".removesuffix(".0") for value in circle)
-    how = "found by its surround of one color" if is_found else "the largest one in the middle: no surround was found"
-    note = f"the region of interest is the circle of center {x},{y} and radius {radius} pixels, {how}"
+    note = describe_circle(circle, is_found=is_found)
     image = keep_interest(image, make_circle(shape, circle))
     return replace(image, notes=(*image.notes, note))
+
+
+def describe_circle(circle: Circle, *, is_found: bool) -> str:
+    """Describe the circle of a picture, which is a guess.
+
+    Parameters
+    ----------
+    circle : Circle
+    is_found : bool
+        Whether it was found by its surround.
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
+    x, y, radius = (f"{value:.1f}".removesuffix(".0") for value in circle)
+    how = "found by its surround of one color" if is_found else "the largest one in the middle: no surround was found"
+    return f"the region of interest is the circle of center {x},{y} and radius {radius} pixels, {how}"
+
+
+def describe_overlap(n_shared: int) -> str:
+    """Describe that regions of interest overlap.
+
+    Parameters
+    ----------
+    n_shared : int, pixels
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
+    return f"regions of interest overlap: {pluralize(n_shared, 'pixel')} of several count for the last of them"
 
 
 def parse_circle(text: str) -> tuple[float, float, float]:

@@ -14,11 +14,12 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, printable_path
 from segment.runs.batch.folder_workers import Workers
 from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.selection_files import SelectionHashes
 from segment.runs.workers.lost_tasks import TaskLost
 
 if TYPE_CHECKING:
-    from segment.pipeline.multi_image_fit import ImagePart, ValueScale
     from segment.mixture.selection import Selection
+    from segment.pipeline.multi_image_fit import ImagePart, ValueScale
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["SHARED_MODEL", "ClassPlan", "ClassSource"]
@@ -40,17 +41,17 @@ class ClassSource:
         The image's own classes get the numbers, names and colors of the classes of this model.
     key : str
         The same for a shared model of the same images and settings; empty without one.
-    """
     choice : str
         Which number of classes was chosen for a shared model and why; empty where it was given, or chosen by an earlier
         run.
+    """
 
     model: ClassModel | None = None
     adapt: bool = False
     reference: ClassModel | None = None
     key: str = ""
-
     choice: str = ""
+
     @property
     def identity(self) -> tuple[str, ...]:
         """All that decides the classes, as text."""
@@ -234,7 +235,8 @@ def _compute_key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan
         except OSError:
             # An image that is gone is a change, too.
             stats.append((str(source.absolute()), -1, -1))
-    text = json.dumps([repr(config), plan.shared, stats, plan.model.to_json() if plan.model else ""])
+    masks = SelectionHashes(config).hash_all(sources)
+    text = json.dumps([repr(config), plan.shared, stats, plan.model.to_json() if plan.model else "", masks])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

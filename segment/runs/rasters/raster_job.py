@@ -19,7 +19,6 @@ def run_raster_job(
     job: Job,
     config: SegmentConfig,
     *,
-    bands: tuple[int, ...],
     cluster: Cluster | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
@@ -32,8 +31,6 @@ def run_raster_job(
         The raster, and where its labels go.
     config : SegmentConfig
         All settings.
-    bands : tuple of int
-        Bands to use, counted from 1; empty for all.
     cluster : Cluster, optional
         Its workers read and label the tiles.
     on_stage : callable
@@ -46,7 +43,7 @@ def run_raster_job(
     Outcome
         The file and the class table, or why the raster failed.
     """
-    return try_job(job, config, partial(_segment_raster, bands=bands, cluster=cluster), on_stage, debug)
+    return try_job(job, config, partial(_segment_raster, cluster=cluster), on_stage, debug)
 
 
 def _segment_raster(
@@ -54,7 +51,6 @@ def _segment_raster(
     config: SegmentConfig,
     on_stage: Callable[[str], None],
     *,
-    bands: tuple[int, ...],
     cluster: Cluster | None,
 ) -> Outcome:
     """Segment a raster and convert the result to an outcome."""
@@ -63,7 +59,7 @@ def _segment_raster(
 
     # The command sets the products of a raster, so there is one file.
     (path,) = job.list_results(config)
-    result = segment_raster(job.source, path, config, bands=bands, cluster=cluster, on_stage=on_stage)
+    result = segment_raster(job.source, path, config, cluster=cluster, on_stage=on_stage)
     colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(
         job,
@@ -73,5 +69,8 @@ def _segment_raster(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
+        interest=tuple(
+            (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean) for item in result.interest
+        ),
         choice=result.choice,
     )

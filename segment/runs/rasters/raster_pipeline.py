@@ -21,24 +21,30 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
-from segment.core.errors import SettingsError, printable_path
+from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
-from segment.output.palette import pick_class_colors, pick_ramp_colors
+from segment.output.class_colors import choose_palette_colors, compute_class_means
+from segment.pipeline.pixel_selection import describe_flat_border
+from segment.pipeline.result_warnings import warn_of_palette
+from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
+from segment.runs.rasters.raster_selection import select_raster_pixels
 from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
 from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
 from segment.runs.rasters.tile_labels import LabeledTile, compute_cleanup_halo, label_tile
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo
+from segment.runs.rasters.tile_selection import EVERYTHING
 from segment.runs.rasters.tile_workers import DaskTiles, Threads
 from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
 from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
 from segment.runs.rasters.writer import create_label_raster
+from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.field.field_labels import FieldLabeler
@@ -59,7 +65,6 @@ def segment_raster(
     output: str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
-    bands: tuple[int, ...] = (),
     tile: int = 0,
     cluster: Cluster | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -81,9 +86,6 @@ def segment_raster(
     config : SegmentConfig, optional
         All settings at once. Those of sizes in memory and of products are refused: `max_pixels`, `max_size`, `save`,
         `labels_format`.
-    bands : tuple of int
-        Bands to use, counted from 1; by default all. One is gray, three are red, green and blue; of any other number
-        each is a feature as it is.
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer borders between
         tiles, at which clean-up sees only a part of a large region.
@@ -93,7 +95,7 @@ def segment_raster(
     on_stage : callable
         Called with the text of each stage when it begins, and after each tile.
     **settings
-        Single settings instead of `config`, such as ``k=4``.
+        Single settings instead of `config`, such as ``k=4`` and ``bands=(4, 3, 2)``.
 
     Returns
     -------
@@ -141,12 +143,18 @@ def segment_raster(
     path = Path(output)
     with configure_rasterio():
         on_stage(RasterStage.READ)
-        raster = open_raster(source, bands)
+        raster = open_raster(source, config.band_numbers)
         _check_settings(raster, path, config)
-        workers = Threads() if cluster is None else DaskTiles(cluster, Path(raster.path))
+        # The workers of a cluster have other working folders.
+        config = config if cluster is None else make_selection_absolute(config)
+        workers = Threads() if cluster is None else DaskTiles(cluster, Path(raster.path), *list_selection_paths(config))
+        raster = select_raster_pixels(raster, config)
         run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
         classes = _fit_classes(run)
-        colors = _pick_colors(config, len(classes.fitted.names))
+        _check_any_pixel(run, classes)
+        colors = _pick_colors(config, classes)
+        absent = warn_of_palette([key for key, _ in config.palette_colors], classes.fitted.names)
+        classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
         written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
         # Labels are written as they come, in this process; only their counts are kept.
@@ -156,6 +164,16 @@ def segment_raster(
                 tiles.append(replace(part, label_image=written))
             on_stage(RasterStage.WRITE_OVERVIEWS)
     return summarize_raster(path, run.raster, colors, classes, tiles)
+
+
+def _check_any_pixel(run: RasterRun, classes: RasterClasses) -> None:
+    """Refuse a selection that leaves no pixel."""
+    selection = run.raster.selection
+    if classes.fitted.classes.n_classes == 0 and selection != EVERYTHING:
+        raise ImageError(
+            f"{printable_path(run.raster.path)}: some pixel counts; got none that --crop, --nodata, --mask and --roi "
+            "all leave. Leave out one of them."
+        )
 
 
 def _choose_tile(raster: Raster, config: SegmentConfig) -> int:
@@ -182,11 +200,15 @@ def _fit_classes(run: RasterRun) -> RasterClasses:
     blocks = plan_copy_blocks(run.raster, run.tile)
     make_block = partial(make_copy_block, run.raster, config=run.config)
     copy, n_valid = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
+    # The copy is there anyway; without a field a collar is looked for in nothing else, which would be another pass.
+    flat = find_flat_border(copy)
+    hint = () if flat is None else (describe_flat_border(flat),)
     if not is_scattered(copy, n_valid):
-        return _fit_with_field(run, copy)
+        classes = _fit_with_field(run, copy)
+        return replace(classes, notes=(*hint, *classes.notes))
     # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.
     classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)))
-    return replace(classes, notes=(*classes.notes, _SCATTERED))
+    return replace(classes, notes=(*hint, *classes.notes, _SCATTERED))
 
 
 def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
@@ -291,6 +313,7 @@ def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:
         refuse_existing(path)
 
 
-def _pick_colors(config: SegmentConfig, n_classes: int) -> NDArray[np.uint8]:
+def _pick_colors(config: SegmentConfig, classes: RasterClasses) -> NDArray[np.uint8]:
     """Pick the colors of the palette."""
-    return pick_class_colors(n_classes) if config.palette == "category" else pick_ramp_colors(config.palette, n_classes)
+    means = compute_class_means(classes.fitted.classes, classes.space)
+    return choose_palette_colors(config, classes.fitted.names, means)

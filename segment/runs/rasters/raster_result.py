@@ -13,7 +13,7 @@ from segment.core.georeference import Transform
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
-from segment.pipeline.class_table import ClassRow
+from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows
 from segment.pipeline.result_warnings import collect_result_warnings
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
@@ -84,6 +84,8 @@ class RasterSegmentation:
         Share of the valid pixels that were rejected.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
+    interest : tuple of InterestRow
+        The classes in each region of interest; empty where there are none.
 
     See Also
     --------
@@ -123,6 +125,7 @@ class RasterSegmentation:
     changed: float
     rejected: float
     warnings: tuple[str, ...]
+    interest: tuple[InterestRow, ...] = ()
 
 
 def summarize_raster(
@@ -172,5 +175,17 @@ def summarize_raster(
         choice=fitted.selection.sentence if fitted.selection.candidates else "",
         changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
-        warnings=raster.notes + classes.notes + fitted.warnings + warnings,
+        warnings=raster.notes + raster.selection.notes + classes.notes + fitted.warnings + warnings,
+        interest=_sum_interest(raster, tiles, rows),
     )
+
+
+def _sum_interest(raster: Raster, tiles: Sequence[LabeledTile], rows: tuple[ClassRow, ...]) -> tuple[InterestRow, ...]:
+    """Make the class table of each region of interest of the tables of the tiles."""
+    parts = [tile.interest for tile in tiles if tile.interest is not None]
+    if not parts or not rows:
+        return ()
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return make_interest_rows(raster.selection.names, total, rows)

@@ -25,6 +25,8 @@ from segment.core.errors import (
 )
 from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.image import Image
+from segment.runs.rasters.gdal_lock import GDAL_LOCK
+from segment.runs.rasters.tile_selection import EVERYTHING, TileSelection
 from segment.runs.rasters.tiles import Window
 
 __all__ = ["GDAL_LOCK", "Raster", "configure_rasterio", "open_raster"]
@@ -32,8 +34,6 @@ __all__ = ["GDAL_LOCK", "Raster", "configure_rasterio", "open_raster"]
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, little and big endian
 CACHE_MEGABYTES = 64  # decoded blocks that GDAL keeps
 _OPENED = threading.local()  # a file of GDAL's must not be used by several threads
-# GDAL's block cache is shared by all files and not thread-safe: a read can flush another file's changed blocks.
-GDAL_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Raster:
         A sentence for the user for each guess.
     lowest_nodata : float
         The smallest value where it lies far below all others, so that it stands for no data; NaN where there is none.
+    selection : TileSelection
+        The part of the file that is used, and the pixels of it that count.
     """
 
     path: str
@@ -94,6 +96,7 @@ class Raster:
     white: float = 255.0
     notes: tuple[str, ...] = ()
     lowest_nodata: float = math.nan
+    selection: TileSelection = EVERYTHING
 
     @property
     def n_channels(self) -> int:
@@ -110,7 +113,8 @@ class Raster:
     @property
     def may_have_gaps(self) -> bool:
         """Whether some pixels may not be valid."""
-        return not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.kind == "float32"
+        is_marked = not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.selection.has_gaps
+        return is_marked or self.kind == "float32"
 
     def read(self, window: Window) -> Image:
         """Read a window.
@@ -169,7 +173,7 @@ class Raster:
         shape = max(1, round(self.height * share)), max(1, round(self.width * share))
         everything = Window(0, 0, self.height, self.width)
         # Values that stand for no data must not be averaged with others.
-        is_averaged = not self.palette and math.isnan(self.lowest_nodata)
+        is_averaged = not self.palette and math.isnan(self.lowest_nodata) and not self.selection.nodata
         method = Resampling.average if is_averaged else Resampling.nearest
         with _explain_errors(self.path):
             return self._build_image(*self._read_samples(_open_in_thread(self.path), everything, shape, method))
@@ -180,7 +184,8 @@ class Raster:
         """Read the values (h, w, bands) as they are in the file, and which pixels are valid (h, w)."""
         from rasterio.windows import Window as FileWindow
 
-        options: dict[str, Any] = {"window": FileWindow(window.column, window.row, window.width, window.height)}
+        inside = self.selection.shift(window)
+        options: dict[str, Any] = {"window": FileWindow(inside.column, inside.row, inside.width, inside.height)}
         if shape is not None:
             options["out_shape"] = (len(self.bands), *shape)
             options["resampling"] = method
@@ -202,7 +207,8 @@ class Raster:
         if self.has_mask:
             with GDAL_LOCK:
                 valid &= file.dataset_mask(**flat) > 127
-        return np.moveaxis(samples, 0, -1), valid
+        values = np.moveaxis(samples, 0, -1)
+        return values, valid & self.selection.find_counted(values, window)
 
     def _build_image(self, samples: NDArray[Any], valid: NDArray[np.bool_]) -> Image:
         """Build an image from values as they are in the file, with the scale and the palette of the raster."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.class_table import ClassRow, sum_interest, tabulate_classes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.postprocessor import postprocess
 from segment.runs.rasters.reader import Raster
@@ -43,6 +43,8 @@ class LabeledTile:
         Pixels whose label the clean-up changed, valid pixels without a label, and valid pixels.
     lost : tuple of int
         Labels of which the clean-up left no pixel.
+    interest : ndarray of shape (1 + bands, n, k), float, optional
+        Pixels and sums of each class in each region of interest.
     """
 
     window: Window
@@ -52,6 +54,7 @@ class LabeledTile:
     rejected: int
     valid: int
     lost: tuple[int, ...]
+    interest: NDArray[np.float64] | None = None
 
 
 def label_tile(
@@ -89,7 +92,11 @@ def label_tile(
     clean = _clean_labels(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
-    classes = tabulate_classes(clean, replace(image, pixels=pixels), len(precedence))
+    part = replace(image, pixels=pixels)
+    classes = tabulate_classes(clean, part, len(precedence))
+    interest = None
+    if raster.selection.names:
+        interest = sum_interest(clean, replace(part, interest=raster.selection.label(window)), len(precedence))
     return LabeledTile(
         window,
         np.ascontiguousarray(clean),
@@ -98,6 +105,7 @@ def label_tile(
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
         lost=find_labels_lost_in_cleanup(before, classes),
+        interest=interest,
     )
 
 

@@ -101,8 +101,8 @@ class DaskTiles:
     ----------
     cluster : Cluster
         Its workers do the tiles.
-    path : Path
-        The raster.
+    *paths : Path
+        The raster, and other files that are read with it.
 
     Raises
     ------
@@ -110,8 +110,8 @@ class DaskTiles:
         If a worker does not see the raster.
     """
 
-    def __init__(self, cluster: Cluster, path: Path) -> None:
-        cluster.check_paths(path)
+    def __init__(self, cluster: Cluster, *paths: Path) -> None:
+        cluster.check_paths(*paths)
         self._cluster = cluster
 
     def map_tiles(

@@ -1,0 +1,208 @@
+"""Plan which pixels of a raster count, before any tile is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.core.errors import ImageError, SegmentError, pluralize, printable_path
+from segment.core.georeference import Georeference
+from segment.core.interest import MAX_REGIONS
+from segment.loader.mask_files import LabelFile, find_stem_file, read_interest
+from segment.loader.polygon_places import locate_polygons
+from segment.pipeline.pixel_selection import describe_circle, describe_overlap, parse_circle
+from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
+from segment.runs.rasters.reader import Raster
+from segment.runs.rasters.tile_selection import EVERYTHING, FileLabels, TileSelection, is_tiff, read_file_window
+from segment.runs.rasters.tiles import Window
+
+__all__ = ["select_raster_pixels"]
+
+STRIP_PIXELS = 2**24  # that are looked at at once
+MAX_THUMBNAIL_SIDE = 1024  # pixels, of the copy in which the circle of a picture is found
+
+
+def select_raster_pixels(raster: Raster, config: SegmentConfig) -> Raster:
+    """Choose the pixels of a raster that count, as the settings say.
+
+    Parameters
+    ----------
+    raster : Raster
+        The whole file.
+    config : SegmentConfig
+        The settings `crop`, `nodata`, `mask` and `roi` count.
+
+    Returns
+    -------
+    Raster
+        The part that is used, with its place on the earth; it reads pixels that do not count as not valid.
+
+    Raises
+    ------
+    ImageError
+        If a mask or region does not fit the raster; the message begins with its path.
+    """
+    if not (config.crop or config.nodata or config.mask or config.roi):
+        return raster
+    shape = raster.height, raster.width
+    selection = replace(EVERYTHING, shape=shape, file_shape=shape)
+    try:
+        selection = _add_nodata(selection, raster, config.nodata)
+        selection = _add_mask(selection, raster, config.mask)
+        if config.roi and config.roi != "circle" and not config.roi.startswith("grid:"):
+            selection = _add_interest(selection, raster, config)
+        raster, selection = _crop(raster, selection, config.crop)
+        if config.roi == "circle":
+            selection = _find_circle(replace(raster, selection=selection), selection)
+        elif config.roi.startswith("grid:"):
+            rows, columns = (int(part) for part in config.roi.removeprefix("grid:").split("x"))
+            # A grid of one pixel a cell has the same names and refuses the same numbers.
+            names = make_grid((rows, columns), rows, columns).names if rows * columns <= MAX_REGIONS else ()
+            if not names or rows > raster.height or columns > raster.width:
+                make_grid((raster.height, raster.width), rows, columns)
+            selection = replace(selection, grid=(rows, columns), names=names)
+    except ImageError as error:
+        raise ImageError(f"{printable_path(raster.path)}: {error}") from error
+    return replace(raster, selection=selection)
+
+
+def _add_nodata(selection: TileSelection, raster: Raster, text: str) -> TileSelection:
+    """Add the value of pixels that do not count."""
+    values = tuple(float(part) for part in text.split(",")) if text else ()
+    if len(values) not in (0, 1, len(raster.bands)):
+        raise ImageError(
+            f"nodata (--nodata): one number, or one for each of the {len(raster.bands)} channels; got {len(values)}. "
+            "Give one number."
+        )
+    return replace(selection, nodata=values)
+
+
+def _add_mask(selection: TileSelection, raster: Raster, path: str) -> TileSelection:
+    """Add the mask, after a look at its size and whether any pixel counts."""
+    if not path:
+        return selection
+    file = find_stem_file(path, raster.path)
+    if is_tiff(file):
+        read_file_window(file, None, selection.file_shape)
+    selection = replace(selection, mask=file)
+    nothing = np.zeros((0, 0, 1))
+    for strip in _cut_strips(selection.file_shape):
+        samples = np.broadcast_to(nothing.sum(), (strip.height, strip.width, 1))
+        if replace(selection, nodata=(), names=()).find_counted(samples, strip).any():
+            return selection
+    raise ImageError(
+        f"{printable_path(file)}: a mask has pixels that are not zero; got none. Draw where the image counts."
+    )
+
+
+def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfig) -> TileSelection:
+    """Add the regions of interest of a file, or a circle of the user's."""
+    if config.roi.startswith("circle:"):
+        selection = replace(selection, circle=parse_circle(config.roi), names=("circle",))
+        return _check_regions(selection, "roi (--roi)")
+    path = find_stem_file(config.roi, raster.path)
+    if is_tiff(path):
+        labels = FileLabels(path, _list_labels(path, selection.file_shape))
+        names = tuple(f"{number:.10g}" for number in labels.numbers)
+        return replace(selection, labels=labels, names=names)
+    shape = selection.file_shape
+    file = read_interest(path, max_pixels=shape[0] * shape[1])
+    if isinstance(file, LabelFile):
+        numbers = tuple(float(name) for name in file.interest.names)
+        selection = replace(selection, labels=FileLabels(path, numbers), names=file.interest.names)
+        return _check_regions(selection, printable_path(path))
+    place = Georeference(raster.transform, _name_crs(raster.crs))
+    try:
+        regions, note = locate_polygons(file, place, shape)
+    except SegmentError as error:
+        raise type(error)(f"{printable_path(path)}: {error}") from error
+    selection = replace(selection, polygons=regions, names=file.names, notes=(note,) if note else ())
+    n_shared = sum(
+        label_polygons(regions, (strip.height, strip.width), (strip.row, strip.column))[1]
+        for strip in _cut_strips(shape)
+    )
+    if n_shared:
+        selection = replace(selection, notes=(*selection.notes, describe_overlap(n_shared)))
+    return _check_regions(selection, printable_path(path))
+
+
+def _check_regions(selection: TileSelection, what: str) -> TileSelection:
+    """Refuse regions of interest that have no pixel of the file."""
+    counts = np.zeros(len(selection.names), dtype=np.int64)
+    for strip in _cut_strips(selection.file_shape):
+        counts += selection.label(strip).count_pixels()
+    empty = [name for name, count in zip(selection.names, counts.tolist(), strict=True) if count == 0]
+    if empty:
+        raise ImageError(
+            f"{what}: region of interest {empty[0]!r}: lies on the image; got no pixel there. "
+            "Check its coordinates, or remove it."
+        )
+    return selection
+
+
+def _list_labels(path: str, shape: tuple[int, int]) -> tuple[float, ...]:
+    """List the labels of a TIFF, without 0."""
+    shown, found = printable_path(path), np.zeros(0)
+    for strip in _cut_strips(shape):
+        values, valid = read_file_window(path, strip, shape)
+        if len(values) != 1:
+            raise ImageError(
+                f"{shown}: a label image has one number for each pixel; got {len(values)} channels. "
+                "Save it as gray or with a palette."
+            )
+        found = np.union1d(found, np.unique(np.where(valid, values[0], 0)).astype(float))
+    labels: NDArray[np.float64] = found[found != 0]
+    if labels.size == 0:
+        raise ImageError(f"{shown}: regions of interest have labels that are not 0; got none. Draw some.")
+    if labels[0] < 0 or labels.size > MAX_REGIONS or not np.array_equal(labels, np.rint(labels)):
+        raise ImageError(
+            f"{shown}: labels of regions of interest are whole numbers from 0, at most {MAX_REGIONS} of them; got "
+            f"{pluralize(labels.size, 'label')} from {labels[0]:.10g}. Renumber them."
+        )
+    return tuple(labels.tolist())
+
+
+def _crop(raster: Raster, selection: TileSelection, text: str) -> tuple[Raster, TileSelection]:
+    """Take a part of a raster."""
+    if not text:
+        return raster, selection
+    left, top, right, bottom = (int(part) for part in text.split(","))
+    if right > raster.width or bottom > raster.height:
+        raise ImageError(
+            f"crop (--crop): a part of the image, within 0,0,{raster.width},{raster.height}; got {text}. "
+            "Give smaller numbers."
+        )
+    shape = bottom - top, right - left
+    place = Georeference(raster.transform).move_origin(left, top)
+    raster = replace(raster, height=shape[0], width=shape[1], transform=place.transform)
+    return raster, replace(selection, row=top, column=left, shape=shape)
+
+
+def _find_circle(raster: Raster, selection: TileSelection) -> TileSelection:
+    """Find the circle of a picture in a small copy of the raster."""
+    copy = raster.read_thumbnail(MAX_THUMBNAIL_SIDE)
+    (x, y, radius), is_found = find_picture_circle(copy)
+    scale = raster.width / copy.width
+    circle = (x * scale, y * raster.height / copy.height, radius * scale)
+    note = describe_circle(circle, is_found=is_found)
+    inside = (circle[0] + selection.column, circle[1] + selection.row, circle[2])
+    return replace(selection, circle=inside, names=("circle",), notes=(*selection.notes, note))
+
+
+def _name_crs(wkt: str) -> str:
+    """Return EPSG:NUMBER for a coordinate system that has one, else its WKT."""
+    if not wkt:
+        return ""
+    from rasterio.crs import CRS
+
+    number = CRS.from_wkt(wkt).to_epsg()
+    return f"EPSG:{number}" if number else wkt
+
+
+def _cut_strips(shape: tuple[int, int]) -> list[Window]:
+    """Cut a raster in strips of whole rows."""
+    height = max(1, STRIP_PIXELS // shape[1])
+    return [Window(top, 0, min(height, shape[0] - top), shape[1]) for top in range(0, shape[0], height)]
