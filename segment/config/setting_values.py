@@ -128,7 +128,7 @@ class SettingValues:
         1,
         "Loading",
         "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one plane. "
-        "all fits one set of classes to all pages and segments each.",
+        "all is not possible yet.",
         low=1,
     )
     crop: str = _setting(

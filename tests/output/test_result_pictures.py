@@ -39,12 +39,14 @@ def test_the_palette_colors_every_product(palette: str, quadrants: np.ndarray) -
     if palette == "mean":
         np.testing.assert_array_equal(seen, quadrants)
     if palette == "category":
-        np.testing.assert_array_equal(result.colors, pick_class_colors(4))
+        # Dark blue, green, blue and a light yellow have the nearest hues.
+        known = pick_class_colors(12).tolist()
+        assert [known.index(color) for color in result.colors.tolist()] == [8, 10, 0, 3]
 
 
 def test_every_product_of_an_image_without_labels_can_be_made(tmp_path: Path) -> None:
     pictures = "panel,overlay,contours,labels,mean,posterior,uncertainty,anomaly,cutouts"
-    result = segment_image(np.zeros((4, 6, 4), np.uint8), save=pictures)
+    result = segment_image(Image.from_array(np.zeros((4, 6, 4), np.uint8), alpha=True), save=pictures)
     assert len(result.save(tmp_path)) == 8
 
 

@@ -13,7 +13,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from segment import Image, compare_image
 from segment.cli.main import main
-from segment.output.palette import pick_class_colors
 from segment.pipeline.label_matching import count_overlaps, match_labels
 
 LABELS = [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
@@ -105,7 +104,7 @@ def test_invalid_pixels_have_no_label(quadrants: np.ndarray) -> None:
 
 
 def test_an_image_without_a_valid_pixel() -> None:
-    found = compare_image(np.zeros((4, 6, 4), np.uint8))
+    found = compare_image(Image.from_array(np.zeros((4, 6, 4), np.uint8), alpha=True))
     assert all(not method.label_image.any() for method in found.methods)
     assert found.panel().shape[2] == 3
 
@@ -131,15 +130,16 @@ def test_deep_gray_and_few_colors() -> None:
 
 def test_the_panel_has_four_pictures_with_matched_colors(quadrants: np.ndarray) -> None:
     large = np.kron(quadrants, np.ones((32, 32, 1), np.uint8))
-    panel = compare_image(large, k=4).panel()
+    found = compare_image(large, k=4)
+    panel, colors = found.panel(), found.result.colors
     high, wide, top, gap = 384, 640, 72, 24
     second_row, second_column = top + high + gap + 48, 2 * gap + wide
-    expected = pick_class_colors(4)[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
+    expected = colors[np.kron(np.array(LABELS), np.ones((32, 32), int)) - 1]
     np.testing.assert_array_equal(panel[top : top + high, gap : gap + wide], large)
     for row, column in ((top, second_column), (second_row, gap), (second_row, second_column)):
         np.testing.assert_array_equal(panel[row : row + high, column : column + wide], expected)
     legend = panel[second_row + high :].reshape(-1, 3).tolist()
-    assert all(legend.count(color.tolist()) >= 20 * 20 for color in pick_class_colors(4))
+    assert all(legend.count(color.tolist()) >= 20 * 20 for color in colors)
 
 
 # The command

@@ -63,7 +63,7 @@ def test_pixels_that_are_not_valid_have_no_label_and_no_say(quadrants: np.ndarra
     alpha[:2] = 127
     hidden = quadrants.copy()
     hidden[:2] = np.random.default_rng(0).integers(0, 256, (2, 20, 3))
-    result = segment.segment_image(np.concatenate([hidden, alpha], axis=2), k=4)
+    result = segment.segment_image(segment.Image.from_array(np.concatenate([hidden, alpha], axis=2), alpha=True), k=4)
     bare = segment.segment_image(quadrants, k=4)
     assert (result.label_image[:2] == 0).all()
     np.testing.assert_array_equal(result.label_image[2:], bare.label_image[2:])
@@ -103,10 +103,10 @@ def test_one_color_is_one_class(shape: tuple[int, int]) -> None:
 
 
 def test_nothing_valid_is_no_class() -> None:
-    result = segment.segment_image(np.zeros((4, 5, 4), dtype=np.uint8), k=3)
+    result = segment.segment_image(segment.Image.from_array(np.zeros((4, 5, 4), dtype=np.uint8), alpha=True), k=3)
     assert result.n_classes == 0
     assert not result.label_image.any()
-    assert "no pixel is valid" in result.warnings[0]
+    assert any("no pixel is valid" in warning for warning in result.warnings)
     assert result.posteriors().shape == (4, 5, 0)
     assert result.panel().ndim == 3
 

@@ -83,7 +83,7 @@ def test_log_likelihood_has_the_size_of_the_image_and_is_nan_where_invalid(lands
     values = result.log_likelihood()
     assert values.shape == (80, 120)
     np.testing.assert_array_equal(np.isnan(values), ~mask)
-    assert np.isnan(segment_image(np.zeros((4, 6, 4), np.uint8)).log_likelihood()).all()
+    assert np.isnan(segment_image(Image.from_array(np.zeros((4, 6, 4), np.uint8), alpha=True)).log_likelihood()).all()
 
 
 def test_an_unusual_pixel_has_the_lowest_log_likelihood(rng: np.random.Generator) -> None:

@@ -284,15 +284,16 @@ def test_settings_of_the_fit_are_refused_when_applying(model: ClassModel, quadra
 def test_nothing_to_fit_is_refused(quadrants: np.ndarray) -> None:
     with pytest.raises(SettingsError, match="at least one image"):
         segment.fit_classes([], k=2)
+    hidden = segment.Image.from_array(np.zeros((3, 3, 4), np.uint8), alpha=True)
     with pytest.raises(ModelError, match="image: a model needs valid pixels; got none"):
-        segment.fit_classes([np.zeros((3, 3, 4), np.uint8)], k=2)
+        segment.fit_classes([hidden], k=2)
     with pytest.raises(ImageError):
         segment.fit_classes([quadrants, np.zeros(3)], k=2)
-    assert segment.fit_classes([np.zeros((3, 3, 4), np.uint8), quadrants], k=4).n_classes == 4
+    assert segment.fit_classes([hidden, quadrants], k=4).n_classes == 4
 
 
 def test_an_image_without_valid_pixels_gets_no_labels(model: ClassModel) -> None:
-    result = segment.apply_classes(model, np.zeros((3, 4, 4), np.uint8))
+    result = segment.apply_classes(model, segment.Image.from_array(np.zeros((3, 4, 4), np.uint8), alpha=True))
     assert not result.label_image.any()
     assert "no pixel is valid" in result.warnings
     assert not any("badly" in warning for warning in result.warnings)

@@ -64,7 +64,8 @@ def open_with_tifffile(stream: BinaryIO) -> Iterator[Any]:
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     stream.seek(0)
     # The metadata of a microscope's file may name other files; only the one that was named is read.
-    with tifffile.TiffFile(stream, _multifile=False) as file:
+    # A pipe has a number in place of a name, which tifffile does not take.
+    with tifffile.TiffFile(stream, name="image.tif", _multifile=False) as file:
         yield file
 
 

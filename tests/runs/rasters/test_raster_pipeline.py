@@ -298,3 +298,56 @@ def test_memory_does_not_grow_with_the_raster(tmp_path: Path, rng: np.random.Gen
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < peaks[0] + 15, peaks  # megabytes; the labels of the large one are 19 more
+
+
+def make_extremes(scene: np.ndarray, kind: str) -> np.ndarray:
+    """Make a raster in which a few values are not what they seem."""
+    gray = scene[..., 0] / np.float32(100)
+    if kind == "bands":
+        return np.dstack([scene, scene[..., :2] // 2])
+    if kind == "signed":
+        values = scene[..., 0].astype(np.int16)
+        values[:40, :50] = -9999
+        return values
+    gray[70, 80] = 60_000
+    if kind == "hot pixel":
+        return gray
+    gray[:40, :50] = -9999 if kind == "lone minimum" else -3.4028235e38
+    return gray
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("hot pixel", NO_CLEAN_UP),
+        ("lone minimum", {"n_init": 2}),
+        ("lowest float", NO_CLEAN_UP),
+        ("signed", NO_CLEAN_UP),
+        ("bands", NO_CLEAN_UP),
+    ],
+)
+def test_extreme_values_and_bands_are_read_as_in_memory(
+    tmp_path: Path, scene: np.ndarray, kind: str, how: dict[str, Any]
+) -> None:
+    source = write(tmp_path / "a.tif", make_extremes(scene, kind))
+    in_memory = segment.segment_image(source, k=3, **how)
+    tiled = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **how)
+    np.testing.assert_array_equal(read(tmp_path / "out.tif"), in_memory.label_image)
+    assert min(row.pixels for row in in_memory.classes) > 1000
+    hidden = kind in ("lone minimum", "lowest float", "signed")
+    assert (in_memory.label_image[:40, :50] == 0).all() == hidden
+    assert set(tiled.warnings) <= set(in_memory.warnings)
+    assert any("stand" in warning for warning in tiled.warnings) == hidden
+
+
+def test_mask_in_the_file_counts_in_memory_too(tmp_path: Path, scene: np.ndarray) -> None:
+    mask = np.full(SIZE, 255, np.uint8)
+    mask[:40, :50] = 0
+    source = write(tmp_path / "a.tif", scene, mask=mask)
+    with rasterio.open(source, "r+") as file:
+        file.build_overviews([2, 4])
+    in_memory = segment.segment_image(source, k=3, **NO_CLEAN_UP)
+    segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=64, **NO_CLEAN_UP)
+    np.testing.assert_array_equal(read(tmp_path / "out.tif"), in_memory.label_image)
+    np.testing.assert_array_equal(in_memory.label_image == 0, mask == 0)
+    assert in_memory.image.notes == ("9 % of the pixels are masked in the file: they get no label",)

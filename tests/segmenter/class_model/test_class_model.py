@@ -65,6 +65,7 @@ def test_the_classes_and_settings_of_a_model() -> None:
         "k": 3,
         "features": "rgb",
         "covariance_type": "full",
+        "bands": "",
         "max_size": 0,
         "greyscale": False,
         "denoise": "none",
@@ -73,7 +74,7 @@ def test_the_classes_and_settings_of_a_model() -> None:
 
 
 def test_a_model_without_classes_cannot_be_saved() -> None:
-    result = segment.segment_image(np.zeros((4, 5, 4), dtype=np.uint8), k=3)
+    result = segment.segment_image(segment.Image.from_array(np.zeros((4, 5, 4), dtype=np.uint8), alpha=True), k=3)
     assert result.class_model.n_classes == 0
     with pytest.raises(ModelError, match="at least one class"):
         result.class_model.to_json()

@@ -149,7 +149,7 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "not diagonal": (set_field("covariance_type", to="diag"), "covariance_type: diag; got covariances that are not."),
     "not tied": (set_field("covariance_type", to="tied"), "covariance_type: tied; got covariances that are not."),
     "space": (set_field("features", "space", to="yuv"), "features.space: one of lab, rgb, hsv, intensity; got yuv."),
-    "channels": (set_field("features", "channels", to=2), "features.channels: one of 1, 3; got 2."),
+    "channels": (set_field("features", "channels", to=2), "classes: 2 features each; got 3."),
     "other features": (
         set_field("features", "space", to="lab"),
         "features.names: L*, a*, b* in this space; got R, G, B.",

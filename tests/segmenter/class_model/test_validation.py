@@ -25,7 +25,7 @@ from segment.segmenter.class_model.validation import (
 def test_preprocessing_is_completed_with_the_defaults() -> None:
     found = complete_preprocessing({"denoise": "median"})
     assert tuple(found) == PREPROCESSING
-    assert found == {"max_size": 0, "greyscale": False, "denoise": "median", "denoise_radius": 0.001}
+    assert found == {"bands": "", "max_size": 0, "greyscale": False, "denoise": "median", "denoise_radius": 0.001}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,8 @@ def test_wrong_preprocessing_is_refused(given_: dict[str, Any], words: str) -> N
     ("changed", "words"),
     [
         ({"features": "yuv"}, "features.space: one of lab, rgb, hsv, intensity; got yuv."),
-        ({"n_channels": 2}, "features.channels: one of 1, 3; got 2."),
+        ({"n_channels": 0}, "features.channels: 1 to 4096; got 0."),
+        ({"n_channels": 4, "features": "lab"}, "features.channels: one of 1, 3; got 4."),
         ({"dtype": "int8"}, "depth.dtype: one of uint8, uint16, float32; got int8."),
         ({"black": 255.0}, "depth: a black below white; got 255 and 255."),
         ({"white": np.inf}, "depth: a black below white; got 0 and inf."),
