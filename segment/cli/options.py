@@ -16,16 +16,15 @@ from segment.cli.terminal import print_message
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
 from segment.config.doors import DOORS, START, reject_ignored
-from segment.config.products import PRODUCTS
 from segment.config.setting import Setting, Span
 from segment.core.errors import SettingsError, printable_path
+from segment.runs.path_checks import guess_command, refuse_file_output, refuse_product_inputs
 from segment.runs.workers.dask_client import Cluster
 
 if TYPE_CHECKING:
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = [
-    "BANDS",
     "DEBUG",
     "INPUTS",
     "JSON",
@@ -33,8 +32,8 @@ __all__ = [
     "SCHEDULER",
     "START_MODEL",
     "Options",
-    "SuggestingGroup",
     "StagedCommand",
+    "SuggestingGroup",
     "add_setting_options",
     "connect_cluster",
     "load_start",
@@ -44,35 +43,19 @@ __all__ = [
 
 Options = dict[str, Any]
 """The options of the settings by their names; None or an empty tuple where one is not given."""
-# A folder with one of these endings is likely to be meant as a file.
-_FILE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npz", ".json", ".geojson", ".svg", ".csv", ".html", ".webp", ".bmp"}
-)
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def _check_inputs(_context: click.Context, _parameter: click.Parameter, inputs: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Refuse a product among the inputs: after a space it is no part of --save any more."""
-    names = {product.name for product in PRODUCTS}
-    for path in inputs:
-        name = str(path).strip(",")
-        if name in names and not path.exists():
-            raise SettingsError(
-                f"save (--save): one text of products with commas between them, such as overlay,labels; got {name} as "
-                "an input, which is no file. Put a comma in place of the space before it."
-            )
+    """Refuse inputs that are likely to be meant otherwise."""
+    refuse_product_inputs(inputs)
     return inputs
 
 
 def _check_output(context: click.Context, _parameter: click.Parameter, output: Path) -> Path:
-    """Refuse a folder for results that has the name of a file: it may be meant as one."""
-    if output.suffix.lower() in _FILE_SUFFIXES and not output.is_dir():
-        pipe = f", or -o - > {output.name} for one picture" if context.info_name == "run" else ""
-        raise SettingsError(
-            f"output (-o): a folder, in which files are named after their input; got {printable_path(output)}. Is a "
-            f"file meant? Give a folder, such as -o {printable_path(output.stem)}{pipe}."
-        )
+    """Refuse a folder for results that is likely to be meant otherwise."""
+    refuse_file_output(output, can_pipe=context.info_name == "run")
     return output
-Function = TypeVar("Function", bound=Callable[..., object])
 
 
 INPUTS = click.argument(
@@ -81,8 +64,8 @@ INPUTS = click.argument(
 OUTPUT = click.option(
     "-o",
     "--output",
-    callback=_check_output,
     type=click.Path(path_type=Path),
+    callback=_check_output,
     default=Path("outputs"),
     show_default=True,
     metavar="FOLDER",
@@ -108,29 +91,6 @@ SCHEDULER = click.option(
 )
 
 
-def _parse_bands(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:  # noqa: ARG001
-    """Parse the numbers in a text such as 4,3,2."""
-    try:
-        numbers = tuple(int(part) for part in value.split(",")) if value else ()
-    except ValueError:
-        # Refused below with the other wrong numbers.
-        numbers = (0,)
-    if any(number < 1 for number in numbers) or len(set(numbers)) < len(numbers):
-        raise SettingsError(
-            f"bands (--bands): numbers from 1, each once, with commas between them, such as 4,3,2; got {value!r}."
-        )
-    return numbers
-
-
-BANDS = click.option(
-    "--bands",
-    callback=_parse_bands,
-    default="",
-    metavar="NUMBER,...",
-    help="Bands to use, counted from 1. Three are red, green and blue. [default: all]",
-)
-
-
 class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
     """A number, or one of the words that may stand for it."""
 
@@ -145,6 +105,30 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         Parameters
         ----------
         value : str
+        param : click.Parameter, optional
+        ctx : click.Context, optional
+            For the message of an error.
+
+        Returns
+        -------
+        str, int or float
+        """
+        if value in self._words:
+            return value
+        try:
+            return self._number.convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+
+
+class StagedOption(click.Option):
+    """An option that knows which stage it belongs to."""
+
+    def __init__(self, *args: Any, group: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
 class SuggestingGroup(click.Group):
     """The program: an unknown command is answered with what may be meant."""
 
@@ -168,41 +152,13 @@ class SuggestingGroup(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             known = self.list_commands(ctx)
             near = difflib.get_close_matches(name, known, n=1)
-            path = Path(name)
-            # A path in place of a command: the most frequent one for a file, that for folders for a folder.
-            if path.is_dir():
-                hint = f"Did you mean: segment batch {shlex.join(args)}?"
-            elif path.suffix or path.exists():
-                hint = f"Did you mean: segment run {shlex.join(args)}?"
-            else:
-                hint = f"Did you mean: segment {shlex.join([near[0], *args[1:]])}?" if near else "See 'segment --help'."
+            # A path in place of a command, or a command with a slip.
+            guess = guess_command(name)
+            words = [guess, *args] if guess else [*near, *args[1:]]
+            hint = f"Did you mean: segment {shlex.join(words)}?" if guess or near else "See 'segment --help'."
             shown = printable_path(name)
             raise SettingsError(f"COMMAND: one of {', '.join(known)}; got {shown}. {printable_path(hint, limit=500)}")
         return super().resolve_command(ctx, args)
-
-
-        param : click.Parameter, optional
-        ctx : click.Context, optional
-            For the message of an error.
-
-        Returns
-        -------
-        str, int or float
-        """
-        if value in self._words:
-            return value
-        try:
-            return self._number.convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-
-
-class StagedOption(click.Option):
-    """An option that knows which stage it belongs to."""
-
-    def __init__(self, *args: Any, group: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.group = group
 
 
 class StagedCommand(click.Command):
@@ -365,14 +321,17 @@ def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Func
     common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": hidden}
     if setting.type is bool:
         return click.option(*names, is_flag=True, help=setting.help, **common)
-    default = ",".join(setting.default) or "none" if setting.type is tuple else _format_number(setting.default)
+    default = ",".join(setting.default) if setting.type is tuple else _format_number(setting.default)
+    default = default or "none"
     common["help"] = f"{setting.help} [default: {default}]"
     if setting.choices and setting.type is str:
-        # Other spellings are accepted and not shown.
-        metavar = f"[{'|'.join(setting.choices)}]"
-        return click.option(*names, type=click.Choice(setting.words), metavar=metavar, **common)
-    if setting.type is tuple and not setting.choices:
-        return click.option(*names, multiple=True, metavar=setting.form.text, **common)
+        # Other spellings are accepted and not shown. A text beside the words is checked with all other values.
+        kind = {} if setting.form.text else {"type": click.Choice(setting.words)}
+        metavar = "|".join(filter(None, (*setting.choices, setting.form.text)))
+        return click.option(*names, metavar=f"[{metavar}]", **kind, **common)
+    if setting.is_text or (setting.type is tuple and not setting.choices):
+        metavar = setting.form.text.replace(" or ", "|")
+        return click.option(*names, multiple=setting.type is tuple, metavar=metavar, **common)
     if setting.type is tuple:
         return click.option(*names, metavar=",".join(setting.choices), **common)
     if setting.type is Span:

@@ -153,6 +153,37 @@ class FeatureSpace:
         levels = np.clip(np.rint(self.black + light * (self.white - self.black)), 0, self.white)
         return self.make_cells(levels.astype(np.int64)).means
 
+    def convert_to_rgb(self, features: Floats) -> Floats:
+        """Convert features to the colors that have them, as if black were 0 and white 255.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, d), float64
+
+        Returns
+        -------
+        ndarray of shape (n, 3), float64
+            RGB from 0 to 255; gray where the features have no hue. Colors outside of RGB are clipped.
+
+        Examples
+        --------
+        >>> space = FeatureSpace("lab", n_channels=3, black=0, white=255)
+        >>> space.convert_to_rgb(space.convert_rgb(np.array([[20, 90, 200]], dtype=np.uint8))).round().tolist()
+        [[20.0, 90.0, 200.0]]
+        """
+        d = len(self.feature_names)
+        if self.name == "lab":
+            return _convert_lab_to_rgb(features if d == 3 else features @ np.array([[1.0, 0.0, 0.0]]))
+        if d != 3:
+            return np.asarray(np.clip(np.repeat(self.compute_lightness(features)[:, None], 3, axis=1), 0, 255))
+        if self.name == "rgb":
+            return np.asarray(np.clip(features, 0, 255))
+        # The HSV cone: the chroma is the distance from the gray axis, and V the largest of the three channels.
+        hue, chroma = np.arctan2(features[:, 1], features[:, 0]), np.hypot(features[:, 0], features[:, 1])
+        # How far each channel lies below V: by 0 to the chroma, linear in the hue's distance from the channel's own.
+        turns = np.abs((hue[:, None] * 3 / np.pi - np.array([0.0, 2.0, 4.0]) + 3) % 6 - 3)
+        return np.asarray(np.clip(features[:, 2:] - chroma[:, None] * np.clip(turns - 1, 0, 1), 0, 255))
+
     def compute_start_metric(self, cells: Cells) -> Floats:
         """Compute the linear map of the features for the distances of k-means, with which EM starts.
 
@@ -230,6 +261,14 @@ class FeatureSpace:
             across, up = features[:, first], features[:, first + 1]
         # The angles begin 30 degrees before red, so that all reds have nearly the same value.
         return np.asarray((np.arctan2(up, across) + np.pi / 6) % (2 * np.pi))
+
+
+def _convert_lab_to_rgb(lab: Floats) -> Floats:
+    """Convert CIELAB (n, 3) to sRGB from 0 to 255: the inverse of `_transform_to_lab`."""
+    f = (lab + np.array([16.0, 0.0, 0.0])) @ np.linalg.inv(_F_TO_LAB).T
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    linear = np.clip(xyz @ np.linalg.inv(_RGB_TO_WHITE).T, 0, 1)
+    return np.asarray(255 * np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear))
 
 
 def _transform_to_rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:

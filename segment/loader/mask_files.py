@@ -236,9 +236,9 @@ def _read_head(path: str) -> bytes:
 def _read_array(path: str) -> NDArray[Any]:
     """Read an array of NumPy; of several the one that is named labels, or the first."""
     try:
-        found: Any = np.load(path, allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            with found:
+        with open(path, "rb") as file:  # noqa: PTH123
+            found: Any = np.load(file, allow_pickle=False)
+            if not isinstance(found, np.ndarray):
                 found = found["labels" if "labels" in found.files else found.files[0]]
     except Exception as error:  # damaged archives raise many kinds
         raise ImageError(f"{printable_path(path)}: the array is damaged or of objects. Save it again.") from error

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.output.palette import pick_class_colors, pick_ramp_colors
+from segment.features.color_space import FeatureSpace
+from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.overlays import cut_out_class, draw_class_contours, draw_tinted_classes
@@ -49,11 +50,16 @@ def choose_class_colors(result: Segmentation) -> Picture:
     ndarray of shape (k, 3), uint8
         RGB.
     """
-    if result.config.palette == "category":
-        return pick_class_colors(result.n_classes)
-    if result.config.palette == "mean":
-        return compute_mean_colors(result)
-    return pick_ramp_colors(result.config.palette, result.n_classes)
+    means = compute_class_means(result.class_mixture, result.space)
+    n_shared = 0
+    if result.color_model is not None:
+        # Classes that other images have too come first, and have the same colors in all of them.
+        model = result.color_model
+        n_shared = min(model.n_classes, result.n_classes)
+        space = FeatureSpace(model.features, model.n_channels, model.black, model.white)
+        means[:n_shared] = compute_class_means(model.class_mixture, space)[:n_shared]
+    mean_colors = compute_mean_colors(result) if result.config.palette == "mean" else None
+    return choose_palette_colors(result.config, result.names, means, mean_colors, n_shared=n_shared)
 
 
 def compute_mean_colors(result: Segmentation) -> Picture:
@@ -246,4 +252,4 @@ def draw_comparison(comparison: Comparison) -> Picture:
     *others, mixture = comparison.methods
     segmentations = [(f"{method.name}, agreement {method.agreement:.2f}", method.label_image) for method in others]
     segmentations.append((mixture.name, mixture.label_image))
-    return draw_methods(comparison.result.image, segmentations, comparison.result.n_classes)
+    return draw_methods(comparison.result.image, segmentations, comparison.result.colors)

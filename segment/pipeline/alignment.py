@@ -77,6 +77,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         class_mixture=classes,
         classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, n_classes + 1)),
         class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, names=names),
+        color_model=reference,
         # No command for one image alone numbers its classes like those of another.
         provenance=replace(result.provenance, command=()),
     )

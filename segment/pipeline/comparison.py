@@ -24,6 +24,7 @@ from segment.mixture.ward import build_ward_tree
 from segment.pipeline.label_matching import compute_adjusted_rand_index, count_overlaps, match_labels
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
+from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
 from segment.postprocessor.postprocessor import postprocess
@@ -145,7 +146,7 @@ def compare_image(
     on_stage : callable
         Called with each stage, and with the name of each other method, as it begins.
     **settings
-        Single settings instead, such as ``k=4``.
+        Single settings instead, such as ``k=4``. `mask` and `roi` may be arrays as well as paths.
 
     Returns
     -------
@@ -165,8 +166,9 @@ def compare_image(
     >>> [method.name for method in compare_image(pixels, k=2).methods]
     ['k-means', 'hierarchical (Ward)', 'Gaussian mixture']
     """
-    config = SegmentConfig.resolve(config, settings).for_door("compare_image")
-    result = segment_image(source, config, on_stage=on_stage)
+    chosen, arrays = take_arrays(settings)
+    config = SegmentConfig.resolve(config, chosen).for_door("compare_image")
+    result = segment_image(source, config, on_stage=on_stage, mask=arrays.mask, roi=arrays.roi)
     seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
     features = extract_features(result.working, config.features)
     others = []
@@ -216,10 +218,10 @@ def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats
     """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
     with threadpool_limits(1), warnings.catch_warnings():
-    from threadpoolctl import threadpool_limits
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct features than classes: some are empty
         found = KMeans(k, n_init=config.n_init, random_state=config.seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)

@@ -19,12 +19,17 @@ from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
-from segment.pipeline.result_warnings import collect_result_warnings, find_labels_lost_in_cleanup
+from segment.pipeline.result_warnings import (
+    collect_result_warnings,
+    find_labels_lost_in_cleanup,
+    warn_of_palette,
+)
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
-from segment.preprocessor.preprocessor import enlarge
+from segment.preprocessor.preprocessor import clip_floats, enlarge
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
@@ -55,7 +60,8 @@ def segment_image(
     on_stage : callable
         Called with each :class:`segment.core.stages.Stage` as it begins.
     **settings
-        Single settings instead, such as ``k=4``: the fields of :class:`segment.SegmentConfig`.
+        Single settings instead, such as ``k=4``: the fields of :class:`segment.SegmentConfig`. `mask` and `roi` may be
+        arrays of shape (H, W) as well as paths.
 
     Returns
     -------
@@ -79,10 +85,11 @@ def segment_image(
     array([[1, 2],
            [3, 4]], dtype=uint8)
     """
-    config = _resolve_config(config, settings, start)
+    chosen, arrays = take_arrays(settings)
+    config = _resolve_config(config, chosen, start)
     clock = Stopwatch(on_stage, source)
     clock(Stage.READ)
-    image = read_image(source, config)  # 1 loader
+    image = read_image(source, config, arrays)  # 1 loader
     if start is not None:
         image = start.rescale_image(image)
     clock(Stage.PREPROCESS)
@@ -100,8 +107,8 @@ def segment_image(
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
     model = _describe_classes(found, spatial, config)
-    provenance = Provenance(get_source_name(source), _build_command(source, start), clock.seconds)
-    return build_result(image, spatial, found, raw, cleaned, model, config, provenance)
+    provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
+    return build_result(image, spatial, found, raw, cleaned, model, config, provenance, start)
 
 
 def clean_labels(
@@ -144,6 +151,7 @@ def build_result(
     class_model: ClassModel,
     config: SegmentConfig,
     provenance: Provenance,
+    color_model: ClassModel | None = None,
 ) -> Segmentation:
     """Bring the labels to the size of the image, measure the classes, and collect the warnings.
 
@@ -163,13 +171,16 @@ def build_result(
         The settings.
     provenance : Provenance
         How the segmentation came about.
+    color_model : ClassModel, optional
+        The model that the classes have their colors from; by default `class_model`.
 
     Returns
     -------
     Segmentation
     """
     labels = enlarge(cleaned.label_image, image)
-    rows = tabulate_classes(labels, image, len(found.names))
+    # Extreme floats count as black or white in the means too.
+    rows = tabulate_classes(labels, clip_floats(image), len(found.names))
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
@@ -181,6 +192,7 @@ def build_result(
         reason=choose_spatial_type(config).explain_empty_class(config),
         n_colors=_count_too_few_colors(fitted_rows, spatial, config),
     )
+    keys = [key for key, _ in config.palette_colors]
     return Segmentation(
         image=image,
         label_image=labels,
@@ -191,10 +203,11 @@ def build_result(
         spatial=spatial,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + warnings,
+        warnings=image.notes + found.warnings + warnings + warn_of_palette(keys, found.names),
         config=config,
         class_model=class_model,
         provenance=provenance,
+        color_model=color_model,
     )
 
 

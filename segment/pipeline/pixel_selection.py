@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "NO_ARRAYS",
     "SelectionArrays",
     "describe_circle",
+    "describe_empty_regions",
     "describe_flat_border",
     "describe_overlap",
     "parse_circle",
@@ -292,11 +293,33 @@ def _note_empty_regions(image: Image) -> Image:
     """Note regions of interest in which no pixel counts."""
     if image.interest is None:
         return image
-    counts = image.interest.count_pixels(image.valid)
-    empty = [name for name, count in zip(image.interest.names, counts.tolist(), strict=True) if count == 0]
+    note = describe_empty_regions(image.interest.names, image.interest.count_pixels(image.valid).tolist())
+    return replace(image, notes=(*image.notes, note)) if note else image
+
+
+def describe_empty_regions(names: Sequence[str], counts: Sequence[float]) -> str:
+    """Describe regions of interest in which no pixel counts.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All regions.
+    counts : sequence of float
+        Pixels that count in each.
+
+    Returns
+    -------
+    str
+        A sentence without its period; empty where there are none.
+
+    Examples
+    --------
+    >>> describe_empty_regions(["a", "b"], [3, 0])
+    '1 region of interest has no pixel that counts: b'
+    """
+    empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if not empty:
-        return image
+        return ""
     shown = ", ".join(empty[:3]) + (", ..." if len(empty) > 3 else "")
     has = "has" if len(empty) == 1 else "have"
-    note = f"{pluralize(len(empty), 'region')} of interest {has} no pixel that counts: {shown}"
-    return replace(image, notes=(*image.notes, note))
+    return f"{pluralize(len(empty), 'region')} of interest {has} no pixel that counts: {shown}"

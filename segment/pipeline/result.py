@@ -74,6 +74,8 @@ class Segmentation(ResultViews, EqualByValue):
         The same classes for other images: a model to save, or the one that was applied.
     provenance : Provenance
         What was segmented, by which command, and how long it took.
+    color_model : ClassModel, optional
+        The model whose first classes have the colors that this image shares with others; by default `class_model`.
 
     Examples
     --------
@@ -101,6 +103,7 @@ class Segmentation(ResultViews, EqualByValue):
     config: SegmentConfig
     class_model: ClassModel
     provenance: Provenance = field(default_factory=Provenance, compare=False)
+    color_model: ClassModel | None = field(default=None, compare=False)
     # Files are made in threads, and several may ask for one cached value at once.
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
@@ -149,7 +152,7 @@ class Segmentation(ResultViews, EqualByValue):
     @property
     def colors(self) -> Picture:
         """The color that stands for each class in pictures, by `config.palette`, RGB: (k, 3)."""
-        return cast(Picture, load_output("result_pictures").choose_class_colors(self))
+        return self._colors.copy()
 
     @property
     def mean_colors(self) -> Picture:
@@ -296,9 +299,13 @@ class Segmentation(ResultViews, EqualByValue):
             return self._measurements[1]
 
     @cached_property
+    def _colors(self) -> Picture:
+        return cast(Picture, load_output("result_pictures").choose_class_colors(self))
+
+    @cached_property
     def _shapes(self) -> Any:
         return load_output("vectors").trace_classes(self.label_image)
 
     @cached_property
     def _measurements(self) -> tuple[Table, Table]:
-        return cast("tuple[Table, Table]", load_output("measurements").measure_result(self))
+        return cast("tuple[Table, Table]", load_output("result_tables").measure_result(self))

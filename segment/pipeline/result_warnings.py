@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.core.errors import pluralize
 from segment.pipeline.class_table import ClassRow
 
-__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup"]
+__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup", "warn_of_palette"]
 
 
 def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
@@ -28,6 +28,32 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
     tuple of int
     """
     return tuple(row.label for row in rows if row.pixels == 0 and np.any(before == row.label))
+
+
+def warn_of_palette(keys: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes have a color in the palette although there is no such class.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        Names and numbers of the palette.
+    names : sequence of k str
+        The names of the classes.
+
+    Returns
+    -------
+    tuple of str
+        A sentence each.
+
+    Examples
+    --------
+    >>> warn_of_palette(["sky", "2", "3"], ["land", "sky"])
+    ('there is no class 3 to color (--palette); the classes are land, sky',)
+    """
+    absent = [key for key in keys if key not in names and not (key.isdecimal() and 1 <= int(key) <= len(names))]
+    return tuple(
+        f"there is no class {key} to color (--palette); the classes are {', '.join(names)}" for key in absent
+    )
 
 
 def collect_result_warnings(

@@ -18,6 +18,7 @@ from segment.mixture.fitting import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import build_result, clean_labels
+from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
 from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
@@ -52,7 +53,8 @@ def fit_classes(
     on_stage : callable
         Called with each source, or an empty text for all, and the stage that begins.
     **given
-        Single settings instead, such as ``k=4``.
+        Single settings instead, such as ``k=4``. `mask` and `roi`, the same for all images, may be arrays as well as
+        paths.
 
     Returns
     -------
@@ -76,12 +78,17 @@ def fit_classes(
     >>> fit_classes([monday, tuesday], k=2).names
     ('class 1', 'class 2')
     """
-    config = SegmentConfig.resolve(config, given).for_door("fit_classes")
-    return fit_and_select(sources, config, on_stage=on_stage)[0]
+    settings, arrays = take_arrays(given)
+    config = SegmentConfig.resolve(config, settings).for_door("fit_classes")
+    return fit_and_select(sources, config, on_stage=on_stage, arrays=arrays)[0]
 
 
 def fit_and_select(
-    sources: Iterable[Source], config: SegmentConfig, *, on_stage: Callable[[Any, str], None]
+    sources: Iterable[Source],
+    config: SegmentConfig,
+    *,
+    on_stage: Callable[[Any, str], None],
+    arrays: SelectionArrays = NO_ARRAYS,
 ) -> tuple[ClassModel, Selection]:
     """Fit as :func:`fit_classes` does, and also return how the number of classes was chosen.
 
@@ -89,6 +96,8 @@ def fit_and_select(
     ----------
     sources, config, on_stage
         As for :func:`fit_classes`; the settings have been checked.
+    arrays : SelectionArrays
+        Mask and regions of interest of every image.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def fit_and_select(
     several = list(sources)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
-    gather = partial(collect_part, config=config, n_images=len(several))
+    gather = partial(collect_part, config=config, n_images=len(several), arrays=arrays)
     # Black and white of some images are a guess: those whose guess differs from the common scale are read again.
     parts = [gather(source, number=i, on_stage=partial(on_stage, source)) for i, source in enumerate(several)]
     scale = find_common_scale([part.scale for part in parts])
@@ -157,17 +166,25 @@ def apply_classes(
     >>> [row.pixels for row in apply_classes(model, tuesday).classes]
     [48, 16]
     """
+    settings, arrays = take_arrays(given)
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
-        SegmentConfig.from_values(**given).for_door("apply_classes", model.settings)
-        config = SegmentConfig.resolve(None, given, **model.settings)
+        SegmentConfig.from_values(**settings).for_door("apply_classes", model.settings)
+        config = SegmentConfig.resolve(None, settings, **model.settings)
     else:
-        config = SegmentConfig.resolve(config, given)
-    return label_with_model(model, source, config.for_door("apply_classes", model.settings), on_stage=on_stage)
+        config = SegmentConfig.resolve(config, settings)
+    return label_with_model(
+        model, source, config.for_door("apply_classes", model.settings), on_stage=on_stage, arrays=arrays
+    )
 
 
 def label_with_model(
-    model: ClassModel, source: Source, config: SegmentConfig, *, on_stage: Callable[[str], None]
+    model: ClassModel,
+    source: Source,
+    config: SegmentConfig,
+    *,
+    on_stage: Callable[[str], None],
+    arrays: SelectionArrays = NO_ARRAYS,
 ) -> Segmentation:
     """Find the classes of a model in an image, with settings that may be those of its fit as well.
 
@@ -181,6 +198,8 @@ def label_with_model(
         Settings that only a fit uses are taken from the model or have no effect.
     on_stage : callable
         Called with each stage as it begins.
+    arrays : SelectionArrays
+        Mask and regions of interest that are not in files.
 
     Returns
     -------
@@ -193,7 +212,7 @@ def label_with_model(
     config = replace(config, **of_fit, **own)
     clock = Stopwatch(on_stage, source)
     clock(Stage.READ)
-    image = model.rescale_image(read_image(source, config))  # 1 loader
+    image = model.rescale_image(read_image(source, config, arrays))  # 1 loader
     clock(Stage.PREPROCESS)
     working = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
@@ -206,7 +225,7 @@ def label_with_model(
     raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
-    is_file = isinstance(source, (str, PathLike)) and bool(model.file)
+    is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
     return build_result(image, spatial, found, raw, cleaned, model, config, provenance)

@@ -140,6 +140,16 @@ class ClassMixture:
         weights, means = self._pool_weights_and_means()
         return [int(number) + 1 for number in _sort_by_key(means, -weights)]
 
+    def compute_means(self) -> Floats:
+        """Compute the mean of each class over its components.
+
+        Returns
+        -------
+        ndarray of shape (k, d), float64
+            0 for a class without components.
+        """
+        return self._pool_weights_and_means()[1]
+
     def merge_classes(self, merges: Merges) -> ClassMixture:
         """Make one class of several, so that their posteriors add up.
 

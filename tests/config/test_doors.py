@@ -29,6 +29,8 @@ PROPERTIES = {
     "merges": {"merge"},
     "namings": {"name"},
     "max_classes": {"k", "k_range"},
+    "band_numbers": {"bands"},
+    "palette_colors": {"palette"},
 }
 # Settings with which a function reads all that it uses, in one run or another.
 RUNS: tuple[dict[str, Any], ...] = (

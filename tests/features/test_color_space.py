@@ -22,6 +22,20 @@ def test_lab_equals_that_of_scikit_image() -> None:
     np.testing.assert_allclose(compute_features("lab", COLORS), rgb2lab(COLORS[None])[0], atol=0.01)
 
 
+@pytest.mark.parametrize("name", ["lab", "rgb", "hsv"])
+@pytest.mark.parametrize("white", [255.0, 1023.0])
+def test_features_are_converted_back_to_their_colors(name: str, white: float) -> None:
+    space = FeatureSpace(name, 3, 0.0, white)
+    np.testing.assert_allclose(space.convert_to_rgb(space.convert_rgb(COLORS)), COLORS, atol=0.2)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_gray_features_are_converted_to_gray(name: str) -> None:
+    grays = np.arange(0, 256, 15, dtype=np.uint8)[:, None]
+    space = FeatureSpace(name, 1, 0.0, 255.0)
+    np.testing.assert_allclose(space.convert_to_rgb(space.make_cells(grays).means), np.repeat(grays, 3, 1), atol=0.01)
+
+
 def test_intensity_equals_that_of_scikit_image() -> None:
     np.testing.assert_allclose(compute_features("intensity", COLORS)[:, 0] / 255, rgb2gray(COLORS[None])[0], atol=1e-12)
 

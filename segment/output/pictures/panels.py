@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from segment.core.errors import pluralize
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.palette import pick_class_colors
 from segment.output.pictures.layout import Legend, draw_sheet
 from segment.output.pictures.scaling import Picture, fit_size, scale_image, scale_labels
 
@@ -52,7 +51,7 @@ def draw_side_by_side(
 def draw_methods(
     image: Image,
     segmentations: Sequence[tuple[str, NDArray[np.integer]]],
-    n_classes: int,
+    colors: Picture,
     *,
     title: str = "original",
 ) -> Picture:
@@ -64,8 +63,8 @@ def draw_methods(
         The original.
     segmentations : sequence of (str, ndarray of shape (H, W), integers 0..n_classes)
         Title and label image of each method. A class has the same color in all of them.
-    n_classes : int
-        Number of entries of the legend.
+    colors : ndarray of shape (n_classes, 3), uint8
+        RGB of each class.
     title : str
         Text above the original.
 
@@ -74,7 +73,7 @@ def draw_methods(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    entries = [(f"class {label}", color) for label, color in enumerate(pick_class_colors(n_classes).tolist(), start=1)]
+    entries = [(f"class {label}", color) for label, color in enumerate(colors.tolist(), start=1)]
     return _draw_panel(image, segmentations, entries, title)
 
 

@@ -14,6 +14,7 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows
+from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_warnings import collect_result_warnings
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
@@ -159,6 +160,8 @@ def summarize_raster(
     # A label that is lost in one tile may have pixels in another: only classes that are empty in the whole table count.
     lost = sorted({label for tile in tiles for label in tile.lost})
     warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
+    interest = _sum_interest(raster, tiles, rows)
+    empty = _note_empty_regions(raster, interest)
     return RasterSegmentation(
         path=path,
         height=raster.height,
@@ -175,9 +178,18 @@ def summarize_raster(
         choice=fitted.selection.sentence if fitted.selection.candidates else "",
         changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
-        warnings=raster.notes + raster.selection.notes + classes.notes + fitted.warnings + warnings,
-        interest=_sum_interest(raster, tiles, rows),
+        warnings=raster.notes + raster.selection.notes + empty + classes.notes + fitted.warnings + warnings,
+        interest=interest,
     )
+
+
+def _note_empty_regions(raster: Raster, interest: Sequence[InterestRow]) -> tuple[str, ...]:
+    """Note regions of interest without a labeled pixel."""
+    counts = dict.fromkeys(raster.selection.names, 0)
+    for item in interest:
+        counts[item.roi] += item.row.pixels
+    note = describe_empty_regions(list(counts), list(counts.values())) if interest else ""
+    return (note,) if note else ()
 
 
 def _sum_interest(raster: Raster, tiles: Sequence[LabeledTile], rows: tuple[ClassRow, ...]) -> tuple[InterestRow, ...]:

@@ -26,7 +26,6 @@ from segment.segmenter.class_model.validation import (
     check_names,
     check_notes,
     complete_preprocessing,
-    omit_new_settings,
 )
 from segment.segmenter.class_model.value_scale import apply_value_scale
 
@@ -348,12 +347,11 @@ class ClassModel:
         if space.feature_names == self.feature_names:
             return
         ours, own = (", ".join(names) for names in (self.feature_names, space.feature_names))
-        advice = "Fit a model to such images."
-        if len(self.feature_names) == 1 and space.n_channels == 3 and self.features != "intensity":
-            advice = "Give --greyscale, or fit a model to such images."
-        elif self.features == "rgb" and space.n_channels > self.n_channels:
-            advice = f"Choose {self.n_channels} of its bands with --bands, or fit a model to such images."
-        raise ModelError(f"{what}: the model's features are {ours}; got an image with {own}. {advice}")
+        is_gray = len(self.feature_names) == 1 and space.n_channels == 3 and self.features != "intensity"
+        has_more = self.features == "rgb" and space.n_channels > self.n_channels
+        cure = "Give --greyscale, or fit" if is_gray else "Choose bands with --bands, or fit" if has_more else "Fit"
+        got = f"got an image with {own}. {cure} a model to such images."
+        raise ModelError(f"{what}: the model's features are {ours}; {got}")
 
     def to_json(self) -> str:
         """Write the model as JSON text, from which every number comes back bit by bit.
@@ -390,7 +388,7 @@ class ClassModel:
         return {
             "features": {"space": self.features, "channels": self.n_channels, "names": list(self.feature_names)},
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
-            "preprocessing": omit_new_settings(self.preprocessing),
+            "preprocessing": dict(self.preprocessing),
             "covariance_type": mixture.covariance_type,
             "noise": {"share": float(mixture.noise_share), "density": float(mixture.noise_density)},
             "degrees_of_freedom": mixture.degrees_of_freedom.tolist(),

@@ -30,7 +30,7 @@ import numpy as np
 from segment.core.errors import ModelError, printable_path
 from segment.mixture.model import COVARIANCE_TYPES
 from segment.segmenter.class_model.json_reader import Fields, parse_json
-from segment.segmenter.class_model.validation import MAX_CHANNELS, MAX_CLASSES
+from segment.segmenter.class_model.validation import MAX_CHANNELS, MAX_CLASSES, omit_new_settings
 
 __all__ = ["FORMAT", "VERSION", "decode_fields", "encode_fields"]
 
@@ -67,6 +67,7 @@ def encode_fields(fields: Mapping[str, Any]) -> str:
         Ends with a line break. Every number is written with as many digits as bring the same float back.
     """
     marked = {"format": FORMAT, "version": VERSION, **fields}
+    marked |= {"preprocessing": omit_new_settings(fields["preprocessing"])} if "preprocessing" in fields else {}
     text = json.dumps(marked, indent=1, allow_nan=False, ensure_ascii=False)
     # A line for each number would make matrices unreadable: lists of numbers go on one line.
     return _LIST_OF_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"

@@ -92,7 +92,7 @@ def complete_preprocessing(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def omit_new_settings(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings that earlier versions do not know, where they have their defaults, so that these read the file.
+    """Leave out settings that have their defaults and that earlier versions, which may read the file, do not know.
 
     Parameters
     ----------
@@ -134,8 +134,7 @@ def check_features(features: str, n_channels: int, dtype: str, black: float, whi
         if value not in choices:
             rule = f"1 to {len(choices)}" if isinstance(choices, range) else f"one of {', '.join(map(str, choices))}"
             raise ModelError(
-                f"{what}: {rule}; got {printable_path(str(value))}. "
-                "Fit the model again, or undo the edit."
+                f"{what}: {rule}; got {printable_path(str(value))}. Fit the model again, or undo the edit."
             )
     # Comparisons with NaN are false, so it is refused as well.
     span = white - black

@@ -175,7 +175,7 @@ def test_regions_are_outlined_and_shown_in_their_mean_colors() -> None:
 
 def test_each_method_is_under_its_title(quadrants: np.ndarray) -> None:
     image, labels = Image.from_array(quadrants), np.ones((12, 20), np.uint8)
-    one, two = (draw_methods(image, [("a", labels), (title, labels)], 1) for title in ("b", "c"))
+    one, two = (draw_methods(image, [("a", labels), (title, labels)], pick_class_colors(1)) for title in ("b", "c"))
     rows, columns = np.nonzero((one != two).any(axis=2))
     second_row = TOP + 192 + GAP
     assert second_row <= rows.min()

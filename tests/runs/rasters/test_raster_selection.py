@@ -1,0 +1,131 @@
+"""The pixels of rasters that count: the same as in images, whatever the tiles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import segment
+from segment.core.errors import ImageError
+
+files = pytest.importorskip("raster_files")
+
+HEIGHT, WIDTH = 50, 70
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> np.ndarray:
+    """Four noisy areas beside a collar of zeros, as a.tif, with a mask and regions of interest in files."""
+    monkeypatch.chdir(tmp_path)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    kinds = 2 * (rows >= 25) + (columns >= 45)
+    means = np.array([[40, 60, 90], [90, 160, 60], [200, 90, 60], [220, 220, 210]])
+    pixels = np.clip(means[kinds] + rng.normal(0, 5, (HEIGHT, WIDTH, 3)), 1, 255).astype(np.uint8)
+    pixels[:, :20] = 0
+    files.write(tmp_path / "a.tif", pixels)
+    labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    labels[5:25, 25:60], labels[25:45, 25:60] = 7, 20
+    files.write(tmp_path / "labels.tif", labels)
+    files.write(tmp_path / "mask.tif", (labels > 0).astype(np.float32))
+    np.save("labels.npy", labels)
+    rings = [[[25, top], [60, top], [60, top + 20], [25, top + 20], [25, top]] for top in (5, 25)]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"name": name},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[500_000 + 10 * x, 5_000_000 - 10 * y] for x, y in ring]],
+            },
+        }
+        for name, ring in zip(("north", "south"), rings, strict=True)
+    ]
+    Path("plots.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    return pixels
+
+
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "nodata": {"nodata": 0},
+    "mask": {"mask": "mask.tif"},
+    "label raster": {"roi": "labels.tif"},
+    "label array": {"roi": "labels.npy"},
+    "polygons": {"roi": "plots.geojson"},
+    "grid": {"roi": "grid:3x2", "nodata": 0},
+    "grid beside a mask": {"roi": "grid:1x7", "mask": "mask.tif"},
+    "circle": {"roi": "circle:45,25,22.5"},
+    "crop": {"crop": (20, 0, 70, 50)},
+    "crop of a mask": {"crop": (30, 3, 65, 40), "mask": "mask.tif", "roi": "grid:2x2"},
+    "crop of polygons": {"crop": (30, 3, 65, 40), "roi": "plots.geojson"},
+}
+
+
+@pytest.mark.parametrize("settings", SELECTIONS.values(), ids=SELECTIONS)
+def test_tiles_have_the_labels_and_tables_of_the_image(scene: np.ndarray, settings: dict[str, Any]) -> None:
+    image = segment.segment_image("a.tif", k=4, n_init=10, **settings)
+    raster = segment.segment_raster("a.tif", "out.tif", k=4, n_init=10, tile=16, **settings)
+    assert np.array_equal(files.read(Path("out.tif")), image.label_image)
+    assert raster.transform == image.image.georeference.transform
+    assert raster.warnings == image.warnings
+    rows = [(item.roi, item.row.label, item.row.pixels) for item in raster.interest]
+    if image.image.interest is None:
+        assert rows == []
+        return
+    table = image.class_table()
+    assert rows == list(zip(table["roi"], table["label"], table["pixels"], strict=True))
+    means = [item.row.mean[0] if item.row.mean else np.nan for item in raster.interest]
+    np.testing.assert_allclose(means, table["mean_red"])
+
+
+def test_colors_alone_have_no_part_either(scene: np.ndarray) -> None:
+    segment.segment_raster("a.tif", "out.tif", k=4, n_init=10, spatial="none", tile=16, mask="mask.tif")
+    assert np.array_equal(files.read(Path("out.tif")) > 0, np.load("labels.npy") > 0)
+
+
+def test_a_collar_has_a_hint(scene: np.ndarray) -> None:
+    result = segment.segment_raster("a.tif", "out.tif", k=4, n_init=2)
+    assert result.warnings[0].startswith("one color, 0, fills 29% of the image and lies at its border")
+
+
+def test_the_circle_of_a_picture_is_found(tmp_path: Path, rng: np.random.Generator) -> None:
+    rows, columns = np.mgrid[:60, :60]
+    inside = np.hypot(rows - 29.5, columns - 29.5) < 25
+    pixels = np.where(inside, np.where(rows < 30, 190, 80) + rng.normal(0, 4, (60, 60)), 3).astype(np.uint8)
+    path = files.write(tmp_path / "sky.tif", pixels)
+    result = segment.segment_raster(path, tmp_path / "out.tif", k=2, n_init=2, roi="circle")
+    assert np.mean((files.read(tmp_path / "out.tif") > 0) == inside) > 0.98
+    assert [item.roi for item in result.interest] == ["circle", "circle"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mask": "small.tif"}, "small.tif: a mask has the size of its image, 70 x 50 pixels; got 4 x 3"),
+        ({"mask": "small.npy"}, "small.npy: a mask has the size of its image, 70 x 50 pixels; got 4 x 3"),
+        ({"mask": "empty.tif"}, "empty.tif: a mask has pixels that are not zero; got none"),
+        ({"mask": "nothing.tif"}, "nothing.tif: cannot be opened"),
+        ({"roi": "empty.tif"}, "labels that are not 0; got none"),
+        ({"roi": "a.tif"}, "one number for each pixel; got 3 channels"),
+        ({"roi": "far.geojson"}, "region of interest '1': lies on the image; got no pixel there"),
+        ({"roi": "grid:51x1"}, "a grid of at most 50 x 70 cells"),
+        ({"roi": "circle:-9,-9,3"}, "region of interest 'circle': lies on the image"),
+        ({"crop": (0, 0, 71, 50)}, "crop .* within 0,0,70,50; got 0,0,71,50"),
+        ({"nodata": (1, 2)}, "one number, or one for each of the 3 channels; got 2"),
+        ({"nodata": 0, "crop": (0, 0, 20, 50)}, "some pixel counts; got none"),
+    ],
+)
+def test_what_does_not_fit_is_refused(scene: np.ndarray, settings: dict[str, Any], message: str) -> None:
+    files.write(Path("small.tif"), np.ones((3, 4), np.uint8))
+    np.save("small.npy", np.ones((3, 4), np.uint8))
+    files.write(Path("empty.tif"), np.zeros((HEIGHT, WIDTH), np.uint8))
+    ring = [[0, 0], [10, 0], [10, 10], [0, 0]]
+    Path("far.geojson").write_text(
+        json.dumps({"type": "Polygon", "coordinates": [[[x - 5000, y - 5000] for x, y in ring]]}), encoding="utf-8"
+    )
+    with pytest.raises(ImageError, match=message) as error:
+        segment.segment_raster("a.tif", "out.tif", k=2, n_init=2, **settings)
+    assert "\n" not in str(error.value)
+    assert not Path("out.tif").exists()
