@@ -326,9 +326,9 @@ def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Func
     common["help"] = f"{setting.help} [default: {default}]"
     if setting.choices and setting.type is str:
         # Other spellings are accepted and not shown. A text beside the words is checked with all other values.
-        kind = {} if setting.form.text else {"type": click.Choice(setting.words)}
+        words: dict[str, Any] = {} if setting.form.text else {"type": click.Choice(setting.words)}
         metavar = "|".join(filter(None, (*setting.choices, setting.form.text)))
-        return click.option(*names, metavar=f"[{metavar}]", **kind, **common)
+        return click.option(*names, metavar=f"[{metavar}]", **words, **common)
     if setting.is_text or (setting.type is tuple and not setting.choices):
         metavar = setting.form.text.replace(" or ", "|")
         return click.option(*names, multiple=setting.type is tuple, metavar=metavar, **common)

@@ -121,14 +121,14 @@ class SettingValues:
     keep_profile: bool = _setting(
         False,
         "Loading",
-        "Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another color "
-        "profile (ICC).",
+        "Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another "
+        "color profile (ICC).",
     )
     page: int | Literal["all"] = _setting(
         1,
         "Loading",
-        "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one plane. "
-        "all is not possible yet.",
+        "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one "
+        "plane. all is not possible yet.",
         low=1,
     )
     crop: str = _setting(

@@ -62,7 +62,7 @@ class ImageError(SegmentError):
     ...     segment.Image.from_array([1, 2, 3])
     ... except segment.ImageError as error:
     ...     print(error)
-    array: an image has the shape (H, W) or (H, W, 1 to 4); got (3,).
+    array: an image has the shape (H, W) or (H, W, bands); got (3,).
     """
 
 

@@ -181,8 +181,8 @@ def choose_page(config: SegmentConfig) -> int:
     """
     if isinstance(config.page, str):
         raise SettingsError(
-            f"page (--page): one page at a time; got {config.page}. Fit a model to one page (segment fit --page 1), and "
-            "apply it to each (segment apply --page N)."
+            f"page (--page): one page at a time; got {config.page}. Fit a model to one page (segment fit --page 1), "
+            "and apply it to each (segment apply --page N)."
         )
     return config.page
 

@@ -51,9 +51,7 @@ def warn_of_palette(keys: Sequence[str], names: Sequence[str]) -> tuple[str, ...
     ('there is no class 3 to color (--palette); the classes are land, sky',)
     """
     absent = [key for key in keys if key not in names and not (key.isdecimal() and 1 <= int(key) <= len(names))]
-    return tuple(
-        f"there is no class {key} to color (--palette); the classes are {', '.join(names)}" for key in absent
-    )
+    return tuple(f"there is no class {key} to color (--palette); the classes are {', '.join(names)}" for key in absent)
 
 
 def collect_result_warnings(

@@ -49,7 +49,11 @@ def test_json_prints_one_document_on_stdout(run_program: Program) -> None:
     good, bad = found["images"]
     assert (good["input"], good["outputs"], good["k"], good["error"]) == ("a.png", ["out/a_labels.png"], 4, "")
     assert good["classes"][0] == {
-        **{"label": 1, "name": "class 1", "colour": f"#{pick_class_colors(1)[0].tobytes().hex()}"},
+        **{
+            "label": 1,
+            "name": "class 1",
+            "colour": f"#{segment.segment_image('a.png', k=4).colors[0].tobytes().hex()}",
+        },
         **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
     }
     assert sum(row["pixels"] for row in good["classes"]) == 240
@@ -177,9 +181,9 @@ def test_image_with_few_colors_is_a_warning(
     PilImage.fromarray(pixels).save("b.png")
     result = run_program("run", "b.png", "-k", "3", "-o", "out")
     assert result.code == 0
-    line = take_one_line(result.err)
-    assert line.startswith("Warning: b.png: ")
-    assert warning in line
+    lines = result.err.splitlines()  # a transparent picture is told to be transparent as well
+    assert all(line.startswith("Warning: b.png: ") and line.isprintable() for line in lines)
+    assert warning in lines[-1]
     assert read_labels("out/b_labels.png").tolist() == grid
     assert read_labels("out/b_panel.png").shape[1] >= 640
 
@@ -230,7 +234,7 @@ def test_truncated_image_is_segmented_on_request(run_program: Program) -> None:
     write_truncated("b.png")
     result = run_program("run", "b.png", "-k", "2", "--allow-truncated", "-o", "out")
     assert result.code == 0
-    assert re.match(r"Warning: b\.png: the file is truncated", take_one_line(result.err))
+    assert result.err.startswith("Warning: b.png: the file is truncated")
     assert read_labels("out/b_labels.png").shape == (240, 320)
 
 

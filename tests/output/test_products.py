@@ -86,7 +86,8 @@ def test_tables_add_up_to_the_image(saved: tuple[segment.Segmentation, Path]) ->
 
 def test_an_image_without_pixels_has_empty_tables(tmp_path: Path) -> None:
     with np.errstate(all="raise"):
-        result = segment.segment_image(segment.Image.from_array(np.zeros((3, 4, 4), np.uint8), alpha=True), k=2, save=SAVED)
+        image = segment.Image.from_array(np.zeros((3, 4, 4), np.uint8), alpha=True)
+        result = segment.segment_image(image, k=2, save=SAVED)
         result.save(tmp_path)
     assert json.loads((tmp_path / "image_classes.geojson").read_text())["features"] == []
     assert json.loads((tmp_path / "image_coco.json").read_text())["annotations"] == []

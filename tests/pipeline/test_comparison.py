@@ -51,7 +51,7 @@ def test_the_figures_are_those_of_all_pixels(quadrants: np.ndarray, rng: np.rand
         inertia = np.mean(((X - np.stack([X[labels == c].mean(0) for c in range(4) if c])[labels - 1]) ** 2).sum(1))
         assert method.inertia == pytest.approx(inertia)
         assert method.agreement == pytest.approx(adjusted_rand_score(labels, mixture))
-    assert found.methods[-1].log_likelihood == pytest.approx(found.result.fit.finish.log_likelihoods[-1])
+    assert found.methods[-1].log_likelihood == pytest.approx(found.result.class_model.training.log_likelihood)
     labels = found.methods[0].label_image.reshape(-1)
     parts = [X[labels == c] for c in (1, 2, 3)]
     covariances = [np.cov(part.T, bias=True) + np.eye(3) / 12 for part in parts]

@@ -268,4 +268,5 @@ def test_invalid_pixels_do_not_change_the_choice(quadrants: np.ndarray) -> None:
     hidden = np.random.default_rng(1).integers(0, 256, (96, 160, 3), dtype=np.uint8)
     picture = np.concatenate([np.concatenate([large, hidden]), np.full((192, 160, 1), 255, np.uint8)], axis=2)
     picture[96:, :, 3] = 0
-    assert segment.segment_image(picture, k="auto").n_classes == 4
+    image = segment.Image.from_array(picture, alpha=True)
+    assert segment.segment_image(image, k="auto").n_classes == 4

@@ -153,7 +153,7 @@ def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
             number = int(path.parent.name)
             if number in list_processes(process.pid) and b"LokyProcess" in path.read_bytes() and process.poll() is None:
                 os.kill(number, signal.SIGKILL)
-        time.sleep(0.3)
+        time.sleep(0.02)
     _, errors = process.communicate()
     assert process.returncode == 1
     assert "Error: in/01.png: its process was killed, and again when" in errors
