@@ -308,11 +308,6 @@ class SettingValues:
         return tuple(int(part) for part in self.bands.split(",") if part)
 
     @property
-    def has_field(self) -> bool:
-        """Whether a random field of pixels is used."""
-        return self.spatial == "field" and self.smoothness > 0 and self.coherence == "pixel"
-
-    @property
     def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Name, empty where there is none, and labels of each merge."""
         return tuple(parse_merge(text) for text in self.merge)

@@ -25,7 +25,6 @@ FUNCTIONS = [door for door in DOORS if door.startswith(("segment_", "fit_", "app
 COMMANDS = [door for door in DOORS if door not in FUNCTIONS]
 # Properties of a configuration, with the settings that they stand for.
 PROPERTIES = {
-    "has_field": {"spatial", "smoothness", "coherence"},
     "merges": {"merge"},
     "namings": {"name"},
     "max_classes": {"k", "k_range"},
