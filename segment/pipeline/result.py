@@ -86,8 +86,8 @@ class Segmentation(ResultViews, EqualByValue):
     [(1, 32), (2, 16)]
     >>> result
     <Segmentation of 3 x 16 pixels: class 1 66.7 %, class 2 33.3 %>
-    >>> result.mask("class 2").sum(), result.masks["class 1"].shape, result.k
-    (np.int64(16), (16, 3), 2)
+    >>> int(result.mask("class 2").sum()), result.masks["class 1"].shape, result.k
+    (16, (16, 3), 2)
     """
 
     image: Image

@@ -31,7 +31,8 @@ __all__ = ["decode_plane", "may_be_stack"]
 
 # How descriptions of stacks begin. tifffile describes single pages too.
 _DESCRIPTIONS = (b"ImageJ=", b"<?xml", b"<OME")
-_DESCRIPTIONS_OF_PAGES = (b'{"shape"', b"shape=")
+# tifffile writes the shape first, and its older versions the axes.
+_DESCRIPTIONS_OF_PAGES = (b'{"shape"', b'{"axes"', b"shape=")
 # What messages call an axis.
 _NAMES = {"Z": "depth", "T": "time"}
 # A stack has at most this many bands: more would be the axis of something else.

@@ -44,10 +44,22 @@ PICTURES: dict[str, tuple[PIL.Image.Image, str, dict[str, Any]]] = {
 }
 
 
+def can_be_loaded(path: Path) -> bool:
+    """Say whether Pillow itself can read a file."""
+    try:
+        with PIL.Image.open(path) as picture:
+            picture.load()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_opened_picture_is_read_like_its_file(tmp_path: Path, name: str) -> None:
     picture, kind, options = PICTURES[name]
     picture.save(tmp_path / "a", kind, **options)
+    if name == "YCbCr" and not can_be_loaded(tmp_path / "a"):
+        pytest.skip("this version of Pillow cannot read the YCbCr TIFF that it writes")
     expected = load_image(tmp_path / "a")
     with PIL.Image.open(tmp_path / "a") as opened:
         image = Image.from_array(opened)
