@@ -51,6 +51,7 @@ CHANGED: dict[str, Any] = {
     "save": ("panel", "model"),
     "labels_format": "npz",
     "palette": "mean",
+    "drop_class": ("1",),
     "overwrite": True,
 }
 NEEDED: dict[str, dict[str, Any]] = {
@@ -58,6 +59,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "k_range": {"k": "auto"},
     "criterion": {"k": "auto"},
     "denoise_radius": {"denoise": "median"},
+    "drop_class": {"save": ("geojson",)},
 }
 
 

@@ -100,7 +100,7 @@ def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
 def _explain_unused(config: SettingValues, setting: Setting) -> str:
     """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
-    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name == "palette"
+    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in ("palette", "drop_class")
     # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (
         (
@@ -126,6 +126,10 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
         (
             "labels" not in config.save and name == "labels_format",
             "only with labels in save; got {value}. Give --save labels too",
+        ),
+        (
+            not {"geojson", "svg"} & set(config.save) and name == "drop_class",
+            "only with geojson or svg in save; got {value}. Give --save geojson too",
         ),
         (
             config.prior == "conjugate" and name in ("shrinkage", "tails"),
@@ -162,7 +166,14 @@ def _check_labels(config: SettingValues) -> None:
             f"palette (--palette): one color for each of the classes 1 to {max_label}, by number or name; got {got}."
         )
     # Unnamed classes are called "class 1", "class 2", ...: such a name could stand for another class.
-    names = [name for name in (*(name for name, _ in config.merges), *(name for _, name in config.namings)) if name]
+    names = [
+        name
+        for name in (
+            *(name for name, _ in config.merges),
+            *(name for _, name in (*config.namings, *config.color_namings)),
+        )
+        if name
+    ]
     wrong_names = [name for name in names if names.count(name) > 1 or re.fullmatch(r"class \d+", name)]
     if wrong_names:
         raise SettingsError(

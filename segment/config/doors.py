@@ -110,13 +110,18 @@ _APPLY = Door(
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
 )
 # All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
-_COMPARE = Door("compare_image", _ALL, leave_out=("save", "labels_format", "palette", "name", "regions", "coherence"))
+_COMPARE = Door(
+    "compare_image", _ALL, leave_out=("save", "labels_format", "palette", "drop_class", "name", "regions", "coherence")
+)
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
 DOORS: Mapping[str, Door] = {
     "segment_image": Door("segment_image", _ALL, leave_out=("regions",), remedies=_REGIONS_OF_ONE_IMAGE),
     "segment_regions": Door(
-        "segment_regions", ("Loading", "Preprocessing", "Output"), leave_out=("palette",), besides=("regions", "seed")
+        "segment_regions",
+        ("Loading", "Preprocessing", "Output"),
+        leave_out=("palette", "drop_class"),
+        besides=("regions", "seed"),
     ),
     "segment_raster": _RASTER,
     "fit_classes": _FIT,
@@ -126,9 +131,9 @@ DOORS: Mapping[str, Door] = {
     "report": Door(
         "segment report",
         _ALL,
-        leave_out=("save", "regions", "labels_format"),
+        leave_out=("save", "regions", "labels_format", "drop_class"),
         fixed={"save": ("report",)},
-        remedies=dict.fromkeys(("save", "regions", "labels_format"), "Give it to segment run"),
+        remedies=dict.fromkeys(("save", "regions", "labels_format", "drop_class"), "Give it to segment run"),
     ),
     "batch": Door("segment batch", _ALL),
     "batch --model shared": Door("segment batch --model shared", _ALL, leave_out=("regions",)),

@@ -15,6 +15,7 @@ from segment.core.errors import SettingsError
 __all__ = [
     "BANDS",
     "BOX",
+    "CLASS",
     "COLOR",
     "FREE",
     "INTEREST",
@@ -58,7 +59,14 @@ class Form(NamedTuple):
 _NAME = r"[^=,]*[^=,\s][^=,]*"
 FREE = Form("", ".*", "text")
 COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
-NAMING = Form("CLASS=NAME", rf"[1-9][0-9]{{0,2}}={_NAME}", "names written CLASS=NAME, such as 4=sky")
+# What a class may be found by in place of its number.
+_COLOR_RULE = "(brightest|darkest|reddest|greenest|bluest|yellowest|#[0-9a-fA-F]{6})"
+NAMING = Form(
+    "CLASS=NAME or NAME=COLOR",
+    rf"[1-9][0-9]{{0,2}}={_NAME}|{_NAME}=\s*{_COLOR_RULE}",
+    "names written CLASS=NAME, such as 4=sky, or NAME=COLOR, such as sky=brightest or sky=#4477aa",
+)
+CLASS = Form("CLASS", _NAME, "names or numbers of classes")
 _COLORED = rf"{_NAME}=#[0-9a-fA-F]{{6}}"
 PALETTE = Form(
     "CLASS=#RRGGBB,...",
@@ -84,8 +92,8 @@ INTEREST = Form(
 MAX_TEXT_LENGTH = 60  # characters
 
 
-def parse_naming(text: str) -> tuple[int, str]:
-    """Split ``CLASS=NAME`` into label and name.
+def parse_naming(text: str) -> tuple[int | str, str]:
+    """Split ``CLASS=NAME`` into label and name, or ``NAME=COLOR`` into color and name.
 
     Parameters
     ----------
@@ -94,15 +102,15 @@ def parse_naming(text: str) -> tuple[int, str]:
 
     Returns
     -------
-    tuple of (int, str)
+    tuple of (int or str, str)
 
     Examples
     --------
-    >>> parse_naming("4=sky")
-    (4, 'sky')
+    >>> parse_naming("4=sky"), parse_naming("sky=brightest")
+    ((4, 'sky'), ('brightest', 'sky'))
     """
-    label, name = text.split("=")
-    return int(label), name.strip()
+    left, right = (part.strip() for part in text.split("="))
+    return (int(left), right) if re.fullmatch("[1-9][0-9]{0,2}", left) else (right.lower(), left)
 
 
 def parse_palette(text: str) -> tuple[tuple[str, str], ...]:
@@ -340,7 +348,7 @@ class Setting:
         parts = (value,) if isinstance(value, str) else value
         if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise self._make_error(self.form.rule, value)
-        if self.form is NAMING:
+        if self.form in (NAMING, CLASS):
             parts = [name for part in parts for name in self._split_names(part)]
         # Texts go into legends and tables: they are printable and short.
         for part in parts:
@@ -351,7 +359,7 @@ class Setting:
     def _split_names(self, text: str) -> list[str]:
         """Split several names, written 1=sky,2=sea; a comma within a name is refused."""
         parts = [part.strip() for part in text.split(",")]
-        if len(parts) > 1 and not all(re.fullmatch(NAMING.pattern, part) for part in parts):
+        if len(parts) > 1 and not all(re.fullmatch(self.form.pattern, part) for part in parts):
             error = self._make_error("a name has no comma, because commas separate names", text)
             raise SettingsError(f"{error} Write, for example, 'and'.")
         return parts if len(parts) > 1 else [text]

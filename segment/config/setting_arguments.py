@@ -68,4 +68,5 @@ class SettingArguments(TypedDict, total=False):
     save: Texts
     labels_format: Literal["png", "tif", "npz"]
     palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
+    drop_class: Texts
     overwrite: bool

@@ -11,6 +11,7 @@ from segment.config.products import PRODUCTS, describe_products
 from segment.config.setting import (
     BANDS,
     BOX,
+    CLASS,
     COLOR,
     FREE,
     INTEREST,
@@ -94,7 +95,8 @@ class SettingValues:
         (),
         "Classes",
         "Name of a class in tables, legends and models; may be repeated. The numbers are those of a run without "
-        "--merge.",
+        "--merge. COLOR finds the class, after --merge: brightest, darkest, reddest, greenest, bluest, yellowest, or "
+        "#RRGGBB for the nearest one.",
         form=NAMING,
     )
     regions: int | Literal["auto"] = _setting(
@@ -295,6 +297,13 @@ class SettingValues:
         "and distinct ones for the others.",
         form=PALETTE,
     )
+    drop_class: tuple[str, ...] = _setting(
+        (),
+        "Output",
+        "Leave this class out of geojson and svg, such as a background, by name or by its number in the result; may be "
+        "repeated.",
+        form=CLASS,
+    )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
     @property
@@ -319,8 +328,15 @@ class SettingValues:
 
     @property
     def namings(self) -> tuple[tuple[int, str], ...]:
-        """Label and name of each name."""
-        return tuple(parse_naming(text) for text in self.name)
+        """Label and name of each name that is given to a number."""
+        pairs = (parse_naming(text) for text in self.name)
+        return tuple((label, name) for label, name in pairs if isinstance(label, int))
+
+    @property
+    def color_namings(self) -> tuple[tuple[str, str], ...]:
+        """Color and name of each name that is given to the class that fits a color best."""
+        pairs = (parse_naming(text) for text in self.name)
+        return tuple((color, name) for color, name in pairs if isinstance(color, str))
 
 
 @cache

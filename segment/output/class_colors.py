@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.features.color_space import FeatureSpace
 from segment.output.palette import pick_class_colors, pick_ramp_colors
-from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.class_mixture import ClassMixture, find_label
 
 __all__ = ["assign_category_colors", "choose_palette_colors", "compute_class_means", "find_cheapest_pairs"]
 
@@ -68,10 +68,9 @@ def choose_palette_colors(
     colors = np.zeros((len(names), 3), dtype=np.uint8)
     is_given = np.zeros(len(names), dtype=bool)
     for key, color in config.palette_colors:
-        # A name is looked for first, so that a class may be called 7.
-        number = names.index(key) if key in names else int(key) - 1 if key.isdecimal() else len(names)
-        if number < len(names):
-            colors[number], is_given[number] = tuple(bytes.fromhex(color[1:])), True
+        # What is not there is a warning of the result.
+        if label := find_label(key, names):
+            colors[label - 1], is_given[label - 1] = tuple(bytes.fromhex(color[1:])), True
     is_first = np.arange(len(names)) < n_shared
     for is_next in (is_first & ~is_given, ~is_first & ~is_given):
         colors[is_next] = assign_category_colors(class_means[is_next], taken=colors[is_given])

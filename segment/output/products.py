@@ -114,7 +114,8 @@ def _encode_geojson(result: Any) -> bytes:
     """Encode the outlines of the classes as GeoJSON."""
     from segment.output.vectors import encode_geojson
 
-    return "".join(encode_geojson(result.shapes(), result.names, result.colors, result.image.georeference)).encode()
+    shapes = result.shapes().leave_out(_find_dropped_labels(result))
+    return "".join(encode_geojson(shapes, result.names, result.colors, result.image.georeference)).encode()
 
 
 def _encode_svg(result: Any) -> bytes:
@@ -122,7 +123,15 @@ def _encode_svg(result: Any) -> bytes:
     from segment.output.vectors import encode_svg
 
     title = result.image.file_name or "segments"
-    return "".join(encode_svg(result.shapes(), result.names, result.colors, title=title)).encode()
+    shapes = result.shapes().leave_out(_find_dropped_labels(result))
+    return "".join(encode_svg(shapes, result.names, result.colors, title=title)).encode()
+
+
+def _find_dropped_labels(result: Any) -> list[int]:
+    """Find the labels of the classes that are left out of polygons."""
+    from segment.segmenter.class_mixture import find_label
+
+    return [find_label(key, result.names) for key in result.config.drop_class]
 
 
 def _encode_coco(result: Any) -> bytes:

@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,18 @@ class Shapes:
         The label of each region 1..n.
     shape : tuple of int
         Height and width of the image, in pixels.
+    dropped : tuple of int
+        Labels that are left out.
     """
 
     outlines: Outlines
     label: Labels
     shape: tuple[int, int]
+    dropped: tuple[int, ...] = ()
+
+    def leave_out(self, labels: Sequence[int]) -> Shapes:
+        """Leave some labels out of what is written; the polygons of the others stay as they are."""
+        return replace(self, dropped=tuple(labels))
 
     def iterate_labels(self) -> Iterator[tuple[int, list[list[slice]]]]:
         """Iterate over the labels, each with its polygons: the places of their rings among the points."""
@@ -51,7 +58,7 @@ class Shapes:
         labels = self.label.tolist()
         for region, rings in self.outlines.iterate_polygons():
             found[labels[region - 1]].append(rings)
-        yield from found.items()
+        yield from (item for item in found.items() if item[0] not in self.dropped)
 
     def count_pixels(self) -> dict[int, int]:
         """Count the pixels of each label that occurs."""

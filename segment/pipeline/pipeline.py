@@ -26,7 +26,7 @@ from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (
     collect_result_warnings,
     find_labels_lost_in_cleanup,
-    warn_of_palette,
+    warn_of_absent_classes,
 )
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
 from segment.preprocessor.preprocessor import clip_floats, enlarge
@@ -192,7 +192,6 @@ def build_result(
         reason=choose_spatial_type(config).explain_empty_class(config),
         n_colors=_count_too_few_colors(fitted_rows, spatial, config),
     )
-    keys = [key for key, _ in config.palette_colors]
     return Segmentation(
         image=image,
         label_image=labels,
@@ -203,7 +202,7 @@ def build_result(
         spatial=spatial,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + warnings + warn_of_palette(keys, found.names),
+        warnings=image.notes + found.warnings + warnings + warn_of_absent_classes(config, found.names),
         config=config,
         class_model=class_model,
         provenance=provenance,

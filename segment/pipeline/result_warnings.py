@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize
 from segment.pipeline.class_table import ClassRow
+from segment.segmenter.class_mixture import find_label
 
-__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup", "warn_of_palette"]
+__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup", "warn_of_absent_classes"]
 
 
 def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
@@ -30,13 +32,13 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
     return tuple(row.label for row in rows if row.pixels == 0 and np.any(before == row.label))
 
 
-def warn_of_palette(keys: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Say which classes have a color in the palette although there is no such class.
+def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes are to be colored or left out although there is no such class.
 
     Parameters
     ----------
-    keys : sequence of str
-        Names and numbers of the palette.
+    config : SegmentConfig
+        Its `palette` and `drop_class` name classes by name or number.
     names : sequence of k str
         The names of the classes.
 
@@ -47,11 +49,13 @@ def warn_of_palette(keys: Sequence[str], names: Sequence[str]) -> tuple[str, ...
 
     Examples
     --------
-    >>> warn_of_palette(["sky", "2", "3"], ["land", "sky"])
+    >>> warn_of_absent_classes(SegmentConfig(palette="sky=#4477aa,2=#228833,3=#000000"), ["land", "sky"])
     ('there is no class 3 to color (--palette); the classes are land, sky',)
     """
-    absent = [key for key in keys if key not in names and not (key.isdecimal() and 1 <= int(key) <= len(names))]
-    return tuple(f"there is no class {key} to color (--palette); the classes are {', '.join(names)}" for key in absent)
+    keys = [(key, "to color (--palette)") for key, _ in config.palette_colors]
+    keys += [(key, "to leave out (--drop-class)") for key in config.drop_class]
+    absent = [pair for pair in keys if find_label(pair[0], names) == 0]
+    return tuple(f"there is no class {key} {what}; the classes are {', '.join(names)}" for key, what in absent)
 
 
 def collect_result_warnings(

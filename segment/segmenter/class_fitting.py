@@ -20,6 +20,7 @@ from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
 from segment.segmenter.class_mixture import ClassMixture, make_default_names, name_classes
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_naming import name_by_color
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
 from segment.segmenter.spatial_model import FitData, SpatialModel, choose_spatial_type
 
@@ -84,7 +85,8 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
     missing -= set(range(1, len(found.names) + 1))
     absent = tuple(f"there is no class {label} to name or to merge" for label in sorted(missing))
-    return replace(found, classes=classes, names=names, warnings=found.warnings + absent)
+    names, unnamed = name_by_color(names, config.color_namings, classes, data.space)
+    return replace(found, classes=classes, names=names, warnings=found.warnings + absent + unnamed)
 
 
 def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> FittedClasses:

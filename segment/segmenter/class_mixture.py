@@ -17,7 +17,7 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import compute_class_log_posteriors
 
-__all__ = ["ClassMixture", "compute_entropy", "make_default_names", "name_classes"]
+__all__ = ["ClassMixture", "compute_entropy", "find_label", "make_default_names", "name_classes"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -218,6 +218,31 @@ def make_default_names(n_classes: int) -> tuple[str, ...]:
         ``class 1``, ``class 2`` and so on.
     """
     return tuple(f"class {label}" for label in range(1, n_classes + 1))
+
+
+def find_label(key: str, names: Sequence[str]) -> int:
+    """Find the label of a class by its name or number, as users write it.
+
+    Parameters
+    ----------
+    key : str
+        A name is looked for first, so that a class may be called 7.
+    names : sequence of k str
+        The names of the classes.
+
+    Returns
+    -------
+    int
+        1..k; 0 if there is no such class.
+
+    Examples
+    --------
+    >>> [find_label(key, ["land", "sky"]) for key in ("sky", "1", "3", "sea")]
+    [2, 1, 0, 0]
+    """
+    if key in names:
+        return names.index(key) + 1
+    return int(key) if key.isdecimal() and 1 <= int(key) <= len(names) else 0
 
 
 def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:

@@ -31,6 +31,10 @@ from segment.core.errors import SettingsError
             "covariance_type (--covariance-type): full with the criterion variational; got tied.",
         ),
         (
+            {"drop_class": "sky"},
+            "drop_class (--drop-class): only with geojson or svg in save; got sky. Give --save geojson too.",
+        ),
+        (
             {"labels_format": "tif", "save": ("panel",)},
             "labels_format (--labels-format): only with labels in save; got tif. Give --save labels too.",
         ),

@@ -27,6 +27,7 @@ COMMANDS = [door for door in DOORS if door not in FUNCTIONS]
 PROPERTIES = {
     "merges": {"merge"},
     "namings": {"name"},
+    "color_namings": {"name"},
     "max_classes": {"k", "k_range"},
     "band_numbers": {"bands"},
     "palette_colors": {"palette"},
@@ -34,7 +35,7 @@ PROPERTIES = {
 # Settings with which a function reads all that it uses, in one run or another.
 RUNS: tuple[dict[str, Any], ...] = (
     {"k": "auto", "k_range": (1, 3), "prior": "conjugate", "n_init": 1},
-    {"k": 2, "denoise": "gaussian", "seed_color": "#000000", "save": "labels,coco", "n_init": 1},
+    {"k": 2, "denoise": "gaussian", "seed_color": "#000000", "save": "labels,geojson", "n_init": 1},
     {"k": 2, "coherence": "region", "n_init": 1},
 )
 

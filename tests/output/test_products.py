@@ -120,6 +120,21 @@ def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) ->
             np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, result.label_image == label)
 
 
+def test_dropped_classes_are_in_no_polygons(tmp_path: Path, quadrants: np.ndarray) -> None:
+    settings = {"k": 4, "name": "4=snow", "save": ("geojson", "svg", "coco")}
+    result = segment.segment_image(quadrants, **settings, drop_class=["snow", "2", "sea"])
+    assert result.warnings == (
+        "there is no class sea to leave out (--drop-class); the classes are class 1, class 2, class 3, snow",
+    )
+    result.save(tmp_path, stem="a")
+    segment.segment_image(quadrants, **settings).save(tmp_path, stem="b")
+    kept, everything = (json.loads((tmp_path / f"{stem}_classes.geojson").read_text())["features"] for stem in "ab")
+    assert kept == [feature for feature in everything if feature["id"] in (1, 3)]
+    root = ElementTree.parse(tmp_path / "a_classes.svg").getroot()
+    assert [path.find("{*}title").text for path in root.findall("{*}path")] == ["class 1", "class 3"]
+    assert len(json.loads((tmp_path / "a_coco.json").read_text())["annotations"]) == 4
+
+
 def test_every_class_has_a_mask_in_black_and_white(tmp_path: Path, quadrants: np.ndarray) -> None:
     image = segment.Image.from_array(quadrants, valid=np.arange(20) < np.full((12, 1), 15))
     result = segment.segment_image(image, k=4, save="masks")

@@ -29,7 +29,7 @@ from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.pipeline.pixel_selection import describe_flat_border
-from segment.pipeline.result_warnings import warn_of_palette
+from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
@@ -153,7 +153,7 @@ def segment_raster(
         classes = _fit_classes(run)
         _check_any_pixel(run, classes)
         colors = _pick_colors(config, classes)
-        absent = warn_of_palette([key for key, _ in config.palette_colors], classes.fitted.names)
+        absent = warn_of_absent_classes(config, classes.fitted.names)
         classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
         written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
