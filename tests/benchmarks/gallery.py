@@ -1,4 +1,4 @@
-"""Make the pictures of the README: all of images/results/ from the photographs in images/.
+"""Make the pictures of the README and of docs/: all of images/results/ from the photographs in images/.
 
 Run: python tests/benchmarks/gallery.py
 """

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import math
 import pkgutil
+import posixpath
 import re
 import shlex
 import shutil
@@ -20,12 +21,18 @@ from segment.config.config import list_settings
 from segment.config.setting import Setting
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("  #")[0].strip()
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+# Options have their rows in docs/options.md alone.
+ROWS = PAGES["docs/options.md"].splitlines()
+COMMANDS = {
+    line.split("  #")[0].strip(): None
+    for page in PAGES.values()
+    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     for line in block.splitlines()
-]
+}
 
 
 MODULES = ["segment", *(module.name for module in pkgutil.walk_packages(segment.__path__, "segment."))]
@@ -52,20 +59,36 @@ def values_of(setting: Setting) -> str:
     return " or ".join((numbers, *setting.choices))
 
 
+def list_linked_pages(page: str) -> set[str]:
+    targets = re.findall(r"\]\(([^)#]+)", PAGES[page])
+    return {posixpath.normpath(posixpath.join(posixpath.dirname(page), target)) for target in targets} & set(PAGES)
+
+
 @pytest.mark.parametrize("setting", list_settings(), ids=lambda setting: setting.name)
 def test_every_option_has_its_row(setting: Setting) -> None:
     row = f"| `{setting.option}` | {default_of(setting)} | {values_of(setting)} | {setting.help} |"
-    assert row in README.splitlines()
+    assert row in ROWS
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder with small versions of the photographs, by the names that the commands use."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "images" / "results").mkdir(parents=True)
+    for path in (ROOT / "images").rglob("*.jpg"):
+        with PilImage.open(path) as image:
+            image.resize((160, 107)).save(folder / path.relative_to(ROOT))
+    with PilImage.open(ROOT / "images" / "landscape.jpg") as image:
+        small = image.resize((320, 213))
+    for name in ("landscape.jpg", "a.jpg", "b.tif"):
+        small.save(folder / name)
+    return folder
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_runs(command: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(pictures, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "images", "images")
-    with PilImage.open("images/landscape.jpg") as image:
-        small = image.resize((320, 213))
-    for name in ("landscape.jpg", "a.jpg", "b.tif"):
-        small.save(name)
     program, *arguments = shlex.split(command)
     assert program == "segment"
     if "model.json" in arguments and arguments[0] != "fit":
@@ -78,11 +101,11 @@ def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_library_in_ten_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", PAGES["docs/library.md"], re.DOTALL)
     assert len(code.strip().splitlines()) <= 10
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "images", "images")
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "docs/library.md", "exec"), {})
     assert "(1065, 1600) uint8" in capsys.readouterr().out
     assert sorted(path.name for path in Path("outputs").iterdir()) == [
         "landscape_from_python_labels.png",
@@ -90,9 +113,23 @@ def test_the_library_in_ten_lines(
     ]
 
 
-def test_every_link_and_picture_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_and_picture_is_there(page: str) -> None:
+    for target, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGES[page]):
+        if target.startswith("http"):
+            continue
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], heading
+
+
+def test_the_front_page_is_short_and_leads_everywhere_in_two_clicks() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 150
+    first = list_linked_pages("README.md")
+    second = {page for linked in first for page in list_linked_pages(linked)}
+    assert {"README.md"} | first | second == set(PAGES)
 
 
 def test_the_oldest_dependencies_tested_are_the_ones_declared() -> None:
