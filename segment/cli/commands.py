@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,8 +31,10 @@ from segment.cli.options import (
 from segment.cli.standard_streams import STANDARD, plan_piped_job
 from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
 from segment.config.config import SegmentConfig
+from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
+from segment.runs.config_files import write_config_file
 from segment.runs.image_job import compare_job, run_job
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
@@ -154,16 +157,19 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     config = make_config("fit", options)
     # Before the fit, which may take long: the file must not exist, nor be an image.
     check_model_path(output, inputs, overwrite=config.overwrite)
+    if "config" in config.save and not config.overwrite:
+        refuse_existing(output.parent / f"{output.stem}_config.toml")
     report_default_k(options, config, None)
     with Status(len(inputs), bar=False) as status:
         on_stage = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
-        model, selection = fit_and_select(inputs, config, on_stage=on_stage)
+        model, selection = fit_and_select(inputs, replace(config, save=SegmentConfig.save), on_stage=on_stage)
     if selection.candidates:
         print_message(f"{selection.sentence}.")
     for note in model.training.notes:
         print_message(f"Warning: {note}.")
     path = save_class_model(model, output, overwrite=config.overwrite)
-    click.echo(printable_path(path, limit=sys.maxsize))
+    for written in (path, *write_config_file(config, output.parent, output.stem)):
+        click.echo(printable_path(written, limit=sys.maxsize))
     return 0
 
 
@@ -226,7 +232,8 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
         The exit code.
     """
     config = make_config("compare", options)
-    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=("compared",))
+    save = ("compared", "config") if "config" in config.save else ("compared",)
+    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=save)
     report_default_k(options, config, None)
     return _run_jobs(jobs, config, compare_job, debug=debug)
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from segment.cli.config_option import CONFIG, Options, leave_out_unused, select_given
 from segment.cli.terminal import print_message
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
-from segment.config.doors import DOORS, START, reject_ignored
+from segment.config.doors import DOORS, START, Door, reject_ignored
 from segment.config.setting import Setting, Span
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.path_checks import guess_command, refuse_file_output, refuse_product_inputs
@@ -41,8 +42,6 @@ __all__ = [
     "report_default_k",
 ]
 
-Options = dict[str, Any]
-"""The options of the settings by their names; None or an empty tuple where one is not given."""
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -207,8 +206,8 @@ def add_setting_options(door: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         # Click lists options in the reverse order of their decorators.
         for setting in reversed(list_settings()):
-            function = _make_option(setting, hidden=not DOORS[door].is_used(setting))(function)
-        return function
+            function = _make_option(setting, DOORS[door])(function)
+        return CONFIG(function)
 
     return decorate
 
@@ -229,11 +228,16 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     -------
     SegmentConfig
     """
-    given = _select_given(options)
+    given, written = select_given(options)
+    # A command writes what it always writes, and the products that may be asked for beside it.
+    for values in (given, written):
+        if "save" in values and "save" in DOORS[door].fixed:
+            values["save"] = (*DOORS[door].fixed["save"], *values["save"])
     # First the options as they were given: the settings of a model or the defaults of a command might seem to
     # contradict an option that is not used at all.
     reject_ignored(given, list_settings(), DOORS[door], defaults)
-    config = SegmentConfig.from_values(**{**defaults, **given})
+    written = leave_out_unused(written, DOORS[door], defaults)
+    config = SegmentConfig.from_values(**{**defaults, **written, **given})
     # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])
     return config.for_door(door, defaults)
@@ -264,8 +268,12 @@ def load_start(
     from segment.segmenter.class_model.storage import load_class_model
 
     # Before the file is read: the answer does not depend on the model.
-    reject_ignored(_select_given(options), list_settings(), START, {})
+    given, written = select_given(options)
+    reject_ignored(given, list_settings(), START, {})
     model = load_class_model(start)
+    # The settings of a file are for runs with and without a model: what this one has itself is said, and left out.
+    kept = leave_out_unused(written, START, model.settings)
+    options = {name: value for name, value in options.items() if name not in written or name in kept}
     config = make_config(door, options, **{**model.settings, **defaults})
     model.check_settings(config)
     return model, config
@@ -308,17 +316,16 @@ def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
         yield cluster
 
 
-def _select_given(options: Options) -> dict[str, Any]:
-    """Select and check the options that were given."""
-    settings = {setting.name: setting for setting in list_settings()}
-    return {name: settings[name].check(value) for name, value in options.items() if value not in (None, ())}
-
-
-def _make_option(setting: Setting, *, hidden: bool) -> Callable[[Function], Function]:
-    """Make the Click option of a setting; its value is None where it is not given."""
+def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]:  # noqa: PLR0911  one for each kind
+    """Make the Click option of a setting for a command; its value is None where it is not given."""
     # The default is None, so that an option that was given can be told from one that was not.
     names = (*setting.options, setting.name)
-    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": hidden}
+    has_products = setting.name == "save" and bool(door.products)
+    is_hidden = not (door.is_used(setting) or has_products)
+    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": is_hidden}
+    if has_products:
+        help_ = f"{door.products[-1]} writes the settings too, as a file for --config."
+        return click.option(*names, metavar=door.products[-1], help=help_, **common)
     if setting.type is bool:
         return click.option(*names, is_flag=True, help=setting.help, **common)
     default = ",".join(setting.default) if setting.type is tuple else _format_number(setting.default)

@@ -36,6 +36,8 @@ class Door:
         Settings that cannot be chosen, with what it does in any case: this value is accepted.
     remedies : mapping of str to str
         What to do instead, for settings and groups that it does not use; by default to leave the setting out.
+    products : tuple of str
+        Products that may be chosen where the setting `save` is not used.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Door:
     besides: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
+    products: tuple[str, ...] = ()
 
     def is_used(self, setting: Setting) -> bool:
         """Tell whether it uses a setting.
@@ -134,6 +137,7 @@ DOORS: Mapping[str, Door] = {
         leave_out=("save", "regions", "labels_format", "drop_class"),
         fixed={"save": ("report",)},
         remedies=dict.fromkeys(("save", "regions", "labels_format", "drop_class"), "Give it to segment run"),
+        products=("report", "config"),
     ),
     "batch": Door("segment batch", _ALL),
     "batch --model shared": Door("segment batch --model shared", _ALL, leave_out=("regions",)),
@@ -141,11 +145,19 @@ DOORS: Mapping[str, Door] = {
         "segment batch --model FILE", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies
     ),
     "raster": Door(
-        "segment raster", _RASTER.groups, _RASTER.leave_out, _RASTER.besides, _RASTER.fixed, _RASTER.remedies
+        "segment raster",
+        _RASTER.groups,
+        _RASTER.leave_out,
+        _RASTER.besides,
+        _RASTER.fixed,
+        _RASTER.remedies,
+        products=("labels", "config"),
     ),
-    "fit": Door("segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies),
+    "fit": Door(
+        "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)
+    ),
     "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
-    "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out),
+    "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
 }
 """Every function and command that takes settings, by its name."""
 
@@ -174,6 +186,8 @@ def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door:
         if setting.name not in values or door.is_used(setting):
             continue
         value = values[setting.name]
+        if setting.name == "save" and set(value) <= set(door.products):
+            continue
         # What the door does in any case, and what a model has, is not ignored.
         accepted = [others[setting.name] for others in (own, door.fixed) if setting.name in others]
         if value not in (setting.default, *accepted):

@@ -80,9 +80,10 @@ PRODUCTS = (
     Product("report", "_report.html", "a page about all this"),
     Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions"),
     Product("model", "_model.json", "the classes, for other images"),
+    Product("config", "_config.toml", "the settings, for --config"),
 )
 # Products of classes and of regions alike; only regions have a hierarchy, which `ucm` shows.
-_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions")
+_OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions", "config")
 REGION_PRODUCTS = (*_OF_BOTH, "ucm")
 CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
 # What `segment compare` writes; it cannot be chosen.

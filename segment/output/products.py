@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from segment.config.config_file import format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import write_files, write_to_pipe
 from segment.output.pictures.encoding import encode_picture
@@ -210,5 +211,6 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "report": lambda result, _: result.report().encode(),
     "ucm": lambda result, _: _encode_contour_map(result),
     "model": lambda result, _: result.class_model.to_json().encode(),
+    "config": lambda result, _: format_config(result.config).encode(),
     "compared": lambda comparison, file: _encode_picture(comparison.panel(), file),
 }

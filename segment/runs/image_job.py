@@ -16,6 +16,7 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import OutputError, SegmentError, describe_fault, printable_path
 from segment.core.stages import Stage
+from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 
@@ -192,12 +193,14 @@ def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     """Segment an image with several methods."""
     from segment.pipeline.comparison import compare_image
 
-    found = compare_image(job.source, config, on_stage=on_stage)
+    # What is saved is for this function to decide: the picture, and perhaps the settings.
+    found = compare_image(job.source, replace(config, save=SegmentConfig.save), on_stage=on_stage)
     on_stage(Stage.WRITE)
-    paths = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    picture = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
+    paths = (*picture, *write_config_file(config, job.folder, job.stem))
     rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
     choice = _describe_choice(found.result)
-    return Outcome(job, tuple(paths), warnings=found.result.warnings, methods=rows, choice=choice)
+    return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
 
 
 def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:

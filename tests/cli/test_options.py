@@ -19,7 +19,7 @@ SETTINGS = {setting.name: setting for setting in list_settings()}
 COMMANDS = ("run", "batch")
 
 
-COMMAND_OPTIONS = {"scheduler", "as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
+COMMAND_OPTIONS = {"config", "scheduler", "as_json", "inputs", "folder", "recursive", "start", "output", "debug"}
 
 
 COMMAND_OPTIONS |= {"jobs", "resume", "timeout", "watch", "model_option", "align"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from segment.config.config import SegmentConfig
+from segment.runs.config_files import write_config_file
 from segment.runs.image_job import try_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
@@ -57,13 +59,15 @@ def _segment_raster(
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
 
-    # The command sets the products of a raster, so there is one file.
-    (path,) = job.list_results(config)
-    result = segment_raster(job.source, path, config, cluster=cluster, on_stage=on_stage)
+    # The command sets the products of a raster: its labels, and perhaps the settings.
+    path, *_ = job.list_results(config)
+    work = replace(config, save=("labels",))
+    result = segment_raster(job.source, path, work, cluster=cluster, on_stage=on_stage)
+    settings = write_config_file(config, job.folder, job.stem)
     colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(
         job,
-        (result.path,),
+        (result.path, *settings),
         tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True)),
         changed=result.changed,
         warnings=result.warnings,

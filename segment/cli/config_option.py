@@ -1,0 +1,101 @@
+"""The option ``--config``: a file of settings as the defaults of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from segment.cli.terminal import print_message
+from segment.config.config import list_settings
+from segment.config.doors import Door, reject_ignored
+from segment.config.setting import Span
+from segment.core.errors import SettingsError, printable_path
+from segment.runs.config_files import load_config_file
+
+__all__ = ["CONFIG", "Options", "leave_out_unused", "select_given"]
+
+Options = dict[str, Any]
+"""The options of the settings by their names; None or an empty tuple where one is not given."""
+_PATH = "segment.config_path"  # where the context of a command keeps the path of the file
+
+
+def _read_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Make the settings of a file the defaults of the options."""
+    if path is not None:
+        context.meta[_PATH] = printable_path(path)
+        context.default_map = {name: _to_option(name, value) for name, value in load_config_file(path).items()}
+
+
+def _to_option(name: str, value: Any) -> Any:
+    """Write a value as its option takes it from the command line."""
+    if isinstance(value, Span):
+        return str(value)
+    # Products are one text, other options of several values are repeated.
+    return ",".join(value) if name == "save" else value
+
+
+# Eager, so that its settings are there before the other options are read.
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Take settings from this file, as --save config writes it. Options that are given as well go before.",
+)
+
+
+def select_given(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Select and check the options that were given.
+
+    Parameters
+    ----------
+    options : dict
+        The options by their settings.
+
+    Returns
+    -------
+    given, written : dict of str to value
+        Those of the command line, and those of the file of ``--config``.
+    """
+    settings = {setting.name: setting for setting in list_settings()}
+    checked = {name: settings[name].check(value) for name, value in options.items() if value not in (None, ())}
+    context = click.get_current_context(silent=True)
+    from_file = {
+        name for name in checked if context and context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+    }
+    given = {name: value for name, value in checked.items() if name not in from_file}
+    return given, {name: checked[name] for name in checked if name in from_file}
+
+
+def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Options:
+    """Leave out what a door does not use of the settings of a file, and print a warning for each.
+
+    Parameters
+    ----------
+    written : dict of str to value
+        Checked settings of the file.
+    door : Door
+    own : mapping of str to value
+        Settings of a saved model: these values are accepted.
+
+    Returns
+    -------
+    dict of str to value
+        The settings that are used.
+    """
+    kept = {}
+    for name, value in written.items():
+        try:
+            reject_ignored({name: value}, list_settings(), door, own)
+        # One file serves several commands: a setting that this one does not use is said, not refused.
+        except SettingsError as error:
+            print_message(f"Warning: {click.get_current_context().meta[_PATH]}: {error}")
+        else:
+            kept[name] = value
+    return kept

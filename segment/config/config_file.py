@@ -1,0 +1,114 @@
+"""Settings as a text in TOML: what ``--save config`` writes and ``--config`` reads."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from typing import Any
+
+from segment.config.setting import SPELLINGS, Span
+from segment.config.setting_values import SettingValues, list_settings
+from segment.core.errors import SettingsError
+from segment.core.version import __version__
+
+__all__ = ["format_config", "parse_config"]
+
+# Whether files may be replaced is decided anew in each run.
+_NOT_WRITTEN = ("overwrite",)
+
+
+def format_config(config: SettingValues) -> str:
+    r"""Write the settings that are not the default, and the number of classes, as TOML.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    str
+        A line for each setting. `overwrite` is left out.
+
+    Raises
+    ------
+    SettingsError
+        If a path is no Unicode text, which TOML cannot hold.
+
+    Examples
+    --------
+    >>> from segment.config.config import SegmentConfig
+    >>> print(format_config(SegmentConfig(k=6, features="lab", name=("6=sky",))).partition("\n")[2])
+    k = 6
+    name = ["6=sky"]
+    features = "lab"
+    <BLANKLINE>
+    """
+    lines = [f"# Settings of segment {__version__}, for --config. Settings that are not here have their defaults."]
+    for setting in list_settings():
+        value = getattr(config, setting.name)
+        # Without k a run would say that none was given; regions have no classes.
+        is_written = config.regions == 0 if setting.name == "k" else value != setting.default
+        if is_written and setting.name not in _NOT_WRITTEN:
+            lines.append(f"{setting.name} = {_format_value(value)}")
+    text = "\n".join(lines) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            "save (--save): config holds paths in Unicode; got one of other bytes. Rename it, or leave config out."
+        ) from error
+    return text
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    r"""Read settings that are written in TOML.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    dict of str to value
+        Checked settings by their usual names.
+
+    Raises
+    ------
+    SettingsError
+        If the text is no TOML, a setting is unknown, which the message answers with the nearest known one, or a value
+        is not allowed.
+
+    Examples
+    --------
+    >>> parse_config('k = "auto"\nk_range = "2..9"')
+    {'k': 'auto', 'k_range': Span(low=2, high=9)}
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"a file of settings is TOML, such as k = 6; got {error}. Mend that line.") from error
+    settings = {setting.name: setting for setting in list_settings()}
+    found: dict[str, Any] = {}
+    for given, value in table.items():
+        name = SPELLINGS.get(given, given)
+        if name not in settings:
+            near = difflib.get_close_matches(name.replace("-", "_"), settings, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "segment run --help lists them."
+            raise SettingsError(f"{given}: no such setting. {hint}")
+        if name in found:
+            raise SettingsError(f"{given}: a setting is given once; got {name} in another spelling too. Leave one out.")
+        found[name] = settings[name].check(value)
+    return found
+
+
+def _format_value(value: Any) -> str:
+    """Write a value in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, tuple) and not isinstance(value, Span):
+        return f"[{', '.join(map(_format_value, value))}]"
+    # JSON escapes as TOML does, but for the one control character beyond ASCII's first 32.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
