@@ -29,6 +29,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
 from segment.runs.batch.class_plan import ClassPlan
 from segment.runs.batch.folder_run import FolderRun, FolderSettings
+from segment.runs.batch.folder_search import describe_unread_images
 from segment.runs.outcome import Outcome
 
 __all__ = ["segment_folder"]
@@ -143,6 +144,8 @@ def segment_folder(
         click.echo(format_document(outcomes, config), nl=False)
     if len(run.jobs) > 1:
         print_message(tally.format(kept=run.n_kept))
+    for line in describe_unread_images(run.unread):
+        print_message(line)
     return int(tally.failed > 0)
 
 

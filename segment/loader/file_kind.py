@@ -106,7 +106,6 @@ _SIGNATURES: tuple[tuple[bytes, FileKind], ...] = (
     (b"#?RGBE", FileKind("Radiance HDR")),
     (b"SIMPLE  =", FileKind("FITS")),
     (b"II\xbc", FileKind("JPEG XR")),
-    (b"\0\0\1\0", FileKind("an icon (ICO)")),
     (b"icns", FileKind("an icon (ICNS)")),
     (b"qoif", FileKind("QOI")),
     (b"DDS ", FileKind("DDS")),
@@ -121,11 +120,17 @@ _DIB_LENGTHS = frozenset(bytes((size, 0, 0, 0)) for size in (12, 40, 52, 56, 64,
 # The same where more than first bytes decides.
 _RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
     (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", FileKind("WebP", ("pillow", "decode_webp"))),
-    # A text may begin with P1 as well: in an image a blank or a comment follows.
-    (re.compile(rb"P[1-7][\s#]|P[fF]\s").match, _NETPBM),
+    # A text may begin with P1 as well: in an image a number follows, or a comment.
+    (re.compile(rb"P[1-6]\s*(#|\d)|P7\s|P[fF]\s+[\d#]").match, _NETPBM),
     # The header of a BMP gives its own length at byte 14.
     (lambda head: head[:2] == b"BM" and (len(head) < 18 or head[14:18] in _DIB_LENGTHS), _BMP),
-    (lambda head: head[:4] in _DIB_LENGTHS, FileKind("BMP", ("pillow", "decode_dib"))),
+    # A header without BM gives its own length first; after the size, of 2 + 2 bytes or 4 + 4, it has one plane.
+    (
+        lambda head: head[:4] in _DIB_LENGTHS and head[8 if head[0] == 12 else 12 :][:2] == b"\1\0",
+        FileKind("BMP", ("pillow", "decode_dib")),
+    ),
+    # The number of pictures follows.
+    (lambda head: head[:4] == b"\0\0\1\0" and head[4:6] > b"\0\0", FileKind("an icon (ICO)")),
     (lambda head: head[128:132] == b"DICM", FileKind("DICOM")),
 )
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

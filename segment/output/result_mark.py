@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 import struct
-from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["MARK", "is_marked", "make_mark_options"]
+__all__ = ["MARK", "has_mark", "make_mark_options"]
 
 MARK = "segment (a result)"  # stored as the "Software" of a PNG or a TIFF, and as the comment of a JPEG
 _MARK_BYTES = MARK.encode("ascii")
@@ -40,32 +38,30 @@ def make_mark_options(suffix: str) -> dict[str, Any]:
     return {"pnginfo": info}
 
 
-def is_marked(path: Path) -> bool:
+def has_mark(file: BinaryIO) -> bool:
     """Check whether a file is a PNG, JPEG or TIFF that carries the mark.
 
     Parameters
     ----------
-    path : Path
-        Any path. Only regular files are opened, and only a few kilobytes are read.
+    file : binary file
+        Any file. Only a few kilobytes are read.
 
     Returns
     -------
     bool
-        False also for a file that cannot be read.
+        False also for a damaged file.
     """
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    # A PNG holds a chunk of type tEXt: keyword, zero byte, text.
+    if head.startswith(b"\x89PNG"):
+        return b"tEXtSoftware\0" + _MARK_BYTES in head
+    # A JPEG holds a comment segment: marker FFFE, length including its own two bytes, text.
+    if head.startswith(b"\xff\xd8"):
+        return b"\xff\xfe" + struct.pack(">H", len(_MARK_BYTES) + 2) + _MARK_BYTES in head
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-            # A PNG holds a chunk of type tEXt: keyword, zero byte, text.
-            if head.startswith(b"\x89PNG"):
-                return b"tEXtSoftware\0" + _MARK_BYTES in head
-            # A JPEG holds a comment segment: marker FFFE, length including its own two bytes, text.
-            if head.startswith(b"\xff\xd8"):
-                return b"\xff\xfe" + struct.pack(">H", len(_MARK_BYTES) + 2) + _MARK_BYTES in head
-            return head[:2] in (b"II", b"MM") and _read_software_tag(file, head) == _MARK_BYTES + b"\0"
-    except (OSError, ValueError, struct.error):
+        return head[:2] in (b"II", b"MM") and _read_software_tag(file, head) == _MARK_BYTES + b"\0"
+    except (OSError, ValueError, struct.error, OverflowError):
         return False
 
 

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Fingerprint", "compute_fingerprint"]
+__all__ = ["Fingerprint", "compute_fingerprint", "stat_file"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,32 @@ class Fingerprint:
     modified : int
         Time of the last change, in nanoseconds since 1970.
     sha256 : str
-        Hash of the content, in hexadecimal.
+        Hash of the content, in hexadecimal; empty where it was not read.
     """
 
     bytes: int
     modified: int
     sha256: str
+
+
+def stat_file(path: Path) -> Fingerprint | None:
+    """Take size and time of a regular file without reading it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Fingerprint or None
+        Without a hash; None for anything but a regular file.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Fingerprint(status.st_size, status.st_mtime_ns, "") if stat.S_ISREG(status.st_mode) else None
 
 
 def compute_fingerprint(path: Path, known: Fingerprint | None = None) -> Fingerprint | None:

@@ -16,7 +16,7 @@ from segment.core.errors import SettingsError, printable_path
 
 __all__ = ["Job", "plan_jobs"]
 
-_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".mpo"})
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Job:
         Classes that it may have beyond the number in the settings.
     pipe_in, pipe_out : binary file, optional
         Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
+    refusal : str
+        Why the image is not segmented, where that is known before any work; empty where it is.
     """
 
     source: Path
@@ -46,6 +48,7 @@ class Job:
     n_extra: int = 0
     pipe_in: BinaryIO | None = None
     pipe_out: BinaryIO | None = None
+    refusal: str = ""
 
     @property
     def picture_suffix(self) -> str:

@@ -42,6 +42,28 @@ def test_batch_keeps_the_structure_and_isolates_failures(run_program: Program) -
     }
 
 
+def test_images_that_are_not_read_are_counted_with_the_remedy(run_program: Program) -> None:
+    Path("in").mkdir()
+    PilImage.open("a.png").save("in/a.jfif", "JPEG")
+    Path("in/a.psd").write_bytes(b"8BPS\0\1")
+    for more in ((), ("--resume",)):
+        result = run_program("batch", "in", "-k", "2", "-o", "out", "--save", "labels", *more)
+        assert result.code == 1
+        assert result.out == ("" if more else "out/a_labels.png\n")
+        error, tally, unread = result.err.splitlines()
+        assert error.endswith(
+            "in/a.psd: an image is JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, AVIF, JPEG XL, JPEG 2000, HEIC or "
+            "camera RAW; got a Photoshop document (PSD). Save it as PNG or TIFF."
+        )
+        assert tally == f"{int(not more)} of 2 images segmented, {'1 kept from before, ' if more else ''}1 failed."
+        assert unread.startswith("1 image not read, of a kind that is not supported: 1 Photoshop document (PSD).")
+    rows = Path("out/segment_manifest.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows[1:]] == [["a.jfif", "done"], ["a.psd", "failed"]]
+    Path("in/a.jfif").unlink()
+    # A shared model is fitted to images that can be read: here none.
+    assert run_program("batch", "in", "--model", "shared", "-k", "2", "-o", "other").code == 1
+
+
 def test_batch_counts_warnings(run_program: Program) -> None:
     PilImage.fromarray(make_flat(3, 3)).save("b.png")
     result = run_program("batch", ".", "-k", "2", "-o", "out")

@@ -22,7 +22,7 @@ from segment.core.atomic_files import refuse_existing, remove_abandoned
 from segment.core.errors import ImageError, OutputError, pluralize, printable_path
 from segment.core.version import __version__
 from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan, ClassSource
-from segment.runs.batch.folder_search import FolderImages, find_images
+from segment.runs.batch.folder_search import FolderImages, UnreadImage, find_images
 from segment.runs.batch.folder_workers import Workers, start_workers
 from segment.runs.batch.image_task import ImageTask, describe_lost_task, prepare_retry, run_image_task
 from segment.runs.batch.journal import Journal
@@ -94,6 +94,8 @@ class FolderRun:
     ----------
     jobs : list of Job
         All images, in the order of their names.
+    unread : list of UnreadImage
+        Images of kinds that are not read with what is installed; they are among `jobs`.
     passed_over : list of Path
         Pictures that carry the mark of results although no manifest names them.
 
@@ -126,7 +128,7 @@ class FolderRun:
         self._start_workers = partial(
             start_workers, cluster=cluster, n_workers=settings.n_workers, timeout=settings.timeout
         )
-        self.jobs, self.passed_over = self._plan()
+        self.jobs, self.unread, self.passed_over = self._plan()
         # From here on the folder is locked; whatever goes wrong before the first image must unlock it.
         self._journal = Journal(output)
         try:
@@ -178,7 +180,7 @@ class FolderRun:
         if self._state.n_begun > self._n_in_manifest:
             self._write_manifest()
             self._n_in_manifest = self._state.n_begun
-        self.jobs, self.passed_over = self._plan()
+        self.jobs, self.unread, self.passed_over = self._plan()
         self._feed = self._make_feed(skip_done=True)
 
     def iterate_outcomes(self) -> Iterator[Outcome]:
@@ -195,11 +197,13 @@ class FolderRun:
             If the output takes no more files. All tasks in progress are finished before.
         """
         # Once for all passes over a watched folder: their images share the classes.
-        if self._classes is None:
+        if self._classes is None and not all(job.refusal for job in self.jobs):
             self._classes = self._prepare_classes()
             self._state.settings_hash = hash_settings(self.config, __version__, *self._classes.identity)
             self._state.model_key = self._classes.key
-        function = partial(run_image_task, config=self.config, classes=self._classes, debug=self.settings.debug)
+        function = partial(
+            run_image_task, config=self.config, classes=self._classes or ClassSource(), debug=self.settings.debug
+        )
         workers = self._start_workers(function, prepare_retry=prepare_retry)
         # Closed at once, not by the garbage collector: that ends the workers, also if the caller stops in between.
         with contextlib.closing(self._run_tasks(workers)) as decided:
@@ -226,7 +230,7 @@ class FolderRun:
             raise
         yield from self._feed.take_decided()
 
-    def _plan(self) -> tuple[list[Job], list[Path]]:
+    def _plan(self) -> tuple[list[Job], list[UnreadImage], list[Path]]:
         """Find the images of the folder, and decide where their results go."""
         try:
             found = find_images(self.folder, recursive=self.settings.recursive, leave_out=self.output)
@@ -234,7 +238,7 @@ class FolderRun:
             # A watched folder may be empty at first, but it must exist.
             if not (self.settings.watch and self.folder.is_dir()):
                 raise
-            found = FolderImages([], [])
+            found = FolderImages()
         images = [path for path in found.images if not self.settings.watch or _is_complete(path)]
         # Masks in the folder of the images are no images.
         selection = list_selection_paths(self.config)
@@ -249,7 +253,15 @@ class FolderRun:
             also_read=(*classes.files, *selection),
             n_extra=classes.n_extra,
         )
-        return jobs, found.results
+        refused = [self._refuse_unread(image) for image in found.unread]
+        jobs = sorted((*jobs, *refused), key=lambda job: os.fsencode(job.source))
+        return jobs, found.unread, found.results
+
+    def _refuse_unread(self, image: UnreadImage) -> Job:
+        """Make the job of an image that is not read. It takes no name from the results of others."""
+        folder = self.output / image.path.parent.relative_to(self.folder)
+        refusal = f"{printable_path(image.path)}: {image.kind.obstacle}. {image.kind.remedy}"
+        return Job(image.path, folder, image.path.name, refusal=refusal)
 
     def _is_mask(self, path: Path, selection: tuple[Path, ...]) -> bool:
         """Return whether a file of the folder is a mask, or in a folder of masks below it."""
@@ -282,7 +294,7 @@ class FolderRun:
                 refuse_existing(self.output / SHARED_MODEL)
             # Recorded before it is written, so that a later run knows it as a result whenever this one is killed.
             self._journal.add({"input": MODEL_FILES, "earlier": [{"file": SHARED_MODEL}]})
-        sources = [job.source for job in self.jobs]
+        sources = [job.source for job in self.jobs if not job.refusal]
         return self.settings.classes.prepare(sources, self.output, self.config, self._start_workers, models)
 
     def _record(self, outcome: Outcome) -> None:

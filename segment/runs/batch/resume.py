@@ -10,7 +10,7 @@ from typing import Any
 from segment.config.config import SegmentConfig
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import build_row, name_input
-from segment.runs.fingerprint import Fingerprint, compute_fingerprint
+from segment.runs.fingerprint import Fingerprint, compute_fingerprint, stat_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 from segment.runs.selection_files import SelectionHashes
@@ -92,9 +92,11 @@ class ResumeState:
         if row["status"] == "failed" and not failures_too:
             return False
         # Size and time of the file are compared first; only where they differ is its content read.
-        known = Fingerprint(row["bytes"], row["modified"], row["sha256"]) if row["sha256"] else None
-        now = compute_fingerprint(job.source, known)
-        if (now.sha256 if now else "") != row["sha256"]:
+        known = None if row["bytes"] is None else Fingerprint(row["bytes"], row["modified"], row["sha256"])
+        # A file that was not read has no hash to compare.
+        now = compute_fingerprint(job.source, known) if row["sha256"] else stat_file(job.source)
+        is_same = now is not None and now.sha256 == row["sha256"] if row["sha256"] else now == known
+        if not is_same:
             return False
         # Results of the size that was recorded, under the names that this run would give them.
         planned = self._plan_files(job)

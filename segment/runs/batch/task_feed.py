@@ -8,6 +8,7 @@ from queue import Empty, SimpleQueue
 from segment.core.errors import printable_path
 from segment.runs.batch.image_task import ImageTask
 from segment.runs.batch.resume import ResumeState
+from segment.runs.fingerprint import stat_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 
@@ -57,7 +58,7 @@ class TaskFeed:
                 if self._skip_done and self._state.is_done(job, failures_too=self._skip_failed):
                     self.n_kept += 1
                     self._decided.put((number, None))
-                elif refusal := self._refuse_foreign_files(job):
+                elif refusal := self._refuse(job):
                     self._state.record(refusal)
                     self._decided.put((number, refusal))
                 else:
@@ -80,10 +81,12 @@ class TaskFeed:
             except Empty:
                 return
 
-    def _refuse_foreign_files(self, job: Job) -> Outcome | None:
-        """Refuse an image whose results would replace a file that no run has written."""
-        foreign = [] if self._state.config.overwrite else self._state.find_foreign_files(job)
-        if not foreign:
-            return None
-        name = printable_path(foreign[0])
-        return Outcome(job, error=f"{name}: exists already. Give --overwrite to replace it, or another folder.")
+    def _refuse(self, job: Job) -> Outcome | None:
+        """Refuse an image that cannot be read, or whose results would replace a file that no run has written."""
+        error = job.refusal
+        if not error:
+            foreign = [] if self._state.config.overwrite else self._state.find_foreign_files(job)
+            if not foreign:
+                return None
+            error = f"{printable_path(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
+        return Outcome(job, error=error, fingerprint=stat_file(job.source))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as PilImage
 
 from segment.output.pictures.encoding import encode_picture
-from segment.output.result_mark import is_marked
+from segment.output.result_mark import has_mark
 
 
 def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
@@ -29,7 +29,8 @@ def test_pictures_are_png_or_jpeg(rng: np.random.Generator) -> None:
 def test_a_picture_carries_the_mark_of_a_result(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(encode_picture(np.zeros((4, 6, 3), np.uint8), suffix=suffix))
-    assert is_marked(path)
+    with path.open("rb") as file:
+        assert has_mark(file)
 
 
 def test_a_transparent_picture_is_read_back() -> None:

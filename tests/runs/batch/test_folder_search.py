@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError
-from segment.runs.batch.folder_search import find_images
+from segment.output.pictures.encoding import encode_picture
+from segment.runs.batch.folder_search import describe_unread_images, find_images
+from segment.runs.batch.manifest_rows import MANIFEST
 from segment.runs.image_job import run_job
 from segment.runs.job import Job
 
 CONFIG = SegmentConfig(k=2)
+
+
+@pytest.fixture
+def png() -> bytes:
+    stream = io.BytesIO()
+    PilImage.new("L", (3, 2)).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def touch(root: Path, *names: str) -> None:
@@ -36,6 +50,57 @@ def test_images_are_recognized_by_their_suffix_and_sorted_by_name(tmp_path: Path
 def test_every_format_that_can_be_read_is_find_names(tmp_path: Path, suffix: str) -> None:
     touch(tmp_path, f"a.{suffix}")
     assert find_names(tmp_path) == [f"a.{suffix}"]
+
+
+def test_first_bytes_decide_whatever_the_suffix(tmp_path: Path, png: bytes) -> None:
+    names = ("a", "a.jfif", "a.png_original", "b.jpg~", "sea.2024", ".hidden", "c.tif.part", "scene.ovr")
+    for name in names:
+        (tmp_path / name).write_bytes(png)
+    for name, content in {
+        "README": b"P1 is first",
+        "data.bin": b"(\0\0\0" + bytes(30),
+        "Thumbs.db": b"\xd0\xcf",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe")
+    assert find_names(tmp_path) == ["a", "a.jfif", "a.png_original", "b.jpg~", "sea.2024"]
+
+
+def test_images_of_kinds_that_are_not_read_are_listed_apart(
+    tmp_path: Path, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    contents = {"a.jpg": heic, "b.HEIC": heic, "c": b"8BPS\0\1", "d.tga": b"\0\0\2", "e.psd": png, "f.txt": b"8BPS"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    found = find_images(tmp_path)
+    assert [path.name for path in found.images] == ["e.psd"]
+    assert [image.path.name for image in found.unread] == ["a.jpg", "b.HEIC", "c", "d.tga"]
+    assert describe_unread_images(found.unread) == [
+        "2 images not read: 2 HEIC. Run: pip install 'gmm-segment[heif]'.",
+        "2 images not read, of a kind that is not supported: 1 TGA, 1 Photoshop document (PSD). Save them as PNG or "
+        "TIFF.",
+    ]
+
+
+def test_what_a_manifest_names_is_a_result_only_if_it_has_the_mark(tmp_path: Path, png: bytes) -> None:
+    (tmp_path / "mine.png").write_bytes(png)
+    (tmp_path / "a_labels.png").write_bytes(encode_picture(np.zeros((4, 6, 3), np.uint8), suffix=".png"))
+    outputs = [{"file": "mine.png", "bytes": len(png)}, {"file": "a_labels.png", "bytes": 9}]
+    (tmp_path / MANIFEST).write_text(json.dumps({"input": "a.png", "outputs": outputs}))
+    found = find_images(tmp_path)
+    assert [path.name for path in found.images] == ["mine.png"]
+    assert found.results == []
+
+
+def test_folders_nested_deeper_than_functions_can_be(tmp_path: Path) -> None:
+    place = tmp_path
+    for _ in range(1100):
+        place /= "f"
+        place.mkdir()
+    (place / "a.png").write_bytes(b"x")
+    assert len(find_images(tmp_path, recursive=True).images) == 1
 
 
 def test_folders_below_only_when_asked(tmp_path: Path) -> None:
@@ -84,7 +149,7 @@ def test_names_of_any_bytes_are_find_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "rule"),
     [
-        ([], "no image in this folder. Give -r to look into its folders too."),
+        ([], "no image in this folder. Give another folder."),
         (["notes.txt", "._a.png", "sub/a.png"], "no image in this folder. Give -r"),
     ],
 )

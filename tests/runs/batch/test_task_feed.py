@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_images_are_done_left_or_refused(state: ResumeState) -> None:
     assert feed.n_kept == 1
     assert feed.error is None
     assert state.n_begun == 2
+
+
+def test_an_image_that_is_not_read_is_refused_until_its_file_changes(state: ResumeState) -> None:
+    job = replace(plan(state)[0], refusal="a.png: not read")
+    feed = TaskFeed([job], state, skip_done=False, skip_failed=True)
+    assert list(feed) == []
+    assert [outcome and outcome.error for _, outcome in feed.take_decided()] == ["a.png: not read"]
+    assert state.is_done(job, failures_too=True)
+    assert not state.is_done(job, failures_too=False)
+    job.source.write_bytes(b"longer")
+    assert not state.is_done(job, failures_too=True)
 
 
 def test_without_resuming_all_images_are_done(state: ResumeState) -> None:
