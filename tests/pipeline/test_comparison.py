@@ -118,7 +118,7 @@ def test_unknown_figures_are_dashes(here: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_deep_gray_and_few_colors() -> None:
-    ramp = np.linspace(0, 65535, 4_000).astype(np.uint16).reshape(40, 100)
+    ramp = np.linspace(0, 65535, 1_000).astype(np.uint16).reshape(20, 50)
     found = compare_image(ramp, k=255, n_init=1, max_iter=1, smooth_radius=0, min_region=0)
     assert len(np.unique(found.methods[1].label_image)) == 255
     gray = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)

@@ -34,10 +34,10 @@ def test_quadrants_are_labeled_from_dark_to_light(quadrants: np.ndarray) -> None
 def test_noisy_quadrants_are_found_in_every_space(
     features: str, covariance_type: str, quadrants: np.ndarray, rng: np.random.Generator
 ) -> None:
-    large = np.kron(quadrants, np.ones((8, 8, 1))) + rng.normal(0, 6, (96, 160, 3))
+    large = np.kron(quadrants, np.ones((4, 4, 1))) + rng.normal(0, 6, (48, 80, 3))
     pixels = np.clip(np.rint(large), 0, 255).astype(np.uint8)
     result = segment.segment_image(pixels, k=4, features=features, covariance_type=covariance_type)
-    expected = np.repeat(np.repeat([[1, 3], [2, 4]], [40, 56], axis=0), [64, 96], axis=1)
+    expected = np.repeat(np.repeat([[1, 3], [2, 4]], [20, 28], axis=0), [32, 48], axis=1)
     assert (result.label_image == expected).mean() > 0.99
 
 
@@ -45,7 +45,7 @@ def test_the_landscape_is_sky_mountain_trees_and_meadow_in_every_seed(landscape:
     """The stored label image was looked at: 1 trees, 2 meadow, 3 mountain, 4 sky."""
     with PilImage.open(EXPECTED / "landscape_labels.png") as stored:
         expected = np.asarray(stored)
-    for seed in range(5):
+    for seed in range(3):
         result = segment.segment_image(landscape, k=4, seed=seed)
         agreement = (result.label_image == expected).mean()
         assert agreement > 0.95, f"seed {seed}: {agreement:.3f}"
@@ -54,7 +54,7 @@ def test_the_landscape_is_sky_mountain_trees_and_meadow_in_every_seed(landscape:
 @pytest.mark.parametrize("name", ["landscape", "mountains", "sunset", "dandelions", "lamps"])
 def test_every_seed_gives_the_same_areas(name: str, landscape: Path) -> None:
     path = landscape.with_name(f"{name}.jpg")
-    first, second = (segment.segment_image(path, k=4, max_size=600, seed=seed).label_image for seed in (0, 7))
+    first, second = (segment.segment_image(path, k=4, max_size=400, seed=seed).label_image for seed in (0, 7))
     assert (first == second).mean() > 0.98
 
 

@@ -49,7 +49,7 @@ def model(photographs: dict[str, np.ndarray]) -> ClassModel:
 def test_fitting_and_applying_one_image_equals_segmenting_it(
     photographs: dict[str, np.ndarray], options: dict[str, Any], depth: str
 ) -> None:
-    pixels = np.ascontiguousarray(photographs["landscape"][::2, ::2])
+    pixels = np.ascontiguousarray(photographs["landscape"][::3, ::3])
     if depth == "16":
         pixels = pixels.astype(np.uint16) * 257
     if depth == "float":
