@@ -24,6 +24,7 @@ CHANGED: dict[str, Any] = {
     "nodata": "-9999",
     "mask": "a.tif",
     "roi": "grid:1x2",
+    "pixel_size": "2mm",
     "page": 2,
     "bands": "1",
     "max_size": 8,

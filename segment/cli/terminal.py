@@ -210,35 +210,59 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
             "pixels": pixels,
             "share": share,
             "mean": mean,
+            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
         }
-        for (label, color, share, mean), name, pixels in zip(outcome.rows, outcome.names, outcome.pixels, strict=True)
+        for (label, color, share, mean), name, pixels, area in zip(
+            outcome.rows, outcome.names, outcome.pixels, _list_areas(outcome), strict=True
+        )
     ]
 
 
 def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
     """List the classes in each region of interest for the document."""
     return [
-        {"roi": roi, "label": label, "name": outcome.names[label - 1], "pixels": pixels, "share": share, "mean": mean}
-        for roi, label, pixels, share, mean in outcome.interest
+        {
+            "roi": roi,
+            "label": label,
+            "name": outcome.names[label - 1],
+            "pixels": pixels,
+            "share": share,
+            "mean": mean,
+            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
+        }
+        for roi, label, pixels, share, mean, area in outcome.interest
     ]
+
+
+def _list_areas(outcome: Outcome) -> Sequence[float | None]:
+    """List the area of each class; None where the size of the pixels is not known."""
+    return outcome.areas or [None] * len(outcome.rows)
+
+
+def _format_area(area: float | None, unit: str) -> str:
+    """Write an area in a column of the table."""
+    return "" if area is None else f"  {format_number(area):>11} {unit}"
 
 
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
-    lines = ["  class  color      share  mean color"]
+    unit = outcome.area_unit
+    heading = f"{'area':>{14 + len(unit)}}" if outcome.areas else ""
+    lines = [f"  class  color      share{heading}  mean color"]
     # The default names would repeat the number.
     is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
-    for label, color, share, mean in outcome.rows:
+    for (label, color, share, mean), area in zip(outcome.rows, _list_areas(outcome), strict=True):
         name = f"  {outcome.names[label - 1]}" if is_named else ""
         # Only a terminal shows the color itself.
         swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
-        row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %  {_format_mean(mean)}{name}"
-        lines.append(row)
+        row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %{_format_area(area, unit)}"
+        lines.append(f"{row}  {_format_mean(mean)}{name}")
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
         lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
-        for roi, label, pixels, share, _ in outcome.interest:
-            lines.append(f"  {roi:<{width}}  {label:>5}  {100 * share:>6.2f} %  {pixels:>10}")
+        for roi, label, pixels, share, _, area in outcome.interest:
+            row = f"  {roi:<{width}}  {label:>5}  {100 * share:>6.2f} %  {pixels:>10}{_format_area(area, unit)}"
+            lines.append(row)
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 

@@ -10,8 +10,11 @@ from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
 from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, pluralize
+from segment.core.units import METERS_PER_UNIT
 
 __all__ = ["refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
+
+MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
 
 
 def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
@@ -31,6 +34,7 @@ def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None
     reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
     _check_products(config)
     _check_crop(config.crop)
+    _check_pixel_size(config)
     _check_bands(config.band_numbers)
     if config.criterion in ("entropy", "variational") and config.components_per_class > 1:
         raise SettingsError(
@@ -187,6 +191,17 @@ def _check_crop(crop: str) -> None:
     if right <= left or bottom <= top:
         raise SettingsError(
             f"crop (--crop): LEFT,TOP,RIGHT,BOTTOM with LEFT before RIGHT and TOP before BOTTOM; got {crop}."
+        )
+
+
+def _check_pixel_size(config: SettingValues) -> None:
+    """Refuse pixels of no size, and of a size that no image has."""
+    if config.pixel_size in ("", "dpi"):
+        return
+    *sides, unit = config.pixel_sides
+    if not all(MIN_PIXEL_SIDE <= side * METERS_PER_UNIT[unit] <= MAX_PIXEL_SIDE for side in sides):
+        raise SettingsError(
+            f"pixel_size (--pixel-size): sides from 0.001nm to 1000km; got {config.pixel_size}. Check the unit."
         )
 
 

@@ -81,7 +81,7 @@ _RASTER = Door(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
     leave_out=("regions", "coherence", "max_size"),
-    besides=("palette", "overwrite", "crop", "nodata", "mask", "roi"),
+    besides=("palette", "overwrite", "crop", "nodata", "mask", "roi", "pixel_size"),
     fixed={"save": ("labels",), "labels_format": "tif"},
     remedies={
         "Loading": "Leave it out: a raster may have any number of pixels",
@@ -97,8 +97,9 @@ _RASTER = Door(
 _FIT = Door(
     "fit_classes",
     _FITTING,
-    leave_out=("regions", "reject"),
+    leave_out=("regions", "reject", "pixel_size"),
     remedies={
+        "pixel_size": "Use it to apply the model",
         "reject": "Use it to apply the model",
         "Clean-up": "Use it to apply the model",
         "Output": "Use it to apply the model",

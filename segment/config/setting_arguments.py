@@ -40,6 +40,7 @@ class SettingArguments(TypedDict, total=False):
     nodata: str | float | Sequence[float]
     mask: str | PathLike[str] | ArrayLike | None
     roi: str | PathLike[str] | ArrayLike | None
+    pixel_size: str
     bands: str | int | Sequence[int]
     max_size: int
     greyscale: bool

@@ -20,12 +20,14 @@ from segment.config.setting import (
     NUMBERS,
     PALETTE,
     PATH,
+    PIXEL_SIZE,
     Form,
     Setting,
     Span,
     parse_merge,
     parse_naming,
     parse_palette,
+    parse_pixel_size,
 )
 
 __all__ = ["GROUPS", "SettingValues", "list_settings"]
@@ -161,6 +163,15 @@ class SettingValues:
         "image, GeoJSON polygons in pixels or in the coordinates of a georeferenced image, the cells of a grid, or the "
         "circle in the middle of the image. circle:X,Y,RADIUS is any other circle, in pixels.",
         form=INTEREST,
+    )
+
+    pixel_size: str = _setting(
+        "",
+        "Loading",
+        "Size of a pixel, such as 0.21mm, or WIDTHxHEIGHT such as 0.2x0.3um: tables give areas and perimeters in this "
+        "unit. dpi takes the resolution that the file says. By default the sizes of OME-TIFF, ImageJ and georeferenced "
+        "files are taken.",
+        form=PIXEL_SIZE,
     )
 
     # Preprocessing: a saved model keeps these settings. Lengths are shares of the image diagonal, so that a picture has
@@ -315,6 +326,11 @@ class SettingValues:
     def band_numbers(self) -> tuple[int, ...]:
         """The bands to use, counted from 1; empty for all."""
         return tuple(int(part) for part in self.bands.split(",") if part)
+
+    @property
+    def pixel_sides(self) -> tuple[float, float, str]:
+        """Width and height of a pixel and their unit; zeros where none is given."""
+        return parse_pixel_size(self.pixel_size) if self.pixel_size not in ("", "dpi") else (0.0, 0.0, "m")
 
     @property
     def merges(self) -> tuple[tuple[str, tuple[int, ...]], ...]:

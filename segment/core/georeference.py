@@ -10,6 +10,9 @@ __all__ = ["NOWHERE", "Georeference", "Keys", "Transform"]
 # The six numbers of an affine transform, and the three parts of GeoTIFF keys; both as `Georeference` explains.
 Transform = tuple[float, float, float, float, float, float]
 Keys = tuple[tuple[int, ...], tuple[float, ...], str]
+# Numbers of Web Mercator, those of before it was in the register too, and names of it in WKT.
+_WEB_MERCATOR = ("EPSG:3857", "EPSG:3785", "EPSG:900913", "ESRI:102100", "ESRI:102113")
+_WEB_MERCATOR_NAMES = ("Pseudo-Mercator", "Mercator_Auxiliary_Sphere", "Popular Visualisation CRS / Mercator")
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,11 @@ class Georeference:
     crs : str
         Coordinate reference system of x and y: ``EPSG:32632``, or WKT where it has no EPSG number. Empty if unknown.
     meters : float
-        Length of one unit of x and y in meters. 0 if it is unknown, or if the units are degrees.
+        Length of one unit of x and y in meters. 0 if it is unknown, or if the units are angles.
     keys : tuple of (tuple of int, tuple of float, str)
         The system as a GeoTIFF stores it: the key directory, and the numbers and the text that it points into.
+    degrees : float
+        Angle of one unit of x and y, which are longitude and latitude, in degrees. 0 if they are none.
 
     Examples
     --------
@@ -41,6 +46,7 @@ class Georeference:
     crs: str = ""
     meters: float = 0.0
     keys: Keys = ((), (), "")
+    degrees: float = 0.0
 
     def __bool__(self) -> bool:
         """Whether the image is georeferenced."""
@@ -51,6 +57,11 @@ class Georeference:
         """Area of a pixel in square units of x and y; negative where y points up and x to the right, as on maps."""
         a, b, _, d, e, _ = self.transform
         return a * e - b * d
+
+    @property
+    def is_web_mercator(self) -> bool:
+        """Whether the system is Web Mercator, whose meters are larger than those on the ground."""
+        return self.crs in _WEB_MERCATOR or any(name in self.crs for name in _WEB_MERCATOR_NAMES)
 
     @property
     def pixel_area(self) -> float:

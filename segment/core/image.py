@@ -24,6 +24,7 @@ from segment.core.pixel_arrays import (
     is_pillow_picture,
     select_bands,
 )
+from segment.core.pixel_grid import NO_SIZE, PixelGrid, PixelSize
 from segment.core.value_scale import infer_scale_of_pixels
 
 __all__ = ["Image"]
@@ -41,7 +42,7 @@ class Image(EqualByValue):
 
     Parameters
     ----------
-    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest
+    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest, pixel_size
         The attributes.
 
     Attributes
@@ -62,6 +63,8 @@ class Image(EqualByValue):
         Name of the file without its folders; empty for an array.
     interest : RegionsOfInterest, optional
         The regions for which tables have rows of their own; only pixels in them are valid.
+    pixel_size : PixelSize
+        How large a pixel is, as the user or the file says.
 
     See Also
     --------
@@ -90,6 +93,7 @@ class Image(EqualByValue):
     georeference: Georeference = NOWHERE
     file_name: str = ""
     interest: RegionsOfInterest | None = None
+    pixel_size: PixelSize = NO_SIZE
 
     def __repr__(self) -> str:
         kind = {1: "gray", 3: "RGB"}.get(self.n_bands, f"{self.n_bands} bands")
@@ -115,6 +119,16 @@ class Image(EqualByValue):
     def n_bands(self) -> int:
         """Number of values of a pixel: 1 for gray, 3 for RGB."""
         return 1 if self.is_gray else int(self.pixels.shape[2])
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Areas and sides of the pixels, where the user, the file or the georeference tells them."""
+        return PixelGrid(self.pixel_size, self.georeference)
+
+    @property
+    def pixel_area(self) -> float:
+        """Mean area of a pixel in square meters; NaN where it is not known."""
+        return self.grid.compute_mean_area((self.height, self.width))
 
     @property
     def band_names(self) -> tuple[str, ...]:

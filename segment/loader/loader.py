@@ -88,6 +88,7 @@ def load_image(
     keep_profile: bool = False,
     page: int = 1,
     bands: tuple[int, ...] = (),
+    dpi: bool = False,
 ) -> Image:
     """Read one picture of an image file.
 
@@ -112,6 +113,8 @@ def load_image(
         have one.
     bands : tuple of int
         Bands to use, counted from 1; empty for all. The channels of a microscope's TIFF are bands.
+    dpi : bool
+        Take the size of a pixel from the resolution that the file says. By default only OME-TIFF and ImageJ tell it.
 
     Returns
     -------
@@ -163,6 +166,7 @@ def load_image(
         "keep_profile": keep_profile,
         "page": page,
         "bands": bands,
+        "dpi": dpi,
     }
     return _load(name, lambda: _open(name), options)
 
@@ -176,6 +180,7 @@ def load_stream(
     keep_profile: bool = False,
     page: int = 1,
     bands: tuple[int, ...] = (),
+    dpi: bool = False,
 ) -> Image:
     """Read the first picture of an image that comes through a pipe, as `load_image` reads a file.
 
@@ -185,7 +190,7 @@ def load_stream(
         It is read to its end, or until it is found to be no image or too long.
     name : str
         What messages call it.
-    max_pixels, allow_truncated, keep_profile, page, bands
+    max_pixels, allow_truncated, keep_profile, page, bands, dpi
         As in `load_image`. More than 16 bytes for each of `max_pixels` are refused too.
 
     Returns
@@ -205,6 +210,7 @@ def load_stream(
         "keep_profile": keep_profile,
         "page": page,
         "bands": bands,
+        "dpi": dpi,
     }
     with tempfile.TemporaryFile() as copy:
         return _load(name, lambda: _copy_stream(stream, copy, limit), options)
@@ -217,7 +223,11 @@ def _load(name: str, open_: Callable[[], BinaryIO], options: Mapping[str, Any]) 
             # A decoder's warnings would be printed between the messages of this program.
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_NULL_HANDLER)
-            image = _decode(_choose_decoder(stream), stream, **options)
+            others = {name: value for name, value in options.items() if name != "dpi"}
+            image = _decode(_choose_decoder(stream), stream, **others)
+            if options["dpi"]:
+                read_resolution = import_module("segment.loader.decoders.pixel_sizes").read_resolution
+                image = replace(image, pixel_size=read_resolution(stream))
             return replace(image, file_name=Path(name).name)
     except (ImageError, DependencyError, SettingsError) as error:
         # Errors of other kinds, such as that of a truncated file, are made from other things than a message.

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.core.pixel_grid import PixelGrid
+from segment.pipeline.class_table import measure_pixel
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions
 from segment.preprocessor.preprocessor import clip_floats
 
@@ -24,12 +26,13 @@ Table = dict[str, NDArray[Any]]
 _CHUNK_PIXELS = 2**17  # handled at once
 _CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
-# Length of a border within one of its pixels, by how many of the pixels beside it (0..4) and diagonal to it (0..4) are
-# on the border too: as in scikit-image, after Benkrid & Crookes 2000.
-_BORDER_LENGTHS = np.zeros((5, 5))
-_BORDER_LENGTHS[2:4, :3] = 1
-_BORDER_LENGTHS[0, 2] = _BORDER_LENGTHS[1, 3] = math.sqrt(2)
-_BORDER_LENGTHS[1, 1:3] = (1 + math.sqrt(2)) / 2
+# Length of a border within one of its pixels, in steps to a pixel beside it and to a diagonal one, by how many of the
+# pixels beside it (0..4) and diagonal to it (0..4) are on the border too: as in scikit-image, after Benkrid & Crookes
+# 2000.
+_STEPS_BESIDE, _STEPS_DIAGONAL = np.zeros((5, 5)), np.zeros((5, 5))
+_STEPS_BESIDE[2:4, :3] = 1
+_STEPS_DIAGONAL[0, 2] = _STEPS_DIAGONAL[1, 3] = 1
+_STEPS_BESIDE[1, 1:3] = _STEPS_DIAGONAL[1, 1:3] = 0.5
 
 
 class _Runs(NamedTuple):
@@ -110,12 +113,14 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     Returns
     -------
     dict of column name to ndarray of shape (n,)
-        ``label``; ``pixels``; ``share`` of the labeled pixels; ``square_metres``, where the image is georeferenced in
-        units of length; ``centroid_row`` and ``centroid_column``, 0 in the middle of the first pixel; ``centroid_x``
+        ``label``; ``pixels``; ``share`` of the labeled pixels; the area where the size of the pixels is known, in
+        ``square_metres`` for a georeferenced image and as ``area_mm2`` or another unit for a pixel size that the user
+        or the file gives; ``centroid_row`` and ``centroid_column``, 0 in the middle of the first pixel; ``centroid_x``
         and ``centroid_y`` in world coordinates, where georeferenced; ``top``, ``left``, ``bottom`` and ``right``, the
         box in pixels, bottom and right excluded; ``perimeter`` in pixels, along the centers of border pixels (Benkrid &
-        Crookes 2000); ``mean_...`` and ``deviation_...`` of each channel in the image's own values, the deviation that
-        of the population; the mean of each map. NaN, or an empty box at 0, for a label without pixels.
+        Crookes 2000), and beside an area in ``perimeter_metres``, ``perimeter_mm`` or another unit; ``mean_...`` and
+        ``deviation_...`` of each channel in the image's own values, the deviation that of the population; the mean of
+        each map. NaN, or an empty box at 0, for a label without pixels.
 
     Notes
     -----
@@ -134,11 +139,16 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     n = max(n_labels, int(label_image.max(initial=0))) + 1
     channels = _name_channels(image)
     area, row_sums, column_sums = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
+    true_area: Floats = np.zeros(n)
     boxes = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
     for rows in _split_rows(label_image):
         runs = _find_runs(label_image[rows], rows.start)
         area += np.bincount(runs.label, runs.length, n).astype(np.intp)
+        if not image.grid.is_uniform:
+            # The pixel in the middle of a run stands for the run.
+            middle = runs.column + (runs.length - 1) / 2
+            true_area += np.bincount(runs.label, runs.length * image.grid.compute_areas(runs.row, middle), n)
         row_sums += np.bincount(runs.label, runs.length * runs.row, n)
         # The columns of a run sum to its length times that of its middle.
         column_sums += np.bincount(runs.label, runs.length * (runs.column + (runs.length - 1) / 2), n)
@@ -148,9 +158,15 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     area_or_nan = np.where(area, area, np.nan)
     means = sums / area_or_nan[:, None]
     table: Table = {"label": np.arange(n), "pixels": area, "share": area / max(1, area[1:].sum())}
-    table |= _locate_labels(image, area, row_sums / area_or_nan, column_sums / area_or_nan)
+    if image.grid.is_uniform:
+        true_area = np.asarray(area * measure_pixel(image), dtype=np.float64)
+    if image.grid:
+        table[image.grid.area_name] = true_area
+    table |= _locate_labels(image, row_sums / area_or_nan, column_sums / area_or_nan)
     table |= dict(zip(("top", "left", "bottom", "right"), np.where(area[:, None], boxes, 0).T, strict=True))
-    table["perimeter"] = np.where(area, _measure_perimeters(label_image, n), np.nan)
+    perimeters = _measure_perimeters(label_image, n, image.grid)
+    names = ("perimeter", image.grid.length_name)
+    table |= {name: np.where(area, perimeter, np.nan) for name, perimeter in zip(names, perimeters, strict=False)}
     table |= {f"mean_{name}": means[:, i] for i, name in enumerate(channels)}
     deviations = _compute_deviations(label_image, image, means[:, : len(channels)], area_or_nan)
     table |= {f"deviation_{name}": deviations[:, i] for i, name in enumerate(channels)}
@@ -210,8 +226,8 @@ def _compute_deviations(label_image: Labels, image: Image, means: Floats, area: 
     return np.sqrt(sums / area[:, None])
 
 
-def _locate_labels(image: Image, area: Ids, rows: Floats, columns: Floats) -> Table:
-    """Give the place of the labels in pixels and in world coordinates, and their area there."""
+def _locate_labels(image: Image, rows: Floats, columns: Floats) -> Table:
+    """Give the place of the labels in pixels and in world coordinates."""
     table: Table = {"centroid_row": rows, "centroid_column": columns}
     place = image.georeference
     if place:
@@ -219,11 +235,11 @@ def _locate_labels(image: Image, area: Ids, rows: Floats, columns: Floats) -> Ta
         a, b, c, d, e, f = place.transform
         x, y = columns + 0.5, rows + 0.5
         table |= {"centroid_x": a * x + b * y + c, "centroid_y": d * x + e * y + f}
-    return {"square_metres": area * place.pixel_area, **table} if place.meters else table
+    return table
 
 
-def _measure_perimeters(label_image: Labels, n: int) -> Floats:
-    """Measure the perimeter of each label 0..n-1, in pixels, as `skimage.measure.perimeter` does.
+def _measure_perimeters(label_image: Labels, n: int, grid: PixelGrid) -> list[Floats]:
+    """Measure the perimeter of each label 0..n-1 in pixels, as `skimage.measure.perimeter` does, and in its unit.
 
     A line goes through the centers of the border pixels, those with a 4-neighbor of another label. What a pixel adds
     to its length depends on how many of its neighbors are border pixels of its label, side by side and diagonally.
@@ -236,14 +252,21 @@ def _measure_perimeters(label_image: Labels, n: int) -> Floats:
     border[1:-1, 1:-1] &= inner != 0
     # In the flat padded image the neighbors of every pixel lie at the same offsets.
     flat, is_border, width = padded.reshape(-1), border.reshape(-1), padded.shape[1]
-    sides, corners = (-1, 1, -width, width), (-width - 1, -width + 1, width - 1, width + 1)
-    lengths = np.zeros(n)
+    along, across, corners = (-1, 1), (-width, width), (-width - 1, -width + 1, width - 1, width + 1)
+    lengths = [np.zeros(n), *([np.zeros(n)] if grid else [])]
     border_pixels = np.flatnonzero(is_border)
     for begin in range(0, border_pixels.size, _CHUNK_PIXELS):
         place = border_pixels[begin : begin + _CHUNK_PIXELS]
-        beside, diagonal = (
+        in_row, in_column, diagonal = (
             sum((is_border[place + by] & (flat[place + by] == flat[place]) for by in offsets), start=np.intp(0))
-            for offsets in (sides, corners)
+            for offsets in (along, across, corners)
         )
-        lengths += np.bincount(flat[place], _BORDER_LENGTHS[beside, diagonal], n)
+        beside = in_row + in_column
+        steps, diagonal_steps = _STEPS_BESIDE[beside, diagonal], _STEPS_DIAGONAL[beside, diagonal]
+        lengths[0] += np.bincount(flat[place], steps + math.sqrt(2) * diagonal_steps, n)
+        if grid:
+            # Where pixels are no squares, a step beside has the mean length of those that the line can go.
+            x, y = grid.compute_sides(place // width - 1, place % width - 1)
+            mean_step = (in_row * x + in_column * y) / np.maximum(beside, 1)
+            lengths[1] += np.bincount(flat[place], steps * mean_step + diagonal_steps * np.hypot(x, y), n)
     return lengths

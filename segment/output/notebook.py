@@ -56,10 +56,12 @@ def render_notebook_html(result: Segmentation) -> str:
     """
     picture = base64.b64encode(encode_picture(_draw_small_panel(result), suffix=".jpg")).decode()
     title = escape(repr(result).strip("<>"))
-    heads = "".join(f'<th style="{_CELL}">{head}</th>' for head in ("", "class", "name", "pixels", "share", "mean"))
+    area = [f"area in {result.image.grid.unit}\u00b2"] if result.image.grid else []
+    names = ("", "class", "name", "pixels", *area, "share", "mean")
+    heads = "".join(f'<th style="{_CELL}">{head}</th>' for head in names)
     rows = [_render_row(result, label) for label in range(1, min(result.k, MAX_ROWS) + 1)]
     if result.k > MAX_ROWS:
-        rows.append(f'<tr><td colspan="6" style="{_CELL}">and {result.k - MAX_ROWS} more</td></tr>')
+        rows.append(f'<tr><td colspan="{len(names)}" style="{_CELL}">and {result.k - MAX_ROWS} more</td></tr>')
     warnings = "".join(f"<div>Warning: {escape(text)}.</div>" for text in result.warnings)
     return (
         f'<div><img alt="{title}" src="data:image/jpeg;base64,{picture}" style="max-width:100%">'
@@ -73,7 +75,8 @@ def _render_row(result: Segmentation, label: int) -> str:
     row = result.classes[label - 1]
     swatch = f'<span style="background:{format_hex_color(result.colors[label - 1])}">&emsp;</span>'
     mean = " ".join(map(format_number, row.mean)) or "-"
-    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", f"{100 * row.share:.2f} %", mean)
+    area = () if row.area is None else (format_number(row.area),)
+    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, f"{100 * row.share:.2f} %", mean)
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
 
 

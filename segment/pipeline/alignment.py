@@ -69,7 +69,8 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     classes = ClassMixture(own.model.reorder(order), partners[own.groups][order])
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
-    nothing = ClassRow(0, 0, 0.0, ())
+    unit = result.classes[0].unit if result.classes else ""
+    nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
     names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
     return replace(
         result,

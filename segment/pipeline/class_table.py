@@ -17,6 +17,7 @@ __all__ = [
     "ClassRow",
     "InterestRow",
     "make_interest_rows",
+    "measure_pixel",
     "sum_interest",
     "tabulate_classes",
     "tabulate_interest",
@@ -42,6 +43,10 @@ class ClassRow:
         Mean of each channel, in the image's own values; empty for a class without pixels.
     name : str
         Its name in a result; empty in a table that knows no names.
+    area : float, optional
+        Its area in `unit`; None where the size of the pixels is not known.
+    unit : str
+        Unit of the area, such as ``"mm2"``; empty where there is none.
     """
 
     label: int
@@ -49,6 +54,8 @@ class ClassRow:
     share: float
     mean: tuple[float, ...]
     name: str = ""
+    area: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,27 +102,36 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     high = max(1, CHUNK_PIXELS // label_image.shape[1])
     counts = np.zeros(n_classes, dtype=np.int64)
     sums = np.zeros((n_classes, n_channels))
+    areas = np.zeros(n_classes)
 
-    def count_rows(top: int) -> list[tuple[int, int, NDArray[np.float64]]]:
-        """Return the number, the pixels and the sum of each class that occurs in some rows."""
+    def count_rows(top: int) -> list[tuple[int, int, NDArray[np.float64], float]]:
+        """Return the number, the pixels, the sum and the area of each class that occurs in some rows."""
         cv2, found = load_cv2(), []
         labels, pixels = (np.ascontiguousarray(array[top : top + high]) for array in (label_image, image.pixels))
         for i in range(n_classes):
             mask = (labels == i + 1).view(np.uint8)
             if count := cv2.countNonZero(mask):
                 means = [cv2.mean(part, mask=mask) for part in _split_channels(pixels)]
-                found.append((i, count, count * np.concatenate(means)[:n_channels]))
+                area = count * pixel_area if image.grid.is_uniform else _sum_areas(mask, top, image)
+                found.append((i, count, count * np.concatenate(means)[:n_channels], area))
         return found
 
+    pixel_area = measure_pixel(image)
     # Sums are added up in the order of the rows, so that the result does not depend on the number of threads.
     for found in run_in_threads(count_rows, range(0, len(label_image), high)):
-        for i, count, total in found:
+        for i, count, total, area in found:
             counts[i] += count
             sums[i] += total
+            areas[i] += area
     labeled = max(1, int(counts.sum()))
-    return tuple(
+    rows = tuple(
         ClassRow(label, int(count), int(count) / labeled, tuple((total / count).tolist()) if count else ())
         for label, (count, total) in enumerate(zip(counts, sums, strict=True), start=1)
+    )
+    if not image.grid:
+        return rows
+    return tuple(
+        replace(row, area=float(area), unit=f"{image.grid.unit}2") for row, area in zip(rows, areas, strict=True)
     )
 
 
@@ -166,21 +182,25 @@ def sum_interest(label_image: NDArray[np.integer], image: Image, n_classes: int)
 
     Returns
     -------
-    ndarray of shape (1 + channels, n, n_classes), float
-        The number of pixels, and the sum of each channel.
+    ndarray of shape (2 + channels, n, n_classes), float
+        The number of pixels, their area, NaN where it is not known, and the sum of each channel.
     """
     assert image.interest is not None
     shape = (len(image.interest.names), n_classes)
     # Each pair of a region and a class has a number; 0 is neither.
-    sums = np.zeros((1 + image.n_bands, shape[0] * shape[1] + 1))
+    sums = np.zeros((2 + image.n_bands, shape[0] * shape[1] + 1))
     high = max(1, CHUNK_PIXELS // label_image.shape[1])
     for top in range(0, len(label_image), high):
         rows = slice(top, top + high)
         labels, regions = label_image[rows].astype(np.intp), image.interest.label_image[rows].astype(np.intp)
         pairs = np.where((labels > 0) & (regions > 0), (regions - 1) * n_classes + labels, 0).reshape(-1)
         sums[0] += np.bincount(pairs, minlength=sums.shape[1])
-        for band, values in enumerate(image.pixels[rows].reshape(pairs.size, -1).T, start=1):
+        if not image.grid.is_uniform:
+            sums[1] += np.bincount(pairs, _list_areas(labels.shape, top, image), sums.shape[1])
+        for band, values in enumerate(image.pixels[rows].reshape(pairs.size, -1).T, start=2):
             sums[band] += np.bincount(pairs, values, sums.shape[1])
+    if image.grid.is_uniform:
+        sums[1] = sums[0] * measure_pixel(image)
     return sums[:, 1:].reshape(-1, *shape)
 
 
@@ -193,7 +213,7 @@ def make_interest_rows(
     ----------
     names : sequence of n str
         Of the regions.
-    sums : ndarray of shape (1 + channels, n, k)
+    sums : ndarray of shape (2 + channels, n, k)
         As from :func:`sum_interest`, or the sum of several.
     classes : sequence of k ClassRow
         The rows of the classes in the whole image.
@@ -204,7 +224,7 @@ def make_interest_rows(
         The classes of the first region, then those of the second.
     """
     pixels = sums[0].astype(np.int64)
-    means = np.moveaxis(sums[1:] / np.maximum(sums[0], 1), 0, -1)
+    means = np.moveaxis(sums[2:] / np.maximum(sums[0], 1), 0, -1)
     labeled = np.maximum(pixels.sum(axis=1), 1).tolist()
     return tuple(
         InterestRow(
@@ -213,12 +233,40 @@ def make_interest_rows(
                 row,
                 pixels=int(pixels[i, j]),
                 share=int(pixels[i, j]) / labeled[i],
+                area=None if row.area is None else float(sums[1, i, j]),
                 mean=tuple(means[i, j].tolist()) if pixels[i, j] else (),
             ),
         )
         for i, name in enumerate(names)
         for j, row in enumerate(classes)
     )
+
+
+def measure_pixel(image: Image) -> float:
+    """Measure a pixel of an image whose pixels all have one size.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    float
+        In square units of its grid; NaN where it is not known, or where pixels have different sizes.
+    """
+    return float(image.grid.compute_areas(np.zeros(1), np.zeros(1))[0]) if image.grid.is_uniform else np.nan
+
+
+def _list_areas(shape: tuple[int, ...], top: int, image: Image) -> NDArray[np.float64]:
+    """List the areas of the pixels of some rows, of which `top` is the number of the first: (pixels,)."""
+    rows, columns = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
+    return image.grid.compute_areas(rows + top, columns)
+
+
+def _sum_areas(mask: NDArray[np.uint8], top: int, image: Image) -> float:
+    """Sum the areas of the pixels of a mask of some rows, of which `top` is the number of the first."""
+    rows, columns = np.nonzero(mask)
+    return float(image.grid.compute_areas(rows + top, columns).sum())
 
 
 def _split_channels(pixels: NDArray[Any]) -> list[NDArray[Any]]:

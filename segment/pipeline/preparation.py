@@ -16,6 +16,8 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
+from segment.core.pixel_grid import PixelSize
+from segment.core.units import METERS_PER_UNIT
 from segment.loader.loader import LoadedFile, load_image, load_stream
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
@@ -23,6 +25,7 @@ from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_g
 __all__ = [
     "Source",
     "choose_page",
+    "choose_pixel_size",
     "collect_load_options",
     "get_source_name",
     "get_source_path",
@@ -30,6 +33,8 @@ __all__ = [
     "preprocess",
     "read_image",
 ]
+
+MAX_SIZE_DIFFERENCE = 0.01  # of the areas of a pixel, by the settings and by the file, that is not worth a word
 
 Source = ArrayLike | Image | BinaryIO | str | PathLike[str]
 
@@ -81,8 +86,8 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     source : path, binary file, array_like or Image
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
-        Its `max_pixels` and `allow_truncated` count for files and streams, its `crop`, `nodata`, `mask` and `roi` for
-        all.
+        Its `max_pixels` and `allow_truncated` count for files and streams, its `pixel_size`, `crop`, `nodata`, `mask`
+        and `roi` for all.
     arrays : SelectionArrays
         Mask and regions of interest that are not in files.
 
@@ -96,6 +101,8 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
         If the image cannot be read, a mask or region does not fit it, or no pixel is left.
     """
     image = load_source(source, config)
+    size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
+    image = replace(image, pixel_size=size, notes=image.notes + notes)
     return select_pixels(image, config, get_source_path(source, image), arrays)
 
 
@@ -131,6 +138,34 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     return _convert_to_image(source, config)
 
 
+def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) -> tuple[PixelSize, tuple[str, ...]]:
+    """Choose the size of pixels: that of the settings, if there is one, else that of the file.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        Its `pixel_size` counts.
+    own : PixelSize
+        Of the file.
+    own_area : float, square meters
+        Of a pixel by the file's own size or georeference; NaN where it says none.
+
+    Returns
+    -------
+    size : PixelSize
+    notes : tuple of str
+        That the file says otherwise.
+    """
+    width, height, unit = config.pixel_sides
+    if not width:
+        return own, ()
+    size = PixelSize(width * METERS_PER_UNIT[unit], height * METERS_PER_UNIT[unit], unit)
+    share = own_area / size.area
+    if not abs(share - 1) > MAX_SIZE_DIFFERENCE:
+        return size, ()
+    return size, (f"--pixel-size counts: by the file itself a pixel has {share:.3g} times the area",)
+
+
 def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
     """Collect the settings that count for the reading of a file.
 
@@ -150,11 +185,14 @@ def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
         "keep_profile": config.keep_profile,
         "page": choose_page(config),
         "bands": config.band_numbers,
+        "dpi": config.pixel_size == "dpi",
     }
 
 
 def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
     """Convert an array, or select the bands of an Image."""
+    if config.pixel_size == "dpi":
+        raise SettingsError("pixel_size (--pixel-size): dpi of a file; got an array. Give a size, such as 0.1mm.")
     if config.page != 1:
         raise SettingsError(f"page (--page): only the file of a TIFF has pages; got {config.page}. Leave it out.")
     if isinstance(source, Image):

@@ -171,6 +171,8 @@ def _segment_classes(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
+        areas=tuple(row.area for row in result.classes if row.area is not None),
+        area_unit=next((row.unit for row in result.classes), ""),
         interest=_tabulate_interest(result),
         choice=_describe_choice(result),
         drift=_measure_drift(shared, result),
@@ -226,14 +228,18 @@ def _load_libraries(config: SegmentConfig) -> None:
         import_module(module)
 
 
-def _tabulate_interest(result: Segmentation) -> tuple[tuple[str, int, int, float, tuple[float, ...]], ...]:
+def _tabulate_interest(
+    result: Segmentation,
+) -> tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...]:
     """Make the class table of each region of interest."""
     if result.image.interest is None:
         return ()
     from segment.pipeline.class_table import tabulate_interest
 
     items = tabulate_interest(result.label_image, result.image, result.classes)
-    return tuple((item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean) for item in items)
+    return tuple(
+        (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area) for item in items
+    )
 
 
 def _describe_choice(result: Segmentation) -> str:

@@ -39,8 +39,13 @@ class Outcome:
         Why the job failed; empty where it did not.
     pixels : tuple of int
         The area of each class.
-    interest : tuple of (roi, label, pixels, share, mean)
-        The class table of each region of interest, by its name; empty where there are none.
+    areas : tuple of float
+        The area of each class in `area_unit`; empty where the size of the pixels is not known.
+    area_unit : str
+        Such as ``mm2``; empty where there is none.
+    interest : tuple of (roi, label, pixels, share, mean, area)
+        The class table of each region of interest, by its name; empty where there are none. The area is None where the
+        size of the pixels is not known.
     n_regions : int
         How many regions there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
@@ -69,7 +74,9 @@ class Outcome:
     choice: str = ""
     error: str = ""
     pixels: tuple[int, ...] = ()
-    interest: tuple[tuple[str, int, int, float, tuple[float, ...]], ...] = ()
+    areas: tuple[float, ...] = ()
+    area_unit: str = ""
+    interest: tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...] = ()
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
     uncertainty: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -37,6 +38,37 @@ def test_run_writes_panel_labels_and_table(run_program: Program) -> None:
     with PilImage.open("out/a_panel.png") as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (712, 360))
     assert hash_tree().keys() == {"a.png", "out", "out/a_panel.png", "out/a_labels.png"}
+
+
+def test_areas_are_in_every_table(run_program: Program) -> None:
+    """The same area of class 1, 40 pixels of 2 by 3 millimeters, wherever a table has it."""
+    options = ("--pixel-size", "2x3mm", "--roi", "grid:1x1", "-k", "4")
+    result = run_program("run", "a.png", *options, "-o", "out", "--save", "classes,regions,measurements,report")
+    head, first = [line.split() for line in result.out.splitlines() if line.startswith("  ")][:2]
+    assert (head[2:4], first[4:6]) == (["share", "area"], ["240", "mm2"])
+    with Path("out/a_classes.csv").open(newline="", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["roi"], row["area_mm2"], float(row["perimeter_mm"])) == ("r1c1", "240.0", 2 * 7 * 2 + 2 * 4 * 3)
+    with Path("out/a_regions.csv").open(newline="", encoding="utf-8") as file:
+        assert sum(float(row["area_mm2"]) for row in csv.DictReader(file)) == 240 * 6
+    measured = json.loads(Path("out/a_measurements.json").read_text())
+    assert measured["classes"][0]["area_mm2"] == measured["regions"][0]["area_mm2"] == 240
+    assert '<th class="number">area in mm\u00b2</th>' in Path("out/a_report.html").read_text()
+    document = json.loads(run_program("run", "a.png", *options, "-o", "out2", "--json").out)
+    for rows in ("classes", "interest"):
+        assert (document["images"][0][rows][0]["area"], document["images"][0][rows][0]["unit"]) == (240, "mm2")
+    Path("in").mkdir()
+    Path("a.png").rename("in/a.png")
+    run_program("batch", "in", *options, "-o", "out3")
+    rows = [json.loads(line) for line in Path("out3/segment_manifest.jsonl").read_text().splitlines()]
+    assert rows[0]["classes"][0]["area"] == rows[0]["interest"][0]["area"] == 240
+    with Path("out3/segment_manifest.csv").open(newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["area_unit"], line["area_1"], float(line["share_1"])) == (
+        "mm2",
+        "240.0",
+        pytest.approx(40 / 240, abs=1e-6),
+    )
 
 
 def test_json_prints_one_document_on_stdout(run_program: Program) -> None:

@@ -13,6 +13,7 @@ from skimage.measure import regionprops_table
 
 from segment.core.georeference import Georeference
 from segment.core.image import Image
+from segment.core.pixel_grid import PixelSize
 from segment.output import measurements
 from segment.output.measurements import measure_labels
 
@@ -101,8 +102,26 @@ def test_georeferenced_areas_and_places() -> None:
     found = measure_labels(LABELS, image, maps={})
     assert found["square_metres"].tolist() == [75, 75, 0, 25]  # 3 pixels of 10 by 10 units of half a meter
     assert (found["centroid_x"][3], found["centroid_y"][3]) == (535, 885)
-    degrees = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326"))
-    assert "square_metres" not in measure_labels(LABELS, degrees, maps={})
+    np.testing.assert_allclose(found["perimeter_metres"], 5 * found["perimeter"])
+    unknown = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), ""))
+    assert not {"square_metres", "perimeter_metres"} & set(measure_labels(LABELS, unknown, maps={}))
+
+
+def test_areas_in_degrees_are_those_on_the_ellipsoid() -> None:
+    degrees = replace(GRAY, georeference=Georeference((0.1, 0.0, 9.0, 0.0, -0.1, 50.0), "EPSG:4326", degrees=1.0))
+    areas = measure_labels(LABELS, degrees, maps={})["square_metres"]
+    # 0.1 by 0.1 degrees at 49.95 and at 49.85 degrees north, in square kilometers, by GeographicLib.
+    high, low = 79.8284890, 79.9922675
+    np.testing.assert_allclose(areas / 1e6, [2 * high + low, high + 2 * low, 0, low], rtol=1e-6)
+
+
+def test_sides_of_pixels_that_are_no_squares() -> None:
+    rectangle = np.pad(np.ones((5, 9), np.uint8), 2)
+    image = replace(Image.from_array(rectangle), pixel_size=PixelSize(0.002, 0.003, "mm"))
+    found = measure_labels(rectangle, image, maps={})
+    assert found["area_mm2"] == pytest.approx([5 * 9 * 6])
+    assert found["perimeter"] == pytest.approx([2 * 8 + 2 * 4])
+    assert found["perimeter_mm"] == pytest.approx([2 * 8 * 2 + 2 * 4 * 3])
 
 
 def test_no_label_at_all_and_labels_that_do_not_occur() -> None:

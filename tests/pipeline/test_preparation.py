@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image as PilImage
 
 from segment import Image, SegmentConfig
 from segment.core.errors import SettingsError
-from segment.pipeline.preparation import get_source_name, preprocess, read_image
+from segment.core.pixel_grid import PixelSize
+from segment.pipeline.preparation import choose_pixel_size, get_source_name, preprocess, read_image
 
 
 def test_a_path_a_stream_an_array_and_an_image_are_the_same_image(tmp_path: Path, quadrants: np.ndarray) -> None:
@@ -89,3 +91,23 @@ def test_each_band_is_filtered(method: str, n: int) -> None:
     first = preprocess(Image.from_array(pixels[..., 0]), config).pixels
     np.testing.assert_array_equal(filtered[..., 0], first)
     assert filtered.shape == pixels.shape
+
+
+def test_a_pixel_size_that_contradicts_the_file_is_told() -> None:
+    own = PixelSize(1e-6, 1e-6, "um")
+    assert choose_pixel_size(SegmentConfig(), own, own.area) == (own, ())
+    assert choose_pixel_size(SegmentConfig(pixel_size="1um"), own, own.area) == (own, ())
+    size, (note,) = choose_pixel_size(SegmentConfig(pixel_size="2um"), own, own.area)
+    assert size == PixelSize(2e-6, 2e-6, "um")
+    assert "0.25 times" in note
+
+
+@pytest.mark.parametrize("text", ["0mm", "-1mm", "1e9km", "3parsec", "1", "0.21", "0,21mm", "2xmm", "mm", 5])
+def test_pixel_sizes_that_are_none_are_refused(text: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^pixel_size \(--pixel-size\): .*; got "):
+        SegmentConfig(pixel_size=text)
+
+
+def test_an_array_has_no_resolution() -> None:
+    with pytest.raises(SettingsError, match="dpi of a file; got an array"):
+        read_image(np.zeros((2, 2), np.uint8), SegmentConfig(pixel_size="dpi"))

@@ -82,6 +82,8 @@ LIBRARIES = {
     "output.report.index": {"numpy", "jinja2", "markupsafe"},
     "output.report.line_chart": {"numpy", "markupsafe"},
     "runs": {"numpy"},
+    "runs.rasters.gdal_files": {"rasterio"},
+    "runs.rasters.raster_opening": {"numpy", "rasterio"},
     "runs.rasters.reader": {"numpy", "rasterio"},
     "runs.rasters.raster_selection": {"numpy", "rasterio"},
     "runs.rasters.tile_selection": {"numpy", "rasterio"},

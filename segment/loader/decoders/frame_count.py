@@ -18,10 +18,11 @@ MAX_FRAMES = 10_000
 MAX_BLOCKS = 500_000
 
 # Numbers of TIFF tags, of which only the first entries of a page are read, and format codes of the types of numbers.
-_SUBFILE_TYPE, _WIDTH, _HEIGHT, _DESCRIPTION = 254, 256, 257, 270
+_SUBFILE_TYPE, _WIDTH, _HEIGHT, _DESCRIPTION, _RESOLUTIONS = 254, 256, 257, 270, (282, 283)
 _FIRST_ENTRIES = 24
 _NUMBER_CODES = {3: "H", 4: "I", 16: "Q"}
-_DESCRIPTION_BYTES = 512
+_RATIONAL = 5
+_DESCRIPTION_BYTES = 2**17
 
 
 def count_gif_frames(stream: BinaryIO) -> int:
@@ -85,12 +86,15 @@ class TiffPage:
         Width and height in pixels.
     description : bytes
         The beginning of its description.
+    resolution : tuple of (float, float)
+        Pixels for each unit along rows and columns; 0 where it is not said. That of the first page alone is read.
     """
 
     index: int
     kind: int
     size: tuple[int, int]
     description: bytes
+    resolution: tuple[float, float] = (0.0, 0.0)
 
     @property
     def is_image(self) -> bool:
@@ -121,7 +125,7 @@ def list_tiff_pages(stream: BinaryIO) -> list[TiffPage]:
     >>> from io import BytesIO
     >>> page = b"\0\0" + bytes(4)  # without entries, and without a next page
     >>> list_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
-    [TiffPage(index=0, kind=0, size=(0, 0), description=b'')]
+    [TiffPage(index=0, kind=0, size=(0, 0), description=b'', resolution=(0.0, 0.0))]
     """
     stream.seek(0)
     head = stream.read(16)
@@ -154,7 +158,7 @@ def _describe_page(stream: BinaryIO, index: int, table: bytes, order: str, *, is
     """Describe a page by its first entries."""
     word, value_bytes = ("Q", 8) if is_big else ("I", 4)
     entry = struct.Struct(f"{order}HH{word}{value_bytes}s")
-    numbers, description = {}, b""
+    numbers, description, resolution = {}, b"", {}
     for tag, kind, count, value in entry.iter_unpack(table[: len(table) // entry.size * entry.size]):
         if tag in (_SUBFILE_TYPE, _WIDTH, _HEIGHT) and kind in _NUMBER_CODES:
             numbers[tag] = struct.unpack_from(order + _NUMBER_CODES[kind], value)[0]
@@ -162,6 +166,16 @@ def _describe_page(stream: BinaryIO, index: int, table: bytes, order: str, *, is
         if tag == _DESCRIPTION and count > value_bytes and index == 0:
             stream.seek(struct.unpack(order + word, value)[0])
             description = stream.read(min(count, _DESCRIPTION_BYTES))
+        if tag in _RESOLUTIONS and kind == _RATIONAL and index == 0:
+            if not is_big:  # BigTIFF has room for the two numbers of a fraction in the entry
+                stream.seek(struct.unpack(order + word, value)[0])
+                value = stream.read(8)  # noqa: PLW2901
+            numerator, denominator = struct.unpack(order + "II", value)
+            resolution[tag] = numerator / max(1, denominator)
     return TiffPage(
-        index, numbers.get(_SUBFILE_TYPE, 0), (numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0)), description
+        index,
+        numbers.get(_SUBFILE_TYPE, 0),
+        (numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0)),
+        description,
+        (resolution.get(_RESOLUTIONS[0], 0.0), resolution.get(_RESOLUTIONS[1], 0.0)),
     )

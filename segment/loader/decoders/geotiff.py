@@ -13,10 +13,12 @@ __all__ = ["read_georeference"]
 # Numbers of TIFF tags.
 _SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
 # Numbers of GeoTIFF keys, which the key directory holds, and two of their values.
-_MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _PROJECTED, _UNITS = 1024, 1025, 1026, 2048, 3072, 3076
-_IS_PROJECTED, _IS_POINT = 1, 2
+_MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _ANGLES, _PROJECTED, _UNITS = 1024, 1025, 1026, 2048, 2054, 3072, 3076
+_IS_PROJECTED, _IS_GEOGRAPHIC, _IS_POINT = 1, 2, 2
 # EPSG numbers of units, and their lengths: meter, foot, US survey foot.
 _METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
+# EPSG numbers of units of angle, and their sizes: radian, degree, grad, gon; degrees are usual.
+_DEGREES_PER_UNIT = {None: 1.0, 9101: 180 / math.pi, 9102: 1.0, 9105: 0.9, 9106: 0.9, 9122: 1.0}
 # Systems in meters, for files that do not repeat the unit: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
 _SYSTEMS_IN_METERS = (range(32601, 32661), range(32701, 32761), range(25828, 25839), range(26901, 26924), (3857,))
 # How Esri's programs write a system that has no EPSG number.
@@ -51,7 +53,8 @@ def read_georeference(tag: Callable[[int], Any]) -> Georeference:
         if keys.get(_RASTER) == _IS_POINT:
             a, b, c, d, e, f = transform
             transform = (a, b, c - (a + b) / 2, d, e, f - (d + e) / 2)
-        georeference = Georeference(transform, *_identify_system(keys), _copy_keys(tag))
+        crs, meters, degrees = _identify_system(keys)
+        georeference = Georeference(transform, crs, meters, _copy_keys(tag), degrees)
     except (TypeError, ValueError, IndexError, OverflowError):  # damaged metadata must not prevent reading the pixels
         return NOWHERE
     determinant = georeference.determinant
@@ -104,8 +107,8 @@ def _read_text(tag: Callable[[int], Any]) -> str:
     return text.decode("latin-1") if isinstance(text, bytes) else str(text)
 
 
-def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float]:
-    """Return the coordinate reference system, and the length of its unit in meters (0 if unknown)."""
+def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float, float]:
+    """Return the coordinate reference system, and the size of its unit in meters and in degrees (0 if it has none)."""
     is_projected = keys.get(_MODEL) == _IS_PROJECTED
     number = keys.get(_PROJECTED if is_projected else _GEOGRAPHIC, 0)
     # 32767 and above stand for systems that the file defines itself.
@@ -114,9 +117,10 @@ def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float]:
     wkt = citation.removeprefix(_ESRI_PREFIX) if citation.startswith(_ESRI_PREFIX) else ""
     crs = f"EPSG:{number}" if has_number else wkt
     if not is_projected:
-        return crs, 0.0
+        angle: Any = keys.get(_ANGLES)
+        return crs, 0.0, _DEGREES_PER_UNIT.get(angle, 0.0) if keys.get(_MODEL) == _IS_GEOGRAPHIC else 0.0
     unit = keys.get(_UNITS)
     meters = _METERS_PER_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0
     if unit is None and any(number in numbers for numbers in _SYSTEMS_IN_METERS):
         meters = 1.0
-    return crs, meters
+    return crs, meters, 0.0

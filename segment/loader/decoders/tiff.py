@@ -20,6 +20,7 @@ from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.pillow import allow_truncated_files
 from segment.loader.decoders.pillow_arrays import convert_to_arrays
+from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import decode_plane, may_be_stack
@@ -73,9 +74,18 @@ def decode_tiff(
     pages = list_tiff_pages(stream)
     if not pages:
         raise ImageError("the TIFF file is damaged or truncated; its first page lies behind its end. Fetch it again.")
+    options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
+    image = _decode_one(stream, pages, page, keep_profile, options)
+    size, size_notes = read_microscope_size(pages[0])
+    return replace(image, pixel_size=size, notes=image.notes + size_notes) if size or size_notes else image
+
+
+def _decode_one(
+    stream: BinaryIO, pages: Sequence[TiffPage], page: int, keep_profile: bool, options: dict[str, Any]
+) -> Image:
+    """Decode one page or plane, with the options of `decode_tiff`."""
     # Where every page says that it is a copy or a mask, the first one is the image all the same.
     images = [item for item in pages if item.is_image] or pages[:1]
-    options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
     if may_be_stack(images):
         plane = decode_plane(stream, page, **options)
         if plane is not None:
@@ -87,10 +97,10 @@ def decode_tiff(
     notes = _describe_page(page, n, at_least=len(pages) >= MAX_FRAMES)
     mask = _find_mask(pages, chosen)
     try:
-        if bands:
+        if options["bands"]:
             raise _NotForPillowError
         with allow_truncated_files(False):
-            return _decode_with_pillow(stream, chosen, mask, max_pixels, keep_profile, notes)
+            return _decode_with_pillow(stream, chosen, mask, options["max_pixels"], keep_profile, notes)
     except (ImageError, SettingsError):
         raise
     except Exception:  # whatever Pillow cannot do, tifffile tries; what neither can do is an error

@@ -63,7 +63,7 @@ def render_page(result: Segmentation) -> str:
         original=encode_picture_url(original, suffix=".jpg"),
         segments=encode_picture_url(segments, suffix=".png"),
         size=original.shape[1::-1],
-        class_heads=("class", "pixels", "share", *(f"mean {name}" for name in _name_channels(result))),
+        class_heads=_name_columns(result),
         classes=[_make_class_row(result, row) for row in result.classes],
         interest=_make_interest_rows(result),
         histograms=_draw_histograms(result),
@@ -144,10 +144,17 @@ def _name_channels(result: Segmentation) -> tuple[str, ...]:
     return result.image.band_names
 
 
+def _name_columns(result: Segmentation) -> tuple[str, ...]:
+    """Name the columns of the table of classes; areas are there if the size of the pixels is known."""
+    area = (f"area in {result.image.grid.unit}\u00b2",) if result.image.grid else ()
+    return ("class", "pixels", *area, "share", *(f"mean {name}" for name in _name_channels(result)))
+
+
 def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
     means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
-    cells = (f"{row.pixels:,}", f"{100 * row.share:.2f} %", *means)
+    area = () if row.area is None else (format_number(row.area),)
+    cells = (f"{row.pixels:,}", *area, f"{100 * row.share:.2f} %", *means)
     return {
         "color": format_hex_color(result.colors[row.label - 1]),
         "name": result.names[row.label - 1],

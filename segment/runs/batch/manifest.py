@@ -62,13 +62,19 @@ def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> No
     """Write rows as CSV; they are read twice, because the number of columns depends on all of them."""
     # First pass: how many columns there are.
     n_classes = max((len(row["classes"]) for row in iterate_rows()), default=0)
+    has_areas = any("area" in item for row in iterate_rows() for item in row["classes"])
     table = csv.writer(file)
-    table.writerow([*_COLUMNS, *(f"share_{label}" for label in range(1, n_classes + 1))])
+    labels = range(1, n_classes + 1)
+    area_columns = ["area_unit", *(f"area_{label}" for label in labels)] if has_areas else []
+    table.writerow([*_COLUMNS, *(f"share_{label}" for label in labels), *area_columns])
     for row in iterate_rows():
         outputs = " ".join(output["file"] for output in row["outputs"])
         texts = {**row, "warnings": "; ".join(row["warnings"]), "outputs": outputs}
         cells = [_format_cell(texts[column]) for column in _COLUMNS]
-        table.writerow([*cells, *(f"{item['share']:.6f}" for item in row["classes"])])
+        shares = [f"{item['share']:.6f}" for item in row["classes"]]
+        areas = [item.get("unit", "") for item in row["classes"][:1]] + [item.get("area") for item in row["classes"]]
+        # Images with fewer classes have empty cells before their areas.
+        table.writerow([*cells, *shares, *([""] * (n_classes - len(shares)) + areas if has_areas else ())])
 
 
 def _format_cell(value: object) -> object:

@@ -125,8 +125,14 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         **({"thumbnail": outcome.thumbnail} if outcome.thumbnail else {}),
         # Users read these keys with programs of their own, so their spelling stays.
         "classes": [
-            {"label": label, "name": names[label - 1], "colour": "#{:02x}{:02x}{:02x}".format(*color), "share": share}
-            for label, color, share, _ in outcome.rows
+            {
+                "label": label,
+                "name": names[label - 1],
+                "colour": "#{:02x}{:02x}{:02x}".format(*color),
+                "share": share,
+                **({"area": outcome.areas[number], "unit": outcome.area_unit} if outcome.areas else {}),
+            }
+            for number, (label, color, share, _) in enumerate(outcome.rows)
         ],
         **({"interest": _list_interest(outcome)} if outcome.interest else {}),
         "outputs": [
@@ -138,8 +144,15 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
 def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
     """List the classes in each region of interest."""
     return [
-        {"roi": roi, "label": label, "name": outcome.names[label - 1], "pixels": pixels, "share": share}
-        for roi, label, pixels, share, _ in outcome.interest
+        {
+            "roi": roi,
+            "label": label,
+            "name": outcome.names[label - 1],
+            "pixels": pixels,
+            "share": share,
+            **({} if area is None else {"area": area, "unit": outcome.area_unit}),
+        }
+        for roi, label, pixels, share, _, area in outcome.interest
     ]
 
 

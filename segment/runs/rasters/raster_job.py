@@ -73,8 +73,11 @@ def _segment_raster(
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
+        areas=tuple(row.area for row in result.classes if row.area is not None),
+        area_unit=next((row.unit for row in result.classes), ""),
         interest=tuple(
-            (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean) for item in result.interest
+            (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area)
+            for item in result.interest
         ),
         choice=result.choice,
     )

@@ -29,13 +29,16 @@ from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.pipeline.pixel_selection import describe_flat_border
+from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster, read_raster_size
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.raster_selection import select_raster_pixels
-from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
 from segment.runs.rasters.tile_labels import LabeledTile, compute_cleanup_halo, label_tile
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo
@@ -144,6 +147,7 @@ def segment_raster(
     with configure_rasterio():
         on_stage(RasterStage.READ)
         raster = open_raster(source, config.band_numbers)
+        raster = _choose_size(raster, config)
         _check_settings(raster, path, config)
         # The workers of a cluster have other working folders.
         config = config if cluster is None else make_selection_absolute(config)
@@ -164,6 +168,14 @@ def segment_raster(
                 tiles.append(replace(part, label_image=written))
             on_stage(RasterStage.WRITE_OVERVIEWS)
     return summarize_raster(path, run.raster, colors, classes, tiles)
+
+
+def _choose_size(raster: Raster, config: SegmentConfig) -> Raster:
+    """Choose the size of the pixels, as for an image: of the settings, of the file's resolution, or of its metadata."""
+    own, notes = read_raster_size(raster, dpi=config.pixel_size == "dpi")
+    raster = replace(raster, pixel_size=own)
+    size, size_notes = choose_pixel_size(config, own, raster.pixel_area)
+    return replace(raster, pixel_size=size, notes=raster.notes + notes + size_notes)
 
 
 def _check_any_pixel(run: RasterRun, classes: RasterClasses) -> None:

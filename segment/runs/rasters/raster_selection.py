@@ -114,9 +114,8 @@ def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfi
         numbers = tuple(float(name) for name in file.interest.names)
         selection = replace(selection, labels=FileLabels(path, numbers), names=file.interest.names)
         return _check_regions(selection, printable_path(path))
-    place = Georeference(raster.transform, _name_crs(raster.crs))
     try:
-        regions, note = locate_polygons(file, place, shape)
+        regions, note = locate_polygons(file, raster.georeference, shape)
     except SegmentError as error:
         raise type(error)(f"{printable_path(path)}: {error}") from error
     selection = replace(selection, polygons=regions, names=file.names, notes=(note,) if note else ())
@@ -190,16 +189,6 @@ def _find_circle(raster: Raster, selection: TileSelection) -> TileSelection:
     note = describe_circle(circle, is_found=is_found)
     inside = (circle[0] + selection.column, circle[1] + selection.row, circle[2])
     return replace(selection, circle=inside, names=("circle",), notes=(*selection.notes, note))
-
-
-def _name_crs(wkt: str) -> str:
-    """Return EPSG:NUMBER for a coordinate system that has one, else its WKT."""
-    if not wkt:
-        return ""
-    from rasterio.crs import CRS
-
-    number = CRS.from_wkt(wkt).to_epsg()
-    return f"EPSG:{number}" if number else wkt
 
 
 def _cut_strips(shape: tuple[int, int]) -> list[Window]:

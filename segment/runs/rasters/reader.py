@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
-import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import (
-    DependencyError,
-    ImageError,
-    SegmentError,
-    SettingsError,
-    describe_os_error,
-    printable_path,
-)
 from segment.core.float_range import MAX_FLOAT_VALUE
+from segment.core.georeference import Georeference
 from segment.core.image import Image
+from segment.core.pixel_grid import NO_SIZE, PixelGrid, PixelSize
+from segment.runs.rasters.gdal_files import explain_errors, open_in_thread
 from segment.runs.rasters.gdal_lock import GDAL_LOCK
 from segment.runs.rasters.tile_selection import EVERYTHING, TileSelection
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["GDAL_LOCK", "Raster", "configure_rasterio", "open_raster"]
-
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, little and big endian
-CACHE_MEGABYTES = 64  # decoded blocks that GDAL keeps
-_OPENED = threading.local()  # a file of GDAL's must not be used by several threads
+__all__ = ["Raster"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +61,12 @@ class Raster:
         The smallest value where it lies far below all others, so that it stands for no data; NaN where there is none.
     selection : TileSelection
         The part of the file that is used, and the pixels of it that count.
+    crs_name : str
+        ``EPSG:NUMBER`` for a coordinate system that has one, else its WKT.
+    meters, degrees : float
+        Size of one unit of map coordinates, as in :class:`segment.core.georeference.Georeference`.
+    pixel_size : PixelSize
+        How large a pixel is, as the user or the file says.
     """
 
     path: str
@@ -97,6 +88,20 @@ class Raster:
     notes: tuple[str, ...] = ()
     lowest_nodata: float = math.nan
     selection: TileSelection = EVERYTHING
+    crs_name: str = ""
+    meters: float = 0.0
+    degrees: float = 0.0
+    pixel_size: PixelSize = NO_SIZE
+
+    @property
+    def georeference(self) -> Georeference:
+        """The place of the raster on the earth."""
+        return Georeference(self.transform, self.crs_name, self.meters, degrees=self.degrees)
+
+    @property
+    def pixel_area(self) -> float:
+        """Mean area of a pixel in square meters; NaN where it is not known."""
+        return PixelGrid(self.pixel_size, self.georeference).compute_mean_area((self.height, self.width))
 
     @property
     def n_channels(self) -> int:
@@ -134,8 +139,8 @@ class Raster:
         ImageError
             If the file is damaged.
         """
-        with _explain_errors(self.path):
-            return self._build_image(*self._read_samples(_open_in_thread(self.path), window))
+        with explain_errors(self.path):
+            return self._build_image(*self._read_samples(open_in_thread(self.path), window))
 
     def read_values(self, window: Window) -> NDArray[Any]:
         """Read the values of a window's valid pixels as they are in the file.
@@ -150,8 +155,8 @@ class Raster:
         ndarray of shape (n, bands)
             Row by row.
         """
-        with _explain_errors(self.path):
-            samples, valid = self._read_samples(_open_in_thread(self.path), window)
+        with explain_errors(self.path):
+            samples, valid = self._read_samples(open_in_thread(self.path), window)
         return samples[valid]
 
     def read_thumbnail(self, max_size: int) -> Image:
@@ -175,8 +180,8 @@ class Raster:
         # Values that stand for no data must not be averaged with others.
         is_averaged = not self.palette and math.isnan(self.lowest_nodata) and not self.selection.nodata
         method = Resampling.average if is_averaged else Resampling.nearest
-        with _explain_errors(self.path):
-            return self._build_image(*self._read_samples(_open_in_thread(self.path), everything, shape, method))
+        with explain_errors(self.path):
+            return self._build_image(*self._read_samples(open_in_thread(self.path), everything, shape, method))
 
     def _read_samples(
         self, file: Any, window: Window, shape: tuple[int, int] | None = None, method: Any = None
@@ -234,146 +239,3 @@ class Raster:
             # Pixels that are not valid are 0, so that the value in the file cannot matter.
             pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
         return Image(np.ascontiguousarray(pixels), valid, self.black, self.white, self.notes)
-
-
-def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Raster:
-    """Open a TIFF, GeoTIFF, COG or BigTIFF of any size, and describe it.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file.
-    bands : tuple of int
-        Those to use, counted from 1; by default all but one of opacity.
-
-    Returns
-    -------
-    Raster
-        Nothing of its pixels is read yet.
-
-    Raises
-    ------
-    ImageError
-        If it is not such a file, or holds nothing that can be segmented.
-    DependencyError
-        If rasterio is not installed.
-    SettingsError
-        If a band does not exist or is given twice.
-    """
-    name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  a path may hold any bytes, and must not look like a URL
-    _check_file(path, name)
-    with _explain_errors(name):
-        return _describe_file(_open_in_thread(name), name, bands)
-
-
-@contextmanager
-def configure_rasterio() -> Iterator[None]:
-    """Limit the memory of GDAL's cache within a block, and close at its end the files that this thread has opened.
-
-    Raises
-    ------
-    DependencyError
-        If rasterio is not installed.
-    """
-    try:
-        import rasterio
-    except ImportError as error:
-        raise DependencyError(
-            f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install rasterio."
-        ) from error
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES), warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        try:
-            yield
-        finally:
-            vars(_OPENED).clear()
-
-
-def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
-    """Describe an open file, and refuse bands that cannot be used together."""
-    from rasterio.enums import ColorInterp, MaskFlags
-
-    roles = file.colorinterp
-    if ColorInterp.cyan in roles:
-        raise ImageError("raster colors are bands, gray, RGB or a palette; got CMYK. Save it as RGB.")
-    alpha = roles.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in roles else 0
-    used = bands or tuple(number for number in file.indexes if number != alpha)
-    wrong = [number for number in used if number not in file.indexes or used.count(number) > 1]
-    if wrong or not used:
-        raise SettingsError(
-            f"bands (--bands): each of the bands 1 to {file.count} at most once; got {wrong[0] if wrong else 'none'}."
-        )
-    # The type of the values decides their scale, so all bands have one type.
-    kinds = {file.dtypes[number - 1] for number in used}
-    if len(kinds) > 1 or np.dtype(next(iter(kinds))).kind not in "iuf":
-        raise ImageError(f"raster bands are numbers of one type; got {', '.join(sorted(kinds))}. Choose some: --bands.")
-    # GDAL keeps NBITS with the band and MINISWHITE with the file.
-    image_structure = {**file.tags(ns="IMAGE_STRUCTURE"), **file.tags(used[0], ns="IMAGE_STRUCTURE")}
-    dtype = kinds.pop()
-    bits = int(image_structure.get("NBITS", 8 * np.dtype(dtype).itemsize))
-    is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
-    is_inverted = image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u"
-    colors = file.colormap(used[0]) if is_palette and not is_inverted else {}
-    return Raster(
-        path=name,
-        height=file.height,
-        width=file.width,
-        bands=used,
-        dtype=dtype,
-        bits=bits,
-        nodata=math.nan if file.nodata is None else float(file.nodata),
-        alpha=alpha,
-        has_mask=any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums),
-        palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colors.items())),
-        is_inverted=is_inverted,
-        transform=tuple(file.transform)[:6],
-        crs=file.crs.to_wkt() if file.crs else "",
-        kind="uint8" if colors else dtype if dtype in ("uint8", "uint16") else "float32",
-        white=float(2**bits - 1) if dtype == "uint16" and not colors else 255.0,
-    )
-
-
-def _check_file(path: str | os.PathLike[str], name: str) -> None:
-    """Refuse all but regular files that begin as a TIFF does: GDAL opens other formats, and URLs, too."""
-    try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
-            raise ImageError(f"{printable_path(path)}: a raster is a regular file; got something else. Name a TIFF.")
-        with open(name, "rb") as file:  # noqa: PTH123
-            head = file.read(4)
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{printable_path(path)}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
-        ) from error
-    if head not in _TIFF:
-        raise ImageError(
-            f"{printable_path(path)}: a raster is a TIFF; got another kind of file. Give it to 'segment run'."
-        )
-
-
-def _open_in_thread(name: str) -> Any:
-    """Open a file once in each thread."""
-    # A file that was closed by the end of configure_rasterio is opened again.
-    if getattr(_OPENED, "name", "") != name or _OPENED.file.closed:
-        import rasterio
-
-        _OPENED.file = rasterio.open(name, driver="GTiff")
-        _OPENED.name = name
-    return _OPENED.file
-
-
-@contextmanager
-def _explain_errors(name: str) -> Iterator[None]:
-    """Raise errors that name the file that cannot be read."""
-    from rasterio.errors import RasterioError
-
-    try:
-        yield
-    except ImageError as error:
-        raise ImageError(f"{printable_path(name)}: {error}") from error
-    except SegmentError:
-        raise
-    except (RasterioError, OSError, ValueError) as error:
-        reason = describe_os_error(error)
-        raise ImageError(
-            f"{printable_path(name)}: the raster is damaged or of an unknown kind; {reason}. Export it again."
-        ) from error

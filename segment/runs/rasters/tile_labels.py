@@ -92,7 +92,8 @@ def label_tile(
     clean = _clean_labels(raw, raster, config, precedence)[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
-    part = replace(image, pixels=pixels)
+    place = raster.georeference.move_origin(window.column, window.row)
+    part = replace(image, pixels=pixels, georeference=place, pixel_size=raster.pixel_size)
     classes = tabulate_classes(clean, part, len(precedence))
     interest = None
     if raster.selection.names:
@@ -162,7 +163,9 @@ def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, 
         channels = zip(*(row.mean for row in filled), strict=True)
         sizes = [row.pixels for row in filled]
         mean = tuple(sum(n * x for n, x in zip(sizes, values, strict=True)) / pixels for values in channels)
-        rows.append(ClassRow(same[0].label, pixels, pixels / labeled, mean))
+        areas = [row.area for row in same if row.area is not None]
+        row = ClassRow(same[0].label, pixels, pixels / labeled, mean)
+        rows.append(replace(row, area=sum(areas), unit=same[0].unit) if areas else row)
     return tuple(rows)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.pairwise_sum import PairwiseSum
-from segment.runs.rasters.reader import configure_rasterio
 from segment.runs.rasters.tiles import Window, map_in_order
 from segment.runs.workers.dask_client import Cluster
 from segment.runs.workers.dask_tasks import TaskGroup

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
 from segment.core.errors import OutputError, describe_os_error, printable_path
 from segment.output.result_mark import MARK
-from segment.runs.rasters.reader import GDAL_LOCK, Raster
+from segment.runs.rasters.gdal_lock import GDAL_LOCK
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window, cut_tiles
 
 if TYPE_CHECKING:

@@ -285,8 +285,8 @@ def test_settings_that_a_raster_cannot_have_are_refused(
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
 def test_memory_does_not_grow_with_the_raster(tmp_path: Path, rng: np.random.Generator) -> None:
     script = (
-        "import sys, segment, segment.runs.rasters.reader\n"
-        "segment.runs.rasters.reader.CACHE_MEGABYTES = 1\n"
+        "import sys, segment, segment.runs.rasters.gdal_files\n"
+        "segment.runs.rasters.gdal_files.CACHE_MEGABYTES = 1\n"
         "segment.segment_raster(sys.argv[1], sys.argv[2], k=2, n_init=1, tile=512, min_region=0, max_hole=0)\n"
         "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
     )

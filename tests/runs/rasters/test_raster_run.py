@@ -8,8 +8,9 @@ import numpy as np
 from raster_files import write
 
 from segment.config.config import SegmentConfig
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
-from segment.runs.rasters.reader import configure_rasterio, open_raster
 from segment.runs.rasters.tile_workers import Threads
 from segment.runs.rasters.tiles import Window
 

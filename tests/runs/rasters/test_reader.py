@@ -11,7 +11,9 @@ import tifffile
 from raster_files import write
 
 from segment.core.errors import DependencyError, ImageError, SettingsError
-from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
 SIZE = (30, 40)

@@ -16,7 +16,8 @@ from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters import tile_colors
-from segment.runs.rasters.reader import configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.tile_colors import ColorSum, TileColors, add_tile_colors, collect_tile_colors
 from segment.runs.rasters.tiles import Window
 

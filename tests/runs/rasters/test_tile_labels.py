@@ -12,7 +12,9 @@ from raster_files import write
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow, tabulate_classes
-from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import compute_cleanup_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from raster_files import write
 
-from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
 

@@ -10,7 +10,8 @@ from raster_files import KINDS, build_image, make_scene, write
 
 from segment.config.config import SegmentConfig
 from segment.preprocessor.preprocessor import make_working_copy
-from segment.runs.rasters.reader import configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
 
 SIZE = (130, 170)

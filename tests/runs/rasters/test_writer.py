@@ -16,7 +16,9 @@ from raster_files import PLACE, rasterio, write
 
 import segment
 from segment.core.errors import OutputError
-from segment.runs.rasters.reader import Raster, configure_rasterio, open_raster
+from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.raster_opening import open_raster
+from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window, cut_tiles
 from segment.runs.rasters.writer import create_label_raster
 
