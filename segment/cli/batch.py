@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from segment.cli.command_help import StagedCommand
 from segment.cli.options import (
     DEBUG,
     JSON,
@@ -16,7 +17,6 @@ from segment.cli.options import (
     SCHEDULER,
     START_MODEL,
     Options,
-    StagedCommand,
     add_setting_options,
     connect_cluster,
     load_start,
@@ -37,7 +37,16 @@ __all__ = ["segment_folder"]
 WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
 
 
-@click.command("batch", cls=StagedCommand, short_help="Segment every image of a folder.")
+@click.command(
+    "batch",
+    cls=StagedCommand,
+    short_help="Segment every image of a folder.",
+    examples=(
+        "segment batch photographs -r -k 4 -o results",
+        "segment batch photographs -r -k 4 -o results --resume",
+        "segment batch photographs -k 4 --model shared -o same_classes",
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
@@ -91,8 +100,6 @@ def segment_folder(
 
     An image that fails is reported and does not stop the rest. segment_manifest.csv and segment_manifest.jsonl have a
     row for each. Whatever stops the run, the same command with --resume goes on.
-
-    Example: segment batch photographs -r -k 4 -o results
 
     Parameters
     ----------

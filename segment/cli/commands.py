@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import click
 
 from segment.cli.batch import segment_folder
+from segment.cli.command_help import StagedCommand, SuggestingGroup, print_version
+from segment.cli.doctor import check_installation
 from segment.cli.options import (
     DEBUG,
     INPUTS,
@@ -20,8 +22,6 @@ from segment.cli.options import (
     SCHEDULER,
     START_MODEL,
     Options,
-    StagedCommand,
-    SuggestingGroup,
     add_setting_options,
     connect_cluster,
     load_start,
@@ -33,7 +33,6 @@ from segment.cli.terminal import Status, Tally, format_document, print_message, 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
-from segment.core.version import __version__
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import compare_job, run_job
 from segment.runs.job import Job, plan_jobs
@@ -50,13 +49,32 @@ class Work(Protocol):
     def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
 
 
-@click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="segment")
+@click.group(
+    cls=SuggestingGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=(
+        "segment run landscape.jpg -k 4",
+        "segment batch photographs -r -k 4 -o results",
+        "segment doctor",
+    ),
+    epilog="segment COMMAND --help shows the usual options of a command, segment COMMAND --help-all every one.",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Show versions, and end."
+)
 def cli() -> None:
     """Segment images into a few meaningful areas: Gaussian mixtures, no training data."""
 
 
-@cli.command(cls=StagedCommand)
+@cli.command(
+    cls=StagedCommand,
+    examples=(
+        "segment run landscape.jpg -k 4",
+        "segment run a.jpg b.tif -k auto --save panel,labels,classes -o results",
+        "segment run landscape.jpg -k 4 --name 4=sky --save cutouts",
+        "segment run - -k 4 -o - < in.jpg > panel.png",
+    ),
+)
 @INPUTS
 @add_setting_options("run")
 @START_MODEL
@@ -73,8 +91,6 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
 
     INPUT may be -, the image that is piped in, and FOLDER may be -: one picture is piped out, the panel or what --save
     names.
-
-    Examples: segment run landscape.jpg -k 4; segment run - -k 4 -o - < landscape.jpg > panel.png
 
     Parameters
     ----------
@@ -94,7 +110,13 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
     return _segment_images("run", inputs, start, output, options, debug=debug, as_json=as_json)
 
 
-@cli.command(cls=StagedCommand)
+cli.add_command(segment_folder)
+
+
+@cli.command(
+    cls=StagedCommand,
+    examples=("segment report landscape.jpg -k 4",),
+)
 @INPUTS
 @add_setting_options("report")
 @START_MODEL
@@ -105,8 +127,6 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
 
     STEM_report.html opens in any browser, without a network: the original and its segments under a slider, the classes,
     histograms with the fitted densities, how the fit went, unusual pixels, settings, seconds and versions.
-
-    Example: segment report landscape.jpg -k 4
 
     Parameters
     ----------
@@ -121,7 +141,11 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
     return _segment_images("report", inputs, start, output, options, debug=debug, save=("report",))
 
 
-@cli.command(cls=StagedCommand)
+@cli.command(
+    cls=StagedCommand,
+    short_help="Fit one model to images and save it.",
+    examples=("segment fit a.jpg b.tif -k 4 -o model.json",),
+)
 @INPUTS
 @add_setting_options("fit")
 @click.option(
@@ -138,8 +162,6 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     """Fit one model to all INPUT images and save it, for 'segment apply' and 'segment run --start'.
 
     The images count by their pixels. The model of one image is the one that 'segment run' uses.
-
-    Example: segment fit monday.jpg tuesday.jpg -k 4 -o model.json
 
     Parameters
     ----------
@@ -173,7 +195,11 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     return 0
 
 
-@cli.command(cls=StagedCommand)
+@cli.command(
+    cls=StagedCommand,
+    short_help="Find the classes of a saved model in images.",
+    examples=("segment apply model.json landscape.jpg",),
+)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @INPUTS
 @add_setting_options("apply")
@@ -184,8 +210,6 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     """Find the classes of a saved MODEL in images: the same numbers, names and colors in each.
 
     Preprocessing is that of the fit unless another is given. An image that the model explains badly has a warning.
-
-    Example: segment apply model.json wednesday.jpg
 
     Parameters
     ----------
@@ -206,7 +230,10 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
 
 
-@cli.command(cls=StagedCommand)
+@cli.command(
+    cls=StagedCommand,
+    examples=("segment compare landscape.jpg -k 4",),
+)
 @INPUTS
 @add_setting_options("compare")
 @OUTPUT
@@ -218,8 +245,6 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     segmentations, the same area in the same color. A table has for each method its seconds, the mean squared distance
     from the class means (inertia), the mean log-likelihood of a pixel, and the adjusted Rand index with the mixture
     (agreement). All get the same colors and the same clean-up.
-
-    Example: segment compare landscape.jpg -k 4
 
     Parameters
     ----------
@@ -238,7 +263,14 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     return _run_jobs(jobs, config, compare_job, debug=debug)
 
 
-@cli.command("raster", cls=StagedCommand)
+@cli.command(
+    "raster",
+    cls=StagedCommand,
+    examples=(
+        "segment raster b.tif -k 4",
+        "segment raster b.tif -k 4 --bands 3,2 --nodata 0 -o maps",
+    ),
+)
 @INPUTS
 @add_setting_options("raster")
 @SCHEDULER
@@ -258,8 +290,6 @@ def segment_rasters(
     For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
     GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run' would find if
     the whole raster were in memory. Needs rasterio: pip install rasterio.
-
-    Example: segment raster scene.tif -k 6 --bands 4,3,2
 
     Parameters
     ----------
@@ -321,4 +351,4 @@ def _run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool
     return int(tally.failed > 0)
 
 
-cli.add_command(segment_folder)
+cli.add_command(check_installation)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from segment.cli.command_help import StagedOption
 from segment.cli.config_option import CONFIG, Options, leave_out_unused, select_given
 from segment.cli.terminal import print_message
-from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
 from segment.config.doors import DOORS, START, Door, reject_ignored
 from segment.config.setting import Setting, Span
-from segment.core.errors import SettingsError, printable_path
-from segment.runs.path_checks import guess_command, refuse_file_output, refuse_product_inputs
+from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
 from segment.runs.workers.dask_client import Cluster
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ __all__ = [
     "SCHEDULER",
     "START_MODEL",
     "Options",
-    "StagedCommand",
-    "SuggestingGroup",
     "add_setting_options",
     "connect_cluster",
     "load_start",
@@ -118,72 +114,6 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             return self._number.convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
-
-
-class StagedOption(click.Option):
-    """An option that knows which stage it belongs to."""
-
-    def __init__(self, *args: Any, group: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.group = group
-
-
-class SuggestingGroup(click.Group):
-    """The program: an unknown command is answered with what may be meant."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first argument names.
-
-        Parameters
-        ----------
-        ctx : click.Context
-        args : list of str
-            The arguments of the program.
-
-        Returns
-        -------
-        tuple of (str, Command, list of str)
-            Its name, itself, and the arguments that are left.
-        """
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            known = self.list_commands(ctx)
-            near = difflib.get_close_matches(name, known, n=1)
-            # A path in place of a command, or a command with a slip.
-            guess = guess_command(name)
-            words = [guess, *args] if guess else [*near, *args[1:]]
-            hint = f"Did you mean: segment {shlex.join(words)}?" if guess or near else "See 'segment --help'."
-            shown = printable_path(name)
-            raise SettingsError(f"COMMAND: one of {', '.join(known)}; got {shown}. {printable_path(hint, limit=500)}")
-        return super().resolve_command(ctx, args)
-
-
-class StagedCommand(click.Command):
-    """A command whose help lists the options stage by stage and leaves out the sections of its docstring."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # The docstring of the function is the help; its sections are for those who read the code.
-        self.help = (self.help or "").partition("\nParameters\n")[0].rstrip()
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of each stage under its heading, those of no stage last.
-
-        Parameters
-        ----------
-        ctx : click.Context
-        formatter : click.HelpFormatter
-            Where they are written.
-        """
-        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        for group in (*GROUPS, ""):
-            rows = [option.get_help_record(ctx) for option in options if getattr(option, "group", "") == group]
-            shown_rows = [row for row in rows if row]
-            if shown_rows:
-                with formatter.section(group or "Other"):
-                    formatter.write_dl(shown_rows, col_max=28)
 
 
 def add_setting_options(door: str) -> Callable[[Function], Function]:
@@ -322,7 +252,8 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
     names = (*setting.options, setting.name)
     has_products = setting.name == "save" and bool(door.products)
     is_hidden = not (door.is_used(setting) or has_products)
-    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "default": None, "hidden": is_hidden}
+    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "choices": setting.choices}
+    common |= {"default": None, "hidden": is_hidden}
     if has_products:
         help_ = f"{door.products[-1]} writes the settings too, as a file for --config."
         return click.option(*names, metavar=door.products[-1], help=help_, **common)
@@ -340,7 +271,7 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
         metavar = setting.form.text.replace(" or ", "|")
         return click.option(*names, multiple=setting.type is tuple, metavar=metavar, **common)
     if setting.type is tuple:
-        return click.option(*names, metavar=",".join(setting.choices), **common)
+        return click.option(*names, metavar="PRODUCT,...", **common)
     if setting.type is Span:
         return click.option(*names, metavar="LOW..HIGH", **common)
     # The range is checked with all other values, so that the library has the same message.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from program_runs import Program, hash_tree, run_process, take_one_line
 
@@ -36,7 +38,10 @@ FAULT = "This is a fault of segment; --debug shows where."
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
-        (["bath", "."], "COMMAND: one of apply, batch, compare, fit, raster, report, run; got bath. Did you mean"),
+        (
+            ["bath", "."],
+            "COMMAND: one of run, batch, report, fit, apply, compare, raster, doctor; got bath. Did you mean",
+        ),
         (["batch", ".", "two\n\x1b[31mlines"], r"Got unexpected extra argument (two\n\x1b[31mlines)"),
     ],
 )
@@ -55,9 +60,12 @@ def test_no_arguments_show_the_help(run_program: Program) -> None:
 
 
 def test_version(run_program: Program) -> None:
-    assert run_program("--version") == (0, f"segment, version {segment.__version__}\n", "")
+    result = run_program("--version")
     done = run_process("--version")
-    assert (done.returncode, done.stdout.decode()) == (0, f"segment, version {segment.__version__}\n")
+    assert (result.code, result.err) == (done.returncode, done.stderr.decode()) == (0, "")
+    assert done.stdout.decode() == result.out
+    assert result.out.startswith(f"segment, version {segment.__version__}\nPython {platform.python_version()}, ")
+    assert f"numpy {np.__version__}, " in result.out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"], ["batch", "-h"]])

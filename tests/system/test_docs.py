@@ -16,6 +16,7 @@ import pytest
 from PIL import Image as PilImage
 
 import segment
+from segment.cli.commands import cli
 from segment.cli.main import main
 from segment.config.config import list_settings
 from segment.config.setting import Setting
@@ -27,12 +28,13 @@ PAGES = {
 }
 # Options have their rows in docs/options.md alone.
 ROWS = PAGES["docs/options.md"].splitlines()
+EXAMPLES = [example for command in cli.commands.values() for example in command.examples if "<" not in example]
 COMMANDS = {
     line.split("  #")[0].strip(): None
     for page in PAGES.values()
     for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     for line in block.splitlines()
-}
+} | dict.fromkeys(EXAMPLES)
 
 
 MODULES = ["segment", *(module.name for module in pkgutil.walk_packages(segment.__path__, "segment."))]
@@ -80,7 +82,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image.resize((160, 107)).save(folder / path.relative_to(ROOT))
     with PilImage.open(ROOT / "images" / "landscape.jpg") as image:
         small = image.resize((320, 213))
-    for name in ("landscape.jpg", "a.jpg", "b.tif"):
+    (folder / "photographs").mkdir()
+    for name in ("landscape.jpg", "a.jpg", "b.tif", "photographs/one.png"):
         small.save(folder / name)
     return folder
 

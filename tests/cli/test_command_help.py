@@ -1,0 +1,59 @@
+"""The help: a dozen options in one order for all commands, examples first, everything with --help-all."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from program_runs import Program
+
+from segment.cli.commands import cli
+
+COMMANDS = list(cli.commands)
+
+
+def list_options(text: str) -> list[str]:
+    return re.findall(r"^  (?:-\w, )?(-k|--[\w-]+)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_fits_a_head_and_has_examples_first(run_program: Program, command: str) -> None:
+    text = run_program(command, "--help").out
+    options = list_options(text)
+    assert options[-2:] == ["--help-all", "--help"]
+    assert len(options) <= (12 if command == "run" else 16)
+    assert max(map(len, text.splitlines())) <= 80
+    if command != "doctor":
+        assert text.index("\nExamples:\n  segment " + command) < text.index("\nOptions:\n")
+    # Sections of the docstring are for those who read the code.
+    assert "Returns" not in text
+    assert "Parameters" not in text
+
+
+def test_options_stand_in_one_order_in_all_commands(run_program: Program) -> None:
+    orders = [list_options(run_program(command, "--help").out) for command in COMMANDS]
+    usual = max(orders, key=len)
+    for order in orders:
+        assert [option for option in usual if option in order] == [option for option in order if option in usual]
+
+
+def test_the_long_help_has_every_option_of_the_short_one_and_more(run_program: Program) -> None:
+    short, long = (run_program("run", option).out for option in ("--help", "--help-all"))
+    assert set(list_options(short)) < set(list_options(long))
+    assert "\nMixture:\n" in long
+    assert "--tol-step" in long
+    assert "--tol-step" not in short
+
+
+def test_a_long_text_is_cut_to_its_subject_and_its_choices(run_program: Program) -> None:
+    text = " ".join(run_program("run", "--help").out.split())
+    assert "--save PRODUCT,... What to write: panel, overlay, contours, labels, " in text
+    assert "--overwrite Replace output files that exist. " in text
+    assert "--roi FILE|grid:ROWSxCOLUMNS|circle Only pixels in these regions of interest count, " in text
+
+
+def test_the_program_lists_its_commands_in_the_order_of_use(run_program: Program) -> None:
+    text = run_program("--help").out
+    assert re.findall(r"^  (\w+)  ", text.partition("\nCommands:\n")[2], re.MULTILINE) == COMMANDS
+    assert COMMANDS[:2] == ["run", "batch"]
+    assert "\nExamples:\n  segment run landscape.jpg -k 4\n" in text
