@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.mixture.cells import Cells, coarsen
+from segment.mixture.cells import Cells
+from segment.mixture.coarsening import coarsen_adaptively
 from segment.mixture.em import run_em
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior, prepare_e_step
-from segment.mixture.initialization import Levels, build_clusters, draw_first_clusters, standardize_metric
+from segment.mixture.initialization import build_clusters, draw_first_clusters, standardize_metric
+from segment.mixture.levels import Levels
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
 from segment.mixture.multistart import Runs, run_short_em, select_best_distinct
@@ -64,11 +66,12 @@ def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
     if len(cells) <= _MAX_CELLS:
         return cells
     n_bins = _BINS[min(cells.n_features, len(_BINS)) - 1]
-    coarse = coarsen(cells, n_bins)
-    # Values far out can put all others into a few bins: then the bins are made smaller.
-    while len(coarse) < min(len(cells), max(_MIN_COARSE_CELLS, 2 * n_components)):
+    min_cells = min(len(cells), max(_MIN_COARSE_CELLS, 2 * n_components))
+    coarse = coarsen_adaptively(cells, n_bins, min_cells)
+    # Where few cells have most of the weight, the others can share too few bins.
+    while len(coarse) < min_cells:
         n_bins *= 2
-        coarse = coarsen(cells, n_bins)
+        coarse = coarsen_adaptively(cells, n_bins, min_cells)
     return coarse
 
 

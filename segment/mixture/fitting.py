@@ -13,7 +13,8 @@ from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Fit, Steps, run_em
 from segment.mixture.gaussian_steps import compute_standard_coordinates
-from segment.mixture.initialization import INITS, Levels, build_clusters, draw_first_clusters
+from segment.mixture.initialization import INITS, build_clusters, draw_first_clusters
+from segment.mixture.levels import Levels
 from segment.mixture.missing import coarsen_patterns, complete_cells, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, run_successive_halving, select_best_distinct
@@ -187,8 +188,8 @@ def fit_mixture(
         Extrapolate where EM is slow (:mod:`segment.mixture.acceleration`): the same optima in fewer steps. False is
         plain EM.
     metric : ndarray of shape (d, m), optional
-        First clusters are found among the rows of ``means @ metric``. By default every feature is divided by its
-        standard deviation. EM itself does not depend on it.
+        First clusters are found among the rows of ``means @ metric``, unless others are clearly tighter.
+        By default every feature is divided by its standard deviation. EM itself does not depend on it.
     noise : bool
         Allow for observations that belong to no component: a constant density over the range of the data.
     tails : {"gaussian", "student"}
@@ -198,7 +199,7 @@ def fit_mixture(
     seed : int, >= 0
         The same seed gives the same result.
     levels : Levels, optional
-        Those of the cells, if they have been computed: for complete cells, with the same metric.
+        Those of the cells, if they have been computed: for complete cells. Their metric is used as it is.
 
     Returns
     -------
@@ -238,7 +239,7 @@ def fit_mixture(
         return _fit_incomplete(cells, n_components, init, n_init, options, seed, settings)
 
     # The prior: conjugate, or the pooled covariance with a weight in observations.
-    levels = levels or Levels.from_cells(cells, n_components, metric)
+    levels = levels or Levels.choose(cells, n_components, metric, is_robust=robustness.is_robust)
     ridge = np.full(cells.n_features, float(reg_covar))
     if prior == "conjugate":
         component_prior = make_conjugate_prior(cells, n_components, covariance_type, ridge)

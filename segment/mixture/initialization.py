@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, make_point_cells
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import compute_moments
 from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior
 from segment.mixture.kmeans import Partition, assign, draw_k_means_plus_plus, draw_random_cells, run_k_means
@@ -21,9 +19,8 @@ from segment.mixture.ward import build_ward_tree
 
 __all__ = [
     "INITS",
-    "Levels",
+    "average_covariances",
     "build_clusters",
-    "coarsen_or_keep",
     "compute_pooled_covariance",
     "draw_first_clusters",
     "standardize_metric",
@@ -33,15 +30,10 @@ Floats = NDArray[np.float64]
 
 INITS = ("mixed", "k-means++", "random", "ward")
 
-# Bins along the widest feature, for the finalists and for all starts.
-_COARSE_BINS, _COARSEST_BINS = 32, 16
 # Numbers in an array of runs that are computed side by side.
 _MAX_BATCH_SIZE = 2**20
 # Cells that Ward's method clusters; its time grows with their square.
 _MAX_WARD_CELLS = 2000
-
-# Runs of k-means for the pooled covariance. A shrinkage up to _WEAK_SHRINKAGE needs few of them.
-_N_POOLED_RUNS, _N_WEAK_POOLED_RUNS, _WEAK_SHRINKAGE = 30, 5, 0.1
 
 # Mahalanobis distance from every cluster beyond which a cell is an outlier. Classes of pictures have tails far beyond a
 # Gaussian's 3; with less than 8, whole classes of labeled photographs were lost, with 12 a fifth of outliers was kept.
@@ -49,69 +41,6 @@ _MAX_DISTANCE = 9.0
 # Share of the data's variances that keeps distances finite where clusters are single values.
 _MIN_SPREAD = 1e-10
 _MAX_ROUNDS = 20
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Coarse cells and metric shared by the fits of one number of components, whatever the shrinkage.
-
-    Attributes
-    ----------
-    coarse, coarsest : Cells
-        Cells for the finalists and for all starts; the cells themselves where those are few.
-    k : int
-        The number of components.
-    metric : ndarray of shape (d, m)
-        Clusters are found among the rows of ``means @ metric``.
-    """
-
-    coarse: Cells
-    coarsest: Cells
-    k: int
-    metric: Floats
-
-    @classmethod
-    def from_cells(cls, cells: Cells, k: int, metric: Floats | None = None) -> Levels:
-        """Coarsen the cells to two levels.
-
-        Parameters
-        ----------
-        cells : Cells
-            n complete cells in d dimensions.
-        k : int, >= 1
-        metric : ndarray of shape (d, m), optional
-            By default every feature is divided by its standard deviation.
-
-        Returns
-        -------
-        Levels
-        """
-        coarse = coarsen_or_keep(cells, _COARSE_BINS, k)
-        coarsest = coarsen_or_keep(coarse, _COARSEST_BINS, k)
-        return cls(coarse, coarsest, k, standardize_metric(coarse) if metric is None else metric)
-
-    def compute_target(self, shrinkage: float, *, trim: float = 0.0) -> Floats:
-        """Compute the covariance within clusters that shrunk covariances are pulled towards.
-
-        Parameters
-        ----------
-        shrinkage : float, >= 0
-            The weaker, the less exactly the covariance is computed.
-        trim : float, 0 to 1
-            As for :func:`compute_pooled_covariance`.
-
-        Returns
-        -------
-        ndarray of shape (d, d), float64
-        """
-        if shrinkage > _WEAK_SHRINKAGE and trim == 0:
-            return self._pooled
-        n_runs = _N_POOLED_RUNS if shrinkage > _WEAK_SHRINKAGE else _N_WEAK_POOLED_RUNS if shrinkage > 0 else 1
-        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs, trim=trim)
-
-    @cached_property
-    def _pooled(self) -> Floats:
-        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_POOLED_RUNS)
 
 
 def standardize_metric(cells: Cells) -> Floats:
@@ -127,26 +56,6 @@ def standardize_metric(cells: Cells) -> Floats:
     ndarray of shape (d, d), float64
     """
     return np.diag(1 / compute_standard_coordinates(cells, "full")[1])
-
-
-def coarsen_or_keep(cells: Cells, n_bins: int, k: int) -> Cells:
-    """Coarsen the cells where that at least halves their number and leaves enough for k components.
-
-    Parameters
-    ----------
-    cells : Cells
-    n_bins : int, >= 1
-        As for :func:`segment.mixture.cells.coarsen`.
-    k : int, >= 1
-        Number of components.
-
-    Returns
-    -------
-    Cells
-        `cells` itself where coarser cells are not used.
-    """
-    coarse = coarsen(cells, n_bins)
-    return cells if len(coarse) < max(8 * k, 64) or len(coarse) > len(cells) / 2 else coarse
 
 
 def draw_first_clusters(
@@ -263,10 +172,13 @@ def compute_pooled_covariance(
     partition = run_k_means(measured, tightest.centers, trim=trim)
     if trim == 0:
         flat = make_flat_prior(coarse.n_features)
-        return _average_covariances(build_clusters(coarse, partition.labels[None], k, "full", flat)[0])
-    # The clusters of the inliers alone, in full runs and without trimming, give the covariance.
-    kept = coarse[_find_inliers(coarse, measured, partition, _compute_trimming_factor(coarse.n_features, trim))]
-    return compute_pooled_covariance(kept, kept, k, metric, n_runs)
+        return average_covariances(build_clusters(coarse, partition.labels[None], k, "full", flat)[0])
+    # The clusters of the inliers alone, in full runs and without trimming, give the covariance. Inliers can be a single
+    # value: the units are those of all cells, so that the smallest variances are too.
+    shift, scale = compute_standard_coordinates(coarse, "full")
+    inliers = _find_inliers(coarse, measured, partition, _compute_trimming_factor(coarse.n_features, trim))
+    kept = coarse[inliers].rescale(shift, scale)
+    return compute_pooled_covariance(kept, kept, k, scale[:, None] * metric, n_runs) * np.outer(scale, scale)
 
 
 def _find_inliers(cells: Cells, measured: Cells, trimmed: Partition, inflation: float) -> NDArray[np.bool_]:
@@ -283,7 +195,7 @@ def _find_inliers(cells: Cells, measured: Cells, trimmed: Partition, inflation: 
     for _ in range(_MAX_ROUNDS):
         labels = partition.labels[partition.labels >= 0]
         found = build_clusters(cells[kept], labels[None], len(trimmed.centers), "full", flat)[0]
-        precision = np.linalg.inv(inflation * _average_covariances(found) + floor)
+        precision = np.linalg.inv(inflation * average_covariances(found) + floor)
         inflation = 1.0
         # Squared Mahalanobis distance of every cell from its nearest cluster.
         offsets = [cells.means - mean for mean in found.means]
@@ -295,8 +207,8 @@ def _find_inliers(cells: Cells, measured: Cells, trimmed: Partition, inflation: 
     return kept
 
 
-def _average_covariances(model: MixtureModel) -> Floats:
-    """Average the covariances of the components by weight: (d, d)."""
+def average_covariances(model: MixtureModel) -> Floats:
+    """Average the covariances of a mixture's components by their weights; returns an array of shape (d, d)."""
     return np.asarray(np.einsum("k,kij->ij", model.weights, model.covariances))
 
 

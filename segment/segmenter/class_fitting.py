@@ -14,7 +14,7 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, score_as_fit
-from segment.mixture.initialization import Levels
+from segment.mixture.levels import Levels
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
@@ -97,7 +97,7 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     levels, shrinkage = None, _get_shrinkage(config)
     if n and _is_shrinkage_open(config, kind):
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
-        shrinkage = choose_shrinkage(
+        levels, shrinkage = choose_shrinkage(
             levels,
             data.cells,
             data.space,

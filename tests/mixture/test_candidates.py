@@ -14,7 +14,7 @@ from segment.mixture.candidates import (
 )
 from segment.mixture.cells import Cells, make_point_cells, pack
 from segment.mixture.fitting import fit_mixture
-from segment.mixture.initialization import Levels
+from segment.mixture.levels import Levels
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 

@@ -1,4 +1,4 @@
-"""First clusters, coarse levels, and the pooled covariance that the shrinkage pulls towards."""
+"""First clusters, and the pooled covariance that the shrinkage pulls towards."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from segment.mixture.cells import make_point_cells
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.initialization import (
-    Levels,
     build_clusters,
-    coarsen_or_keep,
     compute_pooled_covariance,
     draw_first_clusters,
 )
@@ -37,15 +35,6 @@ def test_the_pooled_covariance_is_that_within_clusters(rng: np.random.Generator)
     cells = make_point_cells(draw_two_groups(rng))
     found = compute_pooled_covariance(cells, cells, 2, np.eye(2), 5)
     np.testing.assert_allclose(found, np.eye(2), atol=0.1)
-    np.testing.assert_array_equal(Levels(cells, cells, 2, np.eye(2)).compute_target(0.1), found)
-
-
-def test_cells_are_coarsened_only_where_that_saves_work(rng: np.random.Generator) -> None:
-    cells = make_point_cells(draw_two_groups(rng))
-    assert len(coarsen_or_keep(cells, 16, 2)) < 500
-    assert coarsen_or_keep(cells, 16, 200) is cells
-    few = cells[::5]
-    assert coarsen_or_keep(few, 500, 2) is few
 
 
 def test_starts_from_ward_clusters_do_not_depend_on_the_seed(rng: np.random.Generator) -> None:

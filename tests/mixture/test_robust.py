@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -214,3 +216,13 @@ def test_noise_of_a_given_mixture_is_dropped_without_the_setting(rng: np.random.
     X = rng.normal(size=(200, 2))
     model = fit_mixture(make_point_cells(X), 2, init=make_robust_mixture(rng, 2, 2, noise=True, student=True)).model
     assert (model.noise_share, model.noise_density, model.degrees_of_freedom.size) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("robustness", [{"noise": True}, {"tails": "student"}])
+@pytest.mark.parametrize("scales", [(1e148, 1e-68, 1e106), (1e-60, 1e100, 1e-90)])
+def test_few_values_of_extreme_scales_have_a_robust_fit(robustness: dict[str, Any], scales: tuple[float, ...]) -> None:
+    X = np.array([[0.0, 1.0, -2.0], [2.0, 0.0, 1.0]]) * scales
+    model = fit_mixture(make_point_cells(X), 1, shrinkage=1.5, **robustness).model
+    assert np.isfinite(model.means).all()
+    variances = np.diagonal(model.covariances[0])
+    assert ((variances > 0) & (variances < 1e3 * np.square(scales))).all()

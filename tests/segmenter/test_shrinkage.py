@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from far_class_pictures import compute_accuracy, draw_bands_and_corner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,3 +131,42 @@ def test_the_clean_up_of_the_result_does_not_change_the_choice(monkeypatch: pyte
         segment.segment_image(draw_stripes(np.random.default_rng(0), noise=60), k=3, **clean_up)
     for usual, bare in zip(label_images[:3], label_images[3:], strict=True):
         np.testing.assert_array_equal(usual, bare)
+
+
+@pytest.mark.parametrize(
+    ("k", "n_channels", "separation", "value_range", "share"),
+    [
+        (2, 3, 2, "uint16", 0.001),
+        (3, 1, 2, "uint16", 0.01),
+        (3, 3, 2, "uint8", 0.1),
+        (3, 3, 12, "float32", 0.01),
+        (4, 2, 6, "12 bits", 0.1),
+        (6, 3, 2, "12 bits", 0.001),
+        (5, 6, 4, "uint16", 0.01),
+    ],
+)
+def test_a_small_class_far_away_leaves_the_others_apart(
+    k: int, n_channels: int, separation: float, value_range: str, share: float
+) -> None:
+    pixels, truth = draw_bands_and_corner(k, n_channels, separation, value_range, share, side=120)
+    found = segment.segment_image(pixels, k=k).label_image
+    assert compute_accuracy(truth, found) > 0.99
+
+
+@pytest.mark.parametrize("change", [{"shrinkage": 1.5}, {"spatial": "none"}, {"shrinkage": 0}])
+def test_a_small_class_far_away_leaves_the_others_apart_where_nothing_is_chosen(change: dict[str, object]) -> None:
+    pixels, truth = draw_bands_and_corner(3, 3, 6, "uint16", 0.01, side=80)
+    assert compute_accuracy(truth, segment.segment_image(pixels, k=3, **change).label_image) > 0.99
+
+
+@pytest.mark.parametrize(("cut", "is_tighter"), [(0.19, True), (0.21, False)])
+def test_tighter_clusters_are_taken_where_their_cut_is_a_fifth(
+    cut: float, is_tighter: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels, _ = draw_bands_and_corner(3, 3, 6, "uint16", 0.01, side=120)
+    values = iter((1.0, 1.0, 1.0, cut))
+    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", lambda *_: next(values))
+    target = segment.segment_image(pixels, k=3).fit.prior.target
+    # Noise of 65 in 65535 has the variance 0.064 on the scale of the features, 0..255; one cluster of both bands 10
+    # times as much.
+    assert (np.diagonal(target).max() < 0.1) == is_tighter

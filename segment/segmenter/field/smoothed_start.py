@@ -19,7 +19,7 @@ from segment.core.opencv import load_cv2
 from segment.features.color_space import FeatureSpace
 from segment.mixture.candidates import coarsen_to_few, fit_shrunk_mixtures
 from segment.mixture.cells import make_point_cells
-from segment.mixture.initialization import Levels
+from segment.mixture.levels import Levels
 from segment.segmenter.field.random_field import RandomField, compute_posteriors
 
 __all__ = [
