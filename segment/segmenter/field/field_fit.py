@@ -23,6 +23,7 @@ from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
 from segment.segmenter.field.smoothed_start import (
     SMOOTHING_SIGMAS,
+    choose_sample,
     compute_mean_field_likelihood,
     find_smoothed_clusters,
 )
@@ -156,12 +157,14 @@ class _FieldPixels:
             shrinkage=max(MIN_SHRINKAGE, prior.strength * k / len(cells)),
             covariance_type=kind,
         )
+        sample = choose_sample(len(cells))
+        chosen, chosen_labels = cells[sample], labels[None, sample]
         # The pooled covariance of the colors alone is that of parts of classes: take that of the clusters.
-        (clusters,) = build_clusters(cells, labels[None], k, "full", make_flat_prior(cells.n_features))
+        (clusters,) = build_clusters(chosen, chosen_labels, k, "full", make_flat_prior(cells.n_features))
         pooled = np.tensordot(clusters.weights, clusters.covariances, axes=1)
         if prior.mean_strength == 0:
             prior = replace(prior, target=pooled)
-        (start,) = build_clusters(cells, labels[None], k, kind, prior)
+        (start,) = build_clusters(chosen, chosen_labels, k, kind, prior)
         # Noise and tails stay as they were.
         model = replace(classes.model, weights=start.weights, means=start.means, covariances=start.covariances)
         return ClassMixture(model, classes.groups), prior, labels

@@ -24,6 +24,7 @@ from segment.segmenter.field.random_field import RandomField, compute_posteriors
 
 __all__ = [
     "SMOOTHING_SIGMAS",
+    "choose_sample",
     "compute_mean_field_likelihood",
     "find_smoothed_clusters",
     "smooth_likelihoods",
@@ -38,6 +39,33 @@ SMOOTHING_SIGMAS = (1.0, 2.0)
 # Gaussian filter averages as much noise away as the mean of 4 pi sigma**2 pixels does.
 NEIGHBORHOOD_SIGMA = 1.0
 NEIGHBORHOOD_PIXELS = 4 * math.pi * NEIGHBORHOOD_SIGMA**2
+
+
+# Pixels that clusters are found from: more of a smoothed copy tell nothing new.
+MAX_SAMPLED_PIXELS = 2**16
+
+
+def choose_sample(n: int) -> NDArray[np.intp]:
+    """Choose enough of n pixels to find clusters from, at random and always the same ones.
+
+    Parameters
+    ----------
+    n : int, >= 1
+
+    Returns
+    -------
+    ndarray of shape (at most 65536,), int
+        Their numbers in ascending order; all where there are so few.
+
+    Examples
+    --------
+    >>> choose_sample(3), len(choose_sample(250_000))
+    (array([0, 1, 2]), 65536)
+    """
+    if n <= MAX_SAMPLED_PIXELS:
+        return np.arange(n)
+    # Every m-th pixel could fall in with a pattern of the image.
+    return np.sort(np.random.default_rng(0).choice(n, MAX_SAMPLED_PIXELS, replace=False, shuffle=False))
 
 
 def find_smoothed_clusters(
@@ -79,7 +107,7 @@ def find_smoothed_clusters(
         smooth = smooth_planes(planes.astype(np.float32), copy.valid, sigma)
         parts.append(smooth[:, copy.valid].T.astype(np.float64))
     cells = make_point_cells(np.concatenate(parts))
-    few = coarsen_to_few(cells, k)
+    few = coarsen_to_few(cells[choose_sample(len(cells))], k)
     levels = Levels.from_cells(few, k, space.compute_start_metric(few))
     (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed", seed=0)
     return model.predict(cells)

@@ -8,6 +8,7 @@ from segment import Image
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.field.random_field import RandomField, compute_posteriors
 from segment.segmenter.field.smoothed_start import (
+    choose_sample,
     compute_mean_field_likelihood,
     find_smoothed_clusters,
     smooth_likelihoods,
@@ -72,3 +73,10 @@ def test_neighbors_of_the_right_class_raise_the_likelihood() -> None:
     for q, ratio in ((right, 1.8), (wrong, 0.2)):
         found = compute_mean_field_likelihood(logs, zeros, weights, field, q)
         np.testing.assert_allclose(found[4, 4], np.log(ratio), atol=1e-3)
+
+
+def test_a_sample_of_many_pixels_is_spread_over_all_columns() -> None:
+    columns = np.bincount(choose_sample(2**18) % 512)
+    assert columns.min() > 0.7 * 128
+    assert len(np.unique(choose_sample(2**18))) == 2**16
+    np.testing.assert_array_equal(choose_sample(2**16), np.arange(2**16))
