@@ -53,6 +53,7 @@ CHANGED: dict[str, Any] = {
     "labels_format": "npz",
     "palette": "mean",
     "drop_class": ("1",),
+    "geojson_crs": "keep",
     "overwrite": True,
 }
 NEEDED: dict[str, dict[str, Any]] = {
@@ -61,6 +62,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "criterion": {"k": "auto"},
     "denoise_radius": {"denoise": "median"},
     "drop_class": {"save": ("geojson",)},
+    "geojson_crs": {"save": ("geojson",)},
 }
 
 

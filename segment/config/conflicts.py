@@ -136,6 +136,10 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
             "only with geojson or svg in save; got {value}. Give --save geojson too",
         ),
         (
+            "geojson" not in config.save and name == "geojson_crs",
+            "only with geojson in save; got {value}. Give --save geojson too",
+        ),
+        (
             config.prior == "conjugate" and name in ("shrinkage", "tails"),
             "only with the prior pooled; got {value} with the prior conjugate. Leave out one of them",
         ),

@@ -115,8 +115,12 @@ _APPLY = Door(
 )
 # All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
 _COMPARE = Door(
-    "compare_image", _ALL, leave_out=("save", "labels_format", "palette", "drop_class", "name", "regions", "coherence")
+    "compare_image",
+    _ALL,
+    leave_out=("save", "labels_format", "palette", "drop_class", "geojson_crs", "name", "regions", "coherence"),
 )
+
+_NOT_IN_REPORTS = ("save", "regions", "labels_format", "drop_class", "geojson_crs")
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
 DOORS: Mapping[str, Door] = {
@@ -135,9 +139,9 @@ DOORS: Mapping[str, Door] = {
     "report": Door(
         "segment report",
         _ALL,
-        leave_out=("save", "regions", "labels_format", "drop_class"),
+        leave_out=_NOT_IN_REPORTS,
         fixed={"save": ("report",)},
-        remedies=dict.fromkeys(("save", "regions", "labels_format", "drop_class"), "Give it to segment run"),
+        remedies=dict.fromkeys(_NOT_IN_REPORTS, "Give it to segment run"),
         products=("report", "config"),
     ),
     "batch": Door("segment batch", _ALL),

@@ -70,4 +70,5 @@ class SettingArguments(TypedDict, total=False):
     labels_format: Literal["png", "tif", "npz"]
     palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
     drop_class: Texts
+    geojson_crs: Literal["wgs84", "keep", "pixels"]
     overwrite: bool

@@ -315,6 +315,12 @@ class SettingValues:
         "repeated.",
         form=CLASS,
     )
+    geojson_crs: Literal["wgs84", "keep", "pixels"] = _setting(
+        "wgs84",
+        "Output",
+        "Coordinates of geojson for a georeferenced image: longitude and latitude (WGS 84, RFC 7946), which needs "
+        "rasterio for other systems; those of the image; or pixels.",
+    )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
     @property

@@ -15,7 +15,7 @@ from segment.pipeline.class_table import measure_pixel
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions
 from segment.preprocessor.preprocessor import clip_floats
 
-__all__ = ["Table", "measure_classes", "measure_labels", "measure_regions"]
+__all__ = ["Table", "measure_areas", "measure_classes", "measure_labels", "measure_regions"]
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -139,16 +139,11 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     n = max(n_labels, int(label_image.max(initial=0))) + 1
     channels = _name_channels(image)
     area, row_sums, column_sums = np.zeros(n, np.intp), np.zeros(n), np.zeros(n)
-    true_area: Floats = np.zeros(n)
     boxes = np.tile(np.array([[label_image.size] * 2 + [0] * 2]), (n, 1))
     sums = np.zeros((n, len(channels) + len(maps)))
     for rows in _split_rows(label_image):
         runs = _find_runs(label_image[rows], rows.start)
         area += np.bincount(runs.label, runs.length, n).astype(np.intp)
-        if not image.grid.is_uniform:
-            # The pixel in the middle of a run stands for the run.
-            middle = runs.column + (runs.length - 1) / 2
-            true_area += np.bincount(runs.label, runs.length * image.grid.compute_areas(runs.row, middle), n)
         row_sums += np.bincount(runs.label, runs.length * runs.row, n)
         # The columns of a run sum to its length times that of its middle.
         column_sums += np.bincount(runs.label, runs.length * (runs.column + (runs.length - 1) / 2), n)
@@ -158,10 +153,7 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     area_or_nan = np.where(area, area, np.nan)
     means = sums / area_or_nan[:, None]
     table: Table = {"label": np.arange(n), "pixels": area, "share": area / max(1, area[1:].sum())}
-    if image.grid.is_uniform:
-        true_area = np.asarray(area * measure_pixel(image), dtype=np.float64)
-    if image.grid:
-        table[image.grid.area_name] = true_area
+    table |= {name: np.append(0, areas) for name, areas in measure_areas(label_image, image, n - 1).items()}
     table |= _locate_labels(image, row_sums / area_or_nan, column_sums / area_or_nan)
     table |= dict(zip(("top", "left", "bottom", "right"), np.where(area[:, None], boxes, 0).T, strict=True))
     perimeters = _measure_perimeters(label_image, n, image.grid)
@@ -172,6 +164,35 @@ def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: i
     table |= {f"deviation_{name}": deviations[:, i] for i, name in enumerate(channels)}
     table |= {name: means[:, i] for i, name in enumerate(maps, start=len(channels))}
     return {name: column[1:] for name, column in table.items()}
+
+
+def measure_areas(label_image: Labels, image: Image, n_labels: int) -> Table:
+    """Measure the area of each label in the unit of the image.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (H, W), integers 0..n_labels
+        0 is no label.
+    image : Image
+        Of the same size.
+    n_labels : int
+
+    Returns
+    -------
+    dict of column name to ndarray of shape (n_labels,)
+        One column, such as ``area_mm2``; none where the size of the pixels is not known.
+    """
+    areas: Floats = np.zeros(n_labels + 1)
+    for rows in _split_rows(label_image) if image.grid else ():
+        if image.grid.is_uniform:
+            areas += np.bincount(label_image[rows].reshape(-1), minlength=len(areas))
+            continue
+        # The pixel in the middle of a run stands for the run.
+        runs = _find_runs(label_image[rows], rows.start)
+        middle = runs.column + (runs.length - 1) / 2
+        areas += np.bincount(runs.label, runs.length * image.grid.compute_areas(runs.row, middle), len(areas))
+    areas = areas * measure_pixel(image) if image.grid.is_uniform else areas
+    return {image.grid.area_name: areas[1:]} if image.grid else {}
 
 
 def _name_channels(image: Image) -> tuple[str, ...]:

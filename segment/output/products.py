@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from segment.config.config_file import format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import write_files, write_to_pipe
+from segment.core.errors import ImageError, printable_path
 from segment.output.pictures.encoding import encode_picture
 
 __all__ = ["encode_product", "save_comparison", "save_products"]
@@ -113,10 +114,18 @@ def _encode_picture(picture: Any, file: File) -> bytes:
 
 def _encode_geojson(result: Any) -> bytes:
     """Encode the outlines of the classes as GeoJSON."""
-    from segment.output.vectors import encode_geojson
+    from segment.output.geojson import encode_geojson
+    from segment.output.measurements import measure_areas
+    from segment.output.world_coordinates import choose_coordinates
 
+    image = result.image
+    areas = measure_areas(result.label_image, image, result.n_classes)
     shapes = result.shapes().leave_out(_find_dropped_labels(result))
-    return "".join(encode_geojson(shapes, result.names, result.colors, result.image.georeference)).encode()
+    try:
+        coordinates = choose_coordinates(image.georeference, result.config.geojson_crs)
+        return "".join(encode_geojson(shapes, result.names, result.colors, coordinates, areas)).encode()
+    except ImageError as error:
+        raise ImageError(f"{printable_path(image.file_name or 'image')}: {error}") from error
 
 
 def _encode_svg(result: Any) -> bytes:

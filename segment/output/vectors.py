@@ -1,10 +1,9 @@
-"""Encode label images as shapes for other programs: GeoJSON and SVG polygons, COCO annotations."""
+"""Encode label images as shapes for other programs: SVG polygons, COCO annotations."""
 
 from __future__ import annotations
 
 import html
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import printable_path
-from segment.core.georeference import NOWHERE, Georeference
 from segment.output.outlines import Outlines, trace_outlines
 from segment.output.palette import format_hex_color
 from segment.postprocessor.connected_regions import number_regions
 
-__all__ = ["Shapes", "compute_run_lengths", "encode_coco", "encode_geojson", "encode_svg", "trace_classes"]
+__all__ = ["Shapes", "compute_run_lengths", "encode_coco", "encode_svg", "trace_classes"]
 
 Labels = NDArray[np.integer[Any]]
-
-_WGS84 = "EPSG:4326"
-_DECIMALS = 4  # world coordinates are rounded to 10 ** -_DECIMALS of a pixel or finer
 
 
 @dataclass(frozen=True)
@@ -82,60 +77,6 @@ def trace_classes(label_image: Labels) -> Shapes:
     regions, label = number_regions(label_image)
     height, width = label_image.shape
     return Shapes(trace_outlines(regions), label, (height, width))
-
-
-def encode_geojson(
-    shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], georeference: Georeference = NOWHERE
-) -> Iterator[str]:
-    """Encode shapes as a GeoJSON FeatureCollection (RFC 7946), one MultiPolygon for each class that has pixels.
-
-    Parameters
-    ----------
-    shapes : Shapes
-        The polygons of the classes.
-    names : sequence of k str
-        Names of the classes.
-    colors : ndarray of shape (k, 3), uint8
-        RGB of each class.
-    georeference : Georeference
-        Where given, the coordinates are world coordinates in its own system, which a ``crs`` member names unless it is
-        WGS 84. Else they are pixels, x to the right and y down from the outer corner of the first pixel. The member
-        ``coordinate_system`` tells which.
-
-    Yields
-    ------
-    str
-        The document in pieces of text. Outer rings run counter-clockwise in the plane of their coordinates and holes
-        clockwise, as the standard asks.
-
-    Examples
-    --------
-    >>> text = "".join(encode_geojson(trace_classes(np.ones((1, 2), int)), ["sky"], np.zeros((1, 3), np.uint8)))
-    >>> json.loads(text)["features"][0]["geometry"]["coordinates"]
-    [[[[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]]]
-    """
-    yield '{"type":"FeatureCollection"'
-    for member, value in _describe_coordinates(georeference).items():
-        yield f",{json.dumps(member)}:{json.dumps(value)}"
-    yield ',"features":['
-    points = _convert_to_world(shapes.outlines.points, georeference)
-    # Traced rings are counter-clockwise in the plane of pixel coordinates. A negative determinant mirrors them.
-    is_mirrored = georeference.determinant < 0
-    pixels, separator = shapes.count_pixels(), "\n"
-    for label, polygons in shapes.iterate_labels():
-        color = format_hex_color(colors[label - 1])
-        properties = {"label": label, "name": names[label - 1], "fill": color, "pixels": pixels[label]}
-        if georeference.meters:
-            properties["square_metres"] = pixels[label] * georeference.pixel_area
-        yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(properties)},'
-        yield '"geometry":{"type":"MultiPolygon","coordinates":['
-        # A polygon is its outer ring and then its holes.
-        for number, rings in enumerate(polygons):
-            closed = (_encode_ring(points[ring], reverse=is_mirrored) for ring in rings)
-            yield f"{',' if number else ''}\n[{','.join(closed)}]"
-        yield "]}}"
-        separator = ",\n"
-    yield "]}\n"
 
 
 def encode_svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str) -> Iterator[str]:
@@ -268,37 +209,6 @@ def _compress_run_lengths(counts: NDArray[np.int64]) -> str:
         unfinished &= more
     text = np.stack(characters, axis=1).reshape(-1)
     return bytes(text[text > 0].astype(np.uint8)).decode("ascii")
-
-
-def _describe_coordinates(georeference: Georeference) -> dict[str, Any]:
-    """Describe the coordinates in the members of a FeatureCollection."""
-    if not georeference:
-        return {"coordinate_system": "pixels: x to the right, y down from the outer corner of the first pixel"}
-    crs = georeference.crs
-    # RFC 7946 allows only WGS 84. For other systems GDAL and QGIS read the member "crs" of the 2008 format.
-    if crs == _WGS84:
-        return {"coordinate_system": "longitude, latitude"}
-    if not crs:
-        return {"coordinate_system": "world, in an unknown system"}
-    name = f"urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}" if crs.startswith("EPSG:") else crs
-    return {"coordinate_system": "world", "crs": {"type": "name", "properties": {"name": name}}}
-
-
-def _convert_to_world(points: NDArray[np.int32], georeference: Georeference) -> NDArray[Any]:
-    """Convert points to world coordinates, each computed in the same way, so that shared ones stay the same."""
-    if not georeference:
-        return points
-    a, b, c, d, e, f = georeference.transform
-    x, y = points.T
-    # The side of a pixel is the root of its area; so many decimals round to 10 ** -_DECIMALS of it or finer.
-    decimals = max(0, math.ceil(_DECIMALS - math.log10(math.sqrt(abs(georeference.determinant)))))
-    return np.round(np.stack([a * x + b * y + c, d * x + e * y + f], axis=1), decimals)
-
-
-def _encode_ring(ring: NDArray[Any], *, reverse: bool) -> str:
-    """Encode the points of a ring as JSON, the first again at the end."""
-    points = ring[::-1].tolist() if reverse else ring.tolist()
-    return json.dumps([*points, points[0]], separators=(",", ":"))
 
 
 def _find_corners(outlines: Outlines) -> NDArray[np.bool_]:

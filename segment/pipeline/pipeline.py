@@ -27,6 +27,7 @@ from segment.pipeline.result_warnings import (
     collect_result_warnings,
     find_labels_lost_in_cleanup,
     warn_of_absent_classes,
+    warn_of_kept_coordinates,
 )
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
 from segment.preprocessor.preprocessor import clip_floats, enlarge
@@ -202,7 +203,11 @@ def build_result(
         spatial=spatial,
         changed=cleaned.changed,
         rejected=rejected,
-        warnings=image.notes + found.warnings + warnings + warn_of_absent_classes(config, found.names),
+        warnings=image.notes
+        + found.warnings
+        + warnings
+        + warn_of_absent_classes(config, found.names)
+        + warn_of_kept_coordinates(config, image.georeference),
         config=config,
         class_model=class_model,
         provenance=provenance,

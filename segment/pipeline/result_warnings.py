@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize
+from segment.core.georeference import Georeference
 from segment.pipeline.class_table import ClassRow
 from segment.segmenter.class_mixture import find_label
 
-__all__ = ["collect_result_warnings", "find_labels_lost_in_cleanup", "warn_of_absent_classes"]
+__all__ = [
+    "collect_result_warnings",
+    "find_labels_lost_in_cleanup",
+    "warn_of_absent_classes",
+    "warn_of_kept_coordinates",
+]
 
 
 def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
@@ -56,6 +63,27 @@ def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple
     keys += [(key, "to leave out (--drop-class)") for key in config.drop_class]
     absent = [pair for pair in keys if find_label(pair[0], names) == 0]
     return tuple(f"there is no class {key} {what}; the classes are {', '.join(names)}" for key, what in absent)
+
+
+def warn_of_kept_coordinates(config: SegmentConfig, georeference: Georeference) -> tuple[str, ...]:
+    """Say that polygons are to be in longitude and latitude and are not, because rasterio is not installed.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        Its `save` and `geojson_crs` count.
+    georeference : Georeference
+        Of the image.
+
+    Returns
+    -------
+    tuple of str
+        A sentence, if there is something to say.
+    """
+    wants_degrees = "geojson" in config.save and config.geojson_crs == "wgs84"
+    if not wants_degrees or not georeference or georeference.crs == "EPSG:4326" or find_spec("rasterio"):
+        return ()
+    return (f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install rasterio)",)
 
 
 def collect_result_warnings(

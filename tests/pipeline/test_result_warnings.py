@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 import segment
+from segment import SegmentConfig
+from segment.core.georeference import Georeference
+from segment.pipeline import result_warnings
 from segment.pipeline.class_table import ClassRow
-from segment.pipeline.result_warnings import collect_result_warnings, find_labels_lost_in_cleanup
+from segment.pipeline.result_warnings import (
+    collect_result_warnings,
+    find_labels_lost_in_cleanup,
+    warn_of_kept_coordinates,
+)
 from segment.segmenter.field.field_labels import FieldLabeler
 from segment.segmenter.regions.region_classes import RegionCells
 
@@ -98,3 +105,13 @@ def test_each_cause_has_its_words(rejected: float, lost: list[int], n_colors: in
 def test_labels_lost_in_cleanup_had_pixels_before_it() -> None:
     rows = [ClassRow(1, 4, 1.0, (5.0,)), ClassRow(2, 0, 0.0, ()), ClassRow(3, 0, 0.0, ())]
     assert find_labels_lost_in_cleanup(np.array([[1, 1], [1, 2]]), rows) == (2,)
+
+
+def test_polygons_that_stay_in_their_system_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Georeference((1.0, 0, 5e5, 0, -1.0, 4e6), "EPSG:32632", 1.0)
+    config = SegmentConfig(save=("geojson",))
+    assert warn_of_kept_coordinates(config, place) == ()
+    monkeypatch.setattr(result_warnings, "find_spec", lambda _: None)
+    (note,) = warn_of_kept_coordinates(config, place)
+    assert note == "GeoJSON stays in EPSG:32632: longitude and latitude need rasterio (pip install rasterio)"
+    assert warn_of_kept_coordinates(SegmentConfig(save=("geojson",), geojson_crs="keep"), place) == ()

@@ -77,6 +77,7 @@ LIBRARIES = {
     "output": {"numpy", "PIL"},
     "output.label_formats": {"numpy", "PIL", "tifffile"},
     "output.outlines": {"numpy", "scipy"},
+    "output.world_coordinates": {"numpy", "rasterio"},
     "output.tables": {"pandas"},
     "output.report.page": {"numpy", "jinja2", "markupsafe"},
     "output.report.index": {"numpy", "jinja2", "markupsafe"},
@@ -98,6 +99,7 @@ FILE_MODULES = {
     "core.atomic_files",
     "output.label_formats",
     "output.result_mark",
+    "output.world_coordinates",  # in memory
     "segmenter.class_model.storage",
     "segmenter.regions.merge_weights",
 }
