@@ -170,9 +170,10 @@ class Image(EqualByValue):
         Returns
         -------
         ndarray of the shape of `pixels`, uint8
-            0 is black and 255 is white; values beyond are clipped. These are the pixels themselves if they are uint8.
+            0 is black and 255 is white; values beyond are clipped. These are the pixels themselves if they are uint8
+            with a black of 0 and a white of 255.
         """
-        if self.pixels.dtype == np.uint8:
+        if self.pixels.dtype == np.uint8 and (self.black, self.white) == (0, 255):
             return self.pixels
         out = np.empty(self.pixels.shape, dtype=np.uint8)
         factor = 255.0 / (self.white - self.black)

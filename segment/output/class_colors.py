@@ -23,13 +23,14 @@ MIN_POOL = 12
 HALF_CHROMA = 12.0
 # Saturation, 0..1, of the most saturated class below which an image is gray: its classes keep the order of the colors.
 MIN_SATURATION = 0.1
+# Share of white that the brightest class of a dark image reaches at most.
+DARK_IMAGE = 0.4
 # Weight of a difference in lightness of 100 beside one of 1 in the plane of hue and saturation.
 LIGHTNESS_WEIGHT = 0.7
 # Share of the weight of the most saturated class that every class has, however gray it is.
 SHARED_WEIGHT = 0.3
-# Costs of a color that is not among the first k, of one that is nearly black, and of one that somebody else has.
-LATE_COST, BLACK_COST, TAKEN_COST = 0.05, 0.2, 10.0
-NEAR_BLACK = 16.0  # L* of CIELAB
+# Costs of a color that is not among the first k, and of one that somebody else has.
+LATE_COST, TAKEN_COST = 0.05, 10.0
 NEAR_TAKEN = 20.0  # distance in CIELAB
 
 
@@ -106,10 +107,13 @@ def assign_category_colors(means: NDArray[np.floating], taken: Picture | None = 
         return pick_class_colors(0)
     colors = pick_class_colors(max(k + n_taken, MIN_POOL))
     space = FeatureSpace("lab", 3, 0, 255)
-    classes = space.convert_rgb(np.rint(np.clip(means, 0, 255)).astype(np.uint8))
+    # The classes of a dark image get light colors too: the brightest is taken for white.
+    brightest = float(np.max(means))
+    gain = 255 / brightest if 0 < brightest < DARK_IMAGE * 255 else 1.0
+    classes = space.convert_rgb(np.rint(np.clip(means * gain, 0, 255)).astype(np.uint8))
     pool = space.convert_rgb(colors)
     costs = _compute_costs(classes, pool)
-    costs += LATE_COST * (np.arange(len(colors)) >= k) + BLACK_COST * (pool[:, 0] < NEAR_BLACK)
+    costs += LATE_COST * (np.arange(len(colors)) >= k)
     if taken is not None and n_taken:
         distances = np.linalg.norm(pool[:, None] - space.convert_rgb(taken), axis=2).min(axis=1)
         costs += TAKEN_COST * (distances < NEAR_TAKEN) + TAKEN_COST * (distances == 0)

@@ -173,7 +173,19 @@ def _encode_mean_colors(result: Any) -> bytes:
     """Encode the label image with the mean colors of the classes."""
     from segment.output.label_formats import encode_label_png
 
-    return encode_label_png(result.label_image, result.mean_colors)
+    return encode_label_png(_enlarge_small(result.label_image), result.mean_colors)
+
+
+def _encode_cutout(result: Any, file: File) -> bytes:
+    """Encode the pixels of one class."""
+    return _encode_picture(_enlarge_small(result.cutout(file.label)), file)
+
+
+def _enlarge_small(pixels: Any) -> Any:
+    """Enlarge a tiny picture as an overlay is: by a whole factor."""
+    from segment.output.pictures.scaling import choose_enlargement, enlarge_pixels
+
+    return enlarge_pixels(pixels, choose_enlargement(*pixels.shape[:2]))
 
 
 def _encode_contour_map(result: Any) -> bytes:
@@ -209,7 +221,7 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "posterior": lambda result, file: _encode_picture(result.posterior_panel(), file),
     "uncertainty": lambda result, file: _encode_picture(result.uncertainty_panel(), file),
     "anomaly": lambda result, file: _encode_picture(result.anomaly_panel(), file),
-    "cutouts": lambda result, file: _encode_picture(result.cutout(file.label), file),
+    "cutouts": _encode_cutout,
     "masks": _encode_mask,
     "geojson": lambda result, _: _encode_geojson(result),
     "svg": lambda result, _: _encode_svg(result),

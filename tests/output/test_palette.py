@@ -29,7 +29,7 @@ def convert_to_lab(colors: np.ndarray, vision: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize(("n", "least"), [(4, 19), (8, 15), (12, 12), (20, 11)])
+@pytest.mark.parametrize(("n", "least"), [(4, 19), (8, 15), (12, 12), (20, 8.9)])
 def test_colors_differ_for_every_reader(n: int, least: float, vision: str) -> None:
     lab = convert_to_lab(pick_class_colors(n), vision)
     differences = deltaE_ciede2000(lab[:, None], lab[None]) + 1000 * np.eye(n)
@@ -40,6 +40,10 @@ def test_colors_differ_for_every_reader(n: int, least: float, vision: str) -> No
 def test_no_color_is_close_to_white(vision: str) -> None:
     lab, white = convert_to_lab(pick_class_colors(20), vision), convert_to_lab(np.full((1, 3), 255), vision)
     assert deltaE_ciede2000(lab, white).min() >= 9
+
+
+def test_no_color_is_nearly_black() -> None:
+    assert convert_to_lab(pick_class_colors(20), "normal")[:, 0].min() >= 30
 
 
 @pytest.mark.parametrize("name", ["viridis", "cividis", "grey"])

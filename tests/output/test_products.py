@@ -117,7 +117,9 @@ def test_every_class_has_a_cutout_file(tmp_path: Path, quadrants: np.ndarray) ->
     for label, path in enumerate(paths, start=1):
         with PilImage.open(path) as picture:
             assert picture.mode == "RGBA"
-            np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, result.label_image == label)
+            # A tiny image is enlarged, 16 times here.
+            large = np.kron(result.label_image, np.ones((16, 16)))
+            np.testing.assert_array_equal(np.asarray(picture)[..., 3] > 0, large == label)
 
 
 def test_dropped_classes_are_in_no_polygons(tmp_path: Path, quadrants: np.ndarray) -> None:

@@ -18,6 +18,7 @@ Values = NDArray[np.floating]
 
 _MAP_ROOM = (1280, 900)  # largest width and height of a single map, in pixels
 _SHEET_ROOM = (1800, 1100)  # of all the maps of a sheet together
+_MIN_ENTROPY_RANGE = 0.1  # bits, of a map of uncertainty, so that rounding errors do not look like doubt
 _MIN_ROOM = 200  # room for the longer side of a map of a sheet, however many there are
 
 
@@ -50,7 +51,7 @@ def draw_entropy_map(values: Values, n_classes: int) -> Picture:
     values : ndarray of shape (H, W), float
         Entropy of the class probabilities, in bits; NaN is shown as a checkerboard.
     n_classes : int
-        The scale ends at the entropy of so many equal probabilities, so pictures of as many classes can be compared.
+        The entropy of so many equal probabilities is told as that of an undecided pixel.
 
     Returns
     -------
@@ -58,9 +59,15 @@ def draw_entropy_map(values: Values, n_classes: int) -> Picture:
         RGB, at most about 1300 pixels wide however large the image is.
     """
     # The entropy of n equal probabilities is log2(n) bits. With one class it is 0, which is no scale.
-    highest = math.log2(max(n_classes, 2))
-    ends = "certain: 0 bits", f"undecided: {highest:.3g}"
-    return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ends)
+    undecided = math.log2(max(n_classes, 2))
+    # Most pixels are sure of their class: a scale up to `undecided` would show a black picture.
+    known = values[np.isfinite(values)]
+    highest = float(np.quantile(known, 0.995)) if known.size else undecided
+    highest = min(max(highest, _MIN_ENTROPY_RANGE), undecided)
+    words = (
+        f"{highest:.2g} bits" if highest == undecided else f"{highest:.2g} bits and more (undecided: {undecided:.3g})"
+    )
+    return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words))
 
 
 def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: tuple[int, int]) -> Picture:

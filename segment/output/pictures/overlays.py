@@ -9,14 +9,21 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.output.pictures.scaling import Picture, colorize_labels, convert_to_rgb
+from segment.output.pictures.scaling import (
+    Picture,
+    choose_enlargement,
+    colorize_labels,
+    convert_to_rgb,
+    enlarge_pixels,
+    stretch_for_display,
+)
 
 __all__ = ["cut_out_class", "draw_class_contours", "draw_tinted_classes"]
 
-_MIN_SIDE = 320  # pixels: images whose longer side is shorter are enlarged, by a whole factor, to at least this
 _OPACITY = 0.5  # of the color of a class over the image
 _LINE_RADIUS = 1 / 1600  # half the thickness of a line on a border, as a share of the image diagonal
-_BRIGHTNESS = 0.7  # of the image below contours
+_DARK = 0.4  # luminance, 0..1, of a class color below which the line beside its contour is white, else black
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709), for values that are not linear: luma
 
 
 def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
@@ -46,7 +53,10 @@ def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: 
 
 
 def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
-    """Draw the image, a little darker, with a line in its color along the inside of each class.
+    """Draw the image with a line in its color along the inside of each class.
+
+    A thinner line in black or white, whichever differs more from the color, lies beside it, so that it is seen on
+    pixels of any color.
 
     Parameters
     ----------
@@ -63,10 +73,13 @@ def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: 
         RGB. A small image is enlarged by a whole factor, so that the lines can be seen.
     """
     picture, labels = _enlarge_small(image, label_image)
-    out: Picture = load_cv2().convertScaleAbs(picture, alpha=_BRIGHTNESS)
+    out = picture.copy()
     # Lines are twice as thick as those of an overlay, whose tints show the classes too.
-    borders = _find_borders(labels, 2 * _choose_radius(labels))
-    _copy_pixels(out, colorize_labels(labels, colors), borders & (labels > 0))
+    radius, is_labeled = _choose_radius(labels), labels > 0
+    is_dark = colors @ np.array(_LUMINANCE) < 255 * _DARK
+    beside = np.where(is_dark[:, None], np.uint8(255), np.uint8(0)).repeat(3, axis=1)
+    _copy_pixels(out, colorize_labels(labels, beside), _find_borders(labels, 3 * radius) & is_labeled)
+    _copy_pixels(out, colorize_labels(labels, colors), _find_borders(labels, 2 * radius) & is_labeled)
     return out
 
 
@@ -96,12 +109,9 @@ def cut_out_class(image: Image, label_image: NDArray[np.integer], label: int) ->
 
 def _enlarge_small(image: Image, label_image: NDArray[np.integer]) -> tuple[Picture, NDArray[np.uint8]]:
     """Enlarge a small image and its labels to a size at which lines do not cover them."""
-    # The least whole factor, rounded up.
-    factor = -(-_MIN_SIDE // max(label_image.shape))
-    picture, labels = convert_to_rgb(image), np.ascontiguousarray(label_image, dtype=np.uint8)
-    if factor == 1:
-        return picture, labels
-    return picture.repeat(factor, 0).repeat(factor, 1), labels.repeat(factor, 0).repeat(factor, 1)
+    factor = choose_enlargement(image.height, image.width)
+    labels = np.ascontiguousarray(label_image, dtype=np.uint8)
+    return enlarge_pixels(convert_to_rgb(stretch_for_display(image)), factor), enlarge_pixels(labels, factor)
 
 
 def _choose_radius(labels: NDArray[np.integer]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,19 +12,25 @@ from segment.core.opencv import load_cv2
 
 __all__ = [
     "Picture",
+    "choose_enlargement",
     "colorize_labels",
     "convert_to_rgb",
+    "enlarge_pixels",
     "fit_size",
     "make_checkerboard",
     "scale_image",
     "scale_labels",
     "scale_values",
+    "stretch_for_display",
 ]
 
 Picture = NDArray[np.uint8]
 
-_MIN_LONG_SIDE = 320  # pixels: pictures whose longer side is shorter are enlarged to this
+_MIN_LONG_SIDE = 320  # pixels: pictures whose longer side is shorter are enlarged, by a whole factor, to this or more
 _MIN_SIDE = 16  # pixels: least width and height
+_FULL_RANGE = 0.4  # share of black to white that the values of an image fill, below which its display is stretched
+_DISPLAY_ENDS = (0.002, 0.998)  # quantiles of the values that become black and white in a stretched display
+_MAX_SAMPLES = 1 << 17  # values of which the quantiles are computed
 
 
 def colorize_labels(
@@ -80,6 +88,82 @@ def convert_to_rgb(image: Image) -> Picture:
     return np.where(image.valid[..., None], pixels, board).astype(np.uint8)
 
 
+def stretch_for_display(image: Image) -> Image:
+    """Stretch the range of an image that is too dark, too bright or too flat to be seen.
+
+    Parameters
+    ----------
+    image : Image
+        Gray or color, of any depth.
+
+    Returns
+    -------
+    Image
+        The image itself if its values, but for the most extreme 0.2 % at each end, fill 40 % of the range from its
+        black to its white or more; else one whose black and white are those ends.
+
+    Examples
+    --------
+    >>> dark = Image.from_array(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    >>> convert_to_rgb(stretch_for_display(dark)).max(), convert_to_rgb(dark).max()
+    (np.uint8(255), np.uint8(63))
+    """
+    shown = image.show_as_rgb()
+    step = int(np.ceil(np.sqrt(shown.valid.size / _MAX_SAMPLES)))
+    sample = shown.pixels[::step, ::step][shown.valid[::step, ::step]]
+    if sample.size == 0:
+        return image
+    low, high = (float(value) for value in np.quantile(sample, _DISPLAY_ENDS))
+    if low == high or high - low >= _FULL_RANGE * (image.white - image.black):
+        return image
+    return replace(image, black=low, white=high)
+
+
+def choose_enlargement(height: int, width: int) -> int:
+    """Choose the whole factor by which pictures of a small image are enlarged.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image, in pixels.
+
+    Returns
+    -------
+    int
+        1 unless the longer side is shorter than 320 pixels.
+
+    Examples
+    --------
+    >>> choose_enlargement(24, 36), choose_enlargement(1200, 1920)
+    (9, 1)
+    """
+    # -(-a // b) divides and rounds up.
+    return -(-_MIN_LONG_SIDE // max(height, width))
+
+
+def enlarge_pixels(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Enlarge a picture or label image by a whole factor, each pixel to a square.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W) or (H, W, c), uint8
+        Picture or labels.
+    factor : int
+        1 and more.
+
+    Returns
+    -------
+    ndarray of shape (H * factor, W * factor) or with channels, uint8
+        The pixels themselves for a factor of 1.
+
+    Examples
+    --------
+    >>> enlarge_pixels(np.array([[1, 2]], np.uint8), 2).tolist()
+    [[1, 1, 2, 2], [1, 1, 2, 2]]
+    """
+    return pixels if factor == 1 else pixels.repeat(factor, 0).repeat(factor, 1)
+
+
 def make_checkerboard(height: int, width: int, square: int = 8) -> Picture:
     """Make a checkerboard of light gray and nearly white, which stands for pixels without a value.
 
@@ -118,11 +202,10 @@ def fit_size(height: int, width: int, room: tuple[int, int]) -> tuple[int, int]:
     Examples
     --------
     >>> fit_size(1200, 1920, (960, 900)), fit_size(100, 200, (960, 900))
-    ((960, 600), (320, 160))
+    ((960, 600), (400, 200))
     """
-    factor = min(room[0] / width, room[1] / height, 1.0)
-    if max(width, height) < _MIN_LONG_SIDE:
-        factor = _MIN_LONG_SIDE / max(width, height)
+    enlargement = choose_enlargement(height, width)
+    factor = float(enlargement) if enlargement > 1 else min(room[0] / width, room[1] / height, 1.0)
     return max(_MIN_SIDE, round(width * factor)), max(_MIN_SIDE, round(height * factor))
 
 

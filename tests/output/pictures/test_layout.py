@@ -29,13 +29,15 @@ def test_pictures_are_placed_row_by_row(columns: int, heading: str) -> None:
     colors = [(200, 0, 100), (0, 200, 100), (100, 0, 200)]
     pictures = [(str(i), np.full((30, 700, 3), color, np.uint8)) for i, color in enumerate(colors)]
     sheet = draw_sheet(pictures, columns, (), heading=heading)
-    top = MARGIN + LINE + (LINE if heading else 0)
+    line = 70 if columns == 3 else LINE  # letters grow with the width of the sheet
+    top = MARGIN + line + (line if heading else 0)
     for number, color in enumerate(colors):
         row, column = divmod(number, columns)
-        y, x = top + row * (LINE + 30 + MARGIN), MARGIN + column * (700 + MARGIN)
+        y, x = top + row * (line + 30 + MARGIN), MARGIN + column * (700 + MARGIN)
         assert (sheet[y : y + 30, x : x + 700] == color).all()
         assert (sheet == color).all(axis=2).sum() == 30 * 700
-    assert sheet.shape == (top + -(-3 // columns) * (LINE + 30 + MARGIN) - LINE, columns * (700 + MARGIN) + MARGIN, 3)
+        assert (sheet[y - 1, x - 1 : x + 701] == 176).all()  # the frame
+    assert sheet.shape == (top + -(-3 // columns) * (line + 30 + MARGIN) - line, columns * (700 + MARGIN) + MARGIN, 3)
 
 
 def test_a_legend_has_a_square_for_each_entry_below_the_pictures() -> None:

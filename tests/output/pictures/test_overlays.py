@@ -30,7 +30,16 @@ def test_contours_lie_along_the_inside_of_each_class() -> None:
     assert picture[200, 249].tolist() == [255, 0, 0]
     assert picture[200, 250].tolist() == [0, 0, 255]
     assert picture[20, 100].tolist() == [255, 0, 0]
-    assert picture[200, 100].tolist() == picture[5, 100].tolist() == [70, 70, 70]
+    assert picture[200, 100].tolist() == picture[5, 100].tolist() == [100, 100, 100]
+
+
+def test_a_line_of_the_other_lightness_lies_beside_a_contour() -> None:
+    light_and_dark = np.array([[255, 255, 0], [0, 0, 120]], np.uint8)
+    for gray in (0, 120, 255):
+        picture = draw_class_contours(Image.from_array(np.full((400, 500, 3), gray, np.uint8)), HALVES, light_and_dark)
+        row = picture[200, 240:260]
+        assert (row[:10] == (0, 0, 0)).all(axis=1).any()
+        assert (row[10:] == (255, 255, 255)).all(axis=1).any()
 
 
 def test_contours_are_thicker_in_a_larger_image() -> None:

@@ -20,7 +20,12 @@ from segment.output.pictures.panels import (
 from segment.output.pictures.scaling import colorize_labels
 
 GAP = 24  # white between the pictures
-TOP = 72  # where the pictures begin, below their titles
+TOP = 72  # where the pictures begin, below their titles, on a sheet that is not wide
+
+
+def find_top(*widths: int) -> int:
+    """Find where pictures of these widths beside each other begin: letters grow with the width of the sheet."""
+    return GAP + 2 * min(max(sum(widths) // 60, 24), 36)
 
 
 def draw_panel(image: Image, labels: np.ndarray, shares: list[float], **named: str) -> np.ndarray:
@@ -45,7 +50,7 @@ def draw_flat_panel(height: int, width: int, color: tuple[int, int, int] = (200,
     ("height", "width", "size"),
     [
         (1, 1, (320, 320)),  # tiny: enlarged
-        (100, 200, (160, 320)),
+        (100, 200, (200, 400)),
         (320, 200, (320, 200)),  # as it is
         (600, 800, (600, 800)),
         (1200, 1920, (600, 960)),  # wide: 960 pixels
@@ -57,7 +62,7 @@ def test_both_pictures_have_the_size_that_fits(height: int, width: int, size: tu
     panel = draw_flat_panel(height, width)
     top, bottom, left, right = find_box(panel, (200, 0, 100))
     assert (bottom - top + 1, right - left + 1) == size
-    assert (top, left) == (TOP, GAP)
+    assert (top, left) == (find_top(size[1], size[1]), GAP)
     second = find_box(panel[: bottom + 1, right + 1 :], tuple(pick_class_colors(1)[0].tolist()))
     assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
     assert second[0] == top
@@ -67,15 +72,17 @@ def test_both_pictures_have_the_size_that_fits(height: int, width: int, size: tu
 
 @pytest.mark.parametrize(
     ("height", "width", "size"),
-    [(1, 5000, (16, 1600)), (3, 319, (16, 320)), (1000, 2500, (640, 1600)), (100, 250, (128, 320))],
+    [(1, 5000, (16, 1600)), (3, 319, (16, 638)), (1000, 2500, (640, 1600)), (100, 250, (200, 500))],
 )
 def test_a_panorama_is_above_its_segments(height: int, width: int, size: tuple[int, int]) -> None:
     panel = draw_flat_panel(height, width)
     top, bottom, left, right = find_box(panel, (200, 0, 100))
     assert (bottom - top + 1, right - left + 1) == size
-    second = find_box(panel[bottom + 1 : bottom + 1 + TOP + size[0]], tuple(pick_class_colors(1)[0].tolist()))
+    second = find_box(
+        panel[bottom + 1 : bottom + 1 + find_top(size[1]) + size[0]], tuple(pick_class_colors(1)[0].tolist())
+    )
     assert (second[1] - second[0] + 1, second[3] - second[2] + 1) == size
-    assert (top, left, second[2]) == (TOP, GAP, left)
+    assert (top, left, second[2]) == (find_top(size[1]), GAP, left)
     assert panel.shape[1] <= 2000
 
 
@@ -125,7 +132,8 @@ def test_masked_pixels_do_not_darken_the_border_of_a_smaller_picture(dtype: type
     valid = np.random.default_rng(5).random(shape[:2]) < 0.6
     image = Image.from_array(np.full(shape, scale * 0.8).astype(dtype), valid=valid, white=white)
     panel = draw_panel(image, valid.astype(np.uint8), [1.0])
-    shown = panel[TOP : TOP + 457, GAP : GAP + 960].reshape(-1, 3)
+    top = find_top(960, 960)
+    shown = panel[top : top + 457, GAP : GAP + 960].reshape(-1, 3)
     original = shown[(shown != 225).any(axis=1) & (shown != 250).any(axis=1)].astype(int)
     assert len(original) > 1000
     assert np.abs(original - 204).max() <= 2
@@ -159,7 +167,7 @@ def test_the_title_stands_above_the_original(quadrants: np.ndarray) -> None:
 
 def test_regions_are_outlined_and_shown_in_their_mean_colors() -> None:
     pixels = np.zeros((400, 500, 3), np.uint8)
-    pixels[:, :100], pixels[:, 100:200], pixels[:, 200:] = 10, 30, 90
+    pixels[:, :100], pixels[:, 100:200], pixels[:, 200:] = 10, 30, 250
     labels = np.ones((400, 500), np.int32)
     labels[:, 200:] = 2
     labels[:50] = 0
@@ -170,7 +178,21 @@ def test_regions_are_outlined_and_shown_in_their_mean_colors() -> None:
     np.testing.assert_array_equal(original[60:, 201:], pixels[60:, 201:])
     assert (regions[:50] == 255).all()
     assert (regions[50:, :200] == 20).all()
-    assert (regions[50:, 200:] == 90).all()
+    assert (regions[50:, 200:] == 250).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_original_of_a_dark_image_is_stretched(dtype: type) -> None:
+    dark, bright = np.linspace(20, 60, 400), np.linspace(20, 200, 400)
+    panels = [
+        draw_panel(Image.from_array(np.tile(row, (300, 1)).astype(dtype), white=255), np.ones((300, 400)), [1.0])
+        for row in (dark, bright)
+    ]
+    shown, unchanged = (panel[TOP : TOP + 300, GAP : GAP + 400, 0] for panel in panels)
+    assert (shown[0, 1], shown[0, -1]) == (0, 255)
+    np.testing.assert_array_equal(unchanged[0], bright.astype(np.uint8))
+    # The title says so: nothing else differs above the pictures.
+    assert (panels[0][: TOP - 2] != panels[1][: TOP - 2]).any()
 
 
 def test_each_method_is_under_its_title(quadrants: np.ndarray) -> None:

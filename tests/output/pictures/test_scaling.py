@@ -65,7 +65,7 @@ def test_invalid_pixels_are_a_checkerboard() -> None:
         (300, 400, (400, 300)),  # fits: as it is
         (1800, 900, (450, 900)),  # too tall
         (1200, 1920, (960, 600)),  # too wide
-        (100, 200, (320, 160)),  # tiny: enlarged
+        (100, 200, (400, 200)),  # tiny: enlarged by a whole factor
         (5000, 1, (16, 900)),  # a line: at least 16 pixels wide
     ],
 )
