@@ -100,7 +100,7 @@ def assign_category_colors(means: NDArray[np.floating], taken: Picture | None = 
     A meadow, a mountain and a pale sky:
 
     >>> assign_category_colors(np.array([[90.0, 110, 50], [138, 148, 169], [230, 242, 250]])).tolist()
-    [[240, 228, 66], [0, 114, 178], [86, 180, 233]]
+    [[182, 219, 182], [0, 114, 178], [86, 180, 233]]
     """
     k, n_taken = len(means), 0 if taken is None else len(taken)
     if k == 0:

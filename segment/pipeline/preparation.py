@@ -102,7 +102,8 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     """
     image = load_source(source, config)
     size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
-    image = replace(image, pixel_size=size, notes=image.notes + notes)
+    if (size, notes) != (image.pixel_size, ()):
+        image = replace(image, pixel_size=size, notes=image.notes + notes)
     return select_pixels(image, config, get_source_path(source, image), arrays)
 
 

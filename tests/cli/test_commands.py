@@ -23,7 +23,7 @@ from segment.output.palette import pick_class_colors
 def test_run_writes_panel_labels_and_table(run_program: Program) -> None:
     result = run_program("run", "a.png", "-k", "4", "-o", "out")
     assert (result.code, result.err) == (0, "")
-    colors = [f"#{color.tobytes().hex()}" for color in pick_class_colors(12)[[8, 10, 0, 3]]]
+    colors = [f"#{color.tobytes().hex()}" for color in pick_class_colors(12)[[11, 7, 0, 3]]]
     assert result.out.splitlines() == [
         "out/a_panel.png",
         "out/a_labels.png",
