@@ -116,7 +116,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         `partial_fit` appends the log likelihood of each batch under the mixture before its step.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`. Defined only when `X` has feature names that are all strings.
 
     See Also

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+    # What the site is built into.
+    if not {"_build", "generated"} & set(path.parts) and not any(part.startswith("auto_") for part in path.parts)
 }
 # Options have their rows in docs/options.md alone.
 ROWS = PAGES["docs/options.md"].splitlines()
