@@ -54,6 +54,8 @@ CHANGED: dict[str, Any] = {
     "palette": "mean",
     "drop_class": ("1",),
     "geojson_crs": "keep",
+    "group": ("a=1,2",),
+    "background": "1",
     "overwrite": True,
 }
 NEEDED: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ import click
 from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize, printable_path
 from segment.core.version import __version__
-from segment.output.tables import format_number, to_json
+from segment.output.tables import drop_nan, format_number, format_share, to_json
 from segment.runs.outcome import Outcome
 
 __all__ = ["Status", "Tally", "format_document", "print_message", "report_outcome"]
@@ -188,6 +188,7 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
             "outputs": [str(path) for path in outcome.paths],
             "k": len(outcome.rows),
             "classes": _list_classes(outcome),
+            **({"groups": _list_groups(outcome)} if outcome.groups else {}),
             **({"interest": _list_interest(outcome)} if outcome.interest else {}),
             "changed": outcome.changed,
             "choice": outcome.choice,
@@ -208,7 +209,7 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
             "name": name,
             "colour": _format_color(color),
             "pixels": pixels,
-            "share": share,
+            "share": drop_nan(share),
             "mean": mean,
             **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
         }
@@ -226,7 +227,7 @@ def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
             "label": label,
             "name": outcome.names[label - 1],
             "pixels": pixels,
-            "share": share,
+            "share": drop_nan(share),
             "mean": mean,
             **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
         }
@@ -236,12 +237,17 @@ def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _list_areas(outcome: Outcome) -> Sequence[float | None]:
     """List the area of each class; None where the size of the pixels is not known."""
-    return outcome.areas or [None] * len(outcome.rows)
+    return [drop_nan(area) for area in outcome.areas] or [None] * len(outcome.rows)
 
 
 def _format_area(area: float | None, unit: str) -> str:
     """Write an area in a column of the table."""
     return "" if area is None else f"  {format_number(area):>11} {unit}"
+
+
+def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes of each group for the document."""
+    return [{"group": group, "name": name, "share": share} for group, name, share in outcome.groups]
 
 
 def _format_table(outcome: Outcome) -> str:
@@ -255,14 +261,18 @@ def _format_table(outcome: Outcome) -> str:
         name = f"  {outcome.names[label - 1]}" if is_named else ""
         # Only a terminal shows the color itself.
         swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
-        row = f"  {label:>5}  {_format_color(color)}{swatch} {100 * share:>7.2f} %{_format_area(area, unit)}"
+        row = f"  {label:>5}  {_format_color(color)}{swatch} {format_share(share):>9}{_format_area(area, unit)}"
         lines.append(f"{row}  {_format_mean(mean)}{name}")
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
         lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
         for roi, label, pixels, share, _, area in outcome.interest:
-            row = f"  {roi:<{width}}  {label:>5}  {100 * share:>6.2f} %  {pixels:>10}{_format_area(area, unit)}"
-            lines.append(row)
+            name = f"  {outcome.names[label - 1]}" if is_named else ""
+            row = f"  {roi:<{width}}  {label:>5}  {format_share(share):>8}  {pixels:>10}{_format_area(area, unit)}"
+            lines.append(row + name)
+    for group in dict.fromkeys(group for group, *_ in outcome.groups):
+        shares = [f"{name} {format_share(share)}" for each, name, share in outcome.groups if each == group]
+        lines.append(f"  {group}: {', '.join(shares)}")
     lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 

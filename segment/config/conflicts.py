@@ -15,6 +15,8 @@ from segment.core.units import METERS_PER_UNIT
 __all__ = ["refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
 
 MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
+# Settings of the output that only classes have.
+_OF_CLASSES = ("palette", "drop_class", "group", "background")
 
 
 def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
@@ -32,6 +34,7 @@ def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
     reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
+    _check_groups(config)
     _check_products(config)
     _check_crop(config.crop)
     _check_pixel_size(config)
@@ -104,7 +107,7 @@ def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
 def _explain_unused(config: SettingValues, setting: Setting) -> str:
     """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
-    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in ("palette", "drop_class")
+    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in _OF_CLASSES
     # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (
         (
@@ -186,6 +189,20 @@ def _check_labels(config: SettingValues) -> None:
     if wrong_names:
         raise SettingsError(
             f"name (--name): a name of its own for each class, and not 'class' and a number; got {wrong_names[0]}."
+        )
+
+
+def _check_groups(config: SettingValues) -> None:
+    """Refuse a class in two groups, and two groups of one name: a table has one group for each class."""
+    names = [name for name, _ in config.class_groups]
+    keys = [key for _, members in config.class_groups for key in members]
+    for parts, what in ((names, "each group once"), (keys, "each class in one group")):
+        twice = [part for part in parts if parts.count(part) > 1]
+        if twice:
+            raise SettingsError(f"group (--group): {what}; got {twice[0]} twice. Leave one out.")
+    if config.background in keys:
+        raise SettingsError(
+            f"background (--background): a class that is in no group; got {config.background}. Leave it out of --group."
         )
 
 

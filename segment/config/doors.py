@@ -81,7 +81,7 @@ _RASTER = Door(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
     leave_out=("regions", "coherence", "max_size"),
-    besides=("palette", "overwrite", "crop", "nodata", "mask", "roi", "pixel_size"),
+    besides=("palette", "group", "background", "overwrite", "crop", "nodata", "mask", "roi", "pixel_size"),
     fixed={"save": ("labels",), "labels_format": "tif"},
     remedies={
         "Loading": "Leave it out: a raster may have any number of pixels",
@@ -117,7 +117,10 @@ _APPLY = Door(
 _COMPARE = Door(
     "compare_image",
     _ALL,
-    leave_out=("save", "labels_format", "palette", "drop_class", "geojson_crs", "name", "regions", "coherence"),
+    leave_out=(
+        *("save", "labels_format", "palette", "drop_class", "geojson_crs", "group", "background"),
+        *("name", "regions", "coherence"),
+    ),
 )
 
 _NOT_IN_REPORTS = ("save", "regions", "labels_format", "drop_class", "geojson_crs")
@@ -128,7 +131,7 @@ DOORS: Mapping[str, Door] = {
     "segment_regions": Door(
         "segment_regions",
         ("Loading", "Preprocessing", "Output"),
-        leave_out=("palette", "drop_class"),
+        leave_out=("palette", "drop_class", "group", "background"),
         besides=("regions", "seed"),
     ),
     "segment_raster": _RASTER,

@@ -7,185 +7,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import Field, dataclass
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
+from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form
 from segment.core.errors import SettingsError
 
-__all__ = [
-    "BANDS",
-    "BOX",
-    "CLASS",
-    "COLOR",
-    "FREE",
-    "INTEREST",
-    "MERGE",
-    "NAMING",
-    "NUMBERS",
-    "PALETTE",
-    "PATH",
-    "PIXEL_SIZE",
-    "SPELLINGS",
-    "Form",
-    "Setting",
-    "Span",
-    "parse_merge",
-    "parse_naming",
-    "parse_palette",
-    "parse_pixel_size",
-]
+__all__ = ["SPELLINGS", "Setting", "Span", "describe_field"]
 
 # Other spellings of settings and of their values, on the command line and in the library, with the usual one.
 SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
-
-
-class Form(NamedTuple):
-    """How a value that may be given several times is written.
-
-    Attributes
-    ----------
-    text : str
-        In short, for the help.
-    pattern : str
-        A regular expression that the value matches.
-    rule : str
-        In words, for messages.
-    """
-
-    text: str
-    pattern: str
-    rule: str
-
-
-# A name holds neither = nor a comma, and is not blank.
-_NAME = r"[^=,]*[^=,\s][^=,]*"
-FREE = Form("", ".*", "text")
-COLOR = Form("#RRGGBB", "#[0-9a-fA-F]{6}", "colors written #RRGGBB, with six hexadecimal digits")
-# What a class may be found by in place of its number.
-_COLOR_RULE = "(brightest|darkest|reddest|greenest|bluest|yellowest|#[0-9a-fA-F]{6})"
-NAMING = Form(
-    "CLASS=NAME or NAME=COLOR",
-    rf"[1-9][0-9]{{0,2}}={_NAME}|{_NAME}=\s*{_COLOR_RULE}",
-    "names written CLASS=NAME, such as 4=sky, or NAME=COLOR, such as sky=brightest or sky=#4477aa",
-)
-CLASS = Form("CLASS", _NAME, "names or numbers of classes")
-_COLORED = rf"{_NAME}=#[0-9a-fA-F]{{6}}"
-PALETTE = Form(
-    "CLASS=#RRGGBB,...",
-    rf"{_COLORED}(,{_COLORED})*",
-    "colors of classes written CLASS=#RRGGBB with commas between them, such as sky=#4477aa,2=#228833",
-)
-MERGE = Form(
-    "[NAME=]A,B",
-    rf"({_NAME}=)?[1-9][0-9]{{0,2}}(,[1-9][0-9]{{0,2}})+",
-    "classes written NAME=A,B or A,B, such as ground=2,3",
-)
-# Single texts; a path may hold any characters.
-PATH = Form("PATH", r"(?s:.+)", "the path of a file or folder")
-_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
-NUMBERS = Form("NUMBER,...", rf"{_NUMBER}(,{_NUMBER})*", "a number, or one for each channel with commas between them")
-BANDS = Form("NUMBER,...", r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", "numbers from 1 with commas between them, such as 4,3,2")
-BOX = Form("LEFT,TOP,RIGHT,BOTTOM", r"\d{1,9}(,\d{1,9}){3}", "four whole numbers of pixels, LEFT,TOP,RIGHT,BOTTOM")
-_LENGTH = r"(\d{1,15}\.?\d{0,15}|\.\d{1,15})"
-PIXEL_SIZE = Form(
-    "SIZE or dpi",
-    rf"{_LENGTH}(x{_LENGTH})? ?(nm|[u\u00b5\u03bc]m|mm|cm|m|km|in)|dpi",
-    "the side of a pixel with its unit, nm, um, mm, cm, m, km or in, such as 0.21mm or 0.2x0.3um, or dpi",
-)
-INTEREST = Form(
-    "FILE or grid:ROWSxCOLUMNS or circle",
-    rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_NUMBER}",
-    "the path of a file, grid:ROWSxCOLUMNS such as grid:4x6, circle, or circle:X,Y,RADIUS",
-)
 MAX_TEXT_LENGTH = 60  # characters
-
-
-def parse_naming(text: str) -> tuple[int | str, str]:
-    """Split ``CLASS=NAME`` into label and name, or ``NAME=COLOR`` into color and name.
-
-    Parameters
-    ----------
-    text : str
-        Of the form :data:`NAMING`.
-
-    Returns
-    -------
-    tuple of (int or str, str)
-
-    Examples
-    --------
-    >>> parse_naming("4=sky"), parse_naming("sky=brightest")
-    ((4, 'sky'), ('brightest', 'sky'))
-    """
-    left, right = (part.strip() for part in text.split("="))
-    return (int(left), right) if re.fullmatch("[1-9][0-9]{0,2}", left) else (right.lower(), left)
-
-
-def parse_pixel_size(text: str) -> tuple[float, float, str]:
-    """Split ``0.21mm`` or ``0.2x0.3mm`` into width, height and unit.
-
-    Parameters
-    ----------
-    text : str
-        Of the form :data:`PIXEL_SIZE`, but not ``dpi``.
-
-    Returns
-    -------
-    tuple of (float, float, str)
-
-    Examples
-    --------
-    >>> parse_pixel_size("0.21mm"), parse_pixel_size("0.2x0.3 \u00b5m")
-    ((0.21, 0.21, 'mm'), (0.2, 0.3, 'um'))
-    """
-    number = text.rstrip("abcdefghijklmnopqrstuvwxyz\u00b5\u03bc ")
-    unit = text[len(number) :].strip().replace("\u00b5", "u").replace("\u03bc", "u")
-    width, _, height = number.partition("x")
-    return float(width), float(height or width), unit
-
-
-def parse_palette(text: str) -> tuple[tuple[str, str], ...]:
-    """Split ``CLASS=#RRGGBB,CLASS=#RRGGBB`` into classes and colors.
-
-    Parameters
-    ----------
-    text : str
-        Of the form :data:`PALETTE`.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Name or number of each class, and its color in lower case.
-
-    Examples
-    --------
-    >>> parse_palette("sky=#4477AA, 2=#228833")
-    (('sky', '#4477aa'), ('2', '#228833'))
-    """
-    parts = (part.split("=") for part in text.split(","))
-    return tuple((key.strip(), color.strip().lower()) for key, color in parts)
-
-
-def parse_merge(text: str) -> tuple[str, tuple[int, ...]]:
-    """Split ``NAME=A,B`` into name and labels.
-
-    Parameters
-    ----------
-    text : str
-        Of the form :data:`MERGE`.
-
-    Returns
-    -------
-    tuple of (str, tuple of int)
-        The name is empty where there is none.
-
-    Examples
-    --------
-    >>> parse_merge("ground=2,3"), parse_merge("2,3")
-    (('ground', (2, 3)), ('', (2, 3)))
-    """
-    name, _, labels = text.rpartition("=")
-    return name.strip(), tuple(int(label) for label in labels.split(","))
 
 
 class Span(NamedTuple):
@@ -398,3 +230,35 @@ class Setting:
     def _make_error(self, rule: str, value: object) -> SettingsError:
         """Make the error for a value that breaks a rule."""
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
+
+
+def describe_field(item: Field[Any], hint: object) -> Setting:
+    """Describe a setting by its field in :class:`segment.config.setting_values.SettingValues`.
+
+    Parameters
+    ----------
+    item : dataclasses.Field
+        Its default is that of the setting, and its metadata are attributes of it.
+    hint : type
+        The type that the field is annotated with.
+
+    Returns
+    -------
+    Setting
+    """
+    kind, choices = _read_annotation(hint)
+    about = {**item.metadata, "choices": item.metadata["choices"] or choices}
+    about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
+    return Setting(name=item.name, default=item.default, type=kind, **about)
+
+
+def _read_annotation(hint: Any) -> tuple[type, tuple[str, ...]]:
+    """Read the type of a setting, and its choices or the words that may stand for a number, from its annotation."""
+    if get_origin(hint) is Literal:
+        return str, get_args(hint)
+    if get_origin(hint) is tuple:
+        return (Span if get_args(hint) == (int, int) else tuple), ()
+    if get_args(hint):  # a number, or a word such as "auto"
+        kind, words = get_args(hint)
+        return kind, get_args(words)
+    return hint, ()

@@ -71,4 +71,6 @@ class SettingArguments(TypedDict, total=False):
     palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
     drop_class: Texts
     geojson_crs: Literal["wgs84", "keep", "pixels"]
+    group: Texts
+    background: str
     overwrite: bool

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, get_type_hints
 
 from segment.config.products import PRODUCTS, describe_products
-from segment.config.setting import (
+from segment.config.setting import Setting, Span, describe_field
+from segment.config.text_forms import (
     BANDS,
     BOX,
     CLASS,
     COLOR,
     FREE,
+    GROUP,
     INTEREST,
     MERGE,
     NAMING,
@@ -22,8 +24,7 @@ from segment.config.setting import (
     PATH,
     PIXEL_SIZE,
     Form,
-    Setting,
-    Span,
+    parse_group,
     parse_merge,
     parse_naming,
     parse_palette,
@@ -321,6 +322,20 @@ class SettingValues:
         "Coordinates of geojson for a georeferenced image: longitude and latitude (WGS 84, RFC 7946), which needs "
         "rasterio for other systems; those of the image; or pixels.",
     )
+    group: tuple[str, ...] = _setting(
+        (),
+        "Output",
+        "Tables give the share of each of these classes, by name or by its number in the result, within all of them "
+        "too; may be repeated.",
+        form=GROUP,
+    )
+    background: str = _setting(
+        "",
+        "Output",
+        "Leave this class out of all shares, by name or by its number in the result: those of the others are shares of "
+        "the pixels that are not of it.",
+        form=CLASS,
+    )
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
     @property
@@ -349,6 +364,11 @@ class SettingValues:
         return parse_palette(self.palette) if "=" in self.palette else ()
 
     @property
+    def class_groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Name of each group, and the names or numbers of its classes."""
+        return tuple(parse_group(text) for text in self.group)
+
+    @property
     def namings(self) -> tuple[tuple[int, str], ...]:
         """Label and name of each name that is given to a number."""
         pairs = (parse_naming(text) for text in self.name)
@@ -371,24 +391,4 @@ def list_settings() -> tuple[Setting, ...]:
     """
     # Annotations are texts in this module; this evaluates them.
     hints = get_type_hints(SettingValues)
-    return tuple(_describe_field(item, hints[item.name]) for item in fields(SettingValues))
-
-
-def _describe_field(item: Field[Any], hint: object) -> Setting:
-    """Describe a setting by its field and the type that the field is annotated with."""
-    kind, choices = _read_annotation(hint)
-    about = {**item.metadata, "choices": item.metadata["choices"] or choices}
-    about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
-    return Setting(name=item.name, default=item.default, type=kind, **about)
-
-
-def _read_annotation(hint: Any) -> tuple[type, tuple[str, ...]]:
-    """Read the type of a setting, and its choices or the words that may stand for a number, from its annotation."""
-    if get_origin(hint) is Literal:
-        return str, get_args(hint)
-    if get_origin(hint) is tuple:
-        return (Span if get_args(hint) == (int, int) else tuple), ()
-    if get_args(hint):  # a number, or a word such as "auto"
-        kind, words = get_args(hint)
-        return kind, get_args(words)
-    return hint, ()
+    return tuple(describe_field(item, hints[item.name]) for item in fields(SettingValues))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
-from segment.output.tables import format_number
+from segment.output.tables import format_number, format_share
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -76,7 +76,7 @@ def _render_row(result: Segmentation, label: int) -> str:
     swatch = f'<span style="background:{format_hex_color(result.colors[label - 1])}">&emsp;</span>'
     mean = " ".join(map(format_number, row.mean)) or "-"
     area = () if row.area is None else (format_number(row.area),)
-    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, f"{100 * row.share:.2f} %", mean)
+    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, format_share(row.share), mean)
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from segment.output.interest_tables import (
     measure_classes_of_interest,
@@ -32,16 +35,48 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
         The columns of :func:`segment.output.measurements.measure_classes` and
         :func:`segment.output.measurements.measure_regions`; also ``posterior``, the mean probability of the pixels' own
         class, and ``uncertainty``, the mean entropy of the posteriors in bits. Where the image has regions of interest,
-        there is a row for each of them and each class, and its name is in the first column, ``roi``.
+        there is a row for each of them and each class, and its name is in the first column, ``roi``. With the setting
+        `group`, ``group`` and ``group_share`` of the class. A class that does not count has no share.
     """
     maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
     labels, image, names = result.label_image, result.image, result.names
     if image.interest is not None:
-        return (
+        tables = (
             measure_classes_of_interest(labels, image, names, maps=maps),
             measure_regions_of_interest(labels, image, names, maps=maps),
         )
-    return measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
+    else:
+        tables = measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
+    classes, regions = (_set_shares(table, result) for table in tables)
+    if result.absent:
+        # Nothing was found, which is not the same as an area of 0.
+        classes["pixels"] = classes["pixels"].astype(object)
+        is_absent = np.isin(classes["label"], result.absent)
+        classes["pixels"][is_absent] = None
+        if result.image.grid:
+            classes[result.image.grid.area_name][is_absent] = np.nan
+    return classes, regions
+
+
+def _set_shares(table: Table, result: Segmentation) -> Table:
+    """Set the shares of the rows of a table where a class does not count, and add those within groups."""
+    is_counted = np.array([not math.isnan(row.share) for row in result.classes], dtype=bool)
+    groups = np.array([row.group for row in result.classes], dtype=object)
+    label, pixels = table["label"] - 1, table["pixels"]
+    _, roi = np.unique(table.get("roi", np.zeros(len(label))), return_inverse=True)
+    shares = dict(table)
+    if not is_counted.all():
+        counts = np.where(is_counted[label], pixels, 0)
+        total = np.bincount(roi, counts, minlength=1)[roi]
+        shares["share"] = np.where(is_counted[label], counts / np.maximum(total, 1), np.nan)
+    if result.config.group:
+        group = groups[label] if len(groups) else np.zeros(0, dtype=object)
+        # A number for each pair of a region of interest and a group.
+        _, pair = np.unique([f"{number} {name}" for number, name in zip(roi, group, strict=True)], return_inverse=True)
+        total = np.bincount(pair, pixels, minlength=1)[pair]
+        within = np.where(group != "", pixels / np.maximum(total, 1), np.nan)
+        shares |= {"group": group, "group_share": within}
+    return shares
 
 
 def measure_result_regions(result: RegionSegmentation) -> Table:

@@ -12,7 +12,16 @@ from typing import Any
 
 from segment.core.errors import DependencyError, printable_path
 
-__all__ = ["escape_formula", "format_number", "to_csv", "to_dataframe", "to_json", "to_rows"]
+__all__ = [
+    "drop_nan",
+    "escape_formula",
+    "format_number",
+    "format_share",
+    "to_csv",
+    "to_dataframe",
+    "to_json",
+    "to_rows",
+]
 
 Columns = Mapping[str, Any]
 
@@ -41,6 +50,42 @@ def format_number(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def format_share(share: float) -> str:
+    """Format a share for people.
+
+    Parameters
+    ----------
+    share : float
+        0..1, or NaN for what does not count.
+
+    Returns
+    -------
+    str
+        Percents with two decimals; "-" for NaN.
+
+    Examples
+    --------
+    >>> format_share(0.1234), format_share(float("nan"))
+    ('12.34 %', '-')
+    """
+    return "-" if math.isnan(share) else f"{100 * share:.2f} %"
+
+
+def drop_nan(value: float) -> float | None:
+    """Replace NaN, which JSON does not know, by None.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    float or None
+    """
+    return None if math.isnan(value) else value
 
 
 def escape_formula(text: str) -> str:

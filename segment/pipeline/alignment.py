@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from segment.mixture.fitting import score_as_fit
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.label_matching import assign_pairs, compute_class_distances
 from segment.pipeline.result import Segmentation
+from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.segmenter.class_mixture import ClassMixture, make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
 
@@ -28,7 +30,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
 
     Classes are paired one to one so that the sum of their Bhattacharyya distances is least (the Hungarian method). A
     class that is further than 3 nats from all that are left has no counterpart: it gets a number above those of the
-    reference. A class of the reference without a counterpart has no pixel.
+    reference. A class of the reference without a counterpart has neither pixels nor a share. Warnings tell of both.
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     # Reference classes without a component have no distance: pairs are numbered among those that have one.
     is_alone = found < 0
     found[~is_alone] = np.unique(reference.groups)[found[~is_alone]]
+    absent = sorted({*range(1, reference.n_classes + 1)} - {*(found[~is_alone] + 1).tolist()})
     found[is_alone] = reference.n_classes + np.arange(np.count_nonzero(is_alone))
     partners = np.full(result.n_classes, -1)
     partners[present] = found
@@ -72,6 +75,10 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     unit = result.classes[0].unit if result.classes else ""
     nothing = ClassRow(0, 0, 0.0, (), area=0.0 if unit else None, unit=unit)
     names = (*reference.names, *make_default_names(n_classes)[reference.n_classes :])[:n_classes]
+    # What the settings say of classes by their names counts for the names of the reference.
+    before = warn_of_absent_classes(result.config, result.names)
+    warnings = [text for text in result.warnings if text not in before]
+    warnings += warn_of_absent_classes(result.config, names)
     return replace(
         result,
         label_image=numbers[result.label_image],
@@ -79,9 +86,26 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, n_classes + 1)),
         class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, names=names),
         color_model=reference,
+        absent=tuple(absent),
+        warnings=(*warnings, *_warn_of_absent(absent, (found[is_alone] + 1).tolist(), names)),
         # No command for one image alone numbers its classes like those of another.
         provenance=replace(result.provenance, command=()),
     )
+
+
+def _warn_of_absent(absent: Sequence[int], new: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes of the reference the image lacks, and which of its own the reference lacks."""
+    warnings = []
+    if absent:
+        which = ", ".join(names[label - 1] for label in absent)
+        warnings.append(
+            f"nothing here is like {which} of --align: empty in tables, which is not 0. Where only the light differs, "
+            "use --model shared"
+        )
+    if new:
+        which = ", ".join(names[label - 1] for label in sorted(new))
+        warnings.append(f"{which} here {'is' if len(new) == 1 else 'are'} like no class of --align")
+    return tuple(warnings)
 
 
 def measure_drift(model: ClassModel, result: Segmentation) -> float:

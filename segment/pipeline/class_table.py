@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,7 +39,8 @@ class ClassRow:
     pixels : int
         Its area, in pixels.
     share : float
-        Its share of the labeled pixels, 0..1.
+        Its share of the labeled pixels that count, 0..1; NaN for the background, and for a class of a reference that
+        has no counterpart in the image.
     mean : tuple of float
         Mean of each channel, in the image's own values; empty for a class without pixels.
     name : str
@@ -47,6 +49,10 @@ class ClassRow:
         Its area in `unit`; None where the size of the pixels is not known.
     unit : str
         Unit of the area, such as ``"mm2"``; empty where there is none.
+    group : str
+        The group of classes that it belongs to; empty for none.
+    group_share : float
+        Its share of the pixels of the group, 0..1; NaN without one.
     """
 
     label: int
@@ -56,6 +62,8 @@ class ClassRow:
     name: str = ""
     area: float | None = None
     unit: str = ""
+    group: str = ""
+    group_share: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class InterestRow:
     roi : str
         Name of the region of interest.
     row : ClassRow
-        Of its pixels there; the share is that of the labeled pixels of the region.
+        Of its pixels there; the shares are those of pixels of the region.
     """
 
     roi: str
@@ -225,15 +233,21 @@ def make_interest_rows(
     """
     pixels = sums[0].astype(np.int64)
     means = np.moveaxis(sums[2:] / np.maximum(sums[0], 1), 0, -1)
-    labeled = np.maximum(pixels.sum(axis=1), 1).tolist()
+    # What counts in the whole image counts in each region.
+    counted = np.where([math.isnan(row.share) for row in classes], 0, pixels)
+    labeled = np.maximum(counted.sum(axis=1), 1).tolist()
+    groups = np.array([row.group for row in classes], dtype=object)
+    # The pixels of the group of each class.
+    grouped = np.maximum(counted @ (groups[:, None] == groups), 1).tolist()
     return tuple(
         InterestRow(
             name,
             replace(
                 row,
                 pixels=int(pixels[i, j]),
-                share=int(pixels[i, j]) / labeled[i],
+                share=math.nan if math.isnan(row.share) else int(pixels[i, j]) / labeled[i],
                 area=None if row.area is None else float(sums[1, i, j]),
+                group_share=int(pixels[i, j]) / grouped[i][j] if row.group else math.nan,
                 mean=tuple(means[i, j].tolist()) if pixels[i, j] else (),
             ),
         )

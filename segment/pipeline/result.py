@@ -20,6 +20,7 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
+from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
@@ -76,6 +77,8 @@ class Segmentation(ResultViews, EqualByValue):
         What was segmented, by which command, and how long it took.
     color_model : ClassModel, optional
         The model whose first classes have the colors that this image shares with others; by default `class_model`.
+    absent : tuple of int
+        Labels of the classes of a reference, with which the image was aligned, that have no counterpart in it.
 
     Examples
     --------
@@ -104,13 +107,14 @@ class Segmentation(ResultViews, EqualByValue):
     class_model: ClassModel
     provenance: Provenance = field(default_factory=Provenance, compare=False)
     color_model: ClassModel | None = field(default=None, compare=False)
+    absent: tuple[int, ...] = ()
     # Files are made in threads, and several may ask for one cached value at once.
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # The names are those of the model, which may have been given others.
-        rows = tuple(replace(row, name=name) for row, name in zip(self.classes, self.names, strict=True))
-        object.__setattr__(self, "classes", rows)
+        rows = [replace(row, name=name) for row, name in zip(self.classes, self.names, strict=True)]
+        object.__setattr__(self, "classes", assign_shares(rows, self.config, self.absent))
 
     def __getstate__(self) -> dict[str, Any]:
         # A pickle has neither the lock nor the cached values, which are computed again where they are needed.
@@ -207,14 +211,22 @@ class Segmentation(ResultViews, EqualByValue):
         ndarray of shape (H, W), float32
             0 to 1; NaN where there is no label.
         """
-        # Posteriors belong to the preprocessed image: bring the labels to its size.
-        labels, size = self.label_image, (self.working.width, self.working.height)
-        if labels.shape[::-1] != size:
-            labels = load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT)
-        own = np.maximum(labels, 1).reshape(-1) - np.uint8(1)
+        own = np.maximum(self.find_working_labels(), 1).reshape(-1) - np.uint8(1)
         values = self._map_posteriors(lambda posteriors, at: posteriors[np.arange(len(at)), own[at]], float("nan"))
         values[self.label_image == 0] = np.nan
         return values
+
+    def find_working_labels(self) -> NDArray[np.uint8]:
+        """Bring the labels to the size of the preprocessed image, which the posteriors belong to.
+
+        Returns
+        -------
+        ndarray of shape (h, w), uint8
+        """
+        labels, size = self.label_image, (self.working.width, self.working.height)
+        if labels.shape[::-1] == size:
+            return labels
+        return cast("NDArray[np.uint8]", load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT))
 
     def log_likelihood(self) -> Maps:
         """Compute the log density of the mixture at each pixel's color, before clean-up: low for unusual colors.
@@ -244,7 +256,7 @@ class Segmentation(ResultViews, EqualByValue):
         return maps
 
     @cached_property
-    def _look_up_posteriors(self) -> Callable[[Indices], Maps]:
+    def look_up_posteriors(self) -> Callable[[Indices], Maps]:
         """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
         return self.spatial.prepare_posteriors(self.class_mixture)
 
@@ -256,7 +268,7 @@ class Segmentation(ResultViews, EqualByValue):
         # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
         for start in range(0, values.size, CHUNK_PIXELS):
             at = np.arange(start, min(start + CHUNK_PIXELS, values.size))
-            values[at] = function(self._look_up_posteriors(at), at)
+            values[at] = function(self.look_up_posteriors(at), at)
         return self._enlarge_map(values.reshape(self.working.valid.shape), nothing)
 
     def _enlarge_map(self, values: Maps, nothing: float) -> Maps:

@@ -6,6 +6,7 @@ The functions that draw and write lie one layer above; see :mod:`segment.pipelin
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from operator import index
 from os import PathLike
@@ -207,7 +208,11 @@ class ResultViews(LabelViews):
         return cast(str, load_output("notebook").render_notebook_html(self))
 
     def __repr__(self) -> str:
-        shares = [f"{name} {100 * row.share:.1f} %" for name, row in zip(self.names, self.classes, strict=True)]
+        # A class that does not count has no share.
+        shares = [
+            name if math.isnan(row.share) else f"{name} {100 * row.share:.1f} %"
+            for name, row in zip(self.names, self.classes, strict=True)
+        ]
         return f"<{type(self).__name__} of {self._describe_image()}: {_list_names(shares) or 'no class'}>"
 
     def panel(self) -> Picture:

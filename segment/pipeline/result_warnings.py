@@ -40,12 +40,12 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
 
 
 def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple[str, ...]:
-    """Say which classes are to be colored or left out although there is no such class.
+    """Say which classes are to be colored, grouped or left out although there is no such class.
 
     Parameters
     ----------
     config : SegmentConfig
-        Its `palette` and `drop_class` name classes by name or number.
+        Its `palette`, `drop_class`, `group` and `background` name classes by name or number.
     names : sequence of k str
         The names of the classes.
 
@@ -61,6 +61,8 @@ def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple
     """
     keys = [(key, "to color (--palette)") for key, _ in config.palette_colors]
     keys += [(key, "to leave out (--drop-class)") for key in config.drop_class]
+    keys += [(key, f"for {name} (--group)") for name, members in config.class_groups for key in members]
+    keys += [(key, "to leave out (--background)") for key in (config.background,) if key]
     absent = [pair for pair in keys if find_label(pair[0], names) == 0]
     return tuple(f"there is no class {key} {what}; the classes are {', '.join(names)}" for key, what in absent)
 

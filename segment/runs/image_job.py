@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from segment.runs.outcome import Outcome
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
+    from segment.pipeline.class_table import ClassRow
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
@@ -44,6 +46,7 @@ def run_job(
     adapt: bool = False,
     reference: ClassModel | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
+    with_shares: bool = False,
     debug: bool = False,
 ) -> Outcome:
     """Segment one image and write the results.
@@ -62,6 +65,8 @@ def run_job(
         The classes get the numbers, names and colors of the classes of this model.
     on_stage : callable
         Called with the text of each stage when it begins.
+    with_shares : bool
+        Whether the outcome has the image's rows of the table of shares.
     debug : bool
         Whether a failure is raised.
 
@@ -70,7 +75,7 @@ def run_job(
     Outcome
         The files and the class table, or why the image failed.
     """
-    segment_classes = partial(_segment_classes, model=model, adapt=adapt, reference=reference)
+    segment_classes = partial(_segment_classes, model=model, adapt=adapt, reference=reference, with_shares=with_shares)
     return try_job(job, config, segment_classes if config.regions == 0 else _segment_regions, on_stage, debug)
 
 
@@ -140,6 +145,7 @@ def _segment_classes(
     model: ClassModel | None,
     adapt: bool,
     reference: ClassModel | None,
+    with_shares: bool,
 ) -> Outcome:
     """Segment an image into classes."""
     source = _read_source(job, config, on_stage)
@@ -170,14 +176,22 @@ def _segment_classes(
         changed=result.changed,
         warnings=result.warnings,
         names=result.names,
-        pixels=tuple(row.pixels for row in result.classes),
-        areas=tuple(row.area for row in result.classes if row.area is not None),
+        pixels=tuple(_skip_absent(result, row, None, row.pixels) for row in result.classes),
+        # Of a class without counterpart nothing is known, which is not 0.
+        areas=tuple(_skip_absent(result, row, math.nan, row.area) for row in result.classes if row.area is not None),
         area_unit=next((row.unit for row in result.classes), ""),
         interest=_tabulate_interest(result),
+        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
         choice=_describe_choice(result),
         drift=_measure_drift(shared, result),
+        **(_collect_shares(job, result) if with_shares else {}),
         **_collect_index_values(result),
     )
+
+
+def _skip_absent(result: Segmentation, row: ClassRow, nothing: Any, value: Any) -> Any:
+    """Return a value of a class, or another if the image has no counterpart of it."""
+    return nothing if row.label in result.absent else value
 
 
 def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
@@ -254,6 +268,14 @@ def _measure_drift(shared: ClassModel | None, result: Segmentation) -> float | N
     from segment.pipeline.alignment import measure_drift
 
     return measure_drift(shared, result)
+
+
+def _collect_shares(job: Job, result: Segmentation) -> dict[str, Any]:
+    """Collect the rows of this image in the table of shares."""
+    from segment.loader.acquisition_time import read_acquisition_time
+    from segment.runs.image_shares import list_share_rows
+
+    return {"shares": list_share_rows(result), "acquired": read_acquisition_time(job.source)}
 
 
 def _collect_index_values(result: Segmentation) -> dict[str, Any]:

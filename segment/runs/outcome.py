@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from segment.runs.fingerprint import Fingerprint
 from segment.runs.job import Job
@@ -12,7 +12,49 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "ShareRow"]
+
+
+class ShareRow(NamedTuple):
+    """A class of an image, or of one of its regions of interest, in the table of shares of a folder.
+
+    Attributes
+    ----------
+    roi : str
+        Name of the region of interest; empty for the whole image.
+    label : int
+        1..k.
+    name : str
+        Name of the class.
+    pixels : int, optional
+        None for a class of a reference that has no counterpart in the image.
+    area : float, optional
+        In square units; None where the size of a pixel is not known.
+    area_unit : str
+        The square unit; empty where it is not known.
+    share : float, optional
+        0..1; None for a class that does not count.
+    expected_share : float, optional
+        The mean of the posteriors, 0..1.
+    group : str
+        The group of classes that it belongs to; empty for none.
+    group_share : float, optional
+        Its share of the group, 0..1.
+    mean : tuple of float
+        Mean of each channel.
+    """
+
+    roi: str
+    label: int
+    name: str
+    pixels: int | None
+    area: float | None
+    area_unit: str
+    share: float | None
+    expected_share: float | None
+    group: str
+    group_share: float | None
+    mean: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -26,7 +68,7 @@ class Outcome:
     paths : tuple of Path
         Files that were written; empty where the job failed.
     rows : tuple of (label, color, share, mean)
-        The class table: int, (r, g, b), 0..1, and the mean of each channel.
+        The class table: int, (r, g, b), 0..1 or NaN for a class that does not count, and the mean of each channel.
     changed : float
         Share of the labeled pixels that the clean-up changed.
     warnings : tuple of str
@@ -38,14 +80,20 @@ class Outcome:
     error : str
         Why the job failed; empty where it did not.
     pixels : tuple of int
-        The area of each class.
+        The area of each class; None where a class of a reference has no counterpart.
     areas : tuple of float
-        The area of each class in `area_unit`; empty where the size of the pixels is not known.
+        The area of each class in `area_unit`, or NaN for such a class; empty where the size of the pixels is not known.
     area_unit : str
         Such as ``mm2``; empty where there is none.
     interest : tuple of (roi, label, pixels, share, mean, area)
         The class table of each region of interest, by its name; empty where there are none. The area is None where the
         size of the pixels is not known.
+    groups : tuple of (group, name, share)
+        Each class that belongs to a group, and its share of it.
+    shares : tuple of ShareRow
+        Its rows in the table of shares, where one was asked for.
+    acquired : str
+        When the picture was taken; empty where that is not known.
     n_regions : int
         How many regions there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
@@ -73,10 +121,13 @@ class Outcome:
     names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
-    pixels: tuple[int, ...] = ()
+    pixels: tuple[int | None, ...] = ()
     areas: tuple[float, ...] = ()
     area_unit: str = ""
     interest: tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...] = ()
+    groups: tuple[tuple[str, str, float], ...] = ()
+    shares: tuple[ShareRow, ...] = ()
+    acquired: str = ""
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
     uncertainty: float | None = None

@@ -31,6 +31,7 @@ PROPERTIES = {
     "max_classes": {"k", "k_range"},
     "band_numbers": {"bands"},
     "palette_colors": {"palette"},
+    "class_groups": {"group"},
 }
 # Settings with which a function reads all that it uses, in one run or another.
 RUNS: tuple[dict[str, Any], ...] = (

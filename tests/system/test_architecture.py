@@ -57,6 +57,7 @@ LIBRARIES = {
     "core.opencv": {"cv2"},
     "core.atomic_files": set(),
     "loader": {"numpy", "PIL", "tifffile", "imagecodecs"},
+    "loader.acquisition_time": {"PIL", "pillow_heif"},
     "loader.polygon_places": {"numpy", "rasterio"},
     "loader.decoders.camera_raw": {"numpy", "rawpy"},
     "loader.decoders.heic": {"numpy", "PIL", "pillow_heif"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def list_legend_entries(names: Sequence[str], shares: Sequence[float], colors: P
     entries = []
     for label, (name, share, color) in enumerate(zip(names, shares, colors, strict=True), start=1):
         words = str(label) if name == f"class {label}" else f"{label} {name}"
-        entries.append((f"{words}   {_format_share(share)}", color.tolist()))
+        # A class that does not count has no share.
+        entries.append((words if math.isnan(share) else f"{words}   {_format_share(share)}", color.tolist()))
     return entries
 
 

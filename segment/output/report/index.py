@@ -125,6 +125,11 @@ def _make_number_cell(value: float) -> dict[str, Any]:
 def _make_share_cells(entry: Entry, n_classes: int) -> list[dict[str, Any]]:
     """Make the cells of the classes; those that the image does not have are empty."""
     cells = [
-        {"value": repr(float(share)), "text": f"{100 * share:.1f} %", "color": color} for color, share in entry.shares
+        {
+            "value": "" if math.isnan(share) else repr(float(share)),
+            "text": "-" if math.isnan(share) else f"{100 * share:.1f} %",
+            "color": color,
+        }
+        for color, share in entry.shares
     ]
     return cells + [{"value": "", "text": "", "color": ""}] * (n_classes - len(cells))

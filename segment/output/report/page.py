@@ -27,7 +27,7 @@ from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.panels import scale_pair
 from segment.output.report.line_chart import draw_line_chart
-from segment.output.tables import format_number
+from segment.output.tables import format_number, format_share
 from segment.pipeline.class_table import ClassRow, tabulate_interest
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
     means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
     area = () if row.area is None else (format_number(row.area),)
-    cells = (f"{row.pixels:,}", *area, f"{100 * row.share:.2f} %", *means)
+    cells = (f"{row.pixels:,}", *area, format_share(row.share), *means)
     return {
         "color": format_hex_color(result.colors[row.label - 1]),
         "name": result.names[row.label - 1],

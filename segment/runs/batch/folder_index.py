@@ -53,7 +53,7 @@ def _build_entry(row: dict[str, Any]) -> Entry:
         thumbnail=row.get("thumbnail", ""),
         drift=math.nan if row["drift"] is None else row["drift"],
         uncertainty=math.nan if row.get("uncertainty") is None else row["uncertainty"],
-        shares=tuple((item["colour"], item["share"]) for item in row["classes"]),
+        shares=tuple((item["colour"], math.nan if item["share"] is None else item["share"]) for item in row["classes"]),
         warnings=tuple(row["warnings"]),
         error=row["error"],
     )

@@ -30,6 +30,7 @@ from segment.runs.batch.manifest import write_manifest
 from segment.runs.batch.manifest_rows import JOURNAL, MODEL_FILES, hash_settings
 from segment.runs.batch.outcome_order import report_in_order
 from segment.runs.batch.resume import ResumeState
+from segment.runs.batch.share_table import write_share_table
 from segment.runs.batch.task_feed import TaskFeed
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
@@ -310,6 +311,7 @@ class FolderRun:
         """Write the manifest, and the index of pages if there are pages."""
         names = [self._state.get_name(job) for job in self.jobs]
         write_manifest(self._journal, names)
+        write_share_table(self._journal, names)
         if "report" in self.config.save:
             from segment.runs.batch.folder_index import write_index
 

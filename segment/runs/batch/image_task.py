@@ -61,7 +61,15 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
         config = replace(config, overwrite=True)
     # The manifest records what was segmented, so the file must be the same before and after.
     before = compute_fingerprint(job.source)
-    outcome = run_job(job, config, model=classes.model, adapt=classes.adapt, reference=classes.reference, debug=debug)
+    outcome = run_job(
+        job,
+        config,
+        model=classes.model,
+        adapt=classes.adapt,
+        reference=classes.reference,
+        with_shares=True,
+        debug=debug,
+    )
     after = compute_fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
         # What was read may be half of the old and half of the new file.

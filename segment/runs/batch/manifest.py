@@ -60,21 +60,33 @@ def _iterate_gone_rows(journal: Journal, names: Sequence[str]) -> Iterator[Row]:
 
 def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> None:
     """Write rows as CSV; they are read twice, because the number of columns depends on all of them."""
-    # First pass: how many columns there are.
-    n_classes = max((len(row["classes"]) for row in iterate_rows()), default=0)
-    has_areas = any("area" in item for row in iterate_rows() for item in row["classes"])
+    # First pass: how many columns there are, and what they are called.
+    names: list[set[str]] = []
+    has_areas = False
+    for row in iterate_rows():
+        names += [set() for _ in row["classes"][len(names) :]]
+        has_areas |= any("area" in item for item in row["classes"])
+        for number, item in enumerate(row["classes"]):
+            names[number].add(item["name"])
     table = csv.writer(file)
-    labels = range(1, n_classes + 1)
-    area_columns = ["area_unit", *(f"area_{label}" for label in labels)] if has_areas else []
-    table.writerow([*_COLUMNS, *(f"share_{label}" for label in labels), *area_columns])
+    columns = [_name_column(label, known) for label, known in enumerate(names, start=1)]
+    area_columns = ["area_unit", *(f"area_{column}" for column in columns)] if has_areas else []
+    table.writerow(map(_format_cell, [*_COLUMNS, *(f"share_{column}" for column in columns), *area_columns]))
     for row in iterate_rows():
         outputs = " ".join(output["file"] for output in row["outputs"])
         texts = {**row, "warnings": "; ".join(row["warnings"]), "outputs": outputs}
         cells = [_format_cell(texts[column]) for column in _COLUMNS]
-        shares = [f"{item['share']:.6f}" for item in row["classes"]]
+        # A class that does not count, or that the image lacks, has an empty cell.
+        shares = ["" if item["share"] is None else f"{item['share']:.6f}" for item in row["classes"]]
         areas = [item.get("unit", "") for item in row["classes"][:1]] + [item.get("area") for item in row["classes"]]
         # Images with fewer classes have empty cells before their areas.
-        table.writerow([*cells, *shares, *([""] * (n_classes - len(shares)) + areas if has_areas else ())])
+        table.writerow([*cells, *shares, *([""] * (len(names) - len(shares)) + areas if has_areas else ())])
+
+
+def _name_column(label: int, names: set[str]) -> str:
+    """Name the columns of a class: by its name where all images have the same, else by its number."""
+    (name, *others) = names
+    return str(label) if others or name == f"class {label}" else name
 
 
 def _format_cell(value: object) -> object:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segment.output.tables import drop_nan
+
 if TYPE_CHECKING:
     from segment.config.config import SegmentConfig
     from segment.runs.outcome import Outcome
@@ -129,12 +131,17 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
                 "label": label,
                 "name": names[label - 1],
                 "colour": "#{:02x}{:02x}{:02x}".format(*color),
-                "share": share,
-                **({"area": outcome.areas[number], "unit": outcome.area_unit} if outcome.areas else {}),
+                "share": drop_nan(share),
+                **({"area": drop_nan(outcome.areas[number]), "unit": outcome.area_unit} if outcome.areas else {}),
             }
             for number, (label, color, share, _) in enumerate(outcome.rows)
         ],
         **({"interest": _list_interest(outcome)} if outcome.interest else {}),
+        **(
+            {"acquired": outcome.acquired, "shares": [row._asdict() for row in outcome.shares]}
+            if outcome.shares
+            else {}
+        ),
         "outputs": [
             {"file": path.relative_to(output).as_posix(), "bytes": path.stat().st_size} for path in outcome.paths
         ],
@@ -149,7 +156,7 @@ def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
             "label": label,
             "name": outcome.names[label - 1],
             "pixels": pixels,
-            "share": share,
+            "share": drop_nan(share),
             **({} if area is None else {"area": area, "unit": outcome.area_unit}),
         }
         for roi, label, pixels, share, _, area in outcome.interest

@@ -79,5 +79,6 @@ def _segment_raster(
             (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area)
             for item in result.interest
         ),
+        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
         choice=result.choice,
     )

@@ -167,7 +167,7 @@ def segment_raster(
                 writer.write(part.window, part.label_image)
                 tiles.append(replace(part, label_image=written))
             on_stage(RasterStage.WRITE_OVERVIEWS)
-    return summarize_raster(path, run.raster, colors, classes, tiles)
+    return summarize_raster(path, run.raster, colors, classes, tiles, config)
 
 
 def _choose_size(raster: Raster, config: SegmentConfig) -> Raster:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.config import SegmentConfig
 from segment.core.georeference import Transform
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
+from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows
 from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_warnings import collect_result_warnings
@@ -130,7 +132,12 @@ class RasterSegmentation:
 
 
 def summarize_raster(
-    path: Path, raster: Raster, colors: NDArray[np.uint8], classes: RasterClasses, tiles: Sequence[LabeledTile]
+    path: Path,
+    raster: Raster,
+    colors: NDArray[np.uint8],
+    classes: RasterClasses,
+    tiles: Sequence[LabeledTile],
+    config: SegmentConfig,
 ) -> RasterSegmentation:
     """Summarize a segmented raster.
 
@@ -146,6 +153,8 @@ def summarize_raster(
         The classes.
     tiles : sequence of LabeledTile
         All tiles; their labels are not used.
+    config : SegmentConfig
+        Its `background` and `group` count.
 
     Returns
     -------
@@ -153,7 +162,8 @@ def summarize_raster(
         With the class table of the whole raster.
     """
     fitted = classes.fitted
-    rows = sum_class_tables([tile.classes for tile in tiles])
+    table = sum_class_tables([tile.classes for tile in tiles])
+    rows = assign_shares([replace(row, name=name) for row, name in zip(table, fitted.names, strict=True)], config)
     labeled = sum(row.pixels for row in rows)
     # max: a raster may have no valid pixel at all.
     rejected = sum(tile.rejected for tile in tiles) / max(1, sum(tile.valid for tile in tiles))

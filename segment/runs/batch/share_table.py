@@ -1,0 +1,72 @@
+"""The table of shares of a folder: a row for each image, region of interest and class, for statistics."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from segment.output.tables import escape_formula
+from segment.runs.batch.journal import Journal
+from segment.runs.batch.manifest import open_replacement
+
+__all__ = ["SHARES", "write_share_table"]
+
+SHARES = "segment_shares.csv"
+
+_COLUMNS = (
+    *("roi", "label", "name", "pixels", "area", "area_unit", "share", "expected_share"),
+    *("group", "group_share"),
+)
+_CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+
+
+def write_share_table(journal: Journal, names: Sequence[str]) -> None:
+    """Write the rows of the images as CSV; nothing where no image has classes.
+
+    Parameters
+    ----------
+    journal : Journal
+        Has the rows of the manifest.
+    names : sequence of str
+        The images, in order.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    known = [name for name in names if name in journal]
+    # Read twice, because the columns of mean colors depend on all images; so one row is in memory at a time.
+    channels: dict[str, None] = {}
+    for _, share in _iterate_shares(journal, known):
+        channels |= dict.fromkeys(_name_means(share))
+    if not channels:
+        return
+    with open_replacement(journal.folder / SHARES) as file:
+        table = csv.writer(file)
+        table.writerow(["input", "acquired", *_COLUMNS, *channels])
+        for row, share in _iterate_shares(journal, known):
+            means = dict(zip(_name_means(share), share["mean"], strict=True)) if share["mean"] else {}
+            cells = [row["input"], row["acquired"], *(share[column] for column in _COLUMNS)]
+            table.writerow(map(_format_cell, [*cells, *(means.get(channel) for channel in channels)]))
+
+
+def _iterate_shares(journal: Journal, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Iterate over the rows of the images, each with one of its shares."""
+    for row in journal.iterate_rows(names):
+        for share in row.get("shares", ()):
+            yield row, share
+
+
+def _name_means(share: dict[str, Any]) -> tuple[str, ...]:
+    """Name the columns of the mean color of an image, as its own tables do."""
+    n = len(share["mean"])
+    return tuple(f"mean_{name}" for name in _CHANNELS.get(n) or (f"band_{i}" for i in range(1, n + 1)))
+
+
+def _format_cell(value: object) -> object:
+    """Format a value so that a spreadsheet takes text for text; nothing for what is not known."""
+    if value is None:
+        return ""
+    return escape_formula(value) if isinstance(value, str) else value

@@ -1,0 +1,51 @@
+"""Expected shares: the means of the posteriors, also in regions of interest and from a sample."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import segment
+from segment.pipeline import expected_shares
+from segment.pipeline.class_table import tabulate_interest
+from segment.pipeline.expected_shares import compute_expected_shares
+
+
+def noisy_bands() -> np.ndarray:
+    """Three bands of 30, 20 and 10 columns whose noise overlaps."""
+    means = np.repeat([60.0, 120.0, 180.0], [30, 20, 10])
+    noise = np.random.default_rng(0).normal(0, 25, (40, 60))
+    return np.clip(means + noise, 0, 255).astype(np.uint8)
+
+
+def test_expected_shares_are_the_means_of_the_posteriors(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = segment.segment_image(noisy_bands(), k=3, spatial="none")
+    wanted = result.posteriors().reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(compute_expected_shares(result)[0], wanted, atol=1e-6)
+    # The labels alone would say otherwise.
+    assert np.abs(wanted - [row.share for row in result.classes]).max() > 0.005
+    monkeypatch.setattr(expected_shares, "MAX_SAMPLE", 400)
+    sampled = compute_expected_shares(result)[0]
+    assert 0 < np.abs(sampled - wanted).max() < 0.05
+
+
+def test_regions_of_interest_have_their_own_shares_also_in_a_smaller_copy() -> None:
+    half = np.repeat([[1, 2]], 40, axis=0).repeat(30, axis=1)
+    settings = {"k": 3, "spatial": "none", "background": "1", "group": "light=2,3", "roi": half}
+    result = segment.segment_image(noisy_bands(), **settings)
+    expected = compute_expected_shares(result)
+    posteriors = result.posteriors()
+    for number in (1, 2):
+        mean = posteriors[half == number][:, 1:].mean(axis=0)
+        np.testing.assert_allclose(expected[number - 1, 1:], mean / mean.sum(), atol=1e-6)
+    assert np.isnan(expected[:, 0]).all()
+    items = tabulate_interest(result.label_image, result.image, result.classes)
+    for roi in ("1", "2"):
+        rows = [item.row for item in items if item.roi == roi]
+        assert math.isnan(rows[0].share)
+        assert sum(row.share for row in rows[1:]) == pytest.approx(1)
+        assert [row.group_share for row in rows[1:]] == [row.share for row in rows[1:]]
+    small = segment.segment_image(noisy_bands(), max_size=30, **settings)
+    assert compute_expected_shares(small).shape == (2, 3)
