@@ -159,3 +159,17 @@ def test_the_examples_in_docstrings_run() -> None:
     results = [doctest.testmod(module, optionflags=flags) for module in modules]
     assert sum(result.attempted for result in results) >= 5
     assert sum(result.failed for result in results) == 0
+
+
+def test_the_files_of_a_release_agree() -> None:
+    import tomllib
+
+    version = segment.__version__.removesuffix(".dev0")
+    read = lambda name: (ROOT / name).read_text(encoding="utf-8")  # noqa: E731
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+    assert re.search(r"^## (\S+)", read("CHANGELOG.md"), re.MULTILINE)[1] == version
+    recipe = read("conda/meta.yaml")
+    assert f'set version = "{version}"' in recipe
+    needed = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    listed = re.findall(r"^    - (\S+) (>=\S+)$", recipe.partition("  run:\n")[2], re.MULTILINE)
+    assert [f"{name}{bound}".replace("py-opencv", "opencv-python") for name, bound in listed][1:] == needed
