@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,11 @@ Floats = NDArray[np.float64]
 Points = list[tuple[float, float]]
 
 # The box of the plot within the picture, in pixels: left, top, right, bottom. Its sides are the ends of the axes.
-BOX = (90, 30, 930, 470)
-_SIZE = (960, 530)  # width and height in pixels, without the legend
+BOX = (90, 20, 604, 330)
+_SIZE = (640, 390)  # width and height in pixels, without the legend
 _OVERSAMPLING = 2  # the chart is drawn so many times larger, then averaged, which smooths its lines
-_TEXT = 20  # height of letters, in pixels
-_LEGEND_COLUMNS = 4
+_TEXT = 20  # height of letters, in pixels: 11 where the chart is shown 352 pixels wide, as on a telephone
+_MAX_LEGEND_COLUMNS = 4
 _BAR_COLOR = (205, 205, 205)
 _N_BINS = 100
 _MAX_DISCRETE = 1024  # a sample of up to so many distinct values is taken for discrete
@@ -39,6 +40,9 @@ def draw_density_chart(
     span: tuple[float, float] | None = None,
     top: float | None = None,
     label: str = "value",
+    groups: NDArray[np.intp] | None = None,
+    names: Sequence[str] = (),
+    colors: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the histogram of a one-dimensional sample with the density of a mixture over it.
 
@@ -47,8 +51,7 @@ def draw_density_chart(
     sample : array_like of shape (n,) or (n, 1), or Cells of one feature
         Finite values.
     model : MixtureModel
-        Of one feature. Its density is drawn dark, the density of each component, times its weight, in the color of its
-        class.
+        Of one feature. Its density is drawn dark, the density of each class, times its weight, in the class's color.
     span : (float, float), optional
         The ends of the horizontal axis; by default those of the sample.
     top : float, optional
@@ -56,10 +59,16 @@ def draw_density_chart(
         bars. Higher bars are cut.
     label : str
         What the horizontal axis shows.
+    groups : ndarray of shape (n_components,), int, optional
+        The class 0..k-1 of each component; by default each component is a class of its own.
+    names : sequence of k str, optional
+        Names of the classes; by default their numbers.
+    colors : ndarray of shape (k, 3), uint8, optional
+        RGB of each class; by default those of :func:`segment.output.palette.pick_class_colors`.
 
     Returns
     -------
-    ndarray of shape (h, 960, 3), uint8
+    ndarray of shape (h, 640, 3), uint8
         RGB. The axes end at the sides of the box `BOX`.
 
     Raises
@@ -71,7 +80,7 @@ def draw_density_chart(
     --------
     >>> model = MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
     >>> draw_density_chart([-1.0, 0.0, 0.5], model).shape
-    (570, 960, 3)
+    (430, 640, 3)
     """
     cells = _check_sample(sample)
     if model.n_features != 1:
@@ -82,19 +91,23 @@ def draw_density_chart(
         raise SettingsError(f"span: two ends in ascending order; got {span}.")
     # One point for each column of the enlarged picture.
     x = np.linspace(low, high, _OVERSAMPLING * (BOX[2] - BOX[0]) + 1)
-    # Density of each component times its weight: (columns, components). They sum to the density of the mixture.
-    parts = np.exp(model.log_joint(x[:, None]))
+    # Density of each class times its weight: (columns, classes). They sum to the density of the mixture.
+    groups = np.arange(model.n_components) if groups is None else groups
+    membership = groups[:, None] == np.arange(groups.max(initial=-1) + 1)
+    parts = np.exp(model.log_joint(x[:, None])) @ membership
     # The 98 % quantile leaves out single bars far above all others.
     if top is None:
         top = 1.1 * max(float(parts.sum(axis=1).max()), float(np.quantile(heights, 0.98)), np.finfo(float).tiny)
 
     scale = _PlotScale(low, high, top)
     bars = [scale.place(edges[i : i + 2], np.array([height, 0.0])) for i, height in enumerate(heights)]
-    colors = [tuple(color) for color in pick_class_colors(model.n_components).tolist()]
-    curves = [(scale.place(x, part), color) for part, color in zip(parts.T, colors, strict=True)]
+    n_classes = parts.shape[1]
+    inks = [tuple(color) for color in (pick_class_colors(n_classes) if colors is None else colors).tolist()]
+    curves = [(scale.place(x, part), color) for part, color in zip(parts.T, inks, strict=True)]
     curves.append((scale.place(x, parts.sum(axis=1)), INK))
-    names = [f"{number}   {100 * weight:.1f} %" for number, weight in enumerate(model.weights, start=1)]
-    entries = list(zip(["sample", "mixture", *names], [_BAR_COLOR, INK, *colors], strict=True))
+    names = names or [str(number) for number in range(1, n_classes + 1)]
+    words = [f"{name}   {100 * weight:.1f} %" for name, weight in zip(names, model.weights @ membership, strict=True)]
+    entries = list(zip(["sample", "mixture", *words], [_BAR_COLOR, INK, *inks], strict=True))
     return _draw_chart(bars, curves, scale, label, entries)
 
 
@@ -214,7 +227,8 @@ def _draw_chart(
     from PIL import ImageDraw
 
     left, upper, right, lower = (_OVERSAMPLING * side for side in BOX)
-    n_rows = -(-len(entries) // _LEGEND_COLUMNS)
+    n_columns = _choose_legend_columns([words for words, _ in entries])
+    n_rows = -(-len(entries) // n_columns)
     panel = PilImage.new("RGB", (_OVERSAMPLING * _SIZE[0], _OVERSAMPLING * (_SIZE[1] + 2 * _TEXT * n_rows)), "white")
     draw = ImageDraw.Draw(panel)
     for (x0, y0), (x1, y1) in bars:
@@ -227,14 +241,14 @@ def _draw_chart(
         draw.rectangle(outside, fill="white")
     draw.rectangle((left, upper, right, lower), outline=INK, width=_OVERSAMPLING)
     _draw_axes(draw, scale, label)
-    _draw_legend(draw, entries)
+    _draw_legend(draw, entries, n_columns)
     return np.asarray(panel.reduce(_OVERSAMPLING))
 
 
 def _draw_axes(draw: ImageDraw, scale: _PlotScale, label: str) -> None:
     """Draw the ticks of both axes with their numbers, and the label of the horizontal one."""
     left, _, right, lower = (_OVERSAMPLING * side for side in BOX)
-    for value in choose_ticks(scale.low, scale.high):
+    for value in choose_ticks(scale.low, scale.high, 5):
         place = left + _OVERSAMPLING * (value - scale.low) * scale.across
         draw.line((place, lower, place, lower + 6 * _OVERSAMPLING), fill=INK, width=_OVERSAMPLING)
         _write_text(draw, (place, lower + 8 * _OVERSAMPLING), f"{value:.6g}", "ma")
@@ -245,13 +259,21 @@ def _draw_axes(draw: ImageDraw, scale: _PlotScale, label: str) -> None:
     _write_text(draw, (right, lower + 34 * _OVERSAMPLING), label, "ra")
 
 
-def _draw_legend(draw: ImageDraw, entries: list[tuple[str, tuple[int, ...]]]) -> None:
+def _choose_legend_columns(texts: list[str]) -> int:
+    """Choose how many entries of the legend are in a row, by the longest."""
+    from PIL import ImageFont
+
+    longest = max(ImageFont.load_default(_TEXT).getlength(words) for words in texts)
+    return min(max(int((BOX[2] - BOX[0]) // (longest + 2 * _TEXT)), 1), _MAX_LEGEND_COLUMNS)
+
+
+def _draw_legend(draw: ImageDraw, entries: list[tuple[str, tuple[int, ...]]], n_columns: int) -> None:
     """Draw a square of its color and the text of each entry below the plot."""
     left, _, right, _ = (_OVERSAMPLING * side for side in BOX)
     side = _OVERSAMPLING * _TEXT
     for number, (words, color) in enumerate(entries):
-        row, column = divmod(number, _LEGEND_COLUMNS)
-        x = left + column * (right - left) // _LEGEND_COLUMNS
+        row, column = divmod(number, n_columns)
+        x = left + column * (right - left) // n_columns
         y = _OVERSAMPLING * (_SIZE[1] + 2 * _TEXT * row)
         draw.rectangle((x, y, x + side, y + side), fill=color, outline=INK)
         _write_text(draw, (x + _OVERSAMPLING * (_TEXT + 10), y), words, "la")

@@ -284,9 +284,9 @@ def _collect_index_values(result: Segmentation) -> dict[str, Any]:
         return {}
     import numpy as np
 
-    from segment.output.report.index import make_thumbnail_url
+    from segment.output.report.index import make_thumbnail_urls
 
-    return {"uncertainty": float(np.nanmean(result.uncertainty())), "thumbnail": make_thumbnail_url(result)}
+    return {"uncertainty": float(np.nanmean(result.uncertainty())), **make_thumbnail_urls(result)}
 
 
 def _is_folder_full(error: Exception) -> bool:

@@ -100,6 +100,8 @@ class Outcome:
         The table of a comparison: see :class:`segment.pipeline.comparison.Method`.
     uncertainty : float, optional
         Mean entropy of the posteriors in bits, where a page about the image was written.
+    photograph : str
+        URL of a small picture of the original, for the index of a folder; empty for none.
     thumbnail : str
         URL of a small picture, where a page about the image was written.
     drift : float, optional
@@ -131,6 +133,7 @@ class Outcome:
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
     uncertainty: float | None = None
+    photograph: str = ""
     thumbnail: str = ""
     drift: float | None = None
     seconds: float = 0.0

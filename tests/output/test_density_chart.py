@@ -51,6 +51,24 @@ def test_the_drawn_density_is_that_of_scipy() -> None:
         assert (np.abs(drawn - part)[seen] <= 3 * pixel + np.abs(np.gradient(part))[seen]).all()
 
 
+def test_components_of_a_class_are_one_curve_in_its_color_with_its_name() -> None:
+    three = MixtureModel(np.array([0.3, 0.3, 0.4]), np.array([[-3.0], [-1.0], [2.0]]), np.full((3, 1, 1), 0.5))
+    colors = np.array([[200, 0, 0], [0, 0, 200]], np.uint8)
+    picture = draw_density_chart(
+        np.array([100.0]), three, span=SPAN, top=TOP, groups=np.array([0, 0, 1]), names=("sky", "sea"), colors=colors
+    )
+    dark = 0.3 * (norm(-3, 0.5**0.5).pdf(X) + norm(-1, 0.5**0.5).pdf(X))
+    drawn = convert_to_density(find_rows(picture, (200, 0, 0)))
+    valley = np.abs(X + 2) < 0.3  # between the two components: their sum, which the curve of the mixture covers
+    assert (drawn[np.isfinite(drawn)] > 0).all()
+    total = convert_to_density(find_rows(picture, INK))
+    np.testing.assert_allclose(total[valley], dark[valley], atol=3 * TOP / (LOWER - UPPER))
+    legend = picture[LOWER + 40 :].reshape(-1, 3).tolist()
+    assert all(legend.count(color) > 300 for color in colors.tolist())
+    plain = draw_density_chart(np.array([100.0]), three, span=SPAN, top=TOP, groups=np.array([0, 0, 1]), colors=colors)
+    assert plain.shape != picture.shape or (plain != picture).any()  # numbers in place of names
+
+
 def test_the_bars_have_the_height_of_the_density() -> None:
     sample = np.repeat([0.0, 1.0, 2.0, 3.0], [1, 2, 4, 3])
     picture = draw_density_chart(sample, MODEL, span=(-0.5, 3.5), top=0.5)
@@ -64,7 +82,7 @@ def test_cells_and_their_sample_have_the_same_chart(rng: np.random.Generator) ->
     sample = np.concatenate([rng.normal(0, 1, 3000), rng.normal(6, 1, 1000)])
     model = fit_mixture(make_point_cells(sample[:, None]), 2).model
     picture = draw_density_chart(sample, model)
-    assert (picture.shape[1:], picture.dtype) == ((960, 3), np.uint8)
+    assert (picture.shape[1:], picture.dtype) == ((640, 3), np.uint8)
     np.testing.assert_array_equal(picture, draw_density_chart(make_distinct_cells(sample[:, None]), model))
     highest = np.nanargmin(find_rows(picture, INK))
     assert (COLUMNS[highest] - LEFT) / (RIGHT - LEFT) == pytest.approx((0 - sample.min()) / np.ptp(sample), abs=0.03)
@@ -91,8 +109,8 @@ def test_bins_hold_the_same_number_of_whole_values() -> None:
 
 
 def test_one_value_and_a_constant_have_a_chart() -> None:
-    assert draw_density_chart([3.0], MODEL).shape[1] == 960
-    assert draw_density_chart(np.full(9, 3.0), MODEL).shape[1] == 960
+    assert draw_density_chart([3.0], MODEL).shape[1] == 640
+    assert draw_density_chart(np.full(9, 3.0), MODEL).shape[1] == 640
 
 
 def test_wrong_samples_models_and_spans_are_refused() -> None:

@@ -22,7 +22,7 @@ _MIN_ENTROPY_RANGE = 0.1  # bits, of a map of uncertainty, so that rounding erro
 _MIN_ROOM = 200  # room for the longer side of a map of a sheet, however many there are
 
 
-def draw_log_density_map(values: Values) -> Picture:
+def draw_log_density_map(values: Values, *, room: tuple[int, int] = _MAP_ROOM) -> Picture:
     """Draw the log density of each pixel above a scale in nats, dark where it is high and bright where it is low.
 
     Parameters
@@ -30,20 +30,22 @@ def draw_log_density_map(values: Values) -> Picture:
     values : ndarray of shape (H, W), float
         Log density of each pixel, in nats; NaN is shown as a checkerboard. The colors end at the 0.5 and 99.5 %
         quantiles.
+    room : (int, int)
+        Largest width and height of the map, in pixels.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
-        RGB, at most about 1300 pixels wide however large the image is.
+        RGB.
     """
     # Quantiles, because a few pixels of extremely low density would make all others look alike.
     known = values[np.isfinite(values)]
     low, high = (float(value) for value in (np.quantile(known, (0.005, 0.995)) if known.size else (0.0, 0.0)))
     ends = f"usual: {high:.4g} nats", f"unusual: {low:.4g}"
-    return _draw_map(values, "log-likelihood of each pixel", (high, low), ends)
+    return _draw_map(values, "log-likelihood of each pixel", (high, low), ends, room)
 
 
-def draw_entropy_map(values: Values, n_classes: int) -> Picture:
+def draw_entropy_map(values: Values, n_classes: int, *, room: tuple[int, int] = _MAP_ROOM) -> Picture:
     """Draw the entropy of each pixel's class above a scale in bits, dark where it is low and bright where it is high.
 
     Parameters
@@ -52,11 +54,13 @@ def draw_entropy_map(values: Values, n_classes: int) -> Picture:
         Entropy of the class probabilities, in bits; NaN is shown as a checkerboard.
     n_classes : int
         The entropy of so many equal probabilities is told as that of an undecided pixel.
+    room : (int, int)
+        Largest width and height of the map, in pixels.
 
     Returns
     -------
     ndarray of shape (h, w, 3), uint8
-        RGB, at most about 1300 pixels wide however large the image is.
+        RGB.
     """
     # The entropy of n equal probabilities is log2(n) bits. With one class it is 0, which is no scale.
     undecided = math.log2(max(n_classes, 2))
@@ -67,7 +71,7 @@ def draw_entropy_map(values: Values, n_classes: int) -> Picture:
     words = (
         f"{highest:.2g} bits" if highest == undecided else f"{highest:.2g} bits and more (undecided: {undecided:.3g})"
     )
-    return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words))
+    return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words), room)
 
 
 def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: tuple[int, int]) -> Picture:
@@ -100,10 +104,12 @@ def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: t
     return add_scale(sheet, gray, "0", "1")
 
 
-def _draw_map(values: Values, title: str, ends: tuple[float, float], words: tuple[str, str]) -> Picture:
+def _draw_map(
+    values: Values, title: str, ends: tuple[float, float], words: tuple[str, str], room: tuple[int, int]
+) -> Picture:
     """Draw a map under its title and above its scale; `ends` are the values of the darkest and the brightest color."""
     ramp = _load_ramp()
-    size = fit_size(values.shape[0], values.shape[1], _MAP_ROOM)
+    size = fit_size(values.shape[0], values.shape[1], room)
     picture = _colorize_values(scale_values(values, size), *ends, ramp)
     return add_scale(draw_sheet([(title, picture)], 1, ()), ramp, *words)
 

@@ -13,12 +13,12 @@ from segment.core.opencv import load_cv2
 from segment.output.pictures.layout import Legend, draw_sheet
 from segment.output.pictures.scaling import Picture, fit_size, scale_image, scale_labels, stretch_for_display
 
-__all__ = ["draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnail", "scale_pair"]
+__all__ = ["draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnails", "scale_pair"]
 
 # Largest width and height, in pixels.
 _ROOM_BESIDE = (960, 900)  # of each of two pictures beside each other
 _ROOM_BELOW = (1600, 900)  # of each of two pictures below each other
-_ROOM_THUMBNAIL = (144, 96)
+_ROOM_THUMBNAIL = (320, 240)
 
 _PANORAMA = 2.5  # images of this width to height and more are below each other
 _BORDER = (255, 64, 0)  # color of the borders of regions on the original
@@ -133,11 +133,13 @@ def scale_pair(image: Image, label_image: NDArray[np.integer], colors: Picture) 
     return scale_image(stretch_for_display(image), size), scale_labels(label_image, colors, size)
 
 
-def draw_thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture:
-    """Draw the segments as a small picture.
+def draw_thumbnails(image: Image, label_image: NDArray[np.integer], colors: Picture) -> tuple[Picture, Picture]:
+    """Draw an image and its segments as small pictures.
 
     Parameters
     ----------
+    image : Image
+        The original.
     label_image : ndarray of shape (H, W), integers 0..k
         0 is no label and shown as a checkerboard.
     colors : ndarray of shape (k, 3), uint8
@@ -145,13 +147,13 @@ def draw_thumbnail(label_image: NDArray[np.integer], colors: Picture) -> Picture
 
     Returns
     -------
-    ndarray of shape (h, w, 3), uint8
-        RGB, at most 144 pixels wide and 96 high.
+    original, segments : ndarray of shape (h, w, 3), uint8
+        RGB, at most 320 pixels wide and 240 high.
     """
-    height, width = label_image.shape
     # Unlike other pictures a thumbnail is never enlarged.
-    factor = min(_ROOM_THUMBNAIL[0] / width, _ROOM_THUMBNAIL[1] / height, 1.0)
-    return scale_labels(label_image, colors, (max(1, round(width * factor)), max(1, round(height * factor))))
+    factor = min(_ROOM_THUMBNAIL[0] / image.width, _ROOM_THUMBNAIL[1] / image.height, 1.0)
+    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    return scale_image(stretch_for_display(image), size), scale_labels(label_image, colors, size)
 
 
 def _choose_columns(image: Image) -> tuple[int, tuple[int, int]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from segment.output.pictures.panels import draw_thumbnail
+from segment.output.pictures.panels import draw_thumbnails
 from segment.output.report.page import encode_picture_url, render_template
+from segment.segmenter.class_model.training import DRIFT_LIMIT
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["Entry", "make_thumbnail_url", "render_index"]
+__all__ = ["Entry", "make_thumbnail_urls", "render_index"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Entry:
     link : str
         The relative path of the file that its name leads to, parts separated by ``/``; may hold any characters.
     thumbnail : str
-        URL of a small picture; empty for none.
+        URL of a small picture of the segments; empty for none.
     drift : float
         How much worse the model explains the image than those it comes from, in nats a pixel; NaN without a model.
     uncertainty : float
@@ -39,6 +41,8 @@ class Entry:
         A sentence each.
     error : str
         Why the image could not be segmented; empty where it was.
+    photograph : str
+        URL of a small picture of the original; empty for none.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Entry:
     shares: tuple[tuple[str, float], ...] = ()
     warnings: tuple[str, ...] = ()
     error: str = ""
+    photograph: str = ""
 
 
 def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
@@ -83,6 +88,7 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
             # File names that are not UTF-8 are quoted byte by byte.
             "link": quote(entry.link.encode("utf-8", "surrogateescape")),
             "thumbnail": entry.thumbnail,
+            "photograph": entry.photograph,
             "cells": [_make_number_cell(getattr(entry, field)) for _, field in measures]
             + _make_share_cells(entry, n_classes),
             "warnings": entry.warnings,
@@ -97,11 +103,13 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
         heads=["image", *(head for head, _ in measures), *class_names],
         entries=rows,
         failures=failures,
+        foot=_make_foot(done, [field for _, field in measures], n_classes),
+        drift=f"{DRIFT_LIMIT:g}" if any(field == "drift" for _, field in measures) else "",
     )
 
 
-def make_thumbnail_url(result: Segmentation) -> str:
-    """Make a small picture of the segments as a URL that holds it.
+def make_thumbnail_urls(result: Segmentation) -> dict[str, str]:
+    """Make small pictures of an image and its segments as URLs that hold them.
 
     Parameters
     ----------
@@ -110,10 +118,25 @@ def make_thumbnail_url(result: Segmentation) -> str:
 
     Returns
     -------
-    str
-        A ``data:`` URL of a PNG.
+    dict of str to str
+        ``photograph``, a ``data:`` URL of a JPEG, and ``thumbnail``, one of a PNG.
     """
-    return encode_picture_url(draw_thumbnail(result.label_image, result.colors), suffix=".png")
+    photograph, segments = draw_thumbnails(result.image, result.label_image, result.colors)
+    return {
+        "photograph": encode_picture_url(photograph, suffix=".jpg"),
+        "thumbnail": encode_picture_url(segments, suffix=".png"),
+    }
+
+
+def _make_foot(entries: Sequence[Entry], fields: Sequence[str], n_classes: int) -> list[tuple[str, list[str]]]:
+    """Make the rows of the mean and the standard deviation of each share; none for a single image."""
+    columns = [[entry.shares[label][1] for entry in entries if label < len(entry.shares)] for label in range(n_classes)]
+    if len(entries) < 2:
+        return []
+    empty = [""] * len(fields)
+    means = [f"{100 * fmean(shares):.1f} %" for shares in columns]
+    deviations = [f"{100 * stdev(shares):.1f} %" if len(shares) > 1 else "-" for shares in columns]
+    return [("mean", empty + means), ("standard deviation", empty + deviations)]
 
 
 def _make_number_cell(value: float) -> dict[str, Any]:

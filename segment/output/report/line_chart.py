@@ -63,7 +63,7 @@ def draw_line_chart(
             kind = "mark" if value in marked else "point"
             parts.append(Markup('<circle class="{0}" cx="{1:.1f}" cy="{2:.1f}" r="3.5" />').format(kind, a, b))
     middle = (left + right) / 2
-    parts.append(Markup('<text x="{0}" y="{1}" text-anchor="middle">{2}</text>').format(middle, bottom + 38, x_label))
+    parts.append(Markup('<text x="{0}" y="{1}" text-anchor="middle">{2}</text>').format(middle, bottom + 42, x_label))
     head = Markup('<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-label="{2} against {3}">')
     return head.format(*_SIZE, y_label, x_label) + Markup("").join(parts) + Markup("</svg>")
 

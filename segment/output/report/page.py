@@ -25,7 +25,9 @@ from segment.mixture.model import MixtureModel
 from segment.output.density_chart import draw_density_chart
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
+from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
 from segment.output.pictures.panels import scale_pair
+from segment.output.pictures.scaling import stretch_for_display
 from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_number, format_share
 from segment.pipeline.class_table import ClassRow, tabulate_interest
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["encode_picture_url", "render_page", "render_template"]
 
+# Largest width and height of a map, in pixels: its text is 12 pixels high where it is shown 352 pixels wide.
+_MAP_ROOM = (640, 640)
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
 # The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
 _MIN_CHART_VARIANCE = 1.0 / 12.0
@@ -70,10 +74,9 @@ def render_page(result: Segmentation) -> str:
         curves=_draw_fit_curves(result) + _draw_class_count_curve(result),
         maps=_draw_maps(result),
         command=shlex.join(_build_command(result)),
-        settings=[
-            (item.option, _format_setting(result.config, item.name), _is_default(result, item))
-            for item in list_settings()
-        ],
+        settings=_list_settings(result.config, is_default=False),
+        defaults=_list_settings(result.config, is_default=True),
+        stretched=stretch_for_display(result.image) is not result.image,
         seconds=result.provenance.seconds,
         versions=[("segment", __version__), *((name, version(name)) for name in _LIBRARIES)],
     )
@@ -178,7 +181,14 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         feature = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
-        picture = draw_density_chart(feature, _select_feature(result.model, number), label=name)
+        picture = draw_density_chart(
+            feature,
+            _select_feature(result.model, number),
+            label=name,
+            groups=result.class_mixture.groups,
+            names=result.names,
+            colors=result.colors,
+        )
         pictures.append((name, encode_picture_url(picture, suffix=".png")))
     return pictures
 
@@ -194,8 +204,16 @@ def _draw_maps(result: Segmentation) -> list[tuple[str, str, str]]:
     if result.n_classes == 0:
         return []
     pictures = [
-        ("Uncertainty", result.uncertainty_panel(), "Bright: several classes are about equally probable."),
-        ("Unusual pixels", result.anomaly_panel(), "Bright: colors of low density under the mixture."),
+        (
+            "Uncertainty",
+            draw_entropy_map(result.uncertainty(), result.n_classes, room=_MAP_ROOM),
+            "Bright: several classes are about equally probable.",
+        ),
+        (
+            "Unusual pixels",
+            draw_log_density_map(result.log_likelihood(), room=_MAP_ROOM),
+            "Bright: colors of low density under the mixture.",
+        ),
     ]
     return [(head, encode_picture_url(picture, suffix=".png"), note) for head, picture, note in pictures]
 
@@ -278,6 +296,10 @@ def _format_setting(config: SegmentConfig, name: str) -> str:
     return ", ".join(map(str, value)) or "none" if type(value) is tuple else str(value) or "none"
 
 
-def _is_default(result: Segmentation, item: Any) -> bool:
-    """Check whether a setting has its default value."""
-    return bool(getattr(result.config, item.name) == item.default)
+def _list_settings(config: SegmentConfig, *, is_default: bool) -> list[tuple[str, str]]:
+    """List option and value of the settings that have their default value, or of the others."""
+    return [
+        (item.option, _format_setting(config, item.name))
+        for item in list_settings()
+        if (getattr(config, item.name) == item.default) == is_default
+    ]

@@ -56,4 +56,5 @@ def _build_entry(row: dict[str, Any]) -> Entry:
         shares=tuple((item["colour"], math.nan if item["share"] is None else item["share"]) for item in row["classes"]),
         warnings=tuple(row["warnings"]),
         error=row["error"],
+        photograph=row.get("photograph", ""),
     )

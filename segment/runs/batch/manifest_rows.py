@@ -124,6 +124,7 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         "seconds": round(outcome.seconds, 4),
         "drift": None if outcome.drift is None else round(outcome.drift, 6),
         "uncertainty": None if outcome.uncertainty is None else round(outcome.uncertainty, 6),
+        **({"photograph": outcome.photograph} if outcome.photograph else {}),
         **({"thumbnail": outcome.thumbnail} if outcome.thumbnail else {}),
         # Users read these keys with programs of their own, so their spelling stays.
         "classes": [

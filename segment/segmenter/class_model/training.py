@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Training"]
+__all__ = ["DRIFT_LIMIT", "Training"]
 
 # An image has drifted if its log-likelihood is lower than that of the worst training image by this, in nats a pixel.
 # Measured: see `Training.describe_drift`.
-_MAX_LOG_LIKELIHOOD_LOSS = 1.0
+DRIFT_LIMIT = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Training:
         """
         # The worst training image and not the mean: images differ in how well the same classes explain them.
         lowest = self.lowest_log_likelihood
-        if log_likelihood >= lowest - _MAX_LOG_LIKELIHOOD_LOSS:
+        if log_likelihood >= lowest - DRIFT_LIMIT:
             return ()
         return (
             f"the model explains this image badly: log-likelihood {log_likelihood:.2f} a pixel, where its training "

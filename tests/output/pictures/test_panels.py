@@ -14,7 +14,7 @@ from segment.output.pictures.panels import (
     draw_methods,
     draw_regions_beside,
     draw_side_by_side,
-    draw_thumbnail,
+    draw_thumbnails,
     scale_pair,
 )
 from segment.output.pictures.scaling import colorize_labels
@@ -213,8 +213,12 @@ def test_a_pair_has_one_size() -> None:
     assert (segments == pick_class_colors(1)[0]).all()
 
 
-@pytest.mark.parametrize(("height", "width", "size"), [(50, 60, (50, 60)), (960, 1440, (96, 144)), (9600, 3, (96, 1))])
+@pytest.mark.parametrize(
+    ("height", "width", "size"), [(50, 60, (50, 60)), (960, 1440, (213, 320)), (9600, 3, (240, 1))]
+)
 def test_size_of_a_thumbnail(height: int, width: int, size: tuple[int, int]) -> None:
-    picture = draw_thumbnail(np.ones((height, width), np.uint8), pick_class_colors(1))
-    assert picture.shape == (*size, 3)
-    assert (picture == pick_class_colors(1)[0]).all()
+    image = Image.from_array(np.full((height, width, 3), 7, np.uint8))
+    original, segments = draw_thumbnails(image, np.ones((height, width), np.uint8), pick_class_colors(1))
+    assert original.shape == segments.shape == (*size, 3)
+    assert (original == 7).all()
+    assert (segments == pick_class_colors(1)[0]).all()

@@ -13,7 +13,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.output.report.index import Entry, make_thumbnail_url, render_index
+from segment.output.report.index import Entry, make_thumbnail_urls, render_index
 
 
 def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,15 +30,26 @@ def test_a_folder_has_an_index_of_its_pages(tmp_path: Path, monkeypatch: pytest.
     assert [link for link in links if link.endswith("html")] == ["a%231_report.html", "b_report.html"]
     assert Path("out/a#1_report.html").is_file()
     assert sum(link.startswith("data:image/png") for link in links) == 2
+    assert sum(link.startswith("data:image/jpeg") for link in links) == 2
     assert "2 of 3 images segmented, 1 failed." in text
     assert "broken.png: " in html.unescape(text)
     assert "uncertainty (bits)" in text
 
 
+def table_rows(browser: Any, part: str) -> list[Any]:
+    """Find the rows of a part of the table of images."""
+    return list(browser.find_elements("css selector", f"#images {part} tr"))
+
+
 def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, tmp_path: Path) -> None:
     entries = [
         Entry(
-            "a 10.jpg", "a 10_report.html", make_thumbnail_url(result), 0.5, 0.1, (("#102030", 0.25), ("#405060", 0.75))
+            "a 10.jpg",
+            "a 10_report.html",
+            drift=0.5,
+            uncertainty=0.1,
+            shares=(("#102030", 0.25), ("#405060", 0.75)),
+            **make_thumbnail_urls(result),
         ),
         Entry("a 9.jpg", 'x"#?%.html', "", 2.0, 0.2, (("#102030", 1.0),), ("it has drifted",)),
         Entry("b.jpg", "b.html", "", float("nan"), 0.3, ()),
@@ -63,4 +74,18 @@ def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, t
     assert order("class 2") == ["a 10.jpg", "a 9.jpg", "b.jpg"]
     links = [link.get_attribute("href") for link in browser.find_elements("css selector", "#images a")]
     assert (tmp_path / 'x"#?%.html').as_uri() in links
+    # Mean and standard deviation of 25 % and 100 %, and of 75 % alone.
+    foot = [[cell.text for cell in row.find_elements("css selector", "td")] for row in table_rows(browser, "tfoot")]
+    assert [row[1:6] for row in foot] == [
+        ["mean", "", "", "62.5 %", "75.0 %"],
+        ["standard deviation", "", "", "53.0 %", "-"],
+    ]
+    assert "nats a pixel" in browser.find_element("tag name", "body").text
+    browser.find_element("css selector", "button.zoom").click()
+    dialog = browser.find_element("id", "enlarged")
+    assert [image.is_displayed() for image in dialog.find_elements("tag name", "img")] == [True, True]
+    assert "a 10.jpg" in dialog.text
+    browser.set_window_size(400, 800)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    browser.set_window_size(1280, 800)
     assert browser.get_log("browser") == []
