@@ -27,7 +27,15 @@ extensions = [
     "benchmark_notes",
     "house_drawing",
 ]
-exclude_patterns = ["_build", "_extensions", "guides", "gallery", "how", "**/*.ipynb", "auto_*/*.md5"]
+exclude_patterns = [
+    "_build",
+    "_extensions",
+    "guides",
+    "gallery",
+    "how",
+    "**/*.ipynb",
+    "auto_*/*.md5",
+]
 suppress_warnings = ["config.cache"]
 smartquotes = False  # -- begins an option
 
@@ -69,7 +77,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "plot_gallery": True,
     "only_warn_on_example_error": True,
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": ("_repr_html_",),
     "parallel": True,
     "image_scrapers": ("matplotlib",),
 }

@@ -25,7 +25,9 @@ def _replace_source(app: Sphinx, docname: str, source: list[str]) -> None:
         path = NOTES / f"{name.upper()}.md"
         app.env.note_dependency(str(path))
         text = path.read_text(encoding="utf-8").replace("](../../docs/", "](../")
-        text = re.sub(r"\]\(([A-Z]+)\.md\)", lambda found: f"]({found[1].lower()}.md)", text)
+        text = re.sub(
+            r"\]\(([A-Z]+)\.md\)", lambda found: f"]({found[1].lower()}.md)", text
+        )
         source[0] = text.replace("](growth.png)", "](../../tests/benchmarks/growth.png)")
         return
     up = "../" * docname.count("/")

@@ -33,10 +33,19 @@ class RoomsDirective(Directive):
     def run(self) -> list[nodes.Node]:
         """Make the list, from the ground up."""
         items = nodes.definition_list()
-        for room, level in sorted(find_levels().items(), key=lambda pair: (pair[1], pair[0])):
+        for room, level in sorted(
+            find_levels().items(), key=lambda pair: (pair[1], pair[0])
+        ):
             files = sorted((PACKAGE / room).rglob("*.py"))
-            lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
-            text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))) or ""
+            lines = sum(
+                len(path.read_text(encoding="utf-8").splitlines()) for path in files
+            )
+            text = (
+                ast.get_docstring(
+                    ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
+                )
+                or ""
+            )
             item = nodes.definition_list_item()
             item += nodes.term("", "", nodes.literal("", f"segment/{room}"))
             below = ", ".join(sorted(find_imports()[room])) or "nothing"
@@ -56,7 +65,11 @@ def find_imports() -> dict[str, set[str]]:
         for path in (PACKAGE / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += (
+                    [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else []
+                )
                 parts = [name.split(".") for name in names if name.startswith("segment.")]
                 found[room] |= {part[1] for part in parts if part[1] in rooms} - {room}
     return found
@@ -66,7 +79,9 @@ def find_levels() -> dict[str, int]:
     """Find the level of each room: one above the highest of those that it imports from."""
     levels: dict[str, int] = {}
     for room in TopologicalSorter(find_imports()).static_order():
-        levels[room] = 1 + max((levels[below] for below in find_imports()[room]), default=-1)
+        levels[room] = 1 + max(
+            (levels[below] for below in find_imports()[room]), default=-1
+        )
     return levels
 
 

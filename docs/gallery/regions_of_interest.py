@@ -15,7 +15,10 @@ photograph = Image.open("../../images/landscape.jpg")
 photograph.thumbnail((400, 400))
 result = segment.segment_image(photograph, k=4, name=("sky=brightest",), roi="grid:4x6")
 sky = [
-    [result.mask("sky")[rows][:, columns].mean() for columns in np.array_split(np.arange(photograph.width), 6)]
+    [
+        result.mask("sky")[rows][:, columns].mean()
+        for columns in np.array_split(np.arange(photograph.width), 6)
+    ]
     for rows in np.array_split(np.arange(photograph.height), 4)
 ]
 

@@ -18,7 +18,10 @@ result = segment.segment_image(photograph, k=4)
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
 for axis, (title, values) in zip(
     axes,
-    {"uncertainty, bits": result.uncertainty(), "log likelihood, nats": result.log_likelihood()}.items(),
+    {
+        "uncertainty, bits": result.uncertainty(),
+        "log likelihood, nats": result.log_likelihood(),
+    }.items(),
     strict=True,
 ):
     figure.colorbar(axis.imshow(values, cmap="magma"), ax=axis, shrink=0.8)

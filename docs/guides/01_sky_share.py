@@ -32,7 +32,10 @@ for name, (above, below) in zip(("landscape", "mountains", "sunset"), axes.T, st
     photograph = Image.open(IMAGES / f"{name}.jpg")
     photograph.thumbnail((480, 480))
     result = segment.segment_image(photograph, k=4)
-    edge = np.bincount(result.label_image[:5].ravel(), minlength=5) / result.label_image[:5].size
+    edge = (
+        np.bincount(result.label_image[:5].ravel(), minlength=5)
+        / result.label_image[:5].size
+    )
     sky = np.isin(result.label_image, np.flatnonzero(edge > 0.1))
     shares[name] = sky.mean()
     above.imshow(photograph)

@@ -6,10 +6,10 @@ A photograph from above, and one length in it that is known, give areas. On the 
 
 .. code-block:: console
 
-   segment run meadow.jpg -k 4 --name green=greenest --save overlay,classes -o green
+   segment run meadow.jpg -k 4 --name green=greenest --pixel-size 0.625mm --save overlay,classes -o green
 
-``meadow_classes.csv`` has the area of each class in pixels. A pixel of a picture that shows 40 cm from left to right
-is 40 / width centimeters wide.
+``meadow_classes.csv`` then has the area of each class in square millimeters. A pixel of a picture of 640 pixels that
+shows 40 cm from left to right is 400 / 640 = 0.625 mm wide.
 """
 
 from pathlib import Path
@@ -25,16 +25,23 @@ WIDTH_CM = 40.0  # of what the picture shows; measure yours with a ruler beside 
 
 photograph = Image.open(IMAGES / "landscape.jpg").crop((0, 560, 1600, 1065))
 photograph.thumbnail((640, 640))
-result = segment.segment_image(photograph, k=4, name=("green=greenest",))
+result = segment.segment_image(
+    photograph,
+    k=4,
+    name=("green=greenest",),
+    pixel_size=f"{10 * WIDTH_CM / photograph.width}mm",
+)
 
 # %%
-# The area is the number of pixels of the class times the area of a pixel. The posteriors say how sure that is: their sum
+# The table has the area of each class. The posteriors say how sure that is: their sum
 # is the expected area, and pixels that are as likely of another class count half.
+
+for row in result.classes:
+    print(f"{row.name:<8} {row.share:6.1%} {row.area / 100:7.1f} cm2")
 
 pixel_area = (WIDTH_CM / photograph.width) ** 2
 green = result.mask("green")
 posterior = result.posteriors()[..., result.find_label("green") - 1]
-print(f"green:    {green.sum() * pixel_area:6.1f} cm2 of {green.size * pixel_area:.0f} cm2")
 print(f"expected: {np.nansum(posterior) * pixel_area:6.1f} cm2")
 doubtful = (posterior > 0.1) & (posterior < 0.9)
 print(f"doubtful: {doubtful.sum() * pixel_area:6.1f} cm2 (posterior between 0.1 and 0.9)")

@@ -2,12 +2,12 @@
 Phases of a micrograph, with their uncertainty
 ==============================================
 
-Stained tissue has three phases here: empty glass, the blue counterstain, and the brown of the antibody. How large is the
-share of each, and how well does one field of view tell?
+This tissue has three phases: densely stained brown, paler parts of the glands where blue nuclei show, and everything
+unstained. How large is the share of each, and how well does one field of view tell?
 
 .. code-block:: console
 
-   segment run tissue.png -k 3 --name 1=brown,3=glass --roi grid:4x4 --save panel,uncertainty,classes -o phases
+   segment run tissue.png -k 3 --name 1=dense,2=pale,3=unstained --roi grid:4x4 --save panel,uncertainty,classes -o phases
 
 ``--roi grid:4x4`` gives a row for each phase in each of 16 fields; their spread is the standard error.
 """
@@ -19,7 +19,9 @@ from skimage import data
 import segment
 
 micrograph = data.immunohistochemistry()
-result = segment.segment_image(micrograph, k=3, roi="grid:4x4")
+result = segment.segment_image(
+    micrograph, k=3, name=("1=dense", "2=pale", "3=unstained"), roi="grid:4x4"
+)
 
 # %%
 # Shares in the 16 fields. The error of their mean is their standard deviation divided by the root of 16, as far as the
@@ -35,7 +37,9 @@ shares = np.array(
 )
 errors = shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
 for row, share, error in zip(result.classes, shares.mean(axis=0), errors, strict=True):
-    print(f"{row.name}: {share:.1%} +- {error:.1%}, mean color {tuple(round(value) for value in row.mean)}")
+    print(
+        f"{row.name}: {share:.1%} +- {error:.1%}, mean color {tuple(round(value) for value in row.mean)}"
+    )
 
 # %%
 # Two kinds of doubt: the error of the sample, as bars, and the pixels whose phase is unsure, in bits.
@@ -47,7 +51,13 @@ unsure = axes[1].imshow(result.uncertainty(), cmap="magma")
 axes[1].set_title("uncertainty")
 figure.colorbar(unsure, ax=axes[1], label="bits", shrink=0.8)
 colors = [tuple(value / 255 for value in row.mean) for row in result.classes]
-axes[2].bar([row.name for row in result.classes], shares.mean(axis=0), yerr=errors, capsize=6, color=colors)
+axes[2].bar(
+    [row.name for row in result.classes],
+    shares.mean(axis=0),
+    yerr=errors,
+    capsize=6,
+    color=colors,
+)
 axes[2].set_title("share, with its standard error")
 for axis in axes[:2]:
     axis.axis("off")

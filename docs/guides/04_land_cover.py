@@ -52,9 +52,12 @@ with rasterio.open(folder / "scene_labels.tif") as file:
 print(crs, bounds)
 
 # %%
-# Polygons, for maps of moderate size, and areas in hectares.
+# Polygons, for maps of moderate size, and areas in hectares. Polygons are written in longitude and latitude; with
+# ``geojson_crs="keep"`` they stay in the system of the scene.
 
-result = segment.segment_image(folder / "scene.tif", k=4, save=("geojson", "classes"))
+result = segment.segment_image(
+    folder / "scene.tif", k=4, save=("geojson", "classes"), geojson_crs="keep"
+)
 paths = result.save(folder, stem="scene")
 features = json.loads((folder / "scene_classes.geojson").read_text())["features"]
 for row in result.classes:
@@ -65,7 +68,9 @@ for row in result.classes:
 
 figure, axis = plt.subplots(figsize=(7, 4.2), constrained_layout=True)
 axis.imshow(photograph, extent=(bounds.left, bounds.right, bounds.bottom, bounds.top))
-for feature, color in zip(features, ("#ffffff", "#ff5555", "#55aaff", "#ffff55"), strict=True):
+for feature, color in zip(
+    features, ("#ffffff", "#ff5555", "#55aaff", "#ffff55"), strict=True
+):
     for polygon in feature["geometry"]["coordinates"]:
         for ring in polygon:
             axis.plot(*np.array(ring).T, color=color, linewidth=0.7)

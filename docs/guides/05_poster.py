@@ -24,7 +24,12 @@ IMAGES = Path("../../images")
 photograph = Image.open(IMAGES / "sunset.jpg")
 photograph.thumbnail((600, 600))
 result = segment.segment_image(
-    photograph, k=6, palette="mean", min_region=0.002, smooth_radius=0.003, save=("mean", "svg")
+    photograph,
+    k=6,
+    palette="mean",
+    min_region=0.002,
+    smooth_radius=0.003,
+    save=("mean", "svg"),
 )
 paths = result.save(tempfile.mkdtemp(), stem="sunset")
 print([f"{path.name}: {path.stat().st_size // 1000} kB" for path in paths])
@@ -44,9 +49,15 @@ for row in result.classes:
     for y, x in ndimage.maximum_position(depth, pieces, range(1, count + 1)):
         if depth[int(y), int(x)] > 4:
             sheet.text(x, y, str(row.label), ha="center", va="center", fontsize=7)
-handles = [plt.Rectangle((0, 0), 1, 1, color=np.array(row.mean) / 255) for row in result.classes]
+handles = [
+    plt.Rectangle((0, 0), 1, 1, color=np.array(row.mean) / 255) for row in result.classes
+]
 sheet.legend(
-    handles, [str(row.label) for row in result.classes], ncol=6, loc="lower center", bbox_to_anchor=(0.5, -0.14)
+    handles,
+    [str(row.label) for row in result.classes],
+    ncol=6,
+    loc="lower center",
+    bbox_to_anchor=(0.5, -0.14),
 )
 poster.axis("off")
 sheet.axis("off")

@@ -29,7 +29,9 @@ morning = np.asarray(photograph)
 evening = np.clip(morning * 0.9 + 4, 0, 255).astype(np.uint8)
 night = (morning * 0.45).astype(np.uint8)
 
-model = segment.fit_classes([morning, evening], k=4, name=("1=trees", "2=meadow", "3=mountain", "4=sky"))
+model = segment.fit_classes(
+    [morning, evening], k=4, name=("1=trees", "2=meadow", "3=mountain", "4=sky")
+)
 path = segment.save_class_model(model, Path(tempfile.mkdtemp()) / "model.json")
 
 # %%
@@ -37,7 +39,9 @@ path = segment.save_class_model(model, Path(tempfile.mkdtemp()) / "model.json")
 
 model = segment.load_class_model(path)
 figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), constrained_layout=True)
-for axis, (name, picture) in zip(axes, {"morning": morning, "evening": evening, "night": night}.items(), strict=True):
+for axis, (name, picture) in zip(
+    axes, {"morning": morning, "evening": evening, "night": night}.items(), strict=True
+):
     result = segment.apply_classes(model, picture)
     axis.imshow(result.overlay())
     axis.set_title(f"{name}: sky {result.mask('sky').mean():.0%}")

@@ -20,7 +20,9 @@ IMAGES = Path("../../images")
 # OpenCV reads blue, green, red; the library wants red, green, blue. Frames are parts of one photograph here, as if a camera
 # turned over it.
 
-picture = cv2.cvtColor(cv2.imread(str(IMAGES / "mountains.jpg"), cv2.IMREAD_REDUCED_COLOR_4), cv2.COLOR_BGR2RGB)
+picture = cv2.cvtColor(
+    cv2.imread(str(IMAGES / "mountains.jpg"), cv2.IMREAD_REDUCED_COLOR_4), cv2.COLOR_BGR2RGB
+)
 frames = [np.ascontiguousarray(picture[:, left : left + 240]) for left in (0, 80, 160)]
 names = ("1=grass", "2=rock", "3=sky", "4=white")
 model = segment.fit_classes(frames[:1], k=4, name=names)
@@ -35,7 +37,9 @@ for axis, frame in zip(axes, frames, strict=True):
     _, _, boxes, _ = cv2.connectedComponentsWithStats(mask)
     left, top, width, height, area = max(boxes[1:], key=lambda box: box[cv2.CC_STAT_AREA])
     axis.imshow(result.contours())
-    axis.add_patch(plt.Rectangle((left, top), width, height, fill=False, color="red", linewidth=2))
+    axis.add_patch(
+        plt.Rectangle((left, top), width, height, fill=False, color="red", linewidth=2)
+    )
     axis.set_title(f"sky: {mask.mean():.0%}, largest piece {area} pixels")
     axis.axis("off")
 

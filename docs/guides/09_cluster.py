@@ -39,14 +39,34 @@ scheduler_file = folder / "scheduler.json"
 dask = [sys.executable, "-m", "dask"]
 options = ["--no-dashboard", "--scheduler-file", str(scheduler_file)]
 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-scheduler = subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *options], **quiet)
-worker = subprocess.Popen([*dask, "worker", "--nthreads", "1", "--no-nanny", *options], cwd=folder, **quiet)
+scheduler = subprocess.Popen(
+    [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *options], **quiet
+)
+worker = subprocess.Popen(
+    [*dask, "worker", "--nthreads", "1", "--no-nanny", *options], cwd=folder, **quiet
+)
 while not scheduler_file.exists():
     time.sleep(0.05)
 address = json.loads(scheduler_file.read_text())["address"]
 
-command = [sys.executable, "-m", "segment", "batch", "photographs", "-k", "4", "-o", "results"]
-done = subprocess.run([*command, "--scheduler", address], cwd=folder, capture_output=True, text=True, check=True)
+command = [
+    sys.executable,
+    "-m",
+    "segment",
+    "batch",
+    "photographs",
+    "-k",
+    "4",
+    "-o",
+    "results",
+]
+done = subprocess.run(
+    [*command, "--scheduler", address],
+    cwd=folder,
+    capture_output=True,
+    text=True,
+    check=True,
+)
 for process in (worker, scheduler):
     process.terminate()
     process.wait()

@@ -34,7 +34,9 @@ figure, axis = plt.subplots(figsize=(6, 3.6), constrained_layout=True)
 pixels = [size * size * 2 // 3 for size in sizes]
 axis.loglog(pixels, pixels, color="0.6", label="pixels")
 for counts, label in zip(
-    np.transpose(distinct), ("distinct colors", "cells of 5 bits", "cells of 4 bits"), strict=True
+    np.transpose(distinct),
+    ("distinct colors", "cells of 5 bits", "cells of 4 bits"),
+    strict=True,
 ):
     axis.loglog(pixels, counts, marker="o", label=label)
 axis.set(xlabel="pixels of the picture", ylabel="rows for EM")

@@ -21,9 +21,16 @@ stored = np.round(truth)
 
 figure, axis = plt.subplots(figsize=(6, 3.4), constrained_layout=True)
 grid = np.linspace(98, 103, 400)
-axis.hist(stored, bins=np.arange(97.5, 104), density=True, color="0.85", label="stored values")
-for variance, label in ((stored.var(), "variance of the stored values"), (stored.var() + 1 / 12, "plus 1/12")):
-    density = np.exp(-((grid - stored.mean()) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+axis.hist(
+    stored, bins=np.arange(97.5, 104), density=True, color="0.85", label="stored values"
+)
+for variance, label in (
+    (stored.var(), "variance of the stored values"),
+    (stored.var() + 1 / 12, "plus 1/12"),
+):
+    density = np.exp(-((grid - stored.mean()) ** 2) / (2 * variance)) / np.sqrt(
+        2 * np.pi * variance
+    )
     axis.plot(grid, density, label=label)
 axis.set(xlabel="value")
 axis.legend()

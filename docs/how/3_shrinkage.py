@@ -22,7 +22,9 @@ photograph.thumbnail((400, 400))
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), constrained_layout=True)
 for axis, shrinkage in zip(axes, (0, 1.5, 20), strict=True):
-    result = segment.segment_image(photograph, k=4, shrinkage=shrinkage, spatial="none", palette="mean")
+    result = segment.segment_image(
+        photograph, k=4, shrinkage=shrinkage, spatial="none", palette="mean"
+    )
     axis.imshow(result.colors[result.label_image - 1])
     axis.set_title(f"shrinkage {shrinkage}")
     axis.axis("off")

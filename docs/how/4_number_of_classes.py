@@ -30,12 +30,21 @@ counts = [each.n_classes for each in selection.candidates]
 n = photograph.width * photograph.height
 
 figure, axis = plt.subplots(figsize=(6, 3.4), constrained_layout=True)
-for observations, label in ((selection.n_effective, "independent pixels"), (n, "all pixels")):
+for observations, label in (
+    (selection.n_effective, "independent pixels"),
+    (n, "all pixels"),
+):
     fits = [each.log_likelihood for each in selection.candidates]
     values = [
-        -2 * fit + (10 * k - 1) * np.log(observations) / observations for fit, k in zip(fits, counts, strict=True)
+        -2 * fit + (10 * k - 1) * np.log(observations) / observations
+        for fit, k in zip(fits, counts, strict=True)
     ]
-    axis.plot(counts, np.array(values) - min(values), marker="o", label=f"n = {observations:.0f}, {label}")
+    axis.plot(
+        counts,
+        np.array(values) - min(values),
+        marker="o",
+        label=f"n = {observations:.0f}, {label}",
+    )
 axis.set(xlabel="number of classes", ylabel="BIC / n above its lowest")
 axis.legend()
 

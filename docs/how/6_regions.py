@@ -28,7 +28,9 @@ costs = np.sort(hierarchy.costs)[::-1]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), constrained_layout=True)
 left.semilogx(np.arange(2, len(costs) + 2), costs)
 left.axhline(hierarchy.level, color="0.6")
-left.set(xlabel="regions", ylabel="cost of the next merge", title="where the automatic cut lies")
+left.set(
+    xlabel="regions", ylabel="cost of the next merge", title="where the automatic cut lies"
+)
 right.imshow(hierarchy.contour_map(), cmap="gray_r")
 right.axis("off")
 

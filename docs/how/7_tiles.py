@@ -22,14 +22,20 @@ photograph = Image.open("../../images/landscape.jpg")
 photograph.thumbnail((400, 400))
 
 whole = segment.segment_image(photograph, k=4)
-small = segment.segment_image(photograph.resize((photograph.width // 3, photograph.height // 3)), k=4)
-enlarged = np.asarray(Image.fromarray(small.label_image).resize(photograph.size, Image.Resampling.NEAREST))
+small = segment.segment_image(
+    photograph.resize((photograph.width // 3, photograph.height // 3)), k=4
+)
+enlarged = np.asarray(
+    Image.fromarray(small.label_image).resize(photograph.size, Image.Resampling.NEAREST)
+)
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), constrained_layout=True)
 axes[0].imshow(whole.colors[whole.label_image - 1])
 axes[0].set_title("labels at full size")
 axes[1].imshow(enlarged != whole.label_image, cmap="gray_r")
-axes[1].set_title(f"where a copy of a third differs: {np.mean(enlarged != whole.label_image):.1%}, at borders")
+axes[1].set_title(
+    f"where a copy of a third differs: {np.mean(enlarged != whole.label_image):.1%}, at borders"
+)
 for axis in axes:
     axis.axis("off")
 
