@@ -16,6 +16,7 @@ from .mixture.fitting import fit_mixture as fit_mixture
 from .mixture.model import MixtureModel as MixtureModel
 from .pipeline.comparison import Comparison as Comparison
 from .pipeline.comparison import compare_image as compare_image
+from .pipeline.page_pipeline import segment_pages as segment_pages
 from .pipeline.pipeline import segment_image as segment_image
 from .pipeline.region_pipeline import RegionSegmentation as RegionSegmentation
 from .pipeline.region_pipeline import segment_regions as segment_regions
@@ -61,6 +62,7 @@ __all__ = [
     "region_hierarchy",
     "save_class_model",
     "segment_image",
+    "segment_pages",
     "segment_raster",
     "segment_regions",
 ]

@@ -200,7 +200,9 @@ def _plan_classes(
         what = "align (--align)" if align != "none" else "start (--start)"
         raise SettingsError(f"{what}: only with --model each; got --model {model_option}. Leave one out.")
     if model_option == "shared":
-        return ClassPlan(shared=True), make_config("batch --model shared", options)
+        config = make_config("batch --model shared", options)
+        _refuse_all_pages(config, "--model shared")
+        return ClassPlan(shared=True), config
     model = load_class_model(model_option)
     config = make_config("batch --model FILE", options, **model.settings)
     return ClassPlan(model=model, files=(Path(model_option),)), config
@@ -214,6 +216,7 @@ def _plan_own_classes(align: str, start: Path | None, options: Options) -> tuple
     starts = () if start is None else (start,)
     if align == "none":
         return ClassPlan(model=model, adapt=model is not None, files=starts), config
+    _refuse_all_pages(config, f"--align {align}")
     if config.regions != 0:
         raise SettingsError(f"align (--align): only with classes; got --regions {config.regions}. Leave one out.")
     reference = None if align == "first" else load_class_model(align)
@@ -228,6 +231,15 @@ def _plan_own_classes(align: str, start: Path | None, options: Options) -> tuple
         n_extra=n_extra,
     )
     return plan, config
+
+
+def _refuse_all_pages(config: SegmentConfig, option: str) -> None:
+    """Refuse to segment all pages of each file with classes that the files share."""
+    if config.page == "all":
+        raise SettingsError(
+            f"page (--page): one page of each file with {option}; got all. Fit a model to all pages (segment fit "
+            "--page all), and give it with --model."
+        )
 
 
 def _check_numbers(*, jobs: int, timeout: float) -> None:

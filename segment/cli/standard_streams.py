@@ -36,10 +36,13 @@ def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig
     Raises
     ------
     SettingsError
-        If there are other inputs, more than one file to pipe out, or a terminal at the end of the pipe.
+        If there are other inputs, more than one file to pipe out, all pages are asked for, or a terminal is at the end
+        of the pipe.
     """
     if len(inputs) != 1:
         raise SettingsError(f"INPUT: one image, where it or the output is -; got {len(inputs)}.")
+    if config.page == "all":
+        raise SettingsError("page (--page): one page of an image that is piped in or out; got all. Give a file.")
     (source,) = inputs
     # The job is planned as for a file called stdin in the current folder; nothing is written there.
     folder = Path() if output == STANDARD else output

@@ -76,6 +76,11 @@ def reject_start_settings(config: SettingValues, settings: Iterable[Setting], ow
     own : mapping of str to value
         Settings that the model has.
     """
+    if config.page == "all":
+        raise SettingsError(
+            "page (--page): one page with a model to start from; got all. Fit a model to all pages (segment fit "
+            "--page all), and apply it (segment apply --page all)."
+        )
     for setting in settings:
         value = getattr(config, setting.name)
         # The shape of the mixture is that of the model; the same value may be given.
@@ -113,6 +118,10 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
         (
             config.regions != 0 and (is_of_classes or group in ("Features", "Mixture", "Space", "Clean-up")),
             "has no effect with regions; got {value}. Leave it out",
+        ),
+        (
+            config.regions != 0 and name == "page" and config.page == "all",
+            "one page at a time with regions; got {value}. Give the number of a page",
         ),
         (
             config.coherence == "region" and group == "Clean-up",

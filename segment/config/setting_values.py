@@ -133,7 +133,7 @@ class SettingValues:
         1,
         "Loading",
         "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one "
-        "plane. all is not possible yet.",
+        "plane; of an animated GIF or WebP, one picture. all segments each with the classes of all.",
         low=1,
     )
     crop: str = _setting(

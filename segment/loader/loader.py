@@ -13,7 +13,8 @@ import stat
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +33,7 @@ from segment.loader.file_kind import READABLE_FORMATS, identify_stream
 if TYPE_CHECKING:
     from segment.core.image import Image
 
-__all__ = ["LoadedFile", "load_image", "load_stream"]
+__all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_stream"]
 
 # What a path can lead to instead of a regular file.
 _KINDS = (
@@ -49,6 +50,14 @@ _MAX_BYTES_PER_PIXEL = 16
 
 # Reads of a few bytes that a file may cause: about a second's worth, and far more than any intact picture needs.
 MAX_SMALL_READS = 2_000_000
+
+# Modules and functions that count the pages of a file, by the function that decodes it.
+_COUNTERS = {
+    "decode_tiff": ("tiff", "count_tiff_pages"),
+    "decode_gif": ("frame_count", "count_gif_frames"),
+    "decode_webp": ("pillow", "count_webp_frames"),
+}
+MAX_PAGES = 9999  # that are segmented together
 
 _CURE = "Export it again."
 _NULL_HANDLER = logging.NullHandler()
@@ -75,6 +84,25 @@ class LoadedFile(os.PathLike[str]):
     path: str
     image: Image
     begin: float
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True)
+class FilePage(os.PathLike[str]):
+    """One of the pages of an image file, all of which are segmented; functions that take a path use it alone.
+
+    Attributes
+    ----------
+    path : str
+        The path, which messages and results name.
+    number : int
+        Which page, from 1.
+    """
+
+    path: str
+    number: int
 
     def __fspath__(self) -> str:
         return self.path
@@ -109,8 +137,8 @@ def load_image(
         Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another color
         profile (ICC), with a note.
     page : int
-        Page of a TIFF, counted from 1: of a stack, such as the depths or times of a microscope, one plane. Other files
-        have one.
+        Page of a TIFF, counted from 1: of a stack, such as the depths or times of a microscope, one plane. Of an
+        animated GIF or WebP, one picture. Other files have one.
     bands : tuple of int
         Bands to use, counted from 1; empty for all. The channels of a microscope's TIFF are bands.
     dpi : bool
@@ -216,19 +244,56 @@ def load_stream(
         return _load(name, lambda: _copy_stream(stream, copy, limit), options)
 
 
+def count_pages(path: str | os.PathLike[str]) -> int:
+    """Count the pages of an image file of which `load_image` can read each.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        As for `load_image`.
+
+    Returns
+    -------
+    int
+        Pages of a TIFF, or planes of a stack; pictures of a GIF or WebP; 1 for any other image.
+
+    Raises
+    ------
+    ImageError
+        If it is no image, or has more than `MAX_PAGES` pages.
+    """
+    name = os.fsdecode(path)
+    with _describe_errors(name), _open(name) as stream:
+        counter = _COUNTERS.get(_choose_decoder(stream).__name__)
+        if counter is None:
+            return 1
+        module, function = counter
+        n = int(getattr(import_module(f"segment.loader.decoders.{module}"), function)(stream))
+        if n > MAX_PAGES:
+            raise SettingsError(f"page (--page): all of at most {MAX_PAGES} pages; got {n}. Give the number of one.")
+        return max(n, 1)
+
+
 def _load(name: str, open_: Callable[[], BinaryIO], options: Mapping[str, Any]) -> Image:
-    """Open and decode a file, and turn every error into one that begins with its name."""
+    """Open and decode a file."""
+    with _describe_errors(name), open_() as stream:
+        others = {name: value for name, value in options.items() if name != "dpi"}
+        image = _decode(_choose_decoder(stream), stream, **others)
+        if options["dpi"]:
+            read_resolution = import_module("segment.loader.decoders.pixel_sizes").read_resolution
+            image = replace(image, pixel_size=read_resolution(stream))
+        return replace(image, file_name=Path(name).name)
+
+
+@contextmanager
+def _describe_errors(name: str) -> Iterator[None]:
+    """Let one thread decode at a time, and turn every error into one that begins with the name of the file."""
     try:
-        with _DECODER_LOCK, warnings.catch_warnings(), open_() as stream:
+        with _DECODER_LOCK, warnings.catch_warnings():
             # A decoder's warnings would be printed between the messages of this program.
             warnings.simplefilter("ignore")
             logging.getLogger("PIL").addHandler(_NULL_HANDLER)
-            others = {name: value for name, value in options.items() if name != "dpi"}
-            image = _decode(_choose_decoder(stream), stream, **others)
-            if options["dpi"]:
-                read_resolution = import_module("segment.loader.decoders.pixel_sizes").read_resolution
-                image = replace(image, pixel_size=read_resolution(stream))
-            return replace(image, file_name=Path(name).name)
+            yield
     except (ImageError, DependencyError, SettingsError) as error:
         # Errors of other kinds, such as that of a truncated file, are made from other things than a message.
         kind = next(kind for kind in (ImageError, DependencyError, SettingsError) if isinstance(error, kind))
@@ -244,11 +309,13 @@ def _load(name: str, open_: Callable[[], BinaryIO], options: Mapping[str, Any]) 
 def _decode(
     decoder: Callable[..., Image], stream: BinaryIO, *, page: int, bands: tuple[int, ...], **options: Any
 ) -> Image:
-    """Decode a page of a TIFF, or the picture of any other file, and select its bands."""
+    """Decode a page of a file, and select its bands."""
     if decoder.__name__ == "decode_tiff":
         return decoder(stream, page=page, bands=bands, **options)
+    if decoder.__name__ in _COUNTERS:
+        return decoder(stream, page=page, **options).select_bands(bands)
     if page != 1:
-        raise SettingsError(f"page (--page): only a TIFF has pages; got {page}. Leave it out.")
+        raise SettingsError(f"page (--page): only TIFF, GIF and WebP have pages; got {page}. Leave it out.")
     return decoder(stream, **options).select_bands(bands)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -18,7 +20,9 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
-from segment.loader.loader import LoadedFile, load_image, load_stream
+from segment.loader.decoders.checks import PageNote
+from segment.loader.file_kind import identify_file
+from segment.loader.loader import FilePage, LoadedFile, count_pages, load_image, load_stream
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
@@ -29,6 +33,7 @@ __all__ = [
     "collect_load_options",
     "get_source_name",
     "get_source_path",
+    "list_pages",
     "load_source",
     "preprocess",
     "read_image",
@@ -128,6 +133,8 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     """
     if isinstance(source, LoadedFile):
         return source.image
+    if isinstance(source, FilePage):
+        return _load_page(source, config)
     if isinstance(source, (str, PathLike)):
         # All later stages need OpenCV, decoding does not, and both take as long: they go on side by side.
         with ThreadPoolExecutor(1) as pool:
@@ -167,6 +174,17 @@ def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) ->
     return size, (f"--pixel-size counts: by the file itself a pixel has {share:.3g} times the area",)
 
 
+def _load_page(page: FilePage, config: SegmentConfig) -> Image:
+    """Load one of all pages of a file."""
+    image = load_image(page, **collect_load_options(replace(config, page=page.number)))
+    notes = tuple(note for note in image.notes if not isinstance(note, PageNote))
+    kind = identify_file(Path(page.path)) if image.is_gray else None
+    # The palettes of a GIF may be gray in some of its pictures, and the classes need the same features in all.
+    if kind is not None and kind.name == "GIF" and not config.bands:
+        image = replace(image, pixels=np.repeat(image.pixels[..., np.newaxis], 3, axis=2))
+    return replace(image, notes=notes)
+
+
 def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
     """Collect the settings that count for the reading of a file.
 
@@ -195,10 +213,40 @@ def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
     if config.pixel_size == "dpi":
         raise SettingsError("pixel_size (--pixel-size): dpi of a file; got an array. Give a size, such as 0.1mm.")
     if config.page != 1:
-        raise SettingsError(f"page (--page): only the file of a TIFF has pages; got {config.page}. Leave it out.")
+        raise SettingsError(f"page (--page): only a file has pages; got {config.page}. Leave it out.")
     if isinstance(source, Image):
         return source.select_bands(config.band_numbers)
     return Image.from_array(cast(ArrayLike, source), bands=config.band_numbers, keep_profile=config.keep_profile)
+
+
+def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]:
+    """List what is segmented: each source or, where the settings ask for all pages, each page of each file.
+
+    Parameters
+    ----------
+    sources : iterable of path, binary file, array_like or Image
+    config : SegmentConfig
+        Its `page` counts.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read.
+    SettingsError
+        If all pages are asked for of what is no path.
+    """
+    if config.page != "all":
+        return list(sources)
+    pages: list[Source] = []
+    for source in sources:
+        if not isinstance(source, (str, PathLike)):
+            raise SettingsError("page (--page): all pages of a file that has a path; got other pixels. Leave it out.")
+        pages += [FilePage(os.fsdecode(source), number) for number in range(1, count_pages(source) + 1)]
+    return pages
 
 
 def choose_page(config: SegmentConfig) -> int:
@@ -220,8 +268,8 @@ def choose_page(config: SegmentConfig) -> int:
     """
     if isinstance(config.page, str):
         raise SettingsError(
-            f"page (--page): one page at a time; got {config.page}. Fit a model to one page (segment fit --page 1), "
-            "and apply it to each (segment apply --page N)."
+            f"page (--page): here one page at a time; got {config.page}. All pages of a file are for segment run, "
+            "report, apply, fit and batch, and for segment_pages and fit_classes."
         )
     return config.page
 

@@ -19,7 +19,7 @@ from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import build_result, clean_labels
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
-from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
+from segment.pipeline.preparation import Source, get_source_name, list_pages, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.segmenter.class_fitting import FittedClasses
@@ -27,7 +27,7 @@ from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.validation import PREPROCESSING
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
-__all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model"]
+__all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model", "resolve_for_model"]
 
 CLASS_NUMBER_SETTINGS = ("k_range", "criterion", "merge", "name", "seed_color")
 
@@ -105,7 +105,7 @@ def fit_and_select(
     selection : Selection
         How many classes there are and why.
     """
-    several = list(sources)
+    several = list_pages(sources, config)
     if not several:
         raise SettingsError("sources: at least one image; got none. Name some.")
     gather = partial(collect_part, config=config, n_images=len(several), arrays=arrays)
@@ -167,15 +167,38 @@ def apply_classes(
     [48, 16]
     """
     settings, arrays = take_arrays(given)
+    config = resolve_for_model(model, config, settings)
+    return label_with_model(model, source, config, on_stage=on_stage, arrays=arrays)
+
+
+def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings: dict[str, Any]) -> SegmentConfig:
+    """Resolve the settings with which the classes of a model are found in an image.
+
+    Parameters
+    ----------
+    model : ClassModel
+        Gives the settings of the fit, and of the preprocessing where nothing is said.
+    config : SegmentConfig, optional
+        All settings at once.
+    settings : dict of str to value
+        Single settings instead.
+
+    Returns
+    -------
+    SegmentConfig
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown, out of its range, or one of the fit.
+    """
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
         SegmentConfig.from_values(**settings).for_door("apply_classes", model.settings)
         config = SegmentConfig.resolve(None, settings, **model.settings)
     else:
         config = SegmentConfig.resolve(config, settings)
-    return label_with_model(
-        model, source, config.for_door("apply_classes", model.settings), on_stage=on_stage, arrays=arrays
-    )
+    return config.for_door("apply_classes", model.settings)
 
 
 def label_with_model(

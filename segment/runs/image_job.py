@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
@@ -20,11 +19,10 @@ from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
+from segment.runs.result_outcome import describe_choice, describe_result
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
-    from segment.pipeline.class_table import ClassRow
-    from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["compare_job", "run_job", "try_job"]
@@ -148,6 +146,10 @@ def _segment_classes(
     with_shares: bool,
 ) -> Outcome:
     """Segment an image into classes."""
+    if job.n_pages:
+        from segment.runs.page_job import segment_job_pages
+
+        return segment_job_pages(job, config, on_stage, None if adapt else model, with_shares=with_shares)
     source = _read_source(job, config, on_stage)
     # Two ways to classes: fitted to this image, perhaps from a start, or found as a model has them.
     if model is None or adapt:
@@ -167,31 +169,7 @@ def _segment_classes(
     on_stage(Stage.WRITE)
     # Results that were written count, whatever fails afterwards; so the table is made of what is in memory.
     paths = result.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix)
-    colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
-    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True))
-    return Outcome(
-        job,
-        tuple(paths),
-        rows,
-        changed=result.changed,
-        warnings=result.warnings,
-        names=result.names,
-        pixels=tuple(_skip_absent(result, row, None, row.pixels) for row in result.classes),
-        # Of a class without counterpart nothing is known, which is not 0.
-        areas=tuple(_skip_absent(result, row, math.nan, row.area) for row in result.classes if row.area is not None),
-        area_unit=next((row.unit for row in result.classes), ""),
-        interest=_tabulate_interest(result),
-        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
-        choice=_describe_choice(result),
-        drift=_measure_drift(shared, result),
-        **(_collect_shares(job, result) if with_shares else {}),
-        **_collect_index_values(result),
-    )
-
-
-def _skip_absent(result: Segmentation, row: ClassRow, nothing: Any, value: Any) -> Any:
-    """Return a value of a class, or another if the image has no counterpart of it."""
-    return nothing if row.label in result.absent else value
+    return describe_result(job, result, paths, shared, with_shares=with_shares)
 
 
 def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
@@ -215,7 +193,7 @@ def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     picture = found.save(job.folder, stem=job.stem, suffix=job.picture_suffix)
     paths = (*picture, *write_config_file(config, job.folder, job.stem))
     rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
-    choice = _describe_choice(found.result)
+    choice = describe_choice(found.result)
     return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
 
 
@@ -240,53 +218,6 @@ def _load_libraries(config: SegmentConfig) -> None:
     draws = {"panel", "labels"} & set(config.save)
     for module in (*_FITTING, *(_DRAWING if draws else ())):
         import_module(module)
-
-
-def _tabulate_interest(
-    result: Segmentation,
-) -> tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...]:
-    """Make the class table of each region of interest."""
-    if result.image.interest is None:
-        return ()
-    from segment.pipeline.class_table import tabulate_interest
-
-    items = tabulate_interest(result.label_image, result.image, result.classes)
-    return tuple(
-        (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area) for item in items
-    )
-
-
-def _describe_choice(result: Segmentation) -> str:
-    """Return which number of classes was chosen and why; empty where it was given."""
-    return result.selection.sentence if result.selection.candidates else ""
-
-
-def _measure_drift(shared: ClassModel | None, result: Segmentation) -> float | None:
-    """Measure how much worse shared classes explain this image than those they come from; None without such classes."""
-    if shared is None:
-        return None
-    from segment.pipeline.alignment import measure_drift
-
-    return measure_drift(shared, result)
-
-
-def _collect_shares(job: Job, result: Segmentation) -> dict[str, Any]:
-    """Collect the rows of this image in the table of shares."""
-    from segment.loader.acquisition_time import read_acquisition_time
-    from segment.runs.image_shares import list_share_rows
-
-    return {"shares": list_share_rows(result), "acquired": read_acquisition_time(job.source)}
-
-
-def _collect_index_values(result: Segmentation) -> dict[str, Any]:
-    """Collect what an index of pages shows of this image, if it has a page."""
-    if "report" not in result.config.save or result.n_classes == 0:
-        return {}
-    import numpy as np
-
-    from segment.output.report.index import make_thumbnail_urls
-
-    return {"uncertainty": float(np.nanmean(result.uncertainty())), **make_thumbnail_urls(result)}
 
 
 def _is_folder_full(error: Exception) -> bool:

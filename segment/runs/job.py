@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from segment.config.config import SegmentConfig
 from segment.config.products import plan_files
-from segment.core.errors import SettingsError, printable_path
+from segment.core.errors import SegmentError, SettingsError, printable_path
+from segment.loader.loader import count_pages
 
 __all__ = ["Job", "plan_jobs"]
 
@@ -35,6 +36,8 @@ class Job:
         Kinds of results to write; empty for those that the settings name.
     n_extra : int
         Classes that it may have beyond the number in the settings.
+    n_pages : int
+        Pages of the file, each of which has results of its own; 0 where one page is segmented.
     pipe_in, pipe_out : binary file, optional
         Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
     refusal : str
@@ -46,6 +49,7 @@ class Job:
     stem: str
     save: tuple[str, ...] = ()
     n_extra: int = 0
+    n_pages: int = 0
     pipe_in: BinaryIO | None = None
     pipe_out: BinaryIO | None = None
     refusal: str = ""
@@ -71,8 +75,32 @@ class Job:
         # Some products have a file for each class, and the number of classes may be chosen later: plan for the most.
         n = config.max_classes + self.n_extra
         save, labels = self.save or config.save, f".{config.labels_format}"
-        files = plan_files(self.stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
+        stems = [self.name_page(number) for number in range(1, self.n_pages + 1)] or [self.stem]
+        files = [
+            file
+            for stem in stems
+            for file in plan_files(stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
+        ]
         return [self.folder / file.name for file in files]
+
+    def name_page(self, number: int) -> str:
+        """Make what the names of the results of one page begin with.
+
+        Parameters
+        ----------
+        number : int
+            The page, from 1.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> Job(Path("stack.tif"), Path("results"), "stack", n_pages=12).name_page(3)
+        'stack_page0003'
+        """
+        return f"{self.stem}_page{number:04d}"
 
 
 def plan_jobs(
@@ -132,12 +160,25 @@ def plan_jobs(
     counts = Counter(_fold_name(folder / source.stem) for folder, source in zip(folders, distinct, strict=True))
     jobs = [
         Job(
-            source, folder, source.stem if counts[_fold_name(folder / source.stem)] == 1 else source.name, save, n_extra
+            source,
+            folder,
+            source.stem if counts[_fold_name(folder / source.stem)] == 1 else source.name,
+            save,
+            n_extra,
+            _count_pages(source) if config.page == "all" else 0,
         )
         for folder, source in zip(folders, distinct, strict=True)
     ]
     _refuse_conflicts(jobs, [*distinct, *also_read], config)
     return jobs
+
+
+def _count_pages(source: Path) -> int:
+    """Count the pages of a file; 1 for one that cannot be read, which fails when it is segmented."""
+    try:
+        return count_pages(source)
+    except SegmentError:
+        return 1
 
 
 def _refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:

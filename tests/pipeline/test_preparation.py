@@ -65,7 +65,7 @@ def test_pages_are_those_of_a_tiff(tmp_path: Path, quadrants: np.ndarray) -> Non
     for source in (tmp_path / "a.png", quadrants):
         with pytest.raises(SettingsError, match=r"page \(--page\): only"):
             read_image(source, config)
-    with pytest.raises(SettingsError, match=r"page \(--page\): one page at a time; got all"):
+    with pytest.raises(SettingsError, match=r"page \(--page\): here one page at a time; got all"):
         read_image(tmp_path / "a.tif", SegmentConfig(page="all"))
 
 

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from segment.core.errors import ImageError
+from segment.core.errors import ImageError, SettingsError
 
 __all__ = [
     "TRUNCATED_NOTE",
+    "PageNote",
     "TruncatedError",
     "check_size",
     "check_tile_size",
     "describe_other_frames",
+    "describe_page",
     "read_all_bytes",
+    "select_page",
     "silence_stderr",
 ]
 
@@ -26,6 +29,12 @@ TILE_PIXELS = 1 << 26
 MAX_FILE_BYTES = 1 << 30
 
 TRUNCATED_NOTE = "the file is truncated: the missing part of the picture is blank"
+
+
+class PageNote(str):
+    """Note that says which of several pages was taken; it is left out where each of them is."""
+
+    __slots__ = ()
 
 
 class TruncatedError(ImageError):
@@ -122,13 +131,15 @@ def read_all_bytes(stream: BinaryIO, name: str) -> bytes:
     return stream.read()
 
 
-def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, ...]:
-    """Write a note that only the first of several frames or pages is used.
+def describe_other_frames(frames: int, *, page: int = 1, at_least: bool = False) -> tuple[str, ...]:
+    """Write a note that only one of several frames is used.
 
     Parameters
     ----------
     frames : int
         Number of frames in the file.
+    page : int
+        Which one is used, from 1.
     at_least : bool
         Whether there may be more.
 
@@ -145,10 +156,65 @@ def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, 
     ()
     """
     others = frames - 1
+    if page > 1:
+        return describe_page(page, frames, at_least=at_least)
     if others < 1:
         return ()
     bound = "at least " if at_least else ""
-    return (f"only the first frame is used: the file holds {bound}{others} more",)
+    return (PageNote(f"only the first frame is used: the file holds {bound}{others} more"),)
+
+
+def select_page(page: int, n: int) -> int:
+    """Check the number of a page.
+
+    Parameters
+    ----------
+    page : int
+        The number that was asked for, from 1.
+    n : int
+        How many there are.
+
+    Returns
+    -------
+    int
+        The same number.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such page.
+    """
+    if not 1 <= page <= n:
+        raise SettingsError(f"page (--page): a page of the file, 1 to {n}; got {page}.")
+    return page
+
+
+def describe_page(page: int, n: int, words: str = "", *, at_least: bool = False) -> tuple[str, ...]:
+    """Write a note that one of several pages is used.
+
+    Parameters
+    ----------
+    page, n : int
+        Which, from 1, of how many.
+    words : str
+        What it is.
+    at_least : bool
+        Whether there may be more.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if there is one page.
+
+    Examples
+    --------
+    >>> describe_page(2, 3, "depth 2 of 3")
+    ('page 2 of 3 (depth 2 of 3) is used; --page takes another',)
+    """
+    if n < 2:
+        return ()
+    bound, what = "at least " if at_least else "", f" ({words})" if words else ""
+    return (PageNote(f"page {page} of {bound}{n}{what} is used; --page takes another"),)
 
 
 @contextmanager

@@ -14,7 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO
 
 from segment.core.errors import ImageError
-from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, describe_other_frames
+from segment.loader.decoders.checks import (
+    TRUNCATED_NOTE,
+    TruncatedError,
+    check_size,
+    describe_other_frames,
+    select_page,
+)
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "allow_truncated_files",
+    "count_webp_frames",
     "decode_bmp",
     "decode_dib",
     "decode_gif",
@@ -87,12 +94,14 @@ def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
         return decode_with_plugin(copy, plugin, max_pixels, allow_truncated, keep_profile=keep_profile, profile=profile)
 
 
-def decode_gif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
-    """Decode the first picture of a GIF.
+def decode_gif(
+    stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False, page: int = 1
+) -> Image:
+    """Decode one picture of a GIF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
+    stream, max_pixels, allow_truncated, keep_profile, page
         As in :func:`segment.loader.loader.load_image`.
 
     Returns
@@ -103,9 +112,9 @@ def decode_gif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
     frames = count_gif_frames(stream)
     if frames == 0:
         raise ImageError("the GIF file holds no picture. Export it again.")
-    notes = describe_other_frames(frames, at_least=frames >= MAX_FRAMES)
+    notes = describe_other_frames(frames, page=select_page(page, frames), at_least=frames >= MAX_FRAMES)
     plugin = load_plugin("GifImagePlugin", "GifImageFile")
-    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, notes, keep_profile=keep_profile)
+    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, notes, keep_profile=keep_profile, page=page)
 
 
 def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -142,12 +151,29 @@ def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
     return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
-def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
-    """Decode a WebP, or the first picture of an animated one.
+def count_webp_frames(stream: BinaryIO) -> int:
+    """Count the pictures of a WebP.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
+    stream : binary file
+
+    Returns
+    -------
+    int
+    """
+    stream.seek(0)
+    return int(getattr(load_plugin("WebPImagePlugin", "WebPImageFile")(stream), "n_frames", 1))
+
+
+def decode_webp(
+    stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False, page: int = 1
+) -> Image:
+    """Decode a WebP, or one picture of an animated one.
+
+    Parameters
+    ----------
+    stream, max_pixels, allow_truncated, keep_profile, page
         As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case: libwebp decodes
         complete files only.
 
@@ -167,7 +193,9 @@ def decode_webp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
     plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
-    return decode_with_plugin(io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+    return decode_with_plugin(
+        io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
+    )
 
 
 def _read_webp_size(head: bytes) -> tuple[int, int]:
@@ -230,6 +258,7 @@ def decode_with_plugin(
     *,
     keep_profile: bool,
     profile: bytes | None = None,
+    page: int = 1,
 ) -> Image:
     """Decode a complete file with Pillow, or where that is allowed and needed, a truncated one.
 
@@ -243,6 +272,8 @@ def decode_with_plugin(
         The first notes of the image.
     profile : bytes, optional
         A color profile that Pillow does not find.
+    page : int
+        Which picture of an animation.
 
     Returns
     -------
@@ -254,7 +285,7 @@ def decode_with_plugin(
     ImageError
         If the file is damaged, truncated or too large.
     """
-    source = _Source(stream, plugin, max_pixels, keep_profile, profile)
+    source = _Source(stream, plugin, max_pixels, keep_profile, profile, page)
     try:
         with allow_truncated_files(False):
             return _read(source, notes, is_truncated=False)
@@ -277,6 +308,7 @@ class _Source:
     max_pixels: int
     keep_profile: bool
     profile: bytes | None
+    page: int
 
 
 def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Image:
@@ -286,7 +318,10 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Ima
     picture: PillowImage = source.plugin(stream)
     check_size(picture.width, picture.height, source.max_pixels)
     format_, n_frames = picture.format, int(getattr(picture, "n_frames", 1))
-    tile = getattr(picture, "tile", None)
+    if source.page > 1:
+        picture.seek(select_page(source.page, n_frames) - 1)
+    # Later pictures of an animation lie over the first one.
+    tile = getattr(picture, "tile", None) if source.page == 1 else None
     box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
     if format_ == "PNG":
         check_png(stream)
@@ -308,7 +343,7 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Ima
     if format_ == "GIF":
         valid = mask_outside(box, valid)
     elif format_ != "MPO":  # its other pictures are the camera's own previews
-        notes = describe_other_frames(n_frames) + notes
+        notes = describe_other_frames(n_frames, page=source.page) + notes
     del picture  # frees its copy of the pixels
     notes += describe_transparent(valid)
     colors = convert_to_srgb(array, profile)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, check_tile_size, silence_stderr
+from segment.loader.decoders.checks import check_size, check_tile_size, describe_page, select_page, silence_stderr
 from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
 from segment.loader.decoders.frame_count import MAX_FRAMES, TiffPage, list_tiff_pages
 from segment.loader.decoders.geotiff import read_georeference
@@ -23,12 +23,12 @@ from segment.loader.decoders.pillow_arrays import convert_to_arrays
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
-from segment.loader.decoders.tiff_stack import decode_plane, may_be_stack
+from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
 
-__all__ = ["decode_tiff"]
+__all__ = ["count_tiff_pages", "decode_tiff"]
 
 # Numbers of TIFF tags. Offsets and lengths are those of strips, and those of tiles.
 _BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _NODATA = 258, 262, 277, 338, 339, 42113
@@ -71,30 +71,28 @@ def decode_tiff(
     SettingsError
         If there is no such page or band.
     """
-    pages = list_tiff_pages(stream)
-    if not pages:
-        raise ImageError("the TIFF file is damaged or truncated; its first page lies behind its end. Fetch it again.")
+    pages, images = _list_images(stream)
     options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
-    image = _decode_one(stream, pages, page, keep_profile, options)
+    image = _decode_one(stream, pages, images, page, keep_profile, options)
     size, size_notes = read_microscope_size(pages[0])
     return replace(image, pixel_size=size, notes=image.notes + size_notes) if size or size_notes else image
 
 
 def _decode_one(
-    stream: BinaryIO, pages: Sequence[TiffPage], page: int, keep_profile: bool, options: dict[str, Any]
+    stream: BinaryIO,
+    pages: Sequence[TiffPage],
+    images: Sequence[TiffPage],
+    page: int,
+    keep_profile: bool,
+    options: dict[str, Any],
 ) -> Image:
     """Decode one page or plane, with the options of `decode_tiff`."""
-    # Where every page says that it is a copy or a mask, the first one is the image all the same.
-    images = [item for item in pages if item.is_image] or pages[:1]
     if may_be_stack(images):
         plane = decode_plane(stream, page, **options)
         if plane is not None:
             return plane
-    n = len(images)
-    if page > n:
-        raise SettingsError(f"page (--page): a page of the file, 1 to {n}; got {page}.")
-    chosen = images[page - 1]
-    notes = _describe_page(page, n, at_least=len(pages) >= MAX_FRAMES)
+    chosen = images[select_page(page, len(images)) - 1]
+    notes = describe_page(page, len(images), at_least=len(pages) >= MAX_FRAMES)
     mask = _find_mask(pages, chosen)
     try:
         if options["bands"]:
@@ -108,9 +106,35 @@ def _decode_one(
         return decode_with_tifffile(stream, chosen.index, mask=index, keep_profile=keep_profile, notes=notes, **options)
 
 
-def _describe_page(page: int, n: int, *, at_least: bool) -> tuple[str, ...]:
-    """Write a note that one of several pages is used."""
-    return (f"page {page} of {'at least ' if at_least else ''}{n} is used; --page takes another",) if n > 1 else ()
+def count_tiff_pages(stream: BinaryIO) -> int:
+    """Count the pages of a TIFF that can be segmented: the planes of a stack, or the images that are no copies.
+
+    Parameters
+    ----------
+    stream : binary file
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    ImageError
+        If there is no page at all.
+    """
+    _, images = _list_images(stream)
+    n_planes = count_planes(stream) if may_be_stack(images) else 0
+    return n_planes or len(images)
+
+
+def _list_images(stream: BinaryIO) -> tuple[list[TiffPage], list[TiffPage]]:
+    """List all pages of a TIFF, and those that are images."""
+    pages = list_tiff_pages(stream)
+    if not pages:
+        raise ImageError("the TIFF file is damaged or truncated; its first page lies behind its end. Fetch it again.")
+    # Where every page says that it is a copy or a mask, the first one is the image all the same.
+    return pages, [item for item in pages if item.is_image] or pages[:1]
 
 
 def _find_mask(pages: Sequence[TiffPage], image: TiffPage) -> TiffPage | None:

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from segment.core.errors import ImageError, SettingsError
+from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.core.pixel_arrays import select_bands
-from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
+from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, describe_page, select_page
 from segment.loader.decoders.frame_count import TiffPage
 from segment.loader.decoders.tiff_high_depth import (
     decode_page,
@@ -27,7 +27,7 @@ from segment.loader.decoders.tiff_high_depth import (
 )
 from segment.loader.decoders.tiff_samples import DecodedPage, convert_samples
 
-__all__ = ["decode_plane", "may_be_stack"]
+__all__ = ["count_planes", "decode_plane", "may_be_stack"]
 
 # How descriptions of stacks begin. tifffile describes single pages too.
 _DESCRIPTIONS = (b"ImageJ=", b"<?xml", b"<OME")
@@ -100,6 +100,24 @@ def may_be_stack(images: Sequence[TiffPage]) -> bool:
     return description.startswith(_DESCRIPTIONS) or (len(images) > 1 and description.startswith(_DESCRIPTIONS_OF_PAGES))
 
 
+def count_planes(stream: BinaryIO) -> int:
+    """Count the planes of a stack.
+
+    Parameters
+    ----------
+    stream : binary file
+        A TIFF.
+
+    Returns
+    -------
+    int
+        0 if the file has no more than its pages say.
+    """
+    with open_with_tifffile(stream) as file:
+        stack = _describe_stack(file.series[0])
+        return 0 if stack is None else stack.n_planes
+
+
 def decode_plane(
     stream: BinaryIO, page: int, *, max_pixels: int, allow_truncated: bool, bands: tuple[int, ...] = ()
 ) -> Image | None:
@@ -131,9 +149,7 @@ def decode_plane(
             _check_imagej_planes(file, allow_truncated=allow_truncated)
             return None
         n = stack.n_planes
-        if page > n:
-            raise SettingsError(f"page (--page): a page of the file, 1 to {n}; got {page}.")
-        numbers, words = stack.list_pages(page - 1)
+        numbers, words = stack.list_pages(select_page(page, n) - 1)
         reader = _PlaneReader(series, stream, max_pixels, allow_truncated)
         decoded = reader.decode_bands(numbers, bands)
         place = read_place(series.keyframe)
@@ -160,9 +176,7 @@ def _check_imagej_planes(file: Any, *, allow_truncated: bool) -> None:
 
 def _describe_plane(page: int, n: int, words: str, n_channels: int, n_series: int) -> tuple[str, ...]:
     """Write notes on what was taken of a stack."""
-    notes: tuple[str, ...] = ()
-    if n > 1:
-        notes += (f"page {page} of {n}{f' ({words})' if words else ''} is used; --page takes another",)
+    notes = describe_page(page, n, words)
     if n_channels > 1:
         notes += (f"the {n_channels} channels of the file are bands",)
     if n_series > 1:

@@ -100,7 +100,13 @@ def test_folders_nested_deeper_than_functions_can_be(tmp_path: Path) -> None:
         place /= "f"
         place.mkdir()
     (place / "a.png").write_bytes(b"x")
-    assert len(find_images(tmp_path, recursive=True).images) == 1
+    found = find_images(tmp_path, recursive=True)
+    assert found.images == [place / "a.png"]
+    # What removes temporary folders is recursive.
+    found.images[0].unlink()
+    while place != tmp_path:
+        place.rmdir()
+        place = place.parent
 
 
 def test_folders_below_only_when_asked(tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""The work on one image file of which every page is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from segment.config.config import SegmentConfig
+from segment.core.errors import printable_path
+from segment.core.stages import Stage
+from segment.pipeline.page_pipeline import iterate_pages
+from segment.runs.job import Job
+from segment.runs.outcome import Outcome
+from segment.runs.result_outcome import describe_result
+from segment.segmenter.class_model.class_model import ClassModel
+
+__all__ = ["segment_job_pages"]
+
+MAX_NUMBERS = 3  # of pages that a warning names
+
+
+def segment_job_pages(
+    job: Job,
+    config: SegmentConfig,
+    on_stage: Callable[[str], None],
+    model: ClassModel | None,
+    *,
+    with_shares: bool,
+) -> Outcome:
+    """Segment every page of a file and write the results of each as it is done, so that one page is in memory.
+
+    Parameters
+    ----------
+    job : Job
+        The file.
+    config : SegmentConfig
+        All settings.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    model : ClassModel or None
+        The classes; None where they are fitted to all pages.
+    with_shares : bool
+        Whether the rows of a table of shares are collected; the page stands before the name of the region of interest.
+
+    Returns
+    -------
+    Outcome
+        The files of all pages, and one class table for all. If a page fails, no files are left.
+    """
+    outcomes: list[Outcome] = []
+    choice, notes = "", tuple[str, ...]()
+    pages = iterate_pages(job.source, config, model=model, on_stage=on_stage)
+    try:
+        for number, (selection, result) in enumerate(pages, start=1):
+            on_stage(Stage.WRITE)
+            paths = result.save(job.folder, stem=job.name_page(number), suffix=job.picture_suffix)
+            outcome = describe_result(job, result, paths, model, with_shares=with_shares)
+            shares = tuple(row._replace(roi=f"page{number:04d} {row.roi}".rstrip()) for row in outcome.shares)
+            outcomes.append(replace(outcome, shares=shares))
+            choice = selection.sentence if selection is not None and selection.candidates else ""
+            notes = () if model is not None else result.class_model.training.notes
+    except BaseException:
+        for path in (path for outcome in outcomes for path in outcome.paths):
+            path.unlink(missing_ok=True)
+        raise
+    # What was noted of the pages as they were fitted is noted of them again as they are labeled.
+    of_all = tuple(note for note in notes if not note.startswith(f"{printable_path(job.source)}: "))
+    return replace(_combine_outcomes(outcomes), choice=choice, warnings=of_all + _combine_warnings(outcomes))
+
+
+def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+    """Combine the outcomes of pages that share their classes, by their areas."""
+    first = outcomes[0]
+    tables = [
+        [(pixels or 0, row[3]) for pixels, row in zip(outcome.pixels, outcome.rows, strict=True)]
+        for outcome in outcomes
+    ]
+    areas = [sum(pixels or 0 for pixels in outcome.pixels) for outcome in outcomes]
+    combined = [_combine_rows(rows) for rows in zip(*tables, strict=True)]
+    total = max(sum(areas), 1)
+    rows = [
+        (label, color, pixels / total, mean)
+        for (label, color, _, _), (pixels, mean) in zip(first.rows, combined, strict=True)
+    ]
+    drifts = [outcome.drift for outcome in outcomes if outcome.drift is not None]
+    uncertainties = [outcome.uncertainty for outcome in outcomes if outcome.uncertainty is not None]
+    return replace(
+        first,
+        paths=tuple(path for outcome in outcomes for path in outcome.paths),
+        rows=tuple(rows),
+        pixels=tuple(pixels for pixels, _ in combined),
+        areas=tuple(map(sum, zip(*(outcome.areas for outcome in outcomes), strict=True))),
+        interest=_combine_interest(outcomes),
+        groups=_combine_groups(first, [pixels for pixels, _ in combined]),
+        shares=tuple(row for outcome in outcomes for row in outcome.shares),
+        changed=sum(area * outcome.changed for area, outcome in zip(areas, outcomes, strict=True)) / total,
+        drift=max(drifts, default=None),
+        uncertainty=sum(uncertainties) / len(uncertainties) if uncertainties else None,
+    )
+
+
+def _combine_rows(rows: Sequence[tuple[int, tuple[float, ...]]]) -> tuple[int, tuple[float, ...]]:
+    """Add the areas of a class, and weight its means by them."""
+    total = sum(pixels for pixels, _ in rows)
+    # A page without the class has no mean of it.
+    weighted = [[pixels / total * value for value in mean] for pixels, mean in rows if pixels]
+    return total, tuple(map(sum, zip(*weighted, strict=True)))
+
+
+def _combine_interest(
+    outcomes: Sequence[Outcome],
+) -> tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...]:
+    """Combine the class tables of the regions of interest, which are the same on all pages."""
+    places: dict[tuple[str, int], list[tuple[int, tuple[float, ...], float | None]]] = {}
+    totals: dict[str, int] = {}
+    for roi, label, pixels, _, mean, area in (row for outcome in outcomes for row in outcome.interest):
+        places.setdefault((roi, label), []).append((pixels, mean, area))
+        totals[roi] = totals.get(roi, 0) + pixels
+    rows = []
+    for (roi, label), parts in places.items():
+        pixels, mean = _combine_rows([(pixels, mean) for pixels, mean, _ in parts])
+        areas = [area for *_, area in parts if area is not None]
+        rows.append((roi, label, pixels, pixels / max(totals[roi], 1), mean, sum(areas) if areas else None))
+    return tuple(rows)
+
+
+def _combine_groups(first: Outcome, pixels: Sequence[int]) -> tuple[tuple[str, str, float], ...]:
+    """Find the share of each class of a group from the areas on all pages."""
+    areas = dict(zip(first.names, pixels, strict=True))
+    members = [(group, name) for group, name, _ in first.groups]
+    totals = {group: sum(areas[name] for other, name in members if other == group) for group, _ in members}
+    return tuple((group, name, areas[name] / max(totals[group], 1)) for group, name in members)
+
+
+def _combine_warnings(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Say each warning once, with the pages that it is about unless these are all."""
+    pages: dict[str, list[int]] = {}
+    for number, outcome in enumerate(outcomes, start=1):
+        for warning in outcome.warnings:
+            pages.setdefault(warning, []).append(number)
+    return tuple(
+        warning if len(numbers) == len(outcomes) else f"{warning} ({_format_numbers(numbers)})"
+        for warning, numbers in pages.items()
+    )
+
+
+def _format_numbers(numbers: Sequence[int]) -> str:
+    """Write the numbers of pages, of which the first ones are named."""
+    named = ", ".join(map(str, numbers[:MAX_NUMBERS]))
+    others = f" and {len(numbers) - MAX_NUMBERS} more" if len(numbers) > MAX_NUMBERS else ""
+    return f"page {named}{others}"

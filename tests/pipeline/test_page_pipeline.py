@@ -1,0 +1,58 @@
+"""All pages of a file, segmented with the classes of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as PilImage
+
+from segment.core.errors import ImageError, SettingsError
+from segment.pipeline.page_pipeline import segment_pages
+from segment.pipeline.shared_classes import apply_classes, fit_classes
+
+
+def make_planes() -> np.ndarray:
+    """Make three planes of 20 x 30: 60 everywhere, 120 in the last two, 180 in the last."""
+    planes = np.full((3, 20, 30), 60, np.uint8)
+    planes[1:, :8] = 120
+    planes[2, 12:] = 180
+    return planes
+
+
+@pytest.mark.parametrize("kind", ["z.tif", "t.ome.tif", "pages.tif", "a.gif", "a.webp"])
+def test_each_page_is_segmented_with_the_classes_of_all(tmp_path: Path, kind: str) -> None:
+    planes, path = make_planes(), tmp_path / kind
+    pictures = [PilImage.fromarray(plane).convert("RGB") for plane in planes]
+    if kind == "z.tif":
+        tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "ZYX"})
+    elif kind == "t.ome.tif":
+        tifffile.imwrite(path, planes, photometric="minisblack", metadata={"axes": "TYX"})
+    else:
+        options = {"lossless": True} if kind == "a.webp" else {}
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], **options)
+    results = list(segment_pages(path, k=3))
+    assert [result.label_image[[0, 10, 19], 5].tolist() for result in results] == [[1, 1, 1], [2, 1, 1], [2, 1, 3]]
+    assert not any("page" in warning or "frame" in warning for result in results for warning in result.warnings)
+
+
+def test_classes_of_a_model_are_found_in_each_page(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", make_planes(), photometric="minisblack")
+    model = fit_classes([tmp_path / "s.tif"], k=3, page="all")
+    assert model.training.images == 3
+    found = [result.label_image for result in segment_pages(tmp_path / "s.tif", model=model)]
+    singly = [apply_classes(model, tmp_path / "s.tif", page=number).label_image for number in (1, 2, 3)]
+    np.testing.assert_array_equal(found, singly)
+
+
+def test_what_has_no_pages_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", make_planes(), photometric="minisblack")
+    with pytest.raises(SettingsError, match=r"all pages are segmented; got 2\. Use segment_image for one"):
+        segment_pages(tmp_path / "s.tif", page=2)
+    with pytest.raises(SettingsError, match="all pages of a file that has a path"):
+        fit_classes([make_planes()[0]], k=3, page="all")
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"a\.png: an image is"):
+        next(segment_pages(tmp_path / "a.png", k=3))

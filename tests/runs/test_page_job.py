@@ -1,0 +1,48 @@
+"""The results of every page of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from segment.config.config import SegmentConfig
+from segment.runs.image_job import run_job
+from segment.runs.job import plan_jobs
+
+CONFIG = SegmentConfig(k=2, page="all", save=("labels",), roi="grid:1x2")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    """Of two planes: 600 pixels of 50, and 150 of 50 beside 450 of 150."""
+    planes = np.full((2, 20, 30), 50, np.uint8)
+    planes[1, 5:] = 150
+    tifffile.imwrite(tmp_path / "s.tif", planes, photometric="minisblack")
+    return tmp_path / "s.tif"
+
+
+def test_each_page_has_its_files_and_all_have_one_table(stack: Path, tmp_path: Path) -> None:
+    (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
+    outcome = run_job(job, CONFIG)
+    assert outcome.error == ""
+    assert [path.name for path in outcome.paths] == ["s_page0001_labels.png", "s_page0002_labels.png"]
+    assert list(outcome.paths) == job.list_results(CONFIG) == sorted((tmp_path / "out").iterdir())
+    assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.625, (50,)), (2, 0.375, (150,))]
+    assert outcome.pixels == (750, 450)
+    assert [(roi, label, pixels, share) for roi, label, pixels, share, *_ in outcome.interest] == [
+        ("r1c1", 1, 375, 0.625),
+        ("r1c1", 2, 225, 0.375),
+        ("r1c2", 1, 375, 0.625),
+        ("r1c2", 2, 225, 0.375),
+    ]
+
+
+def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
+    (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
+    (tmp_path / "out" / "s_page0002_labels.png").mkdir(parents=True)
+    outcome = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), overwrite=True))
+    assert "s_page0002_labels.png: is a folder" in outcome.error
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["s_page0002_labels.png"]
