@@ -276,8 +276,10 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
         return click.option(*names, metavar="LOW..HIGH", **common)
     # The range is checked with all other values, so that the library has the same message.
     kind = int if setting.type is int else float
-    number = NumberOrWord(kind, setting.choices) if setting.choices else kind
-    metavar = "|".join((_format_range(setting), *setting.choices))
+    number: Any = NumberOrWord(kind, setting.choices) if setting.choices else kind
+    if setting.form.text:  # a number with a unit is checked with all other values
+        number = str
+    metavar = "|".join(filter(None, (_format_range(setting), *setting.choices, setting.form.text)))
     return click.option(*names, type=number, metavar=metavar, **common)
 
 

@@ -128,8 +128,11 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
             "has no effect with coherence region; got {value}. Leave it out",
         ),
         (
-            config.spatial == "none" and name == "smoothness",
-            "only with the random field; got {value} with spatial none. Leave out one of them",
+            config.spatial == "none"
+            and (config.clean_up == "none" or config.coherence == "region")
+            and name == "smoothness",
+            "only with the random field or clean-up by evidence; got {value} with spatial none and clean-up none. "
+            "Leave out one of them",
         ),
         (
             config.denoise == "none" and name == "denoise_radius",

@@ -184,13 +184,18 @@ class Setting:
         """Check a number in the range, or one of the words that may stand for it."""
         if isinstance(value, str) and value in self.choices:
             return value
+        if isinstance(value, str) and self.form.text:  # a number with a unit, or the text of a plain one
+            if re.fullmatch(self.form.pattern, value):
+                return value
+            value = float(value) if re.fullmatch(NUMBERS.pattern, value) and "," not in value else value
         # Infinity and numbers too large for a float are no values.
         high = min(self.high, sys.float_info.max)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not self.low <= value <= high or (self.type is int and value != int(value)):
             kind = "a whole number" if self.type is int else "a number"
             bound = f"of at least {self.low:g}" if math.isinf(self.high) else f"from {self.low:g} to {self.high:.10g}"
-            raise self._make_error(" or ".join((f"{kind} {bound}", *self.choices)), value)
+            others = (*self.choices, *((self.form.rule,) if self.form.text else ()))
+            raise self._make_error(" or ".join((f"{kind} {bound}", *others)), value)
         return self.type(value)
 
     def _check_span(self, value: Any) -> Span:

@@ -63,9 +63,10 @@ class SettingArguments(TypedDict, total=False):
     max_iter: int
     spatial: Literal["none", "field"]
     smoothness: float
-    smooth_radius: float
-    min_region: float
-    max_hole: float
+    clean_up: Literal["evidence", "none"]
+    smooth_radius: float | str
+    min_region: float | str
+    max_hole: float | str
     save: Texts
     labels_format: Literal["png", "tif", "npz"]
     palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]

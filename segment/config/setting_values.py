@@ -9,6 +9,7 @@ from typing import Literal, TypeVar, get_type_hints
 
 from segment.config.products import PRODUCTS, describe_products
 from segment.config.setting import Setting, Span, describe_field
+from segment.config.sizes import AREA, LENGTH
 from segment.config.text_forms import (
     BANDS,
     BOX,
@@ -270,22 +271,25 @@ class SettingValues:
         high=100,
     )
 
-    # Clean-up: opening and closing, small regions, holes. Areas are shares of the image.
-    smooth_radius: float = _setting(
-        0.0005,
+    # Clean-up: what the colors do not uphold; and what is too small, whatever its colors.
+    clean_up: Literal["evidence", "none"] = _setting(
+        "evidence",
         "Clean-up",
-        "Radius of the opening and closing of each class, as a share of the image diagonal. More smooths borders; "
-        "0 leaves them.",
+        "Give a small region or a thin part to a class beside it where its colors speak for its own class less than "
+        "its border costs at --smoothness. none leaves them.",
+    )
+    smooth_radius: float | str = _setting(
+        0.0,
+        "Clean-up",
+        "Open and close each class by this radius: a share of the diagonal, 2px or 0.3mm. More smooths borders.",
         high=0.1,
+        form=LENGTH,
     )
-    min_region: float = _setting(
-        0.0002,
-        "Clean-up",
-        "Regions smaller than this share of the image are absorbed by their best neighbor. 0 keeps all.",
-        high=1,
+    min_region: float | str = _setting(
+        0.0, "Clean-up", "Give smaller regions to a neighbor: a share, 50px or 0.5ha. 0 keeps all.", high=1, form=AREA
     )
-    max_hole: float = _setting(
-        0.0005, "Clean-up", "Holes in a class up to this share of the image are filled. 0 keeps all.", high=1
+    max_hole: float | str = _setting(
+        0.0, "Clean-up", "Fill holes in a class up to this size, as --min-region. 0 keeps all.", high=1, form=AREA
     )
 
     # Output: the files, their formats and colors.

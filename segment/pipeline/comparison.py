@@ -21,13 +21,13 @@ from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.ward import build_ward_tree
+from segment.pipeline.label_cleanup import clean_window, resolve_sizes
 from segment.pipeline.label_matching import compute_adjusted_rand_index, count_overlaps, match_labels
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
-from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture
 
@@ -199,17 +199,14 @@ def _segment_by_centers(
     labels = _classify(balls, cells)
     partners = match_labels(count_overlaps(_classify(result.class_mixture, cells), labels, k, cells.weights))
     numbers = np.concatenate([[0], partners + 1]).astype(np.uint8)
-    sizes = np.bincount(labels, weights=cells.weights, minlength=k)
-    cleaned = postprocess(
-        numbers[raw],
-        radius=config.smooth_radius,
-        min_region=config.min_region,
-        max_hole=config.max_hole,
-        precedence=[int(number) for number in partners[np.argsort(-sizes, kind="stable")] + 1],
-    )
-    label_image = enlarge(cleaned.label_image, result.image)
+    # The clean-up weighs the colors of every method by the Gaussians of its own classes.
+    gaussians = _fit_class_gaussians(cells, labels, balls.model)
+    sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
+    classes = ClassMixture(gaussians, np.arange(k))
+    cleaned = clean_window(raw, result.working, classes, space, config, sizes, raw.shape)
+    label_image = enlarge(numbers[cleaned.label_image], result.image)
     overlaps = count_overlaps(result.label_image, label_image, k + 1)[1:, 1:]
-    likelihood = _average(cells, _fit_class_gaussians(cells, labels, balls.model).score_samples(cells))
+    likelihood = _average(cells, gaussians.score_samples(cells))
     agreement = compute_adjusted_rand_index(overlaps)
     return Method(name, label_image, seconds, _compute_inertia(cells, labels), likelihood, agreement)
 

@@ -19,6 +19,7 @@ from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
@@ -27,9 +28,10 @@ from segment.pipeline.result_warnings import (
     collect_result_warnings,
     find_labels_lost_in_cleanup,
     warn_of_absent_classes,
+    warn_of_cleanup,
     warn_of_kept_coordinates,
 )
-from segment.postprocessor.postprocessor import CleanedLabels, postprocess
+from segment.postprocessor.postprocessor import CleanedLabels
 from segment.preprocessor.preprocessor import clip_floats, enlarge
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
@@ -106,14 +108,14 @@ def segment_image(
     clock(Stage.LABEL)
     raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
+    cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
     model = _describe_classes(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
     return build_result(image, spatial, found, raw, cleaned, model, config, provenance, start)
 
 
 def clean_labels(
-    raw: NDArray[np.uint8], classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig
+    raw: NDArray[np.uint8], classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig, image: Image
 ) -> CleanedLabels:
     """Clean up the labels of the preprocessed image, as the settings and the spatial model say.
 
@@ -126,21 +128,23 @@ def clean_labels(
     spatial : SpatialModel
         Whole regions are left as they are.
     config : SegmentConfig
-        The settings `smooth_radius`, `min_region` and `max_hole` count.
+        Its settings for clean-up and its `smoothness` count.
+    image : Image
+        The image as it was read: sizes in pixels are in its pixels.
 
     Returns
     -------
     CleanedLabels
+
+    Raises
+    ------
+    SettingsError
+        If a size is in meters and the area of a pixel is not known.
     """
     if not spatial.is_cleaned:
         return CleanedLabels(raw, 0.0)
-    return postprocess(
-        raw,
-        radius=config.smooth_radius,
-        min_region=config.min_region,
-        max_hole=config.max_hole,
-        precedence=classes.rank_classes(),
-    )
+    sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
+    return clean_window(raw, spatial.image, classes, spatial.data.space, config, sizes, raw.shape)
 
 
 def build_result(
@@ -193,6 +197,11 @@ def build_result(
         reason=choose_spatial_type(config).explain_empty_class(config),
         n_colors=_count_too_few_colors(fitted_rows, spatial, config),
     )
+    if cleaned.changed:
+        before, after = (
+            count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, cleaned.label_image)
+        )
+        warnings += warn_of_cleanup(before, after, config)
     return Segmentation(
         image=image,
         label_image=labels,

@@ -18,8 +18,15 @@ __all__ = [
     "collect_result_warnings",
     "find_labels_lost_in_cleanup",
     "warn_of_absent_classes",
+    "warn_of_cleanup",
     "warn_of_kept_coordinates",
 ]
+
+# Of the pixels, in points, by which clean-up may move a class without a word; and the share of its regions, if it has
+# enough of them that a share says something.
+MAX_SHARE_MOVE = 1.0
+MAX_REGION_LOSS = 0.2
+MIN_TOLD_REGIONS = 5
 
 
 def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
@@ -128,7 +135,7 @@ def collect_result_warnings(
     empty = [row.label for row in rows if row.pixels == 0]
     swept = [label for label in empty if label in lost]
     if swept:
-        cure = "Lower --smooth-radius, --min-region or --max-hole, or use fewer classes"
+        cure = "Lower --smooth-radius, --min-region or --max-hole, give --clean-up none, or use fewer classes"
         warnings.append(_warn_of_empty(swept, f"clean-up gave all its pixels to other classes. {cure}"))
     never = [label for label in empty if label not in lost]
     if never and n_colors:
@@ -138,6 +145,48 @@ def collect_result_warnings(
     if never:
         warnings.append(_warn_of_empty(never, reason))
     return tuple(warnings)
+
+
+def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], config: SegmentConfig) -> tuple[str, ...]:
+    """Say where clean-up has moved a share by more than a point, or taken a fifth of the regions of a class.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (2, k), int
+        Pixels and regions of each class before and after clean-up; the smallest regions do not count.
+    config : SegmentConfig
+        What is cleaned up, for the remedy.
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+
+    Examples
+    --------
+    >>> before, after = np.array([[900, 100], [1, 63]]), np.array([[950, 50], [1, 3]])
+    >>> warn_of_cleanup(before, after, SegmentConfig())[0].partition(". ")[0]
+    'clean-up changed class 1 from 90.0 to 95.0 % of the pixels, class 2 from 10.0 to 5.0 % and from 63 to 3 regions'
+    """
+    # A class that has lost all its pixels has a warning of its own.
+    changes: list[str] = []
+    shares = [100 * counts[0] / max(1, counts[0].sum()) for counts in (before, after)]
+    for number in np.flatnonzero(after[0]).tolist():
+        was, now = (share[number] for share in shares)
+        n_was, n_now = before[1, number], after[1, number]
+        parts = [f"from {was:.1f} to {now:.1f} %"] if abs(was - now) > MAX_SHARE_MOVE else []
+        if parts and not any("of the pixels" in change for change in changes):
+            parts[0] += " of the pixels"
+        if n_was >= MIN_TOLD_REGIONS and n_was - n_now >= MAX_REGION_LOSS * n_was:
+            parts.append(f"from {n_was} to {n_now} regions")
+        if parts:
+            changes.append(f"class {number + 1} {' and '.join(parts)}")
+    if not changes:
+        return ()
+    sizes = [name for name in ("smooth_radius", "min_region", "max_hole") if getattr(config, name)]
+    options = " or ".join("--" + name.replace("_", "-") for name in sizes)
+    cure = f"Lower {options}" if sizes else "Lower --smoothness or give --clean-up none"
+    return (f"clean-up changed {', '.join(changes)}. {cure} to keep more",)
 
 
 def _warn_of_empty(labels: Sequence[int], reason: str) -> str:

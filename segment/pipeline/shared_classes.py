@@ -247,7 +247,7 @@ def label_with_model(
     found = _take_classes(model, spatial.data.cells)  # 4 segmenter, without a fit
     raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, found.classes, spatial, config)  # 5 postprocessor
+    cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RegionGraph", "Runs", "find_connected_components", "find_regions", "mark_run_starts", "number_regions"]
+__all__ = [
+    "RegionGraph",
+    "Runs",
+    "find_connected_components",
+    "find_regions",
+    "mark_run_starts",
+    "number_regions",
+    "tally_labels",
+]
 
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
@@ -65,6 +73,8 @@ class RegionGraph:
         two regions that are both larger than was asked for.
     origin : ndarray of shape (m,), int
         The current region of every region that was first found.
+    sums : ndarray of shape (n, m), float64
+        Numbers of each region that add up when regions are merged; m is 0 where none are needed.
     """
 
     label: Labels
@@ -74,6 +84,7 @@ class RegionGraph:
     high: Ids
     border: Ids
     origin: Ids
+    sums: NDArray[np.float64]
 
     def list_directed_borders(self) -> tuple[Ids, Ids, Ids]:
         """List every border from both its sides: (region, its neighbor, length of the border), each (2 p,)."""
@@ -103,8 +114,13 @@ class RegionGraph:
         merged[region] = label
         area = np.bincount(region, self.area, count).astype(np.intp)
         exposed = np.bincount(region, self.exposed, count) > 0
-        borders = _sum_borders(region[self.low[~same]], region[self.high[~same]], self.border[~same])
-        return RegionGraph(merged, area, exposed, *borders, region[self.origin])
+        # Contacts at corners, which have no length, were for these labels alone.
+        kept = ~same & (self.border > 0)
+        borders = _sum_borders(region[self.low[kept]], region[self.high[kept]], self.border[kept])
+        sums = np.zeros((count, self.sums.shape[1]))
+        for column, values in zip(sums.T, self.sums.T, strict=True):
+            column[:] = np.bincount(region, values, count)
+        return RegionGraph(merged, area, exposed, *borders, region[self.origin], sums)
 
 
 def number_regions(labels: Labels) -> tuple[Labels, Labels]:
@@ -140,6 +156,37 @@ def number_regions(labels: Labels) -> tuple[Labels, Labels]:
     return runs.paint(number.astype(np.int32)), graph.label[graph.label > 0]
 
 
+def tally_labels(labels: Labels, n_labels: int, min_area: int) -> NDArray[np.int64]:
+    """Count the pixels and the connected regions of each label.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers 0 to `n_labels`
+        0 is no label.
+    n_labels : int
+        Largest label.
+    min_area : int
+        Pixels of the smallest region that counts.
+
+    Returns
+    -------
+    ndarray of shape (2, n_labels), int64
+        Pixels, and regions, of the labels from 1.
+
+    Examples
+    --------
+    >>> tally_labels(np.array([[1, 2, 2], [1, 1, 1], [2, 2, 2]]), 2, min_area=3)
+    array([[4, 5],
+           [1, 1]])
+    """
+    if labels.size == 0:
+        return np.zeros((2, n_labels), np.int64)
+    _, graph = find_regions(labels, largest=0)
+    pixels = np.bincount(graph.label, graph.area, n_labels + 1)
+    regions = np.bincount(graph.label[graph.area >= min_area], minlength=n_labels + 1)
+    return np.stack([pixels, regions])[:, 1:].astype(np.int64)
+
+
 def mark_run_starts(labels: Labels) -> Mask:
     """Mark the first pixel of every horizontal run of one label.
 
@@ -157,7 +204,7 @@ def mark_run_starts(labels: Labels) -> Mask:
     return starts
 
 
-def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
+def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> tuple[Runs, RegionGraph]:
     """Find the connected regions of a label image and the borders of the small ones.
 
     Parameters
@@ -166,6 +213,8 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
         0 is background, whose regions are in the graph but have no borders.
     largest : int
         Pixels. Borders are listed that have a region of at most this area on one side or both.
+    has_corners : bool
+        Also list small regions of one label that touch at a corner, as a border of length 0: relabeled, they are one.
 
     Returns
     -------
@@ -205,8 +254,19 @@ def find_regions(labels: Labels, *, largest: int) -> tuple[Runs, RegionGraph]:
     exposed[high[background[low]]] = True
     small = (area <= largest) & ~background
     listed = (small[low] | small[high]) & ~background[low] & ~background[high]
-    borders = _sum_borders(low[listed], high[listed], border[listed])
-    return Runs((height, width), length, region), RegionGraph(node_label, area, exposed, *borders, np.arange(count))
+    low, high, border = low[listed], high[listed], border[listed]
+    if has_corners:
+        # Four runs meet at a corner where runs begin in both rows.
+        meet = flat[pieces] & flat[pieces + width] & (pieces % width > 0)
+        above, below = above[meet], below[meet]
+        first = region[np.concatenate([above - 1, above])]
+        second = region[np.concatenate([below, below - 1])]
+        linked = small[first] & small[second] & (node_label[first] == node_label[second]) & (first != second)
+        low, high = np.concatenate([low, first[linked]]), np.concatenate([high, second[linked]])
+        border = np.concatenate([border, np.zeros(np.count_nonzero(linked), border.dtype)])
+    borders = _sum_borders(low, high, border)
+    graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count), np.zeros((count, 0)))
+    return Runs((height, width), length, region), graph
 
 
 def find_connected_components(n_nodes: int, first: Ids, second: Ids) -> tuple[Ids, int]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
+from segment.postprocessor.color_evidence import ColorEvidence, clean_by_evidence
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 from segment.postprocessor.morphology import grow_labels, smooth_block
 
@@ -48,13 +49,19 @@ class CleanedLabels:
 
 
 def postprocess(
-    label_image: Labels, *, radius: float, min_region: float, max_hole: float, precedence: Sequence[int] = ()
+    label_image: Labels,
+    *,
+    radius: float,
+    min_region: float,
+    max_hole: float,
+    precedence: Sequence[int] = (),
+    evidence: ColorEvidence | None = None,
 ) -> CleanedLabels:
-    """Open and close the classes, fill holes and absorb small regions: in this order, with sizes relative to the image.
+    """Clean up by evidence; then open and close the classes, fill holes and absorb small regions of the sizes given.
 
-    The same as calling the three functions in turn; the regions are found only once. All sizes are shares of the whole
-    image, background included, so they mean the same number of pixels whatever is masked out, and the same part of the
-    picture at every resolution.
+    The last three are the same as calling the three functions in turn; the regions are found only once. All sizes are
+    shares of the whole image, background included, so they mean the same number of pixels whatever is masked out, and
+    the same part of the picture at every resolution.
 
     Parameters
     ----------
@@ -69,6 +76,9 @@ def postprocess(
     precedence : sequence of int
         Labels in the order in which they win ties; the others come after them, the lower before the higher. An order
         that depends on the image alone makes the result independent of how the classes are numbered.
+    evidence : ColorEvidence, optional
+        Of the k classes, which are all labels. Small regions and thin parts that it speaks against go to a class beside
+        them first.
 
     Returns
     -------
@@ -93,7 +103,12 @@ def postprocess(
     min_area, max_area = (round(share * height * width) for share in (min_region, max_hole))
     # Ties go to the lower label, so labels are renumbered in the order of precedence, and back at the end.
     order = _order_labels(label_image, precedence)
-    smooth = open_and_close(_renumber(label_image, order.argsort()), radius=radius * math.hypot(height, width))
+    smooth = _renumber(label_image, order.argsort())
+    if evidence is not None and smooth.size and evidence.smoothness > 0:
+        classes = order[1 : evidence.n_classes + 1].tolist() if order.size else range(1, evidence.n_classes + 1)
+        opened = open_and_close(smooth, radius=evidence.radius) if evidence.radius >= 1 else smooth
+        smooth = clean_by_evidence(smooth, opened, evidence, order=classes)
+    smooth = open_and_close(smooth, radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
         runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
         smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))

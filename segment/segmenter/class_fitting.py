@@ -28,10 +28,9 @@ __all__ = ["FittedClasses", "fit_image_classes"]
 
 Floats = NDArray[np.float64]
 
-# Labels are cleaned up with the default settings where shrinkages are compared by them: the user's clean-up does not
-# change the classes.
-_DEFAULTS = SegmentConfig()
-CLEAN_UP = {"radius": _DEFAULTS.smooth_radius, "min_region": _DEFAULTS.min_region, "max_hole": _DEFAULTS.max_hole}
+# Labels are cleaned up by these sizes where shrinkages are compared by them: the user's clean-up does not change the
+# classes. Shares of the diagonal and of the area.
+CLEAN_UP = {"radius": 0.0005, "min_region": 0.0002, "max_hole": 0.0005}
 
 
 @dataclass(frozen=True, eq=False)

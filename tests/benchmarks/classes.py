@@ -80,7 +80,7 @@ def label_with_segment(rgb: Picture, k: int) -> Labels:
 
 def label_without_cleanup(rgb: Picture, k: int) -> Labels:
     """Label an image with the defaults of segment, but without clean-up."""
-    return segment_image(rgb, k=k, smooth_radius=0, min_region=0, max_hole=0).label_image
+    return segment_image(rgb, k=k, clean_up="none").label_image
 
 
 def label_with_k_means(pixels: NDArray[np.generic], k: int) -> Labels:

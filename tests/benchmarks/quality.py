@@ -83,7 +83,7 @@ def prepare_hierarchy(rgb: Picture) -> Cuts:
     return cut
 
 
-RAW_MIXTURE = {"spatial": "none", "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+RAW_MIXTURE = {"spatial": "none", "shrinkage": 0, "clean_up": "none"}
 METHODS = {
     "raw mixture, RGB, k classes": Method(lambda rgb: prepare_classes(rgb, **RAW_MIXTURE), N_CLASSES),
     "k-means, CIELAB, k classes": Method(prepare_k_means, N_CLASSES),

@@ -96,7 +96,7 @@ def measure_agreement(image: Path, folder: Path, tiles: list[int]) -> str:
     size = {"height": height, "width": width, "count": bands, "dtype": "uint8", "crs": "EPSG:32632"}
     with rasterio.open(source, "w", driver="GTiff", transform=rasterio.Affine.scale(2), **size) as file:
         file.write(np.moveaxis(pixels, -1, 0))
-    off: dict[str, Any] = {"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+    off: dict[str, Any] = {"clean_up": "none"}
     rows = []
     for tile in tiles:
         shares = []
@@ -117,7 +117,7 @@ def measure_errors(folder: Path, areas: list[int], side: int) -> str:
         write_noisy_raster(folder / "known.tif", truth)
         for spatial in ("none", "field"):
             row = [f"{area} pixels, {side} x {side}", spatial]
-            for settings in ({"smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}, {}):
+            for settings in ({"clean_up": "none"}, {}):
                 options: dict[str, Any] = {"k": 4, "spatial": spatial, "overwrite": True, **settings}
                 path = segment.segment_raster(folder / "known.tif", folder / "found.tif", **options).path
                 with rasterio.open(path) as file:

@@ -161,7 +161,7 @@ def test_number_of_threads_does_not_change_the_files(image_folder: Path) -> None
             *("run", "p.png", "-k", "5", "--denoise", "median", "-o", f"by{threads}"),
             env=dict.fromkeys(names, threads),
         )
-        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.returncode == 0
     assert hash_tree(Path("by1")) == hash_tree(Path("by2"))
     assert len(np.unique(read_labels("by1/p_labels.png"))) == 5
 

@@ -93,7 +93,10 @@ def test_unforeseen_error_is_called_a_fault(run_program: Program, monkeypatch: p
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("two\nlines")
 
-    for target, where in (("segment.cli.commands.plan_jobs", ""), ("segment.pipeline.pipeline.postprocess", "a.png: ")):
+    for target, where in (
+        ("segment.cli.commands.plan_jobs", ""),
+        ("segment.pipeline.pipeline.clean_window", "a.png: "),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(target, broken)
             result = run_program("run", "a.png", "-k", "2", "-o", "out")

@@ -40,7 +40,12 @@ PRODUCT_NAMES = ", ".join(product.name for product in PRODUCTS)
         ("tol", math.nan, "tol (--tol): a number of at least 0; got nan."),
         ("tol", math.inf, "tol (--tol): a number of at least 0; got inf."),
         ("tol", -1e-9, "tol (--tol): a number of at least 0; got -1e-09."),
-        ("max_hole", 1.5, "max_hole (--max-hole): a number from 0 to 1; got 1.5."),
+        ("reject", 1.5, "reject (--reject): a number from 0 to 1; got 1.5."),
+        (
+            "max_hole",
+            "5acres",
+            "max_hole (--max-hole): a number from 0 to 1 or an area such as 50px, 4mm2, 400m2 or 0.5ha; got '5acres'.",
+        ),
         ("denoise", "blur", "denoise (--denoise): one of none, gaussian, median, bilateral; got 'blur'."),
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),

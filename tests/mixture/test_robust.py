@@ -143,7 +143,7 @@ def make_image_with_outliers(rng: np.random.Generator) -> tuple[np.ndarray, np.n
     return pixels, truth, outlier
 
 
-RAW = {"k": 3, "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+RAW = {"k": 3, "shrinkage": 0, "clean_up": "none"}
 
 
 def test_outliers_break_the_plain_mixture_but_not_the_robust_ones(rng: np.random.Generator) -> None:
@@ -163,8 +163,9 @@ def test_salt_and_pepper_noise_makes_no_classes(rng: np.random.Generator) -> Non
     corrupted = rng.random(truth.shape) < 0.08
     gray[corrupted] = rng.choice([0, 255], int(corrupted.sum()))
     image = np.clip(gray, 0, 255).astype(np.uint8)
-    plain = segment.segment_image(image, **RAW)
-    noisy = segment.segment_image(image, **RAW, noise=True)
+    # The classes alone: a field hides how wide they are.
+    plain = segment.segment_image(image, **RAW, spatial="none")
+    noisy = segment.segment_image(image, **RAW, spatial="none", noise=True)
     assert (plain.label_image == truth)[~corrupted].mean() < 0.8
     assert (noisy.label_image == truth)[~corrupted].mean() > 0.95
 
@@ -182,7 +183,7 @@ def test_the_pooled_covariance_is_robust_against_outliers(
         gray = np.repeat([80, 110, 140], 30)[None, :].repeat(60, axis=0) + rng.normal(0, 5, truth.shape)
         gray[outlier] = rng.choice([0, 255], int(outlier.sum()))
         pixels = np.clip(gray, 0, 255).astype(np.uint8)
-    result = segment.segment_image(pixels, k=3, smooth_radius=0, min_region=0, max_hole=0, **remedy)
+    result = segment.segment_image(pixels, k=3, clean_up="none", **remedy)
     assert (result.label_image == truth)[~outlier].mean() > 0.98
 
 

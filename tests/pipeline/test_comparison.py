@@ -43,7 +43,7 @@ def test_three_methods_find_the_same_four_colors(quadrants: np.ndarray) -> None:
 
 def test_the_figures_are_those_of_all_pixels(quadrants: np.ndarray, rng: np.random.Generator) -> None:
     picture = noisy(quadrants, rng)
-    found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
+    found = compare_image(picture, k=3, clean_up="none")
     X = picture.reshape(-1, 3).astype(float)
     mixture = found.methods[-1].label_image.reshape(-1)
     for method in found.methods:
@@ -71,7 +71,7 @@ def test_classes_are_matched_by_pixels_not_by_colors(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         "segment.pipeline.comparison._find_k_means_centers", lambda *_: np.array([[150.0], [20.0], [400.0]])
     )
-    found = compare_image(picture, k=3, smooth_radius=0, min_region=0, max_hole=0)
+    found = compare_image(picture, k=3, clean_up="none")
     k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
     table = count_overlaps(mixture, k_means, 4)[1:, 1:]
     assert np.trace(table) == table[match_labels(table), np.arange(3)].sum()
@@ -119,7 +119,7 @@ def test_unknown_figures_are_dashes(here: Path, capsys: pytest.CaptureFixture[st
 
 def test_deep_gray_and_few_colors() -> None:
     ramp = np.linspace(0, 65535, 1_000).astype(np.uint16).reshape(20, 50)
-    found = compare_image(ramp, k=255, n_init=1, max_iter=1, smooth_radius=0, min_region=0)
+    found = compare_image(ramp, k=255, n_init=1, max_iter=1, clean_up="none")
     assert len(np.unique(found.methods[1].label_image)) == 255
     gray = np.array([[[10, 10, 10], [200, 0, 0], [0, 0, 0]]], np.uint8)
     assert compare_image(gray, k=4).result.n_classes == 3

@@ -82,8 +82,11 @@ def test_one_color_is_one_region_however_many_are_asked_for():
         (["--regions", "5", "--name", "1=x"], "name (--name): has no effect with regions; got 1=x. Leave it out"),
         (["--regions", "5", "--noise"], "noise (--noise): has no effect with regions; got on. Leave it out"),
         (["--regions", "auto", "-k", "4"], "k (-k): has no effect with regions; got 4"),
-        (["--spatial", "none", "--smoothness", "4"], "smoothness (--smoothness): only with the random field; got 4"),
-        (["--spatial", "none", "--smoothness", "12"], "smoothness (--smoothness): only with the random field"),
+        (
+            ["--spatial", "none", "--clean-up", "none", "--smoothness", "4"],
+            "smoothness (--smoothness): only with the random field or clean-up by evidence; got 4",
+        ),
+        (["--spatial", "none", "--clean-up", "none", "--smoothness", "12"], "smoothness (--smoothness): only with"),
         (["--denoise-radius", "0.01"], "denoise_radius (--denoise-radius): only with a noise filter; got 0.01"),
         (["-k", "1", "--seed-color", "#000000", "--seed-color", "#ffffff"], "at most one for each of 1 class; got 2"),
         (["--regions", "-1"], "-1"),

@@ -15,6 +15,7 @@ from segment.pipeline.class_table import ClassRow
 from segment.pipeline.result_warnings import (
     collect_result_warnings,
     find_labels_lost_in_cleanup,
+    warn_of_cleanup,
     warn_of_kept_coordinates,
 )
 from segment.segmenter.field.field_labels import FieldLabeler
@@ -42,7 +43,32 @@ def test_a_class_that_clean_up_removes() -> None:
     settings: dict[str, Any] = {"k": 3, "spatial": "none", "shrinkage": 0}
     (warning,) = collect_warnings(image, **settings, min_region=0.01)
     assert warning.startswith("class 2 is empty: clean-up gave all its pixels to other classes. Lower --smooth-radius,")
-    assert collect_warnings(image, **settings, smooth_radius=0, min_region=0, max_hole=0) == ()
+    assert collect_warnings(image, **settings, clean_up="none") == ()
+
+
+def test_shares_and_regions_that_clean_up_takes_are_told() -> None:
+    before = np.array([[5000, 3000, 2000], [10, 5, 60]])
+    after = np.array([[5100, 3080, 1820], [9, 5, 49]])
+    small_move = np.array([[-50, -50, 100], [0, 0, 0]])
+    assert warn_of_cleanup(before, after + small_move, SegmentConfig(min_region=0.1)) == ()
+    assert warn_of_cleanup(before, after, SegmentConfig(min_region=0.1, smooth_radius="2px")) == (
+        "clean-up changed class 3 from 20.0 to 18.2 % of the pixels. Lower --smooth-radius or --min-region to keep "
+        "more",
+    )
+    assert warn_of_cleanup(before, after - np.array([[0, 0, 0], [1, 1, 1]]), SegmentConfig()) == (
+        "clean-up changed class 1 from 10 to 8 regions, class 2 from 5 to 4 regions, class 3 from 20.0 to 18.2 % of "
+        "the pixels and from 60 to 48 regions. Lower --smoothness or give --clean-up none to keep more",
+    )
+    # Of so few regions, one is no share to speak of.
+    few = np.array([[5000, 5000], [4, 1]])
+    assert warn_of_cleanup(few, few - np.array([[0, 0], [3, 0]]), SegmentConfig()) == ()
+    # One that has lost all its pixels has a warning of its own.
+    emptied = before * np.array([[1, 1, 0]]) + np.array([[2000, 0, 0], [0, 0, 0]])
+    assert warn_of_cleanup(before, emptied, SegmentConfig()) == (
+        "clean-up changed class 1 from 50.0 to 70.0 % of the pixels. Lower --smoothness or give --clean-up none to "
+        "keep more",
+    )
+    assert warn_of_cleanup(np.zeros((2, 2), int), np.zeros((2, 2), int), SegmentConfig()) == ()
 
 
 def test_a_class_that_the_field_removes(monkeypatch: pytest.MonkeyPatch) -> None:

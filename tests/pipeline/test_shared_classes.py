@@ -101,7 +101,7 @@ def test_too_many_cells_are_coarsened_with_a_note(
 
 def test_numbers_and_names_stay_in_every_image(photographs: dict[str, np.ndarray]) -> None:
     named = segment.fit_classes([photographs["landscape"]], k=4).rename_classes("trees", "meadow", "mountain", "sky")
-    bare = {"smooth_radius": 0, "min_region": 0, "max_hole": 0}  # clean-up breaks ties by number
+    bare = {"clean_up": "none"}  # clean-up breaks ties by number
     full = segment.apply_classes(named, photographs["landscape"], **bare)
     sky = segment.apply_classes(named, photographs["landscape"][:40], **bare)
     assert sky.class_model.names == ("trees", "meadow", "mountain", "sky")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from segment.postprocessor.connected_regions import (
     find_regions,
     mark_run_starts,
     number_regions,
+    tally_labels,
 )
 
 
@@ -78,6 +81,37 @@ def test_borders_of_two_large_regions_are_left_out():
     _, graph = find_regions(labels, largest=1)
     pairs = list(zip(graph.label[graph.low].tolist(), graph.label[graph.high].tolist(), graph.border, strict=True))
     assert sorted(pairs) == [(1, 3, 1), (2, 3, 2)]
+
+
+def test_small_regions_that_touch_at_a_corner_may_be_one():
+    labels = draw_labels("1111 1211 1121 1111 2222")
+    for has_corners, expected in ((False, 4), (True, 3)):
+        runs, graph = find_regions(labels, largest=2, has_corners=has_corners)
+        # Only small regions are listed: the rows of the large ones have no border with each other.
+        graph = graph.relabel(graph.label)
+        assert graph.label.size == expected
+        assert graph.border.sum() == 8
+        np.testing.assert_array_equal(runs.paint(graph.label[graph.origin]), labels)
+    # Where the label changes, a corner is no border.
+    _, graph = find_regions(labels, largest=2, has_corners=True)
+    graph = graph.relabel(np.where(np.arange(4) == 1, 3, graph.label))
+    assert (graph.border > 0).all()
+
+
+def test_sums_add_up_where_regions_are_merged():
+    labels = draw_labels("1122 1132 4432")
+    _, graph = find_regions(labels, largest=labels.size)
+    graph = replace(graph, sums=np.column_stack([graph.area, 10.0 * graph.label]))
+    merged = graph.relabel(np.array([0, 1, 1, 3, 4], np.uint8)[graph.label])
+    assert merged.sums[:, 0].tolist() == merged.area.tolist()
+    assert sorted(merged.sums[:, 1].tolist()) == [30, 30, 40]
+
+
+def test_the_regions_of_each_label_are_counted_from_a_size_on():
+    labels = draw_labels("1122 1132 4432")
+    assert tally_labels(labels, 5, min_area=1).tolist() == [[4, 4, 2, 2, 0], [1, 1, 1, 1, 0]]
+    assert tally_labels(labels, 5, min_area=3).tolist() == [[4, 4, 2, 2, 0], [1, 1, 0, 0, 0]]
+    assert tally_labels(labels[:0], 2, min_area=1).tolist() == [[0, 0], [0, 0]]
 
 
 def test_relabeling_merges_neighbors():

@@ -58,7 +58,7 @@ def test_a_class_of_several_components_may_have_any_shape(rng: np.random.Generat
     picture = np.concatenate([ramp, flat], axis=1)
     pixels = np.clip(np.rint(picture + 4 * rng.normal(size=picture.shape)), 0, 255).astype(np.uint8)
     truth = np.repeat([[1, 2, 3]], [100, 40, 40], axis=1).repeat(200, axis=0)
-    settings = {"k": 3, "shrinkage": 0, "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+    settings = {"k": 3, "shrinkage": 0, "clean_up": "none"}
     combined = segment_image(pixels, components_per_class=3, **settings)
     assert combined.model.n_components == 9
     assert combined.groups.tolist() == sorted(combined.groups.tolist())

@@ -115,7 +115,7 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
             2,
             "name (--name): a name of its own",
         ),
-        (["fit", "a.png", "--min-region", "0"], 2, "min_region (--min-region): not used by segment fit; got 0.0."),
+        (["fit", "a.png", "--min-region", "9px"], 2, "min_region (--min-region): not used by segment fit; got 9px."),
         (["apply", "m.json"], 2, "Missing argument 'INPUT...'."),
         (["apply", "missing.json", "a.png"], 1, "missing.json: the model cannot be opened"),
         (["apply", "a.png", "a.png"], 1, "a.png: a model is JSON text; got other bytes."),

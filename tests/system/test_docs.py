@@ -60,7 +60,7 @@ def values_of(setting: Setting) -> str:
     if setting.type is tuple or setting.is_text:
         return setting.form.text
     numbers = f"{setting.low:g} and more" if math.isinf(setting.high) else f"{setting.low:g} to {setting.high:.10g}"
-    return " or ".join((numbers, *setting.choices))
+    return " or ".join(filter(None, (numbers, *setting.choices, setting.form.text)))
 
 
 def list_linked_pages(page: str) -> set[str]:

@@ -297,9 +297,14 @@ def _count_colors(run: RasterRun) -> ColorSum:
 
 def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile]:
     """Make the second pass: label each tile and clean it up."""
-    # Ties in the clean-up are won by the same class in every tile.
-    precedence = classes.fitted.classes.rank_classes()
-    label = partial(label_tile, run.raster, config=run.config, label=classes.label, precedence=precedence)
+    label = partial(
+        label_tile,
+        run.raster,
+        config=run.config,
+        label=classes.label,
+        classes=classes.fitted.classes,
+        space=classes.space,
+    )
     return run.map_tiles(label, RasterStage.LABEL)
 
 

@@ -17,7 +17,7 @@ from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows
 from segment.pipeline.pixel_selection import describe_empty_regions
-from segment.pipeline.result_warnings import collect_result_warnings
+from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
 from segment.runs.rasters.tiles import Window
@@ -154,7 +154,7 @@ def summarize_raster(
     tiles : sequence of LabeledTile
         All tiles; their labels are not used.
     config : SegmentConfig
-        Its `background` and `group` count.
+        Its `background` and `group` count, and what is cleaned up, for the remedies of warnings.
 
     Returns
     -------
@@ -170,6 +170,9 @@ def summarize_raster(
     # A label that is lost in one tile may have pixels in another: only classes that are empty in the whole table count.
     lost = sorted({label for tile in tiles for label in tile.lost})
     warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
+    # A region across a border of tiles counts in each of them, before clean-up and after it.
+    before, after = np.sum([tile.counts for tile in tiles], axis=0)
+    warnings += warn_of_cleanup(before, after, config)
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)
     return RasterSegmentation(

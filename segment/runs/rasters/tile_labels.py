@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
+from segment.features.color_space import FeatureSpace
 from segment.pipeline.class_table import ClassRow, sum_interest, tabulate_classes
+from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
-from segment.postprocessor.postprocessor import postprocess
+from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.pixel_evidence import compute_copy_scale
 
 __all__ = ["LabeledTile", "compute_cleanup_halo", "label_tile", "sum_class_tables"]
 
@@ -43,6 +46,8 @@ class LabeledTile:
         Pixels whose label the clean-up changed, valid pixels without a label, and valid pixels.
     lost : tuple of int
         Labels of which the clean-up left no pixel.
+    counts : ndarray of shape (2, 2, k), int64
+        Pixels and regions of each class in the tile, before and after clean-up.
     interest : ndarray of shape (1 + bands, n, k), float, optional
         Pixels and sums of each class in each region of interest.
     """
@@ -54,6 +59,7 @@ class LabeledTile:
     rejected: int
     valid: int
     lost: tuple[int, ...]
+    counts: NDArray[np.int64]
     interest: NDArray[np.float64] | None = None
 
 
@@ -62,7 +68,8 @@ def label_tile(
     window: Window,
     config: SegmentConfig,
     label: Callable[[Image, Window], Labels],
-    precedence: Sequence[int],
+    classes: ClassMixture,
+    space: FeatureSpace,
 ) -> LabeledTile:
     """Label a tile and clean it up.
 
@@ -76,8 +83,10 @@ def label_tile(
         Its settings for preprocessing and clean-up.
     label : callable
         Takes the image of a window and the window, and returns labels before clean-up.
-    precedence : sequence of int
-        The label of every class, in the order in which they win ties in the clean-up.
+    classes : ClassMixture
+        k classes. Ties in the clean-up are won by the same class in every tile: the heavier one.
+    space : FeatureSpace
+        How a color becomes a feature vector.
 
     Returns
     -------
@@ -89,23 +98,26 @@ def label_tile(
     image = read_preprocessed(raster, outer, config)
     raw = label(image, outer)
     rows, columns = window.shift_to(outer).slices
-    clean = _clean_labels(raw, raster, config, precedence)[rows, columns]
+    shape, n_classes = (raster.height, raster.width), classes.n_classes
+    sizes = resolve_sizes(config, shape, raster.pixel_area)
+    clean = clean_window(raw, image, classes, space, config, sizes, shape).label_image[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
     place = raster.georeference.move_origin(window.column, window.row)
     part = replace(image, pixels=pixels, georeference=place, pixel_size=raster.pixel_size)
-    classes = tabulate_classes(clean, part, len(precedence))
+    table = tabulate_classes(clean, part, n_classes)
     interest = None
     if raster.selection.names:
-        interest = sum_interest(clean, replace(part, interest=raster.selection.label(window)), len(precedence))
+        interest = sum_interest(clean, replace(part, interest=raster.selection.label(window)), n_classes)
     return LabeledTile(
         window,
         np.ascontiguousarray(clean),
-        classes,
+        table,
         changed=int(np.count_nonzero(clean != before)),
         rejected=int(np.count_nonzero(valid & (before == 0))),
         valid=int(np.count_nonzero(valid)),
-        lost=find_labels_lost_in_cleanup(before, classes),
+        lost=find_labels_lost_in_cleanup(before, table),
+        counts=np.stack([count_pixels_and_regions(part, n_classes, shape) for part in (before, clean)]),
         interest=interest,
     )
 
@@ -126,12 +138,22 @@ def compute_cleanup_halo(raster: Raster, config: SegmentConfig) -> int:
         In pixels. It reaches as far as the disc of opening and closing and the largest round region, up to a limit:
         larger regions and holes across the border of a tile are judged by the part that is seen.
     """
-    radius = config.smooth_radius * math.hypot(raster.height, raster.width)
-    area = max(config.min_region, config.max_hole) * raster.height * raster.width
-    if radius < 1 and area < 1:
-        return 0
+    shape = (raster.height, raster.width)
+    sizes = resolve_sizes(config, shape, raster.pixel_area)
+    halo = 0
+    if config.clean_up == "evidence" and config.smoothness > 0:
+        scale = compute_copy_scale(shape)
+        halo += _compute_reach(scale / 2, MAX_JUDGED_PIXELS * scale**2)
+    radius, area = sizes.radius * math.hypot(*shape), max(sizes.min_region, sizes.max_hole) * math.prod(shape)
+    if radius >= 1 or area >= 1:
+        halo += _compute_reach(radius, area)
+    return min(MAX_HALO, halo)
+
+
+def _compute_reach(radius: float, area: float) -> int:
+    """Compute how far a disc of this radius and regions of this area reach, in pixels."""
     # Opening and closing reach two diameters, 4 r; a square of this area reaches twice its side on either side.
-    return min(MAX_HALO, math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area)))
+    return math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area))
 
 
 def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:
@@ -167,19 +189,3 @@ def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, 
         row = ClassRow(same[0].label, pixels, pixels / labeled, mean)
         rows.append(replace(row, area=sum(areas), unit=same[0].unit) if areas else row)
     return tuple(rows)
-
-
-def _clean_labels(
-    raw: Labels, raster: Raster, config: SegmentConfig, precedence: Sequence[int]
-) -> NDArray[np.integer[Any]]:
-    """Clean up the labels of a window."""
-    # Settings are shares of the raster's diagonal and area; postprocess takes shares of the window's.
-    radius = config.smooth_radius * math.hypot(raster.height, raster.width) / math.hypot(*raw.shape)
-    share = raster.height * raster.width / raw.size
-    return postprocess(
-        raw,
-        radius=radius,
-        min_region=config.min_region * share,
-        max_hole=config.max_hole * share,
-        precedence=precedence,
-    ).label_image

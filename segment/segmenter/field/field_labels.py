@@ -14,6 +14,7 @@ from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.rejection import is_rejected
+from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.noise_level import is_noisy
@@ -210,4 +211,16 @@ def _solve_field(
     if is_noisy([copy], space.name, whiten):
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
-    return field, solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
+    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
+    _restore_small_things(q, logs, copy.valid, smoothness)
+    return field, q
+
+
+def _restore_small_things(q: Planes, logs: Planes, valid: NDArray[np.bool_], smoothness: float) -> None:
+    """Give the pixels of what is thin or small, but plain to see by its colors, their posteriors by color, in place."""
+    labels = q.argmax(axis=0).astype(np.uint8) + np.uint8(1)
+    labels[~valid] = 0
+    changed = restore_by_evidence(labels, logs, smoothness=smoothness) != labels
+    if changed.any():
+        alone = np.exp(logs[:, changed])
+        q[:, changed] = alone / alone.sum(axis=0)

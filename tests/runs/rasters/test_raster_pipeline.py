@@ -18,7 +18,7 @@ from segment.core.errors import ImageError, OutputError, SettingsError
 from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters.tiles import Window
 
-NO_CLEAN_UP = {"n_init": 2, "spatial": "none", "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+NO_CLEAN_UP = {"n_init": 2, "spatial": "none", "clean_up": "none"}
 SIZE = (130, 170)
 
 
@@ -287,7 +287,7 @@ def test_memory_does_not_grow_with_the_raster(tmp_path: Path, rng: np.random.Gen
     script = (
         "import sys, segment, segment.runs.rasters.gdal_files\n"
         "segment.runs.rasters.gdal_files.CACHE_MEGABYTES = 1\n"
-        "segment.segment_raster(sys.argv[1], sys.argv[2], k=2, n_init=1, tile=512, min_region=0, max_hole=0)\n"
+        "segment.segment_raster(sys.argv[1], sys.argv[2], k=2, n_init=1, tile=512, clean_up='none')\n"
         "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
     )
     block = (rng.normal(0, 5, (512, 512)) + np.where(np.arange(512) < 200, 60, 180)[:, None]).astype(np.uint8)

@@ -10,7 +10,7 @@ from raster_files import KINDS, SIZE, build_image, make_scene, read, write
 
 import segment
 
-SETTINGS = {"k": 3, "n_init": 2, "smooth_radius": 0.0, "min_region": 0.0, "max_hole": 0.0}
+SETTINGS = {"k": 3, "n_init": 2, "clean_up": "none"}
 
 
 @pytest.fixture(autouse=True)

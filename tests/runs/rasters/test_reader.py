@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from raster_files import write
+from rasterio import Affine
 
 from segment.core.errors import DependencyError, ImageError, SettingsError
 from segment.runs.rasters.gdal_files import configure_rasterio
@@ -84,6 +85,17 @@ def test_bands_that_do_not_exist_or_repeat_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         describe(write(tmp_path / "a.tif", np.dstack([gray] * 3)), *bands)
+
+
+def test_a_pixel_has_an_area_where_coordinates_are_lengths(tmp_path: Path, gray: np.ndarray) -> None:
+    place = Affine(10, 0, 0, 0, -5, 0)
+    areas = [
+        describe(write(tmp_path / f"{number}.tif", gray, crs=crs, transform=place)).pixel_area
+        for number, crs in enumerate(("EPSG:32632", "EPSG:4326", None))
+    ]
+    assert areas[0] == 50
+    assert areas[1] > 0  # on the ellipsoid
+    assert np.isnan(areas[2])
 
 
 def test_cmyk_is_refused(tmp_path: Path, gray: np.ndarray) -> None:

@@ -11,14 +11,20 @@ from raster_files import write
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
+from segment.features.color_space import FeatureSpace
+from segment.mixture.model import MixtureModel
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import compute_cleanup_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
+from segment.segmenter.class_mixture import ClassMixture
 
-NO_CLEAN_UP = SegmentConfig(k=2, smooth_radius=0.0, min_region=0.0, max_hole=0.0)
+NO_CLEAN_UP = SegmentConfig(k=2, clean_up="none")
+SPACE = FeatureSpace("rgb", 1, 0, 255)
+MEANS = SPACE.make_cells(np.array([[20], [200]], dtype=np.uint8)).means
+CLASSES = ClassMixture(MixtureModel(np.full(2, 0.5), MEANS, np.full((2, 1, 1), 800.0)), np.arange(2))
 
 
 def label_bright(image: Image, window: Window) -> np.ndarray:
@@ -41,7 +47,7 @@ def raster(tmp_path: Path) -> Raster:
 
 def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> None:
     with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, (1, 2))
+        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, CLASSES, SPACE)
     assert tile.label_image.shape == (20, 8)
     assert (tile.label_image == 2).sum() == 1
     assert (tile.changed, tile.rejected, tile.valid, tile.lost) == (0, 1, 19 * 8, ())
@@ -52,18 +58,32 @@ def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> No
 def test_clean_up_sees_what_lies_beyond_the_tile(raster: Raster) -> None:
     config = replace(NO_CLEAN_UP, min_region=0.02)  # 8 pixels
     with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, (1, 2))
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE)
         assert tile.label_image[5, 4] == 1
         assert (tile.changed, tile.lost) == (1, (2,))
         # One column of the bright half is a part of a large region, of which the tile has 19 pixels.
-        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, (1, 2))
+        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, CLASSES, SPACE)
         assert (tile.label_image[1:, 10] == 2).all()
+
+
+def test_clean_up_weighs_the_colors_of_a_speck(raster: Raster) -> None:
+    config, narrow = SegmentConfig(k=2), replace(CLASSES.model, covariances=np.full((2, 1, 1), 200.0))
+    with configure_rasterio():
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE)
+        assert (tile.label_image[5, 4], tile.changed) == (1, 1)
+        assert tile.counts[:, 0].tolist() == [[150, 1], [151, 0]]
+        # With less noise in the classes the same speck is a small thing.
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, replace(CLASSES, model=narrow), SPACE)
+        assert (tile.label_image[5, 4], tile.changed) == (2, 0)
 
 
 def test_the_halo_is_what_clean_up_reaches(raster: Raster) -> None:
     assert compute_cleanup_halo(raster, NO_CLEAN_UP) == 0
     # radius 0.1 of the diagonal of 28.3 pixels, regions of up to 4 pixels: 4 * 2.83 + 16 + 2 * 2
     assert compute_cleanup_halo(raster, replace(NO_CLEAN_UP, smooth_radius=0.1, min_region=0.01)) == 32
+    # Parts of up to 48 pixels of the working copy, which is the raster, and discs of half a pixel: 2 + 16 + 2 * 6.9
+    assert compute_cleanup_halo(raster, SegmentConfig(k=2)) == 32
+    assert compute_cleanup_halo(raster, SegmentConfig(k=2, smoothness=0)) == 0
 
 
 def test_tables_of_tiles_add_up_to_that_of_the_whole(rng: np.random.Generator) -> None:

@@ -18,7 +18,7 @@ from segment.runs.rasters.tiles import Window, cut_tiles
 from segment.runs.workers.dask_client import Cluster
 
 # Tiles of the size of the blocks in the file: each block is written once, so the file does not depend on caches.
-QUICK = {"k": 3, "n_init": 1, "tile": 512, "smooth_radius": 0.002, "min_region": 0.0, "max_hole": 0.0}
+QUICK = {"k": 3, "n_init": 1, "tile": 512, "smooth_radius": 0.002}
 
 
 def make_scene(depth: str) -> np.ndarray:

@@ -31,7 +31,7 @@ def test_the_field_removes_noise() -> None:
     image, truth = draw_noisy_areas(0)
     plain = segment.segment_image(image, k=4, spatial="none").label_image
     found = segment.segment_image(image, k=4)
-    bare = segment.segment_image(image, k=4, smooth_radius=0, min_region=0, max_hole=0).label_image
+    bare = segment.segment_image(image, k=4, clean_up="none").label_image
     assert np.mean(found.label_image - 1 != truth) < 0.03 < np.mean(plain - 1 != truth)
     assert np.mean(bare - 1 != truth) < 0.03
     assert found.posteriors().argmax(axis=2).tolist() == (bare - 1).tolist()
@@ -70,7 +70,7 @@ def test_borders_are_found_at_full_resolution(monkeypatch: pytest.MonkeyPatch) -
     truth = np.hypot(rows - 150, columns - 190) < 97.3
     rng = np.random.default_rng(0)
     values = np.where(truth, 200.0, 60.0) + 8 * rng.standard_normal(truth.shape)
-    result = segment.segment_image(np.clip(values, 0, 255).astype(np.uint8), k=2, smooth_radius=0, min_region=0)
+    result = segment.segment_image(np.clip(values, 0, 255).astype(np.uint8), k=2, clean_up="none")
     np.testing.assert_array_equal(result.label_image, truth + 1)
     posteriors = result.posteriors()
     np.testing.assert_allclose(posteriors.sum(axis=2), 1, atol=1e-5)
@@ -117,7 +117,7 @@ def test_the_field_works_with_other_settings(photograph: NDArray[np.uint8], sett
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 40), (3, 3)])
 def test_images_may_be_smaller_than_the_neighborhood(shape: tuple[int, int]) -> None:
     pixels = (np.arange(shape[0] * shape[1]) % 2 * 200).astype(np.uint8).reshape(shape)
-    result = segment.segment_image(pixels, k=2, min_region=0, max_hole=0, smoothness=1)
+    result = segment.segment_image(pixels, k=2, clean_up="none", smoothness=1)
     np.testing.assert_array_equal(result.label_image, (pixels > 100) + 1)
 
 

@@ -1,0 +1,105 @@
+"""Sizes of what is cleaned up: as shares of the image, in pixels, or in units of area or length."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from segment.config.text_forms import Form
+from segment.core.errors import SettingsError
+from segment.core.units import METERS_PER_UNIT
+
+__all__ = ["AREA", "LENGTH", "compute_area_share", "compute_radius_share"]
+
+_NUMBER = r"(\d{1,15}\.?\d{0,15}|\.\d{1,15})"
+_SQUARE_METERS = {**{unit + "2": length**2 for unit, length in METERS_PER_UNIT.items()}, "ha": 1e4}
+AREA = Form("AREA", rf"{_NUMBER}({'|'.join(('px', *_SQUARE_METERS))})", "an area such as 50px, 4mm2, 400m2 or 0.5ha")
+LENGTH = Form("LENGTH", rf"{_NUMBER}({'|'.join(('px', *METERS_PER_UNIT))})", "a length such as 2px, 0.3mm or 5m")
+
+
+def compute_area_share(value: float | str, shape: tuple[int, int], pixel_area: float, name: str) -> float:
+    """Compute the share of an image that an area is.
+
+    Parameters
+    ----------
+    value : float or str
+        A share already, or of the form :data:`AREA`.
+    shape : (height, width)
+        Of the image, in pixels.
+    pixel_area : float
+        Of one pixel, in square meters; NaN where it is not known.
+    name : str
+        Of the setting, for messages.
+
+    Returns
+    -------
+    float
+        May be above 1.
+
+    Raises
+    ------
+    SettingsError
+        If the area is not in pixels and that of a pixel is not known.
+
+    Examples
+    --------
+    >>> compute_area_share("50px", (100, 100), float("nan"), "min_region")
+    0.005
+    >>> compute_area_share("2ha", (100, 100), 100.0, "min_region")
+    0.02
+    """
+    if not isinstance(value, str):
+        return value
+    number, unit = _split_size(value)
+    if unit in _SQUARE_METERS:
+        number *= _SQUARE_METERS[unit] / _require_pixel_area(pixel_area, name, value)
+    return number / max(1, math.prod(shape))
+
+
+def compute_radius_share(value: float | str, shape: tuple[int, int], pixel_area: float, name: str) -> float:
+    """Compute the share of the diagonal of an image that a length is.
+
+    Parameters
+    ----------
+    value : float or str
+        A share already, or of the form :data:`LENGTH`.
+    shape : (height, width)
+        Of the image, in pixels.
+    pixel_area : float
+        Of one pixel, in square meters; NaN where it is not known.
+    name : str
+        Of the setting, for messages.
+
+    Returns
+    -------
+    float
+        May be above 1.
+
+    Raises
+    ------
+    SettingsError
+        If the length is not in pixels and the area of a pixel is not known.
+    """
+    if not isinstance(value, str):
+        return value
+    number, unit = _split_size(value)
+    if unit in METERS_PER_UNIT:
+        number *= METERS_PER_UNIT[unit] / math.sqrt(_require_pixel_area(pixel_area, name, value))
+    return number / max(1.0, math.hypot(*shape))
+
+
+def _split_size(text: str) -> tuple[float, str]:
+    """Split a size into number and unit."""
+    number, unit = re.fullmatch(r"([\d.]+)([a-z]+2?)", text).groups()  # type: ignore[union-attr]  # the form matches
+    return float(number), unit
+
+
+def _require_pixel_area(pixel_area: float, name: str, value: str) -> float:
+    """Refuse a size in meters where the area of a pixel is not known."""
+    if not pixel_area > 0:
+        option = "--" + name.replace("_", "-")
+        raise SettingsError(
+            f"{name} ({option}): sizes in pixels (50px) or as a share of the image where the size of a pixel is not "
+            f"known; got {value}. Give --pixel-size."
+        )
+    return pixel_area

@@ -1,0 +1,141 @@
+"""The last stage with its settings: the labels of an image, or of a window of it, are cleaned up."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.config.sizes import compute_area_share, compute_radius_share
+from segment.core.image import Image
+from segment.features.color_space import FeatureSpace
+from segment.postprocessor.connected_regions import tally_labels
+from segment.postprocessor.postprocessor import CleanedLabels, postprocess
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence
+
+__all__ = ["CleanUpSizes", "clean_window", "count_pixels_and_regions", "resolve_sizes"]
+
+MIN_COUNTED_PIXELS = 9  # of the working copy, of a region that counts: smaller ones come and go with noise
+
+
+class CleanUpSizes(NamedTuple):
+    """What is cleaned up whatever its colors, as shares of the whole image.
+
+    Attributes
+    ----------
+    radius : float
+        Of the disc that opens and closes, as a share of the diagonal.
+    min_region, max_hole : float
+        As shares of the area.
+    """
+
+    radius: float
+    min_region: float
+    max_hole: float
+
+
+def resolve_sizes(config: SegmentConfig, shape: tuple[int, int], pixel_area: float) -> CleanUpSizes:
+    """Convert the sizes of the settings to shares of the image.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+        The settings `smooth_radius`, `min_region` and `max_hole` count.
+    shape : (height, width)
+        Of the image as it was read, in pixels.
+    pixel_area : float
+        Of one of its pixels, in square meters; NaN where it is not known.
+
+    Returns
+    -------
+    CleanUpSizes
+
+    Raises
+    ------
+    SettingsError
+        If a size is in meters and the area of a pixel is not known.
+
+    Examples
+    --------
+    >>> resolve_sizes(SegmentConfig(min_region="50px", max_hole=0.1), (100, 100), float("nan"))
+    CleanUpSizes(radius=0.0, min_region=0.005, max_hole=0.1)
+    """
+    return CleanUpSizes(
+        compute_radius_share(config.smooth_radius, shape, pixel_area, "smooth_radius"),
+        compute_area_share(config.min_region, shape, pixel_area, "min_region"),
+        compute_area_share(config.max_hole, shape, pixel_area, "max_hole"),
+    )
+
+
+def clean_window(
+    raw: NDArray[np.uint8],
+    image: Image,
+    classes: ClassMixture,
+    space: FeatureSpace,
+    config: SegmentConfig,
+    sizes: CleanUpSizes,
+    shape: tuple[int, int],
+) -> CleanedLabels:
+    """Clean up the labels of an image or of a window of it.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (h, w), uint8
+        Labels 1..k, 0 for none. Not changed.
+    image : Image
+        The pixels that were labeled, h x w.
+    classes : ClassMixture
+        k classes. Ties go to the heavier one.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    config : SegmentConfig
+        The settings `clean_up` and `smoothness` count.
+    sizes : CleanUpSizes
+        What is cleaned up whatever its colors.
+    shape : (height, width)
+        Of the whole image, of which this may be a window.
+
+    Returns
+    -------
+    CleanedLabels
+    """
+    evidence = None
+    if config.clean_up == "evidence" and classes.n_classes > 1:
+        evidence = make_color_evidence(classes, space, image, shape, smoothness=config.smoothness)
+    # Shares of the whole image; `postprocess` takes those of what it gets.
+    share = math.prod(shape) / max(1, raw.size)
+    return postprocess(
+        raw,
+        radius=sizes.radius * math.hypot(*shape) / max(1.0, math.hypot(*raw.shape)),
+        min_region=sizes.min_region * share,
+        max_hole=sizes.max_hole * share,
+        precedence=classes.rank_classes(),
+        evidence=evidence,
+    )
+
+
+def count_pixels_and_regions(
+    label_image: NDArray[np.integer], n_classes: int, shape: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Count the pixels of each class and its regions, without the smallest ones.
+
+    Parameters
+    ----------
+    label_image : ndarray of shape (h, w), integers
+        Labels 1..k, 0 for none: of an image or of a window of it.
+    n_classes : int
+        k.
+    shape : (height, width)
+        Of the whole image: regions of fewer than 9 pixels of its working copy do not count.
+
+    Returns
+    -------
+    ndarray of shape (2, k), int64
+        Pixels, and regions.
+    """
+    min_area = math.ceil(MIN_COUNTED_PIXELS * compute_copy_scale(shape) ** 2)
+    return tally_labels(label_image, n_classes, min_area)

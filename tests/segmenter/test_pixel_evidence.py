@@ -1,0 +1,39 @@
+"""The evidence of the colors of pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from segment.core.image import Image
+from segment.features.pixel_features import extract_features
+from segment.mixture.model import MixtureModel
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence
+
+MEANS = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0]])
+CLASSES = ClassMixture(MixtureModel(np.array([0.3, 0.7]), MEANS, np.array([np.eye(3) * 90] * 2)), np.arange(2))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_pixels_have_the_log_posteriors_of_their_colors(rng: np.random.Generator, dtype: type) -> None:
+    image = Image.from_array(rng.integers(0, 200, (20, 30, 3)).astype(dtype) / (1 if dtype != np.float32 else 255))
+    image = replace(image, pixels=image.pixels.astype(dtype))
+    space = extract_features(image, "rgb").space
+    evidence = make_color_evidence(CLASSES, space, image, (20, 30), smoothness=5.0)
+    at = rng.integers(0, 600, 50)
+    cells = extract_features(image, "rgb").index
+    every = cells.make_pixel_lookup(lambda some: CLASSES.compute_log_posteriors(space.make_cells(some)))
+    np.testing.assert_allclose(evidence.look_up(at), every(at), rtol=1e-6)
+    assert (evidence.n_classes, evidence.smoothness, evidence.scale) == (2, 5.0, 1.0)
+
+
+def test_a_window_has_the_scale_of_the_whole_image() -> None:
+    image = Image.from_array(np.zeros((8, 8), dtype=np.uint8))
+    gray = ClassMixture(MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))), np.arange(1))
+    space = extract_features(image, "rgb").space
+    evidence = make_color_evidence(gray, space, image, (3000, 4000), smoothness=12.0)
+    assert evidence.scale == compute_copy_scale((3000, 4000)) == pytest.approx(4.78, abs=0.01)
+    assert compute_copy_scale((400, 500)) == 1
