@@ -14,6 +14,7 @@ from segment.core.errors import OutputError, describe_os_error, printable_path
 
 __all__ = [
     "build_file_name",
+    "make_folder",
     "make_temporary_name",
     "refuse_existing",
     "remove_abandoned",
@@ -63,6 +64,25 @@ def refuse_existing(path: Path) -> None:
         raise OutputError(f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another folder.")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents; unlike :meth:`pathlib.Path.mkdir`, nested as deep as the file system allows.
+
+    Parameters
+    ----------
+    folder : Path
+        May be there already.
+
+    Raises
+    ------
+    OSError
+        If a part of the path is a file, or cannot be made.
+    """
+    for part in (*reversed(folder.parents), folder):
+        if not os.path.lexists(part):
+            part.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
+
+
 def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> list[Path]:
     """Write files into a folder: all of them complete, or none.
 
@@ -97,7 +117,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     # Remember which folders are new: a failure removes them again.
     created = [part for part in (folder, *folder.parents) if not os.path.lexists(part)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         _remove(created)
         raise OutputError(

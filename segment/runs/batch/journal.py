@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from segment.core.atomic_files import make_folder
 from segment.core.errors import OutputError, describe_os_error, printable_path
-from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE, Row, read_rows
+from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, MAX_LINE_BYTES, TABLE, Row, parse_row, read_rows
 
 try:
     import fcntl
@@ -55,7 +57,7 @@ class Journal:
         self._lock = threading.Lock()
         self._positions: dict[str, int] = {}  # where the newest row of each image begins in the file
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._file = _open_locked(self._path)
         except OSError as error:
             self._remove_made_folders()
@@ -173,16 +175,13 @@ class Journal:
         lines = 0
         with self._path.open("rb") as file:
             begin = 0
-            for line in file:
-                try:
-                    # A line without its end was being written when the run was killed.
-                    name = json.loads(line)["input"] if line.endswith(b"\n") else None
-                except (ValueError, TypeError, KeyError):
-                    name = None
-                if name is None:
+            while line := file.readline(MAX_LINE_BYTES):
+                # A line without its end was being written when the run was killed.
+                row = parse_row(line) if line.endswith(b"\n") else {}
+                if not row:
                     os.ftruncate(self._file, begin)
                     break
-                self._positions[name] = begin
+                self._positions[row["input"]] = begin
                 begin += len(line)
                 lines += 1
         return lines
@@ -201,6 +200,12 @@ def _open_locked(path: Path) -> int:
     # locked still has the name.
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        # A pipe of that name would block.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OutputError(
+                f"{printable_path(path)}: the journal of a run is a regular file; got another. Remove it."
+            )
         if fcntl is None:
             return descriptor
         try:

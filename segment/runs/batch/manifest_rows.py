@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from segment.output.tables import drop_nan
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JOURNAL",
     "MANIFEST",
+    "MAX_LINE_BYTES",
     "MODEL_FILES",
     "TABLE",
     "Row",
@@ -26,6 +29,7 @@ __all__ = [
     "hash_settings",
     "list_recorded_outputs",
     "name_input",
+    "parse_row",
     "read_rows",
 ]
 
@@ -33,9 +37,26 @@ MANIFEST = "segment_manifest.jsonl"
 TABLE = "segment_manifest.csv"
 JOURNAL = ".segment_journal.jsonl"
 
+# A row has a few kilobytes, and with small pictures of an image some hundred; a file may be somebody else's.
+MAX_LINE_BYTES = 2**24
+
 MODEL_FILES = "/"  # the name of the journal's row for files that belong to no image; no image can have it
 
 Row = dict[str, Any]
+
+# What a row of an image that is done or has failed holds at least, of what is read again.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "status": str,
+    "settings": str,
+    "sha256": str,
+    "error": str,
+    "bytes": (int, NoneType),
+    "modified": (int, NoneType),
+    "drift": (int, float, NoneType),
+    "warnings": list,
+    "classes": list,
+    "outputs": list,
+}
 
 
 def hash_settings(config: SegmentConfig, *parts: str) -> str:
@@ -170,25 +191,77 @@ def read_rows(path: Path) -> Iterator[Row]:
     Parameters
     ----------
     path : Path
-        A file of JSON lines. Lines that were cut short are left out.
+        A file of JSON lines. Whatever is no row of this program is left out: lines that were cut short, other types,
+        and all after a line of more than `MAX_LINE_BYTES`.
 
     Yields
     ------
     dict
-        None if there is no such file.
+        None if there is no such file, or if it is no regular file.
     """
+    # Anybody may have put it there: a link could lead anywhere, and a pipe could block.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with path.open("rb") as file:
-            for line in file:
-                # The last line may be cut short, and the file may be somebody else's.
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(row, dict) and isinstance(row.get("input"), str):
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123  a descriptor has no path
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return
+            while (line := file.readline(MAX_LINE_BYTES)) and len(line) < MAX_LINE_BYTES:
+                if row := parse_row(line):
                     yield row
     except OSError:
         return
+
+
+def parse_row(line: bytes) -> Row:
+    """Read one line of a manifest or a journal.
+
+    Parameters
+    ----------
+    line : bytes
+
+    Returns
+    -------
+    dict
+        The row; empty if the line is none that this program writes.
+
+    Examples
+    --------
+    >>> parse_row(b'{"input": "a.png", "earlier": [{"file": "a_labels.png"}]}')["input"]
+    'a.png'
+    >>> parse_row(b'{"input": "a.png", "outputs": [{"file": 3}]}'), parse_row(b"[]"), parse_row(b"[" * 10**5)
+    ({}, {}, {})
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(row, dict) or not isinstance(row.get("input"), str):
+        return {}
+    files = [output for name in ("outputs", "earlier") for output in _take_list(row.get(name, []))]
+    if not all(isinstance(output, dict) and _is_relative(output.get("file")) for output in files):
+        return {}
+    # A row of an image that was begun has no status yet, and none of the rest.
+    is_sane = "status" not in row or all(isinstance(row.get(name), kind) for name, kind in _TYPES.items())
+    if not is_sane or not all(_is_class(item) for item in row.get("classes", ())):
+        return {}
+    if "status" in row and not all(isinstance(output.get("bytes"), int) for output in row["outputs"]):
+        return {}
+    return row if all(isinstance(warning, str) for warning in row.get("warnings", ())) else {}
+
+
+def _take_list(value: object) -> list[object]:
+    """Return a list as it is, and one with something that is no file for anything else."""
+    return value if isinstance(value, list) else [None]
+
+
+def _is_relative(file: object) -> bool:
+    """Return whether a value is the path of a file below a folder."""
+    return isinstance(file, str) and file != "" and "\0" not in file and not {"", "..", "."} & set(file.split("/"))
+
+
+def _is_class(item: object) -> bool:
+    """Return whether a value describes a class."""
+    return isinstance(item, dict) and all(isinstance(item.get(name), str) for name in ("name", "colour"))
 
 
 def list_recorded_outputs(folder: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,17 @@ import pytest
 from segment.core.errors import OutputError
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST
+
+DONE = {
+    **{"input": "a.png", "sha256": "", "bytes": None, "modified": None, "settings": "", "status": "done", "error": ""},
+    **{"warnings": [], "drift": None, "classes": [], "outputs": []},
+}
+
+
+def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / JOURNAL)
+    with pytest.raises(OutputError, match="the journal of a run is a regular file"):
+        Journal(tmp_path)
 
 
 def test_the_newest_row_of_an_image_counts(tmp_path: Path) -> None:
@@ -35,7 +47,7 @@ def test_images_that_were_only_begun_have_no_row_to_report(tmp_path: Path) -> No
 
 def test_an_interrupted_run_is_continued_and_its_incomplete_line_cut_off(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    journal.add({"input": "a.png", "status": "done"})
+    journal.add(DONE)
     journal.close(remove=False)
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(b'{"input": "b.p')
@@ -49,7 +61,7 @@ def test_an_interrupted_run_is_continued_and_its_incomplete_line_cut_off(tmp_pat
 
 
 def test_rows_of_the_manifest_are_taken_over(tmp_path: Path) -> None:
-    (tmp_path / MANIFEST).write_text('{"input": "a.png", "status": "done"}\nnot a row\n')
+    (tmp_path / MANIFEST).write_text(json.dumps(DONE) + "\nnot a row\n")
     journal = Journal(tmp_path)
     assert (journal.was_interrupted, journal.has_manifest) == (False, True)
     assert journal.get_row("a.png")["status"] == "done"

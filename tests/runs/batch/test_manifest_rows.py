@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+
+import pytest
 
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, build_row, list_recorded_outputs, read_rows
 from segment.runs.fingerprint import Fingerprint
@@ -38,6 +42,34 @@ def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
     path.write_text('{"input": "a.png"}\n[1]\n{"input": 3}\n\n{"input": "b.p')
     assert list(read_rows(path)) == [{"input": "a.png"}]
     assert list(read_rows(tmp_path / "nothing")) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outputs": [{"file": "/etc/passwd", "bytes": 1}]},
+        {"earlier": [{"file": "../../a.png"}]},
+        {"outputs": [3]},
+        {"outputs": 3},
+        {"warnings": [{}]},
+        {"classes": ["sky"]},
+        {"bytes": "7"},
+        {"settings": None},
+    ],
+)
+def test_rows_of_other_types_are_left_out(tmp_path: Path, change: dict[str, object]) -> None:
+    row = {
+        **{"input": "a.png", "sha256": "", "bytes": None, "modified": None, "settings": "", "status": "done"},
+        **{"error": "", "warnings": [], "drift": None, "classes": [], "outputs": [], "earlier": []},
+    }
+    (tmp_path / MANIFEST).write_text(f"{json.dumps({**row, **change})}\n{json.dumps(row)}\n")
+    assert list(read_rows(tmp_path / MANIFEST)) == [row]
+
+
+def test_a_manifest_that_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    (tmp_path / JOURNAL).symlink_to("/dev/zero")
+    assert list_recorded_outputs(tmp_path) == set()
 
 
 def test_outputs_of_the_manifest_and_of_a_journal_are_recorded(tmp_path: Path) -> None:
