@@ -16,6 +16,7 @@ from .mixture.fitting import fit_mixture as fit_mixture
 from .mixture.model import MixtureModel as MixtureModel
 from .pipeline.comparison import Comparison as Comparison
 from .pipeline.comparison import compare_image as compare_image
+from .pipeline.exploration import explore as explore
 from .pipeline.page_pipeline import segment_pages as segment_pages
 from .pipeline.pipeline import segment_image as segment_image
 from .pipeline.region_pipeline import RegionSegmentation as RegionSegmentation
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "apply_classes",
     "compare_image",
+    "explore",
     "fit_classes",
     "fit_mixture",
     "load_class_model",

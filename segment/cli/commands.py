@@ -34,7 +34,7 @@ from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import write_config_file
-from segment.runs.image_job import compare_job, run_job
+from segment.runs.image_job import compare_job, explore_job, run_job
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.rasters.raster_job import run_raster_job
@@ -261,6 +261,36 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=save)
     report_default_k(options, config, None)
     return _run_jobs(jobs, config, compare_job, debug=debug)
+
+
+@cli.command(
+    cls=StagedCommand,
+    examples=("segment explore landscape.jpg -k 2..8",),
+)
+@INPUTS
+@click.option("-k", "span", default="2..8", show_default=True, metavar="LOW..HIGH", help="Numbers of classes to try.")
+@add_setting_options("explore", leave_out=("k", "k_range"))
+@OUTPUT
+@DEBUG
+def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **options: Any) -> int:
+    """Show several numbers of classes side by side, to choose from.
+
+    For each INPUT one picture is written: STEM_explored.png (.jpg for JPEG) with the original, the segments of each
+    number of classes above their shares, and the criterion by which -k auto would choose. A table has the same numbers.
+
+    Parameters
+    ----------
+    inputs, span, output, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    config = make_config("explore", options, k="auto", k_range=span)
+    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=("explored",))
+    return _run_jobs(jobs, config, explore_job, debug=debug)
 
 
 @cli.command(

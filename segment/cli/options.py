@@ -116,7 +116,7 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
 
 
-def add_setting_options(door: str) -> Callable[[Function], Function]:
+def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callable[[Function], Function]:
     """Give a command an option for every setting.
 
     Those that the command does not use are not in its help. They are accepted all the same, so that the answer to them
@@ -126,6 +126,8 @@ def add_setting_options(door: str) -> Callable[[Function], Function]:
     ----------
     door : str
         The command, a key of :data:`segment.config.doors.DOORS`.
+    leave_out : tuple of str
+        Settings that have no option, as the command has one of its own for them.
 
     Returns
     -------
@@ -136,7 +138,8 @@ def add_setting_options(door: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         # Click lists options in the reverse order of their decorators.
         for setting in reversed(list_settings()):
-            function = _make_option(setting, DOORS[door])(function)
+            if setting.name not in leave_out:
+                function = _make_option(setting, DOORS[door])(function)
         return CONFIG(function)
 
     return decorate

@@ -122,6 +122,8 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         click.echo(printable_path(path, limit=sys.maxsize))
     if table and outcome.methods:
         click.echo(_format_methods(outcome))
+    elif table and outcome.tried:
+        click.echo(_format_tries(outcome))
     elif table and outcome.n_regions:
         click.echo(f"  {pluralize(outcome.n_regions, 'region')}")
     elif table and outcome.paths:
@@ -285,6 +287,15 @@ def _format_methods(outcome: Outcome) -> str:
         # An image without a valid pixel has no such values.
         shown = values if math.isfinite(inertia) else ("-", "-", "-")
         lines.append(f"  {name:<19}  {seconds:>7.2f}  {shown[0]:>9}  {shown[1]:>14}  {shown[2]:>9}")
+    return "\n".join(lines)
+
+
+def _format_tries(outcome: Outcome) -> str:
+    """Write the table of the numbers of classes that were explored."""
+    lines = ["  classes   criterion  shares"]
+    for number, value, shares in outcome.tried:
+        shown = f"{value:.6g}" if math.isfinite(value) else "-"
+        lines.append(f"  {number:>7}  {shown:>10}  {' '.join(format_share(share) for share in shares)}")
     return "\n".join(lines)
 
 

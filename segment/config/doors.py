@@ -123,6 +123,18 @@ _COMPARE = Door(
     ),
 )
 
+# One sheet shows all numbers of classes: nothing else is written, and classes have no names.
+_EXPLORE = Door(
+    "segment explore",
+    _ALL,
+    leave_out=(
+        *("k", "save", "labels_format", "drop_class", "geojson_crs", "group", "background"),
+        *("name", "merge", "regions"),
+    ),
+    fixed={"k": "auto"},
+    remedies={"k": "Give the least and the greatest number of classes as k_range, such as (2, 8)"},
+)
+
 _NOT_IN_REPORTS = ("save", "regions", "labels_format", "drop_class", "geojson_crs")
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
@@ -166,6 +178,8 @@ DOORS: Mapping[str, Door] = {
     ),
     "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
     "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
+    # The function of the library has the name of the command.
+    "explore": _EXPLORE,
 }
 """Every function and command that takes settings, by its name."""
 

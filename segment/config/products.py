@@ -86,9 +86,10 @@ PRODUCTS = (
 _OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions", "config")
 REGION_PRODUCTS = (*_OF_BOTH, "ucm")
 CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
-# What `segment compare` writes; it cannot be chosen.
+# What `segment compare` and `segment explore` write; they cannot be chosen.
 _COMPARED = Product("compared", "_compared{picture}", "beside other methods")
-_ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED)}
+_EXPLORED = Product("explored", "_explored{picture}", "several numbers of classes")
+_ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED, _EXPLORED)}
 
 
 def describe_products() -> str:

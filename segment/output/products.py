@@ -14,7 +14,7 @@ from segment.core.atomic_files import write_files, write_to_pipe
 from segment.core.errors import ImageError, printable_path
 from segment.output.pictures.encoding import encode_picture
 
-__all__ = ["encode_product", "save_comparison", "save_products"]
+__all__ = ["encode_product", "save_comparison", "save_exploration", "save_products"]
 
 MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
 
@@ -24,7 +24,7 @@ def encode_product(result: Any, file: File) -> bytes:
 
     Parameters
     ----------
-    result : Segmentation, RegionSegmentation or Comparison
+    result : Segmentation, RegionSegmentation, Comparison or Exploration
         What is saved.
     file : File
         The product, and the class that the file shows.
@@ -101,6 +101,36 @@ def save_comparison(comparison: Any, folder: str | PathLike[str], *, stem: str, 
     result = comparison.result
     (file,) = plan_files(stem, ("compared",), picture=suffix, n_classes=result.n_classes)
     contents = {file.name: encode_product(comparison, file)}
+    return write_files(Path(folder), contents, overwrite=result.config.overwrite)
+
+
+def save_exploration(exploration: Any, folder: str | PathLike[str], *, stem: str, suffix: str) -> list[Path]:
+    """Write the sheet of an exploration.
+
+    Parameters
+    ----------
+    exploration : Exploration
+        The results and the choice.
+    folder : path
+        Made if it does not exist.
+    stem : str
+        Beginning of the file name.
+    suffix : {".png", ".jpg"}
+        Format of the sheet.
+
+    Returns
+    -------
+    list of Path
+        The written file.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
+    """
+    result = exploration.results[0]
+    (file,) = plan_files(stem, ("explored",), picture=suffix, n_classes=result.n_classes)
+    contents = {file.name: encode_product(exploration, file)}
     return write_files(Path(folder), contents, overwrite=result.config.overwrite)
 
 
@@ -234,4 +264,5 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "model": lambda result, _: result.class_model.to_json().encode(),
     "config": lambda result, _: format_config(result.config).encode(),
     "compared": lambda comparison, file: _encode_picture(comparison.panel(), file),
+    "explored": lambda exploration, file: _encode_picture(exploration.panel(), file),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.errors import pluralize
 from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors, compute_class_means
+from segment.output.pictures.exploration_sheet import Try, draw_exploration_sheet
 from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.overlays import cut_out_class, draw_class_contours, draw_tinted_classes
@@ -16,6 +19,7 @@ from segment.output.pictures.panels import draw_methods, draw_regions_beside, dr
 
 if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
     from segment.pipeline.comparison import Comparison
+    from segment.pipeline.exploration import Exploration
     from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.result import Segmentation
 
@@ -27,6 +31,7 @@ __all__ = [
     "draw_comparison",
     "draw_contours",
     "draw_cutout",
+    "draw_exploration",
     "draw_overlay",
     "draw_panel",
     "draw_posterior_panel",
@@ -253,3 +258,28 @@ def draw_comparison(comparison: Comparison) -> Picture:
     segmentations = [(f"{method.name}, agreement {method.agreement:.2f}", method.label_image) for method in others]
     segmentations.append((mixture.name, mixture.label_image))
     return draw_methods(comparison.result.image, segmentations, comparison.result.colors)
+
+
+def draw_exploration(exploration: Exploration) -> Picture:
+    """Draw the segments of each number of classes with their shares, and the criterion that chooses between them.
+
+    Parameters
+    ----------
+    exploration : Exploration
+        The results and the choice.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB, sized for a screen.
+    """
+    selection = exploration.selection
+    tries = []
+    for result in exploration.results:
+        title = pluralize(int(result.config.k), "class")
+        title += ": chosen by -k auto" if result is exploration.chosen else ""
+        shares = [0.0 if math.isnan(row.share) else row.share for row in result.classes]
+        tries.append(Try(title, result.label_image, result.colors, shares))
+    curve = [(candidate.n_classes, candidate.value) for candidate in selection.candidates]
+    image = exploration.results[0].image
+    return draw_exploration_sheet(image, tries, curve, selection.chosen, selection.criterion)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["compare_job", "run_job", "try_job"]
+__all__ = ["compare_job", "explore_job", "run_job", "try_job"]
 
 
 # The folder for the results takes nothing more: all further images would fail alike.
@@ -99,6 +99,34 @@ def compare_job(
         The file and the table of methods, or why the image failed.
     """
     return try_job(job, config, _compare_methods, on_stage, debug)
+
+
+def explore_job(
+    job: Job,
+    config: SegmentConfig,
+    *,
+    on_stage: Callable[[str], None] = lambda _: None,
+    debug: bool = False,
+) -> Outcome:
+    """Segment one image into several numbers of classes and write the sheet.
+
+    Parameters
+    ----------
+    job : Job
+        The image, and where the sheet goes.
+    config : SegmentConfig
+        All settings; `k_range` has the numbers of classes.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        The file and the table of numbers, or why the image failed.
+    """
+    return try_job(job, config, _explore_numbers, on_stage, debug)
 
 
 def try_job(job: Job, config: SegmentConfig, work: Work, on_stage: Callable[[str], None], debug: bool) -> Outcome:
@@ -195,6 +223,23 @@ def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     rows = tuple((m.name, m.seconds, m.inertia, m.log_likelihood, m.agreement) for m in found.methods)
     choice = describe_choice(found.result)
     return Outcome(job, paths, warnings=found.result.warnings, methods=rows, choice=choice)
+
+
+def _explore_numbers(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:
+    """Segment an image into several numbers of classes."""
+    from segment.pipeline.exploration import explore
+
+    found = explore(job.source, replace(config, save=SegmentConfig.save), on_stage=on_stage)
+    on_stage(Stage.WRITE)
+    paths = tuple(found.save(job.folder, stem=job.stem, suffix=job.picture_suffix))
+    criterion = {candidate.n_classes: candidate.value for candidate in found.selection.candidates}
+    tried = tuple(
+        (number, criterion.get(number, math.nan), tuple(row.share for row in result.classes))
+        for result in found.results
+        for number in (int(result.config.k),)
+    )
+    warnings = tuple(dict.fromkeys(words for result in found.results for words in result.warnings))
+    return Outcome(job, paths, warnings=warnings, tried=tried, choice=found.selection.sentence)
 
 
 def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:

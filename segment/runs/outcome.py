@@ -98,6 +98,8 @@ class Outcome:
         How many regions there are; 0 where there are classes instead.
     methods : tuple of (name, seconds, inertia, log_likelihood, agreement)
         The table of a comparison: see :class:`segment.pipeline.comparison.Method`.
+    tried : tuple of (k, criterion, shares)
+        The table of an exploration: number of classes, value of the criterion or NaN, and the share of each class.
     uncertainty : float, optional
         Mean entropy of the posteriors in bits, where a page about the image was written.
     photograph : str
@@ -132,6 +134,7 @@ class Outcome:
     acquired: str = ""
     n_regions: int = 0
     methods: tuple[tuple[str, float, float, float, float], ...] = ()
+    tried: tuple[tuple[int, float, tuple[float, ...]], ...] = ()
     uncertainty: float | None = None
     photograph: str = ""
     thumbnail: str = ""

@@ -23,6 +23,10 @@ from segment.core.errors import SettingsError
 SETTINGS = {setting.name: setting for setting in list_settings()}
 FUNCTIONS = [door for door in DOORS if door.startswith(("segment_", "fit_", "apply_", "compare_"))]
 COMMANDS = [door for door in DOORS if door not in FUNCTIONS]
+# Commands that have options of the settings.
+SETTING_COMMANDS = [name for name in cli.commands if name in DOORS]
+# Settings for which a command has an option of its own, which its tests cross.
+OWN_OPTIONS = {"explore": {"k", "k_range"}}
 # Properties of a configuration, with the settings that they stand for.
 PROPERTIES = {
     "merges": {"merge"},
@@ -59,6 +63,7 @@ COMMAND_LINES = {
     "fit": ["fit", "a.tif", "-o", "new.json"],
     "apply": ["apply", "m.json", "a.tif"],
     "compare": ["compare", "a.tif"],
+    "explore": ["explore", "a.tif"],
 }
 
 
@@ -139,12 +144,14 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[SegmentConfig]:
 
 def test_every_command_is_crossed() -> None:
     assert set(COMMAND_LINES) == set(COMMANDS)
-    assert {words[0] for words in COMMAND_LINES.values()} == set(cli.commands)
+    assert {words[0] for words in COMMAND_LINES.values()} == set(SETTING_COMMANDS)
 
 
 @pytest.mark.parametrize("door", COMMAND_LINES)
 def test_command_uses_or_refuses_every_option(door: str, picture: str, configs: list[SegmentConfig]) -> None:
     for name, setting in SETTINGS.items():
+        if name in OWN_OPTIONS.get(door, ()):
+            continue
         if DOORS[door].is_used(setting):
             values = {name: CHANGED[name], **NEEDED[name]}
             used = {other: value for other, value in values.items() if DOORS[door].is_used(SETTINGS[other])}
@@ -160,10 +167,16 @@ def test_command_uses_or_refuses_every_option(door: str, picture: str, configs: 
         assert not configs
 
 
-@pytest.mark.parametrize("command", cli.commands)
+def test_no_other_command_has_options_of_the_settings() -> None:
+    for name in set(cli.commands) - set(SETTING_COMMANDS):
+        assert not {param.name for param in cli.commands[name].params} & set(SETTINGS), name
+
+
+@pytest.mark.parametrize("command", SETTING_COMMANDS)
 def test_help_shows_the_options_that_are_used(command: str) -> None:
     hidden = {param.name for param in cli.commands[command].params if getattr(param, "hidden", False)}
     unused = {name for name, setting in SETTINGS.items() if not DOORS[command].is_used(setting)}
+    unused -= OWN_OPTIONS.get(command, set())
     assert hidden == unused - ({"save"} if DOORS[command].products else set())
 
 

@@ -1,0 +1,143 @@
+"""Segment an image into several numbers of classes, so that a person can see which of them is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Unpack, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.config.setting_arguments import SettingArguments
+from segment.core.equality import EqualByValue
+from segment.mixture.selection import Selection
+from segment.pipeline.output_loader import load_output
+from segment.pipeline.pipeline import segment_image
+from segment.pipeline.pixel_selection import take_arrays
+from segment.pipeline.preparation import Source, read_image
+from segment.pipeline.result import Segmentation
+
+__all__ = ["DEFAULT_RANGE", "Exploration", "explore"]
+
+DEFAULT_RANGE = (2, 8)  # least and greatest number of classes that are tried
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Exploration(EqualByValue):
+    """Segmentations of an image into several numbers of classes.
+
+    Attributes
+    ----------
+    results : tuple of Segmentation
+        One for each number of classes, ascending.
+    selection : Selection
+        The number that ``-k auto`` takes of these, and the criterion for each.
+    """
+
+    results: tuple[Segmentation, ...]
+    selection: Selection
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(str(result.config.k) for result in self.results)
+        return f"<Exploration of {self.results[0].image!r}: k = {numbers}; {self.selection.chosen} would be chosen>"
+
+    @property
+    def chosen(self) -> Segmentation:
+        """The result with the number of classes that ``-k auto`` takes."""
+        return next(result for result in self.results if result.config.k == self.selection.chosen)
+
+    def panel(self) -> NDArray[np.uint8]:
+        """Draw the original, the segments of each number of classes with their shares, and the criterion.
+
+        Returns
+        -------
+        ndarray of shape (h, w, 3), uint8
+            RGB, sized for a screen.
+        """
+        return cast(NDArray[np.uint8], load_output("result_pictures").draw_exploration(self))
+
+    def _repr_png_(self) -> bytes:
+        return cast(bytes, load_output("notebook").encode_notebook_png(self))
+
+    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write the sheet into a folder as ``STEM_explored`` + suffix.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+        stem : str
+            What the file name begins with.
+        suffix : {".png", ".jpg"}
+            Format of the sheet.
+
+        Returns
+        -------
+        list of Path
+            The file that was written.
+
+        Raises
+        ------
+        OutputError
+            If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
+        """
+        return cast("list[Path]", load_output("products").save_exploration(self, folder, stem=stem, suffix=suffix))
+
+
+def explore(
+    source: Source,
+    config: SegmentConfig | None = None,
+    *,
+    on_stage: Callable[[str], None] = lambda _: None,
+    **settings: Unpack[SettingArguments],
+) -> Exploration:
+    """Segment an image into several numbers of classes, and tell which of them ``-k auto`` would take.
+
+    Parameters
+    ----------
+    source : path, binary file, array_like of shape (H, W) or (H, W, 1 to 4), or Image
+        As for :func:`segment.segment_image`. It is read once and not changed.
+    config : SegmentConfig, optional
+        All settings at once. Its `k` is ``"auto"``, and `k_range` has the least and the greatest number of classes.
+    on_stage : callable
+        Called with the text of each number of classes as it begins.
+    **settings
+        Single settings instead, such as ``k_range=(2, 6)``; by default it is (2, 8). `mask` and `roi` may be arrays as
+        well as paths.
+
+    Returns
+    -------
+    Exploration
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read or has no pixel to segment.
+    SettingsError
+        If a setting is unknown, out of its range, or would be ignored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.kron([[0, 80], [160, 240]], np.ones((8, 8), int)).astype(np.uint8)
+    >>> found = explore(pixels, k_range=(2, 4))
+    >>> [result.k for result in found.results], found.selection.chosen
+    ([2, 3, 4], 4)
+    """
+    chosen, arrays = take_arrays(settings)
+    config = SegmentConfig.resolve(config, chosen, k="auto", k_range=DEFAULT_RANGE).for_door("explore")
+    image = read_image(source, config, arrays)
+    # Bands and the pixels that count were chosen above, and are not chosen again.
+    config = replace(config, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
+    results = []
+    for number in range(config.k_range[0], config.k_range[1] + 1):
+        on_stage(f"k = {number}")
+        # The criterion and its range are for k = auto alone.
+        single = replace(config, k=number, k_range=SegmentConfig.k_range, criterion=SegmentConfig.criterion)
+        results.append(segment_image(image, single))
+    on_stage("choosing k")
+    return Exploration(tuple(results), segment_image(image, config).selection)

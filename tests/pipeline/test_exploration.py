@@ -1,0 +1,78 @@
+"""Several numbers of classes side by side."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+import segment
+from segment.cli.main import main
+from segment.core.errors import SettingsError
+
+
+@pytest.fixture
+def noisy(quadrants: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Four areas with a little noise."""
+    large = np.kron(quadrants, np.ones((3, 3, 1))) + rng.normal(0, 3, (36, 60, 3))
+    return np.clip(np.rint(large), 0, 255).astype(np.uint8)
+
+
+def test_each_number_has_the_labels_of_its_own_run_and_auto_takes_one(noisy: np.ndarray) -> None:
+    found = segment.explore(noisy, k_range=(2, 5))
+    assert [result.k for result in found.results] == [2, 3, 4, 5]
+    for result in found.results:
+        np.testing.assert_array_equal(result.label_image, segment.segment_image(noisy, k=result.k).label_image)
+    assert found.selection == segment.segment_image(noisy, k="auto", k_range=(2, 5)).selection
+    assert found.chosen.k == found.selection.chosen == 4
+    assert [candidate.n_classes for candidate in found.selection.candidates] == [2, 3, 4, 5]
+    assert "4 would be chosen" in repr(found)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.selection == found.selection
+    np.testing.assert_array_equal(again.panel(), found.panel())
+    assert found._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_pixels_are_chosen_once(noisy: np.ndarray) -> None:
+    mask = np.zeros((36, 60), bool)
+    mask[4:30, 4:50] = True
+    found = segment.explore(noisy, k_range="2..3", mask=mask, crop="2,2,58,34")
+    expected = segment.segment_image(noisy, k=3, mask=mask, crop="2,2,58,34")
+    np.testing.assert_array_equal(found.results[1].label_image, expected.label_image)
+
+
+@pytest.mark.parametrize("k", ["8..2", "0..3", "many", (1, 300)])
+def test_a_wrong_range_is_refused(noisy: np.ndarray, k: str | tuple[int, int]) -> None:
+    with pytest.raises(SettingsError, match="k_range"):
+        segment.explore(noisy, k_range=k)
+
+
+@pytest.mark.parametrize("settings", [{"k": 3}, {"name": "1=sea"}, {"save": "labels"}, {"merge": "1,2"}])
+def test_what_would_be_ignored_is_refused(noisy: np.ndarray, settings: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="segment explore"):
+        segment.explore(noisy, **settings)  # type: ignore[arg-type]
+
+
+def test_the_command_writes_a_sheet_and_a_table(
+    noisy: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PilImage.fromarray(noisy).save("a.png")
+    with pytest.raises(SystemExit) as stopped:
+        main(["explore", "a.png", "-k", "3..5", "-o", "out"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr()
+    assert "k = 4 chosen of 3..5" in text.err
+    path, heading, *rows = text.out.splitlines()
+    assert (path, heading.split()) == ("out/a_explored.png", ["classes", "criterion", "shares"])
+    assert [row.split()[0] for row in rows] == ["3", "4", "5"]
+    assert [row.count("%") for row in rows] == [3, 4, 5]
+    with PilImage.open(path) as sheet:
+        assert sheet.width > 900
+    with pytest.raises(SystemExit) as stopped:
+        main(["explore", "a.png", "-k", "5..3", "-o", "out"])
+    assert stopped.value.code == 2
+    assert "5..3" in capsys.readouterr().err
