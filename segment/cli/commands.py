@@ -38,6 +38,7 @@ from segment.runs.image_job import compare_job, explore_job, run_job
 from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.rasters.raster_job import run_raster_job
+from segment.runs.rasters.raster_planning import plan_raster_jobs
 from segment.runs.selection_files import list_selection_paths
 
 __all__ = ["cli"]
@@ -303,12 +304,18 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
 )
 @INPUTS
 @add_setting_options("raster")
+@click.option(
+    "--allow-vrt-sources",
+    is_flag=True,
+    help="Let a VRT take its pixels from files outside its own folder.",
+)
 @SCHEDULER
 @OUTPUT
 @JSON
 @DEBUG
 def segment_rasters(
     inputs: tuple[Path, ...],
+    allow_vrt_sources: bool,
     scheduler: str,
     output: Path,
     as_json: bool,
@@ -317,13 +324,15 @@ def segment_rasters(
 ) -> int:
     """Segment rasters of any size tile by tile.
 
-    For each INPUT, a TIFF, GeoTIFF, COG or BigTIFF with any number of bands, STEM_labels.tif is written: a tiled
-    GeoTIFF with a palette, overviews and the place of the input. The classes are those that 'segment run' would find if
-    the whole raster were in memory. Needs rasterio: pip install rasterio.
+    For each INPUT, a TIFF, GeoTIFF, COG, BigTIFF, JPEG 2000, ENVI, HFA or VRT with any number of bands, STEM_labels.tif
+    is written: a tiled GeoTIFF with a palette, overviews and the place of the input. Several files of one band each are
+    the bands of one raster. No file is opened but those that are named, and what a VRT takes from its own folder. The
+    classes are those that 'segment run' would find if the whole raster were in memory. Needs rasterio: pip install
+    rasterio.
 
     Parameters
     ----------
-    inputs, scheduler, output, as_json, debug, **options
+    inputs, allow_vrt_sources, scheduler, output, as_json, debug, **options
         The arguments and options of the command line.
 
     Returns
@@ -333,10 +342,10 @@ def segment_rasters(
     """
     # These two are fixed: they name the file.
     config = make_config("raster", options, labels_format="tif", save=("labels",))
-    jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config))
+    jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))
     report_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
-        work = partial(run_raster_job, cluster=cluster)
+        work = partial(run_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
         return _run_jobs(jobs, config, work, debug=debug, as_json=as_json)
 
 

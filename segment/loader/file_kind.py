@@ -33,10 +33,13 @@ class FileKind:
         What people call it, such as "HEIC".
     decoder : tuple of str
         Module in ``segment.loader.decoders`` that reads it, and its function; empty if nothing here can.
+    raster : bool
+        Whether ``segment raster`` reads it.
     """
 
     name: str
     decoder: tuple[str, str] = ("", "")
+    raster: bool = False
 
     @property
     def is_readable(self) -> bool:
@@ -58,7 +61,7 @@ class FileKind:
         if self.is_readable:
             return ""
         if self._missing_library is None:
-            return "Save it as PNG or TIFF."
+            return "Give it to 'segment raster'." if self.raster else "Save it as PNG or TIFF."
         return f"Run: pip install 'gmm-segment[{self._missing_library[2]}]'."
 
     @property
@@ -100,6 +103,7 @@ _SIGNATURES: tuple[tuple[bytes, FileKind], ...] = (
     (b"IIU\0", _make_raw("RW2")),
     (b"FOVb", _make_raw("X3F")),
     (b"\0MRM", _make_raw("MRW")),
+    (b"EHFA_HEADER_TAG", FileKind("an HFA raster (.img)", raster=True)),
     (b"8BPS", FileKind("a Photoshop document (PSD)")),
     (b"v/1\1", FileKind("OpenEXR")),
     (b"#?RADIANCE", FileKind("Radiance HDR")),
@@ -132,6 +136,7 @@ _RULES: tuple[tuple[Callable[[bytes], object], FileKind], ...] = (
     # The number of pictures follows.
     (lambda head: head[:4] == b"\0\0\1\0" and head[4:6] > b"\0\0", FileKind("an icon (ICO)")),
     (lambda head: head[128:132] == b"DICM", FileKind("DICOM")),
+    (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<VRTDataset").match, FileKind("a virtual raster (VRT)", raster=True)),
 )
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

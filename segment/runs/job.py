@@ -38,6 +38,8 @@ class Job:
         Classes that it may have beyond the number in the settings.
     n_pages : int
         Pages of the file, each of which has results of its own; 0 where one page is segmented.
+    more_bands : tuple of Path
+        Further files, whose bands belong to the same raster.
     pipe_in, pipe_out : binary file, optional
         Where the image comes from, if not from `source`, and where the result goes, if not into the folder.
     refusal : str
@@ -50,6 +52,7 @@ class Job:
     save: tuple[str, ...] = ()
     n_extra: int = 0
     n_pages: int = 0
+    more_bands: tuple[Path, ...] = ()
     pipe_in: BinaryIO | None = None
     pipe_out: BinaryIO | None = None
     refusal: str = ""

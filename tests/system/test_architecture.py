@@ -89,6 +89,7 @@ LIBRARIES = {
     "runs.rasters.reader": {"numpy", "rasterio"},
     "runs.rasters.raster_selection": {"numpy", "rasterio"},
     "runs.rasters.tile_selection": {"numpy", "rasterio"},
+    "runs.rasters.virtual_rasters": set(),
     "runs.rasters.writer": {"numpy", "rasterio"},
     "runs.workers": {"distributed"},
     "runs.workers.processes": {"joblib"},

@@ -21,6 +21,7 @@ def run_raster_job(
     job: Job,
     config: SegmentConfig,
     *,
+    allow_vrt_sources: bool = False,
     cluster: Cluster | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
     debug: bool = False,
@@ -33,6 +34,8 @@ def run_raster_job(
         The raster, and where its labels go.
     config : SegmentConfig
         All settings.
+    allow_vrt_sources : bool
+        Whether a VRT may take its pixels from files outside its own folder.
     cluster : Cluster, optional
         Its workers read and label the tiles.
     on_stage : callable
@@ -45,7 +48,8 @@ def run_raster_job(
     Outcome
         The file and the class table, or why the raster failed.
     """
-    return try_job(job, config, partial(_segment_raster, cluster=cluster), on_stage, debug)
+    work = partial(_segment_raster, cluster=cluster, allow_vrt_sources=allow_vrt_sources)
+    return try_job(job, config, work, on_stage, debug)
 
 
 def _segment_raster(
@@ -54,6 +58,7 @@ def _segment_raster(
     on_stage: Callable[[str], None],
     *,
     cluster: Cluster | None,
+    allow_vrt_sources: bool,
 ) -> Outcome:
     """Segment a raster and convert the result to an outcome."""
     # Loaded here: a program that only prints its help should not load NumPy.
@@ -62,7 +67,14 @@ def _segment_raster(
     # The command sets the products of a raster: its labels, and perhaps the settings.
     path, *_ = job.list_results(config)
     work = replace(config, save=("labels",))
-    result = segment_raster(job.source, path, work, cluster=cluster, on_stage=on_stage)
+    result = segment_raster(
+        [job.source, *job.more_bands],
+        path,
+        work,
+        allow_vrt_sources=allow_vrt_sources,
+        cluster=cluster,
+        on_stage=on_stage,
+    )
     settings = write_config_file(config, job.folder, job.stem)
     colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(

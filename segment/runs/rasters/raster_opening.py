@@ -1,10 +1,13 @@
-"""Open a raster and describe it; nothing of its pixels is read yet."""
+"""Open a raster, one file or several, and describe it; nothing of its pixels is read yet."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import stat
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,23 +16,45 @@ from segment.core.errors import ImageError, SettingsError, describe_os_error, pr
 from segment.core.pixel_grid import NO_SIZE, PixelSize
 from segment.loader.decoders.frame_count import list_tiff_pages
 from segment.loader.decoders.pixel_sizes import read_microscope_size, read_resolution
-from segment.runs.rasters.gdal_files import explain_errors, open_in_thread
+from segment.loader.file_kind import identify_stream
+from segment.runs.rasters.gdal_files import explain_errors, find_envi_header, open_file, open_in_thread
 from segment.runs.rasters.reader import Raster
+from segment.runs.rasters.virtual_rasters import SourceBand, build_stack, rewrite_vrt
 
-__all__ = ["open_raster", "read_raster_size"]
+__all__ = ["Paths", "identify_driver", "open_raster", "read_raster_size"]
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF and BigTIFF, little and big endian
+# First bytes of the formats that GDAL is asked to read, by its name of the format.
+_SIGNATURES = {
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "GTiff"),
+    **dict.fromkeys((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ"), "JP2OpenJPEG"),
+    b"EHFA_HEADER_TAG": "HFA",
+}
+_VRT = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<VRTDataset", re.DOTALL)
+_HEAD_BYTES = 512
+# Formats of which a virtual raster may take pixels: each is one file, which names no other.
+_SOURCE_DRIVERS = ("GTiff", "JP2OpenJPEG")
+_FORMATS = "a TIFF, JPEG 2000, ENVI, HFA (.img) or VRT"
+_MAX_SHIFT = 1e-6  # of a pixel, by which the places of bands may differ
+# GDAL's names of types of numbers that NumPy has other names for.
+_GDAL_TYPES = {
+    **{"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32"},
+    **{"uint64": "UInt64", "int64": "Int64", "float32": "Float32", "float64": "Float64"},
+}
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Raster:
-    """Open a TIFF, GeoTIFF, COG or BigTIFF of any size, and describe it.
+def open_raster(source: Paths, bands: tuple[int, ...] = (), *, allow_vrt_sources: bool = False) -> Raster:
+    """Open a raster of any size, and describe it.
 
     Parameters
     ----------
-    path : str or os.PathLike
-        The file.
+    source : str, os.PathLike, or a sequence of them
+        A TIFF, GeoTIFF, COG or BigTIFF, JPEG 2000, ENVI, HFA or VRT; or several TIFF or JPEG 2000 files of one size and
+        place, whose bands are those of one raster.
     bands : tuple of int
         Those to use, counted from 1; by default all but one of opacity.
+    allow_vrt_sources : bool
+        Whether a VRT may take its pixels from files outside its own folder.
 
     Returns
     -------
@@ -39,16 +64,137 @@ def open_raster(path: str | os.PathLike[str], bands: tuple[int, ...] = ()) -> Ra
     Raises
     ------
     ImageError
-        If it is not such a file, or holds nothing that can be segmented.
+        If it is no such file, names files that must not be opened, or holds nothing that can be segmented.
     DependencyError
         If rasterio is not installed.
     SettingsError
         If a band does not exist or is given twice.
     """
-    name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  a path may hold any bytes, and must not look like a URL
-    _check_file(path, name)
+    paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    if not paths:
+        raise SettingsError("source: a raster, or the files of its bands; got none. Name one.")
+    # A path may hold any bytes, and must not look like a URL.
+    names = [os.path.abspath(os.fsdecode(path)) for path in paths]  # noqa: PTH100
+    if len(names) > 1:
+        return _open_stack(names, bands)
+    (name,) = names
+    driver = identify_driver(name)
     with explain_errors(name):
-        return _describe_file(open_in_thread(name), name, bands)
+        vrt: str = ""
+        sources: tuple[str, ...] = (name,)
+        if driver == "VRT":
+            vrt, sources = rewrite_vrt(name, _check_source, allow_sources=allow_vrt_sources)
+        raster = _describe_file(open_in_thread(name, driver, vrt), name, bands)
+    return replace(raster, driver=driver, vrt=vrt, sources=sources, notes=raster.notes + _note_side_files(name, driver))
+
+
+def identify_driver(name: str) -> str:
+    """Tell the format of a raster by its first bytes.
+
+    Parameters
+    ----------
+    name : str
+        The absolute path of the file.
+
+    Returns
+    -------
+    {"GTiff", "JP2OpenJPEG", "HFA", "ENVI", "VRT"}
+        GDAL's name of the format.
+
+    Raises
+    ------
+    ImageError
+        If it is no regular file of such a format.
+    """
+    shown = printable_path(name)
+    try:
+        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
+            raise ImageError(f"{shown}: a raster is a regular file; got something else. Name {_FORMATS}.")
+        with open(name, "rb") as file:  # noqa: PTH123
+            head = file.read(_HEAD_BYTES)
+            kind = identify_stream(file)
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{shown}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
+        ) from error
+    found = next((driver for start, driver in _SIGNATURES.items() if head.startswith(start)), "")
+    if found or _VRT.match(head):
+        return found or "VRT"
+    if find_envi_header(name):
+        return "ENVI"
+    if head.startswith(b"ENVI"):
+        raise ImageError(f"{shown}: a raster is the file of the pixels; got an ENVI header. Name the file beside it.")
+    # What the other command cannot read either is not sent there.
+    cure = "Give it to 'segment run'." if kind is not None and kind.is_readable else "Convert it to a TIFF."
+    raise ImageError(f"{shown}: a raster is {_FORMATS}; got {kind.name if kind else 'another kind of file'}. {cure}")
+
+
+def _check_source(name: str) -> None:
+    """Refuse a file that a virtual raster must not take pixels from."""
+    driver = identify_driver(name)
+    if driver not in _SOURCE_DRIVERS:
+        raise ImageError(
+            f"a virtual raster takes its pixels from TIFF or JPEG 2000 files; got {driver} in {printable_path(name)}. "
+            "Build it of such files."
+        )
+
+
+def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
+    """Open several files whose bands are those of one raster."""
+    from rasterio.enums import MaskFlags
+
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SettingsError(f"{printable_path(twice[0])}: each file of bands once; got it twice. Leave one out.")
+    first: Any = None
+    found: list[SourceBand] = []
+    for name in names:
+        with explain_errors(name):
+            _check_source(name)
+            with open_file(name, identify_driver(name)) as file:
+                about = ((file.height, file.width), file.crs, tuple(file.transform)[:6])
+                first = first or about
+                _check_same_grid(about, first, printable_path(names[0]))
+                found += [
+                    SourceBand(name, number, _GDAL_TYPES.get(file.dtypes[number - 1], "Float64"), nodata)
+                    for number, nodata in zip(file.indexes, file.nodatavals, strict=True)
+                ]
+                if any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums):
+                    raise ImageError("a file of bands has no mask of its own; got one. Give the mask with --mask.")
+    shape, crs, transform = first
+    with explain_errors(names[0]):
+        vrt = build_stack(found, shape, crs.to_wkt() if crs else "", transform)
+        raster = _describe_file(open_in_thread(names[0], "VRT", vrt), names[0], bands)
+    notes: tuple[str, ...] = (f"the {len(found)} bands are those of {len(names)} files, in their order",)
+    if len({str(band.nodata) for band in found}) > 1:
+        notes += ("the files have different values for no data: that of the first counts; --nodata gives another",)
+    side_notes = tuple(note for name in names for note in _note_side_files(name, "GTiff"))
+    return replace(raster, driver="VRT", vrt=vrt, sources=tuple(names), notes=raster.notes + notes + side_notes)
+
+
+def _check_same_grid(about: Any, first: Any, name: str) -> None:
+    """Refuse a file of bands that has another size or place than the first one."""
+    (shape, crs, transform), (first_shape, first_crs, first_transform) = about, first
+    cure = "Bring them to one grid (gdalwarp), or give rasters one by one."
+    if shape != first_shape:
+        raise ImageError(
+            f"the files of the bands have one size; got {shape[1]} x {shape[0]} pixels beside {first_shape[1]} x "
+            f"{first_shape[0]} of {name}. {cure}"
+        )
+    if crs != first_crs:
+        raise ImageError(f"the files of the bands have one coordinate system; got another than that of {name}. {cure}")
+    allowed = _MAX_SHIFT * max(abs(part) for part in (first_transform[0], first_transform[1], first_transform[4]))
+    if any(abs(mine - other) > allowed for mine, other in zip(transform, first_transform, strict=True)):
+        raise ImageError(f"the files of the bands have one place on the map; got another than that of {name}. {cure}")
+
+
+def _note_side_files(name: str, driver: str) -> tuple[str, ...]:
+    """Note files beside a raster that other programs would read and that could change what it is."""
+    stem = os.path.splitext(name)[0]  # noqa: PTH122
+    others = [f"{name}.msk", f"{name}.aux.xml", *([f"{stem}.tfw"] if driver == "GTiff" else [])]
+    there = [os.path.basename(other) for other in others if os.path.exists(other)]  # noqa: PTH110, PTH119
+    shown = " and ".join(map(printable_path, there))
+    return (f"{shown} beside it {'is' if len(there) == 1 else 'are'} not read: a raster is one file",) if there else ()
 
 
 def read_raster_size(raster: Raster, *, dpi: bool) -> tuple[PixelSize, tuple[str, ...]]:
@@ -71,13 +217,15 @@ def read_raster_size(raster: Raster, *, dpi: bool) -> tuple[PixelSize, tuple[str
     ImageError
         If the resolution is wanted and there is none.
     """
+    if raster.driver == "VRT" and dpi:
+        raise SettingsError("pixel_size (--pixel-size): dpi of one file; got several. Give a size, such as 0.1mm.")
     with open(raster.path, "rb") as stream:  # noqa: PTH123  a path may hold any bytes
         if dpi:
             try:
                 return read_resolution(stream), ()
             except ImageError as error:
                 raise ImageError(f"{printable_path(raster.path)}: {error}") from error
-        pages = list_tiff_pages(stream)
+        pages = list_tiff_pages(stream) if raster.driver == "GTiff" else []
         return read_microscope_size(pages[0]) if pages else (NO_SIZE, ())
 
 
@@ -135,20 +283,3 @@ def _describe_units(crs: Any) -> dict[str, Any]:
     if crs.is_geographic:
         return {**about, "degrees": math.degrees(crs.units_factor[1])}
     return {**about, "meters": float(crs.linear_units_factor[1])} if crs.is_projected else about
-
-
-def _check_file(path: str | os.PathLike[str], name: str) -> None:
-    """Refuse all but regular files that begin as a TIFF does: GDAL opens other formats, and URLs, too."""
-    try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116
-            raise ImageError(f"{printable_path(path)}: a raster is a regular file; got something else. Name a TIFF.")
-        with open(name, "rb") as file:  # noqa: PTH123
-            head = file.read(4)
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{printable_path(path)}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
-        ) from error
-    if head not in _TIFF:
-        raise ImageError(
-            f"{printable_path(path)}: a raster is a TIFF; got another kind of file. Give it to 'segment run'."
-        )

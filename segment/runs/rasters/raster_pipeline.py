@@ -34,7 +34,7 @@ from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.runs.rasters.gdal_files import configure_rasterio
-from segment.runs.rasters.raster_opening import open_raster, read_raster_size
+from segment.runs.rasters.raster_opening import Paths, open_raster, read_raster_size
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.raster_selection import select_raster_pixels
@@ -64,11 +64,12 @@ _SCATTERED = "the valid pixels lie too far apart for a random field: they are la
 
 
 def segment_raster(
-    source: str | PathLike[str],
+    source: Paths,
     output: str | PathLike[str],
     config: SegmentConfig | None = None,
     *,
     tile: int = 0,
+    allow_vrt_sources: bool = False,
     cluster: Cluster | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
     **settings: Unpack[SettingArguments],
@@ -82,8 +83,10 @@ def segment_raster(
 
     Parameters
     ----------
-    source : path
-        A TIFF, GeoTIFF, COG or BigTIFF, tiled or in strips, with bands of 8 or 16 bits or floats. It is not changed.
+    source : path, or sequence of paths
+        A TIFF, GeoTIFF, COG or BigTIFF, JPEG 2000, ENVI, HFA or VRT with bands of 8 or 16 bits or floats; or several
+        TIFF or JPEG 2000 files of one size and place, whose bands are those of one raster. Nothing is changed, and no
+        other file is opened.
     output : path
         The file for the labels: uint8 with a palette, tiles, overviews, the place of the source, and 0 for no label.
     config : SegmentConfig, optional
@@ -92,6 +95,8 @@ def segment_raster(
     tile : int, pixels
         Side of the tiles; 0 for as large ones as memory should hold. Raised: more memory, and fewer borders between
         tiles, at which clean-up sees only a part of a large region.
+    allow_vrt_sources : bool
+        Whether a VRT may take its pixels from files outside its own folder.
     cluster : Cluster, optional
         Its workers read and label the tiles, in place of threads of this process, which writes the same file. They
         need to see the raster under the same path.
@@ -146,12 +151,16 @@ def segment_raster(
     path = Path(output)
     with configure_rasterio():
         on_stage(RasterStage.READ)
-        raster = open_raster(source, config.band_numbers)
+        raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)
         raster = _choose_size(raster, config)
         _check_settings(raster, path, config)
         # The workers of a cluster have other working folders.
         config = config if cluster is None else make_selection_absolute(config)
-        workers = Threads() if cluster is None else DaskTiles(cluster, Path(raster.path), *list_selection_paths(config))
+        workers = (
+            Threads()
+            if cluster is None
+            else DaskTiles(cluster, *map(Path, raster.sources), *list_selection_paths(config))
+        )
         raster = select_raster_pixels(raster, config)
         run = _find_scale(RasterRun(raster, config, tile or _choose_tile(raster, config), workers, on_stage))
         classes = _fit_classes(run)
@@ -322,7 +331,7 @@ def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:
         )
     if config.palette == "mean":
         raise SettingsError("palette (--palette): category, viridis, cividis or gray for rasters; got mean.")
-    if os.path.realpath(path) == os.path.realpath(raster.path):
+    if os.path.realpath(path) in map(os.path.realpath, (raster.path, *raster.sources)):
         raise SettingsError(
             f"{printable_path(path)}: is the input, and the result would replace it. Give another file."
         )

@@ -67,6 +67,12 @@ class Raster:
         Size of one unit of map coordinates, as in :class:`segment.core.georeference.Georeference`.
     pixel_size : PixelSize
         How large a pixel is, as the user or the file says.
+    driver : str
+        GDAL's name of the format.
+    vrt : str
+        The text of a virtual raster, or of one whose bands are several files; empty for a single file.
+    sources : tuple of str
+        The files that it takes its pixels from.
     """
 
     path: str
@@ -92,6 +98,9 @@ class Raster:
     meters: float = 0.0
     degrees: float = 0.0
     pixel_size: PixelSize = NO_SIZE
+    driver: str = "GTiff"
+    vrt: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def georeference(self) -> Georeference:
@@ -121,6 +130,10 @@ class Raster:
         is_marked = not math.isnan(self.nodata) or bool(self.alpha) or self.has_mask or self.selection.has_gaps
         return is_marked or self.kind == "float32"
 
+    def _open(self) -> Any:
+        """Open the file, once in each thread."""
+        return open_in_thread(self.path, self.driver, self.vrt)
+
     def read(self, window: Window) -> Image:
         """Read a window.
 
@@ -140,7 +153,7 @@ class Raster:
             If the file is damaged.
         """
         with explain_errors(self.path):
-            return self._build_image(*self._read_samples(open_in_thread(self.path), window))
+            return self._build_image(*self._read_samples(self._open(), window))
 
     def read_values(self, window: Window) -> NDArray[Any]:
         """Read the values of a window's valid pixels as they are in the file.
@@ -156,7 +169,7 @@ class Raster:
             Row by row.
         """
         with explain_errors(self.path):
-            samples, valid = self._read_samples(open_in_thread(self.path), window)
+            samples, valid = self._read_samples(self._open(), window)
         return samples[valid]
 
     def read_thumbnail(self, max_size: int) -> Image:
@@ -181,7 +194,7 @@ class Raster:
         is_averaged = not self.palette and math.isnan(self.lowest_nodata) and not self.selection.nodata
         method = Resampling.average if is_averaged else Resampling.nearest
         with explain_errors(self.path):
-            return self._build_image(*self._read_samples(open_in_thread(self.path), everything, shape, method))
+            return self._build_image(*self._read_samples(self._open(), everything, shape, method))
 
     def _read_samples(
         self, file: Any, window: Window, shape: tuple[int, int] | None = None, method: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from segment.core.interest import RegionsOfInterest
 from segment.loader.mask_files import PolygonFile, read_interest, read_mask
 from segment.preprocessor.interest import Circle, label_polygons, make_circle
 from segment.preprocessor.masking import find_nodata
+from segment.runs.rasters.gdal_files import forbid_other_files, open_file
 from segment.runs.rasters.gdal_lock import GDAL_LOCK
 from segment.runs.rasters.tiles import Window
 
@@ -206,12 +208,11 @@ def read_file_window(path: str, window: Window | None, shape: tuple[int, int]) -
     valid : ndarray of shape (h, w), bool
         False where the file itself says that a pixel has no value.
     """
-    import rasterio
     from rasterio.errors import RasterioError
     from rasterio.windows import Window as FileWindow
 
     try:
-        with GDAL_LOCK, rasterio.open(path, driver="GTiff") as file:
+        with GDAL_LOCK, forbid_other_files(), open_file(os.path.abspath(path)) as file:  # noqa: PTH100
             if (file.height, file.width) != shape:
                 raise ImageError(
                     f"{printable_path(path)}: a mask has the size of its image, {shape[1]} x {shape[0]} pixels; got "

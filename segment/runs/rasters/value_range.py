@@ -128,10 +128,10 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
             kind=kind,
             black=scale.black,
             white=scale.white,
-            notes=scale.notes,
+            notes=raster.notes + scale.notes,
             lowest_nodata=scale.nodata,
         )
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
     is_spread = 255 < found.high < 2**14 and (found.by_256 or found.by_257)
     black, white, notes = infer_scale(kind, found.high, is_spread=is_spread)
-    return replace(raster, kind=kind, black=black, white=white, notes=notes)
+    return replace(raster, kind=kind, black=black, white=white, notes=raster.notes + notes)

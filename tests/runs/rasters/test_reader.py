@@ -106,7 +106,8 @@ def test_cmyk_is_refused(tmp_path: Path, gray: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("nothing.tif", "cannot be opened"), (".", "regular file"), ("a.png", "another kind of file")]
+    ("name", "message"),
+    [("nothing.tif", "cannot be opened"), (".", "regular file"), ("a.png", "got JPEG. Give it to 'segment run'")],
 )
 def test_anything_but_a_tiff_is_refused(tmp_path: Path, landscape: Path, name: str, message: str) -> None:
     (tmp_path / "a.png").write_bytes(landscape.read_bytes())
