@@ -17,7 +17,7 @@ from segment.mixture.rejection import is_rejected
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
-from segment.segmenter.field.noise_level import is_noisy
+from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
@@ -208,7 +208,7 @@ def _solve_field(
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
-    if is_noisy([copy], space.name, whiten):
+    if are_planes_noisy(features, copy.valid):
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
     q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)

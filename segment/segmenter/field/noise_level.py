@@ -14,7 +14,7 @@ from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import denoise
 
-__all__ = ["is_noisy", "measure_noise_variances", "smooth_noise"]
+__all__ = ["are_planes_noisy", "is_noisy", "measure_noise_variances", "smooth_noise"]
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +52,33 @@ def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats) -> bool
     """
     shares = [measure_noise_variances(image, feature_name, whiten)[0].mean() for image in images]
     return float(np.mean(shares)) >= MIN_NOISE_SHARE
+
+
+def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> bool:
+    """Check the same for features that have been computed and whitened already.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (d, H, W), float
+        Features of mean variance 1 within the classes.
+    valid : ndarray of shape (H, W), bool
+        False where they do not count.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(0, 1, (1, 40, 40))
+    >>> are_planes_noisy(noise, np.ones((40, 40), bool)), are_planes_noisy(noise / 4, np.ones((40, 40), bool))
+    (True, False)
+    """
+    windows = _choose_windows(valid)
+    if not windows.size:
+        return False
+    features = planes.reshape(len(planes), -1)[:, windows]
+    return float(_measure_variances(np.moveaxis(features, 0, -1)).mean()) >= MIN_NOISE_SHARE
 
 
 def smooth_noise(image: Image, feature_name: str) -> Image:
@@ -115,19 +142,28 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
     >>> bool(90 < noise[0] < 110), bool(600 < total[0] < 700)
     (True, True)
     """
-    height, width = image.valid.shape
-    # The first pixels of windows that are spread evenly over the image, and the nine pixels of each: (9, n).
-    step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / MAX_WINDOWS)))
-    first = (np.arange(0, height - 2, step)[:, None] * width + np.arange(0, width - 2, step)).reshape(-1)
-    windows = first + (np.arange(3)[:, None] * width + np.arange(3)).reshape(-1, 1)
-    windows = windows[:, image.valid.reshape(-1)[windows].all(axis=0)]
+    windows = _choose_windows(image.valid)
     if not windows.size:
         space = FeatureSpace(feature_name, 1 if image.is_gray else image.pixels.shape[2], image.black, image.white)
         return np.zeros(len(space.feature_names)), np.zeros(len(space.feature_names))
-    pixels = image.pixels.reshape(height * width, *image.pixels.shape[2:])[windows]
+    pixels = image.pixels.reshape(image.valid.size, *image.pixels.shape[2:])[windows]
     index = ColorIndex(replace(image, pixels=pixels, valid=np.ones(windows.shape, dtype=bool)))
     space = FeatureSpace(feature_name, index.n_channels, index.black, index.white)
     features = space.make_cells(index.pixels).means
     features = (features if whiten is None else features @ whiten).reshape(*windows.shape, -1)
+    return _measure_variances(features), np.asarray(features.var(axis=(0, 1)))
+
+
+def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Choose windows of 3 x 3 valid pixels that are spread evenly over the image: the nine pixels of each, (9, n)."""
+    height, width = valid.shape
+    step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / MAX_WINDOWS)))
+    first = (np.arange(0, height - 2, step)[:, None] * width + np.arange(0, width - 2, step)).reshape(-1)
+    windows = first + (np.arange(3)[:, None] * width + np.arange(3)).reshape(-1, 1)
+    return np.asarray(windows[:, valid.reshape(-1)[windows].all(axis=0)])
+
+
+def _measure_variances(features: NDArray[np.floating]) -> Floats:
+    """Measure the variance of the noise of each feature in windows of shape (9, n, d): (d,)."""
     deviations = np.median(np.abs(np.tensordot(MASK, features, axes=1)), axis=0) / NORMAL_MEDIAN
-    return np.asarray(deviations**2 / MASK_POWER), np.asarray(features.var(axis=(0, 1)))
+    return np.asarray(deviations**2 / MASK_POWER)

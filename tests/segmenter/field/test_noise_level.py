@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segment import Image
-from segment.segmenter.field.noise_level import is_noisy, measure_noise_variances, smooth_noise
+from segment.segmenter.field.noise_level import are_planes_noisy, is_noisy, measure_noise_variances, smooth_noise
 
 
 def draw_halves(rng: np.random.Generator, sigma: float, channels: int = 3) -> Image:
@@ -53,3 +53,13 @@ def test_smoothing_leaves_a_small_share_of_noise(rng: np.random.Generator) -> No
         assert after.pixels[inside].std() ** 2 < 0.03 * (30**2 + 40**2)
     clean = draw_halves(rng, 5.0)
     assert smooth_noise(clean, "rgb") is clean
+
+
+@pytest.mark.parametrize(("sigma", "expected"), [(4.0, False), (6.0, True)])
+def test_planes_of_features_have_the_noise_of_their_image(
+    rng: np.random.Generator, sigma: float, expected: bool
+) -> None:
+    image, whiten = draw_halves(rng, sigma), np.eye(3) / 10  # noise of 0.4 and 0.6 standard deviations
+    planes = np.moveaxis(image.pixels @ whiten, -1, 0)
+    assert are_planes_noisy(planes, image.valid) is is_noisy([image], "rgb", whiten) is expected
+    assert not are_planes_noisy(planes, np.zeros(image.valid.shape, dtype=bool))
