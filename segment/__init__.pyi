@@ -21,6 +21,8 @@ from .pipeline.page_pipeline import segment_pages as segment_pages
 from .pipeline.pipeline import segment_image as segment_image
 from .pipeline.region_pipeline import RegionSegmentation as RegionSegmentation
 from .pipeline.region_pipeline import segment_regions as segment_regions
+from .pipeline.relabeling import RelabeledImage as RelabeledImage
+from .pipeline.relabeling import relabel_classes as relabel_classes
 from .pipeline.result import Segmentation as Segmentation
 from .pipeline.shared_classes import apply_classes as apply_classes
 from .pipeline.shared_classes import fit_classes as fit_classes
@@ -49,6 +51,7 @@ __all__ = [
     "RasterSegmentation",
     "RegionHierarchy",
     "RegionSegmentation",
+    "RelabeledImage",
     "SegmentConfig",
     "SegmentError",
     "Segmentation",
@@ -62,6 +65,7 @@ __all__ = [
     "load_class_model",
     "load_image",
     "region_hierarchy",
+    "relabel_classes",
     "save_class_model",
     "segment_image",
     "segment_pages",

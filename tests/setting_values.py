@@ -55,8 +55,11 @@ CHANGED: dict[str, Any] = {
     "palette": "mean",
     "drop_class": ("1",),
     "geojson_crs": "keep",
+    "simplify": 2.0,
+    "svg_smooth": True,
     "group": ("a=1,2",),
     "background": "1",
+    "group_distance": "5px",
     "overwrite": True,
 }
 NEEDED: dict[str, dict[str, Any]] = {
@@ -66,6 +69,9 @@ NEEDED: dict[str, dict[str, Any]] = {
     "denoise_radius": {"denoise": "median"},
     "drop_class": {"save": ("geojson",)},
     "geojson_crs": {"save": ("geojson",)},
+    "simplify": {"save": ("geojson",)},
+    "svg_smooth": {"save": ("svg",)},
+    "group_distance": {"save": ("objects",)},
 }
 
 

@@ -39,6 +39,7 @@ from segment.runs.job import Job, plan_jobs
 from segment.runs.outcome import Outcome
 from segment.runs.rasters.raster_job import run_raster_job
 from segment.runs.rasters.raster_planning import plan_raster_jobs
+from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
 from segment.runs.selection_files import list_selection_paths
 
 __all__ = ["cli"]
@@ -229,6 +230,51 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     config = make_config("apply", options, **classes.settings)
     jobs = plan_jobs(inputs, output, config, also_read=(model, *list_selection_paths(config)))
     return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
+
+
+@cli.command(
+    cls=StagedCommand,
+    examples=(
+        "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
+        "segment relabel outputs/landscape_labels.png --image landscape.jpg --save panel,classes",
+    ),
+)
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
+@add_setting_options("relabel")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The image that was segmented, for pictures, tables and orders that need its colors.",
+)
+@OUTPUT
+@JSON
+@DEBUG
+def relabel(
+    results: tuple[Path, ...], image: Path | None, output: Path, as_json: bool, debug: bool, **options: Any
+) -> int:
+    """Merge, name, order and recolor the classes of label images, without a fit.
+
+    RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
+    colors unless --palette gives others. STEM_relabeled_labels.png is written, and what --save names.
+
+    Parameters
+    ----------
+    results, image, output, as_json, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    if image is not None and len(results) > 1:
+        raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
+    save = ("labels",) if image is None else ("panel", "labels")
+    config = make_config("relabel", options, k=255, save=save)  # how many there are is known when a file is read
+    jobs = plan_relabel_jobs(results, output, config, image)
+    return _run_jobs(jobs, config, partial(run_relabel_job, image=image), debug=debug, as_json=as_json)
 
 
 @cli.command(

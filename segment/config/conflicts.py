@@ -16,7 +16,7 @@ __all__ = ["refuse_conflicts", "reject_start_settings", "reject_surplus_seed_col
 
 MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
 # Settings of the output that only classes have.
-_OF_CLASSES = ("palette", "drop_class", "group", "background")
+_OF_CLASSES = ("palette", "drop_class", "group", "background", "group_distance")
 
 
 def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
@@ -147,8 +147,16 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
             "only with labels in save; got {value}. Give --save labels too",
         ),
         (
-            not {"geojson", "svg"} & set(config.save) and name == "drop_class",
+            not {"geojson", "svg"} & set(config.save) and name in ("drop_class", "simplify"),
             "only with geojson or svg in save; got {value}. Give --save geojson too",
+        ),
+        (
+            not {"objects", "numbers"} & set(config.save) and name == "group_distance",
+            "only with objects or numbers in save; got {value}. Give --save objects too",
+        ),
+        (
+            "svg" not in config.save and name == "svg_smooth",
+            "only with svg in save; got {value}. Give --save svg too",
         ),
         (
             "geojson" not in config.save and name == "geojson_crs",

@@ -110,15 +110,23 @@ _FIT = Door(
 _APPLY = Door(
     "apply_classes",
     ("Loading", "Preprocessing", "Space", "Clean-up", "Output"),
-    besides=("coherence", "reject", "seed"),
+    besides=("order", "merge", "name", "coherence", "reject", "seed"),
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
+)
+# Labels are there: their classes are merged, named, ordered and saved again.
+_RELABEL = Door(
+    "relabel_classes",
+    ("Output",),
+    besides=("order", "merge", "name"),
+    remedies=dict.fromkeys(("Classes", "Features", "Mixture", "Space", "Clean-up"), "Use it to segment the image"),
 )
 # All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
 _COMPARE = Door(
     "compare_image",
     _ALL,
     leave_out=(
-        *("save", "labels_format", "palette", "drop_class", "geojson_crs", "group", "background"),
+        *("save", "labels_format", "palette", "drop_class", "geojson_crs", "simplify", "svg_smooth"),
+        *("group", "background", "group_distance"),
         *("name", "regions", "coherence"),
     ),
 )
@@ -129,13 +137,15 @@ _EXPLORE = Door(
     _ALL,
     leave_out=(
         *("k", "save", "labels_format", "drop_class", "geojson_crs", "group", "background"),
-        *("name", "merge", "regions"),
+        *("simplify", "svg_smooth", "group_distance", "name", "merge", "regions"),
     ),
     fixed={"k": "auto"},
     remedies={"k": "Give the least and the greatest number of classes as k_range, such as (2, 8)"},
 )
 
-_NOT_IN_REPORTS = ("save", "regions", "labels_format", "drop_class", "geojson_crs")
+_NOT_IN_REPORTS = (
+    *("save", "regions", "labels_format", "drop_class", "geojson_crs", "simplify", "svg_smooth", "group_distance"),
+)
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
 DOORS: Mapping[str, Door] = {
@@ -143,13 +153,14 @@ DOORS: Mapping[str, Door] = {
     "segment_regions": Door(
         "segment_regions",
         ("Loading", "Preprocessing", "Output"),
-        leave_out=("palette", "drop_class", "group", "background"),
+        leave_out=("palette", "drop_class", "group", "background", "group_distance"),
         besides=("regions", "seed"),
     ),
     "segment_raster": _RASTER,
     "fit_classes": _FIT,
     "apply_classes": _APPLY,
     "compare_image": _COMPARE,
+    "relabel_classes": _RELABEL,
     "run": Door("segment run", _ALL),
     "report": Door(
         "segment report",
@@ -177,6 +188,7 @@ DOORS: Mapping[str, Door] = {
         "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)
     ),
     "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
+    "relabel": Door("segment relabel", _RELABEL.groups, besides=_RELABEL.besides, remedies=_RELABEL.remedies),
     "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
     # The function of the library has the name of the command.
     "explore": _EXPLORE,

@@ -12,6 +12,8 @@ __all__ = [
     "CLASS_PRODUCTS",
     "PRODUCTS",
     "REGION_PRODUCTS",
+    "RELABEL_PRODUCTS",
+    "RELABEL_PRODUCTS_WITHOUT_IMAGE",
     "File",
     "Product",
     "describe_products",
@@ -76,6 +78,9 @@ PRODUCTS = (
     Product("coco", "_coco.json", "masks as COCO annotations"),
     Product("classes", "_classes.csv", "a row of measurements for each class"),
     Product("regions", "_regions.csv", "the same for each connected region"),
+    Product("objects", "_objects.csv", "the same for each object: regions near each other, by --group-distance"),
+    Product("numbers", "_numbers{picture}", "the numbers of the objects on the picture"),
+    Product("outline", "_outline.png", "contours with class numbers and a key of colors, to paint by numbers"),
     Product("measurements", "_measurements.json", "both as JSON"),
     Product("report", "_report.html", "a page about all this"),
     Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions"),
@@ -85,6 +90,13 @@ PRODUCTS = (
 # Products of classes and of regions alike; only regions have a hierarchy, which `ucm` shows.
 _OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions", "config")
 REGION_PRODUCTS = (*_OF_BOTH, "ucm")
+# Of labels that were saved: these from the labels alone, and these with the image too.
+RELABEL_PRODUCTS_WITHOUT_IMAGE = ("labels", "masks", "geojson", "svg", "coco", "outline")
+RELABEL_PRODUCTS = (
+    *RELABEL_PRODUCTS_WITHOUT_IMAGE,
+    *("panel", "overlay", "contours", "mean", "cutouts", "classes", "regions", "measurements"),
+    *("objects", "numbers"),
+)
 CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
 # What `segment compare` and `segment explore` write; they cannot be chosen.
 _COMPARED = Product("compared", "_compared{picture}", "beside other methods")

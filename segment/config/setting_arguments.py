@@ -26,7 +26,7 @@ class SettingArguments(TypedDict, total=False):
     k_range: tuple[int, int] | str
     criterion: Literal["bic", "aic", "icl", "entropy", "variational"]
     components_per_class: int
-    order: Literal["lightness", "area", "hue"]
+    order: Literal["auto", "lightness", "area", "hue"]
     merge: Texts
     name: Texts
     regions: int | Literal["auto"]
@@ -72,6 +72,9 @@ class SettingArguments(TypedDict, total=False):
     palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
     drop_class: Texts
     geojson_crs: Literal["wgs84", "keep", "pixels"]
+    simplify: float
+    svg_smooth: bool
     group: Texts
     background: str
+    group_distance: str
     overwrite: bool

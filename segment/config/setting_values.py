@@ -15,6 +15,7 @@ from segment.config.text_forms import (
     BOX,
     CLASS,
     COLOR,
+    DISTANCE,
     FREE,
     GROUP,
     INTEREST,
@@ -82,11 +83,11 @@ class SettingValues:
         low=1,
         high=16,
     )
-    order: Literal["lightness", "area", "hue"] = _setting(
-        "lightness",
+    order: Literal["auto", "lightness", "area", "hue"] = _setting(
+        "auto",
         "Classes",
         "What the classes are numbered by: lightness, 1 being the darkest; area, 1 being the largest in the fit; "
-        "hue, from red over green to blue.",
+        "hue, from red over green to blue; auto is lightness where classes are fitted, and keeps those of a model.",
     )
     merge: tuple[str, ...] = _setting(
         (),
@@ -316,8 +317,7 @@ class SettingValues:
     drop_class: tuple[str, ...] = _setting(
         (),
         "Output",
-        "Leave this class out of geojson and svg, such as a background, by name or by its number in the result; may be "
-        "repeated.",
+        "Leave this class out of geojson and svg, by name or number in the result; may be repeated.",
         form=CLASS,
     )
     geojson_crs: Literal["wgs84", "keep", "pixels"] = _setting(
@@ -326,20 +326,21 @@ class SettingValues:
         "Coordinates of geojson for a georeferenced image: longitude and latitude (WGS 84, RFC 7946), which needs "
         "rasterio for other systems; those of the image; or pixels.",
     )
+    simplify: float = _setting(
+        0.0,
+        "Output",
+        "Leave out vertices of geojson and svg about so many pixels from the border; shared borders stay shared.",
+        high=1000,
+    )
+    svg_smooth: bool = _setting(False, "Output", "Draw borders in svg as smooth curves, the same on both sides.")
     group: tuple[str, ...] = _setting(
         (),
         "Output",
-        "Tables give the share of each of these classes, by name or by its number in the result, within all of them "
-        "too; may be repeated.",
+        "Tables give the share of these classes, by name or number in the result, within the group; may be repeated.",
         form=GROUP,
     )
-    background: str = _setting(
-        "",
-        "Output",
-        "Leave this class out of all shares, by name or by its number in the result: those of the others are shares of "
-        "the pixels that are not of it.",
-        form=CLASS,
-    )
+    background: str = _setting("", "Output", "Leave this class out of all shares, by name or number.", form=CLASS)
+    group_distance: str = _setting("", "Output", "Regions of a class this close are one object.", form=DISTANCE)
     overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
 
     @property

@@ -10,6 +10,7 @@ __all__ = [
     "BOX",
     "CLASS",
     "COLOR",
+    "DISTANCE",
     "FREE",
     "GROUP",
     "INTEREST",
@@ -85,6 +86,11 @@ PIXEL_SIZE = Form(
     "SIZE or dpi",
     rf"{_LENGTH}(x{_LENGTH})? ?(nm|[u\u00b5\u03bc]m|mm|cm|m|km|in)|dpi",
     "the side of a pixel with its unit, nm, um, mm, cm, m, km or in, such as 0.21mm or 0.2x0.3um, or dpi",
+)
+DISTANCE = Form(
+    "LENGTH",
+    rf"{_LENGTH} ?(px|nm|um|mm|cm|m|km|in)?",
+    "a length in px, nm, um, mm, cm, m, km or in, such as 12px or 5mm; a number alone is in pixels",
 )
 INTEREST = Form(
     "FILE or grid:ROWSxCOLUMNS or circle",

@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
-from segment.mixture.covariances import compress_covariances, expand_covariances
+from segment.mixture.covariances import compress_covariances
+from segment.mixture.estimator_start import build_start, print_iterations
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import MixtureModel
@@ -61,8 +62,8 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
     n_init : int, default=5
         Number of random initializations. The best result is kept. Raising it finds the best optimum more often and
         takes more time.
-    init_params : {"k-means++", "random"}, default="k-means++"
-        How the first means are chosen: far from each other, or at random among the samples.
+    init_params : {"k-means++", "kmeans", "random", "random_from_data"}, default="k-means++"
+        How the first means are chosen: far from each other (the first two), or at random among the samples.
     weights_init : array_like of shape (n_components,), optional
         First weights. Needs `means_init` and `precisions_init`.
     means_init : array_like of shape (n_components, n_features), optional
@@ -91,6 +92,10 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         change less.
     random_state : int, RandomState instance or None, default=None
         Seed of the initializations and of `sample`. Pass an int for reproducible results.
+    warm_start : bool, default=False
+        Start `fit` from the mixture of the last `fit`, if it has the same shape, instead of `n_init` initializations.
+    verbose, verbose_interval : int, default=0 and 10
+        1 prints every `verbose_interval`-th iteration of the last stage when `fit` ends; 2 also its gain.
 
     Attributes
     ----------
@@ -104,6 +109,8 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         "spherical".
     precisions_ : ndarray
         Inverse of the covariances, in the same shape.
+    precisions_cholesky_ : ndarray
+        Cholesky factors of the precisions, in the same shape: upper triangular U with precision = U U^T, or roots.
     converged_ : bool
         True if EM converged within `max_iter` iterations.
     n_iter_ : int
@@ -122,13 +129,10 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
     See Also
     --------
     segment.fit_mixture : The function behind this class, with more settings.
-    sklearn.mixture.GaussianMixture : Gaussian mixture in scikit-learn.
 
     Notes
     -----
-    Equal rows are merged into one row with their total weight, so data with many duplicates, such as pixels, cost as
-    much as their distinct rows.
-
+    Equal rows are merged into one with their total weight: many duplicates, such as pixels, cost as much as one.
     A row with missing values counts with the features that it has: nothing is filled in or dropped [1]_. Values should
     be missing at random. `partial_fit` is stepwise EM [2]_.
 
@@ -172,6 +176,9 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         step_power: float = 0.7,
         step_offset: float = 2.0,
         random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -190,6 +197,9 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         self.step_power = step_power
         self.step_offset = step_offset
         self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> GaussianMixture:  # noqa: ARG002
         """Estimate the parameters of the mixture with the EM algorithm.
@@ -235,7 +245,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
             cells,
             self.n_components,
             covariance_type=self.covariance_type,
-            init=self._build_init(rows.shape[1]),
+            init=self._choose_start(rows.shape[1]),
             n_init=self.n_init,
             prior=self.prior,
             shrinkage=self.shrinkage,
@@ -273,6 +283,8 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
                 ConvergenceWarning,
                 stacklevel=3,
             )
+        if self.verbose:
+            print_iterations(objectives, self.verbose_interval, with_gains=self.verbose > 1, converged=converged)
         self._set_parameters(model)
         self._stepwise_state = start_stepwise_em(model, prior)
         self.converged_ = converged
@@ -342,6 +354,11 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         self.means_ = model.means
         self.covariances_ = compress_covariances(model.covariances, self.covariance_type)
         self.precisions_ = compress_covariances(np.asarray(np.linalg.inv(model.covariances)), self.covariance_type)
+        if self.covariance_type in ("diag", "spherical"):
+            self.precisions_cholesky_ = np.sqrt(self.precisions_)
+        else:
+            # The inverse of the factor L of a covariance L L^T is the transposed factor of its precision.
+            self.precisions_cholesky_ = np.linalg.inv(np.linalg.cholesky(self.covariances_)).swapaxes(-1, -2)
 
     def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> NDArray[np.intp]:
         """Fit the mixture and predict the most probable component of each sample.
@@ -374,17 +391,10 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.allow_nan = True
         return tags
 
-    def _build_init(self, n_features: int) -> str | ArrayLike | MixtureModel:
-        """Return what EM starts from: the name of a method, means, or a complete mixture."""
-        if self.weights_init is not None and self.precisions_init is None:
-            raise SettingsError("weights_init: goes with means_init and precisions_init. Give all three.")
-        if self.precisions_init is not None and self.means_init is None:
-            raise SettingsError("precisions_init: goes with means_init. Give both.")
-        if self.precisions_init is None:
-            return self.init_params if self.means_init is None else self.means_init
-        k = self.n_components
-        weights = np.full(k, 1 / k) if self.weights_init is None else np.asarray(self.weights_init, dtype=np.float64)
-        # scikit-learn gives precisions in the compressed shape of the covariance type; the model has full covariances.
-        precisions = expand_covariances(self.precisions_init, self.covariance_type, k, n_features)
-        means = np.asarray(self.means_init, dtype=np.float64)
-        return MixtureModel(weights, means, np.asarray(np.linalg.inv(precisions)), self.covariance_type)
+    def _choose_start(self, n_features: int) -> str | ArrayLike | MixtureModel:
+        """Return what EM starts from: the mixture of the last fit, the name of a method, means, or a mixture."""
+        shape, last = (self.n_components, n_features, self.covariance_type), getattr(self, "_model", None)
+        if self.warm_start and last is not None and (*last.means.shape, last.covariance_type) == shape:
+            return last  # type: ignore[no-any-return]
+        arrays = (self.weights_init, self.means_init, self.precisions_init)
+        return build_start(self.init_params, *arrays, *shape)

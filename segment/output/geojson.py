@@ -68,6 +68,8 @@ def encode_geojson(
     for label, polygons in shapes.iterate_labels():
         color = format_hex_color(colors[label - 1])
         properties = {"label": label, "name": names[label - 1], "fill": color, "pixels": pixels[label]}
+        # QuPath reads name and color of a class from here.
+        properties["classification"] = {"name": names[label - 1], "color": colors[label - 1].tolist()}
         properties |= {name: float(values[label - 1]) for name, values in areas.items()}
         yield f'{separator}{{"type":"Feature","id":{label},"properties":{json.dumps(properties)},'
         yield '"geometry":{"type":"MultiPolygon","coordinates":['
@@ -87,6 +89,8 @@ def _add_points(shapes: Shapes, max_edge: int) -> tuple[Points, NDArray[np.intp]
     A border has points where its column or row is a multiple of `max_edge`.
     """
     points = shapes.outlines.points
+    if shapes.pixels is not None:  # simplified borders run along no axis
+        return points, np.arange(len(points) + 1)
     after = points[shapes.outlines.next_point]
     # Edges run along one of the axes: of the other the difference is 0.
     first, last = points.astype(np.int64), after.astype(np.int64)

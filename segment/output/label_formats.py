@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segment.core.georeference import NOWHERE, Georeference
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["encode_label_npz", "encode_label_png", "encode_label_tiff", "encode_mask_png", "encode_share_png"]
+__all__ = [
+    "encode_label_npz",
+    "encode_label_png",
+    "encode_label_tiff",
+    "encode_mask_png",
+    "encode_share_png",
+    "format_class_names",
+]
+
+NAMES_KEY = "Description"  # of the text in a PNG, one of those that the standard knows
 
 _CHUNK_COLUMNS = 256  # of a probability map that are compressed at once
 
@@ -24,7 +34,7 @@ _ASCII, _SHORT, _DOUBLE = 2, 3, 12  # types of the values of TIFF tags
 _RASTER_TYPE, _PIXEL_IS_AREA = 1025, 1  # a GeoTIFF key and its value: coordinates refer to the corners of pixels
 
 
-def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]) -> bytes:
+def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8], names: Sequence[str] = ()) -> bytes:
     """Encode a label image as a PNG whose pixel values are the labels.
 
     Parameters
@@ -33,6 +43,8 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
         Labels up to 255 make a palette PNG of 8 bits, more a gray PNG of 16 bits, which has no colors.
     colors : ndarray of shape (k, 3), uint8
         The color that a viewer shows for each class. Label 0, no label, is transparent.
+    names : sequence of k str
+        Written as text beside the pixels, where classes have names of their own.
 
     Returns
     -------
@@ -50,8 +62,32 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
         image.putpalette(((colors[:1].tobytes() or bytes(3)) + colors.tobytes()).ljust(768, b"\0"))
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1, **make_mark_options(".png"), **hidden)
+    options = make_mark_options(".png")
+    if text := format_class_names(names):
+        options["pnginfo"].add_text(NAMES_KEY, text)
+    image.save(buffer, "PNG", compress_level=1, **options, **hidden)
     return buffer.getvalue()
+
+
+def format_class_names(names: Sequence[str]) -> str:
+    """Write the names of classes as JSON; nothing where all are "class" and the number.
+
+    Parameters
+    ----------
+    names : sequence of k str
+        In the order of the labels.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_class_names(["class 1", "sky"]), format_class_names(["class 1"])
+    ('{"classes": ["class 1", "sky"]}', '')
+    """
+    is_default = all(name == f"class {label}" for label, name in enumerate(names, start=1))
+    return "" if is_default else json.dumps({"classes": list(names)})
 
 
 def encode_mask_png(mask: NDArray[np.bool_]) -> bytes:
@@ -100,7 +136,10 @@ def encode_share_png(values: NDArray[np.floating]) -> bytes:
 
 
 def encode_label_tiff(
-    label_image: NDArray[np.integer], colors: NDArray[np.uint8], georeference: Georeference = NOWHERE
+    label_image: NDArray[np.integer],
+    colors: NDArray[np.uint8],
+    georeference: Georeference = NOWHERE,
+    names: Sequence[str] = (),
 ) -> bytes:
     """Encode a label image as a compressed TIFF whose pixel values are the labels, with 0 as the nodata value.
 
@@ -112,6 +151,8 @@ def encode_label_tiff(
         The color that a viewer shows for each class.
     georeference : Georeference
         Makes a GeoTIFF of the file. The coordinate system is written as the input has it, key by key.
+    names : sequence of k str
+        Written as the description of the image, where classes have names of their own.
 
     Returns
     -------
@@ -135,6 +176,7 @@ def encode_label_tiff(
         compression="zlib",
         rowsperstrip=256,
         metadata=None,
+        description=format_class_names(names) or None,
         software=MARK,
         extratags=[(_NODATA, _ASCII, 2, "0", True), *_make_geotiff_tags(georeference)],
         **coloring,
@@ -143,7 +185,10 @@ def encode_label_tiff(
 
 
 def encode_label_npz(
-    label_image: NDArray[np.integer], posteriors: Iterable[NDArray[np.float32]], n_classes: int
+    label_image: NDArray[np.integer],
+    posteriors: Iterable[NDArray[np.float32]],
+    n_classes: int,
+    names: Sequence[str] = (),
 ) -> bytes:
     """Encode a label image and the class probabilities as a compressed NPZ for :func:`numpy.load`.
 
@@ -155,6 +200,8 @@ def encode_label_npz(
         The array ``posteriors`` (H, W, k) of the file, class after class; only one map is held at a time.
     n_classes : int
         Number of classes, k.
+    names : sequence of k str
+        The array ``names`` of the file, where classes have names of their own.
 
     Returns
     -------
@@ -171,6 +218,9 @@ def encode_label_npz(
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("labels.npy", "w") as file:
             np.save(file, _convert_to_smallest_type(label_image), allow_pickle=False)
+        if format_class_names(names):
+            with archive.open("names.npy", "w") as file:
+                np.save(file, np.array(names, dtype=str), allow_pickle=False)
         with archive.open("posteriors.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for part in posteriors:

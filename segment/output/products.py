@@ -150,7 +150,7 @@ def _encode_geojson(result: Any) -> bytes:
 
     image = result.image
     areas = measure_areas(result.label_image, image, result.n_classes)
-    shapes = result.shapes().leave_out(_find_dropped_labels(result))
+    shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
     try:
         coordinates = choose_coordinates(image.georeference, result.config.geojson_crs)
         return "".join(encode_geojson(shapes, result.names, result.colors, coordinates, areas)).encode()
@@ -163,8 +163,9 @@ def _encode_svg(result: Any) -> bytes:
     from segment.output.vectors import encode_svg
 
     title = result.image.file_name or "segments"
-    shapes = result.shapes().leave_out(_find_dropped_labels(result))
-    return "".join(encode_svg(shapes, result.names, result.colors, title=title)).encode()
+    shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
+    is_smooth = result.config.svg_smooth
+    return "".join(encode_svg(shapes, result.names, result.colors, title=title, is_smooth=is_smooth)).encode()
 
 
 def _find_dropped_labels(result: Any) -> list[int]:
@@ -186,10 +187,15 @@ def _encode_labels(result: Any, file: File) -> bytes:
     from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff
 
     if file.suffix == ".npz":
-        return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes)
+        return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes, _get_class_names(result))
     if file.suffix == ".tif":
-        return encode_label_tiff(result.label_image, result.colors, result.image.georeference)
-    return encode_label_png(result.label_image, result.colors)
+        return encode_label_tiff(result.label_image, result.colors, result.image.georeference, _get_class_names(result))
+    return encode_label_png(result.label_image, result.colors, _get_class_names(result))
+
+
+def _get_class_names(result: Any) -> Any:
+    """Get the names of the classes; connected regions have none."""
+    return result.names if hasattr(result, "classes") else ()
 
 
 def _encode_mask(result: Any, file: File) -> bytes:
@@ -232,6 +238,38 @@ def _encode_table(table: Any) -> bytes:
     return to_csv(table).encode()
 
 
+def _encode_objects(result: Any) -> bytes:
+    """Encode the table of objects as CSV."""
+    from segment.output.objects import measure_objects
+
+    maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()} if hasattr(result, "fit") else {}
+    return _encode_table(measure_objects(result, maps=maps))
+
+
+def _draw_numbers(result: Any) -> Any:
+    """Draw the numbers of the objects on the tinted picture."""
+    import numpy as np
+
+    from segment.output.objects import number_objects
+    from segment.output.pictures.numbered import write_numbers
+
+    picture, (objects, label, _) = result.overlay(), number_objects(result)
+    # A small picture is enlarged.
+    factor = picture.shape[0] // objects.shape[0]
+    large = objects.repeat(factor, axis=0).repeat(factor, axis=1)
+    write_numbers(picture, large, np.arange(1, len(label) + 1), dark=False)
+    return picture
+
+
+def _draw_outline(result: Any) -> Any:
+    """Draw the contours of the regions with the numbers of their classes."""
+    from segment.output.pictures.numbered import draw_numbered_outline
+    from segment.postprocessor.connected_regions import number_regions
+
+    regions, label = number_regions(result.label_image)
+    return draw_numbered_outline(regions, label, result.names, result.colors)
+
+
 def _encode_measurements(result: Any) -> bytes:
     """Encode the tables of classes and regions as one JSON document."""
     from segment.output.tables import to_json, to_rows
@@ -258,6 +296,9 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "coco": lambda result, _: _encode_coco(result),
     "classes": lambda result, _: _encode_table(result.class_table()),
     "regions": lambda result, _: _encode_table(result.region_table()),
+    "objects": lambda result, _: _encode_objects(result),
+    "numbers": lambda result, file: _encode_picture(_draw_numbers(result), file),
+    "outline": lambda result, file: _encode_picture(_draw_outline(result), file),
     "measurements": lambda result, _: _encode_measurements(result),
     "report": lambda result, _: result.report().encode(),
     "ucm": lambda result, _: _encode_contour_map(result),

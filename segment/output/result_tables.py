@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segment.output.interest_tables import (
     measure_classes_of_interest,
@@ -16,9 +18,10 @@ from segment.output.measurements import Table, measure_classes, measure_labels, 
 
 if TYPE_CHECKING:
     from segment.pipeline.region_pipeline import RegionSegmentation
+    from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
 
-__all__ = ["measure_result", "measure_result_regions"]
+__all__ = ["measure_label_image", "measure_result", "measure_result_regions"]
 
 
 def measure_result(result: Segmentation) -> tuple[Table, Table]:
@@ -38,7 +41,26 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
         there is a row for each of them and each class, and its name is in the first column, ``roi``. With the setting
         `group`, ``group`` and ``group_share`` of the class. A class that does not count has no share.
     """
-    maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
+    return measure_label_image(result, {"posterior": result.confidence(), "uncertainty": result.uncertainty()})
+
+
+def measure_label_image(
+    result: Segmentation | RelabeledImage, maps: Mapping[str, NDArray[np.floating]]
+) -> tuple[Table, Table]:
+    """Measure the classes and the connected regions of a label image.
+
+    Parameters
+    ----------
+    result : Segmentation or RelabeledImage
+        Labels, the image, and the names of the classes.
+    maps : mapping of name to ndarray of shape (H, W), float
+        Maps of which the mean of each class and region is wanted.
+
+    Returns
+    -------
+    classes, regions : dict of column name to ndarray
+        As from :func:`measure_result`.
+    """
     labels, image, names = result.label_image, result.image, result.names
     if image.interest is not None:
         tables = (
@@ -58,7 +80,7 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
     return classes, regions
 
 
-def _set_shares(table: Table, result: Segmentation) -> Table:
+def _set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
     """Set the shares of the rows of a table where a class does not count, and add those within groups."""
     is_counted = np.array([not math.isnan(row.share) for row in result.classes], dtype=bool)
     groups = np.array([row.group for row in result.classes], dtype=object)

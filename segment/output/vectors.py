@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segment.core.errors import printable_path
 from segment.output.outlines import Outlines, trace_outlines
 from segment.output.palette import format_hex_color
+from segment.output.simplification import find_fixed_points, simplify_outlines
 from segment.postprocessor.connected_regions import number_regions
 
 __all__ = ["Shapes", "compute_run_lengths", "encode_coco", "encode_svg", "trace_classes"]
@@ -36,12 +37,21 @@ class Shapes:
         Height and width of the image, in pixels.
     dropped : tuple of int
         Labels that are left out.
+    pixels : dict of int to int, optional
+        The pixels of each label, where the outlines do not tell them any more: they are simplified.
     """
 
     outlines: Outlines
     label: Labels
     shape: tuple[int, int]
     dropped: tuple[int, ...] = ()
+    pixels: dict[int, int] | None = None
+
+    def simplify(self, tolerance: float) -> Shapes:
+        """Simplify the outlines by a tolerance in pixels; 0 leaves them as they are."""
+        if not tolerance:
+            return self
+        return replace(self, outlines=simplify_outlines(self.outlines, tolerance), pixels=self.count_pixels())
 
     def leave_out(self, labels: Sequence[int]) -> Shapes:
         """Leave some labels out of what is written; the polygons of the others stay as they are."""
@@ -57,6 +67,8 @@ class Shapes:
 
     def count_pixels(self) -> dict[int, int]:
         """Count the pixels of each label that occurs."""
+        if self.pixels is not None:
+            return self.pixels
         area = np.bincount(self.label[self.outlines.region - 1], self.outlines.areas)
         return {label: int(area[label]) for label in np.unique(self.label).tolist()}
 
@@ -79,7 +91,9 @@ def trace_classes(label_image: Labels) -> Shapes:
     return Shapes(trace_outlines(regions), label, (height, width))
 
 
-def encode_svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str) -> Iterator[str]:
+def encode_svg(
+    shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str, is_smooth: bool = False
+) -> Iterator[str]:
     """Encode shapes as an SVG picture, one path along the pixels' edges for each class that has pixels.
 
     Parameters
@@ -92,6 +106,9 @@ def encode_svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], 
         RGB of each class.
     title : str
         Title of the picture.
+    is_smooth : bool
+        Whether borders are smooth curves: quadratic Bezier curves from the middle of each side to that of the next.
+        Those of both sides of a border are the same; where three borders meet they stay.
 
     Yields
     ------
@@ -99,17 +116,26 @@ def encode_svg(shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], 
         The document in pieces of text.
     """
     height, width = shapes.shape
+    rendering = "auto" if is_smooth else "crispEdges"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'shape-rendering="crispEdges" fill-rule="evenodd">\n<title>{_escape_xml(title)}</title>\n'
+        f'shape-rendering="{rendering}" fill-rule="evenodd">\n<title>{_escape_xml(title)}</title>\n'
         f"<desc>{_escape_xml(', '.join(names))}</desc>\n"
     )
-    # Vertices at which only another border meets the ring are not needed here.
-    points, is_corner = shapes.outlines.points, _find_corners(shapes.outlines)
+    points = shapes.outlines.points
+    if is_smooth:
+        is_fixed = find_fixed_points(shapes.outlines, shapes.shape)
+        encode = lambda ring: _encode_curve(points[ring], is_fixed[ring])  # noqa: E731
+    elif shapes.pixels is not None:
+        encode = lambda ring: "M" + "L".join(f"{x} {y}" for x, y in points[ring].tolist()) + "z"  # noqa: E731
+    else:
+        # Vertices at which only another border meets the ring are not needed here.
+        is_corner = _find_corners(shapes.outlines)
+        encode = lambda ring: _encode_path(points[ring][is_corner[ring]])  # noqa: E731
     for label, polygons in shapes.iterate_labels():
         yield f'<path id="class-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
         for rings in polygons:
-            yield "".join(_encode_path(points[ring][is_corner[ring]]) for ring in rings)
+            yield "".join(map(encode, rings))
         yield f'"><title>{_escape_xml(names[label - 1])}</title><desc>class {label}</desc></path>\n'
     yield "</svg>\n"
 
@@ -228,6 +254,16 @@ def _encode_path(corners: NDArray[np.int32]) -> str:
     steps = np.diff(corners, axis=0).sum(axis=1)  # one of the two is 0
     sides = "".join(map("h{}v{}".format, steps[0::2].tolist(), steps[1::2].tolist()))
     return f"M{corners[0, 0]} {corners[0, 1]}{sides}h{steps[-1]}z"
+
+
+def _encode_curve(ring: NDArray[np.int32], is_fixed: NDArray[np.bool_]) -> str:
+    """Encode a ring as SVG path data of quadratic curves with its points as controls; fixed points are corners."""
+    middles = ((ring + np.roll(ring, -1, axis=0)) / 2).tolist()
+    x, y = middles[-1]
+    parts = [f"M{x:g} {y:g}"]
+    for (x, y), corner, (next_x, next_y) in zip(ring.tolist(), is_fixed.tolist(), middles, strict=True):
+        parts.append(f"{'L' if corner else 'Q'}{x} {y} {next_x:g} {next_y:g}")
+    return "".join(parts) + "z"
 
 
 def _escape_xml(text: str) -> str:

@@ -12,6 +12,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.stages import Stage
+from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.cells import Cells
 from segment.mixture.fitting import score_as_fit
@@ -25,11 +26,12 @@ from segment.pipeline.result import Segmentation
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.validation import PREPROCESSING
+from segment.segmenter.class_regrouping import regroup_classes
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
 __all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model", "resolve_for_model"]
 
-CLASS_NUMBER_SETTINGS = ("k_range", "criterion", "merge", "name", "seed_color")
+CLASS_NUMBER_SETTINGS = ("k_range", "criterion", "seed_color")
 
 
 def fit_classes(
@@ -194,7 +196,9 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
     """
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
-        SegmentConfig.from_values(**settings).for_door("apply_classes", model.settings)
+        # But names and merges count by the classes of the model.
+        known = {"k": model.n_classes} if {"name", "merge"} & settings.keys() else {}
+        SegmentConfig.from_values(**{**known, **settings}).for_door("apply_classes", model.settings)
         config = SegmentConfig.resolve(None, settings, **model.settings)
     else:
         config = SegmentConfig.resolve(config, settings)
@@ -233,6 +237,7 @@ def label_with_model(
     # These settings of the fit might contradict the model's number of classes.
     of_fit = {item.name: item.default for item in list_settings() if item.name in CLASS_NUMBER_SETTINGS}
     config = replace(config, **of_fit, **own)
+    model, regrouped = _regroup_model(model, config)
     clock = Stopwatch(on_stage, source)
     clock(Stage.READ)
     image = model.rescale_image(read_image(source, config, arrays))  # 1 loader
@@ -244,7 +249,7 @@ def label_with_model(
     model.check_features(features.space, get_source_name(source))
     spatial = build_spatial_model(working, features, config, clock)
     clock(Stage.LABEL)
-    found = _take_classes(model, spatial.data.cells)  # 4 segmenter, without a fit
+    found = _take_classes(model, spatial.data.cells, regrouped)  # 4 segmenter, without a fit
     raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
@@ -254,11 +259,20 @@ def label_with_model(
     return build_result(image, spatial, found, raw, cleaned, model, config, provenance)
 
 
-def _take_classes(model: ClassModel, cells: Cells) -> FittedClasses:
+def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel, tuple[str, ...]]:
+    """Order, merge and name the classes of a model as the settings say; return warnings too."""
+    if config.order == "auto" and not config.merge and not config.name:
+        return model, ()
+    space = FeatureSpace(model.features, model.n_channels, model.black, model.white)
+    new = regroup_classes(model.class_mixture, model.names, space, config)
+    return replace(model, mixture=new.classes.model, groups=new.classes.groups, names=new.names), new.warnings
+
+
+def _take_classes(model: ClassModel, cells: Cells, notes: tuple[str, ...]) -> FittedClasses:
     """Take the classes of a model as they are, and measure how well they explain the cells of an image."""
     fit = score_as_fit(model.mixture, cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
     warnings = model.training.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
     selection = Selection.from_number(model.n_classes, model.mixture.n_components)
     classes = model.class_mixture
-    return FittedClasses(classes, selection, fit, model.names, log_likelihood, warnings)
+    return FittedClasses(classes, selection, fit, model.names, log_likelihood, (*warnings, *notes))

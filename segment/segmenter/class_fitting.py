@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,9 +17,9 @@ from segment.mixture.levels import Levels
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
-from segment.segmenter.class_mixture import ClassMixture, make_default_names, name_classes
+from segment.segmenter.class_mixture import ClassMixture, make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_naming import name_by_color
+from segment.segmenter.class_regrouping import make_order_key, regroup_classes
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
 from segment.segmenter.spatial_model import FitData, SpatialModel, choose_spatial_type
 
@@ -79,13 +78,8 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     """
     kind = choose_spatial_type(config)
     found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
-    classes = found.classes.merge_classes(config.merges)
-    names = name_classes(found.names, config.namings, config.merges)
-    missing = {label for _, labels in config.merges for label in labels} | {label for label, _ in config.namings}
-    missing -= set(range(1, len(found.names) + 1))
-    absent = tuple(f"there is no class {label} to name or to merge" for label in sorted(missing))
-    names, unnamed = name_by_color(names, config.color_namings, classes, data.space)
-    return replace(found, classes=classes, names=names, warnings=found.warnings + absent + unnamed)
+    new = regroup_classes(found.classes, found.names, data.space, config)
+    return replace(found, classes=new.classes, names=new.names, warnings=found.warnings + new.warnings)
 
 
 def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> FittedClasses:
@@ -110,15 +104,10 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
         )
     fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels)
     classes = ClassMixture(fit.model, group_components(fit.model, data.cells, selection.chosen))
-    keys: dict[str, Callable[[Floats, Floats], Floats]] = {
-        "lightness": lambda means, _: data.space.compute_lightness(means),
-        "area": lambda _, weights: -weights,
-        "hue": lambda means, _: data.space.compute_hue(means),
-    }
     # Colors that were given as starts are kept.
     may_restart = not config.seed_color
     classes, log_likelihood = _continue_fit(classes, fit, data, config, kind, may_restart=may_restart)
-    classes = classes.order_classes(keys[config.order])
+    classes = classes.order_classes(make_order_key(data.space, config.order))
     names = make_default_names(selection.chosen)
     return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished)
 

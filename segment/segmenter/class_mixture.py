@@ -17,7 +17,7 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import compute_class_log_posteriors
 
-__all__ = ["ClassMixture", "compute_entropy", "find_label", "make_default_names", "name_classes"]
+__all__ = ["ClassMixture", "compute_entropy", "find_label", "find_merge_targets", "make_default_names", "name_classes"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -128,12 +128,27 @@ class ClassMixture:
             Components in the order of their classes, and by their own key within each class.
         """
         # Classes are sorted by their means, then the components within each class by their own.
-        weights, means = self._pool_weights_and_means()
-        rank = np.argsort(_sort_by_key(means, key(means, weights)))[self.groups]
+        rank = np.argsort(self.sort_classes(key))[self.groups]
         order = np.lexsort(
             (np.argsort(_sort_by_key(self.model.means, key(self.model.means, self.model.weights))), rank)
         )
         return ClassMixture(self.model.reorder(order), rank[order])
+
+    def sort_classes(self, key: Callable[[Floats, Floats], Floats]) -> Groups:
+        """Find the order of the classes by a key, as :meth:`order_classes` makes it.
+
+        Parameters
+        ----------
+        key : callable
+            As for :meth:`order_classes`.
+
+        Returns
+        -------
+        ndarray of shape (k,), int
+            The classes 0..k-1 in their new order.
+        """
+        weights, means = self._pool_weights_and_means()
+        return _sort_by_key(means, key(means, weights))
 
     def rank_classes(self) -> list[int]:
         """List the labels in the order in which they win ties: heavy classes first, whatever their numbers."""
@@ -168,7 +183,7 @@ class ClassMixture:
         if not merges:
             return self
         # Merged classes keep the place of the lowest; the numbers left are then made 0, 1, 2, ... again.
-        merged = _find_merge_targets(self.n_classes, merges)[self.groups]
+        merged = find_merge_targets(self.n_classes, merges)[self.groups]
         order = np.argsort(merged, kind="stable")
         groups = np.unique(merged[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
         return ClassMixture(self.model.reorder(order), groups)
@@ -270,7 +285,7 @@ def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merge
     k = len(names)
     given = {label: name for label, name in enumerate(names, start=1) if name != f"class {label}"}
     given.update(namings)
-    targets = _find_merge_targets(k, merges)
+    targets = find_merge_targets(k, merges)
     for name, labels in merges:
         if name and min(labels) <= k:
             given[min(labels)] = name
@@ -283,8 +298,25 @@ def _sort_by_key(means: Floats, keys: Floats) -> NDArray[np.intp]:
     return np.lexsort((*means.T[::-1], keys))
 
 
-def _find_merge_targets(n_classes: int, merges: Merges) -> NDArray[np.intp]:
-    """Find the class 0..k-1 that each class becomes part of."""
+def find_merge_targets(n_classes: int, merges: Merges) -> NDArray[np.intp]:
+    """Find the class 0..k-1 that each class becomes part of.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, k.
+    merges : sequence of (name, labels)
+        As for :meth:`ClassMixture.merge_classes`.
+
+    Returns
+    -------
+    ndarray of shape (k,), int
+
+    Examples
+    --------
+    >>> find_merge_targets(4, [("ground", (2, 4))])
+    array([0, 1, 2, 1])
+    """
     targets = np.arange(n_classes)
     for _, labels in merges:
         existing = [label - 1 for label in labels if label <= n_classes]

@@ -138,3 +138,46 @@ def test_the_dirichlet_prior_empties_surplus_components(rng: np.random.Generator
     labels = ours.predict(X)
     assert len(np.unique(labels)) == 3
     assert np.mean(labels[:120] == np.bincount(labels[:120]).argmax()) > 0.95
+
+
+def make_groups() -> np.ndarray:
+    """Two groups of samples whose features depend on each other."""
+    rng = np.random.default_rng(0)
+    shear = np.array([[1.0, 0.6], [0.0, 0.8]])
+    return np.concatenate([rng.normal(0, 1, (300, 2)) @ shear, rng.normal(5, 1, (200, 2))])
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_names_and_attributes_are_those_of_scikit_learn(covariance_type: str) -> None:
+    X = make_groups()
+    assert set(Reference().get_params()) <= set(GaussianMixture().get_params())
+    start = {"weights_init": [0.5, 0.5], "means_init": [[0.0, 0.0], [4.0, 4.0]]}
+    start["precisions_init"] = {
+        **{"full": np.stack([np.eye(2)] * 2), "tied": np.eye(2)},
+        **{"diag": np.ones((2, 2)), "spherical": np.ones(2)},
+    }[covariance_type]
+    same = {"n_components": 2, "covariance_type": covariance_type, "tol": 1e-10, "max_iter": 500, **start}
+    ours, theirs = GaussianMixture(**same).fit(X), Reference(**same).fit(X)
+    for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_", "lower_bound_"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-4, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+    assert {name for name in vars(theirs) if name.endswith("_")} <= {name for name in vars(ours) if name.endswith("_")}
+
+
+@pytest.mark.parametrize("method", ["kmeans", "k-means++", "random", "random_from_data"])
+def test_every_start_of_scikit_learn_has_its_name(method: str) -> None:
+    mixture = GaussianMixture(2, init_params=method, random_state=0).fit(make_groups())
+    assert sorted(mixture.means_[:, 0].round().tolist()) == [0.0, 5.0]
+
+
+def test_a_warm_start_goes_on_from_the_last_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    mixture = GaussianMixture(2, warm_start=True, random_state=0, verbose=2, verbose_interval=1)
+    mixture.fit(make_groups())
+    assert "  Iteration 1     lower bound change" in capsys.readouterr().out
+    others = make_groups()[::2] + 0.25
+    before = mixture.score(others)
+    # The first mixture that the second fit sees is the last one of the first.
+    assert mixture.fit(others).lower_bounds_[0] == pytest.approx(before, abs=1e-9)
+    assert GaussianMixture(2, random_state=0).fit(others).lower_bounds_[0] != pytest.approx(before, abs=1e-6)
+    mixture.set_params(n_components=3).fit(make_groups())
+    assert len(mixture.weights_) == 3

@@ -22,6 +22,7 @@ from segment.core.atomic_files import refuse_existing, remove_abandoned
 from segment.core.errors import ImageError, OutputError, pluralize, printable_path
 from segment.core.version import __version__
 from segment.runs.batch.class_plan import SHARED_MODEL, ClassPlan, ClassSource
+from segment.runs.batch.coco_file import write_coco_file
 from segment.runs.batch.folder_search import FolderImages, UnreadImage, find_images
 from segment.runs.batch.folder_workers import Workers, start_workers
 from segment.runs.batch.image_task import ImageTask, describe_lost_task, prepare_retry, run_image_task
@@ -312,6 +313,8 @@ class FolderRun:
         names = [self._state.get_name(job) for job in self.jobs]
         write_manifest(self._journal, names)
         write_share_table(self._journal, names)
+        if "coco" in self.config.save:
+            write_coco_file(self._journal, names)
         if "report" in self.config.save:
             from segment.runs.batch.folder_index import write_index
 

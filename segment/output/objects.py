@@ -1,0 +1,172 @@
+"""Group the connected regions of a class into objects: leaves that do not touch are one plant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.errors import SettingsError
+from segment.core.units import METERS_PER_UNIT
+from segment.output.measurements import measure_labels
+from segment.postprocessor.connected_regions import number_regions
+
+if TYPE_CHECKING:
+    from segment.core.image import Image
+    from segment.output.measurements import Table
+    from segment.pipeline.result import Segmentation
+
+__all__ = ["group_regions", "measure_objects", "number_objects"]
+
+Labels = NDArray[np.integer[Any]]
+Ids = NDArray[np.intp]
+
+
+def number_objects(result: Segmentation) -> tuple[Labels, Ids, tuple[str, ...]]:
+    """Number the objects of a result.
+
+    Regions of one class that are no further from each other than the setting `group_distance` are one object. Where
+    the image has regions of interest, what lies in two of them is two objects; without a distance all that is of one
+    class in a region of interest is one. The background is none.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+
+    Returns
+    -------
+    objects : ndarray of shape (H, W), int
+        1..n in the order of their first pixels; 0 for none.
+    label : ndarray of shape (n,), int
+        The class of each object.
+    roi : tuple of str
+        The name of the region of interest of each; empty where there are none.
+    """
+    labels = result.label_image.astype(np.int64)
+    uncounted = [row.label for row in result.classes if np.isnan(row.share)]
+    labels[np.isin(labels, uncounted)] = 0
+    interest, k = result.image.interest, max(1, result.n_classes)
+    if interest is not None:
+        places = interest.label_image.astype(np.int64)
+        labels = np.where((labels > 0) & (places > 0), (places - 1) * k + labels, 0)
+    distance = _find_distance(result.config.group_distance, result.image)
+    if interest is not None and not distance:
+        objects, pair = _renumber(labels)
+    else:
+        regions, of_region = number_regions(labels)
+        group = group_regions(regions, of_region, distance)
+        objects, _ = _renumber(np.append(0, group + 1)[regions])
+        # All regions of an object are of one class.
+        pair = np.zeros(int(objects.max(initial=0)), np.intp)
+        is_any = objects > 0
+        pair[objects[is_any] - 1] = labels[is_any]
+    roi, label = np.divmod(pair - 1, k)
+    return objects, label + 1, () if interest is None else tuple(interest.names[i] for i in roi.tolist())
+
+
+def measure_objects(result: Segmentation, *, maps: Mapping[str, NDArray[np.floating]]) -> Table:
+    """Measure the objects of a result.
+
+    Parameters
+    ----------
+    result : Segmentation
+        A segmented image.
+    maps : mapping of name to ndarray of shape (H, W), float
+        Maps of which the mean of each object is wanted.
+
+    Returns
+    -------
+    dict of column name to ndarray of shape (n,)
+        ``object``, the number 1..n; ``roi``, where there are regions of interest; ``label`` and ``name`` of the class;
+        the other columns of :func:`segment.output.measurements.measure_labels`; ``regions``, the number of connected
+        regions.
+    """
+    objects, label, roi = number_objects(result)
+    table = measure_labels(objects, result.image, maps=maps, n_labels=len(label))
+    _, of_region = number_regions(objects)
+    regions = np.bincount(of_region, minlength=len(label) + 1)[1:]
+    names = np.array([*result.names], dtype=object)[label - 1]
+    place = {"roi": np.array(roi, dtype=object)} if roi else {}
+    return {"object": table.pop("label"), **place, "label": label, "name": names, **table, "regions": regions}
+
+
+def group_regions(regions: Labels, label: Sequence[int] | Ids, distance: float) -> Ids:
+    """Group regions of one label that lie near each other.
+
+    Parameters
+    ----------
+    regions : ndarray of shape (H, W), int
+        The number of each pixel's region 1..n; 0 for none.
+    label : sequence of n int
+        The label of each region.
+    distance : float, pixels
+        Between the middles of the nearest pixels of two regions, up to which they are one; 0 groups none.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        The group of each region, from 0.
+
+    Examples
+    --------
+    >>> group_regions(np.array([[1, 0, 2, 0, 0, 3]]), [1, 1, 1], 2.0).tolist()
+    [0, 0, 1]
+    """
+    from scipy.ndimage import distance_transform_edt
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(label)
+    if not distance or n == 0:
+        return np.arange(n)
+    region_label = np.append(0, np.asarray(label))[regions]
+    first, second = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+    for each in np.unique(label).tolist():
+        mine = np.where(region_label == each, regions, 0)
+        # Every pixel knows the nearest pixel of the class. Where the nearest ones of two neighbors are of different
+        # regions, they are the ends of a short way between these; the shortest way crosses such a place.
+        rows, columns = distance_transform_edt(mine == 0, return_distances=False, return_indices=True)
+        nearest = mine[rows, columns]
+        for one, other in (
+            (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
+            (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:]),
+        ):  # fmt: skip
+            gap = np.hypot(rows[one] - rows[other], columns[one] - columns[other])
+            is_near = (nearest[one] != nearest[other]) & (gap <= distance)
+            first.append(nearest[one][is_near] - 1)
+            second.append(nearest[other][is_near] - 1)
+    ends = (np.concatenate(first), np.concatenate(second))
+    graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
+
+
+def _find_distance(text: str, image: Image) -> float:
+    """Find the distance of the setting `group_distance` in pixels."""
+    match = re.fullmatch(r"([\d.]+) ?([a-z]+)?", text)
+    if not match:
+        return 0.0
+    number, unit = float(match[1]), match[2] or "px"
+    if unit == "px":
+        return number
+    grid = image.grid
+    if not grid:
+        raise SettingsError(
+            f"group_distance (--group-distance): in pixels where their size is not known; got {text}. Give "
+            "--pixel-size, or pixels such as 12px."
+        )
+    side = np.sqrt(grid.compute_mean_area((image.height, image.width)))
+    return float(number * METERS_PER_UNIT[unit] / side)
+
+
+def _renumber(labels: Labels) -> tuple[Labels, Ids]:
+    """Number the labels that occur 1, 2, ... in the order of their first pixels; return the label of each too."""
+    found, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(np.where(found == 0, -1, first), kind="stable")
+    rank = np.empty(len(found), np.intp)
+    rank[order] = np.arange(len(found))
+    shift = 0 if found[0] == 0 else 1
+    return (rank[numbers.reshape(labels.shape)] + shift), found[order][1 - shift :].astype(np.intp)

@@ -1,0 +1,134 @@
+"""Draw the number of each region or object into it: paint by numbers, and objects on the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.opencv import load_cv2
+from segment.output.pictures.layout import draw_sheet
+from segment.output.pictures.scaling import Picture
+
+__all__ = ["draw_numbered_outline", "find_places", "write_numbers"]
+
+Labels = NDArray[np.integer[Any]]
+
+_LONG_SIDE = 1600  # pixels that an outline is enlarged to, by a whole factor, where it is smaller
+_LINE = (96, 96, 96)  # color of contours
+_MIN_TEXT, _MAX_TEXT = 9, 26  # height of a number, in pixels
+_HERSHEY_HEIGHT = 21  # pixels, of the digits of the font at scale 1
+
+
+def draw_numbered_outline(regions: Labels, label: NDArray[np.intp], names: Sequence[str], colors: Picture) -> Picture:
+    """Draw the contours of regions in white, the class number in each that has room for it, and a key of the colors.
+
+    Parameters
+    ----------
+    regions : ndarray of shape (H, W), int
+        The number of each pixel's connected region 1..n; 0 for none.
+    label : ndarray of shape (n,), int
+        The class of each region.
+    names : sequence of k str
+        Names of the classes.
+    colors : ndarray of shape (k, 3), uint8
+        RGB of each class.
+
+    Returns
+    -------
+    ndarray of shape (h, w, 3), uint8
+        RGB.
+    """
+    factor = max(1, _LONG_SIDE // max(regions.shape))
+    large = regions.repeat(factor, axis=0).repeat(factor, axis=1)
+    is_line = np.zeros(large.shape, bool)
+    is_line[:, 1:] |= large[:, 1:] != large[:, :-1]
+    is_line[1:] |= large[1:] != large[:-1]
+    picture = np.full((*large.shape, 3), 255, np.uint8)
+    picture[is_line] = _LINE
+    write_numbers(picture, large, label, dark=True)
+    words = [str(i) if name == f"class {i}" else f"{i} {name}" for i, name in enumerate(names, start=1)]
+    return draw_sheet([("", picture)], 1, list(zip(words, colors.tolist(), strict=True)))
+
+
+def write_numbers(picture: Picture, regions: Labels, numbers: NDArray[np.intp], *, dark: bool) -> int:
+    """Write a number into the widest place of each region that has room for it.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (H, W, 3), uint8
+        RGB; changed.
+    regions : ndarray of shape (H, W), int
+        1..n; 0 for none.
+    numbers : ndarray of shape (n,), int
+        What is written into each.
+    dark : bool
+        Whether numbers are dark, on a white page, or white with a dark edge, on a picture.
+
+    Returns
+    -------
+    int
+        How many have a number.
+    """
+    cv2 = load_cv2()
+    count = 0
+    radius, rows, columns = find_places(regions, len(numbers))
+    for number, room, row, column in zip(
+        numbers.tolist(), radius.tolist(), rows.tolist(), columns.tolist(), strict=True
+    ):
+        text = str(number)
+        # A text of n digits is about 0.9 n times as wide as high: its half diagonal must fit into the circle.
+        height = min(_MAX_TEXT, int(2 * room / np.hypot(1, 0.9 * len(text))))
+        if height < _MIN_TEXT:
+            continue
+        count += 1
+        scale = height / _HERSHEY_HEIGHT
+        thick = 2 if height > 14 else 1
+        (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+        place = (int(column - width / 2), int(row + height / 2))
+        layers = [((48, 48, 48), thick)] if dark else [((0, 0, 0), thick + 3), ((255, 255, 255), thick)]
+        for color, line in layers:
+            cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, line, cv2.LINE_AA)
+    return count
+
+
+def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
+    """Find the middle of the largest circle in each region.
+
+    Parameters
+    ----------
+    regions : ndarray of shape (H, W), int
+        1..n; 0 for none.
+    n : int
+
+    Returns
+    -------
+    radius, row, column : ndarray of shape (n,)
+        In pixels; 0 for a region that does not occur.
+
+    Examples
+    --------
+    >>> regions = np.repeat([[1] * 7 + [2] * 3], 7, axis=0)
+    >>> radius, row, column = find_places(regions, 2)
+    >>> row.tolist()[0], column.tolist()[0], bool(radius[0] > radius[1])
+    (3, 3, True)
+    """
+    # The frame of the image is a border too.
+    padded = np.pad(regions, 1)
+    inner = padded[1:-1, 1:-1]
+    is_border = np.zeros(regions.shape, bool)
+    for other in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        is_border |= inner != other
+    cv2 = load_cv2()
+    depth = cv2.distanceTransform((~is_border).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
+    # Without any border the distances mean nothing; with the frame there is one.
+    flat = regions.reshape(-1)
+    radius = np.zeros(n + 1, np.float32)
+    np.maximum.at(radius, flat, depth)
+    deepest = np.flatnonzero(depth == radius[flat])
+    place = np.zeros(n + 1, np.intp)
+    place[flat[deepest[::-1]]] = deepest[::-1]
+    row, column = np.divmod(place, regions.shape[1])
+    return radius[1:], row[1:], column[1:]

@@ -1,0 +1,262 @@
+"""Merge, name, order and recolor the classes of a label image, without a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import Any, Unpack, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_IMAGE
+from segment.config.setting_arguments import SettingArguments
+from segment.core.equality import EqualByValue
+from segment.core.errors import ImageError, SettingsError, printable_path
+from segment.core.image import Image
+from segment.features.color_space import FeatureSpace
+from segment.loader.label_files import StoredLabels, read_label_file
+from segment.mixture.model import MixtureModel
+from segment.pipeline.class_shares import assign_shares
+from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.output_loader import load_output
+from segment.pipeline.preparation import Source, read_image
+from segment.pipeline.result_views import ResultViews
+from segment.pipeline.result_warnings import warn_of_absent_classes
+from segment.preprocessor.preprocessor import clip_floats
+from segment.segmenter.class_mixture import ClassMixture, find_label
+from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
+
+__all__ = ["RelabeledImage", "relabel_classes"]
+
+Picture = NDArray[np.uint8]
+Table = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RelabeledImage(ResultViews, EqualByValue):
+    """A label image whose classes were merged, named, ordered or recolored.
+
+    Attributes
+    ----------
+    image : Image
+        The image that was segmented; without one, black pixels of the same size.
+    label_image : ndarray of shape (H, W), uint8
+        1..k; 0 for no label.
+    class_names : tuple of str
+        The names of the classes.
+    colors : ndarray of shape (k, 3), uint8
+        The color of each class.
+    classes : tuple of ClassRow
+        Area, share and mean color of each class.
+    warnings : tuple of str
+        What is not as one would expect, a sentence each.
+    config : SegmentConfig
+        The settings.
+    """
+
+    image: Image
+    label_image: NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    colors: Picture
+    classes: tuple[ClassRow, ...]
+    warnings: tuple[str, ...]
+    config: SegmentConfig
+    absent: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels."""
+        return self.class_names
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def mean_colors(self) -> Picture:
+        """The mean color of each class in the image: (k, 3)."""
+        return cast(Picture, load_output("result_pictures").compute_mean_colors(self))
+
+    def shapes(self) -> Any:
+        """Trace the outlines of the classes; done once."""
+        return self._shapes
+
+    def class_table(self) -> Table:
+        """Measure each class; done once, together with :meth:`region_table`."""
+        return cast("Table", self._measurements[0])
+
+    def region_table(self) -> Table:
+        """Measure each connected region."""
+        return cast("Table", self._measurements[1])
+
+    @cached_property
+    def _shapes(self) -> Any:
+        return load_output("vectors").trace_classes(self.label_image)
+
+    @cached_property
+    def _measurements(self) -> Any:
+        return load_output("result_tables").measure_label_image(self, {})
+
+
+def relabel_classes(
+    labels: str | PathLike[str] | NDArray[np.integer],
+    image: Source | None = None,
+    config: SegmentConfig | None = None,
+    **given: Unpack[SettingArguments],
+) -> RelabeledImage:
+    """Merge, name, order and recolor the classes of a label image, without a fit.
+
+    Parameters
+    ----------
+    labels : path or ndarray of shape (H, W), int
+        What ``--save labels`` wrote, or labels 1..k, 0 for none. It is not changed.
+    image : path, binary file, array_like or Image, optional
+        The image that was segmented, for products and orders that need its pixels.
+    config : SegmentConfig, optional
+        All settings at once.
+    **given
+        Single settings instead: `merge`, `name`, `order` and those of output. Numbers are those in `labels`, or in the
+        new order. Classes keep their colors unless `palette` gives others.
+
+    Returns
+    -------
+    RelabeledImage
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read, or the image has another size than the labels.
+    SettingsError
+        If a setting is not used, or needs the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> result = relabel_classes(np.array([[1, 1, 2, 3]]), merge="land=1,2", name="3=sky")
+    >>> [(row.name, row.pixels) for row in result.classes]
+    [('land', 3), ('sky', 1)]
+    """
+    if config is None:
+        # Before a file is read; how many classes it has is not known yet.
+        known = {"k": 255} if {"name", "merge"} & given.keys() else {}
+        SegmentConfig.from_values(**{**known, **given}).for_door("relabel_classes", known)
+    else:
+        config.for_door("relabel_classes", {"k": config.k})
+    stored = _make_stored(labels) if isinstance(labels, np.ndarray) else read_label_file(labels)
+    k = len(stored.names)
+    has_save = config is not None or "save" in given
+    defaults: dict[str, Any] = {"k": max(1, k), **({} if has_save else {"save": ("labels",)})}
+    config = replace(SegmentConfig.resolve(config, given, **defaults), k=max(1, k))
+    _check_products(config, has_image=image is not None)
+    shown = _read_pixels(stored, image, labels)
+    rows = tabulate_classes(stored.label_image, clip_floats(shown), k)
+    means = _find_means(rows, shown, stored) if k else np.zeros((0, 3))
+    _check_needs(config, has_image=image is not None)
+    new = _regroup(stored, rows, means, config)
+    numbers = np.concatenate([[0], new.numbers + 1]).astype(np.uint8)
+    label_image = numbers[stored.label_image]
+    found = tabulate_classes(label_image, clip_floats(shown), len(new.names))
+    named = [replace(row, name=name) for row, name in zip(found, new.names, strict=True)]
+    result = RelabeledImage(
+        image=shown,
+        label_image=label_image,
+        class_names=new.names,
+        colors=np.zeros((len(new.names), 3), np.uint8),
+        classes=assign_shares(named, config),
+        warnings=new.warnings + warn_of_absent_classes(config, new.names),
+        config=config,
+    )
+    return replace(result, colors=_choose_colors(result, stored, new))
+
+
+def _make_stored(labels: NDArray[np.integer]) -> StoredLabels:
+    """Check labels that are an array."""
+    is_right = labels.ndim == 2 and labels.size and labels.dtype.kind in "ui"
+    if not is_right or labels.min() < 0 or labels.max() > 255:
+        raise ImageError(f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}.")
+    names = tuple(f"class {label}" for label in range(1, int(labels.max()) + 1))
+    return StoredLabels(labels.astype(np.uint8), None, names)
+
+
+def _check_products(config: SegmentConfig, *, has_image: bool) -> None:
+    """Refuse products that labels alone do not give."""
+    known = RELABEL_PRODUCTS if has_image else RELABEL_PRODUCTS_WITHOUT_IMAGE
+    wrong = [name for name in config.save if name not in known]
+    if wrong:
+        needs_image = wrong[0] in RELABEL_PRODUCTS
+        cure = "It needs the image: give --image FILE" if needs_image else "It needs the fit: use segment run"
+        raise SettingsError(f"save (--save): of labels one or more of {', '.join(known)}; got {wrong[0]}. {cure}.")
+    if config.labels_format == "npz":
+        raise SettingsError("labels_format (--labels-format): png or tif; got npz. Labels alone have no posteriors.")
+
+
+def _check_needs(config: SegmentConfig, *, has_image: bool) -> None:
+    """Refuse what needs the colors of the image without one."""
+    needs = [
+        *(("order (--order)", config.order) for _ in range(config.order in ("lightness", "hue"))),
+        *(("name (--name)", rule) for rule, _ in config.color_namings),
+        *(("palette (--palette)", "mean") for _ in range(config.palette == "mean")),
+    ]
+    if needs and not has_image:
+        what, got = needs[0]
+        raise SettingsError(f"{what}: needs the colors of the image; got {got}. Give --image FILE.")
+
+
+def _read_pixels(stored: StoredLabels, image: Source | None, labels: object) -> Image:
+    """Read the image of a label image, or make black pixels."""
+    shape = stored.label_image.shape
+    if image is None:
+        name = "" if isinstance(labels, np.ndarray) else printable_path(str(labels)).rpartition("/")[2]
+        valid = stored.label_image > 0
+        return Image(np.zeros(shape, np.uint8), valid, 0, 255, georeference=stored.georeference, file_name=name)
+    read = read_image(image, SegmentConfig())
+    if (read.height, read.width) != shape:
+        raise ImageError(
+            f"image: of the size of the labels, {shape[1]} x {shape[0]}; got {read.width} x {read.height}. Give the "
+            "image that was segmented."
+        )
+    return read if read.georeference else replace(read, georeference=stored.georeference)
+
+
+def _find_means(rows: tuple[ClassRow, ...], image: Image, stored: StoredLabels) -> NDArray[np.float64]:
+    """Find the mean color of each class, RGB from 0 to 255: (k, 3)."""
+    if image.is_gray and not image.pixels.any() and stored.colors is not None:
+        return stored.colors.astype(np.float64)
+    middle = (image.black + image.white) / 2
+    shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in rows]
+    means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown], dtype=np.float64).reshape(-1, 3)
+    return np.asarray(255 * np.clip((means - image.black) / (image.white - image.black), 0, 1))
+
+
+def _regroup(
+    stored: StoredLabels, rows: tuple[ClassRow, ...], means: NDArray[np.float64], config: SegmentConfig
+) -> RegroupedClasses:
+    """Order, merge and name the classes: each is a component at its mean color, as heavy as its area."""
+    k = len(rows)
+    weights = np.maximum([row.pixels for row in rows], 0.5) if k else np.zeros(0)
+    weights = weights / max(1.0, float(weights.sum()))
+    mixture = MixtureModel(weights, means, np.broadcast_to(np.eye(3), (k, 3, 3)).copy())
+    return regroup_classes(ClassMixture(mixture, np.arange(k)), stored.names, FeatureSpace("rgb", 3, 0, 255), config)
+
+
+def _choose_colors(result: RelabeledImage, stored: StoredLabels, new: RegroupedClasses) -> Picture:
+    """Choose the colors of the classes: those of the file unless the palette says otherwise."""
+    output = load_output("class_colors")
+    mean_colors = result.mean_colors if result.config.palette == "mean" else None
+    config, names = result.config, new.names
+    if not names:
+        return result.colors
+    kept = stored.colors if config.palette == "category" or config.palette_colors else None
+    if kept is None:
+        return cast(Picture, output.choose_palette_colors(config, names, new.classes.compute_means(), mean_colors))
+    # A merged class has the color of the first of its classes.
+    _, first = np.unique(new.numbers, return_index=True)
+    colors = kept[first].copy()
+    for key, color in config.palette_colors:
+        if label := find_label(key, names):
+            colors[label - 1] = tuple(bytes.fromhex(color[1:]))
+    return colors

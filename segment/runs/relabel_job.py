@@ -1,0 +1,96 @@
+"""The work on one label image, from file to files: its classes are merged, named, ordered and saved again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from segment.config.config import SegmentConfig
+from segment.core.stages import Stage
+from segment.runs.image_job import try_job
+from segment.runs.job import Job, plan_jobs
+from segment.runs.outcome import Outcome
+
+__all__ = ["plan_relabel_jobs", "run_relabel_job"]
+
+
+def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentConfig, image: Path | None) -> list[Job]:
+    """Decide where the results of every label image go.
+
+    Parameters
+    ----------
+    sources : tuple of Path
+        The label images.
+    output : Path
+        Folder for the results.
+    config : SegmentConfig
+        The settings of all.
+    image : Path, optional
+        The image, which no result may replace.
+
+    Returns
+    -------
+    list of Job
+        ``sea_labels.png`` gives ``sea_relabeled_labels.png``.
+    """
+    jobs = plan_jobs(sources, output, config, also_read=() if image is None else (image,))
+    return [replace(job, stem=f"{job.source.stem.removesuffix('_labels')}_relabeled") for job in jobs]
+
+
+def run_relabel_job(
+    job: Job,
+    config: SegmentConfig,
+    *,
+    image: Path | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+    debug: bool = False,
+) -> Outcome:
+    """Relabel one label image and write the results.
+
+    Parameters
+    ----------
+    job : Job
+        The label image, and where its results go.
+    config : SegmentConfig
+        All settings; the number of classes is that of the labels.
+    image : Path, optional
+        The image that was segmented.
+    on_stage : callable
+        Called with the text of each stage when it begins.
+    debug : bool
+        Whether a failure is raised.
+
+    Returns
+    -------
+    Outcome
+        The files and the class table, or why the label image failed.
+    """
+    return try_job(job, config, partial(_relabel, image=image), on_stage, debug)
+
+
+def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *, image: Path | None) -> Outcome:
+    """Relabel a label image and convert the result to an outcome."""
+    # Loaded here: a program that only prints its help should not load NumPy.
+    from segment.pipeline.relabeling import relabel_classes
+
+    on_stage(Stage.READ)
+    result = relabel_classes(job.source, image, config)
+    on_stage(Stage.WRITE)
+    suffix = ".jpg" if image is not None and image.suffix.lower() in (".jpg", ".jpeg") else ".png"
+    paths = result.save(job.folder, stem=job.stem, suffix=suffix)
+    colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
+    # Without the image there are no mean colors.
+    means = [row.mean if image is not None else () for row in result.classes]
+    return Outcome(
+        job,
+        tuple(paths),
+        tuple((row.label, c, row.share, m) for row, c, m in zip(result.classes, colors, means, strict=True)),
+        warnings=result.warnings,
+        names=result.names,
+        pixels=tuple(row.pixels for row in result.classes),
+        areas=tuple(row.area for row in result.classes if row.area is not None),
+        area_unit=result.classes[0].unit if result.classes else "",
+        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
+    )

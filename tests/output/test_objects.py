@@ -1,0 +1,73 @@
+"""Objects: regions of a class that lie near each other, or in one region of interest."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import segment
+from segment.output.objects import group_regions, measure_objects, number_objects
+from segment.postprocessor.connected_regions import number_regions
+
+
+def test_groups_are_those_of_all_pairs_of_pixels() -> None:
+    rng = np.random.default_rng(0)
+    for distance in (1.5, 2.0, 3.0, 5.0):
+        labels = (rng.random((24, 30)) < 0.06).astype(int) * rng.integers(1, 3, (24, 30))
+        regions, label = number_regions(labels)
+        points = [np.argwhere(regions == i + 1) for i in range(len(label))]
+        wanted = np.arange(len(label))
+        for i in range(len(label)):
+            for j in range(i):
+                gap = np.linalg.norm(points[i][:, None] - points[j], axis=2).min()
+                if label[i] == label[j] and gap <= distance:
+                    wanted[wanted == wanted[i]] = wanted[j]
+        found = group_regions(regions, label, distance)
+        # The same partition, whatever the numbers.
+        assert len(set(zip(found.tolist(), wanted.tolist(), strict=True))) == len(set(found)) == len(set(wanted))
+
+
+def make_plants() -> np.ndarray:
+    """Two plants of two leaves each, 2 pixels apart within a plant and 10 between them."""
+    labels = np.ones((12, 30), np.uint8)
+    for left in (1, 6, 18, 23):
+        labels[3:9, left : left + 4] = 2
+    return labels
+
+
+def test_leaves_that_do_not_touch_are_one_plant(tmp_path: Path) -> None:
+    labels, image = make_plants(), np.zeros((12, 30), np.uint8)
+    settings = {"background": "1", "name": "2=plant", "save": "objects,numbers"}
+    result = segment.relabel_classes(labels, image, group_distance="3", **settings)
+    paths = result.save(tmp_path, stem="a")
+    with paths[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["object"], row["name"], row["pixels"], row["regions"]) for row in rows] == [
+        ("1", "plant", "48", "2"), ("2", "plant", "48", "2"),
+    ]  # fmt: skip
+    assert [float(row["left"]) for row in rows] == [1, 18]
+    assert paths[1].name == "a_numbers.png"
+    single = segment.relabel_classes(labels, image, **settings)
+    assert number_objects(single)[1].tolist() == [2, 2, 2, 2]
+
+
+def test_a_distance_in_units_needs_the_size_of_a_pixel() -> None:
+    pixels = make_plants() * np.uint8(80)
+    settings = {"k": 2, "spatial": "none", "save": "objects", "background": "1", "min_region": 0}
+    result = segment.segment_image(pixels, group_distance="1.5mm", pixel_size="0.5mm", **settings)
+    assert len(measure_objects(result, maps={})["object"]) == 2
+    with pytest.raises(segment.SettingsError, match="Give --pixel-size"):
+        measure_objects(segment.segment_image(pixels, group_distance="1.5mm", **settings), maps={})
+
+
+def test_a_region_of_interest_holds_one_object_of_a_class() -> None:
+    pixels = make_plants() * np.uint8(80)
+    settings = {"k": 2, "spatial": "none", "save": "objects", "background": "1", "roi": "grid:1x2", "min_region": 0}
+    table = measure_objects(segment.segment_image(pixels, **settings), maps={})
+    assert table["roi"].tolist() == ["r1c1", "r1c2"]
+    assert table["regions"].tolist() == [2, 2]
+    near = measure_objects(segment.segment_image(pixels, group_distance="1px", **settings), maps={})
+    assert near["roi"].tolist() == ["r1c1", "r1c1", "r1c2", "r1c2"]

@@ -1,0 +1,91 @@
+"""Classes of label images are merged, named, ordered and recolored, and read back with other readers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+import segment
+
+LABELS = np.repeat([[1, 2, 3, 0]], [6, 3, 2, 1], axis=1).astype(np.uint8).repeat(4, axis=0)
+PIXELS = np.array([[0, 0, 0], [200, 30, 30], [40, 160, 40], [60, 90, 220]], np.uint8)[LABELS]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """The labels of three classes, of which one has a name, in a file."""
+    config = {"spatial": "none", "save": "labels", "smooth_radius": 0, "min_region": 0, "max_hole": 0}
+    image = segment.Image.from_array(PIXELS)
+    result = segment.segment_image(image, k=4, name="4=leaf", **config)
+    result.save(tmp_path, stem="a")
+    return tmp_path / "a_labels.png"
+
+
+def test_classes_of_a_file_keep_their_names_and_colors(stored: Path, tmp_path: Path) -> None:
+    with PilImage.open(stored) as picture:
+        palette = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
+        before = np.asarray(picture)
+    result = segment.relabel_classes(stored, merge="dark=1,2", name="3=flower", palette="leaf=#0a0b0c", save="labels")
+    assert result.names == ("dark", "flower", "leaf")
+    (path,) = result.save(tmp_path, stem="b")
+    with PilImage.open(path) as picture:
+        assert json.loads(picture.info["Description"]) == {"classes": ["dark", "flower", "leaf"]}
+        np.testing.assert_array_equal(np.asarray(picture), np.array([0, 1, 1, 2, 3])[before])
+        colors = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)[1:4]
+    assert colors.tolist() == [palette[1].tolist(), palette[3].tolist(), [10, 11, 12]]
+
+
+@pytest.mark.parametrize("kind", ["tif", "npz"])
+def test_other_formats_hold_the_names_too(kind: str, tmp_path: Path) -> None:
+    image = segment.Image.from_array(PIXELS)
+    result = segment.segment_image(image, k=4, name="2=sea", spatial="none", save="labels", labels_format=kind)
+    (path,) = result.save(tmp_path, stem="a")
+    again = segment.relabel_classes(path)
+    assert again.names == ("class 1", "sea", "class 3", "class 4")
+    np.testing.assert_array_equal(again.label_image, result.label_image)
+
+
+def test_products_need_the_image_where_they_show_it(tmp_path: Path) -> None:
+    PilImage.fromarray(PIXELS).save(tmp_path / "a.png")
+    settings = {"order": "lightness", "name": "sea=bluest,leaf=greenest", "save": "classes,cutouts,coco"}
+    result = segment.relabel_classes(LABELS, tmp_path / "a.png", background="sea", **settings)
+    paths = result.save(tmp_path / "out", stem="a")
+    with next(path for path in paths if path.name == "a_classes.csv").open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert (rows["leaf"]["pixels"], rows["sea"]["pixels"], rows["sea"]["share"]) == ("12", "8", "")
+    assert float(rows["leaf"]["share"]) == 12 / 36
+    assert float(rows["sea"]["mean_blue"]) == 220
+    for changed, message in (
+        ({"save": "classes"}, "give --image FILE"),
+        ({"order": "hue"}, "Give --image FILE"),
+        ({"name": "sea=bluest"}, "Give --image FILE"),
+        ({"save": "posterior"}, "use segment run"),
+        ({"name": "5=sea"}, "classes are 1 to 3"),
+        ({"k": 5}, "not used by relabel_classes"),
+    ):
+        with pytest.raises(segment.SettingsError, match=message):
+            segment.relabel_classes(LABELS, **changed)
+
+
+def test_what_is_no_label_image_is_refused(tmp_path: Path) -> None:
+    PilImage.fromarray(PIXELS).save(tmp_path / "photo.png")
+    (tmp_path / "torn.tif").write_bytes(b"II*\0")
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    for name in ("photo.png", "torn.tif", "a.npz", "absent.png", "a.jpg"):
+        with pytest.raises(segment.ImageError, match=name):
+            segment.relabel_classes(tmp_path / name)
+    with pytest.raises(segment.ImageError, match="of the size of the labels"):
+        segment.relabel_classes(LABELS, PIXELS[:2])
+    with pytest.raises(segment.ImageError, match="whole numbers from 0 to 255"):
+        segment.relabel_classes(LABELS - 0.5)
+
+
+def test_labels_without_classes_stay(tmp_path: Path) -> None:
+    result = segment.relabel_classes(np.zeros((2, 3), np.uint8), save="labels,geojson")
+    assert result.classes == ()
+    assert len(result.save(tmp_path, stem="a")) == 2
