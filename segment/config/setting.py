@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
+from segment.config.palette_file import is_palette_file, read_palette_file
 from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form
 from segment.core.errors import SettingsError
 
@@ -141,6 +142,8 @@ class Setting:
         """Check one of the choices, which may be spelled otherwise, or a text of the setting's form if it has one."""
         if self.form is PALETTE and isinstance(value, Mapping):
             value = ",".join(f"{key}={color}" for key, color in value.items())
+        if self.form is PALETTE and is_palette_file(value):
+            value = read_palette_file(value)
         if self.form is not FREE and isinstance(value, str) and "=" in value:
             text = ",".join(part.strip() for part in value.split(","))
             if not re.fullmatch(self.form.pattern, text) or not text.isprintable():

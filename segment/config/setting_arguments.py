@@ -69,7 +69,12 @@ class SettingArguments(TypedDict, total=False):
     max_hole: float | str
     save: Texts
     labels_format: Literal["png", "tif", "npz"]
-    palette: str | Literal["category", "mean", "viridis", "cividis", "grey", "gray"] | Mapping[str | int, str]
+    palette: (
+        str
+        | Literal["category", "mean", "viridis", "cividis", "grey", "gray"]
+        | PathLike[str]
+        | Mapping[str | int, str]
+    )
     drop_class: Texts
     geojson_crs: Literal["wgs84", "keep", "pixels"]
     simplify: float

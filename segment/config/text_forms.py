@@ -66,9 +66,9 @@ GROUP = Form(
 )
 _COLORED = rf"{_NAME}=#[0-9a-fA-F]{{6}}"
 PALETTE = Form(
-    "CLASS=#RRGGBB,...",
+    "CLASS=#RRGGBB,... or FILE",
     rf"{_COLORED}(,{_COLORED})*",
-    "colors of classes written CLASS=#RRGGBB with commas between them, such as sky=#4477aa,2=#228833",
+    "colors of classes written CLASS=#RRGGBB with commas between them, such as sky=#4477aa,2=#228833, or a file",
 )
 MERGE = Form(
     "[NAME=]A,B",
