@@ -256,15 +256,17 @@ def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
     unit = outcome.area_unit
     heading = f"{'area':>{14 + len(unit)}}" if outcome.areas else ""
-    lines = [f"  class  color      share{heading}  mean color"]
+    # Only a terminal shows the color itself.
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    lines = [f"  class  color   {'   ' if is_terminal else ''}   share{heading}  mean color"]
+    width = max((len(_format_mean(mean)) for *_, mean in outcome.rows), default=0)
     # The default names would repeat the number.
     is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
     for (label, color, share, mean), area in zip(outcome.rows, _list_areas(outcome), strict=True):
         name = f"  {outcome.names[label - 1]}" if is_named else ""
-        # Only a terminal shows the color itself.
-        swatch = click.style("   ", bg=color) if sys.stdout is not None and sys.stdout.isatty() else ""
+        swatch = click.style("   ", bg=color) if is_terminal else ""
         row = f"  {label:>5}  {_format_color(color)}{swatch} {format_share(share):>9}{_format_area(area, unit)}"
-        lines.append(f"{row}  {_format_mean(mean)}{name}")
+        lines.append(f"{row}  {_format_mean(mean):<{width}}{name}".rstrip())
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
         lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
@@ -272,6 +274,9 @@ def _format_table(outcome: Outcome) -> str:
             name = f"  {outcome.names[label - 1]}" if is_named else ""
             row = f"  {roi:<{width}}  {label:>5}  {format_share(share):>8}  {pixels:>10}{_format_area(area, unit)}"
             lines.append(row + name)
+    if outcome.old_numbers:
+        pairs = (f"{label} is {old}" for label, old in enumerate(outcome.old_numbers, start=1))
+        lines.append(f"  numbers without --merge: {', '.join(pairs)}")
     for group in dict.fromkeys(group for group, *_ in outcome.groups):
         shares = [f"{name} {format_share(share)}" for each, name, share in outcome.groups if each == group]
         lines.append(f"  {group}: {', '.join(shares)}")

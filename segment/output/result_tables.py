@@ -91,6 +91,8 @@ def _set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
         counts = np.where(is_counted[label], pixels, 0)
         total = np.bincount(roi, counts, minlength=1)[roi]
         shares["share"] = np.where(is_counted[label], counts / np.maximum(total, 1), np.nan)
+    if result.old_numbers:
+        shares["merged_from"] = np.array(result.old_numbers, dtype=object)[label]
     if result.config.group:
         group = groups[label] if len(groups) else np.zeros(0, dtype=object)
         # A number for each pair of a region of interest and a group.

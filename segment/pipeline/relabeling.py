@@ -26,7 +26,7 @@ from segment.pipeline.preparation import Source, read_image
 from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.preprocessor import clip_floats
-from segment.segmenter.class_mixture import ClassMixture, find_label
+from segment.segmenter.class_mixture import ClassMixture, describe_old_numbers, find_label
 from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]
@@ -55,6 +55,8 @@ class RelabeledImage(ResultViews, EqualByValue):
         What is not as one would expect, a sentence each.
     config : SegmentConfig
         The settings.
+    old_numbers : tuple of str
+        The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges.
     """
 
     image: Image
@@ -65,6 +67,7 @@ class RelabeledImage(ResultViews, EqualByValue):
     warnings: tuple[str, ...]
     config: SegmentConfig
     absent: tuple[int, ...] = ()
+    old_numbers: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -170,7 +173,8 @@ def relabel_classes(
         warnings=new.warnings + warn_of_absent_classes(config, new.names),
         config=config,
     )
-    return replace(result, colors=_choose_colors(result, stored, new))
+    old_numbers = describe_old_numbers(k, config.merges)
+    return replace(result, colors=_choose_colors(result, stored, new), old_numbers=old_numbers)
 
 
 def _make_stored(labels: NDArray[np.integer]) -> StoredLabels:

@@ -26,7 +26,7 @@ from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.result_views import ResultViews
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import ClassMixture, compute_entropy
+from segment.segmenter.class_mixture import ClassMixture, compute_entropy, describe_old_numbers
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.spatial_model import SpatialModel
 
@@ -152,6 +152,13 @@ class Segmentation(ResultViews, EqualByValue):
     def names(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the labels."""
         return self.class_model.names
+
+    @property
+    def old_numbers(self) -> tuple[str, ...]:
+        """The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges."""
+        numbers = describe_old_numbers(self.selection.chosen, self.config.merges)
+        # Aligned classes have other numbers.
+        return numbers if len(numbers) == self.n_classes else ()
 
     @property
     def colors(self) -> Picture:

@@ -237,6 +237,7 @@ def label_with_model(
     # These settings of the fit might contradict the model's number of classes.
     of_fit = {item.name: item.default for item in list_settings() if item.name in CLASS_NUMBER_SETTINGS}
     config = replace(config, **of_fit, **own)
+    n_before = model.n_classes
     model, regrouped = _regroup_model(model, config)
     clock = Stopwatch(on_stage, source)
     clock(Stage.READ)
@@ -249,7 +250,7 @@ def label_with_model(
     model.check_features(features.space, get_source_name(source))
     spatial = build_spatial_model(working, features, config, clock)
     clock(Stage.LABEL)
-    found = _take_classes(model, spatial.data.cells, regrouped)  # 4 segmenter, without a fit
+    found = _take_classes(model, spatial.data.cells, n_before, regrouped)  # 4 segmenter, without a fit
     raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
@@ -268,11 +269,11 @@ def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel
     return replace(model, mixture=new.classes.model, groups=new.classes.groups, names=new.names), new.warnings
 
 
-def _take_classes(model: ClassModel, cells: Cells, notes: tuple[str, ...]) -> FittedClasses:
+def _take_classes(model: ClassModel, cells: Cells, n_before: int, notes: tuple[str, ...]) -> FittedClasses:
     """Take the classes of a model as they are, and measure how well they explain the cells of an image."""
     fit = score_as_fit(model.mixture, cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
     warnings = model.training.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
-    selection = Selection.from_number(model.n_classes, model.mixture.n_components)
+    selection = Selection.from_number(n_before, model.mixture.n_components)  # merges do not count
     classes = model.class_mixture
     return FittedClasses(classes, selection, fit, model.names, log_likelihood, (*warnings, *notes))

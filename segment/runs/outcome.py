@@ -88,6 +88,8 @@ class Outcome:
     interest : tuple of (roi, label, pixels, share, mean, area)
         The class table of each region of interest, by its name; empty where there are none. The area is None where the
         size of the pixels is not known.
+    old_numbers : tuple of str
+        The numbers that each class has without merges; empty where none are merged.
     groups : tuple of (group, name, share)
         Each class that belongs to a group, and its share of it.
     shares : tuple of ShareRow
@@ -129,6 +131,7 @@ class Outcome:
     areas: tuple[float, ...] = ()
     area_unit: str = ""
     interest: tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...] = ()
+    old_numbers: tuple[str, ...] = ()
     groups: tuple[tuple[str, str, float], ...] = ()
     shares: tuple[ShareRow, ...] = ()
     acquired: str = ""

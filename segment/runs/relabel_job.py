@@ -92,5 +92,6 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
         pixels=tuple(row.pixels for row in result.classes),
         areas=tuple(row.area for row in result.classes if row.area is not None),
         area_unit=result.classes[0].unit if result.classes else "",
+        old_numbers=result.old_numbers,
         groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
     )

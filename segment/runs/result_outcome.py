@@ -54,6 +54,7 @@ def describe_result(
         areas=tuple(_skip_absent(result, row, math.nan, row.area) for row in result.classes if row.area is not None),
         area_unit=next((row.unit for row in result.classes), ""),
         interest=_tabulate_interest(result),
+        old_numbers=result.old_numbers,
         groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
         choice=describe_choice(result),
         drift=_measure_drift(shared, result),

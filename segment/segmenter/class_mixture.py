@@ -17,7 +17,15 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import compute_class_log_posteriors
 
-__all__ = ["ClassMixture", "compute_entropy", "find_label", "find_merge_targets", "make_default_names", "name_classes"]
+__all__ = [
+    "ClassMixture",
+    "compute_entropy",
+    "describe_old_numbers",
+    "find_label",
+    "find_merge_targets",
+    "make_default_names",
+    "name_classes",
+]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
@@ -258,6 +266,32 @@ def find_label(key: str, names: Sequence[str]) -> int:
     if key in names:
         return names.index(key) + 1
     return int(key) if key.isdecimal() and 1 <= int(key) <= len(names) else 0
+
+
+def describe_old_numbers(n_before: int, merges: Merges) -> tuple[str, ...]:
+    """Tell which numbers the classes have without the merges.
+
+    Parameters
+    ----------
+    n_before : int
+        Number of classes before the merges.
+    merges : sequence of (name, labels)
+        As for :meth:`ClassMixture.merge_classes`.
+
+    Returns
+    -------
+    tuple of str
+        The numbers of each class that is left, with ``+`` between them; empty without merges.
+
+    Examples
+    --------
+    >>> describe_old_numbers(4, [("ground", (2, 3))])
+    ('1', '2+3', '4')
+    """
+    if not merges:
+        return ()
+    targets = find_merge_targets(n_before, merges)
+    return tuple("+".join(str(old + 1) for old in np.flatnonzero(targets == new)) for new in np.unique(targets))
 
 
 def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:
