@@ -18,6 +18,16 @@ MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more tha
 # Settings of the output that only classes have.
 _OF_CLASSES = ("palette", "drop_class", "group", "background", "group_distance")
 
+# Settings that only these products use.
+_OF_PRODUCTS = {
+    "labels_format": ("labels",),
+    "drop_class": ("geojson", "svg"),
+    "simplify": ("geojson", "svg"),
+    "geojson_crs": ("geojson",),
+    "svg_smooth": ("svg",),
+    "group_distance": ("objects", "numbers"),
+}
+
 
 def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
     """Raise a SettingsError if the values of a configuration do not go together.
@@ -113,6 +123,7 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
     """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
     is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in _OF_CLASSES
+    products = _OF_PRODUCTS.get(name, ())
     # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (
         (
@@ -143,24 +154,12 @@ def _explain_unused(config: SettingValues, setting: Setting) -> str:
             f"only with k = auto, but k is {config.k}; got {{value}}. Give -k auto",
         ),
         (
-            "labels" not in config.save and name == "labels_format",
-            "only with labels in save; got {value}. Give --save labels too",
+            config.palette == "seed" and not config.seed_color and name == "palette",
+            "seed only with colors to start from; got {value}. Give --seed-color too",
         ),
         (
-            not {"geojson", "svg"} & set(config.save) and name in ("drop_class", "simplify"),
-            "only with geojson or svg in save; got {value}. Give --save geojson too",
-        ),
-        (
-            not {"objects", "numbers"} & set(config.save) and name == "group_distance",
-            "only with objects or numbers in save; got {value}. Give --save objects too",
-        ),
-        (
-            "svg" not in config.save and name == "svg_smooth",
-            "only with svg in save; got {value}. Give --save svg too",
-        ),
-        (
-            "geojson" not in config.save and name == "geojson_crs",
-            "only with geojson in save; got {value}. Give --save geojson too",
+            bool(products) and not set(products) & set(config.save),
+            f"only with {' or '.join(products)} in save; got {{value}}. Give --save {''.join(products[:1])} too",
         ),
         (
             config.prior == "conjugate" and name in ("shrinkage", "tails"),

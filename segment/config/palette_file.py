@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import TypeGuard
 
 from segment.core.errors import SettingsError, describe_os_error, printable_path
 
@@ -15,7 +16,7 @@ MAX_BYTES = 1_000_000
 _HEX = "#[0-9a-fA-F]{6}"
 
 
-def is_palette_file(value: object) -> bool:
+def is_palette_file(value: object) -> TypeGuard[str | os.PathLike[str]]:
     """Tell whether the value of the setting `palette` is the path of a file.
 
     Parameters
@@ -94,7 +95,7 @@ def _parse_lines(text: str) -> list[tuple[str, str]]:
             (name if name not in ("", "Untitled") else str(number), "#" + bytes(min(255, c) for c in rgb).hex())
             for number, (name, rgb) in enumerate(found, start=1)
         ]
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for line in (line for line in lines if line and not line.startswith("//")):
         parts = [part.strip() for part in re.split(r"[=,\t]", line, maxsplit=1)]
         # A color alone is that of the class of its number.

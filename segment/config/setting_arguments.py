@@ -71,7 +71,7 @@ class SettingArguments(TypedDict, total=False):
     labels_format: Literal["png", "tif", "npz"]
     palette: (
         str
-        | Literal["category", "mean", "viridis", "cividis", "grey", "gray"]
+        | Literal["category", "mean", "seed", "viridis", "cividis", "grey", "gray"]
         | PathLike[str]
         | Mapping[str | int, str]
     )

@@ -306,12 +306,12 @@ class SettingValues:
         "Format of the label image: a palette PNG; a TIFF, which keeps the georeference; or an NPZ for NumPy, with the "
         "posterior probabilities.",
     )
-    palette: str | Literal["category", "mean", "viridis", "cividis", "grey"] = _setting(
+    palette: str | Literal["category", "mean", "seed", "viridis", "cividis", "grey"] = _setting(
         "category",
         "Output",
         "Colors of the classes: distinct ones, also for color-blind readers, near the hues of the classes; the mean "
-        "colors of the classes; those of a ramp; or colors for some classes, by name or by their number in the result, "
-        "and distinct ones for the others.",
+        "colors of the classes; with seed each --seed-color for the class nearest it; those of a ramp; or colors for "
+        "some classes, by name or by their number in the result, and distinct ones for the others.",
         form=PALETTE,
     )
     drop_class: tuple[str, ...] = _setting(

@@ -72,11 +72,25 @@ def choose_palette_colors(
         # What is not there is a warning of the result.
         if label := find_label(key, names):
             colors[label - 1], is_given[label - 1] = tuple(bytes.fromhex(color[1:])), True
+    if config.palette == "seed" and len(names):
+        pairs = _pair_seeds(config.seed_color, class_means)
+        for number, color in pairs:
+            colors[number], is_given[number] = color, True
     is_first = np.arange(len(names)) < n_shared
     for is_next in (is_first & ~is_given, ~is_first & ~is_given):
         colors[is_next] = assign_category_colors(class_means[is_next], taken=colors[is_given])
         is_given |= is_next
     return colors
+
+
+def _pair_seeds(seeds: Sequence[str], class_means: Floats) -> list[tuple[int, tuple[int, ...]]]:
+    """Pair the colors that classes started from with the classes nearest to them in CIELAB: number and color."""
+    space = FeatureSpace("lab", 3, 0, 255)
+    colors = [tuple(bytes.fromhex(seed[1:])) for seed in seeds][: len(class_means)]
+    wanted = space.convert_rgb(np.array(colors, np.uint8))
+    classes = space.convert_rgb(np.rint(np.clip(class_means, 0, 255)).astype(np.uint8))
+    costs = np.linalg.norm(wanted[:, None] - classes, axis=2)
+    return list(zip(find_cheapest_pairs(costs).tolist(), colors, strict=True))
 
 
 def assign_category_colors(means: NDArray[np.floating], taken: Picture | None = None) -> Picture:

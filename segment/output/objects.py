@@ -94,7 +94,7 @@ def measure_objects(result: Segmentation, *, maps: Mapping[str, NDArray[np.float
     return {"object": table.pop("label"), **place, "label": label, "name": names, **table, "regions": regions}
 
 
-def group_regions(regions: Labels, label: Sequence[int] | Ids, distance: float) -> Ids:
+def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: float) -> Ids:
     """Group regions of one label that lie near each other.
 
     Parameters

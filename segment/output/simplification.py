@@ -76,7 +76,7 @@ def find_fixed_points(outlines: Outlines, shape: tuple[int, int]) -> NDArray[np.
     ends = np.unique(sides, axis=0).reshape(-1)
     places, degree = np.unique(ends, return_counts=True)
     is_crossing = degree[np.searchsorted(places, place)] > 2
-    return is_crossing | (((x == 0) | (x == width)) & ((y == 0) | (y == height)))
+    return np.asarray(is_crossing | (((x == 0) | (x == width)) & ((y == 0) | (y == height))))
 
 
 def _turn_rings(outlines: Outlines) -> Outlines:

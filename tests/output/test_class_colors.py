@@ -81,7 +81,7 @@ def test_a_name_that_is_a_number_is_looked_for_first() -> None:
         ("sky=#12345", "colors of classes written CLASS=#RRGGBB"),
         ("5=#123456", r"palette \(--palette\): one color for each of the classes 1 to 4, by number or name; got 5\."),
         ("a=#123456,a=#123457", "got a twice"),
-        ("rainbow", "one of category, mean, viridis, cividis, grey, or colors of classes written"),
+        ("rainbow", "one of category, mean, seed, viridis, cividis, grey, or colors of classes written"),
     ],
 )
 def test_wrong_palettes_are_refused(palette: str, message: str) -> None:
@@ -135,3 +135,14 @@ def test_the_features_do_not_matter(features: str) -> None:
     colors = {tuple(picture[row, 0]): tuple(result.colors[result.label_image[row, 0] - 1].tolist()) for row in range(3)}
     assert colors[SKY] in BLUES
     assert colors[EARTH] == (213, 94, 0)
+
+
+def test_seed_colors_are_those_of_the_nearest_classes() -> None:
+    seeds = ("#0000ff", "#208020")
+    config = SegmentConfig(k=3, palette="seed", seed_color=seeds)
+    means = np.array([[40.0, 120, 50], [200, 200, 200], [60, 70, 220]])
+    colors = choose_palette_colors(config, ["a", "b", "c"], means)
+    assert colors[[2, 0]].tolist() == [[0, 0, 255], [32, 128, 32]]
+    assert colors[1].tolist() not in colors[[0, 2]].tolist()
+    with pytest.raises(segment.SettingsError, match="Give --seed-color too"):
+        SegmentConfig(palette="seed")

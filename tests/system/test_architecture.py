@@ -101,6 +101,7 @@ LIBRARIES = {
 
 FILE_ROOMS = {"loader", "runs"}
 FILE_MODULES = {
+    "config.palette_file",
     "core.atomic_files",
     "output.label_formats",
     "output.result_mark",

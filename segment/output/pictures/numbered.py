@@ -22,7 +22,7 @@ _MIN_TEXT, _MAX_TEXT = 9, 26  # height of a number, in pixels
 _HERSHEY_HEIGHT = 21  # pixels, of the digits of the font at scale 1
 
 
-def draw_numbered_outline(regions: Labels, label: NDArray[np.intp], names: Sequence[str], colors: Picture) -> Picture:
+def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], colors: Picture) -> Picture:
     """Draw the contours of regions in white, the class number in each that has room for it, and a key of the colors.
 
     Parameters
@@ -44,16 +44,19 @@ def draw_numbered_outline(regions: Labels, label: NDArray[np.intp], names: Seque
     factor = max(1, _LONG_SIDE // max(regions.shape))
     large = regions.repeat(factor, axis=0).repeat(factor, axis=1)
     is_line = np.zeros(large.shape, bool)
-    is_line[:, 1:] |= large[:, 1:] != large[:, :-1]
-    is_line[1:] |= large[1:] != large[:-1]
+    # A pixel on both sides of each border.
+    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        differs = large[one] != large[other]
+        is_line[one] |= differs
+        is_line[other] |= differs
     picture = np.full((*large.shape, 3), 255, np.uint8)
     picture[is_line] = _LINE
     write_numbers(picture, large, label, dark=True)
     words = [str(i) if name == f"class {i}" else f"{i} {name}" for i, name in enumerate(names, start=1)]
-    return draw_sheet([("", picture)], 1, list(zip(words, colors.tolist(), strict=True)))
+    return draw_sheet([("paint by numbers", picture)], 1, list(zip(words, colors.tolist(), strict=True)))
 
 
-def write_numbers(picture: Picture, regions: Labels, numbers: NDArray[np.intp], *, dark: bool) -> int:
+def write_numbers(picture: Picture, regions: Labels, numbers: Labels, *, dark: bool) -> int:
     """Write a number into the widest place of each region that has room for it.
 
     Parameters
