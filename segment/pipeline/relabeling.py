@@ -148,7 +148,7 @@ def relabel_classes(
         known = {"k": 255} if {"name", "merge"} & given.keys() else {}
         SegmentConfig.from_values(**{**known, **given}).for_door("relabel_classes", known)
     else:
-        config.for_door("relabel_classes", {"k": config.k})
+        config.for_door("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
     stored = _make_stored(labels) if isinstance(labels, np.ndarray) else read_label_file(labels)
     k = len(stored.names)
     has_save = config is not None or "save" in given
