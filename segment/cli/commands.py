@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
 from segment.cli.batch import segment_folder
 from segment.cli.command_help import StagedCommand, SuggestingGroup, print_version
 from segment.cli.doctor import check_installation
+from segment.cli.job_runs import run_jobs
 from segment.cli.options import (
     DEBUG,
     INPUTS,
@@ -28,27 +28,20 @@ from segment.cli.options import (
     make_config,
     report_default_k,
 )
+from segment.cli.relabel import relabel_labels
 from segment.cli.standard_streams import STANDARD, plan_piped_job
-from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
+from segment.cli.terminal import Status, print_message
 from segment.config.config import SegmentConfig
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import compare_job, explore_job, run_job
-from segment.runs.job import Job, plan_jobs
-from segment.runs.outcome import Outcome
+from segment.runs.job import plan_jobs
 from segment.runs.rasters.raster_job import run_raster_job
 from segment.runs.rasters.raster_planning import plan_raster_jobs
-from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
 from segment.runs.selection_files import list_selection_paths
 
 __all__ = ["cli"]
-
-
-class Work(Protocol):
-    """A function that does one job."""
-
-    def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
 
 
 @click.group(
@@ -113,6 +106,7 @@ def run(inputs: tuple[Path, ...], start: Path | None, output: Path, as_json: boo
 
 
 cli.add_command(segment_folder)
+cli.add_command(relabel_labels)
 
 
 @cli.command(
@@ -229,52 +223,7 @@ def apply(model: Path, inputs: tuple[Path, ...], output: Path, as_json: bool, de
     # The model's own settings are the defaults.
     config = make_config("apply", options, **classes.settings)
     jobs = plan_jobs(inputs, output, config, also_read=(model, *list_selection_paths(config)))
-    return _run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
-
-
-@cli.command(
-    cls=StagedCommand,
-    examples=(
-        "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
-        "segment relabel outputs/landscape_labels.png --image landscape.jpg --save panel,classes",
-    ),
-)
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
-@add_setting_options("relabel")
-@click.option(
-    "--image",
-    type=click.Path(path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The image that was segmented, for pictures, tables and orders that need its colors.",
-)
-@OUTPUT
-@JSON
-@DEBUG
-def relabel(
-    results: tuple[Path, ...], image: Path | None, output: Path, as_json: bool, debug: bool, **options: Any
-) -> int:
-    """Merge, name, order and recolor the classes of label images, without a fit.
-
-    RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
-    colors unless --palette gives others. STEM_relabeled_labels.png is written, and what --save names.
-
-    Parameters
-    ----------
-    results, image, output, as_json, debug, **options
-        The arguments and options of the command line.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
-    if image is not None and len(results) > 1:
-        raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
-    save = ("labels",) if image is None else ("panel", "labels")
-    config = make_config("relabel", options, k=255, save=save)  # how many there are is known when a file is read
-    jobs = plan_relabel_jobs(results, output, config, image)
-    return _run_jobs(jobs, config, partial(run_relabel_job, image=image), debug=debug, as_json=as_json)
+    return run_jobs(jobs, config, partial(run_job, model=classes), debug=debug, as_json=as_json)
 
 
 @cli.command(
@@ -307,7 +256,7 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     save = ("compared", "config") if "config" in config.save else ("compared",)
     jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=save)
     report_default_k(options, config, None)
-    return _run_jobs(jobs, config, compare_job, debug=debug)
+    return run_jobs(jobs, config, compare_job, debug=debug)
 
 
 @cli.command(
@@ -337,7 +286,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
     """
     config = make_config("explore", options, k="auto", k_range=span)
     jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=("explored",))
-    return _run_jobs(jobs, config, explore_job, debug=debug)
+    return run_jobs(jobs, config, explore_job, debug=debug)
 
 
 @cli.command(
@@ -392,7 +341,7 @@ def segment_rasters(
     report_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
         work = partial(run_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
-        return _run_jobs(jobs, config, work, debug=debug, as_json=as_json)
+        return run_jobs(jobs, config, work, debug=debug, as_json=as_json)
 
 
 def _segment_images(
@@ -415,25 +364,7 @@ def _segment_images(
         also_read = (*(() if start is None else (start,)), *list_selection_paths(config))
         jobs = plan_jobs(inputs, output, config, also_read=also_read)
     report_default_k(options, config, model)
-    return _run_jobs(jobs, config, partial(run_job, model=model, adapt=True), debug=debug, as_json=as_json)
-
-
-def _run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool, as_json: bool = False) -> int:
-    """Do the jobs one after the other; the exit code is 0 if all succeeded, else 1."""
-    tally = Tally()
-    outcomes = []
-    with Status(len(jobs), bar=False) as status:
-        for job in jobs:
-            outcome = work(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
-            outcomes.append(outcome)
-            tally.count(outcome)
-            status.advance()
-            report_outcome(outcome, table=True, quiet=as_json)
-    if as_json:
-        click.echo(format_document(outcomes, config), nl=False)
-    if len(jobs) > 1:
-        print_message(tally.format())
-    return int(tally.failed > 0)
+    return run_jobs(jobs, config, partial(run_job, model=model, adapt=True), debug=debug, as_json=as_json)
 
 
 cli.add_command(check_installation)

@@ -143,7 +143,12 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[SegmentConfig]:
         seen.extend(argument for argument in arguments if isinstance(argument, SegmentConfig))
         raise ReachedError
 
-    for place in ("cli.commands._run_jobs", "cli.batch.FolderRun", "pipeline.shared_classes.fit_and_select"):
+    for place in (
+        "cli.commands.run_jobs",
+        "cli.relabel.run_jobs",
+        "cli.batch.FolderRun",
+        "pipeline.shared_classes.fit_and_select",
+    ):
         monkeypatch.setattr(f"segment.{place}", stop)
     return seen
 

@@ -1,0 +1,59 @@
+"""Do the jobs of a command one after the other, and report what becomes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import click
+
+from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
+from segment.config.config import SegmentConfig
+from segment.runs.job import Job
+from segment.runs.outcome import Outcome
+
+__all__ = ["Work", "run_jobs"]
+
+
+class Work(Protocol):
+    """A function that does one job."""
+
+    def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
+
+
+def run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool, as_json: bool = False) -> int:
+    """Do the jobs one after the other, and report each.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        The images.
+    config : SegmentConfig
+        The settings of all.
+    work : callable
+        Does one job.
+    debug : bool
+        Whether a failure is raised.
+    as_json : bool
+        Whether one JSON document is printed in place of tables.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if all succeeded, else 1.
+    """
+    tally = Tally()
+    outcomes = []
+    with Status(len(jobs), bar=False) as status:
+        for job in jobs:
+            outcome = work(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
+            outcomes.append(outcome)
+            tally.count(outcome)
+            status.advance()
+            report_outcome(outcome, table=True, quiet=as_json)
+    if as_json:
+        click.echo(format_document(outcomes, config), nl=False)
+    if len(jobs) > 1:
+        print_message(tally.format())
+    return int(tally.failed > 0)

@@ -1,0 +1,63 @@
+"""``segment relabel``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segment.cli.command_help import StagedCommand
+from segment.cli.job_runs import run_jobs
+from segment.cli.options import DEBUG, JSON, OUTPUT, add_setting_options, make_config
+from segment.core.errors import SettingsError
+from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
+
+__all__ = ["relabel_labels"]
+
+
+@click.command(
+    "relabel",
+    cls=StagedCommand,
+    examples=(
+        "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
+        "segment relabel outputs/landscape_labels.png --image landscape.jpg --save panel,classes",
+    ),
+)
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
+@add_setting_options("relabel")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The image that was segmented, for pictures, tables and orders that need its colors.",
+)
+@OUTPUT
+@JSON
+@DEBUG
+def relabel_labels(
+    results: tuple[Path, ...], image: Path | None, output: Path, as_json: bool, debug: bool, **options: Any
+) -> int:
+    """Merge, name, order and recolor the classes of label images, without a fit.
+
+    RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
+    colors unless --palette gives others. STEM_relabeled_labels.png is written, and what --save names.
+
+    Parameters
+    ----------
+    results, image, output, as_json, debug, **options
+        The arguments and options of the command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    if image is not None and len(results) > 1:
+        raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
+    save = ("labels",) if image is None else ("panel", "labels")
+    config = make_config("relabel", options, k=255, save=save)  # how many there are is known when a file is read
+    jobs = plan_relabel_jobs(results, output, config, image)
+    return run_jobs(jobs, config, partial(run_relabel_job, image=image), debug=debug, as_json=as_json)
