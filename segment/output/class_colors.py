@@ -73,9 +73,8 @@ def choose_palette_colors(
         if label := find_label(key, names):
             colors[label - 1], is_given[label - 1] = tuple(bytes.fromhex(color[1:])), True
     if config.palette == "seed" and len(names):
-        pairs = _pair_seeds(config.seed_color, class_means)
-        for number, color in pairs:
-            colors[number], is_given[number] = color, True
+        for number, seed in _pair_seeds(config.seed_color, class_means):
+            colors[number], is_given[number] = seed, True
     is_first = np.arange(len(names)) < n_shared
     for is_next in (is_first & ~is_given, ~is_first & ~is_given):
         colors[is_next] = assign_category_colors(class_means[is_next], taken=colors[is_given])
