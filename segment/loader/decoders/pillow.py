@@ -7,6 +7,7 @@ pixels is a global of the host program. Nothing here needs NumPy until a picture
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from segment.loader.decoders.checks import (
     select_page,
 )
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
+from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile
 
@@ -63,9 +65,32 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     Image
         The picture, upright.
     """
-    return decode_with_plugin(
-        stream, load_plugin("JpegImagePlugin", "jpeg_factory"), max_pixels, allow_truncated, keep_profile=keep_profile
-    )
+    plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
+    layout = read_layout(stream)
+    try:
+        if layout is not None:
+            check_jpeg(layout, stream.seek(0, os.SEEK_END), max_pixels)
+            copies = hide_end(stream, layout)
+            with allow_truncated_files(True):
+                if len(copies) > 1 and _is_filled_by(plugin(copies[1])):
+                    raise TruncatedError("a part of it is zeros")
+                if copies:
+                    source = _Source(copies[0], plugin, max_pixels, keep_profile, None, 1)
+                    return _read(source, (), is_truncated=False, is_marked=True)
+    except TruncatedError:
+        if not allow_truncated:
+            raise
+        with allow_truncated_files(True):
+            source = _Source(stream, plugin, max_pixels, keep_profile, None, 1)
+            return _read(source, (TRUNCATED_NOTE,), is_truncated=True)
+    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+
+
+def _is_filled_by(picture: PillowImage) -> bool:
+    """Decode a JPEG without its end marker, and return whether its data fill the picture."""
+    mark_last_row(picture)
+    picture.load()
+    return is_filled(picture)
 
 
 def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -311,7 +336,7 @@ class _Source:
     page: int
 
 
-def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Image:
+def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_marked: bool = False) -> Image:
     """Open, check, decode and convert the picture."""
     stream = source.stream
     stream.seek(0)
@@ -325,7 +350,10 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool) -> Ima
     box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
     if format_ == "PNG":
         check_png(stream)
-    picture.load()
+    if not is_marked:
+        picture.load()
+    elif not _is_filled_by(picture):
+        raise TruncatedError
     # Import NumPy as late as possible: another thread may still be loading it while Pillow decodes.
     from segment.core.image import Image
     from segment.core.pixel_arrays import describe_transparent

@@ -1,0 +1,238 @@
+"""Check a JPEG before and while Pillow decodes it: sizes and counts that would take for ever, and missing parts.
+
+libjpeg fills what is missing of a picture with gray and only warns, which Pillow does not pass on. Here the end marker
+of a file with one scan is hidden from it: then it cannot fill anything, and the last row shows whether it came so far.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from segment.core.errors import ImageError
+from segment.loader.decoders.checks import TruncatedError, check_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+__all__ = ["JpegLayout", "check_jpeg", "hide_end", "is_filled", "mark_last_row", "read_layout"]
+
+# No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
+MAX_SCANS = 256
+MAX_HEADER_BYTES = 2**25  # of all segments before the first scan, such as Exif and color profiles
+MAX_FILE_BYTES = 2**30
+_CHUNK_BYTES = 2**20
+# In coded data FF is followed by 00, or by a marker that restarts the decoder.
+_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_ARITHMETIC = set(range(0xC8, 0xD0))
+_END, _SCAN = 0xD9, 0xDA
+_HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
+# What the last row holds before it is decoded.
+_ROW_SEED = 20_260_101
+
+
+@dataclass(frozen=True)
+class JpegLayout:
+    """What the markers of a JPEG say.
+
+    Attributes
+    ----------
+    frame : int
+        The marker of its frame, which tells the process; 0 for none.
+    width, height : int, pixels
+    n_blocks : int
+        Blocks of 8 x 8 values of its first component, which has the most.
+    n_scans : int
+    is_covered : bool
+        Whether the scans have all coefficients of all components to the last bit.
+    first_scan : int
+        Where the first scan begins.
+    end : int
+        Where the end marker begins; -1 without one.
+    """
+
+    frame: int
+    width: int
+    height: int
+    n_blocks: int
+    n_scans: int
+    is_covered: bool
+    first_scan: int
+    end: int
+
+
+def read_layout(stream: BinaryIO) -> JpegLayout | None:
+    """Read the markers of the first picture of a JPEG.
+
+    Parameters
+    ----------
+    stream : binary file
+
+    Returns
+    -------
+    JpegLayout or None
+        None for a file that is damaged so that its markers cannot be followed.
+
+    Raises
+    ------
+    ImageError
+        If there are more scans or bytes before them than any encoder writes.
+    """
+    stream.seek(2)
+    frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
+    # The bits that each component lacks of each coefficient; 14 for one that no scan has.
+    missing: dict[int, list[int]] = {}
+    while (marker := _find_marker(stream)) is not None:
+        if marker == _END:
+            end = stream.tell() - 2
+            break
+        length = int.from_bytes(stream.read(2), "big") - 2
+        body = stream.read(length) if length > 0 and (marker in _FRAMES or marker == _SCAN) else b""
+        if length < 0 or (not body and stream.seek(length, 1) < 0):
+            return None
+        if marker in _FRAMES and not frame and len(body) >= 6:
+            frame, size = marker, body
+            missing = {number: [14] * 64 for number in body[6::3][: body[5]]}
+        elif marker == _SCAN and body:
+            n_scans, first_scan = n_scans + 1, first_scan or stream.tell()
+            _count_coefficients(missing, body)
+        if n_scans == 0 and stream.tell() > MAX_HEADER_BYTES:
+            raise ImageError(
+                f"a JPEG has at most {MAX_HEADER_BYTES} bytes before its pixels; got more. Export it again."
+            )
+        if n_scans > MAX_SCANS:
+            raise ImageError(f"a JPEG has at most {MAX_SCANS} scans; got more. Export it again.")
+    if not frame or not n_scans:
+        return None
+    height, width = int.from_bytes(size[1:3], "big"), int.from_bytes(size[3:5], "big")
+    is_covered = not any(map(any, missing.values())) if n_scans > 1 else True
+    n_blocks = -(-width // 8) * -(-height // 8)
+    return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, end)
+
+
+def _find_marker(stream: BinaryIO) -> int | None:
+    """Find the next marker, and leave the stream behind it; None if there is none."""
+    begin = stream.tell()
+    while chunk := stream.read(_CHUNK_BYTES):
+        if found := _MARKER.search(chunk):
+            stream.seek(begin + found.end())
+            return chunk[found.end() - 1]
+        # A marker may lie across the border of two chunks.
+        begin += len(chunk) - (chunk[-1] == 0xFF and len(chunk) > 1)
+        stream.seek(begin)
+    return None
+
+
+def _count_coefficients(missing: dict[int, list[int]], body: bytes) -> None:
+    """Note which bits of which coefficients the header of a scan announces."""
+    n = body[0] if body else 0
+    if len(body) < 2 * n + 4:
+        return
+    first, last, bits = body[2 * n + 1], min(body[2 * n + 2], 63), body[2 * n + 3] & 15
+    for number in body[1 : 2 * n : 2]:
+        if number in missing:
+            missing[number][first : last + 1] = [bits] * (last + 1 - first)
+
+
+def check_jpeg(layout: JpegLayout, file_bytes: int, max_pixels: int) -> None:
+    """Refuse a JPEG that cannot hold the picture that it claims.
+
+    Parameters
+    ----------
+    layout : JpegLayout
+    file_bytes : int
+        Size of the file.
+    max_pixels : int
+        As in :func:`segment.loader.loader.load_image`.
+
+    Raises
+    ------
+    ImageError
+        If it is too large.
+    TruncatedError
+        If there are fewer bits than blocks, or scans are missing.
+    """
+    check_size(layout.width, max(layout.height, 1), max_pixels)
+    if layout.frame not in _ARITHMETIC and 8 * file_bytes < layout.n_blocks:
+        raise TruncatedError(f"{layout.width} x {layout.height} pixels are more than {file_bytes} bytes can hold")
+    if layout.end >= 0 and not layout.is_covered:
+        raise TruncatedError("some scans of the picture are missing")
+
+
+def hide_end(stream: BinaryIO, layout: JpegLayout) -> list[BinaryIO]:
+    """Copy a JPEG of one scan without its end marker.
+
+    Parameters
+    ----------
+    stream : binary file
+    layout : JpegLayout
+
+    Returns
+    -------
+    list of binary file
+        The copy. Where a part of the coded data is zeros, which may stand for data that were lost, a shorter copy too,
+        which fills the picture only if the data do not belong to it. Nothing for a file of several scans, of which
+        libjpeg decodes nothing before it has seen the end, or without an end marker.
+    """
+    size = stream.seek(0, os.SEEK_END)
+    if layout.n_scans != 1 or layout.frame in _PROGRESSIVE or size > MAX_FILE_BYTES:
+        return []
+    stream.seek(0)
+    data = stream.read(layout.end if layout.end >= 0 else size)
+    has_hole = bytes(_HOLE_BYTES) in data[layout.first_scan :]
+    if layout.end < 0 and not has_hole:
+        return []
+    # The decoder looks some bytes ahead.
+    copies: list[BinaryIO] = [io.BytesIO(data + bytes(16))]
+    return [*copies, io.BytesIO(data[: -_HOLE_BYTES // 2])] if has_hole else copies
+
+
+def mark_last_row(picture: Any) -> None:
+    """Let a picture begin with noise in its last row, and let it end where its file does.
+
+    Parameters
+    ----------
+    picture : PIL.ImageFile.ImageFile
+        A JPEG that is open and not decoded.
+    """
+    prepare = picture.load_prepare
+
+    def prepare_marked() -> None:
+        prepare()
+        row = _make_row(picture)
+        picture.im.paste(row.im, (0, picture.height - 1, picture.width, picture.height))
+
+    picture.load_prepare = prepare_marked
+    # Pillow would add the end marker.
+    picture._ended = True
+
+
+def is_filled(picture: PillowImage) -> bool:
+    """Say whether the last row of a marked picture was decoded.
+
+    Parameters
+    ----------
+    picture : PIL.ImageFile.ImageFile
+        It has been decoded.
+
+    Returns
+    -------
+    bool
+    """
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    return last.tobytes() != _make_row(picture).tobytes()
+
+
+def _make_row(picture: PillowImage) -> PillowImage:
+    """Make a row of noise, the same each time."""
+    import random
+
+    from PIL import Image
+
+    n = picture.width * len(picture.getbands())
+    return Image.frombytes(picture.mode, (picture.width, 1), random.Random(_ROW_SEED).randbytes(n))

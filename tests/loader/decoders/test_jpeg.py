@@ -1,0 +1,59 @@
+"""JPEG: complete pictures as Pillow decodes them, and half ones refused."""
+
+import io
+import struct
+
+import numpy as np
+import PIL.Image
+import pytest
+from encoded_images import NOISE, RGB, encode_with_pillow
+
+from segment.core.errors import ImageError
+from segment.loader.decoders import jpeg
+from segment.loader.loader import load_image
+
+BLANK = np.full((700, 900, 3), 250, np.uint8)
+
+
+@pytest.mark.parametrize("pixels", [RGB, NOISE, RGB[..., 0], RGB[:1, :1], RGB[:9, :17], BLANK, BLANK * 0])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"subsampling": 0}, {"progressive": True}])
+def test_complete_pictures_are_decoded_as_they_are(write_file, pixels, options):
+    data = encode_with_pillow(pixels, "JPEG", quality=90, **options)
+    expected = np.asarray(PIL.Image.open(io.BytesIO(data)))
+    for more in (b"", bytes(2000), b"\xff\xd9"):
+        np.testing.assert_array_equal(load_image(write_file(data + more)).pixels, expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}, {"optimize": True}])
+def test_half_a_picture_is_refused(write_file, options):
+    data = encode_with_pillow(np.kron(NOISE, np.ones((3, 3, 1), np.uint8)), "JPEG", quality=95, **options)
+    half = len(data) // 2
+    for damaged in (
+        data[:half],
+        data[:half] + b"\xff\xd9",
+        data[:half] + bytes(half),
+        data[:half] + bytes(half) + b"\xff\xd9",
+    ):
+        with pytest.raises(ImageError, match="the file is truncated"):
+            load_image(write_file(damaged))
+        assert load_image(write_file(damaged), allow_truncated=True).notes
+
+
+def test_a_size_that_the_bytes_cannot_hold_is_refused(write_file):
+    data = bytearray(encode_with_pillow(RGB, "JPEG"))
+    begin = data.index(b"\xff\xc0")
+    data[begin + 5 : begin + 9] = struct.pack(">HH", 14000, 14000)
+    with pytest.raises(ImageError, match=r"truncated; 14000 x 14000 pixels are more than \d+ bytes can hold"):
+        load_image(write_file(bytes(data)))
+
+
+def test_scans_and_header_have_bounds(write_file, monkeypatch):
+    data = encode_with_pillow(NOISE, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scans = data[:last] + data[last:-2] * (jpeg.MAX_SCANS + 1) + b"\xff\xd9"
+    with pytest.raises(ImageError, match="at most 256 scans; got more"):
+        load_image(write_file(scans))
+    monkeypatch.setattr(jpeg, "MAX_HEADER_BYTES", 2**18)
+    exif = b"\xff\xe1" + struct.pack(">H", 65535) + b"Exif\0\0" + bytes(65527)
+    with pytest.raises(ImageError, match="at most 262144 bytes before its pixels"):
+        load_image(write_file(data[:2] + exif * 5 + data[2:]))
