@@ -16,6 +16,7 @@ from segment.cli.options import (
     OUTPUT,
     SCHEDULER,
     START_MODEL,
+    NamedPath,
     Options,
     add_setting_options,
     connect_cluster,
@@ -24,6 +25,7 @@ from segment.cli.options import (
     report_default_k,
 )
 from segment.cli.signals import get_exit_code
+from segment.cli.standard_streams import discard_stdout
 from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
@@ -47,7 +49,7 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
         "segment batch photographs -k 4 --model shared -o same_classes",
     ),
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=NamedPath(path_type=Path))
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
     "--jobs",
@@ -171,11 +173,14 @@ def _run_pending(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -
                 print_message(f"All images: {choice}.")
             tally.count(outcome)
             status.advance()
-            report_outcome(outcome, table=False, quiet=outcomes is not None)
+            try:
+                report_outcome(outcome, table=False, quiet=outcomes is not None)
+                # A reader of the pipe sees each image when it is done.
+                sys.stdout.flush()
+            except BrokenPipeError:
+                discard_stdout()
             if outcomes is not None:
                 outcomes.append(outcome)
-            # A reader of the pipe sees each image when it is done.
-            sys.stdout.flush()
             status.show("done", outcome.job.source)
 
 

@@ -21,6 +21,7 @@ from segment.cli.options import (
     OUTPUT,
     SCHEDULER,
     START_MODEL,
+    NamedPath,
     Options,
     add_setting_options,
     connect_cluster,
@@ -147,7 +148,7 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     default=Path("outputs/model.json"),
     show_default=True,
     metavar="FILE",

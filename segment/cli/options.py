@@ -30,6 +30,7 @@ __all__ = [
     "OUTPUT",
     "SCHEDULER",
     "START_MODEL",
+    "NamedPath",
     "Options",
     "add_setting_options",
     "connect_cluster",
@@ -53,13 +54,23 @@ def _check_output(context: click.Context, _parameter: click.Parameter, output: P
     return output
 
 
+class NamedPath(click.Path):
+    """Path that is not empty: an empty one would stand for the current folder, where a script left a variable unset."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert a text to a Path; refuse an empty one."""
+        if value == "":
+            self.fail("a path has at least one character; got none. Give . for the current folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 INPUTS = click.argument(
-    "inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...", callback=_check_inputs
+    "inputs", nargs=-1, required=True, type=NamedPath(path_type=Path), metavar="INPUT...", callback=_check_inputs
 )
 OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     callback=_check_output,
     default=Path("outputs"),
     show_default=True,

@@ -8,14 +8,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.runs.job import Job, plan_jobs
 
-__all__ = ["STANDARD", "plan_piped_job"]
+__all__ = ["STANDARD", "discard_stdout", "plan_piped_job"]
 
 STANDARD = Path("-")
 _STDIN_NAME = Path("stdin")
+
+
+class _Discarded(io.TextIOBase):
+    """Text stream that forgets what is written."""
+
+    def write(self, text: str, /) -> int:
+        """Forget a text."""
+        return len(text)
+
+
+def discard_stdout() -> None:
+    """Go on without stdout, whose reader has gone: the files of the results are written all the same."""
+    sys.stdout = _Discarded()
+    print_message("Nobody reads stdout any more: the run goes on without it.")
 
 
 def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig) -> Job:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +119,22 @@ def test_shared_model_of_whole_regions_differs_from_no_field(run_program: Progra
         arguments = ("-k", "3", "--save", "labels", "-o", name, *words)
         assert run_program("batch", ".", "--model", "shared", *arguments).code == 0
     assert (read_labels("regions/a_labels.png") != read_labels("none/a_labels.png")).any()
+
+
+def test_batch_goes_on_where_nobody_reads_stdout(run_program: Program) -> None:
+    del run_program  # it makes the folder
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "segment", "batch", ".", "-k", "2", "-o", "out", "--save", "labels", "--jobs", "1"]
+    PilImage.open("a.png").save("b.png")
+    process = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writer)
+    assert process.returncode == 0
+    assert process.stderr.splitlines()[0] == "Nobody reads stdout any more: the run goes on without it."
+    assert {path.name for path in Path("out").glob("*.png")} == {"a_labels.png", "b_labels.png"}
+
+
+def test_an_empty_path_is_not_the_current_folder(run_program: Program) -> None:
+    result = run_program("run", "a.png", "-k", "2", "-o", "")
+    assert result.code == 2
+    assert "a path has at least one character; got none" in take_one_line(result.err)

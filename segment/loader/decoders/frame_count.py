@@ -6,7 +6,7 @@ Pillow counts GIF frames byte by byte and has to build every TIFF page; a crafte
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 __all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "list_tiff_pages"]
@@ -88,6 +88,8 @@ class TiffPage:
         The beginning of its description.
     resolution : tuple of (float, float)
         Pixels for each unit along rows and columns; 0 where it is not said. That of the first page alone is read.
+    offset : int
+        Where the page begins in the file.
     """
 
     index: int
@@ -95,6 +97,7 @@ class TiffPage:
     size: tuple[int, int]
     description: bytes
     resolution: tuple[float, float] = (0.0, 0.0)
+    offset: int = 0
 
     @property
     def is_image(self) -> bool:
@@ -125,7 +128,7 @@ def list_tiff_pages(stream: BinaryIO) -> list[TiffPage]:
     >>> from io import BytesIO
     >>> page = b"\0\0" + bytes(4)  # without entries, and without a next page
     >>> list_tiff_pages(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page))
-    [TiffPage(index=0, kind=0, size=(0, 0), description=b'', resolution=(0.0, 0.0))]
+    [TiffPage(index=0, kind=0, size=(0, 0), description=b'', resolution=(0.0, 0.0), offset=8)]
     """
     stream.seek(0)
     head = stream.read(16)
@@ -147,7 +150,7 @@ def list_tiff_pages(stream: BinaryIO) -> list[TiffPage]:
             stream.seek(begin + entries * entry_bytes)
             link = stream.read(struct.calcsize(link_code))
             visited.add(offset)
-            pages.append(_describe_page(stream, len(pages), table, order, is_big=is_big))
+            pages.append(replace(_describe_page(stream, len(pages), table, order, is_big=is_big), offset=offset))
             (offset,) = struct.unpack(order + link_code, link)
     except (struct.error, OverflowError, OSError, ValueError):
         pass  # the pages before the break are the answer

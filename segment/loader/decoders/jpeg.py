@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.core.errors import ImageError
 from segment.loader.decoders.checks import TruncatedError, check_size
+from segment.loader.decoders.picture_size import FRAME_MARKERS
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -27,7 +28,6 @@ MAX_FILE_BYTES = 2**30
 _CHUNK_BYTES = 2**20
 # In coded data FF is followed by 00, or by a marker that restarts the decoder.
 _MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
 _END, _SCAN = 0xD9, 0xDA
@@ -87,16 +87,18 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
     # The bits that each component lacks of each coefficient; 14 for one that no scan has.
     missing: dict[int, list[int]] = {}
-    while (marker := _find_marker(stream)) is not None:
+    limit = MAX_HEADER_BYTES
+    while (marker := _find_marker(stream, limit)) is not None:
         if marker == _END:
             end = stream.tell() - 2
             break
         length = int.from_bytes(stream.read(2), "big") - 2
-        body = stream.read(length) if length > 0 and (marker in _FRAMES or marker == _SCAN) else b""
+        body = stream.read(length) if length > 0 and (marker in FRAME_MARKERS or marker == _SCAN) else b""
         if length < 0 or (not body and stream.seek(length, 1) < 0):
             return None
-        if marker in _FRAMES and not frame and len(body) >= 6:
+        if marker in FRAME_MARKERS and not frame and len(body) >= 6:
             frame, size = marker, body
+            limit += _compute_max_bytes(*_read_size(body))
             missing = {number: [14] * 64 for number in body[6::3][: body[5]]}
         elif marker == _SCAN and body:
             n_scans, first_scan = n_scans + 1, first_scan or stream.tell()
@@ -109,16 +111,26 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
             raise ImageError(f"a JPEG has at most {MAX_SCANS} scans; got more. Export it again.")
     if not frame or not n_scans:
         return None
-    height, width = int.from_bytes(size[1:3], "big"), int.from_bytes(size[3:5], "big")
+    width, height = _read_size(size)
     is_covered = not any(map(any, missing.values())) if n_scans > 1 else True
     n_blocks = -(-width // 8) * -(-height // 8)
     return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, end)
 
 
-def _find_marker(stream: BinaryIO) -> int | None:
-    """Find the next marker, and leave the stream behind it; None if there is none."""
+def _read_size(frame: bytes) -> tuple[int, int]:
+    """Read width and height from the header of a frame."""
+    return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big")
+
+
+def _compute_max_bytes(width: int, height: int) -> int:
+    """Compute how many bytes of coded data are read at most: twice as many as four 16-bit channels have."""
+    return 16 * width * height + 2**20
+
+
+def _find_marker(stream: BinaryIO, limit: int) -> int | None:
+    """Find the next marker before a place, and leave the stream behind it; None if there is none."""
     begin = stream.tell()
-    while chunk := stream.read(_CHUNK_BYTES):
+    while begin < limit and (chunk := stream.read(_CHUNK_BYTES)):
         if found := _MARKER.search(chunk):
             stream.seek(begin + found.end())
             return chunk[found.end() - 1]
@@ -183,7 +195,8 @@ def hide_end(stream: BinaryIO, layout: JpegLayout) -> list[BinaryIO]:
     if layout.n_scans != 1 or layout.frame in _PROGRESSIVE or size > MAX_FILE_BYTES:
         return []
     stream.seek(0)
-    data = stream.read(layout.end if layout.end >= 0 else size)
+    most = layout.first_scan + _compute_max_bytes(layout.width, layout.height)
+    data = stream.read(layout.end if layout.end >= 0 else most)
     has_hole = bytes(_HOLE_BYTES) in data[layout.first_scan :]
     if layout.end < 0 and not has_hole:
         return []

@@ -101,7 +101,8 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, k
         notes = (TRUNCATED_NOTE,)
         flat = np.concatenate([flat, np.zeros(wanted - flat.size, dtype=flat.dtype)])
     array = flat[:wanted].reshape(header.height, header.width, header.channels)
-    valid = (np.arange(header.width * header.height) < complete).reshape(header.height, header.width)
+    valid = np.zeros((header.height, header.width), dtype=bool)
+    valid.reshape(-1)[:complete] = True
 
     if header.kind in "fF":  # stored from the bottom row to the top one
         return Image.from_array(array[::-1], valid=valid[::-1], notes=notes)

@@ -25,6 +25,7 @@ from segment.loader.decoders.checks import (
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
 from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
+from segment.loader.decoders.picture_size import read_webp_size
 from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ __all__ = [
 
 # All of a WebP file is read at once. 268 megapixels, the most that the format allows, fit into as many bytes.
 MAX_WEBP_BYTES = 1 << 30
+
+# A canvas costs memory wherever no picture lies on it.
+MAX_CANVAS_PIXELS, MAX_CANVAS_GROWTH = 2**24, 100
 
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
@@ -209,7 +213,7 @@ def decode_webp(
     """
     stream.seek(0)
     head = stream.read(30)
-    check_size(*_read_webp_size(head), max_pixels)
+    check_size(*read_webp_size(head), max_pixels)
     size = int.from_bytes(head[4:8], "little") + 8
     if size > MAX_WEBP_BYTES:
         raise ImageError(f"a WebP file has at most {MAX_WEBP_BYTES} bytes; got {size}. Export it again.")
@@ -223,17 +227,16 @@ def decode_webp(
     )
 
 
-def _read_webp_size(head: bytes) -> tuple[int, int]:
-    """Return width and height from one of the three kinds of WebP header (RFC 9649); 0 if it is none of them."""
-    kind = head[12:16]
-    if kind == b"VP8X":  # extended: 24 bits each, less 1
-        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
-    if kind == b"VP8L":  # lossless: 14 bits each, less 1
-        bits = int.from_bytes(head[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":  # lossy: 14 bits each, and 2 bits for scaling
-        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
-    return 0, 0
+def _check_canvas(box: tuple[int, int, int, int], canvas: tuple[int, int]) -> None:
+    """Refuse a huge canvas of a GIF with next to no picture on it."""
+    left, top, right, bottom = box
+    width, height = canvas
+    pixels = (right - left) * (bottom - top)
+    if width * height > MAX_CANVAS_PIXELS and width * height > MAX_CANVAS_GROWTH * pixels:
+        raise ImageError(
+            f"a GIF of more than {MAX_CANVAS_PIXELS} pixels is filled by its picture; got {pixels} of "
+            f"{width} x {height}. Export it again."
+        )
 
 
 def load_plugin(module: str, name: str) -> Plugin:
@@ -350,6 +353,8 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
     if format_ == "PNG":
         check_png(stream)
+    if format_ == "GIF":
+        _check_canvas(box, picture.size)
     if not is_marked:
         picture.load()
     elif not _is_filled_by(picture):

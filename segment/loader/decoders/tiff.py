@@ -22,6 +22,7 @@ from segment.loader.decoders.pillow import allow_truncated_files
 from segment.loader.decoders.pillow_arrays import convert_to_arrays
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
+from segment.loader.decoders.tiff_limits import check_tiff_page
 from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 
@@ -88,12 +89,16 @@ def _decode_one(
 ) -> Image:
     """Decode one page or plane, with the options of `decode_tiff`."""
     if may_be_stack(images):
+        for item in images:
+            check_tiff_page(stream, item)
         plane = decode_plane(stream, page, **options)
         if plane is not None:
             return plane
     chosen = images[select_page(page, len(images)) - 1]
     notes = describe_page(page, len(images), at_least=len(pages) >= MAX_FRAMES)
     mask = _find_mask(pages, chosen)
+    for item in (chosen, mask) if mask else (chosen,):
+        check_tiff_page(stream, item)
     try:
         if options["bands"]:
             raise _NotForPillowError

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.runs.batch.class_plan import ClassSource
-from segment.runs.fingerprint import compute_fingerprint
+from segment.runs.fingerprint import compute_fingerprint, stat_file
 from segment.runs.image_job import run_job
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
 from segment.runs.workers.lost_tasks import TaskLost
 
 __all__ = ["ImageTask", "describe_lost_task", "prepare_retry", "run_image_task"]
+
+
+MAX_HASHED_FIRST = 2**30  # bytes of a file that is hashed before it is segmented
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
     job = task.job
     if task.replaces and not config.overwrite:
         config = replace(config, overwrite=True)
-    # The manifest records what was segmented, so the file must be the same before and after.
-    before = compute_fingerprint(job.source)
+    # The manifest records what was segmented, so the file must be the same before and after. To read a huge file that
+    # is then refused would take minutes: it is hashed afterwards.
+    before = stat_file(job.source)
+    is_huge = before is not None and before.bytes > MAX_HASHED_FIRST
+    before = before if is_huge else compute_fingerprint(job.source)
     outcome = run_job(
         job,
         config,
@@ -70,6 +76,10 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
         with_shares=True,
         debug=debug,
     )
+    if is_huge and outcome.error:
+        return replace(outcome, fingerprint=before, seconds=time.perf_counter() - begin)
+    if is_huge and before == stat_file(job.source):
+        before = compute_fingerprint(job.source)
     after = compute_fingerprint(job.source, before)
     if before and after and before.sha256 != after.sha256:
         # What was read may be half of the old and half of the new file.

@@ -52,6 +52,21 @@ def test_previews_in_an_mpo_are_no_frames(write_file):
     assert image.notes == ()
 
 
+def test_gif_canvas_with_next_to_no_picture_is_refused(write_file):
+    data = encode_with_pillow(RGB, "GIF")
+    huge = data[:6] + (14000).to_bytes(2, "little") * 2 + data[10:]
+    with pytest.raises(
+        ImageError, match="more than 16777216 pixels is filled by its picture; got 960 of 14000 x 14000"
+    ):
+        load_image(write_file(huge))
+
+
+def test_gif_canvas_grows_with_a_larger_frame(write_file):
+    data = encode_with_pillow(RGB, "GIF")
+    small = data[:6] + (4).to_bytes(2, "little") * 2 + data[10:]
+    assert load_image(write_file(small)).pixels.shape[:2] == (24, 40)
+
+
 def test_gif_canvas_around_the_first_frame_is_not_valid(write_file):
     picture = PIL.Image.frombytes("P", (2, 1), b"\0\1")
     picture.putpalette([255, 0, 0, 0, 255, 0])

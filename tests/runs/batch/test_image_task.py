@@ -67,3 +67,14 @@ def test_a_lost_task_says_why(lost: TaskLost, message: str) -> None:
     outcome = describe_lost_task(Job(Path("a.png"), Path(), "a"), lost)
     assert outcome.error.startswith(message)
     assert outcome.seconds == lost.seconds
+
+
+def test_a_huge_file_that_is_refused_is_not_hashed(task: ImageTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_task, "MAX_HASHED_FIRST", 10)
+    outcome = run(task)
+    assert (outcome.error, outcome.fingerprint) == ("", compute_fingerprint(task.job.source))
+    task.job.source.write_bytes(b"no image" * 9)
+    outcome = run(prepare_retry(task))
+    assert "an image is" in outcome.error
+    assert outcome.fingerprint is not None
+    assert (outcome.fingerprint.sha256, outcome.fingerprint.bytes) == ("", 72)

@@ -1,0 +1,68 @@
+"""What a page of a TIFF can demand."""
+
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+from encoded_images import RGB, encode_tiff, encode_with_pillow
+
+from segment.core.errors import ImageError
+from segment.loader.loader import load_image
+
+
+def encode_strip(strip, compression):
+    """Write a TIFF of 40 x 24 gray pixels in one strip by hand."""
+    tags = [(256, 4, 40), (257, 4, 24), (258, 3, 8), (259, 3, compression), (262, 3, 1), (277, 3, 1), (278, 4, 24)]
+    offset = 8 + 2 + 12 * (len(tags) + 2) + 4
+    tags = sorted([*tags, (273, 4, offset), (279, 4, len(strip))])
+    table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + table + bytes(4) + strip
+
+
+def claim_size(data, at, code, width, height):
+    size = struct.pack(code, *((height, width) if code == ">HH" else (width, height)))
+    return data[:at] + size + data[at + len(size) :]
+
+
+def encode_lying_pictures():
+    jpeg = encode_with_pillow(RGB[..., 0], "JPEG")
+    yield 7, claim_size(jpeg, jpeg.index(b"\xff\xc0") + 5, ">HH", 65000, 65000)
+    codestream = imagecodecs.jpeg2k_encode(RGB[..., 0], codecformat="j2k")
+    yield 34712, claim_size(codestream, codestream.index(b"\xff\x51") + 6, ">II", 65000, 65000)
+    yield 34933, claim_size(encode_with_pillow(RGB[..., 0], "PNG"), 16, ">II", 65000, 65000)
+    yield 50001, imagecodecs.webp_encode(np.zeros((3000, 3000, 3), np.uint8), lossless=True)
+
+
+@pytest.mark.parametrize(("compression", "strip"), list(encode_lying_pictures()))
+def test_a_picture_larger_than_its_strip_is_refused(write_file, compression, strip):
+    with pytest.raises(
+        ImageError, match=r"a strip or tile of this TIFF has 960 pixels; got a picture of \d+ x \d+ in it"
+    ):
+        load_image(write_file(encode_strip(strip, compression)))
+
+
+def test_pictures_that_fit_are_read(write_file):
+    data = encode_strip(encode_with_pillow(RGB[..., 0], "JPEG"), 7)
+    assert load_image(write_file(data)).pixels.shape == (24, 40)
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "words"),
+    [
+        (279, 4, 10_000_000, "at most 1048576 strips or tiles; got 10000000"),
+        (305, 2, 2_000_000_000, "a tag of a TIFF has at most 134217728 bytes; tag 305 has 2000000000"),
+    ],
+)
+def test_counts_have_bounds(write_file, tag, kind, count, words):
+    data = encode_tiff(RGB, software="x" * 20, rowsperstrip=1)
+    at = data.index(struct.pack("<H", tag), 8)
+    changed = data[:at] + struct.pack("<HHI", tag, kind, count) + data[at + 8 :]
+    with pytest.raises(ImageError, match=words):
+        load_image(write_file(changed))
+
+
+def test_a_page_has_few_tags(write_file):
+    tags = b"".join(struct.pack("<HHII", 256 + i, 3, 1, 9) for i in range(5000))
+    with pytest.raises(ImageError, match="a page of a TIFF has at most 4096 tags; got 5000"):
+        load_image(write_file(struct.pack("<2sHIH", b"II", 42, 8, 5000) + tags + bytes(4)))
