@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
@@ -18,9 +19,12 @@ import sklearn
 
 import segment
 
-__all__ = ["Photograph", "describe_machine", "format_table", "take_turns"]
+__all__ = ["Photograph", "describe_machine", "format_table", "record_results", "take_turns"]
 
 Result = TypeVar("Result")
+
+# What the README quotes: a test holds README.md and docs/measured.md against it.
+RESULTS = Path(__file__).parents[2] / "docs" / "results.json"
 
 _LIBRARIES = (
     ("NumPy", numpy),
@@ -68,3 +72,14 @@ def _find_processor_name() -> str:
     lines = facts.read_text().splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def record_results(measured: dict[str, str], program: str, path: Path = RESULTS) -> None:
+    """Put figures into the file from which the README and the documentation are checked.
+
+    A figure that the file does not have yet, by its words, is added at its end.
+    """
+    results = json.loads(path.read_text(encoding="utf-8"))
+    for what, text in measured.items():
+        results[what] = {"measured": text, "program": program}
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import math
 import pkgutil
 import posixpath
@@ -173,3 +174,14 @@ def test_the_files_of_a_release_agree() -> None:
     needed = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
     listed = re.findall(r"^    - (\S+) (>=\S+)$", recipe.partition("  run:\n")[2], re.MULTILINE)
     assert [f"{name}{bound}".replace("py-opencv", "opencv-python") for name, bound in listed][1:] == needed
+
+
+def test_quoted_figures_are_those_that_were_measured() -> None:
+    results = json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8"))
+    table = PAGES["README.md"].partition("## Measured")[2].partition("\n## ")[0]
+    rows = [row for row in re.findall(r"^\| (.+) \| (.+) \|$", table, re.MULTILINE) if row[0] not in ("what", "---")]
+    assert rows == [(what, result["measured"]) for what, result in results.items()]
+    for result in results.values():
+        assert (ROOT / result["program"]).exists()
+        for figure in re.findall(r"\d*\.?\d+", result["measured"]):
+            assert figure in PAGES["docs/measured.md"], figure
