@@ -8,8 +8,9 @@ covariance within clusters, :math:`W`, by an inverse Wishart prior of strength :
 .. math:: \log L - \sum_k s\, \mathrm{KL}\!\left(\mathcal N(\mu_k, W) \,\|\, \mathcal N(\mu_k, \Sigma_k)\right),
           \qquad \Sigma_k = \frac{N_k C_k + s W}{N_k + s}
 
-where :math:`C_k` is the covariance of the class and :math:`N_k` its size. The strength :math:`s` is 0.75, 1.5 or 3 mean class
-sizes, whichever gives labels with the smallest normalized cut (Shi & Malik 2000). Code: ``segment/segmenter/shrinkage.py``.
+where :math:`C_k` is the covariance of the class and :math:`N_k` its size. The strength :math:`s` is 1.5 mean class
+sizes, or 0.75 or 3 of them where that gives labels with a normalized cut (Shi & Malik 2000) that is smaller by a twentieth.
+Code: ``segment/segmenter/shrinkage.py``.
 """
 
 import matplotlib.pyplot as plt

@@ -185,3 +185,8 @@ def test_quoted_figures_are_those_that_were_measured() -> None:
         assert (ROOT / result["program"]).exists()
         for figure in re.findall(r"\d*\.?\d+", result["measured"]):
             assert figure in PAGES["docs/measured.md"], figure
+
+
+def test_the_reference_has_every_public_name() -> None:
+    reference = (ROOT / "docs" / "reference" / "api.rst").read_text(encoding="utf-8")
+    assert set(re.findall(r"^   (\w+)$", reference, re.MULTILINE)) == set(segment.__all__) - {"__version__"}
