@@ -189,4 +189,5 @@ def test_quoted_figures_are_those_that_were_measured() -> None:
 
 def test_the_reference_has_every_public_name() -> None:
     reference = (ROOT / "docs" / "reference" / "api.rst").read_text(encoding="utf-8")
-    assert set(re.findall(r"^   (\w+)$", reference, re.MULTILINE)) == set(segment.__all__) - {"__version__"}
+    listed = set(re.findall(r"^   (\w+)$", reference, re.MULTILINE))
+    assert listed == set(segment.__all__) - {"__version__"}, "docs/reference/api.rst lists the public names"
