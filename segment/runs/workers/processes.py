@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -126,10 +127,16 @@ class ProcessWorkers(Generic[Task, Result]):
         """Start workers that do the tasks until there are no more, or until one of the workers dies."""
         from joblib import Parallel, delayed, parallel_config
 
+        # Without POSIX semaphores, as in small containers, there are no worker processes: this one does the tasks.
+        if import_module("joblib._multiprocessing_helpers").mp is None:
+            for number, task in tasks:
+                yield self._call(number, task)
+            return
         one_at_a_time |= self._n_workers == 1
         # joblib does the work of a single job in this process, which must outlive it: so two workers take turns.
         n_jobs = max(2, self._n_workers)
         calls = (delayed(self._call)(number, task) for number, task in tasks)
+        _start_resource_tracker()
         # joblib warns of workers that were stopped or replaced: that is handled here. Worker processes start with
         # Ctrl-C blocked, so that only the parent process gets it.
         with warnings.catch_warnings(), hold_signals():
@@ -149,6 +156,17 @@ class ProcessWorkers(Generic[Task, Result]):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.close()
+
+
+def _start_resource_tracker() -> None:
+    """Start Python's own helper process, which joblib's workers need, before signals are held back.
+
+    As it starts, Python lets Ctrl-C through again, and workers that start after it would get it too.
+    """
+    from multiprocessing import resource_tracker
+
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()
 
 
 class _NumberedTasks(Generic[Task]):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,21 @@ def test_signals_wait_for_the_end_of_a_block() -> None:
             steps.append("the block goes on")
         steps.append("too late")
     assert steps == ["the block goes on"]
+
+
+def test_workers_never_get_ctrl_c() -> None:
+    # In a process of its own: workers that an earlier test has started would be used again.
+    code = (
+        "import functools, signal\n"
+        "from segment.runs.workers.processes import ProcessWorkers\n"
+        "mask = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK)\n"
+        "print([signal.SIGINT in held for _, held in ProcessWorkers(mask, n_workers=2).run(iter([(), ()]))])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout == "[True, True]\n"
+
+
+def test_without_semaphores_this_process_does_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joblib._multiprocessing_helpers.mp", None)
+    workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=2)
+    assert list(workers.run(iter("ab"))) == [("a", os.getpid()), ("b", os.getpid())]
