@@ -52,6 +52,8 @@ _LIST_OF_NUMBERS = re.compile(r'\[\n([^][{}"]+)\n *\]')  # over several lines; n
 _MAX_COUNT = 2**63  # of images and pixels
 _MAX_VERSION = 10**6
 
+MAX_COMPONENTS = 4096  # 255 classes of 16, the most that can be fitted
+
 
 def encode_fields(fields: Mapping[str, Any]) -> str:
     """Write the fields of a model as JSON text.
@@ -148,6 +150,9 @@ def _read_classes(top: Fields) -> list[Fields]:
 
 def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]:
     """Read the arguments of a MixtureModel in d dimensions."""
+    n = sum(len(entry.read_list("components")) for entry in classes)
+    if n > MAX_COMPONENTS:
+        raise ModelError(f"classes: at most {MAX_COMPONENTS} components in all; got {n}. Fit the model again.")
     components = [
         Fields(item, f"classes[{i}].components[{j}]").require_only("weight", "mean", "covariance")
         for i, entry in enumerate(classes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 import numpy as np
@@ -69,7 +70,8 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build a dictionary from the fields of an object, and raise a ModelError if two have the same name."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, _ in pairs if counts[key] > 1)
         raise ModelError(f"{printable_path(twice)}: a field appears once; got it twice. Remove one.")
     return found
 

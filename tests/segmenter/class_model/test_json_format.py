@@ -226,3 +226,10 @@ def test_a_damaged_text_is_read_or_refused_with_a_model_error(data: st.DataObjec
     except ModelError:  # the number of channels can change
         return
     assert set(np.unique(result.label_image)) <= {1, 2}
+
+
+def test_a_model_has_at_most_as_many_components_as_can_be_fitted() -> None:
+    fields = json.loads(make_class_model().to_json())
+    fields["classes"][0]["components"] *= 4100
+    with pytest.raises(ModelError, match="at most 4096 components in all; got 4103"):
+        decode_fields(json.dumps(fields))

@@ -89,3 +89,9 @@ def test_a_wrong_field_is_named(read: Callable[[Fields], object], words: str) ->
     assert str(caught.value).startswith(words)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 200
+
+
+def test_a_key_that_appears_twice_is_found_in_linear_time() -> None:
+    text = "{" + ",".join(f'"{number}": 0' for number in (*range(200_000), 199_999)) + "}"
+    with pytest.raises(ModelError, match="199999: a field appears once; got it twice"):
+        parse_json(text)
