@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from setting_values import NEEDED
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.products import PRODUCTS
@@ -114,8 +115,9 @@ def test_choices_are_sorted_and_unique(given_: Any) -> None:
 def test_number_is_accepted_exactly_within_its_range(setting: Setting, value: float) -> None:
     whole = math.isfinite(value) and value == int(value)
     good = math.isfinite(value) and setting.low <= value <= setting.high and (whole or setting.type is float)
+    values = {**NEEDED[setting.name], setting.name: value}
     if good:
-        assert SegmentConfig(**{setting.name: value}) == dataclasses.replace(SegmentConfig(), **{setting.name: value})
+        assert SegmentConfig(**values) == dataclasses.replace(SegmentConfig(), **values)
     else:
         with pytest.raises(SettingsError, match=f"^{setting.name} "):
-            SegmentConfig(**{setting.name: value})
+            SegmentConfig(**values)
