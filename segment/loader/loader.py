@@ -55,7 +55,7 @@ MAX_SMALL_READS = 2_000_000
 _COUNTERS = {
     "decode_tiff": ("tiff", "count_tiff_pages"),
     "decode_gif": ("frame_count", "count_gif_frames"),
-    "decode_webp": ("pillow", "count_webp_frames"),
+    "decode_webp": ("frame_count", "count_webp_frames"),
 }
 MAX_PAGES = 9999  # that are segmented together
 

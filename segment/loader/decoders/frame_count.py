@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-__all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "list_tiff_pages"]
+__all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "count_webp_frames", "list_tiff_pages"]
 
 # Frames are counted up to here.
 MAX_FRAMES = 10_000
@@ -64,6 +64,31 @@ def count_gif_frames(stream: BinaryIO) -> int:
             blocks += 1
         blocks += 1
     return frames
+
+
+def count_webp_frames(stream: BinaryIO) -> int:
+    """Count the pictures of a WebP by the chunks of its animation.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+
+    Returns
+    -------
+    int
+        1 for a still picture.
+    """
+    size = stream.seek(0, 2)
+    begin, frames, chunks = 12, 0, 0
+    while begin + 8 <= size and chunks < MAX_BLOCKS:
+        stream.seek(begin)
+        head = stream.read(8)
+        frames += head[:4] == b"ANMF"
+        # Chunks have an even number of bytes.
+        begin += 8 + (int.from_bytes(head[4:], "little") + 1) // 2 * 2
+        chunks += 1
+    return max(frames, 1)
 
 
 def _skip_color_table(stream: BinaryIO, flags: int) -> None:

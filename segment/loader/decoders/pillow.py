@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "allow_truncated_files",
-    "count_webp_frames",
     "decode_bmp",
     "decode_dib",
     "decode_gif",
@@ -44,6 +43,7 @@ __all__ = [
     "decode_png",
     "decode_webp",
     "decode_with_plugin",
+    "lift_pixel_limit",
     "load_plugin",
 ]
 
@@ -180,21 +180,6 @@ def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
     return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
-def count_webp_frames(stream: BinaryIO) -> int:
-    """Count the pictures of a WebP.
-
-    Parameters
-    ----------
-    stream : binary file
-
-    Returns
-    -------
-    int
-    """
-    stream.seek(0)
-    return int(getattr(load_plugin("WebPImagePlugin", "WebPImageFile")(stream), "n_frames", 1))
-
-
 def decode_webp(
     stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False, page: int = 1
 ) -> Image:
@@ -222,9 +207,10 @@ def decode_webp(
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
     plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
-    return decode_with_plugin(
-        io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
-    )
+    with lift_pixel_limit():
+        return decode_with_plugin(
+            io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
+        )
 
 
 def _check_canvas(box: tuple[int, int, int, int], canvas: tuple[int, int]) -> None:
@@ -260,7 +246,7 @@ def load_plugin(module: str, name: str) -> Plugin:
 def allow_truncated_files(allowed: bool) -> Iterator[None]:
     """Set for a block whether Pillow fills up truncated files or refuses them.
 
-    This is the only place that touches Pillow's global switch. The host program's own setting comes back afterwards.
+    Nothing else touches this switch of Pillow. The host program's own setting comes back afterwards.
 
     Parameters
     ----------
@@ -275,6 +261,19 @@ def allow_truncated_files(allowed: bool) -> Iterator[None]:
         yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+@contextmanager
+def lift_pixel_limit() -> Iterator[None]:
+    """Set for a block that Pillow has no limit of its own on the pixels of an image, which has been checked."""
+    from PIL import Image as PillowModule
+
+    before = PillowModule.MAX_IMAGE_PIXELS
+    PillowModule.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        PillowModule.MAX_IMAGE_PIXELS = before
 
 
 def decode_with_plugin(

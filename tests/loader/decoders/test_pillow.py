@@ -52,6 +52,15 @@ def test_previews_in_an_mpo_are_no_frames(write_file):
     assert image.notes == ()
 
 
+def test_webp_has_the_limit_of_this_program_alone(write_file, monkeypatch):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    path = write_file(encode_with_pillow(RGB, "WEBP", lossless=True))
+    assert load_image(path, max_pixels=960).pixels.shape[:2] == (24, 40)
+    assert PIL.Image.MAX_IMAGE_PIXELS == 100
+    with pytest.raises(ImageError, match="at most 959 pixels are read"):
+        load_image(path, max_pixels=959)
+
+
 def test_gif_canvas_with_next_to_no_picture_is_refused(write_file):
     data = encode_with_pillow(RGB, "GIF")
     huge = data[:6] + (14000).to_bytes(2, "little") * 2 + data[10:]
