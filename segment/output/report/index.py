@@ -130,11 +130,13 @@ def make_thumbnail_urls(result: Segmentation) -> dict[str, str]:
 
 def _make_foot(entries: Sequence[Entry], fields: Sequence[str], n_classes: int) -> list[tuple[str, list[str]]]:
     """Make the rows of the mean and the standard deviation of each share; none for a single image."""
+    # A class that an image lacks, and the background, have no share.
     columns = [[entry.shares[label][1] for entry in entries if label < len(entry.shares)] for label in range(n_classes)]
+    columns = [[share for share in shares if not math.isnan(share)] for shares in columns]
     if len(entries) < 2:
         return []
     empty = [""] * len(fields)
-    means = [f"{100 * fmean(shares):.1f} %" for shares in columns]
+    means = [f"{100 * fmean(shares):.1f} %" if shares else "-" for shares in columns]
     deviations = [f"{100 * stdev(shares):.1f} %" if len(shares) > 1 else "-" for shares in columns]
     return [("mean", empty + means), ("standard deviation", empty + deviations)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,15 @@ def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, t
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     browser.set_window_size(1280, 800)
     assert browser.get_log("browser") == []
+
+
+def test_classes_that_an_image_lacks_do_not_count_in_the_mean() -> None:
+    shares = ((0.25, float("nan")), (0.75, 1.0))
+    entries = [
+        Entry(name, shares=tuple(("#000000", share) for share in row)) for name, row in zip("ab", shares, strict=True)
+    ]
+    lone = Entry("c", shares=(("#000000", float("nan")), ("#000000", float("nan"))))
+    page = render_index([*entries, lone])
+    words = " ".join(re.sub("<[^>]+>", " ", page[page.index("<tfoot") :]).split())
+    assert "mean 50.0 % 100.0 %" in words
+    assert "nan" not in words
