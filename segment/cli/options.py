@@ -269,8 +269,12 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
     common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "choices": setting.choices}
     common |= {"default": None, "hidden": is_hidden}
     if has_products:
-        help_ = f"{door.products[-1]} writes the settings too, as a file for --config."
-        return click.option(*names, metavar=door.products[-1], help=help_, **common)
+        # What a command writes in any case is not listed.
+        others = [name for name in door.products if name not in door.fixed.get("save", ())]
+        help_ = f"{others[-1]} writes the settings too, as a file for --config."
+        if len(others) > 1:
+            help_ = f"What to write too: as for segment run. {help_}"
+        return click.option(*names, metavar=",".join(others), help=help_, **common)
     if setting.type is bool:
         return click.option(*names, is_flag=True, help=setting.help, **common)
     default = ",".join(setting.default) if setting.type is tuple else _format_number(setting.default)

@@ -179,10 +179,12 @@ DOORS: Mapping[str, Door] = {
         "segment raster",
         _RASTER.groups,
         _RASTER.leave_out,
-        _RASTER.besides,
+        (*_RASTER.besides, "drop_class", "geojson_crs"),
         _RASTER.fixed,
         _RASTER.remedies,
-        products=("labels", "config"),
+        products=(
+            *("labels", "panel", "geojson", "svg", "coco", "classes", "regions", "measurements", "model", "config"),
+        ),
     ),
     "fit": Door(
         "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)

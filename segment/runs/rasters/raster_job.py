@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from segment.config.config import SegmentConfig
+from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import try_job
 from segment.runs.job import Job
@@ -63,23 +64,27 @@ def _segment_raster(
     """Segment a raster and convert the result to an outcome."""
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
+    from segment.runs.rasters.raster_products import check_raster_products, save_raster_products
 
-    # The command sets the products of a raster: its labels, and perhaps the settings.
-    path, *_ = job.list_results(config)
-    work = replace(config, save=("labels",))
+    source = [job.source, *job.more_bands]
+    check_raster_products(source, config, allow_vrt_sources=allow_vrt_sources)
+    work = replace(config, save=("labels",), drop_class=(), geojson_crs="wgs84")
+    (path,) = job.list_results(work)
     result = segment_raster(
-        [job.source, *job.more_bands],
+        source,
         path,
         work,
         allow_vrt_sources=allow_vrt_sources,
         cluster=cluster,
         on_stage=on_stage,
     )
+    on_stage(Stage.WRITE)
+    products = save_raster_products(result, config, job.stem)
     settings = write_config_file(config, job.folder, job.stem)
     colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(
         job,
-        (result.path, *settings),
+        (result.path, *products, *settings),
         tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True)),
         changed=result.changed,
         warnings=result.warnings,

@@ -22,6 +22,8 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
+from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.training import Training
 
 __all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
 
@@ -89,6 +91,10 @@ class RasterSegmentation:
         What is not as one would expect, a sentence each.
     interest : tuple of InterestRow
         The classes in each region of interest; empty where there are none.
+    class_model : ClassModel
+        The classes for other images; :func:`segment.save_class_model` writes it.
+    raster : Raster
+        The file that was read, and the part and the pixels of it that count.
 
     See Also
     --------
@@ -128,6 +134,8 @@ class RasterSegmentation:
     changed: float
     rejected: float
     warnings: tuple[str, ...]
+    class_model: ClassModel
+    raster: Raster
     interest: tuple[InterestRow, ...] = ()
 
 
@@ -192,7 +200,27 @@ def summarize_raster(
         changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
         warnings=raster.notes + raster.selection.notes + empty + classes.notes + fitted.warnings + warnings,
+        class_model=_describe_classes(raster, classes, rows, config),
+        raster=raster,
         interest=interest,
+    )
+
+
+def _describe_classes(
+    raster: Raster, classes: RasterClasses, rows: Sequence[ClassRow], config: SegmentConfig
+) -> ClassModel:
+    """Describe the classes so that they can be found in other images."""
+    fitted = classes.fitted
+    n_pixels = max(1, sum(row.pixels for row in rows))
+    return ClassModel.from_fit(
+        fitted.classes,
+        fitted.names,
+        space=classes.space,
+        dtype=raster.kind,
+        black=raster.black,
+        white=raster.white,
+        config=config,
+        training=Training(1, n_pixels, fitted.log_likelihood, fitted.log_likelihood),
     )
 
 

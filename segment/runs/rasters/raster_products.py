@@ -1,0 +1,172 @@
+"""Save of a segmented raster what is saved of an image: panel, tables, polygons and model, beside its labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.config.config import SegmentConfig
+from segment.config.products import plan_files
+from segment.core.atomic_files import write_files
+from segment.core.errors import SettingsError, printable_path
+from segment.core.image import Image
+from segment.output.interest_tables import measure_classes_of_interest, measure_regions_of_interest
+from segment.output.measurements import measure_classes, measure_regions
+from segment.output.products import encode_product
+from segment.output.vectors import trace_classes
+from segment.pipeline.result_views import ResultViews
+from segment.runs.rasters.gdal_files import configure_rasterio, open_file
+from segment.runs.rasters.raster_opening import Paths, open_raster
+from segment.runs.rasters.raster_result import RasterSegmentation
+from segment.runs.rasters.tiles import Window
+
+__all__ = ["check_raster_products", "save_raster_products"]
+
+MAX_PIXELS = 50_000_000  # of a raster that is held in memory, with its labels and regions: some 20 bytes each
+MAX_PANEL_SIDE = 2048  # pixels, of the copy that the panel shows
+# The labels are written tile by tile, and these two need no pixels.
+_NEED_NO_PIXELS = ("labels", "model", "config")
+
+
+class RasterView(ResultViews):
+    """A raster, or a small copy of it, and its labels in memory.
+
+    Parameters
+    ----------
+    result : RasterSegmentation
+    image : Image
+        The pixels.
+    label_image : ndarray of shape (H, W), uint8
+        Of the same size.
+    config : SegmentConfig
+        Its `drop_class` and `geojson_crs` count.
+    """
+
+    def __init__(
+        self, result: RasterSegmentation, image: Image, label_image: NDArray[np.uint8], config: SegmentConfig
+    ) -> None:
+        self.image, self.label_image, self.config = image, label_image, config
+        self.classes, self.colors, self.class_model = result.classes, result.colors, result.class_model
+        self._names = result.names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self._names
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self._names)
+
+    @cached_property
+    def _tables(self) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """The tables of classes and of connected regions."""
+        arguments = (self.label_image, self.image, self._names)
+        if self.image.interest is not None:
+            return measure_classes_of_interest(*arguments, maps={}), measure_regions_of_interest(*arguments, maps={})
+        return measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
+
+    def class_table(self) -> dict[str, NDArray[Any]]:
+        """Measure each class; see :mod:`segment.output.measurements`."""
+        return self._tables[0]
+
+    def region_table(self) -> dict[str, NDArray[Any]]:
+        """Measure each connected region."""
+        return self._tables[1]
+
+    def shapes(self) -> Any:
+        """Trace the outlines of the classes, for :mod:`segment.output.vectors`."""
+        return trace_classes(self.label_image)
+
+
+def check_raster_products(source: Paths, config: SegmentConfig, *, allow_vrt_sources: bool) -> None:
+    """Refuse products that need all pixels in memory for a raster that is too large, before any work.
+
+    Parameters
+    ----------
+    source : path, or sequence of paths
+    config : SegmentConfig
+        Its `save`, `crop` and `bands` count.
+    allow_vrt_sources : bool
+        As for :func:`segment.segment_raster`.
+
+    Raises
+    ------
+    SettingsError
+        If there are such products and the raster has more than `MAX_PIXELS` pixels.
+    """
+    wanted = [name for name in config.save if name not in (*_NEED_NO_PIXELS, "panel")]
+    if not wanted:
+        return
+    with configure_rasterio():
+        raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)
+    left, top, right, bottom = (int(part) for part in (config.crop or f"0,0,{raster.width},{raster.height}").split(","))
+    n_pixels = (bottom - top) * (right - left)
+    if n_pixels > MAX_PIXELS:
+        raise SettingsError(
+            f"{printable_path(raster.path)}: save (--save): {', '.join(wanted)} of at most {MAX_PIXELS} pixels, which "
+            f"lie in memory; got {n_pixels}. Leave it out, or take a part with --crop."
+        )
+
+
+def save_raster_products(result: RasterSegmentation, config: SegmentConfig, stem: str) -> list[Path]:
+    """Write what `config.save` names besides the labels, beside them.
+
+    Parameters
+    ----------
+    result : RasterSegmentation
+        A segmented raster, whose labels are written.
+    config : SegmentConfig
+        All settings.
+    stem : str
+        What file names begin with.
+
+    Returns
+    -------
+    list of Path
+        The written files.
+
+    Raises
+    ------
+    OutputError
+        If a file exists and `config.overwrite` is False, or cannot be written. None of them is left behind then; the
+        labels are.
+    """
+    save = [name for name in config.save if name not in ("labels", "config")]
+    files = plan_files(stem, save, picture=".png", n_classes=len(result.names))
+    # Only what a product needs is read; tables and polygons share one copy of the raster.
+    views: dict[str, RasterView] = {}
+    contents = {}
+    with configure_rasterio():
+        for file in files:
+            name = file.product.name
+            size = "none" if name in _NEED_NO_PIXELS else "small" if name == "panel" else "whole"
+            if size not in views:
+                views[size] = _make_view(result, config, size)
+            contents[file.name] = encode_product(views[size], file)
+    return write_files(result.path.parent, contents, overwrite=config.overwrite) if contents else []
+
+
+def _make_view(result: RasterSegmentation, config: SegmentConfig, size: str) -> RasterView:
+    """Read a raster and its labels, whole or as a small copy."""
+    raster = result.raster
+    if size == "none":
+        nothing = np.zeros((1, 1), np.uint8)
+        return RasterView(result, Image(nothing, nothing > 0, raster.black, raster.white), nothing, config)
+    window = Window(0, 0, raster.height, raster.width)
+    if size == "small":
+        image = raster.read_thumbnail(MAX_PANEL_SIDE)
+    else:
+        image = raster.read(window)
+        interest = raster.selection.label(window) if raster.selection.names else None
+        image = replace(image, georeference=raster.georeference, pixel_size=raster.pixel_size, interest=interest)
+    image = replace(image, file_name=Path(raster.path).name)
+    with open_file(str(result.path.absolute())) as file:
+        labels = file.read(1, out_shape=image.pixels.shape[:2])
+    return RasterView(result, image, labels, config)

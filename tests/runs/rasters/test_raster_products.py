@@ -1,0 +1,75 @@
+"""What a raster is saved as beside its labels is what an image of the same pixels is saved as."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from raster_files import write
+from shapely.geometry import shape
+
+import segment
+from segment import SegmentConfig
+from segment.core.errors import SettingsError
+from segment.runs.job import Job
+from segment.runs.rasters import raster_products
+from segment.runs.rasters.raster_job import run_raster_job
+
+SAVED = ("panel", "labels", "geojson", "svg", "coco", "classes", "regions", "measurements", "model")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:20], pixels[20:, :30], pixels[20:, 30:] = (20, 30, 90), (90, 140, 60), (230, 220, 190)
+    return write(tmp_path / "scene.tif", pixels)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_products_are_those_of_an_image(scene: Path, tmp_path: Path) -> None:
+    config = SegmentConfig(k=3, save=SAVED, labels_format="tif", drop_class=("1",))
+    outcome = run_raster_job(Job(scene, tmp_path / "raster", "scene"), config, debug=True)
+    result = segment.segment_image(scene, config)
+    result.save(tmp_path / "image", stem="scene")
+    assert {path.name for path in outcome.paths} == {path.name for path in (tmp_path / "image").iterdir()}
+    for name in ("classes.csv", "regions.csv"):
+        mine, theirs = (read_table(tmp_path / kind / f"scene_{name}") for kind in ("raster", "image"))
+        assert [{**row, "posterior": "", "uncertainty": ""} for row in mine] == [
+            {**row, "posterior": "", "uncertainty": ""} for row in theirs
+        ]
+    for name in ("classes.geojson", "classes.svg", "coco.json"):
+        assert (tmp_path / "raster" / f"scene_{name}").read_text() == (tmp_path / "image" / f"scene_{name}").read_text()
+    features = json.loads((tmp_path / "raster" / "scene_classes.geojson").read_text())["features"]
+    assert [shape(feature["geometry"]).is_valid for feature in features] == [True, True]
+    assert features[0]["properties"]["square_metres"] == 20 * 30 * 100
+    with (
+        PilImage.open(tmp_path / "raster" / "scene_panel.png") as panel,
+        PilImage.open(tmp_path / "image" / "scene_panel.png") as other,
+    ):
+        np.testing.assert_array_equal(np.asarray(panel), np.asarray(other))
+    model = segment.load_class_model(tmp_path / "raster" / "scene_model.json")
+    labels = segment.apply_classes(model, scene).label_image
+    np.testing.assert_array_equal(labels, result.label_image)
+
+
+def test_rasters_too_large_for_memory_are_refused_before_any_work(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raster_products, "MAX_PIXELS", 2000)
+    job = Job(scene, tmp_path / "out", "scene")
+    config = SegmentConfig(k=3, save=("labels", "classes"), labels_format="tif")
+    with pytest.raises(SettingsError, match=r"classes of at most 2000 pixels.*got 2400\. Leave it out, or take a part"):
+        run_raster_job(job, config, debug=True)
+    assert not (tmp_path / "out").exists()
+    cropped = SegmentConfig(k=3, save=("labels", "classes"), labels_format="tif", crop="0,0,50,40")
+    assert len(run_raster_job(job, cropped, debug=True).paths) == 2
+    small = SegmentConfig(k=3, save=("labels", "panel", "model"), labels_format="tif", overwrite=True)
+    assert len(run_raster_job(job, small, debug=True).paths) == 3
