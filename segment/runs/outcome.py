@@ -42,6 +42,8 @@ class ShareRow(NamedTuple):
         Its share of the group, 0..1.
     mean : tuple of float
         Mean of each channel.
+    page : int
+        The page of a file of several, counted from 1; 0 for a file of one.
     """
 
     roi: str
@@ -55,6 +57,7 @@ class ShareRow(NamedTuple):
     group: str
     group_share: float | None
     mean: tuple[float, ...]
+    page: int = 0
 
 
 @dataclass(frozen=True)

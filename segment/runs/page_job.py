@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -55,7 +56,7 @@ def segment_job_pages(
             on_stage(Stage.WRITE)
             paths = result.save(job.folder, stem=job.name_page(number), suffix=job.picture_suffix)
             outcome = describe_result(job, result, paths, model, with_shares=with_shares)
-            shares = tuple(row._replace(roi=f"page{number:04d} {row.roi}".rstrip()) for row in outcome.shares)
+            shares = tuple(row._replace(page=number) for row in outcome.shares)
             outcomes.append(replace(outcome, shares=shares))
             choice = selection.sentence if selection is not None and selection.candidates else ""
             notes = () if model is not None else result.class_model.training.notes
@@ -78,9 +79,13 @@ def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
     areas = [sum(pixels or 0 for pixels in outcome.pixels) for outcome in outcomes]
     combined = [_combine_rows(rows) for rows in zip(*tables, strict=True)]
     total = max(sum(areas), 1)
+    # The background does not count.
+    counted = [
+        pixels for (_, _, share, _), (pixels, _) in zip(first.rows, combined, strict=True) if not math.isnan(share)
+    ]
     rows = [
-        (label, color, pixels / total, mean)
-        for (label, color, _, _), (pixels, mean) in zip(first.rows, combined, strict=True)
+        (label, color, math.nan if math.isnan(share) else pixels / max(sum(counted), 1), mean)
+        for (label, color, share, _), (pixels, mean) in zip(first.rows, combined, strict=True)
     ]
     drifts = [outcome.drift for outcome in outcomes if outcome.drift is not None]
     uncertainties = [outcome.uncertainty for outcome in outcomes if outcome.uncertainty is not None]
@@ -113,14 +118,16 @@ def _combine_interest(
     """Combine the class tables of the regions of interest, which are the same on all pages."""
     places: dict[tuple[str, int], list[tuple[int, tuple[float, ...], float | None]]] = {}
     totals: dict[str, int] = {}
+    uncounted = {label for label, _, share, _ in outcomes[0].rows if math.isnan(share)}
     for roi, label, pixels, _, mean, area in (row for outcome in outcomes for row in outcome.interest):
         places.setdefault((roi, label), []).append((pixels, mean, area))
-        totals[roi] = totals.get(roi, 0) + pixels
+        totals[roi] = totals.get(roi, 0) + (0 if label in uncounted else pixels)
     rows = []
     for (roi, label), parts in places.items():
         pixels, mean = _combine_rows([(pixels, mean) for pixels, mean, _ in parts])
         areas = [area for *_, area in parts if area is not None]
-        rows.append((roi, label, pixels, pixels / max(totals[roi], 1), mean, sum(areas) if areas else None))
+        share = math.nan if label in uncounted else pixels / max(totals[roi], 1)
+        rows.append((roi, label, pixels, share, mean, sum(areas) if areas else None))
     return tuple(rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,14 @@ def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
     outcome = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), overwrite=True))
     assert "s_page0002_labels.png: is a folder" in outcome.error
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["s_page0002_labels.png"]
+
+
+def test_a_background_counts_on_no_page_and_rows_name_their_page(stack: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, background="1")
+    (job,) = plan_jobs([stack], tmp_path / "out", config)
+    outcome = run_job(job, config, with_shares=True)
+    assert [f"{share:.3f}" for _, _, share, _ in outcome.rows] == ["nan", "1.000"]
+    assert [f"{share:.3f}" for _, _, _, share, *_ in outcome.interest] == ["nan", "1.000"] * 2
+    assert [(row.page, row.roi, row.label) for row in outcome.shares] == [
+        (page, roi, label) for page in (1, 2) for roi in ("r1c1", "r1c2") for label in (1, 2)
+    ]

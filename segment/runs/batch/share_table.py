@@ -45,10 +45,10 @@ def write_share_table(journal: Journal, names: Sequence[str]) -> None:
         return
     with open_replacement(journal.folder / SHARES) as file:
         table = csv.writer(file)
-        table.writerow(["input", "acquired", *_COLUMNS, *channels])
+        table.writerow(["input", "acquired", "page", *_COLUMNS, *channels])
         for row, share in _iterate_shares(journal, known):
             means = dict(zip(_name_means(share), share["mean"], strict=True)) if share["mean"] else {}
-            cells = [row["input"], row["acquired"], *(share[column] for column in _COLUMNS)]
+            cells = [row["input"], row["acquired"], share["page"] or None, *(share[column] for column in _COLUMNS)]
             table.writerow(map(_format_cell, [*cells, *(means.get(channel) for channel in channels)]))
 
 
