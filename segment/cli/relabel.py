@@ -22,7 +22,7 @@ __all__ = ["relabel_labels"]
     cls=StagedCommand,
     examples=(
         "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
-        "segment relabel outputs/landscape_labels.png --image landscape.jpg --save panel,classes",
+        "segment relabel outputs/landscape_labels.png --image landscape.jpg",
     ),
 )
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
