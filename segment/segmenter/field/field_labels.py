@@ -16,6 +16,13 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.rejection import is_rejected
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.calibration import (
+    compute_temperature,
+    measure_neighbor_correlation,
+    measure_overlap,
+    measure_residuals,
+    temper_posteriors,
+)
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
@@ -74,7 +81,7 @@ class FieldLabeler:
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         if classes.model.n_components == 0:
             return
-        field, q = _solve_field(classes, space, copy, smoothness, smoothness_map)
+        field, q, *_ = _solve_field(classes, space, copy, smoothness, smoothness_map)
         self._labels[:] = q.argmax(axis=0) + 1
         self._labels[~copy.valid] = 0
         if copy.valid.shape != shape:
@@ -144,6 +151,9 @@ def prepare_field_posteriors(
 ) -> Callable[[NDArray[np.intp]], Planes]:
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
+    The mean field is too sure where neighbors are no independent witnesses: its log odds are divided by a temperature
+    (:mod:`segment.segmenter.field.calibration`). The most probable class of a pixel stays the same.
+
     Parameters
     ----------
     classes, space, copy, smoothness
@@ -157,9 +167,12 @@ def prepare_field_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
         that are not valid have no meaning.
     """
-    field, q = _solve_field(classes, space, copy, smoothness, None)
+    field, q, logs, features = _solve_field(classes, space, copy, smoothness, None)
+    residuals = measure_residuals(features, q.argmax(axis=0), copy.valid)
+    correlation = measure_neighbor_correlation(residuals, copy.valid, field.reach)
+    temperature = compute_temperature(correlation, measure_overlap(logs, copy.valid))
     if copy.valid.shape == image.valid.shape:
-        flat = q.reshape(len(q), -1)
+        flat = temper_posteriors(q.reshape(len(q), -1), temperature)
         return lambda at: flat[:, at].T
     odds = BilinearUpsampler(field.compute_neighbor_log_odds(q), image.valid.shape)
     look_up = ColorIndex(image).make_pixel_lookup(
@@ -169,6 +182,7 @@ def prepare_field_posteriors(
     def compute_posteriors(at: NDArray[np.intp]) -> Planes:
         logs = look_up(at) + odds.interpolate(*np.divmod(at, image.width))
         logs -= logs.max(axis=1, keepdims=True)
+        logs /= np.float32(temperature)
         np.exp(logs, out=logs)
         logs /= logs.sum(axis=1, keepdims=True)
         return np.asarray(logs)
@@ -182,8 +196,12 @@ def _solve_field(
     copy: Image,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
-) -> tuple[RandomField, Planes]:
-    """Return the field of a working copy and the posteriors of its pixels, (k, h, w)."""
+) -> tuple[RandomField, Planes, Planes, Planes]:
+    """Solve the field of a working copy.
+
+    Returned are the field, the posteriors of the pixels with it and their logarithms by color alone, both (k, h, w),
+    and the whitened features, (d, h, w).
+    """
     k = classes.n_classes
     whiten = compute_whitening_matrix(classes.model)
 
@@ -213,7 +231,7 @@ def _solve_field(
         first = smooth_likelihoods(logs, weights, copy.valid)
     q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
     _restore_small_things(q, logs, copy.valid, smoothness)
-    return field, q
+    return field, q, logs, features
 
 
 def _restore_small_things(q: Planes, logs: Planes, valid: NDArray[np.bool_], smoothness: float) -> None:

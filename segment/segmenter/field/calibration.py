@@ -1,0 +1,174 @@
+"""How sure the posteriors of a random field may be.
+
+The mean field counts a pixel and its neighbors as independent witnesses of their class. They are, where the deviations
+of their features from the class mean are noise; in photographs neighbors share these deviations (shading, texture, a
+class that is not Gaussian), and many witnesses say little more than one. Kish's *design effect* tells by how much:
+``1 + (m - 1) rho`` for m witnesses whose deviations have the correlation rho. Where the colors of the classes overlap,
+the mean field is too sure as well, as it leaves out how uncertain the neighbors are. Log odds are divided by a
+temperature with a factor for each: 1 for classes far apart under independent noise, 10 where neighbors are all alike.
+
+``tests/benchmarks/QUALITY.md`` has what was tried, with numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
+
+__all__ = [
+    "compute_temperature",
+    "measure_neighbor_correlation",
+    "measure_overlap",
+    "measure_residuals",
+    "temper_posteriors",
+]
+
+Planes = NDArray[np.float32]
+
+# How many witnesses a neighborhood counts as, and the weight of overlap: chosen on labeled and synthetic images.
+WITNESSES = 10
+OVERLAP_WEIGHT = 6.0
+# Posteriors below this, close to the least number of single precision, are raised to it before the logarithm.
+MIN_POSTERIOR = 1.2e-38
+
+
+def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_]) -> Planes:
+    """Measure how far the features of each pixel are from the mean of its class.
+
+    Parameters
+    ----------
+    features : ndarray of shape (d, h, w), float32
+        In any unit.
+    labels : ndarray of shape (h, w), integers
+        The class of each pixel, from 0.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+
+    Returns
+    -------
+    ndarray of shape (d, h, w), float32
+        0 where a pixel is not valid.
+    """
+    numbers = labels[valid].astype(np.intp)
+    counts = np.maximum(np.bincount(numbers), 1)
+    residuals = np.zeros_like(features)
+    for plane, out in zip(features, residuals, strict=True):
+        means = np.bincount(numbers, weights=plane[valid]) / counts
+        out[valid] = plane[valid] - means[numbers]
+    return residuals
+
+
+def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], reach: int) -> float:
+    """Measure the correlation of residuals with those of the neighbors in a random field.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (d, h, w), float32
+        In standard deviations, so that each feature counts the same; 0 where a pixel is not valid.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+    reach : int, >= 1, pixels
+        Of the field.
+
+    Returns
+    -------
+    float
+        At most 1; 0 where no pixel has neighbors or all residuals are 0.
+
+    Examples
+    --------
+    Deviations that neighbors share, and independent ones:
+
+    >>> noise = np.random.default_rng(0).standard_normal((1, 64, 64)).astype(np.float32)
+    >>> shading = np.linspace(-1, 1, 64, dtype=np.float32)[None, None] * np.ones((1, 64, 1), np.float32)
+    >>> valid = np.ones((64, 64), dtype=bool)
+    >>> [abs(round(measure_neighbor_correlation(each, valid, 2), 1)) for each in (shading, noise)]
+    [1.0, 0.0]
+    """
+    # A field of smoothness 1 without edges: its neighbor log odds are means over the neighbors.
+    field = RandomField(compute_pixel_weights(valid), 1.0, reach)
+    near = field.compute_neighbor_log_odds(residuals)
+    share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
+    power = float((residuals.astype(np.float64) ** 2 * share).sum())
+    return float((residuals.astype(np.float64) * near).sum()) / power if power > 0 else 0.0
+
+
+def compute_temperature(correlation: float, overlap: float) -> float:
+    """Compute by how much log odds are divided.
+
+    Parameters
+    ----------
+    correlation : float
+        Of residuals with those of the neighbors.
+    overlap : float, 0 to 1
+        Expected share of wrong labels by color alone.
+
+    Returns
+    -------
+    float, >= 1
+        The design effect of a neighborhood (Kish 1965, Survey Sampling, 5.4), times a factor for the overlap.
+
+    Examples
+    --------
+    >>> compute_temperature(0.0, 0.0), compute_temperature(1.0, 0.0), compute_temperature(0.0, 0.5)
+    (1.0, 10.0, 2.5)
+    """
+    return (1.0 + (WITNESSES - 1) * max(correlation, 0.0)) * (1.0 + OVERLAP_WEIGHT * overlap**2)
+
+
+def measure_overlap(logs: Planes, valid: NDArray[np.bool_]) -> float:
+    """Measure the expected share of wrong labels by color alone.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (k, h, w), float32
+        Log posteriors of the classes by color.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+
+    Returns
+    -------
+    float, 0 to 1
+        0 where no pixel counts.
+
+    Examples
+    --------
+    >>> logs = np.log(np.array([[[0.5, 0.9]], [[0.5, 0.1]]], np.float32))
+    >>> round(measure_overlap(logs, np.ones((1, 2), bool)), 2)
+    0.3
+    """
+    if not valid.any():
+        return 0.0
+    return float(1 - np.exp(logs.max(axis=0)[valid]).mean(dtype=np.float64))
+
+
+def temper_posteriors(posteriors: Planes, temperature: float) -> Planes:
+    """Make posteriors less sure; the most probable class stays the same.
+
+    Parameters
+    ----------
+    posteriors : ndarray of shape (k, ...), float32
+        Sum to 1 over the first axis.
+    temperature : float, >= 1
+        Log odds are divided by it.
+
+    Returns
+    -------
+    ndarray of shape (k, ...), float32
+        Sum to 1 over the first axis.
+
+    Examples
+    --------
+    >>> temper_posteriors(np.array([0.8, 0.2], np.float32), 2.0).round(3)
+    array([0.667, 0.333], dtype=float32)
+    """
+    if temperature == 1 or len(posteriors) < 2:
+        return posteriors
+    tempered = np.log(np.maximum(posteriors, np.float32(MIN_POSTERIOR)))
+    tempered -= tempered.max(axis=0)
+    tempered /= np.float32(temperature)
+    np.exp(tempered, out=tempered)
+    tempered /= tempered.sum(axis=0)
+    return np.asarray(tempered)
