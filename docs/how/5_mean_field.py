@@ -25,9 +25,7 @@ figure, axes = plt.subplots(1, 3, figsize=(11, 2.7), constrained_layout=True)
 axes[0].imshow(noisy, cmap="gray")
 axes[0].set_title("noise of 0.6 steps")
 for axis, spatial in zip(axes[1:], ("none", "field"), strict=True):
-    result = segment.segment_image(
-        noisy, k=4, spatial=spatial, min_region=0, smooth_radius=0, max_hole=0
-    )
+    result = segment.segment_image(noisy, k=4, spatial=spatial, clean_up="none")
     axis.imshow(result.label_image, cmap="gray")
     axis.set_title(
         f"spatial={spatial!r}: {np.mean(result.label_image - 1 != truth):.1%} wrong"
