@@ -30,4 +30,4 @@ def is_same_partition(one: np.ndarray, other: np.ndarray) -> bool:
 
 def make_adjacency(n: int, pairs: list[list[int]]) -> Adjacency:
     """Regions with borders of length 1, without maps."""
-    return Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)), np.zeros((len(pairs), 2, 0)))
+    return Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)))

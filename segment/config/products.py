@@ -51,7 +51,8 @@ class Product(NamedTuple):
         Its name in the setting `save`.
     ending : str
         How its files end: ``{picture}`` stands for ``.jpg`` or ``.png``, as the input is, ``{labels}`` for the format
-        of label images; with ``{label}`` there is a file for each class.
+        of label images, ``{kind}`` for classes or regions, whichever it holds; with ``{label}`` there is a file for
+        each class.
     help : str
         What it is, in a few words.
     """
@@ -73,23 +74,27 @@ PRODUCTS = (
     Product("anomaly", "_anomaly.png", "how unusual each pixel is"),
     Product("cutouts", "_cutout_{label}.png", "each class cut out"),
     Product("masks", "_mask_{label}.png", "each class in white on black"),
-    Product("geojson", "_classes.geojson", "polygons for maps"),
-    Product("svg", "_classes.svg", "polygons for drawings"),
+    Product("geojson", "_{kind}.geojson", "polygons for maps"),
+    Product("svg", "_{kind}.svg", "polygons for drawings"),
     Product("coco", "_coco.json", "masks as COCO annotations"),
     Product("classes", "_classes.csv", "a row of measurements for each class"),
     Product("regions", "_regions.csv", "the same for each connected region"),
     Product("objects", "_objects.csv", "the same for each object: regions near each other, by --group-distance"),
-    Product("numbers", "_numbers{picture}", "the numbers of the objects on the picture"),
+    Product(
+        "numbers", "_numbers{picture}", "the numbers of the objects, or with --regions of the regions, on the picture"
+    ),
     Product("outline", "_outline.png", "contours with class numbers and a key of colors, to paint by numbers"),
     Product("measurements", "_measurements.json", "both as JSON"),
     Product("report", "_report.html", "a page about all this"),
+    Product("hierarchy", "_hierarchy.json", "in which order and at which cost regions are merged, with --regions"),
     Product("ucm", "_ucm.png", "how different the parts beside each border are, with --regions"),
     Product("model", "_model.json", "the classes, for other images"),
     Product("config", "_config.toml", "the settings, for --config"),
 )
-# Products of classes and of regions alike; only regions have a hierarchy, which `ucm` shows.
+# Products of classes and of regions alike, and of regions alone.
 _OF_BOTH = ("panel", "labels", "geojson", "svg", "coco", "regions", "config")
-REGION_PRODUCTS = (*_OF_BOTH, "ucm")
+_OF_REGIONS = ("hierarchy", "ucm")
+REGION_PRODUCTS = (*_OF_BOTH, "numbers", *_OF_REGIONS)
 # Of labels that were saved: these from the labels alone, and these with the image too.
 RELABEL_PRODUCTS_WITHOUT_IMAGE = ("labels", "masks", "geojson", "svg", "coco", "outline")
 RELABEL_PRODUCTS = (
@@ -97,7 +102,7 @@ RELABEL_PRODUCTS = (
     *("panel", "overlay", "contours", "mean", "cutouts", "classes", "regions", "measurements"),
     *("objects", "numbers"),
 )
-CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name != "ucm")
+CLASS_PRODUCTS = tuple(product.name for product in PRODUCTS if product.name not in _OF_REGIONS)
 # What `segment compare` and `segment explore` write; they cannot be chosen.
 _COMPARED = Product("compared", "_compared{picture}", "beside other methods")
 _EXPLORED = Product("explored", "_explored{picture}", "several numbers of classes")
@@ -114,7 +119,9 @@ def describe_products() -> str:
     return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
 
 
-def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png") -> list[File]:
+def plan_files(
+    stem: str, save: Sequence[str], *, picture: str, n_classes: int, labels: str = ".png", regions: int | str = 0
+) -> list[File]:
     """Plan the files in which products are saved.
 
     Parameters
@@ -129,6 +136,8 @@ def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, 
         Largest number of classes: some products have a file for each.
     labels : {".png", ".tif", ".npz"}
         The format of label images.
+    regions : int or "auto"
+        The setting: polygons are named for classes where it is 0, else for regions.
 
     Returns
     -------
@@ -140,10 +149,10 @@ def plan_files(stem: str, save: Sequence[str], *, picture: str, n_classes: int, 
     >>> [file.name for file in plan_files("a", ["labels", "cutouts"], picture=".jpg", n_classes=2)]
     ['a_labels.png', 'a_cutout_1.png', 'a_cutout_2.png']
     """
-    files = []
+    files, kind = [], "classes" if regions == 0 else "regions"
     # A product with {label} in its ending has one file for each class; label 0 stands for all classes.
     for product in (_ROWS[name] for name in save):
         for label in range(1, n_classes + 1) if "{label}" in product.ending else (0,):
-            ending = product.ending.format(picture=picture, labels=labels, label=label)
+            ending = product.ending.format(picture=picture, labels=labels, label=label, kind=kind)
             files.append(File(product, build_file_name(stem, ending), ending[ending.rindex(".") :], label))
     return files

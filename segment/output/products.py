@@ -64,7 +64,8 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     # Encoders spend their time in NumPy, OpenCV and zlib, which let other threads run.
     config = result.config
     # All contents are made before the first file is written: a failure leaves the folder as it was.
-    files = plan_files(stem, config.save, picture=suffix, n_classes=result.n_classes, labels=f".{config.labels_format}")
+    n, labels = result.n_classes, f".{config.labels_format}"
+    files = plan_files(stem, config.save, picture=suffix, n_classes=n, labels=labels, regions=config.regions)
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         parts = pool.map(lambda file: encode_product(result, file), files)
         contents = dict(zip((file.name for file in files), parts, strict=True))
@@ -231,6 +232,21 @@ def _encode_contour_map(result: Any) -> bytes:
     return encode_share_png(result.contour_map())
 
 
+def _encode_hierarchy(result: Any) -> bytes:
+    """Encode the merges of the regions of a result as JSON: of n regions the i-th merge, from 1, makes number n + i."""
+    from segment.output.tables import to_json
+
+    n = result.n_regions
+    hierarchy = result.hierarchy.coarsen(n)
+    merges = [
+        {"regions": [one + 1, other + 1], "makes": number, "cost": cost}
+        for number, ((one, other), cost) in enumerate(
+            zip(hierarchy.merges.tolist(), hierarchy.costs.tolist(), strict=True), start=n + 1
+        )
+    ]
+    return to_json({"regions": n, "merges": merges}).encode()
+
+
 def _encode_table(table: Any) -> bytes:
     """Encode a table as CSV."""
     from segment.output.tables import to_csv
@@ -247,7 +263,9 @@ def _encode_objects(result: Any) -> bytes:
 
 
 def _draw_numbers(result: Any) -> Any:
-    """Draw the numbers of the objects on the tinted picture."""
+    """Draw the numbers of the objects on the tinted picture, or of the regions on the picture."""
+    if result.config.regions != 0:
+        return result.numbers()
     import numpy as np
 
     from segment.output.objects import number_objects
@@ -301,6 +319,7 @@ _ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
     "outline": lambda result, file: _encode_picture(_draw_outline(result), file),
     "measurements": lambda result, _: _encode_measurements(result),
     "report": lambda result, _: result.report().encode(),
+    "hierarchy": lambda result, _: _encode_hierarchy(result),
     "ucm": lambda result, _: _encode_contour_map(result),
     "model": lambda result, _: result.class_model.to_json().encode(),
     "config": lambda result, _: format_config(result.config).encode(),

@@ -14,7 +14,12 @@ from segment.output.class_colors import choose_palette_colors, compute_class_mea
 from segment.output.pictures.exploration_sheet import Try, draw_exploration_sheet
 from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
-from segment.output.pictures.overlays import cut_out_class, draw_class_contours, draw_tinted_classes
+from segment.output.pictures.overlays import (
+    cut_out_class,
+    draw_class_contours,
+    draw_region_numbers,
+    draw_tinted_classes,
+)
 from segment.output.pictures.panels import draw_methods, draw_regions_beside, draw_side_by_side
 
 if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
@@ -32,6 +37,7 @@ __all__ = [
     "draw_contours",
     "draw_cutout",
     "draw_exploration",
+    "draw_numbers",
     "draw_overlay",
     "draw_panel",
     "draw_posterior_panel",
@@ -238,6 +244,22 @@ def draw_regions(result: RegionSegmentation) -> Picture:
         RGB, sized for a screen.
     """
     return draw_regions_beside(result.image, result.label_image)
+
+
+def draw_numbers(result: RegionSegmentation) -> Picture:
+    """Draw the borders of the regions and their numbers on the image.
+
+    Parameters
+    ----------
+    result : RegionSegmentation
+        An image that was divided into regions.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB, of the image's size unless it is tiny.
+    """
+    return draw_region_numbers(result.image, result.label_image)
 
 
 def draw_comparison(comparison: Comparison) -> Picture:

@@ -24,6 +24,7 @@ from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import build_region_hierarchy
+from segment.segmenter.regions.region_graph import RegionGraph
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
 __all__ = ["RegionSegmentation", "segment_regions"]
@@ -73,8 +74,8 @@ class RegionSegmentation(LabelViews, EqualByValue):
 
     @property
     def colors(self) -> NDArray[np.uint8]:
-        """The color that stands for each region in label images, RGB: (n, 3)."""
-        return cast(NDArray[np.uint8], load_output("palette").pick_class_colors(self.n_regions))
+        """The color that stands for each region in label images, RGB: (n, 3). Above 255 regions colors come again."""
+        return np.resize(load_output("palette").pick_class_colors(min(self.n_regions, 255)), (self.n_regions, 3))
 
     def contour_map(self) -> NDArray[np.float32]:
         """Compute how different the regions are that each border parts.
@@ -85,6 +86,26 @@ class RegionSegmentation(LabelViews, EqualByValue):
             0 to 1, 0 inside regions; see :meth:`segment.RegionHierarchy.contour_map`.
         """
         return enlarge(self.hierarchy.contour_map(), self.image)
+
+    def graph(self) -> RegionGraph:
+        """Find which regions touch, how long their borders are, and how different they are.
+
+        Returns
+        -------
+        RegionGraph
+            Arrays, in pixels of the size that was segmented; its ``to_networkx()`` is a graph of NetworkX.
+        """
+        return self.hierarchy.coarsen(self.n_regions).graph()
+
+    def numbers(self) -> NDArray[np.uint8]:
+        """Draw the borders of the regions and their numbers on the image.
+
+        Returns
+        -------
+        ndarray of shape (H, W, 3), uint8
+            RGB, of the image's size unless it is tiny.
+        """
+        return cast(NDArray[np.uint8], load_output("result_pictures").draw_numbers(self))
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original with the borders beside the regions in their mean colors.
@@ -190,7 +211,8 @@ def segment_regions(
     image = read_image(source, config, arrays)
     on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
-    hierarchy = build_region_hierarchy(working, seed=config.seed, on_stage=on_stage)
+    n = config.regions if isinstance(config.regions, int) else 1
+    hierarchy = build_region_hierarchy(working, seed=config.seed, min_regions=n, on_stage=on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
     warnings += warn_of_kept_coordinates(config, image.georeference)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)

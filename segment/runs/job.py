@@ -82,7 +82,9 @@ class Job:
         files = [
             file
             for stem in stems
-            for file in plan_files(stem, save, picture=self.picture_suffix, n_classes=n, labels=labels)
+            for file in plan_files(
+                stem, save, picture=self.picture_suffix, n_classes=n, labels=labels, regions=config.regions
+            )
         ]
         return [self.folder / file.name for file in files]
 

@@ -1,22 +1,21 @@
-"""Learn the merge costs of regions: ``python tests/benchmarks/train_merge_costs.py FOLDER``.
+"""Learn the merge costs of regions: ``python tests/benchmarks/train_merge_costs.py FOLDER NETWORKS``.
 
-FOLDER is BSDS500 with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``. Writes
+FOLDER is BSDS500 with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``, NETWORKS the folder of ``even.npz`` and
+``odd.npz``, which ``train_border_network.py`` learned from every second image. Writes
 ``segment/segmenter/regions/merge_weights.npz``, or the file that ``--output`` names.
 
-Two perceptrons with one hidden layer are fitted to the probability that a person gives two pixels, one from each of two
-regions, the same segment, averaged over the people who drew the image. The first, "edges", judges places along the
-borders of fine regions. The second, "pairs", judges pairs of regions, among other cues by what "edges" gives for their
-border. Its pairs are those that merging meets: first with the cost "boundary strength plus Hellinger distance", then
-with the perceptron just learned, three times over. A pair counts with (its smaller region's share of the image) ** 0.4.
-While "pairs" is learned, the cues of borders come from a perceptron learned from the other half of the images, as they
-will for new images.
+A perceptron with one hidden layer is fitted to the probability that a person gives two pixels, one from each of two
+regions, the same segment, averaged over the people who drew the image. Its pairs are those that merging meets: first
+with the cost "boundary strength plus Hellinger distance", then with the perceptron just learned, three times over. A
+pair counts with (its smaller region's share of the image) ** 0.4. The border network sees no image that it was learned
+from, as it will not see new images.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +27,8 @@ from quality import SOURCES, read_human_segmentations
 import segment
 from segment.core.image import Image
 from segment.segmenter.regions.agglomeration import merge_regions
+from segment.segmenter.regions.border_network import BorderNetwork
 from segment.segmenter.regions.boundary_evidence import gather_evidence
-from segment.segmenter.regions.edge_cues import EdgePlaces, compute_edge_cues, find_edge_places
 from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
 from segment.segmenter.regions.merge_weights import WEIGHTS_FILE
 from segment.segmenter.regions.perceptron import MAX_DEVIATIONS, Perceptron
@@ -46,8 +45,6 @@ AREA_POWER = 0.4
 PAIRS_PER_STEP = 80  # pairs used of each step of merging
 MERGED_SHARE = 0.25  # of the regions are merged in one step
 N_HIDDEN, N_EPOCHS = 16, 12
-PLACES_PER_IMAGE = 1500
-N_EDGE_HIDDEN, N_EDGE_EPOCHS = 4, 4
 MIN_OUTPUT_WEIGHT = 1e-3  # hidden units that the decay leaves with a smaller weight are dropped
 BATCH_SIZE = 1024
 LEARNING_RATE = 0.01  # of the first steps; it falls to 0 along half a cosine
@@ -63,8 +60,6 @@ class Example:
     sums: Floats
     n_cues: int
     n_people: int
-    places: EdgePlaces
-    edge_cues: NDArray[np.float16]
 
     def compute_joined(self, pairs: NDArray[np.intp], sums: Floats) -> Floats:
         """Compute the share of people who join two pixels, one of each region, for pairs (m, 2) of regions."""
@@ -85,34 +80,38 @@ def main() -> int:
     """Learn from the training images and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="BSDS500")
+    parser.add_argument("networks", type=Path, nargs="?", help="folder of even.npz and odd.npz")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the file of weights")
     given = parser.parse_args()
-    if given.folder is None:
+    if given.folder is None or given.networks is None:
         print(SOURCES, file=sys.stderr)
         return 2
     with Parallel(n_jobs=given.jobs) as parallel:
         paths = sorted((given.folder / "images" / "train").glob("*.jpg"))
-        images = parallel(delayed(make_example)(given.folder, path) for path in paths)
-        write_weights(given.output, *learn(images, parallel))
+        # An image with an even number is seen by the network that was learned from the odd ones.
+        networks = [BorderNetwork(dict(np.load(given.networks / f"{name}.npz"))) for name in ("odd", "even")]
+        images = parallel(
+            delayed(make_example)(given.folder, path, networks[number % 2]) for number, path in enumerate(paths)
+        )
+        write_weights(given.output, learn(images, parallel, np.random.default_rng(0)))
     return 0
 
 
-def write_weights(path: Path, edges: Perceptron, pairs: Perceptron) -> None:
-    """Write both perceptrons, their weights rounded."""
+def write_weights(path: Path, perceptron: Perceptron) -> None:
+    """Write the weights of a perceptron, rounded."""
     arrays = {}
-    for name, perceptron in (("edges", edges), ("pairs", pairs)):
-        for part in ("means", "scales", "hidden", "output"):
-            values = getattr(perceptron, part)
-            rounded = [float(f"{value:.{N_DIGITS}g}") for value in values.ravel()]
-            arrays[f"{name}_{part}"] = np.array(rounded).reshape(values.shape)
+    for part in ("means", "scales", "hidden", "output"):
+        values = getattr(perceptron, part)
+        rounded = [float(f"{value:.{N_DIGITS}g}") for value in values.ravel()]
+        arrays[part] = np.array(rounded).reshape(values.shape)
     np.savez(path, **arrays)
 
 
-def make_example(folder: Path, path: Path) -> Example:
+def make_example(folder: Path, path: Path, network: BorderNetwork) -> Example:
     """Find the fine regions of a training image and count the pixels of each person's segments in them."""
     image = Image.from_array(np.asarray(PilImage.open(path)))
-    evidence = gather_evidence(image, seed=0)
+    evidence = gather_evidence(image, seed=0, network=network)
     labels, n = find_fine_regions(evidence, image.valid)
     segmentations = read_human_segmentations(folder, "train", path.stem)
     sums = evidence.sum_inside(labels, n)
@@ -122,41 +121,10 @@ def make_example(folder: Path, path: Path) -> Example:
         k = int(number.max()) + 1
         counts.append(np.bincount(labels.ravel() * k + number.ravel(), minlength=n * k).reshape(n, k))
     adjacency = evidence.find_borders(labels, n)
-    places = find_edge_places(labels, adjacency)
-    cues = compute_edge_cues(evidence.changes, places.row, places.column).astype(np.float16)
-    return Example(adjacency, np.concatenate([sums, *counts], axis=1), sums.shape[1], len(segmentations), places, cues)
+    return Example(adjacency, np.concatenate([sums, *counts], axis=1), sums.shape[1], len(segmentations))
 
 
-def learn(images: list[Example], parallel: Parallel) -> tuple[Perceptron, Perceptron]:
-    """Learn the perceptrons "edges" and "pairs"."""
-    rng = np.random.default_rng(0)
-    halves = images[::2], images[1::2]
-    from_other_half = [learn_edges(half, rng) for half in reversed(halves)]
-    with_odds = [
-        add_edge_odds(image, edges) for half, edges in zip(halves, from_other_half, strict=True) for image in half
-    ]
-    return learn_edges(images, rng), learn_pairs(with_odds, parallel, rng)
-
-
-def learn_edges(images: list[Example], rng: np.random.Generator) -> Perceptron:
-    """Learn the perceptron that judges the places along borders."""
-    parts = []
-    for image in images:
-        kept = rng.permutation(len(image.places.pair))[:PLACES_PER_IMAGE]
-        joined = image.compute_joined(image.adjacency.pairs, image.sums)[image.places.pair[kept]]
-        parts.append(Pairs(image.edge_cues[kept].astype(np.float64), joined, np.ones(len(kept))))
-    return _fit_perceptron(_concatenate(parts), rng, N_EDGE_HIDDEN, N_EDGE_EPOCHS)
-
-
-def add_edge_odds(image: Example, edges: Perceptron) -> Example:
-    """Add to the borders what this perceptron gives for their places, and drop the cues of the places."""
-    pairs, borders = image.adjacency.pairs, image.adjacency.borders
-    odds = image.places.sum_odds(edges, image.edge_cues.astype(np.float32), len(pairs))
-    adjacency = replace(image.adjacency, borders=np.concatenate([borders[:, : -odds.shape[1]], odds], axis=1))
-    return replace(image, adjacency=adjacency, edge_cues=image.edge_cues[:0])
-
-
-def learn_pairs(images: list[Example], parallel: Parallel, rng: np.random.Generator) -> Perceptron:
+def learn(images: list[Example], parallel: Parallel, rng: np.random.Generator) -> Perceptron:
     """Learn the perceptron that judges pairs of regions."""
     perceptron: Perceptron | None = None
     pools: list[Pairs] = []

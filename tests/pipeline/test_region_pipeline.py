@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,27 @@ def test_run_writes_regions_and_their_contours(program):
     assert np.asarray(PilImage.open("outputs/a_panel.png")).shape[1] > 80
 
 
+def test_polygons_and_the_hierarchy_are_named_for_regions(program):
+    assert program("run", "a.png", "--regions", "3", "--save", "geojson,svg,hierarchy,numbers,regions")[0] == 0
+    names = {path.name for path in Path("outputs").iterdir()}
+    assert names == {"a_regions.geojson", "a_regions.svg", "a_hierarchy.json", "a_numbers.png", "a_regions.csv"}
+    document = json.loads(Path("outputs/a_hierarchy.json").read_text())
+    assert document["regions"] == 3
+    assert [merge["makes"] for merge in document["merges"]] == [4, 5]
+    assert document["merges"][1]["regions"][0] == 4 or document["merges"][1]["regions"][1] == 4
+    assert document["merges"][0]["cost"] <= document["merges"][1]["cost"]
+
+
+def test_thousands_of_regions_have_about_the_same_size():
+    image = np.random.default_rng(2).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    result = segment.segment_regions(image, regions=1200)
+    areas = np.bincount(result.label_image.ravel())[1:]
+    assert (len(areas), result.warnings) == (1200, ())
+    assert areas.std() < 0.5 * areas.mean()
+    assert len(result.colors) == 1200
+    assert len(result.graph().areas) == 1200
+
+
 def test_auto_is_the_default_cut(program, picture):
     assert program("run", "a.png", "--regions", "auto", "--save", "labels")[0] == 0
     expected = segment.region_hierarchy(picture).cut()
@@ -57,9 +79,9 @@ def test_auto_is_the_default_cut(program, picture):
 
 
 def test_more_regions_than_the_image_has_are_a_warning(program):
-    code, out, err = program("run", "a.png", "--regions", "5000")
+    code, out, err = program("run", "a.png", "--regions", "600")
     assert code == 0
-    assert "Warning: a.png: the image has fewer regions than the 5000 asked for: it gets " in err
+    assert "Warning: a.png: the image has fewer regions than the 600 asked for: it gets " in err
     assert out.splitlines()[-1].endswith(" regions")
 
 

@@ -70,6 +70,7 @@ LIBRARIES = {
     "segmenter": {"numpy"},
     "segmenter.regions.region_adjacency": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
+    "segmenter.regions.region_graph": {"networkx", "numpy"},
     "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},
     "postprocessor": {"numpy"},
     "pipeline": {"numpy"},
@@ -107,6 +108,7 @@ FILE_MODULES = {
     "output.result_mark",
     "output.world_coordinates",  # in memory
     "segmenter.class_model.storage",
+    "segmenter.regions.border_network",
     "segmenter.regions.merge_weights",
 }
 FILE_NAMES = {"open"}

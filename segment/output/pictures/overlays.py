@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
+from segment.output.pictures.numbered import write_numbers
 from segment.output.pictures.scaling import (
     Picture,
     choose_enlargement,
@@ -18,12 +19,13 @@ from segment.output.pictures.scaling import (
     stretch_for_display,
 )
 
-__all__ = ["cut_out_class", "draw_class_contours", "draw_tinted_classes"]
+__all__ = ["cut_out_class", "draw_class_contours", "draw_region_numbers", "draw_tinted_classes"]
 
 _OPACITY = 0.5  # of the color of a class over the image
 _LINE_RADIUS = 1 / 1600  # half the thickness of a line on a border, as a share of the image diagonal
 _DARK = 0.4  # luminance, 0..1, of a class color below which the line beside its contour is white, else black
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # of red, green and blue (ITU-R BT.709), for values that are not linear: luma
+_REGION_LINE = (255, 64, 0)  # color of the borders of numbered regions
 
 
 def draw_tinted_classes(image: Image, label_image: NDArray[np.integer], colors: Picture) -> Picture:
@@ -81,6 +83,36 @@ def draw_class_contours(image: Image, label_image: NDArray[np.integer], colors: 
     _copy_pixels(out, colorize_labels(labels, beside), _find_borders(labels, 3 * radius) & is_labeled)
     _copy_pixels(out, colorize_labels(labels, colors), _find_borders(labels, 2 * radius) & is_labeled)
     return out
+
+
+def draw_region_numbers(image: Image, label_image: NDArray[np.integer]) -> Picture:
+    """Draw the image with the borders of its regions, and the number of each where it is widest.
+
+    Parameters
+    ----------
+    image : Image
+        The original.
+    label_image : ndarray of shape (H, W), integers 0..n
+        Regions; 0 is none.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8
+        RGB. A small image is enlarged by a whole factor, so that the numbers can be read. Regions without room for
+        it have no number.
+    """
+    factor = choose_enlargement(image.height, image.width)
+    picture = enlarge_pixels(convert_to_rgb(stretch_for_display(image)), factor).copy()
+    labels = label_image.astype(np.int32).repeat(factor, 0).repeat(factor, 1)
+    # A pixel is on a border if its right or lower neighbor is of another region.
+    borders = np.zeros(labels.shape, dtype=bool)
+    borders[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    borders[:-1] |= labels[1:] != labels[:-1]
+    radius = _choose_radius(labels)
+    line = load_cv2().dilate(borders.view(np.uint8), np.ones((radius, radius), np.uint8)).view(bool)
+    picture[line] = _REGION_LINE
+    write_numbers(picture, labels, np.arange(1, int(labels.max(initial=0)) + 1), dark=False)
+    return picture
 
 
 def cut_out_class(image: Image, label_image: NDArray[np.integer], label: int) -> Picture:

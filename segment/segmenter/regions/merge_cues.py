@@ -13,27 +13,24 @@ __all__ = ["CUES", "compute_merge_costs", "compute_merge_cues"]
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
 
-# Columns of the borders: length, then sums along it of the mixtures' boundary strength at three scales, that of the
-# oriented texture, of lightness and of chroma at the finest and the coarsest scale, of all together and its square; the
-# log-odds that people leave the border out, by the places along it, and the probabilities.
-_MIXED, _TEXTON, _COLOR, _STRENGTH, _SQUARED_STRENGTH = slice(1, 4), 4, slice(5, 9), 9, 10
-_LEFT_OUT_ODDS, _LEFT_OUT_SHARE = 11, 12
+# Columns of the borders: length, then sums along it of the change of the mixtures at three scales, of lightness and of
+# chroma at the finest and the coarsest scale, of the boundary strength and its square; the network's probabilities that
+# people part the two sides, at four distances, and their log-odds.
+_MIXED, _COLOR, _STRENGTH, _SQUARED_STRENGTH = slice(1, 4), slice(4, 8), 8, 9
+_PARTED, _PARTED_ODDS = slice(10, 14), slice(14, 18)
 # Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
 _LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
-# After them the posteriors of the mixtures of color and texture with 8, 16 and 32 components and of the textons.
-_MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69), slice(69, 81))
-# Columns of the sums beside borders: number of places, posteriors of all these but the first, L a b and their squares.
-_STRIP_MIXTURES, _STRIP_LAB, _STRIP_SQUARES = (slice(1, 17), slice(17, 49), slice(49, 61)), slice(61, 64), slice(64, 67)
+# After them the posteriors of the mixtures of color and texture with 8, 16 and 32 components.
+_MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69))
 
 CUES = (
-    *("mixture 1", "mixture 2", "mixture 4", "texton", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
-    *("hellinger 8", "hellinger 16", "hellinger 32", "hellinger texton", "smallest hellinger"),
+    *("mixture 1", "mixture 2", "mixture 4", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
+    *("hellinger 8", "hellinger 16", "hellinger 32", "smallest hellinger"),
     *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
     *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
     *("excess smaller", "excess larger", "image strength", "distance", "image contrast"),
-    *("hellinger 16 beside", "hellinger 32 beside", "hellinger texton beside", "color beside", "chroma beside"),
-    *("bhattacharyya beside", "largest strip to region", "smallest strip to region"),
-    *("left-out log-odds", "left-out share", "log-odds of left-out share"),
+    *("parted 2", "parted 6", "parted 12", "parted 20", "log-odds 2", "log-odds 6", "log-odds 12", "log-odds 20"),
+    *("log-odds of parted 2", "log-odds of parted 6", "log-odds of parted 12", "log-odds of parted 20"),
 )
 
 _VARIANCES = np.array([9.0, 4.0, 4.0])  # added to those of L, a and b
@@ -52,7 +49,7 @@ def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     adjacency : Adjacency
         n regions and their m borders, with the sums that
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.find_borders` gives.
-    sums : ndarray of shape (n, 81), float64
+    sums : ndarray of shape (n, 69), float64
         Sums over the regions, as
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.sum_inside` gives them.
 
@@ -60,7 +57,7 @@ def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     -------
     ndarray of shape (m,), float64, 0 to 1
     """
-    log_odds = load_perceptron("pairs").compute_log_odds(compute_merge_cues(adjacency, sums))
+    log_odds = load_perceptron().compute_log_odds(compute_merge_cues(adjacency, sums))
     return np.asarray(1 / (1 + np.exp(log_odds)))
 
 
@@ -71,12 +68,12 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     ----------
     adjacency : Adjacency
         n regions and their m borders.
-    sums : ndarray of shape (n, 81), float64
+    sums : ndarray of shape (n, 69), float64
         Sums over the regions.
 
     Returns
     -------
-    ndarray of shape (m, 43), float64
+    ndarray of shape (m, 42), float64
         In the order of :data:`CUES`.
     """
     n = adjacency.n_regions
@@ -102,8 +99,8 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     excess = _compute_excess(strength + middle, small, large, n)
     offset = means[low, _PLACE] - means[high, _PLACE]
     columns = [
-        *(along[:, _MIXED].T, along[:, [_TEXTON]].T, along[:, _COLOR].T, uneven, hellinger.T),
-        *(hellinger[:, :3].min(axis=1), *_compute_color_distances(means, low, high)),
+        *(along[:, _MIXED].T, along[:, _COLOR].T, uneven, hellinger.T),
+        *(hellinger.min(axis=1), *_compute_color_distances(means, low, high)),
         *(np.log(areas[small] / total_area), np.log(areas[large] / total_area)),
         *(length / perimeter[small], length / np.sqrt(areas[small])),
         *(sums[small, _FRAME] / perimeter[small], sums[large, _FRAME] / perimeter[large]),
@@ -114,8 +111,7 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
         np.full(len(low), np.log(image_strength)),
         np.sqrt((offset**2).sum(axis=1)),
         np.full(len(low), np.log(_compute_contrast(sums, total_area))),
-        *_compute_strip_cues(adjacency, roots),
-        *(along[:, _LEFT_OUT_ODDS], along[:, _LEFT_OUT_SHARE], _compute_logit(along[:, _LEFT_OUT_SHARE])),
+        *(*along[:, _PARTED].T, *along[:, _PARTED_ODDS].T, *_compute_logit(along[:, _PARTED]).T),
     ]
     return np.vstack(columns).T
 
@@ -137,31 +133,6 @@ def _compute_bhattacharyya(gaps: Floats, one: Floats, other: Floats) -> Floats:
     """Compute the Bhattacharyya distance (m,) of Gaussians from gaps of means and diagonal variances, each (m, d)."""
     middle = (one + other) / 2
     return np.asarray((gaps**2 / middle).sum(axis=1) / 8 + 0.5 * np.log(middle / np.sqrt(one * other)).sum(axis=1))
-
-
-def _compute_strip_cues(adjacency: Adjacency, roots: Floats) -> list[Floats]:
-    """Compute how the two strips beside each border differ, and how each differs from all of its region.
-
-    `roots` are the square roots of the regions' means.
-    """
-    means = adjacency.beside / adjacency.beside[:, :, :1]
-    strips = np.sqrt(np.maximum(means, 0))
-    hellinger = [_compute_hellinger(strips[:, 0, k], strips[:, 1, k]) for k in _STRIP_MIXTURES]
-    gaps = means[:, 0, _STRIP_LAB] - means[:, 1, _STRIP_LAB]
-    variances = np.maximum(means[:, :, _STRIP_SQUARES] - means[:, :, _STRIP_LAB] ** 2, 0) + _VARIANCES
-    distance = _compute_bhattacharyya(gaps, variances[:, 0], variances[:, 1])
-    # Far from 0 where a region is not uniform: its strip does not represent it.
-    strip_to_region = [
-        _compute_hellinger(strips[:, side, _STRIP_MIXTURES[1]], roots[adjacency.pairs[:, side], _MIXTURES[2]])
-        for side in (0, 1)
-    ]
-    return [
-        *hellinger,
-        np.sqrt((gaps**2).sum(axis=1)) / 30,
-        np.hypot(gaps[:, 1], gaps[:, 2]) / 20,
-        np.sqrt(np.maximum(1 - np.exp(-distance), 0)),
-        *(np.maximum(*strip_to_region), np.minimum(*strip_to_region)),
-    ]
 
 
 def _compute_hellinger(one: Floats, other: Floats) -> Floats:

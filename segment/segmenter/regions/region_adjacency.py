@@ -12,7 +12,6 @@ __all__ = [
     "NEIGHBOR_SLICES",
     "Adjacency",
     "find_adjacency",
-    "sum_beside_borders",
     "sum_half_size_maps",
     "sum_maps",
 ]
@@ -22,8 +21,6 @@ Ids = NDArray[np.intp]
 
 # The two pixels of every pixel side: left and right of it, then above and below it.
 NEIGHBOR_SLICES = ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :]))
-
-_STRIP_DISTANCES = (0, 2, 4)  # pixels from the one beside the border
 
 
 @dataclass(frozen=True)
@@ -37,31 +34,11 @@ class Adjacency:
         Neighbors, the lower number first, in ascending order.
     borders : ndarray of shape (m, 1 + c), float64
         Length of the border in pixel sides, and the sum along it of each of c maps.
-    beside : ndarray of shape (m, 2, b), float64
-        Sums over the strips on both sides of the border, first the strip in the first region of the pair: see
-        :func:`sum_beside_borders`.
     """
 
     n_regions: int
     pairs: Ids
     borders: Floats
-    beside: Floats
-
-    def find_rows(self, first: Ids, second: Ids) -> Ids:
-        """Find the rows of pairs of neighbors.
-
-        Parameters
-        ----------
-        first, second : ndarray of shape (p,), int
-            The two regions of each pair, in either order; each pair must be one of :attr:`pairs`.
-
-        Returns
-        -------
-        ndarray of shape (p,), int
-        """
-        first, second = first.astype(np.int64), second.astype(np.int64)
-        codes = self.pairs[:, 0].astype(np.int64) * self.n_regions + self.pairs[:, 1]
-        return np.searchsorted(codes, np.minimum(first, second) * self.n_regions + np.maximum(first, second))
 
     def select_pairs(self, pairs: Ids) -> Adjacency:
         """Select the borders of some pairs of regions.
@@ -74,7 +51,7 @@ class Adjacency:
         Returns
         -------
         Adjacency
-            The same regions with these pairs; `borders` and `beside` are 0 for those that do not touch here.
+            The same regions with these pairs; `borders` is 0 for those that do not touch here.
         """
         n = self.n_regions
         # A last code that no pair has, so that every search ends within the array.
@@ -83,9 +60,8 @@ class Adjacency:
         row = np.searchsorted(codes, wanted)
         known = codes[row] == wanted
         borders = np.zeros((len(pairs), self.borders.shape[1]))
-        beside = np.zeros((len(pairs), *self.beside.shape[1:]))
-        borders[known], beside[known] = self.borders[row[known]], self.beside[row[known]]
-        return Adjacency(n, pairs, borders, beside)
+        borders[known] = self.borders[row[known]]
+        return Adjacency(n, pairs, borders)
 
     def contract(self, region: Ids, n_regions: int) -> Adjacency:
         """Compute the borders after regions were merged.
@@ -104,12 +80,7 @@ class Adjacency:
         ends = region[self.pairs]
         # Borders between regions that are one now vanish; those of pairs that became equal are summed.
         apart = ends[:, 0] != ends[:, 1]
-        ends, borders, beside = ends[apart], self.borders[apart], self.beside[apart]
-        # Where the new numbers are in the other order, the two sides of the border are exchanged.
-        turned = ends[:, 0] > ends[:, 1]
-        beside = np.where(turned[:, None, None], beside[:, ::-1], beside)
-        pairs, (borders, beside) = _sum_by_pair(n_regions, np.sort(ends, axis=1), borders, beside)
-        return Adjacency(n_regions, pairs, borders, beside)
+        return Adjacency(n_regions, *_sum_by_pair(n_regions, np.sort(ends[apart], axis=1), self.borders[apart]))
 
 
 def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Adjacency:
@@ -126,7 +97,6 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     Returns
     -------
     Adjacency
-        With empty strips: `beside` has the shape (m, 2, 0).
 
     Examples
     --------
@@ -148,53 +118,7 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     along = np.ones((len(maps) + 1, sum(map(len, ends))))
     for row, parts in zip(along[1:], zip(*values, strict=True), strict=True):
         np.concatenate(parts, out=row)
-    pairs, (borders,) = _sum_by_pair(n_regions, np.concatenate(ends), along.T)
-    return Adjacency(n_regions, pairs, borders, np.zeros((len(pairs), 2, 0)))
-
-
-def sum_beside_borders(labels: Ids, adjacency: Adjacency, maps: NDArray[np.float32]) -> Floats:
-    """Sum maps over the strips on both sides of each border.
-
-    From each pixel side of a border three pixels are sampled at right angles to it: always the nearest, and those two
-    and four pixels further if they belong to the same region. Unlike discs, the strips follow every bend of the border.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (H, W), int
-        0..n_regions - 1; negative pixels belong to no region.
-    adjacency : Adjacency
-        The borders of these regions, m pairs.
-    maps : ndarray of shape (c, h, w), float32
-        Of half the size, rounded up.
-
-    Returns
-    -------
-    ndarray of shape (m, 2, 1 + c), float64
-        For either side the number of sampled pixels, then the sum of each map over them.
-    """
-    from scipy.sparse import csr_matrix
-
-    width, n_places = maps.shape[2], maps.shape[1] * maps.shape[2]
-    rows, places = [], []
-    for is_turned in (False, True):
-        # Turned, left and right neighbors are above and below each other.
-        grid = labels.T if is_turned else labels
-        down, across = np.nonzero((grid[:-1] != grid[1:]) & (grid[:-1] >= 0) & (grid[1:] >= 0))
-        upper, lower = grid[down, across], grid[down + 1, across]
-        pair = adjacency.find_rows(upper, lower)
-        for own, other, nearest, away in ((upper, lower, down, -1), (lower, upper, down + 1, 1)):
-            for distance in _STRIP_DISTANCES:
-                there = np.clip(nearest + away * distance, 0, grid.shape[0] - 1)
-                seen = (grid[there, across] == own) & (there == nearest + away * distance)
-                row, column = (across, there) if is_turned else (there, across)
-                rows.append((2 * pair + (own > other))[seen])
-                places.append((row // 2 * width + column // 2)[seen])
-    # A sparse matrix of (side of a border, pixel of the maps) counts the samples; its product with the maps sums them.
-    row, place = np.concatenate(rows), np.concatenate(places)
-    n_pairs = len(adjacency.pairs)
-    samples = csr_matrix((np.ones(len(row), np.float32), (row, place)), shape=(2 * n_pairs, n_places))
-    sums = np.concatenate([samples.sum(axis=1), samples @ maps.reshape(len(maps), -1).T], axis=1)
-    return np.asarray(sums, dtype=np.float64).reshape(n_pairs, 2, 1 + len(maps))
+    return Adjacency(n_regions, *_sum_by_pair(n_regions, np.concatenate(ends), along.T))
 
 
 def sum_maps(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Floats:
@@ -244,10 +168,10 @@ def sum_half_size_maps(labels: Ids, n_regions: int, maps: NDArray[np.float32]) -
     return np.asarray(covered @ maps.reshape(len(maps), -1).T, dtype=np.float64)
 
 
-def _sum_by_pair(n_regions: int, ends: Ids, *values: Floats) -> tuple[Ids, list[Floats]]:
-    """Find the distinct pairs among rows (p, 2), in ascending order, and sum values (p, ...) over the rows of each."""
+def _sum_by_pair(n_regions: int, ends: Ids, values: Floats) -> tuple[Ids, Floats]:
+    """Find the distinct pairs among rows (p, 2), in ascending order, and sum values (p, c) over the rows of each."""
     # One integer for each pair; sorted, equal pairs lie side by side and can be summed in one pass.
     code = ends[:, 0].astype(np.int64) * max(n_regions, 1) + ends[:, 1]
     order = np.argsort(code, kind="stable")
     first = np.flatnonzero(np.diff(code[order], prepend=-1))
-    return ends[order[first]], [np.add.reduceat(each[order], first, axis=0) for each in values]
+    return ends[order[first]], np.add.reduceat(values[order], first, axis=0)

@@ -18,7 +18,7 @@ from segment.segmenter.regions.boundary_evidence import BoundaryEvidence, gather
 from segment.segmenter.regions.merge_cues import compute_merge_costs
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency, sum_maps
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
-from segment.segmenter.regions.watershed_basins import find_watershed_basins
+from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
 __all__ = ["AUTO_LEVEL", "build_region_hierarchy", "find_fine_regions", "region_hierarchy"]
 
@@ -33,7 +33,7 @@ _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a 
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
 
 
-def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHierarchy:
+def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0, min_regions: int = 1) -> RegionHierarchy:
     """Divide an image into regions, from hundreds of fine ones to a single one.
 
     Parameters
@@ -43,6 +43,9 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHiera
         ``segment.load_image(path)``.
     seed : int, >= 0
         The same seed gives the same regions.
+    min_regions : int
+        Above 600 the fine regions are at least so many superpixels of about the same size, as those of SLIC are;
+        fewer where the image, or its copy of 0.16 megapixels, has fewer pixels.
 
     Returns
     -------
@@ -88,11 +91,12 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0) -> RegionHiera
     >>> int(hierarchy.regions(2).max())
     2
     """
-    return build_region_hierarchy(source if isinstance(source, Image) else Image.from_array(source), seed=seed)
+    image = source if isinstance(source, Image) else Image.from_array(source)
+    return build_region_hierarchy(image, seed=seed, min_regions=min_regions)
 
 
 def build_region_hierarchy(
-    image: Image, *, seed: int = 0, on_stage: Callable[[str], None] = lambda _: None
+    image: Image, *, seed: int = 0, min_regions: int = 1, on_stage: Callable[[str], None] = lambda _: None
 ) -> RegionHierarchy:
     """Build the region hierarchy of an image.
 
@@ -102,6 +106,8 @@ def build_region_hierarchy(
         Not changed.
     seed : int, >= 0
         The same seed gives the same regions.
+    min_regions : int
+        See :func:`region_hierarchy`.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -127,7 +133,10 @@ def build_region_hierarchy(
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
     evidence = gather_evidence(replace(working, pixels=fill_invalid(working)), seed=seed)
-    labels, _ = find_fine_regions(evidence, working.valid)
+    if min_regions > _MAX_FINE_REGIONS:
+        labels, _ = find_even_basins(evidence.strength, working.valid, min_regions)
+    else:
+        labels, _ = find_fine_regions(evidence, working.valid)
     on_stage("drawing borders")
     rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
@@ -138,7 +147,7 @@ def build_region_hierarchy(
 
 
 def find_fine_regions(evidence: BoundaryEvidence, valid: NDArray[np.bool_]) -> tuple[Labels, int]:
-    """Find the watershed basins of the boundary strength, and merge them across the weakest borders to some hundreds.
+    """Find the watershed basins of the changes, and merge them across the weakest borders to some hundreds.
 
     Parameters
     ----------
@@ -154,7 +163,7 @@ def find_fine_regions(evidence: BoundaryEvidence, valid: NDArray[np.bool_]) -> t
     n : int
         Number of regions.
     """
-    labels, n = find_watershed_basins(evidence.strength, valid)
+    labels, n = find_watershed_basins(evidence.change, evidence.strength, valid)
     # Thousands of basins are too many for the costs of merging, which need many cues.
     areas = sum_maps(labels, n, [np.ones(valid.shape, dtype=np.float32)])
     borders = find_adjacency(labels, n, [evidence.strength])
@@ -192,8 +201,6 @@ def _compute_known_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     known = adjacency.borders[:, 0] > 0
     costs = np.ones(len(known))
     if known.any():
-        subset = Adjacency(
-            adjacency.n_regions, adjacency.pairs[known], adjacency.borders[known], adjacency.beside[known]
-        )
+        subset = Adjacency(adjacency.n_regions, adjacency.pairs[known], adjacency.borders[known])
         costs[known] = compute_merge_costs(subset, sums)
     return costs

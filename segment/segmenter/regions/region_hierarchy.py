@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.segmenter.regions.agglomeration import group_regions
-from segment.segmenter.regions.region_adjacency import NEIGHBOR_SLICES
+from segment.segmenter.regions.region_adjacency import NEIGHBOR_SLICES, find_adjacency
+from segment.segmenter.regions.region_graph import RegionGraph
 
 __all__ = ["RegionHierarchy"]
 
@@ -131,6 +132,47 @@ class RegionHierarchy:
                 f"regions of this image; got {n!r}."
             )
         return self._paint_cut(self.n_fine - int(n))
+
+    def coarsen(self, n: int) -> RegionHierarchy:
+        """Leave out all regions that are finer than those of a cut.
+
+        Parameters
+        ----------
+        n : int
+            As for :meth:`regions`.
+
+        Returns
+        -------
+        RegionHierarchy
+            Its fine regions are those of ``regions(n)``; the merges of these are its merges.
+
+        Raises
+        ------
+        SettingsError
+            As :meth:`regions` raises it.
+        """
+        labels = self.regions(n)
+        n_merged = self.n_fine - n
+        # The number of each node: of the nodes below the cut that of their region, of those above by their order.
+        region, _ = group_regions(self.n_fine, self.merges[:n_merged])
+        number = np.concatenate([region, np.zeros(n_merged, dtype=np.intp), n + np.arange(len(self.merges) - n_merged)])
+        for i, one in enumerate(self.merges[:n_merged, 0].tolist(), start=self.n_fine):
+            number[i] = number[one]
+        return RegionHierarchy(labels, number[self.merges[n_merged:]], self.costs[n_merged:], self.level)
+
+    def graph(self) -> RegionGraph:
+        """Find which fine regions touch; for the graph of coarser ones see :meth:`coarsen`.
+
+        Returns
+        -------
+        RegionGraph
+            Arrays; its ``to_networkx()`` is a graph of NetworkX.
+        """
+        adjacency = find_adjacency(self.label_image.astype(np.intp) - 1, self.n_fine, [])
+        lengths = adjacency.borders[:, 0].astype(np.intp)
+        costs = self._find_pair_costs(*adjacency.pairs.T).astype(np.float64)
+        areas = np.bincount(self.label_image.ravel(), minlength=self.n_fine + 1)[1:]
+        return RegionGraph(areas, adjacency.pairs + 1, lengths, costs)
 
     def contour_map(self) -> NDArray[np.float32]:
         """Compute the ultrametric contour map: how different the regions on the two sides of each border are.

@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 
-__all__ = ["compute_color_maps", "compute_derivatives", "compute_oriented_maps", "compute_texture_maps", "smooth_maps"]
+__all__ = ["compute_color_maps", "compute_derivatives", "compute_texture_maps", "scale_to_rgb", "smooth_maps"]
 
 Map = NDArray[np.float32]
 Maps = NDArray[np.float32]
 
 _TEXTURE_SCALES = (1.0, 2.0)  # pixels
 _TEXTURE_POOL = 4.0  # pixels: standard deviation of the Gaussian that averages texture
-_ORIENTED_SCALES = (0.7, 1.5)  # pixels
-_ORIENTED_POOL = 3.0  # pixels
 _BILATERAL = (5, 12.0, 3.0)  # window in pixels; standard deviations in units of CIELAB and in pixels
 
 
@@ -34,15 +32,28 @@ def compute_color_maps(image: Image) -> Maps:
         L in 0..100, a and b; of a gray image L alone, (1, H, W).
     """
     cv2 = load_cv2()
+    # OpenCV takes float RGB from 0 to 1 and applies the sRGB curve itself.
+    lab = cv2.cvtColor(scale_to_rgb(image), cv2.COLOR_RGB2Lab)
+    return np.ascontiguousarray(np.moveaxis(lab, 2, 0)[: 1 if image.is_gray else 3])
+
+
+def scale_to_rgb(image: Image) -> NDArray[np.float32]:
+    """Scale the pixels of an image from its black to its white.
+
+    Parameters
+    ----------
+    image : Image
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), float32, 0 to 1
+        The three channels of a gray image are equal.
+    """
     light = image.pixels.astype(np.float32)
     light -= np.float32(image.black)
     light /= np.float32(image.white - image.black)
     np.clip(light, 0, 1, out=light)
-    if image.is_gray:
-        light = np.repeat(light[..., None], 3, axis=2)
-    # OpenCV takes float RGB from 0 to 1 and applies the sRGB curve itself.
-    lab = cv2.cvtColor(light, cv2.COLOR_RGB2Lab)
-    return np.ascontiguousarray(np.moveaxis(lab, 2, 0)[: 1 if image.is_gray else 3])
+    return np.repeat(light[..., None], 3, axis=2) if image.is_gray else light
 
 
 def smooth_maps(colors: Maps) -> Maps:
@@ -85,32 +96,11 @@ def compute_texture_maps(lightness: Map) -> Maps:
     maps = []
     for sigma in _TEXTURE_SCALES:
         across, down = compute_derivatives(lightness, sigma)
-        energy = cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), _TEXTURE_POOL, borderType=cv2.BORDER_REPLICATE)
+        # cv2.magnitude rounds as the addresses of its arrays have it: the same image would not give the same bits.
+        magnitude = np.sqrt(across**2 + down**2)
+        energy = cv2.GaussianBlur(magnitude, (0, 0), _TEXTURE_POOL, borderType=cv2.BORDER_REPLICATE)
         # The logarithm brings strong and weak texture on one scale.
         maps.append(np.log1p(energy))
-    return np.stack(maps)
-
-
-def compute_oriented_maps(lightness: Map) -> Maps:
-    """Compute how strongly the lightness varies around each pixel in four directions, at two scales.
-
-    Parameters
-    ----------
-    lightness : ndarray of shape (H, W), float32, 0..100
-
-    Returns
-    -------
-    ndarray of shape (8, H, W), float32, >= 0
-        For each scale the variation to the right, downwards, and along the two diagonals.
-    """
-    cv2 = load_cv2()
-    half = np.float32(np.sqrt(0.5))
-    maps = []
-    for sigma in _ORIENTED_SCALES:
-        across, down = compute_derivatives(lightness, sigma)
-        for change in (across, down, half * (across + down), half * (across - down)):
-            pooled = cv2.GaussianBlur(np.abs(change), (0, 0), _ORIENTED_POOL, borderType=cv2.BORDER_REPLICATE)
-            maps.append(np.log1p(pooled))
     return np.stack(maps)
 
 

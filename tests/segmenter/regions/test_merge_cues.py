@@ -10,16 +10,16 @@ from segment.segmenter.regions.region_adjacency import Adjacency
 
 def test_cues_are_finite_and_symmetric():
     rng = np.random.default_rng(2)
-    sums = np.abs(rng.random((5, 81))) * 10 + 1
+    sums = np.abs(rng.random((5, 69))) * 10 + 1
     sums[:, 0] = [1, 50, 7, 900, 3]
     pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
-    graph = Adjacency(5, pairs, rng.random((5, 13)) + 1, rng.random((5, 2, 67)) + 1)
+    graph = Adjacency(5, pairs, rng.random((5, 18)) + 1)
     cues = compute_merge_cues(graph, sums)
     assert cues.shape == (5, len(CUES))
     assert np.isfinite(cues).all()
     swap = np.array([4, 3, 2, 1, 0])
     order = np.array(sorted(range(5), key=lambda i: sorted(swap[pairs[i]].tolist())))
-    turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order], graph.beside[order, ::-1])
+    turned = Adjacency(5, np.sort(swap[pairs], axis=1)[order], graph.borders[order])
     assert np.allclose(compute_merge_cues(turned, sums[swap]), cues[order])
     assert ((compute_merge_costs(graph, sums) >= 0) & (compute_merge_costs(graph, sums) <= 1)).all()
 
@@ -28,17 +28,14 @@ def test_regions_that_differ_more_cost_more():
     # Two regions of 100 pixels with one component each, the same one or two different ones, and no texture.
     costs = []
     for component in (0, 1):
-        sums = np.zeros((2, 81))
+        sums = np.zeros((2, 69))
         sums[:, 0], sums[:, 12] = 100, 30
         sums[:, 1:4] = [[100 * 20, 0, 0], [100 * (20 + 60 * component), 0, 0]]
         sums[:, 4:7] = sums[:, 1:4] ** 2 / 100
         sums[:, 7:9] = [[50, 25], [50, 75]]
-        beside = np.zeros((1, 2, 67))
-        beside[:, :, 0] = 10
-        for first, last in ((13, 21), (21, 37), (37, 69), (69, 81)):
+        for first, last in ((13, 21), (21, 37), (37, 69)):
             sums[0, first] = sums[1, min(first + component, last)] = 100
-            if first > 13:
-                beside[:, 0, first - 20] = beside[:, 1, first - 20 + component] = 10
-        borders = np.array([[10, *[8.0 * component] * 9, 6.4 * component, 20 - 40 * component, 9 - 8 * component]])
-        costs.append(compute_merge_costs(Adjacency(2, np.array([[0, 1]]), borders, beside), sums).item())
+        seen = [*[0.1 + 8 * component] * 4, *[-45 + 60 * component] * 4]  # by the network
+        borders = np.array([[10, *[8.0 * component] * 8, 6.4 * component, *seen]])
+        costs.append(compute_merge_costs(Adjacency(2, np.array([[0, 1]]), borders), sums).item())
     assert costs[0] < 0.5 < costs[1]

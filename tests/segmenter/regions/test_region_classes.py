@@ -31,6 +31,8 @@ def test_the_smoothness_of_whole_regions_can_be_switched_off(crossed):
     none = segment.segment_image(crossed, k=3, coherence="region", smoothness=0)
     np.testing.assert_array_equal(off.label_image, none.label_image)
     assert off.model.means.tolist() == off.fit.model.means[np.argsort(off.fit.model.means.sum(axis=1))].tolist()
+    crossed[45:, :60] = crossed[45:, :60] // 2 + 60
+    off = segment.segment_image(crossed, k=3, coherence="region", spatial="none")
     field = segment.segment_image(crossed, k=3, coherence="region")
     assert not np.array_equal(field.model.means, off.model.means)
 

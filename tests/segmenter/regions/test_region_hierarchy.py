@@ -89,3 +89,33 @@ def test_more_regions_than_there_are_is_refused(noisy):
         noisy.regions(0)
     with pytest.raises(SettingsError, match="level: a cost, which is a number; got nan"):
         noisy.cut(float("nan"))
+
+
+def test_a_coarser_hierarchy_has_the_same_cuts(noisy):
+    coarse = noisy.coarsen(12)
+    assert coarse.n_fine == 12
+    assert coarse.costs.tolist() == noisy.costs[-11:].tolist()
+    for n in (12, 7, 2, 1):
+        assert np.array_equal(coarse.regions(n), noisy.regions(n))
+    assert np.array_equal(noisy.coarsen(noisy.n_fine).merges, noisy.merges)
+    assert noisy.coarsen(1).merges.shape == (0, 2)
+    with pytest.raises(SettingsError, match="regions: a number from 1"):
+        noisy.coarsen(0)
+
+
+def test_the_graph_of_three_regions():
+    fine = np.array([[1, 2, 0], [3, 3, 0]], np.int32)
+    graph = RegionHierarchy(fine, np.array([[0, 1], [2, 3]]), np.array([0.25, 0.75]), level=0.5).graph()
+    assert graph.areas.tolist() == [1, 1, 2]
+    assert graph.pairs.tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert graph.lengths.tolist() == [1, 1, 1]
+    assert graph.costs.tolist() == [0.25, 0.75, 0.75]
+
+
+def test_the_graph_of_networkx_has_all_regions_and_borders(noisy):
+    coarse = noisy.coarsen(9)
+    graph = coarse.graph().to_networkx()
+    assert sorted(graph) == list(range(1, 10))
+    assert sum(area for _, area in graph.nodes(data="area")) == noisy.label_image.size
+    sides = sum(np.count_nonzero(np.diff(coarse.label_image, axis=axis)) for axis in (0, 1))
+    assert sum(length for *_, length in graph.edges(data="length")) == sides

@@ -9,7 +9,6 @@ from segment.core.image import Image
 from segment.segmenter.regions.texture_maps import (
     compute_color_maps,
     compute_derivatives,
-    compute_oriented_maps,
     compute_texture_maps,
     smooth_maps,
 )
@@ -47,11 +46,3 @@ def test_texture_is_zero_where_nothing_varies_and_grows_with_contrast():
     weak, strong = (compute_texture_maps(contrast * stripes)[:, 20, 30] for contrast in (10, 50))
     assert (weak > 0.05).all()
     assert (strong > weak).all()
-
-
-def test_stripes_are_strongest_in_their_direction():
-    row, column = np.indices((40, 40))
-    for direction, place in enumerate((column, row, row + column, column - row)):
-        stripes = (100 * (place // 3 % 2)).astype(np.float32)
-        found = compute_oriented_maps(stripes)[:, 20, 20].reshape(2, 4)
-        assert found.argmax(axis=1).tolist() == [direction] * 2
