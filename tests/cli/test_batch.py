@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PilImage
 from program_runs import Program, hash_tree, read_labels, take_one_line, write_photograph
 
-MANIFEST = ("segment_manifest.csv", "segment_manifest.jsonl")
+MANIFEST = ("segment_manifest.csv", "segment_manifest.jsonl", "segment_shares.csv")
 
 
 def make_flat(*shape: int) -> np.ndarray:
