@@ -99,6 +99,8 @@ def test_every_command_runs(command: str, pictures: Path, tmp_path: Path, monkey
     assert program == "segment"
     if "model.json" in arguments and arguments[0] != "fit":
         segment.save_class_model(segment.fit_classes(["a.jpg"], k=4), "model.json")
+    if "outputs/landscape_labels.png" in arguments:
+        segment.segment_image("landscape.jpg", k=4).save("outputs", stem="landscape")
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 0
