@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import shapely
 from label_cases import HOLES, for_label_images
-from rasterio.warp import transform
 from shapely.geometry import shape
 
 from segment.core.errors import ImageError
@@ -22,6 +21,8 @@ from segment.output.measurements import measure_areas
 from segment.output.palette import pick_class_colors
 from segment.output.vectors import trace_classes
 from segment.output.world_coordinates import choose_coordinates
+
+transform = pytest.importorskip("rasterio.warp", reason="longitude and latitude need rasterio").transform
 
 NAMES = ("sky", "sea & <land>", "=cmd|'/c calc'!A1", 'a "b" \x1b')
 

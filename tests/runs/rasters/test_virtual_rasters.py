@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
-from raster_files import write
+from raster_files import rasterio, write
 
 import segment
 from segment.core.errors import ImageError, SettingsError
