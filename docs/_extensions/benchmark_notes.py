@@ -36,3 +36,9 @@ def _replace_source(app: Sphinx, docname: str, source: list[str]) -> None:
         lambda found: f"]({up}measured/{found[1].lower()}.md)",
         source[0],
     )
+    # Other texts that lie beside the code are no pages of the site: their place is named.
+    source[0] = re.sub(
+        r"\[([^]]*)\]\((?:\.\./)+((?:segment|tests|images)/[^)]+\.md)\)",
+        r"\1 (`\2`)",
+        source[0],
+    )
