@@ -30,6 +30,7 @@ from segment.cli.options import (
     report_default_k,
 )
 from segment.cli.relabel import relabel_labels
+from segment.cli.serve import serve
 from segment.cli.standard_streams import STANDARD, plan_piped_job
 from segment.cli.terminal import Status, print_message
 from segment.config.config import SegmentConfig
@@ -369,3 +370,4 @@ def _segment_images(
 
 
 cli.add_command(check_installation)
+cli.add_command(serve)

@@ -27,7 +27,11 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
     """Make the settings of a file the defaults of the options."""
     if path is not None:
         context.meta[_PATH] = printable_path(path)
-        context.default_map = {name: _to_option(name, value) for name, value in load_config_file(path).items()}
+        settings = load_config_file(path)
+        context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
+        for name in settings.keys() - {param.name for param in context.command.params}:
+            own = f"{name}: {context.command_path} has an option of its own for it. It is left out"
+            print_message(f"Warning: {context.meta[_PATH]}: {own}.")
 
 
 def _to_option(name: str, value: Any) -> Any:

@@ -191,6 +191,14 @@ DOORS: Mapping[str, Door] = {
     ),
     "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
     "relabel": Door("segment relabel", _RELABEL.groups, besides=_RELABEL.besides, remedies=_RELABEL.remedies),
+    # The page exports what is asked for there, and paths of masks belong to one image each.
+    "serve": Door(
+        "segment serve",
+        (*_FITTING, "Clean-up"),
+        leave_out=("mask", "roi", "crop"),
+        besides=("palette",),
+        remedies=dict.fromkeys(("Output", "mask", "roi", "crop"), "Choose it on the page"),
+    ),
     "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
     # The function of the library has the name of the command.
     "explore": _EXPLORE,

@@ -52,7 +52,10 @@ def test_a_run_with_the_settings_it_wrote_makes_the_same_files(command: str, run
 
 
 def test_every_command_with_settings_has_the_option() -> None:
-    assert set(COMMANDS) == set(cli.commands) - {"doctor"}
+    # The page writes it among its downloads, explore has no one k, and relabel takes labels.
+    assert {*COMMANDS, "serve", "explore", "relabel"} == set(cli.commands) - {"doctor"}
+    for name in set(cli.commands) - {"doctor"}:
+        assert "config" in {param.name for param in cli.commands[name].params}
 
 
 def test_options_go_before_the_file(run_program: Program, image_folder: Path) -> None:
@@ -77,6 +80,12 @@ def test_a_setting_of_the_file_that_the_command_does_not_use_is_said(run_program
     # A model to start from has its own starts.
     result = run_program("run", "a.png", "--start", "m.json", "--config", "s.toml", "-o", "out")
     assert (result.code, result.err.count("Warning: s.toml: n_init")) == (0, 1)
+
+
+def test_a_setting_for_which_the_command_has_an_option_of_its_own_is_said(run_program: Program) -> None:
+    Path("s.toml").write_text("k = 2\nn_init = 2\n")
+    result = run_program("explore", "a.png", "-k", "2..3", "--config", "s.toml", "-o", "out")
+    assert (result.code, result.err.count("Warning: s.toml: k: segment explore has an option of its own")) == (0, 1)
 
 
 def test_what_is_wrong_in_the_file_is_refused_before_any_work(run_program: Program) -> None:

@@ -66,7 +66,16 @@ COMMAND_LINES = {
     "relabel": ["relabel", "a.tif"],
     "compare": ["compare", "a.tif"],
     "explore": ["explore", "a.tif"],
+    "serve": ["serve", "a.tif"],
 }
+# Where the work of each command begins.
+WORK = (
+    "cli.commands.run_jobs",
+    "cli.relabel.run_jobs",
+    "cli.batch.FolderRun",
+    "pipeline.shared_classes.fit_and_select",
+    "serve.server.run_server",
+)
 
 
 def call_function(door: str, picture: str, *config: SegmentConfig, **settings: Any) -> None:
@@ -143,12 +152,7 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[SegmentConfig]:
         seen.extend(argument for argument in arguments if isinstance(argument, SegmentConfig))
         raise ReachedError
 
-    for place in (
-        "cli.commands.run_jobs",
-        "cli.relabel.run_jobs",
-        "cli.batch.FolderRun",
-        "pipeline.shared_classes.fit_and_select",
-    ):
+    for place in WORK:
         monkeypatch.setattr(f"segment.{place}", stop)
     return seen
 

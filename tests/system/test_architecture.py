@@ -31,6 +31,9 @@ HEAVY = {
     "shapely",
     "distributed",
     "dask",
+    "starlette",
+    "uvicorn",
+    "asyncio",
 }
 
 # From the ground up. A room may import from its own layer and from those below it, never from those above.
@@ -42,14 +45,14 @@ LAYERS = (
     {"pipeline"},
     {"output"},
     {"runs"},
-    {"cli"},
+    {"cli", "serve"},
     {"", "__main__"},  # segment/__init__.py names the public ones
 )
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MAX_ROOMS = 15
 MAX_LINES, MAX_FUNCTION = 400, 60
 # Rooms that share a layer and may import each other; all others of one layer are strangers.
-NEIGHBORS: dict[str, set[str]] = {}
+NEIGHBORS = {"cli": {"serve"}}
 
 # The libraries of each room, and of the modules that need more.
 LIBRARIES = {
@@ -97,6 +100,8 @@ LIBRARIES = {
     "runs.rasters.writer": {"numpy", "rasterio"},
     "runs.workers": {"distributed"},
     "runs.workers.processes": {"joblib"},
+    "serve": {"numpy", "starlette"},
+    "serve.server": {"uvicorn"},
     "cli": {"click"},
 }
 
@@ -107,6 +112,11 @@ FILE_MODULES = {
     "output.label_formats",
     "output.result_mark",
     "output.world_coordinates",  # in memory
+    "serve.app",
+    "serve.exchange",
+    "serve.image_store",
+    "serve.image_work",
+    "serve.server",
     "segmenter.class_model.storage",
     "segmenter.regions.border_network",
     "segmenter.regions.merge_weights",

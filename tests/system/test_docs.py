@@ -31,7 +31,13 @@ PAGES = {
 }
 # Options have their rows in docs/options.md alone.
 ROWS = PAGES["docs/options.md"].splitlines()
-EXAMPLES = [example for command in cli.commands.values() for example in command.examples if "<" not in example]
+# The page is served until Ctrl-C: its tests are in tests/serve.
+EXAMPLES = [
+    example
+    for name, command in cli.commands.items()
+    for example in command.examples
+    if "<" not in example and name != "serve"
+]
 COMMANDS = {
     line.split("  #")[0].strip(): None
     for page in PAGES.values()

@@ -35,7 +35,7 @@ from segment.pipeline.class_table import ClassRow, tabulate_interest
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
 
-__all__ = ["encode_picture_url", "render_page", "render_template"]
+__all__ = ["encode_picture_url", "list_options", "render_page", "render_template"]
 
 # Largest width and height of a map, in pixels: its text is 12 pixels high where it is shown 352 pixels wide.
 _MAP_ROOM = (640, 640)
@@ -267,11 +267,25 @@ def _build_command(result: Segmentation) -> tuple[str, ...]:
     if not command:
         return ()
     # `apply` has no settings of the fit, and with --start the model gives the number of classes.
-    return ("segment", *command, *_list_options(result.config, DOORS[command[0]], with_k="--start" not in command))
+    return ("segment", *command, *list_options(result.config, DOORS[command[0]], with_k="--start" not in command))
 
 
-def _list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[str, ...]:
-    """List the options of a command that set what is not the default, and -k in any case."""
+def list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[str, ...]:
+    """List the options of a command that set what is not the default.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+    door : Door
+        The command.
+    with_k : bool
+        Whether -k is listed in any case.
+
+    Returns
+    -------
+    tuple of str
+        The words of the command line.
+    """
     words: list[str] = []
     for setting in list_settings():
         value = getattr(config, setting.name)

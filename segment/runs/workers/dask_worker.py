@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from segment.core.errors import ClusterError, SegmentError
 from segment.core.opencv import load_cv2
 from segment.core.version import __version__
-from segment.runs.workers.dask_child import ChildProcess
+from segment.runs.workers.child_process import ChildProcess
 
 __all__ = [
     "collect_versions",

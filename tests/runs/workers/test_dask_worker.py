@@ -21,7 +21,7 @@ from folder_runs import kill_worker
 
 from segment.core.errors import ClusterError, ImageError
 from segment.core.version import __version__
-from segment.runs.workers import dask_child, dask_worker
+from segment.runs.workers import child_process, dask_worker
 from segment.runs.workers.dask_worker import (
     collect_versions,
     count_leftovers,
@@ -91,7 +91,7 @@ def test_a_task_is_stopped_when_its_time_is_over(states: dict[str, Any]) -> None
 def test_a_task_is_stopped_when_nobody_waits_for_it(
     states: dict[str, Any], monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
-    monkeypatch.setattr(dask_child, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(child_process, "STOP_SECONDS", 0.5)
     run(return_task, "a")
     (child,) = dask_worker._IDLE_CHILDREN
     threading.Timer(0.3, lambda: setattr(states["key"], "state", "cancelled")).start()

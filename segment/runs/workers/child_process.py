@@ -1,4 +1,4 @@
-"""A child process of a Dask worker, for tasks that must end when their time is over or when they are cancelled.
+"""A child process for tasks that must end when their time is over or when they are cancelled.
 
 A thread of Python cannot be stopped from outside: an exception that is raised in it at any moment may leave a lock
 locked for ever. A process can be stopped.
@@ -24,22 +24,31 @@ from segment.runs.workers.time_limit import limit_time
 __all__ = ["ChildProcess", "serve_tasks"]
 
 STOP_SECONDS = 2.0  # that a task gets to end after it was told to
-MAX_IDLE_SECONDS = 60.0  # after which a child without a task ends: it holds memory
 
-_PROGRAM = "from segment.runs.workers.dask_child import serve_tasks; serve_tasks()"
+_PROGRAM = "from segment.runs.workers.child_process import serve_tasks; serve_tasks({0}, {1})"
 
 
 class ChildProcess:
     """A process that does one task after the other.
 
     It is started as a program of its own: a worker that Dask's nanny has started may not use multiprocessing.
+
+    Parameters
+    ----------
+    n_threads : int
+        Threads that OpenCV and the stages may use in it.
+    max_idle : float, seconds
+        After so long without a task it ends, because it holds memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, n_threads: int = 1, max_idle: float = 60.0) -> None:
         # Modules are found where this process finds them.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-c", _PROGRAM.format(n_threads, max_idle)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
         )
 
     @property
@@ -79,6 +88,17 @@ class ChildProcess:
             return TaskLost("timeout" if 0 < seconds <= elapsed else "killed", elapsed), None
         return result, error
 
+    def cancel(self) -> None:
+        """Ask the task to end: it is lost, and the process goes on with the next one.
+
+        A process that has no task, or is just sending a result, ends.
+        """
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its result gets TaskLost."""
+        self._process.kill()
+
     def stop(self, thread: threading.Thread) -> None:
         """Stop the task, and with it the process; kill it if it does not react.
 
@@ -104,18 +124,26 @@ class ChildProcess:
                     pipe.close()
 
 
-def serve_tasks() -> None:
-    """Do the tasks that come through stdin until there are no more: the program of a child process."""
+def serve_tasks(n_threads: int, max_idle: float) -> None:
+    """Do the tasks that come through stdin until there are no more: the program of a child process.
+
+    Parameters
+    ----------
+    n_threads : int
+        Threads that OpenCV and the stages may use.
+    max_idle : float, seconds
+        It ends after so long without a task.
+    """
     # Copies, because what is printed goes to the other end of stdout from now on.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not come between the replies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal of the worker is for the worker
     signal.signal(signal.SIGTERM, _raise_timeout)
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
-    load_cv2().setNumThreads(1)  # a worker does as many tasks at a time as it may use cores
+    load_cv2().setNumThreads(n_threads)
     while True:
         # A timer, because a read from a pipe has no time limit.
-        idle = threading.Timer(MAX_IDLE_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+        idle = threading.Timer(max_idle, os.kill, (os.getpid(), signal.SIGTERM))
         idle.daemon = True
         idle.start()
         try:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from dask_work import return_task, work_endlessly
 
-from segment.runs.workers.dask_child import ChildProcess
+from segment.runs.workers.child_process import ChildProcess
 from segment.runs.workers.lost_tasks import TaskLost
 
 
@@ -69,7 +69,7 @@ def test_a_child_that_does_not_react_to_the_end_of_its_time_is_killed(child: Chi
 PARENT = """
 import os, pickle
 from dask_work import return_task
-from segment.runs.workers.dask_child import ChildProcess
+from segment.runs.workers.child_process import ChildProcess
 child = ChildProcess()
 child.run(pickle.dumps((return_task, ("a",))), 0.0)
 print(child._process.pid, flush=True)

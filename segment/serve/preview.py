@@ -1,0 +1,243 @@
+"""Segment an image for the screen: the classes of the whole image, its labels at the size of the screen.
+
+What is computed once is kept for the next request about the same image: its pixels, its cells, the fits, the results.
+Only a change of what a stage depends on runs this stage again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from segment.config.config import SegmentConfig, list_settings
+from segment.core.image import Image
+from segment.features.color_index import ColorIndex
+from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.loader.loader import LoadedFile
+from segment.pipeline.pipeline import build_result, clean_labels, segment_image
+from segment.pipeline.preparation import preprocess, read_image
+from segment.pipeline.provenance import Provenance
+from segment.pipeline.region_pipeline import RegionSegmentation, segment_regions
+from segment.pipeline.result import Segmentation
+from segment.pipeline.shared_classes import label_with_model
+from segment.preprocessor.preprocessor import make_working_copy, shrink
+from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
+from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.storage import load_class_model
+from segment.segmenter.class_model.training import Training
+from segment.segmenter.spatial_model import (
+    ColorsAlone,
+    FitData,
+    PixelField,
+    RegionClasses,
+    SpatialModel,
+    choose_spatial_type,
+)
+
+__all__ = ["View", "load_picture", "make_view"]
+
+QUICK_PIXELS = 2**17  # of the copy on which the random field is solved where the answer is to be quick
+MAX_FITS = 16  # of other smoothness that are kept
+MIN_SIZE, MAX_SIZE = 64, 4096  # longer side of what is shown, in pixels
+
+Value = TypeVar("Value")
+_PIXELS = ("Loading",)
+_FEATURES = ("Loading", "Preprocessing", "Features")
+_FIT = (*_FEATURES, "Classes", "Mixture", "Space")
+
+
+class LastUsed:
+    """The values that were used last, by their keys.
+
+    Parameters
+    ----------
+    n : int
+        How many are kept.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Get a value, which is made if it is not kept.
+
+        Parameters
+        ----------
+        key : hashable
+        make : callable
+
+        Returns
+        -------
+        object
+        """
+        value: Value = self._values.pop(key) if key in self._values else make()
+        self._values[key] = value
+        if len(self._values) > self._n:
+            self._values.popitem(last=False)
+        return value
+
+
+# Of this process. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
+_IMAGES, _FEATURES_KEPT, _FITS, _VIEWS = LastUsed(3), LastUsed(6), LastUsed(32), LastUsed(16)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A segmented image at the size of the screen.
+
+    Attributes
+    ----------
+    result : Segmentation or RegionSegmentation
+        Of the image as it is shown, or of the whole one.
+    image : Image
+        The whole image.
+    is_exact : bool
+        False where the classes are those of other settings, so that the answer is quick.
+    is_full : bool
+        Whether `result` is that of the whole image.
+    """
+
+    result: Segmentation | RegionSegmentation
+    image: Image
+    is_exact: bool
+    is_full: bool
+
+
+def load_picture(source: Path, config: SegmentConfig) -> Image:
+    """Load an image, or take it from what is kept.
+
+    Parameters
+    ----------
+    source : Path
+        In the current folder.
+    config : SegmentConfig
+
+    Returns
+    -------
+    Image
+    """
+    return _IMAGES.get(_make_key(source, config, _PIXELS), lambda: read_image(source, config))
+
+
+def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = False, model: str = "") -> View:
+    """Segment an image for the screen.
+
+    Parameters
+    ----------
+    source : Path
+        The image, in the current folder.
+    config : SegmentConfig
+    size : int, pixels
+        Longer side of what is shown; 0 segments the whole image.
+    quick : bool
+        Whether classes of another smoothness will do, if there are any: then only the random field is solved again.
+    model : str
+        A file of classes that are found in the image; empty for classes of its own.
+
+    Returns
+    -------
+    View
+    """
+    image = load_picture(source, config)
+    key: Hashable
+    if not _can_be_sampled(config) or model or size == 0:
+        key = (_make_key(source, config, (*_FIT, "Clean-up")), config.palette, model)
+        full = _VIEWS.get(key, lambda: _segment_in_full(source, image, config, model))
+        return View(full, image, is_exact=True, is_full=True)
+    size = min(max(size, MIN_SIZE), MAX_SIZE)
+    features = _FEATURES_KEPT.get(
+        (*_make_key(source, config, _FEATURES), choose_spatial_type(config)), lambda: _prepare(image, config)
+    )
+    fit_key = _make_key(source, config, _FIT)
+    # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
+    any_smoothness = replace(config, smoothness=1.0) if config.spatial == "field" else config
+    fits: OrderedDict[Hashable, FittedClasses] = _FITS.get(_make_key(source, any_smoothness, _FIT), OrderedDict)
+    if quick and fits and fit_key not in fits:
+        near = _label(image, features, fits[next(reversed(fits))], config, size, quick=True)
+        return View(near, image, is_exact=False, is_full=False)
+    found = fits.pop(fit_key) if fit_key in fits else fit_image_classes(_make_data(features), config)
+    fits[fit_key] = found
+    while len(fits) > MAX_FITS:
+        fits.popitem(last=False)
+    key = (fit_key, _make_key(source, config, ("Clean-up",)), config.palette, size)
+    result = _VIEWS.get(key, lambda: _label(image, features, found, config, size))
+    return View(result, image, is_exact=True, is_full=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """The preprocessed image and the features that classes are fitted to."""
+
+    working: Image
+    features: PixelFeatures
+    small: Image  # the copy for quick answers
+
+
+def _make_key(source: Path, config: SegmentConfig, groups: tuple[str, ...]) -> tuple[Hashable, ...]:
+    """Make the key of what depends on a file and the settings of some groups."""
+    values = (getattr(config, setting.name) for setting in list_settings() if setting.group in groups)
+    return (str(source.absolute()), *values)
+
+
+def _can_be_sampled(config: SegmentConfig) -> bool:
+    """Tell whether labels at the size of the screen are those of the whole image: not where regions are found in it."""
+    return config.regions == 0 and choose_spatial_type(config) is not RegionClasses
+
+
+def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
+    """Preprocess an image and extract its features, as :func:`segment.segment_image` does."""
+    working = preprocess(image, config)
+    copy = choose_spatial_type(config).make_fit_copy(working)
+    return _Prepared(working, extract_features(copy, config.features), make_working_copy(working, QUICK_PIXELS))
+
+
+def _make_data(prepared: _Prepared) -> FitData:
+    """Make what classes are fitted to."""
+    features = prepared.features
+    return FitData(features.space, features.cells, (features.image,))
+
+
+def _label(
+    image: Image, prepared: _Prepared, found: FittedClasses, config: SegmentConfig, size: int, *, quick: bool = False
+) -> Segmentation:
+    """Label the image at the size of the screen."""
+    shown = shrink(image, max_size=size)
+    screen = shrink(prepared.working, max_size=size)
+    data = _make_data(prepared)
+    spatial: SpatialModel
+    if choose_spatial_type(config) is PixelField:
+        copy = prepared.small if quick else prepared.features.image
+        spatial = PixelField(screen, data, copy, config.smoothness)
+    else:
+        spatial = ColorsAlone(screen, data, ColorIndex(screen))
+    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
+    cleaned = clean_labels(raw, found.classes, spatial, config, image)
+    model = ClassModel.from_fit(
+        found.classes,
+        found.names,
+        space=data.space,
+        dtype=screen.pixels.dtype.name,
+        black=screen.black,
+        white=screen.white,
+        config=config,
+        training=Training(1, round(data.cells.total_weight), found.log_likelihood, found.log_likelihood),
+    )
+    return build_result(shown, spatial, found, raw, cleaned, model, config, Provenance())
+
+
+def _segment_in_full(
+    source: Path, image: Image, config: SegmentConfig, model: str
+) -> Segmentation | RegionSegmentation:
+    """Segment the whole image, as the command does."""
+    # What counts of the image was chosen when it was read.
+    chosen = replace(config, crop="", nodata="", mask="", roi="", page=1, bands="")
+    loaded = LoadedFile(str(source), image, 0.0)
+    if config.regions != 0:
+        return segment_regions(loaded, chosen)
+    if model:
+        return label_with_model(load_class_model(model), loaded, chosen, on_stage=lambda _: None)
+    return segment_image(loaded, chosen)

@@ -1,0 +1,197 @@
+"""Run the server: from the options of the command until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segment.config.config import SegmentConfig
+from segment.core.errors import DependencyError, SettingsError, describe_os_error, printable_path
+
+if TYPE_CHECKING:
+    from segment.serve.image_store import ImageStore
+
+__all__ = ["ServerOptions", "run_server"]
+
+MIN_TOKEN = 8  # characters
+MAX_CONNECTIONS = 100
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """The options of the server.
+
+    Attributes
+    ----------
+    host : str
+        The address that it listens on.
+    port : int
+        0 for any free one.
+    token : str
+        What requests must have; empty for a random one.
+    workers : int
+        Requests that are worked on at the same time; 0 for as many as there are cores, at most 4.
+    max_waiting : int
+        Requests that wait beside these.
+    max_upload : int
+        Megabytes of a picture that is sent.
+    timeout : float, seconds
+        The time that a request may take.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str = ""
+    workers: int = 0
+    max_waiting: int = 16
+    max_upload: int = 256
+    timeout: float = 120.0
+
+    def __post_init__(self) -> None:
+        from segment.serve.protection import is_loopback
+
+        if not is_loopback(self.host) and not self.token:
+            raise SettingsError(
+                f"host (--host): other machines reach it, so a token is needed; got {self.host}. Give --token too."
+            )
+        if self.token and (len(self.token) < MIN_TOKEN or not self.token.isascii() or not self.token.isprintable()):
+            raise SettingsError(
+                f"token (--token): at least {MIN_TOKEN} printable ASCII characters; got {len(self.token)}. Lengthen it."
+            )
+        for name, low, high in (
+            ("port", 0, 65535),
+            ("workers", 0, 64),
+            ("max_waiting", 0, 1000),
+            ("max_upload", 1, 100_000),
+            ("timeout", 1, 86_400),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                option = name.replace("_", "-")
+                raise SettingsError(f"{name} (--{option}): a number from {low} to {high}; got {value:g}.")
+
+
+def run_server(
+    source: Path | None, config: SegmentConfig, options: ServerOptions, on_ready: Callable[[str, int], None]
+) -> None:
+    """Serve the page until the process is interrupted.
+
+    Parameters
+    ----------
+    source : Path or None
+        An image or a folder of images to begin with.
+    config : SegmentConfig
+        The settings that the page begins with.
+    options : ServerOptions
+    on_ready : callable
+        Called with the address of the page and the number of images when the server listens.
+
+    Raises
+    ------
+    DependencyError
+        If the libraries of the extra `serve` are not installed.
+    SettingsError
+        If the source does not exist, or the port is in use.
+    ImageError
+        If the folder has no image.
+    """
+    try:
+        import uvicorn
+
+        from segment.serve.app import Api, build_app
+    except ImportError as error:
+        raise DependencyError(
+            f"segment serve: needs Starlette and uvicorn; {error}. pip install 'gmm-segment[serve]'."
+        ) from error
+    from segment.runs.workers.processes import count_cores
+    from segment.serve.image_store import ImageStore
+    from segment.serve.worker_pool import WorkerPool
+
+    token = options.token or secrets.token_urlsafe(18)
+    listener = _listen(options)
+    store = ImageStore()
+    pool = WorkerPool(
+        n_workers=options.workers or min(4, count_cores()), max_waiting=options.max_waiting, timeout=options.timeout
+    )
+    try:
+        n_images = _add_source(store, source)
+        name = printable_path(source.resolve().name) if source else ""
+        api = Api(store, pool, config, max_bytes=options.max_upload * 10**6, folder=name)
+        app = build_app(api, token=token, host=options.host)
+
+        class Server(uvicorn.Server):
+            """A server that ends at once: its workers are killed, so that nobody waits for them."""
+
+            def handle_exit(self, sig: int, frame: Any) -> None:
+                pool.kill()
+                super().handle_exit(sig, frame)
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                on_ready(_format_address(options.host, listener.getsockname()[1], token), n_images)
+
+        Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=1,
+            )
+        ).run(sockets=[listener])
+    finally:
+        pool.close()
+        store.close()
+        listener.close()
+
+
+def _listen(options: ServerOptions) -> socket.socket:
+    """Open the socket that the server listens on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = describe_os_error(error)
+        raise SettingsError(
+            f"host and port (--host, --port): an address that is free; got {options.host}:{options.port}: {reason}. "
+            "Give another port, or none for any."
+        ) from error
+    return listener
+
+
+def _add_source(store: ImageStore, source: Path | None) -> int:
+    """Add an image, or those of a folder, to the store; return how many."""
+    if source is None:
+        return 0
+    if source.is_dir():
+        from segment.runs.batch.folder_search import find_images
+
+        images = find_images(source).images
+    elif source.is_file():
+        images = [source]
+    else:
+        raise SettingsError(f"{printable_path(source)}: an image or a folder of images; found neither. Check the path.")
+    for image in images:
+        store.add_file(image)
+    return len(images)
+
+
+def _format_address(host: str, port: int, token: str) -> str:
+    """Write the address of the page."""
+    # A wildcard is no address to open: this machine is.
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}/?token={token}"

@@ -1,0 +1,152 @@
+"""Settings in the address of a request: described for the page, and read from a query."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from segment.config.config import GROUPS, SegmentConfig, list_settings
+from segment.config.doors import DOORS
+from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
+from segment.config.setting import SPELLINGS, Setting, Span
+from segment.core.errors import SettingsError
+
+__all__ = ["PARAMETERS", "describe_settings", "read_settings", "to_plain"]
+
+# What a query may hold beside the settings.
+PARAMETERS = frozenset({"token", "image", "model", "mask_id", "roi_id", "size", "quick", "file", "x", "y"})
+# The server writes into folders of its own; other paths of a client are never opened.
+_NOT_OFFERED = frozenset({"overwrite", "mask"})
+_FLAGS = {"true": True, "1": True, "on": True, "": True, "false": False, "0": False, "off": False}
+
+
+def describe_settings(start: SegmentConfig) -> dict[str, Any]:
+    """Describe every setting and product, for a page that makes its controls of them.
+
+    Parameters
+    ----------
+    start : SegmentConfig
+        What the page begins with.
+
+    Returns
+    -------
+    dict
+        For JSON: ``groups``, ``settings`` and ``products``.
+    """
+    settings = [
+        {
+            "name": setting.name,
+            "group": setting.group,
+            "option": setting.option,
+            "help": setting.help,
+            "type": _name_type(setting),
+            "default": to_plain(setting.default),
+            "value": to_plain(getattr(start, setting.name)),
+            "low": setting.low,
+            "high": None if math.isinf(setting.high) else setting.high,
+            "choices": list(setting.choices),
+            "form": setting.form.text,
+            "of_labels": DOORS["apply"].is_used(setting),
+        }
+        for setting in list_settings()
+        if setting.name not in _NOT_OFFERED
+    ]
+    products = [
+        {
+            "name": product.name,
+            "help": product.help,
+            "of_classes": product.name in CLASS_PRODUCTS,
+            "of_regions": product.name in REGION_PRODUCTS,
+        }
+        for product in PRODUCTS
+    ]
+    return {"groups": list(GROUPS), "settings": settings, "products": products}
+
+
+def read_settings(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Read the settings of a query.
+
+    Parameters
+    ----------
+    items : iterable of (str, str)
+        Names and texts. Settings of several values may be repeated, or have commas between their values.
+
+    Returns
+    -------
+    dict of str to value
+        Checked values; other parameters of :data:`PARAMETERS` are left out.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown, not offered, given twice, or has a value that is not allowed.
+
+    Examples
+    --------
+    >>> read_settings([("k", "6"), ("name", "6=sky"), ("name", "1=sea"), ("greyscale", "true")])
+    {'k': 6, 'name': ('6=sky', '1=sea'), 'greyscale': True}
+    """
+    settings = {setting.name: setting for setting in list_settings()}
+    texts: dict[str, list[str]] = {}
+    for given, text in items:
+        name = SPELLINGS.get(given, given)
+        if name not in PARAMETERS:
+            texts.setdefault(name, []).append(text)
+    found = {}
+    for name, values in texts.items():
+        if name not in settings:
+            # The configuration knows the nearest name.
+            SegmentConfig.from_values(**{name: values[0]})
+        if name in _NOT_OFFERED or (name == "roi" and not values[0].startswith(("grid:", "circle"))):
+            send = f"Post a picture to /api/images/ID/{name} and give {name}_id"
+            remedy = "Leave it out" if name == "overwrite" else send
+            raise SettingsError(f"{name}: no path of a client is opened; got {values[0][:60]!r}. {remedy}.")
+        setting = settings[name]
+        if len(values) > 1 and setting.type is not tuple:
+            raise SettingsError(f"{name}: given once; got {len(values)} values. Leave the others out.")
+        found[name] = setting.check(_convert_texts(setting, values))
+    return found
+
+
+def to_plain(value: Any) -> Any:
+    """Convert a value of a setting to what JSON can hold.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+    """
+    if isinstance(value, Span):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _name_type(setting: Setting) -> str:
+    """Name the type of a setting as JSON schemas do: a page chooses its control by it."""
+    if setting.type is Span:
+        return "span"
+    if setting.type is tuple:
+        return "several" if setting.choices else "texts"
+    if setting.is_text:
+        return "text"
+    return {bool: "flag", int: "integer", float: "number", str: "choice"}[setting.type]
+
+
+def _convert_texts(setting: Setting, values: list[str]) -> Any:
+    """Convert the texts of a query to the type of a setting; what cannot be converted is left for its check."""
+    if setting.type is tuple:
+        return ",".join(values) if setting.choices else tuple(values)
+    (text,) = values
+    if setting.type is bool:
+        return _FLAGS.get(text.lower(), text)
+    if setting.type in (int, float) and text not in setting.choices:
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return text

@@ -1,0 +1,160 @@
+// A control for every setting, made from the table of settings that the server sends.
+const TITLES = {
+  k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
+  min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors",
+};
+const MAIN = ["k", "smoothness", "features", "spatial", "regions", "smooth_radius", "min_region", "max_hole"];
+// What has a place of its own on the page.
+const ELSEWHERE = new Set(["save", "labels_format", "palette", "drop_class", "merge", "name", "max_pixels", "group", "background"]);
+// Ends of sliders where the range goes far beyond what is usual; the number beside it takes all of it.
+const SLIDER_ENDS = { k: 12, smooth_radius: 0.01, min_region: 0.01, max_hole: 0.01, regions: 60, shrinkage: 10, reject: 0.2 };
+
+const make = (tag, attributes = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+};
+export { make };
+
+const title = (setting) => TITLES[setting.name] ?? setting.name.replaceAll("_", " ").replace(/^./, (l) => l.toUpperCase());
+
+export class Controls {
+  constructor(settings, onChange) {
+    this.settings = new Map(settings.map((setting) => [setting.name, setting]));
+    this.values = new Map(settings.map((setting) => [setting.name, setting.value]));
+    this.setters = new Map();
+    this.onChange = onChange;
+  }
+
+  /** Build the main controls into one form and all others, by stage, into another. */
+  build(main, more, output, groups) {
+    for (const name of MAIN) if (this.settings.has(name)) main.append(this.#field(this.settings.get(name)));
+    for (const group of groups) {
+      const rest = [...this.settings.values()].filter(
+        (setting) => setting.group === group && !MAIN.includes(setting.name) && !ELSEWHERE.has(setting.name));
+      if (group === "Output") output.append(...rest.map((setting) => this.#field(setting)));
+      else if (rest.length) more.append(make("details", {}, make("summary", { textContent: group }), ...rest.map((s) => this.#field(s))));
+    }
+    for (const form of [main, more]) form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  /** The settings that are not the default, as pairs of a query. */
+  query(only = (setting) => setting.group !== "Output") {
+    const pairs = [];
+    for (const [name, value] of this.values) {
+      const setting = this.settings.get(name);
+      if (ELSEWHERE.has(name)) continue;
+      if (!only(setting) || JSON.stringify(value) === JSON.stringify(setting.default)) continue;
+      if (this.#isIdle(name)) continue;
+      for (const part of Array.isArray(value) && setting.type === "texts" ? value : [value]) pairs.push([name, String(part)]);
+    }
+    return pairs;
+  }
+
+  set(name, value) {
+    if (!this.settings.has(name)) return;
+    this.values.set(name, value);
+    this.setters.get(name)?.(value);
+  }
+
+  all() { return Object.fromEntries(this.values); }
+
+  /** A setting that another one makes useless is left out, as the command asks for. */
+  #isIdle(name) {
+    const get = (other) => this.values.get(other);
+    const { group } = this.settings.get(name);
+    if (get("regions") !== 0) return !(["Loading", "Preprocessing", "Output"].includes(group) || ["regions", "seed"].includes(name));
+    if (get("coherence") === "region" && group === "Clean-up") return true;
+    if (name === "smoothness") return get("spatial") === "none";
+    if (name === "denoise_radius") return get("denoise") === "none";
+    if (["k_range", "criterion"].includes(name)) return get("k") !== "auto";
+    if (["shrinkage", "tails"].includes(name)) return get("prior") === "conjugate";
+    return false;
+  }
+
+  #changed(name, value, live, field) {
+    this.values.set(name, value);
+    field.classList.toggle("changed", JSON.stringify(value) !== JSON.stringify(this.settings.get(name).default));
+    this.onChange(name, live);
+  }
+
+  #field(setting) {
+    const id = `set-${setting.name}`;
+    const box = make("div", { className: "value" });
+    const help = make("div", { className: "help", id: `${id}-help`, textContent: setting.help });
+    const field = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: title(setting) }), box);
+    if (MAIN.includes(setting.name)) field.title = setting.help;
+    else field.append(help);
+    if (setting.name === "k") field.append(make("canvas", { className: "curve", id: "curve", hidden: true }));
+    const change = (value, live = false) => this.#changed(setting.name, value, live, field);
+    const set = this.#input(setting, id, box, change);
+    box.querySelector(`#${id}`).setAttribute("aria-description", setting.help);
+    this.setters.set(setting.name, (value) => {
+      set(value);
+      field.classList.toggle("changed", JSON.stringify(value) !== JSON.stringify(setting.default));
+    });
+    this.setters.get(setting.name)(this.values.get(setting.name));
+    return field;
+  }
+
+  /** Build the inputs of a setting; return what shows a value in them. */
+  #input(setting, id, box, change) {
+    if (setting.type === "flag") {
+      const input = make("input", { type: "checkbox", id });
+      input.addEventListener("change", () => change(input.checked));
+      box.append(input);
+      return (value) => { input.checked = value; };
+    }
+    if (setting.type === "choice") {
+      const input = make("select", { id }, ...setting.choices.map((choice) => make("option", { value: choice, textContent: choice })));
+      input.addEventListener("change", () => change(input.value));
+      box.append(input);
+      return (value) => { input.value = value; };
+    }
+    if (setting.type === "integer" || setting.type === "number") return this.#number(setting, id, box, change);
+    const several = setting.type === "texts";
+    const input = make("input", { type: "text", id, placeholder: setting.form || "LOW..HIGH", spellcheck: false });
+    const read = () => (several ? input.value.split(/\s*;\s*/).filter(Boolean) : input.value.trim() || setting.default);
+    input.addEventListener("change", () => change(read()));
+    box.append(input);
+    return (value) => { input.value = several ? value.join("; ") : value; };
+  }
+
+  #number(setting, id, box, change) {
+    const end = SLIDER_ENDS[setting.name] ?? (setting.high ?? Infinity);
+    const step = setting.type === "integer" ? 1 : end <= 0.1 ? 0.0001 : end <= 1 ? 0.005 : 0.5;
+    const number = make("input", { type: "number", id, min: setting.low, step: setting.type === "integer" ? 1 : "any" });
+    if (setting.high !== null) number.max = setting.high;
+    const slider = end <= 200 ? make("input", { type: "range", min: setting.low, max: end, step, tabIndex: 0 }) : null;
+    slider?.setAttribute("aria-label", `${title(setting)}, slider`);
+    const words = setting.choices.map((word) => {
+      const input = make("input", { type: "checkbox", id: `${id}-${word}` });
+      input.addEventListener("change", () => {
+        number.disabled = input.checked;
+        if (slider) slider.disabled = input.checked;
+        change(input.checked ? word : Number(number.value || setting.low));
+      });
+      return [word, input];
+    });
+    const take = (input, live) => {
+      if (input.value === "" || !input.checkValidity()) return input.reportValidity();
+      if (input === slider) number.value = input.value; else if (slider) slider.value = input.value;
+      return change(Number(input.value), live);
+    };
+    slider?.addEventListener("input", () => take(slider, true));
+    slider?.addEventListener("change", () => take(slider, false));
+    number.addEventListener("change", () => take(number, false));
+    if (slider) box.append(slider);
+    box.append(number);
+    for (const [word, input] of words) box.append(make("label", { className: "check" }, input, word));
+    return (value) => {
+      const isWord = typeof value === "string";
+      for (const [word, input] of words) input.checked = value === word;
+      number.disabled = isWord;
+      if (slider) slider.disabled = isWord;
+      if (isWord) { number.value ||= setting.type === "integer" ? Math.max(setting.low, 4) : 0; return; }
+      number.value = value;
+      if (slider) slider.value = value;
+    };
+  }
+}

@@ -1,0 +1,116 @@
+// The images that are open, as a strip of thumbnails, and one run over all of them.
+import { getBitmap, getJson, readLabels, request } from "./api.js";
+import { make } from "./controls.js";
+
+const $ = (id) => document.getElementById(id);
+
+export class Strip {
+  constructor({ open, settings, applied, colors, fail }) {
+    Object.assign(this, { open, settings, applied, colors, fail });
+    this.items = new Map();
+    this.current = null;
+    $("all").addEventListener("click", () => this.run());
+  }
+
+  add(image) {
+    if (this.items.has(image.id)) return;
+    const canvas = make("canvas", { width: 228, height: 152 });
+    const button = make("button", { type: "button", title: image.name }, canvas, make("span", { textContent: image.name }));
+    button.addEventListener("click", () => this.open(image));
+    const item = { image, canvas, button };
+    this.items.set(image.id, item);
+    $("thumbs").append(make("li", {}, button));
+    $("strip").hidden = this.items.size < 2;
+    // Those that are seen first are loaded; the others when they come into view.
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      this.#load(item);
+    }).observe(button);
+  }
+
+  mark(id) {
+    this.current = id;
+    for (const [key, { button }] of this.items) button.setAttribute("aria-current", String(key === id));
+  }
+
+  /** Tint the thumbnail of an image with its labels. */
+  update(id, labels, palette) {
+    const item = this.items.get(id);
+    if (!item) return;
+    item.layer = { labels, palette };
+    this.#draw(item);
+  }
+
+  async #load(item) {
+    try {
+      item.picture = await getBitmap(`images/${item.image.id}/picture`, { query: [["size", 228]] });
+      this.#draw(item);
+    } catch (error) { item.button.title = error.message; item.button.querySelector("span").textContent = `${item.image.name}: failed`; }
+  }
+
+  #draw({ canvas, picture, layer }) {
+    const context = canvas.getContext("2d");
+    const [width, height] = picture ? [picture.width, picture.height] : layer ? [layer.labels.width, layer.labels.height] : [3, 2];
+    const scale = Math.min(canvas.width / width, canvas.height / height);
+    const [w, h] = [width * scale, height * scale];
+    const [x, y] = [(canvas.width - w) / 2, (canvas.height - h) / 2];
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (picture) context.drawImage(picture, x, y, w, h);
+    if (!layer) return;
+    // The lower half shows the classes.
+    const { labels, palette } = layer;
+    const small = new OffscreenCanvas(labels.width, labels.height);
+    const image = new ImageData(labels.width, labels.height);
+    labels.values.forEach((label, i) => {
+      const rgb = palette[label];
+      if (rgb) image.data.set([...rgb, 255], 4 * i);
+    });
+    small.getContext("2d").putImageData(image, 0, 0);
+    context.drawImage(small, 0, labels.height / 2, labels.width, labels.height / 2, x, y + h / 2, w, h / 2);
+  }
+
+  /** Segment every image with the same settings, or with the classes of the present one. */
+  async run() {
+    const button = $("all");
+    if (this.stop) { this.stop.abort(); return; }
+    this.stop = new AbortController();
+    const { signal } = this.stop;
+    button.textContent = "Stop";
+    const items = [...this.items.values()];
+    Object.assign($("progress"), { hidden: false, max: items.length, value: 0 });
+    let failed = 0;
+    try {
+      const query = await this.#query(signal);
+      for (const [number, item] of items.entries()) {
+        $("progress-text").textContent = `${number + 1} of ${items.length}: ${item.image.name}`;
+        try {
+          const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query], signal });
+          const own = [null, ...answer.classes.map(({ color }) => color.match(/\w\w/g).map((part) => parseInt(part, 16)))];
+          this.update(item.image.id, await readLabels(answer), $("shared").checked ? this.colors() : own);
+          item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`), ...answer.warnings].join("\n");
+        } catch (error) {
+          if (error.name === "AbortError") throw error;
+          failed += 1;
+          this.fail(`${item.image.name}: ${error.message}`);
+        }
+        $("progress").value = number + 1;
+      }
+      $("progress-text").textContent = `${items.length - failed} of ${items.length} done${failed ? `, ${failed} failed` : ""}`;
+    } catch (error) {
+      $("progress-text").textContent = error.name === "AbortError" ? "stopped" : "";
+      if (error.name !== "AbortError") this.fail(error.message);
+    } finally {
+      this.stop = null;
+      button.textContent = "Segment all";
+    }
+  }
+
+  async #query(signal) {
+    if (!$("shared").checked) return this.settings();
+    const query = [["image", this.current], ["save", "model"], ...this.settings()];
+    const model = await (await request("segment", { method: "POST", query, signal })).blob();
+    const { id } = await getJson("models", { method: "POST", body: model, query: [["file", "model.json"]], signal });
+    return [["model", id], ...this.applied()];
+  }
+}

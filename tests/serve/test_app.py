@@ -1,0 +1,263 @@
+"""The HTTP API, as other programs use it: what it answers, what it refuses, and what it survives."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shlex
+import signal
+import socket
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from program_runs import run_process, write_photograph
+from serve_client import TOKEN, Server, run_server
+
+pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")
+
+# A fit that takes minutes.
+SLOW = {"k": 60, "n_init": 1000, "max_iter": 100_000, "tol": 0, "tol_step": 0, "components_per_class": 4}
+PRODUCTS = "labels,geojson,svg,coco,classes,regions,measurements,model,report,config,panel"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "in").mkdir()
+    write_photograph(str(folder / "in" / "a.png"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    with run_server(folder, "in", "--max-pixels", "1000000", "--max-upload", "2", "--workers", "2") as server:
+        yield server
+
+
+@pytest.fixture
+def image(server: Server) -> str:
+    (found,) = server.call("/api/images").json["images"]
+    return str(found["id"])
+
+
+def test_the_settings_and_the_image_that_it_was_started_with(server: Server, image: str) -> None:
+    about = server.call("/api/settings").json
+    assert about["limits"] == {"max_bytes": 2_000_000, "max_pixels": 1_000_000}
+    assert about["folder"] == "in"
+    found = server.call(f"/api/images/{image}").json
+    assert (found["name"], found["width"], found["height"], found["bands"]) == ("a.png", 320, 240, ["R", "G", "B"])
+    answer = server.call(f"/api/images/{image}/picture", {"size": 100})
+    with PilImage.open(io.BytesIO(answer.body)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (100, 75))
+
+
+def test_json_of_a_body(server: Server, folder: Path) -> None:
+    answer = server.call("/api/segment", {"k": 3, "n_init": 2, "size": 80}, (folder / "in" / "a.png").read_bytes())
+    found = answer.json
+    assert answer.status == 200
+    assert (found["k"], found["shown"], found["width"]) == (3, [80, 60], 320)
+    assert sum(row["share"] for row in found["classes"]) == pytest.approx(1)
+    assert len(found["histograms"]) == 3
+    assert len(found["histograms"][0]["curves"]) == 3
+    with PilImage.open(io.BytesIO(base64.b64decode(found["labels_png"]))) as labels:
+        assert labels.mode == "P"
+        values = np.asarray(labels)
+    assert set(np.unique(values)) <= {1, 2, 3}
+    # Without a size the labels are those of the whole image, and so are the areas.
+    whole = server.call("/api/segment", {"image": found["image"], "k": 3, "n_init": 2}, b"").json
+    assert whole["is_sampled"] is False
+    assert sum(row["pixels"] for row in whole["classes"]) == 320 * 240
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [("k", "3"), ("n_init", "2"), ("name", "1=dark"), ("merge", "both=2,3"), ("palette", "1=#112233,2=#aabbcc")],
+        [("k", "2"), ("n_init", "2"), ("labels_format", "tif"), ("drop_class", "1"), ("max_size", "100")],
+    ],
+)
+def test_what_is_exported_is_what_the_command_writes(
+    server: Server, image: str, folder: Path, tmp_path: Path, settings: list[tuple[str, str]]
+) -> None:
+    query = [("image", image), *settings, ("save", PRODUCTS)]
+    answer = server.call("/api/segment", query, b"")
+    assert answer.status == 200, answer.body
+    command = server.call("/api/command", query).json
+    words = shlex.split(command["command"])
+    assert words[:3] == ["segment", "run", "a.png"]
+    (tmp_path / "a_config.toml").write_text(command["config"])
+    # One with the words of the command, the other with the file of settings.
+    by_file = ["run", "a.png", "--config", str(tmp_path / "a_config.toml")]
+    for arguments in (by_file if "merge" in dict(settings) else words[1:],):
+        output = tmp_path / "out"
+        done = run_process(*arguments, "-o", str(output), cwd=folder / "in")
+        assert done.returncode == 0, done.stderr
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+            assert set(archive.namelist()) == {path.name for path in output.iterdir()}
+            for name in archive.namelist():
+                made, written = archive.read(name), (output / name).read_bytes()
+                if name.endswith(".html"):  # it tells how long each stage took
+                    made, written = (re.sub(rb">\d+\.\d{3}<", b"><", text) for text in (made, written))
+                assert made == written, name
+
+
+def test_one_product_is_a_file(server: Server, image: str) -> None:
+    answer = server.call("/api/segment", {"image": image, "k": 2, "n_init": 2, "save": "labels"}, b"")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a_labels.png"
+    with PilImage.open(io.BytesIO(answer.body)) as labels:
+        assert labels.size == (320, 240)
+
+
+def test_masks_regions_of_interest_and_pixels(server: Server, image: str, folder: Path, tmp_path: Path) -> None:
+    pgm = b"P5 4 2 255\n" + bytes([0, 0, 255, 255] * 2)
+    ids = {}
+    for kind in ("mask", "roi"):
+        answer = server.call(f"/api/images/{image}/{kind}", {}, pgm)
+        assert answer.status == 201
+        ids[f"{kind}_id"] = answer.json["id"]
+    query = {"image": image, "k": 2, "n_init": 2, **ids}
+    found = server.call("/api/segment", {**query, "size": 64}, b"").json
+    with PilImage.open(io.BytesIO(base64.b64decode(found["labels_png"]))) as labels:
+        values = np.asarray(labels)
+    assert not values[:, :32].any()
+    assert values[:, 32:].all()
+    pixel = server.call(f"/api/images/{image}/pixel", {**query, "size": 64, "x": 300, "y": 9}).json
+    assert pixel["label"] == values[9 * 48 // 240, 300 * 64 // 320]
+    assert sum(pixel["posteriors"]) == pytest.approx(1, abs=1e-4)
+    with PilImage.open(folder / "in" / "a.png") as picture:
+        assert pixel["values"] == list(picture.getpixel((300, 9)))
+    # The files of both go with the results, under the names in the command.
+    archive = zipfile.ZipFile(io.BytesIO(server.call("/api/segment", {**query, "save": "labels,classes"}, b"").body))
+    assert {*ids.values()} < set(archive.namelist())
+    assert ids["mask_id"] in server.call("/api/command", query).json["command"]
+    alone = server.call(f"/api/images/{image}/files/{ids['mask_id']}")
+    assert alone.body == archive.read(ids["mask_id"])
+    for wrong in ("a.png", "../x", "m.png"):
+        assert server.call("/api/segment", {"image": image, "mask_id": wrong}, b"").status == 422
+
+
+def test_classes_of_one_image_in_another(server: Server, image: str, folder: Path) -> None:
+    model = server.call("/api/segment", {"image": image, "k": 3, "n_init": 2, "save": "model"}, b"")
+    added = server.call("/api/models", {"file": "model.json"}, model.body).json["id"]
+    answer = server.call("/api/segment", {"image": image, "model": added, "size": 64}, b"")
+    assert (answer.status, answer.json["k"]) == (200, 3)
+    assert answer.json["command"].startswith("segment apply model.json a.png")
+    refused = server.call("/api/segment", {"image": image, "model": added, "k": 5}, b"")
+    assert (refused.status, refused.json["error"].split(";")[0]) == (400, "k (-k): not used by segment apply")
+
+
+def make_bomb(width: int, height: int) -> bytes:
+    """A PNG of so many pixels whose data, all zeros, are a few bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(1_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "body", "status", "message"),
+    [
+        ("/api/segment", {"kk": 3}, b"P2 1 1 255 7", 400, "kk: no such setting. Did you mean k?"),
+        ("/api/segment", {"image": "../.."}, b"", 422, "image: one that the server keeps; got ../... Send it again."),
+        ("/api/segment", {}, b"", 422, "body: an image file; got nothing."),
+        ("/api/segment", {}, b"no image", 422, "image: an image is "),
+        ("/api/segment", {"size": "big"}, b"P2 1 1 255 7", 400, "size: a whole number from 0 to 4096; got 'big'."),
+        ("/api/images", {}, bytes(2_000_001), 413, "body: at most 2000000 bytes are taken; got 2000001."),
+        ("/api/images", {"file": "b.png"}, make_bomb(30_000, 30_000), 422, "b.png: at most 1000000 pixels"),
+        ("/api/images", {"file": "b.png"}, make_bomb(1_000_000, 2), 422, "b.png: at most 1000000 pixels"),
+        ("/api/images", {"max_pixels": 10**9}, make_bomb(2000, 2000), 422, "image: at most 1000000 pixels"),
+    ],
+)
+def test_what_is_refused(
+    server: Server, path: str, query: dict[str, str], body: bytes, status: int, message: str
+) -> None:
+    answer = server.call(path, query, body)
+    assert answer.status == status
+    assert answer.json["error"].startswith(message)
+    assert len(list(server.folder.glob("*/*/b.png"))) == 0
+
+
+def open_connection(server: Server, path: str, length: int, query: dict[str, object] | None = None) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    head = f"POST {path}?{urlencode(query or {})} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+    connection.sendall(f"{head}Authorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n".encode())
+    return connection
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_an_upload_that_is_cut_leaves_nothing(server: Server) -> None:
+    count = lambda: len(list(server.folder.glob("*/*")))  # noqa: E731
+    before = count()
+    with open_connection(server, "/api/images", 1000) as connection:
+        connection.sendall(bytes(300))
+        wait_until(lambda: count() == before + 1)
+    wait_until(lambda: count() == before)
+
+
+def test_a_client_that_is_gone_frees_its_worker(server: Server, image: str) -> None:
+    # A fit that takes a minute, in each of the workers.
+    slow = {
+        "image": image,
+        "k": 60,
+        "n_init": 1000,
+        "max_iter": 100_000,
+        "tol": 0,
+        "tol_step": 0,
+        "components_per_class": 4,
+    }
+    gone = [open_connection(server, "/api/segment", 0, {**slow, "seed": seed}) for seed in range(2)]
+    time.sleep(0.3)
+    for connection in gone:
+        connection.close()
+    begin = time.monotonic()
+    assert server.call("/api/segment", {"image": image, "k": 2, "n_init": 2, "size": 64}, b"").status == 200
+    assert time.monotonic() - begin < 10
+
+
+def test_nothing_is_told_without_the_token(server: Server) -> None:
+    for path in ("/", "/api/settings", "/api/images", "/api/nothing"):
+        assert server.call(path, headers={"Authorization": ""}).status == 401
+    assert server.call("/static/../app.py").status == 404
+    assert server.call("/static/app.js", headers={"Authorization": ""}).status == 200
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_at_once_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
+    write_photograph(str(tmp_path / "a.png"))
+    with run_server(tmp_path, "a.png", "--workers", "1", "--max-waiting", "0") as server:
+        (image,) = server.call("/api/images").json["images"]
+        with open_connection(server, "/api/segment", 0, {**SLOW, "image": image["id"]}):
+            # While its worker is busy and nobody may wait, others are told to come again.
+            wait_until(lambda: server.call(f"/api/images/{image['id']}").status == 503)
+            answer = server.call(f"/api/images/{image['id']}")
+            assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+            begin = time.monotonic()
+            found, text = server.stop(number)
+        assert time.monotonic() - begin < 5
+        assert found == code
+        assert text.split() == ["The", "page", "with", "1", "image", "is", "open", "until", "Ctrl-C:", "Interrupted."]
+        assert not list(server.folder.iterdir())
+
+
+def test_json_is_what_every_error_is(server: Server) -> None:
+    assert json.loads(server.call("/api/segment", {"k": 0}, b"P2 1 1 255 7").body)["error"].startswith("k (-k): ")

@@ -1,0 +1,283 @@
+"""The page, in a browser, as a person uses it."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from program_runs import run_process, write_photograph
+from serve_client import Server, run_server
+
+pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")
+pytest.importorskip("selenium", reason="the browser is driven by selenium: pip install selenium")
+
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, Keys
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+
+class Page:
+    """A browser with the page."""
+
+    def __init__(self, server: Server, downloads: Path) -> None:
+        self.server, self.downloads = server, downloads
+        options = ChromeOptions()
+        options.binary_location = str(CHROMIUM)
+        for words in (
+            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"),
+            # Nothing but this machine can be reached.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ):
+            options.add_argument(words)
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = Chrome(options=options, service=Service(DRIVER))
+
+    def open(self) -> None:
+        self.driver.get(self.server.address)
+        self.wait("document.body.dataset.ready === 'true'")
+
+    def run(self, script: str) -> Any:
+        return self.driver.execute_script(f"return {script}")
+
+    def wait(self, condition: str, seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not self.run(condition):
+            assert time.monotonic() < end, (condition, self.errors())
+            time.sleep(0.02)
+
+    def find(self, selector: str) -> Any:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def wait_for_result(self, before: int) -> None:
+        """Wait for an exact result after so many results."""
+        self.wait(f"Number(document.body.dataset.seen ?? 0) > {before} && document.body.dataset.exact === 'true'")
+
+    @property
+    def seen(self) -> int:
+        return int(self.run("Number(document.body.dataset.seen ?? 0)"))
+
+    def set_value(self, name: str, value: object) -> None:
+        """Type a value into the control of a setting, and wait for the result."""
+        before = self.seen
+        box = self.find(f"#set-{name}")
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(str(value), Keys.TAB)
+        self.wait_for_result(before)
+
+    def rename(self, number: int, name: str) -> None:
+        box = self.find(f"#name-{number}")
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(name, Keys.TAB)
+
+    def errors(self) -> list[str]:
+        return [row["message"] for row in self.driver.get_log("browser") if row["level"] in ("SEVERE", "WARNING")]
+
+    def download(self) -> Path:
+        """Press the button, and wait for the file."""
+        known = set(self.downloads.iterdir())
+        self.run("document.getElementById('export').open = true")
+        self.find("#download").click()
+        end = time.monotonic() + 20
+        while True:
+            new = [path for path in set(self.downloads.iterdir()) - known if path.suffix not in (".crdownload", ".tmp")]
+            if new and new[0].stat().st_size:
+                return new[0]
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "downloads").mkdir()
+    (folder / "in").mkdir()
+    write_photograph(str(folder / "in" / "a.png"))
+    with PilImage.open(folder / "in" / "a.png") as picture:
+        picture.transpose(PilImage.Transpose.ROTATE_90).save(folder / "in" / "b.png")
+        picture.resize((160, 120)).save(folder / "c.png")
+    with run_server(folder, "in", "-k", "3", "--n-init", "2") as server:
+        page = Page(server, folder / "downloads")
+        try:
+            yield page
+        finally:
+            page.driver.quit()
+
+
+@pytest.fixture(autouse=True)
+def no_errors(page: Page) -> Iterator[None]:
+    page.open()
+    page.wait_for_result(0)
+    yield
+    assert page.errors() == []
+    # Everything came from the server itself.
+    origins = page.run("[...new Set(performance.getEntriesByType('resource').map((e) => new URL(e.name).host))]")
+    assert set(origins) <= {f"127.0.0.1:{page.server.port}"}
+    page.run("sessionStorage.clear()")
+
+
+def test_name_merge_color_and_export_as_the_command_writes(page: Page, tmp_path: Path) -> None:
+    page.set_value("k", 4)
+    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#class-list li")) == 4
+    page.rename(4, "sky")
+    before = page.seen
+    # Keys alone: the list beside the class merges it.
+    page.find("#merge-1").send_keys("class 2")
+    page.wait("document.querySelectorAll('#class-list li').length === 3")
+    page.rename(1, "ground")
+    page.driver.execute_script(
+        "const box = document.getElementById('color-3'); box.value = '#10a0b0';"
+        "box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('change'));"
+    )
+    page.find("#hide-4").click()
+    # None of it was asked of the server.
+    assert page.seen == before
+    page.run("document.getElementById('export').open = true")
+    for product in ("svg", "classes"):
+        page.find(f"#products input[value={product}]").click()
+    page.wait("document.getElementById('command').textContent.includes('--drop-class 3')")
+    words = page.run("document.getElementById('command').textContent")
+    with zipfile.ZipFile(page.download()) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    _, *arguments = shlex.split(words)
+    done = run_process(*arguments, "-o", str(tmp_path / "out"), cwd=page.downloads.parent / "in")
+    assert done.returncode == 0, done.stderr
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert b"ground" in files["a_classes.csv"]
+    assert b"<title>sky" not in files["a_classes.svg"]
+    assert b"<title>ground" in files["a_classes.svg"]
+
+
+def test_dragging_one_class_onto_another_merges_them(page: Page) -> None:
+    page.driver.execute_script(
+        "const data = new DataTransfer();"
+        "const of = (key) => document.querySelector(`#class-list li[data-key='${key}']`);"
+        "for (const [kind, key] of [['dragstart', 2], ['dragover', 3], ['drop', 3]])"
+        "  of(key).dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));"
+    )
+    page.wait("document.querySelectorAll('#class-list li').length === 2")
+    page.find("#split-2").click()
+    page.wait("document.querySelectorAll('#class-list li').length === 3")
+
+
+def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
+    content = list((page.downloads.parent / "c.png").read_bytes())
+    before = page.seen
+    page.driver.execute_script(
+        "const data = new DataTransfer(); data.items.add(new File([new Uint8Array(arguments[0])], 'c.png'));"
+        "dispatchEvent(new DragEvent('dragover', {dataTransfer: data, bubbles: true, cancelable: true}));"
+        "dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));",
+        content,
+    )
+    page.wait_for_result(before)
+    assert page.find("#about").text.startswith("c.png")
+    page.set_value("smoothness", 5)
+    page.rename(1, "shade")
+    page.driver.refresh()
+    page.wait("document.body.dataset.ready === 'true'")
+    page.wait_for_result(0)
+    assert page.find("#about").text.startswith("c.png")
+    assert page.find("#name-1").get_property("value") == "shade"
+    assert page.find("#set-smoothness").get_property("value") == "5"
+
+
+def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) -> None:
+    page.find("input[value=mask] + span").click()
+    before = page.seen
+    canvas = page.find("#canvas")
+    stroke = ActionChains(page.driver).move_to_element_with_offset(canvas, -120, 0).click_and_hold()
+    stroke.move_by_offset(40, 30).release().perform()
+    page.wait_for_result(before)
+    page.find("input[name=tool][value=move] + span").click()
+    ActionChains(page.driver).move_to_element_with_offset(canvas, -120, 0).click().perform()
+    page.wait("document.getElementById('pixel').textContent.includes('no label')")
+    # With the keyboard: arrows move a cursor, Enter looks up.
+    canvas.send_keys(*([Keys.SHIFT + Keys.ARROW_RIGHT] * 6), Keys.NULL, Keys.ENTER)
+    page.wait("document.getElementById('pixel').textContent.includes('class')")
+    page.find("#export summary").click()
+    page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
+    with zipfile.ZipFile(page.download()) as archive:
+        labels = np.asarray(PilImage.open(io.BytesIO(archive.read("a_labels.png"))))
+        (mask,) = [name for name in archive.namelist() if "_mask_" in name]
+        assert np.array_equal(labels > 0, np.asarray(PilImage.open(io.BytesIO(archive.read(mask)))) > 0)
+    assert 0 < (labels == 0).mean() < 0.2
+
+
+def test_auto_shows_its_curve_and_regions_are_shown(page: Page) -> None:
+    before = page.seen
+    page.find("#set-k-auto").click()
+    page.wait_for_result(before)
+    assert page.find("#curve").is_displayed()
+    assert "chosen of" in page.find("#messages").text
+    before = page.seen
+    page.find("#set-regions-auto").click()
+    page.wait_for_result(before)
+    assert not page.find("#classes").is_displayed()
+    assert "regions." in page.find("#messages").text
+
+
+def test_a_wrong_setting_is_explained_and_the_page_goes_on(page: Page) -> None:
+    page.run("[...document.querySelectorAll('#more details')].forEach((each) => { each.open = true; })")
+    box = page.find("#set-seed_color")
+    box.send_keys("blue", Keys.TAB)
+    page.wait("document.getElementById('messages').textContent.includes('colors written #RRGGBB')")
+    assert [line for line in page.errors() if "400" not in line] == []
+    before = page.seen
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys("#0000ff", Keys.TAB)
+    page.wait_for_result(before)
+
+
+def test_all_images_with_the_classes_of_one(page: Page) -> None:
+    page.find("#shared").click()
+    page.find("#all").click()
+    page.wait("document.getElementById('progress-text').textContent === '2 of 2 done'")
+    before = page.seen
+    page.find("#thumbs li:nth-child(2) button").click()
+    page.wait_for_result(before)
+    assert page.find("#about").text.startswith("b.png")
+
+
+def test_a_narrow_window_has_all_of_it(page: Page) -> None:
+    page.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    assert page.run("document.documentElement.scrollWidth") == 400
+    for selector in ("#canvas", "#set-k", "#name-1", "#file"):
+        box = page.find(selector).rect
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 400
+    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_everything_has_a_name_for_screen_readers(page: Page) -> None:
+    page.run("[...document.querySelectorAll('details')].forEach((each) => { each.open = true; })")
+    nodes = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    controls = (
+        "button",
+        "textbox",
+        "slider",
+        "spinbutton",
+        "combobox",
+        "checkbox",
+        "radio",
+        "ColorWell",
+        "application",
+    )
+    kinds = [node for node in nodes if node["role"]["value"] in controls and not node["ignored"]]
+    assert len(kinds) > 60
+    nameless = [node["role"]["value"] for node in kinds if not node.get("name", {}).get("value", "").strip()]
+    assert nameless == []
