@@ -28,8 +28,9 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
-from segment.preprocessor.preprocessor import enlarge
+from segment.preprocessor.preprocessor import enlarge, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.pixel_evidence import measure_design_effect
 
 __all__ = ["Comparison", "Method", "compare_image"]
 
@@ -203,7 +204,8 @@ def _segment_by_centers(
     gaussians = _fit_class_gaussians(cells, labels, balls.model)
     sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
     classes = ClassMixture(gaussians, np.arange(k))
-    cleaned = clean_window(raw, result.working, classes, space, config, sizes, raw.shape)
+    design_effect = measure_design_effect(classes, space, make_working_copy(result.working))
+    cleaned = clean_window(raw, result.working, classes, space, config, sizes, raw.shape, design_effect)
     label_image = enlarge(numbers[cleaned.label_image], result.image)
     overlaps = count_overlaps(result.label_image, label_image, k + 1)[1:, 1:]
     likelihood = _average(cells, gaussians.score_samples(cells))

@@ -79,6 +79,7 @@ def clean_window(
     config: SegmentConfig,
     sizes: CleanUpSizes,
     shape: tuple[int, int],
+    design_effect: float,
 ) -> CleanedLabels:
     """Clean up the labels of an image or of a window of it.
 
@@ -98,6 +99,8 @@ def clean_window(
         What is cleaned up whatever its colors.
     shape : (height, width)
         Of the whole image, of which this may be a window.
+    design_effect : float, >= 1
+        Of the whole image: how many neighboring pixels count as one witness.
 
     Returns
     -------
@@ -105,7 +108,9 @@ def clean_window(
     """
     evidence = None
     if config.clean_up == "evidence" and classes.n_classes > 1:
-        evidence = make_color_evidence(classes, space, image, shape, smoothness=config.smoothness)
+        evidence = make_color_evidence(
+            classes, space, image, shape, smoothness=config.smoothness, design_effect=design_effect
+        )
     # Shares of the whole image; `postprocess` takes those of what it gets.
     share = math.prod(shape) / max(1, raw.size)
     return postprocess(

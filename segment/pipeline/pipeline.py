@@ -32,11 +32,12 @@ from segment.pipeline.result_warnings import (
     warn_of_kept_coordinates,
 )
 from segment.postprocessor.postprocessor import CleanedLabels
-from segment.preprocessor.preprocessor import clip_floats, enlarge
+from segment.preprocessor.preprocessor import clip_floats, enlarge, make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import SpatialModel, build_spatial_model, choose_spatial_type
 
 __all__ = ["build_result", "clean_labels", "segment_image"]
@@ -144,7 +145,9 @@ def clean_labels(
     if not spatial.is_cleaned:
         return CleanedLabels(raw, 0.0)
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
-    return clean_window(raw, spatial.image, classes, spatial.data.space, config, sizes, raw.shape)
+    space = spatial.data.space
+    design_effect = measure_design_effect(classes, space, make_working_copy(spatial.data.copies[0]))
+    return clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
 
 
 def build_result(

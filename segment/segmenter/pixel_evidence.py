@@ -14,12 +14,23 @@ from segment.features.color_space import FeatureSpace
 from segment.postprocessor.color_evidence import ColorEvidence
 from segment.preprocessor.preprocessor import compute_working_shape
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.calibration import compute_design_effect, measure_neighbor_correlation, measure_residuals
+from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
 
-__all__ = ["compute_copy_scale", "make_color_evidence"]
+__all__ = ["compute_copy_scale", "make_color_evidence", "measure_design_effect"]
+
+# Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
+N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
 
 
 def make_color_evidence(
-    classes: ClassMixture, space: FeatureSpace, image: Image, shape: tuple[int, int], *, smoothness: float
+    classes: ClassMixture,
+    space: FeatureSpace,
+    image: Image,
+    shape: tuple[int, int],
+    *,
+    smoothness: float,
+    design_effect: float = 1.0,
 ) -> ColorEvidence:
     """Make the evidence of the pixels of an image, or of a window of it, by the colors of the classes.
 
@@ -35,6 +46,8 @@ def make_color_evidence(
         Of the whole image, in pixels: it says how large a pixel of its working copy is.
     smoothness : float, >= 0
         Log odds in nats that neighbors of one class give a pixel. Raised, more is cleaned away.
+    design_effect : float, >= 1
+        Of the whole image; see :func:`measure_design_effect`.
 
     Returns
     -------
@@ -61,7 +74,57 @@ def make_color_evidence(
         find = index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
         return np.asarray(find(np.arange(len(at))))
 
-    return ColorEvidence(look_up, classes.n_classes, smoothness, compute_copy_scale(shape))
+    # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
+    return ColorEvidence(look_up, classes.n_classes, smoothness * design_effect, compute_copy_scale(shape))
+
+
+def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Image) -> float:
+    """Measure how many neighboring pixels count as one witness of their class.
+
+    In noise every pixel is a witness of its own. In texture neighbors share their deviations from the mean of their
+    class: a tuft of dark grass is many dark pixels, and yet no more than one deviation.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        k classes.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    copy : Image
+        The working copy of the image.
+
+    Returns
+    -------
+    float, 1 to 10
+        See :func:`segment.segmenter.field.calibration.compute_design_effect`.
+    """
+    copy = _take_bands(copy)
+    if classes.n_classes < 2 or not copy.valid.any():
+        return 1.0
+    whiten, n_features = compute_whitening_matrix(classes.model), classes.model.n_features
+
+    def describe_colors(colors: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return the whitened features and the label from 0 of each color: (m, d + 1)."""
+        cells = space.make_cells(colors)
+        labels = classes.compute_log_posteriors(cells).argmax(axis=1)[:, None]
+        return np.concatenate([cells.means @ whiten, labels], axis=1).astype(np.float32)
+
+    planes = ColorIndex(copy).make_pixel_lookup(describe_colors)(np.arange(copy.valid.size)).T
+    planes = planes.reshape(n_features + 1, *copy.valid.shape)
+    residuals = measure_residuals(planes[:-1], planes[-1].astype(np.intp), copy.valid)
+    return compute_design_effect(measure_neighbor_correlation(residuals, copy.valid, REACH_PIXELS))
+
+
+def _take_bands(copy: Image) -> Image:
+    """Take bands of rows spread over a working copy, each above rows that do not count."""
+    rows = max(MIN_BAND_ROWS, MEASURED_PIXELS // (N_BANDS * copy.width))
+    if copy.height <= N_BANDS * rows:
+        return copy
+    starts = np.linspace(0, copy.height - rows - REACH_PIXELS, N_BANDS).astype(int)
+    chosen = (starts[:, None] + np.arange(rows + REACH_PIXELS)).reshape(-1)
+    valid = copy.valid[chosen].reshape(N_BANDS, -1, copy.width)
+    valid[:, rows:] = False
+    return replace(copy, pixels=copy.pixels[chosen], valid=valid.reshape(-1, copy.width), interest=None)
 
 
 def compute_copy_scale(shape: tuple[int, int]) -> float:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from segment.core.image import Image
 from segment.features.pixel_features import extract_features
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence
+from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence, measure_design_effect
 
 MEANS = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0]])
 CLASSES = ClassMixture(MixtureModel(np.array([0.3, 0.7]), MEANS, np.array([np.eye(3) * 90] * 2)), np.arange(2))
@@ -37,3 +38,19 @@ def test_a_window_has_the_scale_of_the_whole_image() -> None:
     evidence = make_color_evidence(gray, space, image, (3000, 4000), smoothness=12.0)
     assert evidence.scale == compute_copy_scale((3000, 4000)) == pytest.approx(4.78, abs=0.01)
     assert compute_copy_scale((400, 500)) == 1
+
+
+@pytest.mark.parametrize("shape", [(120, 150), (2000, 150)])
+def test_neighbors_are_witnesses_in_noise_and_few_in_texture(rng: np.random.Generator, shape: tuple[int, int]) -> None:
+    noise = rng.normal(0, 1, (*shape, 3))
+    texture = gaussian_filter(noise, (3, 3, 0))
+    effects = []
+    for deviations in (noise, texture / texture.std()):
+        halves = np.where(np.arange(shape[1]) < shape[1] // 2, 0, 1)[:, None]
+        pixels = np.clip(np.rint(MEANS[halves[:, 0]] + 9 * deviations), 0, 255).astype(np.uint8)
+        image = Image.from_array(pixels)
+        effects.append(measure_design_effect(CLASSES, extract_features(image, "rgb").space, image))
+    assert effects[0] == pytest.approx(1, abs=0.2)
+    assert effects[1] > 7
+    one = ClassMixture(MixtureModel(np.ones(1), MEANS[:1], np.eye(3)[None]), np.arange(1))
+    assert measure_design_effect(one, extract_features(image, "rgb").space, image) == 1

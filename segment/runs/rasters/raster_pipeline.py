@@ -51,6 +51,7 @@ from segment.runs.selection_files import list_selection_paths, make_selection_ab
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import FitData, choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
@@ -256,6 +257,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         lambda image, window: labeler.label(image, window.row, window.column),
         choose_spatial_type(config).explain_empty_class(config),
         notes,
+        measure_design_effect(fitted.classes, space, copy),
     )
 
 
@@ -286,6 +288,7 @@ def _fit_to_colors(run: RasterRun) -> RasterClasses:
         lambda image, _: ColorIndex(image).map_to_pixels(find_labels),
         choose_spatial_type(config).explain_empty_class(config),
         notes,
+        measure_design_effect(fitted.classes, space, _read_small_copy(run.raster, config)),
     )
 
 
@@ -313,6 +316,7 @@ def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile
         label=classes.label,
         classes=classes.fitted.classes,
         space=classes.space,
+        design_effect=classes.design_effect,
     )
     return run.map_tiles(label, RasterStage.LABEL)
 

@@ -44,6 +44,8 @@ class RasterClasses:
         Why a class has no pixel before clean-up, and what the user can do.
     notes : tuple of str
         A sentence for the user for each surprise.
+    design_effect : float, >= 1
+        How many neighboring pixels count as one witness in the clean-up.
     """
 
     fitted: FittedClasses
@@ -51,6 +53,7 @@ class RasterClasses:
     label: Callable[[Image, Window], NDArray[np.uint8]]
     empty_reason: str
     notes: tuple[str, ...]
+    design_effect: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,6 +70,7 @@ def label_tile(
     label: Callable[[Image, Window], Labels],
     classes: ClassMixture,
     space: FeatureSpace,
+    design_effect: float,
 ) -> LabeledTile:
     """Label a tile and clean it up.
 
@@ -87,6 +88,8 @@ def label_tile(
         k classes. Ties in the clean-up are won by the same class in every tile: the heavier one.
     space : FeatureSpace
         How a color becomes a feature vector.
+    design_effect : float, >= 1
+        Of the whole raster: how many neighboring pixels count as one witness.
 
     Returns
     -------
@@ -100,7 +103,7 @@ def label_tile(
     rows, columns = window.shift_to(outer).slices
     shape, n_classes = (raster.height, raster.width), classes.n_classes
     sizes = resolve_sizes(config, shape, raster.pixel_area)
-    clean = clean_window(raw, image, classes, space, config, sizes, shape).label_image[rows, columns]
+    clean = clean_window(raw, image, classes, space, config, sizes, shape, design_effect).label_image[rows, columns]
     before, valid = raw[rows, columns], image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
     place = raster.georeference.move_origin(window.column, window.row)

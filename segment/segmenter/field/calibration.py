@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
 __all__ = [
+    "compute_design_effect",
     "compute_temperature",
     "measure_neighbor_correlation",
     "measure_overlap",
@@ -95,6 +96,27 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     return float((residuals.astype(np.float64) * near).sum()) / power if power > 0 else 0.0
 
 
+def compute_design_effect(correlation: float) -> float:
+    """Compute how many pixels of a neighborhood count as one witness of their class.
+
+    Parameters
+    ----------
+    correlation : float
+        Of residuals with those of the neighbors.
+
+    Returns
+    -------
+    float, >= 1
+        The design effect of a neighborhood (Kish 1965, Survey Sampling, 5.4).
+
+    Examples
+    --------
+    >>> compute_design_effect(0.0), compute_design_effect(1.0)
+    (1.0, 10.0)
+    """
+    return 1.0 + (WITNESSES - 1) * max(correlation, 0.0)
+
+
 def compute_temperature(correlation: float, overlap: float) -> float:
     """Compute by how much log odds are divided.
 
@@ -108,14 +130,14 @@ def compute_temperature(correlation: float, overlap: float) -> float:
     Returns
     -------
     float, >= 1
-        The design effect of a neighborhood (Kish 1965, Survey Sampling, 5.4), times a factor for the overlap.
+        The design effect of a neighborhood, times a factor for the overlap.
 
     Examples
     --------
     >>> compute_temperature(0.0, 0.0), compute_temperature(1.0, 0.0), compute_temperature(0.0, 0.5)
     (1.0, 10.0, 2.5)
     """
-    return (1.0 + (WITNESSES - 1) * max(correlation, 0.0)) * (1.0 + OVERLAP_WEIGHT * overlap**2)
+    return compute_design_effect(correlation) * (1.0 + OVERLAP_WEIGHT * overlap**2)
 
 
 def measure_overlap(logs: Planes, valid: NDArray[np.bool_]) -> float:

@@ -17,6 +17,7 @@ from segment.mixture.rejection import is_rejected
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import (
+    compute_design_effect,
     compute_temperature,
     measure_neighbor_correlation,
     measure_overlap,
@@ -167,9 +168,7 @@ def prepare_field_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
         that are not valid have no meaning.
     """
-    field, q, logs, features = _solve_field(classes, space, copy, smoothness, None)
-    residuals = measure_residuals(features, q.argmax(axis=0), copy.valid)
-    correlation = measure_neighbor_correlation(residuals, copy.valid, field.reach)
+    field, q, logs, correlation = _solve_field(classes, space, copy, smoothness, None)
     temperature = compute_temperature(correlation, measure_overlap(logs, copy.valid))
     if copy.valid.shape == image.valid.shape:
         flat = temper_posteriors(q.reshape(len(q), -1), temperature)
@@ -196,11 +195,11 @@ def _solve_field(
     copy: Image,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
-) -> tuple[RandomField, Planes, Planes, Planes]:
+) -> tuple[RandomField, Planes, Planes, float]:
     """Solve the field of a working copy.
 
     Returned are the field, the posteriors of the pixels with it and their logarithms by color alone, both (k, h, w),
-    and the whitened features, (d, h, w).
+    and the correlation of neighbors within their classes.
     """
     k = classes.n_classes
     whiten = compute_whitening_matrix(classes.model)
@@ -230,8 +229,11 @@ def _solve_field(
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
     q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
-    _restore_small_things(q, logs, copy.valid, smoothness)
-    return field, q, logs, features
+    residuals = measure_residuals(features, q.argmax(axis=0), copy.valid)
+    correlation = measure_neighbor_correlation(residuals, copy.valid, field.reach)
+    # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
+    _restore_small_things(q, logs, copy.valid, smoothness * compute_design_effect(correlation))
+    return field, q, logs, correlation
 
 
 def _restore_small_things(q: Planes, logs: Planes, valid: NDArray[np.bool_], smoothness: float) -> None:

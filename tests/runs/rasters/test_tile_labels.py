@@ -47,7 +47,7 @@ def raster(tmp_path: Path) -> Raster:
 
 def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> None:
     with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, CLASSES, SPACE)
+        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, CLASSES, SPACE, 1.0)
     assert tile.label_image.shape == (20, 8)
     assert (tile.label_image == 2).sum() == 1
     assert (tile.changed, tile.rejected, tile.valid, tile.lost) == (0, 1, 19 * 8, ())
@@ -58,22 +58,22 @@ def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> No
 def test_clean_up_sees_what_lies_beyond_the_tile(raster: Raster) -> None:
     config = replace(NO_CLEAN_UP, min_region=0.02)  # 8 pixels
     with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE)
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE, 1.0)
         assert tile.label_image[5, 4] == 1
         assert (tile.changed, tile.lost) == (1, (2,))
         # One column of the bright half is a part of a large region, of which the tile has 19 pixels.
-        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, CLASSES, SPACE)
+        tile = label_tile(raster, Window(0, 0, 20, 11), config, label_bright, CLASSES, SPACE, 1.0)
         assert (tile.label_image[1:, 10] == 2).all()
 
 
 def test_clean_up_weighs_the_colors_of_a_speck(raster: Raster) -> None:
     config, narrow = SegmentConfig(k=2), replace(CLASSES.model, covariances=np.full((2, 1, 1), 200.0))
     with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE)
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, CLASSES, SPACE, 1.0)
         assert (tile.label_image[5, 4], tile.changed) == (1, 1)
         assert tile.counts[:, 0].tolist() == [[150, 1], [151, 0]]
         # With less noise in the classes the same speck is a small thing.
-        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, replace(CLASSES, model=narrow), SPACE)
+        tile = label_tile(raster, Window(0, 0, 20, 8), config, label_bright, replace(CLASSES, model=narrow), SPACE, 1.0)
         assert (tile.label_image[5, 4], tile.changed) == (2, 0)
 
 
