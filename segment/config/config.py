@@ -6,7 +6,7 @@ import difflib
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any
@@ -140,6 +140,21 @@ class SegmentConfig(SettingValues):
         if not isinstance(config, cls):
             raise SettingsError(f"config: a SegmentConfig; got {type(config).__name__}. Name settings, such as k=4.")
         return config
+
+    def for_ready_classes(self) -> SegmentConfig:
+        """Leave out what orders, merges and names classes: a model that was fitted with it would get it twice.
+
+        Returns
+        -------
+        SegmentConfig
+
+        Examples
+        --------
+        >>> SegmentConfig(k=4, merge="land=1,2", name="4=sky").for_ready_classes() == SegmentConfig(k=4)
+        True
+        """
+        cls = type(self)
+        return replace(self, order=cls.order, merge=cls.merge, name=cls.name)
 
     def for_door(self, door: str, own: Mapping[str, Any] = _NO_VALUES) -> SegmentConfig:
         """Refuse every changed setting that a function or command would ignore.

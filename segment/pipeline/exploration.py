@@ -49,7 +49,8 @@ class Exploration(EqualByValue):
     @property
     def chosen(self) -> Segmentation:
         """The result with the number of classes that ``-k auto`` takes."""
-        return next(result for result in self.results if result.config.k == self.selection.chosen)
+        # An image of few colors has fewer classes than it is asked for.
+        return next(result for result in self.results if result.k == self.selection.chosen)
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original, the segments of each number of classes with their shares, and the criterion.

@@ -24,6 +24,7 @@ from segment.runs.result_outcome import describe_choice, describe_result
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
+    from segment.pipeline.exploration import Exploration
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = ["compare_job", "explore_job", "run_job", "try_job"]
@@ -239,8 +240,19 @@ def _explore_numbers(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
         for result in found.results
         for number in (int(result.config.k),)
     )
-    warnings = tuple(dict.fromkeys(words for result in found.results for words in result.warnings))
-    return Outcome(job, paths, warnings=warnings, tried=tried, choice=found.selection.sentence)
+    return Outcome(job, paths, warnings=_collect_warnings(found), tried=tried, choice=found.selection.sentence)
+
+
+def _collect_warnings(found: Exploration) -> tuple[str, ...]:
+    """Collect the warnings of several numbers of classes, with the numbers that one is not true of all of."""
+    numbers: dict[str, list[str]] = {}
+    for result in found.results:
+        for words in result.warnings:
+            numbers.setdefault(words, []).append(str(result.config.k))
+    everywhere = len(found.results)
+    return tuple(
+        words if len(those) == everywhere else f"k = {', '.join(those)}: {words}" for words, those in numbers.items()
+    )
 
 
 def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> LoadedFile | BinaryIO:

@@ -68,7 +68,8 @@ def name_by_color(
             )
             continue
         number = int(_score_colors(rule, colors).argmax())
-        if found[number] != f"class {number + 1}":
+        # A saved model or label image may have the name already.
+        if found[number] not in (f"class {number + 1}", name):
             warnings.append(
                 f"class {number + 1} fits {rule} best, but is called {found[number]}, so none is called {name}. Name "
                 "it by number"

@@ -76,3 +76,17 @@ def test_the_command_writes_a_sheet_and_a_table(
         main(["explore", "a.png", "-k", "5..3", "-o", "out"])
     assert stopped.value.code == 2
     assert "5..3" in capsys.readouterr().err
+
+
+def test_an_image_of_one_color_has_a_sheet_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PilImage.new("RGB", (5, 4), (10, 200, 30)).save("flat.png")
+    found = segment.explore("flat.png", k_range=(2, 3))
+    assert found.chosen is found.results[0]
+    with pytest.raises(SystemExit) as stopped:
+        main(["explore", "flat.png", "-k", "2..3", "-o", "out"])
+    assert stopped.value.code == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning")]
+    assert [line.split(": ")[2] for line in lines] == ["k = 2", "k = 3"]

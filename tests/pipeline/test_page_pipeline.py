@@ -56,3 +56,10 @@ def test_what_has_no_pages_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"a\.png: an image is"):
         next(segment_pages(tmp_path / "a.png", k=3))
+
+
+def test_classes_of_all_pages_are_merged_and_named_once(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", make_planes(), photometric="minisblack")
+    results = list(segment_pages(tmp_path / "s.tif", k=3, merge="land=1,2", name=["3=sky"]))
+    assert [result.names for result in results] == [("land", "sky")] * 3
+    assert not any("no class" in warning for result in results for warning in result.warnings)

@@ -37,6 +37,8 @@ def test_a_class_is_named_once() -> None:
     names, warnings = name_by_color(make_default_names(6), rules, make_classes(SPACES[0]), SPACES[0])
     assert names[5] == "snow"
     assert warnings == ("class 6 fits #fefefe best, but is called snow, so none is called cloud. Name it by number",)
+    again = name_by_color(names, [("brightest", "snow")], make_classes(SPACES[0]), SPACES[0])
+    assert again == (names, ())  # as a saved model has it
 
 
 @pytest.mark.parametrize("rule", ["greenest", "#404040"])

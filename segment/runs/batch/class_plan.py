@@ -53,6 +53,11 @@ class ClassSource:
     choice: str = ""
 
     @property
+    def is_shared(self) -> bool:
+        """Whether the model was fitted to the images with the settings of the run."""
+        return bool(self.key) and self.reference is None
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """All that decides the classes, as text."""
         return (*(model.to_json() if model else "" for model in (self.model, self.reference)), str(self.adapt))

@@ -69,7 +69,7 @@ def run_image_task(task: ImageTask, *, config: SegmentConfig, classes: ClassSour
     before = before if is_huge else compute_fingerprint(job.source)
     outcome = run_job(
         job,
-        config,
+        config.for_ready_classes() if classes.is_shared else config,
         model=classes.model,
         adapt=classes.adapt,
         reference=classes.reference,

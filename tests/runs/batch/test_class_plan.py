@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folder_runs import run_main
 from PIL import Image as PilImage
 
 from segment.config.config import SegmentConfig
@@ -95,3 +96,18 @@ def test_a_folder_without_a_readable_image_is_an_error(tmp_path: Path, plan: Cla
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match="none of its images can be read"):
         plan.prepare([tmp_path / "a.png"], tmp_path, CONFIG, partial(start_workers, cluster=None, n_workers=1), ())
+
+
+def test_shared_classes_are_merged_and_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in "ab":
+        PilImage.fromarray(np.repeat([20, 90, 160, 230], 8)[None].repeat(10, axis=0).astype(np.uint8)).save(
+            f"in/{name}.png"
+        )
+    settings = ("--merge", "land=1,2", "--name", "4=snow", "--name", "rock=darkest", "--save", "labels")
+    assert run_main("batch", "in", "-k", "4", "--model", "shared", "--jobs", "1", *settings) == 0
+    for name in "ab":
+        with PilImage.open(f"outputs/{name}_labels.png") as picture:
+            assert np.asarray(picture)[0, ::8].tolist() == [1, 1, 2, 3]
+    assert load_class_model(tmp_path / "outputs" / SHARED_MODEL).names == ("land", "class 2", "snow")
