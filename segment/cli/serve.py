@@ -76,7 +76,7 @@ def serve(
     int
         The exit code.
     """
-    from segment.serve.server import ServerOptions, run_server
+    from segment.web.server import ServerOptions, run_server
 
     config = make_config("serve", options)
 

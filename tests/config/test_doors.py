@@ -74,7 +74,7 @@ WORK = (
     "cli.relabel.run_jobs",
     "cli.batch.FolderRun",
     "pipeline.shared_classes.fit_and_select",
-    "serve.server.run_server",
+    "web.server.run_server",
 )
 
 

@@ -45,14 +45,14 @@ LAYERS = (
     {"pipeline"},
     {"output"},
     {"runs"},
-    {"cli", "serve"},
+    {"cli", "web"},
     {"", "__main__"},  # segment/__init__.py names the public ones
 )
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 MAX_ROOMS = 15
 MAX_LINES, MAX_FUNCTION = 400, 60
 # Rooms that share a layer and may import each other; all others of one layer are strangers.
-NEIGHBORS = {"cli": {"serve"}}
+NEIGHBORS = {"cli": {"web"}}
 
 # The libraries of each room, and of the modules that need more.
 LIBRARIES = {
@@ -100,8 +100,8 @@ LIBRARIES = {
     "runs.rasters.writer": {"numpy", "rasterio"},
     "runs.workers": {"distributed"},
     "runs.workers.processes": {"joblib"},
-    "serve": {"numpy", "starlette"},
-    "serve.server": {"uvicorn"},
+    "web": {"numpy", "starlette"},
+    "web.server": {"uvicorn"},
     "cli": {"click"},
 }
 
@@ -112,14 +112,14 @@ FILE_MODULES = {
     "output.label_formats",
     "output.result_mark",
     "output.world_coordinates",  # in memory
-    "serve.app",
-    "serve.exchange",
-    "serve.image_store",
-    "serve.image_work",
-    "serve.server",
     "segmenter.class_model.storage",
     "segmenter.regions.border_network",
     "segmenter.regions.merge_weights",
+    "web.app",
+    "web.exchange",
+    "web.image_store",
+    "web.image_work",
+    "web.server",
 }
 FILE_NAMES = {"open"}
 FILE_METHODS = {

@@ -31,7 +31,7 @@ PAGES = {
 }
 # Options have their rows in docs/options.md alone.
 ROWS = PAGES["docs/options.md"].splitlines()
-# The page is served until Ctrl-C: its tests are in tests/serve.
+# The page is served until Ctrl-C: its tests are in tests/web.
 EXAMPLES = [
     example
     for name, command in cli.commands.items()

@@ -10,8 +10,8 @@ from PIL import Image as PilImage
 from program_runs import write_photograph
 
 import segment
-from segment.serve import preview
-from segment.serve.preview import make_view
+from segment.web import preview
+from segment.web.preview import make_view
 
 
 @pytest.fixture

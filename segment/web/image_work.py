@@ -35,7 +35,7 @@ from segment.preprocessor.preprocessor import shrink
 from segment.runs.image_job import run_job
 from segment.runs.job import plan_jobs
 from segment.segmenter.class_model.storage import load_class_model
-from segment.serve.preview import View, load_picture, make_view
+from segment.web.preview import View, load_picture, make_view
 
 __all__ = ["describe_picture", "draw_picture", "look_up_pixel", "make_products", "segment_for_page", "store_labels"]
 

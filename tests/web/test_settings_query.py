@@ -10,7 +10,7 @@ from setting_values import CHANGED, NEEDED
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.core.errors import SettingsError
-from segment.serve.settings_query import describe_settings, read_settings, to_plain
+from segment.web.settings_query import describe_settings, read_settings, to_plain
 
 NOT_OFFERED = {"mask", "overwrite"}
 

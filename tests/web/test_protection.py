@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the page needs Starlette: pip install 'gmm-segment[serve]'")
 
-from segment.serve.protection import Protection
+from segment.web.protection import Protection
 
 TOKEN = "secret-token"
 

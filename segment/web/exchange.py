@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault
-from segment.serve.image_store import StoredImage
-from segment.serve.worker_pool import BusyError, LostError
+from segment.web.image_store import StoredImage
+from segment.web.worker_pool import BusyError, LostError
 
 __all__ = [
     "TooLargeError",

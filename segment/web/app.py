@@ -20,9 +20,9 @@ from starlette.staticfiles import StaticFiles
 from segment.config.config import SegmentConfig
 from segment.core.errors import SegmentError
 from segment.core.version import __version__
-from segment.serve import image_work
-from segment.serve.command_text import describe_command
-from segment.serve.exchange import (
+from segment.web import image_work
+from segment.web.command_text import describe_command
+from segment.web.exchange import (
     answer_error,
     check_name,
     is_stored,
@@ -31,10 +31,10 @@ from segment.serve.exchange import (
     send_files,
     write_body,
 )
-from segment.serve.image_store import ImageStore, StoredImage
-from segment.serve.protection import Protection
-from segment.serve.settings_query import describe_settings, read_settings
-from segment.serve.worker_pool import WorkerPool
+from segment.web.image_store import ImageStore, StoredImage
+from segment.web.protection import Protection
+from segment.web.settings_query import describe_settings, read_settings
+from segment.web.worker_pool import WorkerPool
 
 __all__ = ["Api", "build_app"]
 

@@ -13,7 +13,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import DependencyError, SettingsError, describe_os_error, printable_path
 
 if TYPE_CHECKING:
-    from segment.serve.image_store import ImageStore
+    from segment.web.image_store import ImageStore
 
 __all__ = ["ServerOptions", "run_server"]
 
@@ -52,7 +52,7 @@ class ServerOptions:
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
-        from segment.serve.protection import is_loopback
+        from segment.web.protection import is_loopback
 
         if not is_loopback(self.host) and not self.token:
             raise SettingsError(
@@ -102,14 +102,14 @@ def run_server(
     try:
         import uvicorn
 
-        from segment.serve.app import Api, build_app
+        from segment.web.app import Api, build_app
     except ImportError as error:
         raise DependencyError(
             f"segment serve: needs Starlette and uvicorn; {error}. pip install 'gmm-segment[serve]'."
         ) from error
     from segment.runs.workers.processes import count_cores
-    from segment.serve.image_store import ImageStore
-    from segment.serve.worker_pool import WorkerPool
+    from segment.web.image_store import ImageStore
+    from segment.web.worker_pool import WorkerPool
 
     token = options.token or secrets.token_urlsafe(18)
     listener = _listen(options)

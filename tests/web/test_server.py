@@ -10,7 +10,7 @@ import pytest
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import DependencyError, ImageError, SettingsError
-from segment.serve.server import ServerOptions, run_server
+from segment.web.server import ServerOptions, run_server
 
 pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from dask_work import return_task, work_endlessly
 
-from segment.serve.worker_pool import BusyError, LostError, WorkerPool
+from segment.web.worker_pool import BusyError, LostError, WorkerPool
 
 
 def run_in_pool(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 from program_runs import run_process, write_photograph
-from serve_client import Server, run_server
+from web_client import Server, run_server
 
 pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")
 pytest.importorskip("selenium", reason="the browser is driven by selenium: pip install selenium")

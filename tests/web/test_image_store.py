@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segment.core.errors import ImageError
-from segment.serve.image_store import ImageStore, StoredImage, clean_name
+from segment.web.image_store import ImageStore, StoredImage, clean_name
 
 
 @pytest.fixture
