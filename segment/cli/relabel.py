@@ -43,7 +43,8 @@ def relabel_labels(
     """Merge, name, order and recolor the classes of label images, without a fit.
 
     RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
-    colors unless --palette gives others. STEM_relabeled_labels.png is written, and what --save names.
+    colors, which an NPZ does not have, unless --palette gives others. STEM_relabeled_labels.png is written, and what
+    --save names.
 
     Parameters
     ----------

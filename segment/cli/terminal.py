@@ -192,7 +192,7 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
             "classes": _list_classes(outcome),
             **({"groups": _list_groups(outcome)} if outcome.groups else {}),
             **({"interest": _list_interest(outcome)} if outcome.interest else {}),
-            "changed": outcome.changed,
+            "changed": drop_nan(outcome.changed),
             "choice": outcome.choice,
             "warnings": outcome.warnings,
             "error": outcome.error,
@@ -280,7 +280,8 @@ def _format_table(outcome: Outcome) -> str:
     for group in dict.fromkeys(group for group, *_ in outcome.groups):
         shares = [f"{name} {format_share(share)}" for each, name, share in outcome.groups if each == group]
         lines.append(f"  {group}: {', '.join(shares)}")
-    lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
+    if not math.isnan(outcome.changed):
+        lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
 
 

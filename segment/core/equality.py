@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -49,7 +50,7 @@ def is_equal(first: Any, second: Any) -> bool:
     Returns
     -------
     bool
-        Arrays are equal if shape, type and all values are; NaN is equal to NaN.
+        Arrays are equal if shape, type and all values are; NaN is equal to NaN, in arrays and alone.
 
     Examples
     --------
@@ -70,7 +71,9 @@ def is_equal(first: Any, second: Any) -> bool:
         # A dataclass without a comparison of its own, or with the generated one, which arrays would make fail.
         if is_dataclass(first) and (type(first).__eq__ is object.__eq__ or _has_generated_equality(first)):
             return _have_equal_fields(first, second)
-    return bool(first == second)
+    # What has no value, such as the share of the background, is NaN.
+    are_nan = all(isinstance(value, float) and math.isnan(value) for value in (first, second))
+    return are_nan or bool(first == second)
 
 
 def _have_equal_fields(first: Any, second: Any) -> bool:

@@ -298,7 +298,9 @@ def draw_exploration(exploration: Exploration) -> Picture:
     selection = exploration.selection
     tries = []
     for result in exploration.results:
-        title = pluralize(int(result.config.k), "class")
+        title = pluralize(result.k, "class")
+        # An image of few colors has fewer.
+        title += f" of {result.config.k}" if result.k != result.config.k else ""
         title += ": chosen by -k auto" if result is exploration.chosen else ""
         shares = [0.0 if math.isnan(row.share) else row.share for row in result.classes]
         tries.append(Try(title, result.label_image, result.colors, shares))

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, Unpack, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_IMAGE
@@ -30,6 +30,9 @@ from segment.segmenter.class_mixture import ClassMixture, describe_old_numbers, 
 from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]
+
+# A label image of more classes than this, without names and colors, is rather a photograph or a mask of 0 and 255.
+MAX_USUAL_CLASSES = 200
 
 Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
@@ -106,7 +109,7 @@ class RelabeledImage(ResultViews, EqualByValue):
 
 
 def relabel_classes(
-    labels: str | PathLike[str] | NDArray[np.integer],
+    labels: str | PathLike[str] | ArrayLike,
     image: Source | None = None,
     config: SegmentConfig | None = None,
     **given: Unpack[SettingArguments],
@@ -115,7 +118,7 @@ def relabel_classes(
 
     Parameters
     ----------
-    labels : path or ndarray of shape (H, W), int
+    labels : path or array_like of shape (H, W), int
         What ``--save labels`` wrote, or labels 1..k, 0 for none. It is not changed.
     image : path, binary file, array_like or Image, optional
         The image that was segmented, for products and orders that need its pixels.
@@ -149,7 +152,7 @@ def relabel_classes(
         SegmentConfig.from_values(**{**known, **given}).for_door("relabel_classes", known)
     else:
         config.for_door("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
-    stored = _make_stored(labels) if isinstance(labels, np.ndarray) else read_label_file(labels)
+    stored = read_label_file(labels) if isinstance(labels, (str, PathLike)) else _make_stored(np.asarray(labels))
     k = len(stored.names)
     has_save = config is not None or "save" in given
     defaults: dict[str, Any] = {"k": max(1, k), **({} if has_save else {"save": ("labels",)})}
@@ -170,20 +173,30 @@ def relabel_classes(
         class_names=new.names,
         colors=np.zeros((len(new.names), 3), np.uint8),
         classes=assign_shares(named, config),
-        warnings=new.warnings + warn_of_absent_classes(config, new.names),
+        warnings=_warn_of_photograph(stored) + new.warnings + warn_of_absent_classes(config, new.names),
         config=config,
     )
     old_numbers = describe_old_numbers(k, config.merges)
     return replace(result, colors=_choose_colors(result, stored, new), old_numbers=old_numbers)
 
 
-def _make_stored(labels: NDArray[np.integer]) -> StoredLabels:
+def _make_stored(labels: NDArray[Any]) -> StoredLabels:
     """Check labels that are an array."""
     is_right = labels.ndim == 2 and labels.size and labels.dtype.kind in "ui"
     if not is_right or labels.min() < 0 or labels.max() > 255:
         raise ImageError(f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}.")
     names = tuple(f"class {label}" for label in range(1, int(labels.max()) + 1))
     return StoredLabels(labels.astype(np.uint8), None, names)
+
+
+def _warn_of_photograph(stored: StoredLabels) -> tuple[str, ...]:
+    """Say that the labels may be the grays of a picture."""
+    if len(stored.names) <= MAX_USUAL_CLASSES or stored.colors is not None:
+        return ()
+    return (
+        f"the labels go up to {len(stored.names)}, as the grays of a photograph or a mask do. If it is one, give "
+        "what --save labels wrote instead",
+    )
 
 
 def _check_products(config: SegmentConfig, *, has_image: bool) -> None:
@@ -214,14 +227,14 @@ def _read_pixels(stored: StoredLabels, image: Source | None, labels: object) -> 
     """Read the image of a label image, or make black pixels."""
     shape = stored.label_image.shape
     if image is None:
-        name = "" if isinstance(labels, np.ndarray) else printable_path(str(labels)).rpartition("/")[2]
+        name = printable_path(labels).rpartition("/")[2] if isinstance(labels, (str, PathLike)) else ""
         valid = stored.label_image > 0
         return Image(np.zeros(shape, np.uint8), valid, 0, 255, georeference=stored.georeference, file_name=name)
     read = read_image(image, SegmentConfig())
     if (read.height, read.width) != shape:
         raise ImageError(
             f"image: of the size of the labels, {shape[1]} x {shape[0]}; got {read.width} x {read.height}. Give the "
-            "image that was segmented."
+            "image that was segmented, or the part of it that --crop took."
         )
     return read if read.georeference else replace(read, georeference=stored.georeference)
 

@@ -73,7 +73,7 @@ class Outcome:
     rows : tuple of (label, color, share, mean)
         The class table: int, (r, g, b), 0..1 or NaN for a class that does not count, and the mean of each channel.
     changed : float
-        Share of the labeled pixels that the clean-up changed.
+        Share of the labeled pixels that the clean-up changed; NaN where there was none.
     warnings : tuple of str
         A sentence each, without a period.
     names : tuple of str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from segment.config.config import SegmentConfig
+from segment.core.errors import SettingsError, printable_path
 from segment.core.stages import Stage
 from segment.runs.image_job import try_job
 from segment.runs.job import Job, plan_jobs
@@ -76,7 +78,10 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
     from segment.pipeline.relabeling import relabel_classes
 
     on_stage(Stage.READ)
-    result = relabel_classes(job.source, image, config)
+    try:
+        result = relabel_classes(job.source, image, config)
+    except SettingsError as error:  # how many classes there are is another number in each file
+        raise SettingsError(f"{printable_path(job.source)}: {error}") from error
     on_stage(Stage.WRITE)
     suffix = ".jpg" if image is not None and image.suffix.lower() in (".jpg", ".jpeg") else ".png"
     paths = result.save(job.folder, stem=job.stem, suffix=suffix)
@@ -87,6 +92,7 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
         job,
         tuple(paths),
         tuple((row.label, c, row.share, m) for row, c, m in zip(result.classes, colors, means, strict=True)),
+        changed=math.nan,
         warnings=result.warnings,
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),

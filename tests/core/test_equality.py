@@ -30,11 +30,13 @@ SAME = [
     (Generated(np.arange(3)), Generated(np.arange(3))),
     (Sample(np.arange(3), (Generated(np.ones(2)),), 1.0), Sample(np.arange(3), (Generated(np.ones(2)),), 2.0)),
     (1, 1.0),
+    ((1.0, float("nan")), (1.0, float("nan"))),
 ]
 DIFFERENT = [
     (np.arange(3), np.arange(4)),
     (np.arange(3), np.arange(3.0)),
     (np.arange(3), [0, 1, 2]),
+    (float("nan"), 1.0),
     ({"a": np.arange(3)}, {"b": np.arange(3)}),
     ((np.arange(3),), (np.arange(3), 1)),
     (Sample(np.arange(3)), Sample(np.arange(3), (1,))),

@@ -85,6 +85,13 @@ def test_an_image_of_one_color_has_a_sheet_too(
     PilImage.new("RGB", (5, 4), (10, 200, 30)).save("flat.png")
     found = segment.explore("flat.png", k_range=(2, 3))
     assert found.chosen is found.results[0]
+    titles: list[str] = []
+    sheet = "segment.output.result_pictures.draw_exploration_sheet"
+    monkeypatch.setattr(sheet, lambda _image, tries, *_: titles.extend(item.title for item in tries))
+    found.panel()
+    assert titles == ["1 class of 2: chosen by -k auto", "1 class of 3"]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         main(["explore", "flat.png", "-k", "2..3", "-o", "out"])
     assert stopped.value.code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,16 @@ def test_labels_without_classes_stay(tmp_path: Path) -> None:
     result = segment.relabel_classes(np.zeros((2, 3), np.uint8), save="labels,geojson")
     assert result.classes == ()
     assert len(result.save(tmp_path, stem="a")) == 2
+
+
+def test_the_grays_of_a_picture_are_told(stored: Path) -> None:
+    (words,) = segment.relabel_classes(np.array([[0, 255]], np.uint8)).warnings
+    assert words.startswith("the labels go up to 255, as the grays of a photograph or a mask do.")
+    assert segment.relabel_classes(stored).warnings == ()
+
+
+def test_a_result_equals_its_pickled_copy_and_that_of_a_list() -> None:
+    result = segment.relabel_classes([[1, 1, 2]], background="1")
+    assert (
+        pickle.loads(pickle.dumps(result)) == result == segment.relabel_classes(np.array([[1, 1, 2]]), background="1")
+    )

@@ -23,3 +23,16 @@ def test_a_label_image_is_relabeled_beside_itself(tmp_path: Path, capsys: pytest
     assert run_main(*words) == 1  # the file exists
     assert run_main(*words, "--overwrite", "--name", "2=9", "--order", "hue") == 1
     assert run_main("relabel", "a.png", "b.png", "--image", "c.png") == 2
+
+
+def test_a_file_of_fewer_classes_is_named_and_no_clean_up_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{name}_labels.png" for name in "ab"]
+    for number, path in enumerate(paths, start=2):
+        PilImage.fromarray(np.arange(number, dtype=np.uint8)[None]).save(path)
+    assert run_main("relabel", *map(str, paths), "--merge", "1,2", "-o", str(tmp_path)) == 1
+    text = capsys.readouterr()
+    assert f"Error: {paths[0]}: merge (--merge): the classes are 1 to 1; got 2." in text.err
+    assert "clean-up" not in text.out
+    assert "1 is 1+2" in text.out

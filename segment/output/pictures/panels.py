@@ -150,8 +150,9 @@ def draw_thumbnails(image: Image, label_image: NDArray[np.integer], colors: Pict
     original, segments : ndarray of shape (h, w, 3), uint8
         RGB, at most 320 pixels wide and 240 high.
     """
-    # Unlike other pictures a thumbnail is never enlarged.
-    factor = min(_ROOM_THUMBNAIL[0] / image.width, _ROOM_THUMBNAIL[1] / image.height, 1.0)
+    factor = min(_ROOM_THUMBNAIL[0] / image.width, _ROOM_THUMBNAIL[1] / image.height)
+    # Enlarged by a whole number, so that all its pixels are squares.
+    factor = float(int(factor)) if factor > 1 else factor
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     return scale_image(stretch_for_display(image), size), scale_labels(label_image, colors, size)
 

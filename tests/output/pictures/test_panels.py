@@ -214,7 +214,8 @@ def test_a_pair_has_one_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "size"), [(50, 60, (50, 60)), (960, 1440, (213, 320)), (9600, 3, (240, 1))]
+    ("height", "width", "size"),
+    [(50, 60, (200, 240)), (1, 1, (240, 240)), (130, 170, (130, 170)), (960, 1440, (213, 320)), (9600, 3, (240, 1))],
 )
 def test_size_of_a_thumbnail(height: int, width: int, size: tuple[int, int]) -> None:
     image = Image.from_array(np.full((height, width, 3), 7, np.uint8))
