@@ -46,7 +46,7 @@ def read_palette_file(path: str | os.PathLike[str]) -> str:
     path : path
         A JSON object such as ``{"sky": "#4477aa"}``; a palette of GIMP, whose colors have the names of classes; or
         lines ``sky=#4477aa``, with a comma or a tab for ``=`` if you like, where ``#4477aa`` alone is the color of the
-        class of the number of its line. Lines that begin with ``//`` are left out.
+        class of the number of its line. Lines that begin with ``//``, or with ``#`` and a space, are left out.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def _parse_lines(text: str) -> list[tuple[str, str]]:
             for number, (name, rgb) in enumerate(found, start=1)
         ]
     pairs: list[tuple[str, str]] = []
-    for line in (line for line in lines if line and not line.startswith("//")):
+    for line in (line for line in lines if line and not line.startswith(("//", "# "))):
         parts = [part.strip() for part in re.split(r"[=,\t]", line, maxsplit=1)]
         # A color alone is that of the class of its number.
         pairs.append((parts[0], parts[1]) if len(parts) == 2 else (str(len(pairs) + 1), parts[0]))

@@ -15,7 +15,7 @@ from segment.config.products import plan_files
 from segment.core.errors import SegmentError, SettingsError, printable_path
 from segment.loader.loader import count_pages
 
-__all__ = ["Job", "plan_jobs"]
+__all__ = ["Job", "plan_jobs", "refuse_conflicts"]
 
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
 
@@ -174,7 +174,7 @@ def plan_jobs(
         )
         for folder, source in zip(folders, distinct, strict=True)
     ]
-    _refuse_conflicts(jobs, [*distinct, *also_read], config)
+    refuse_conflicts(jobs, [*distinct, *also_read], config)
     return jobs
 
 
@@ -186,8 +186,23 @@ def _count_pages(source: Path) -> int:
         return 1
 
 
-def _refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
-    """Refuse jobs that would share a result, or of which a result would replace a file that is read."""
+def refuse_conflicts(jobs: Sequence[Job], read: Sequence[Path], config: SegmentConfig) -> None:
+    """Refuse jobs that would share a result, or of which a result would replace a file that is read.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Of one run.
+    read : sequence of Path
+        All files that they read.
+    config : SegmentConfig
+        The settings of all.
+
+    Raises
+    ------
+    SettingsError
+        If there are such jobs.
+    """
     # A symbolic link is an input at its own place and at the place of the file that it leads to.
     inputs = {_fold_name(place) for source in read for place in (_locate(source), os.path.realpath(source))}
     owners: dict[str, Path] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, printable_path
 from segment.core.stages import Stage
 from segment.runs.image_job import try_job
-from segment.runs.job import Job, plan_jobs
+from segment.runs.job import Job, refuse_conflicts
 from segment.runs.outcome import Outcome
 
 __all__ = ["plan_relabel_jobs", "run_relabel_job"]
@@ -36,9 +35,16 @@ def plan_relabel_jobs(sources: tuple[Path, ...], output: Path, config: SegmentCo
     -------
     list of Job
         ``sea_labels.png`` gives ``sea_relabeled_labels.png``.
+
+    Raises
+    ------
+    SettingsError
+        If two label images would share a result, or a result would replace a file that is read.
     """
-    jobs = plan_jobs(sources, output, config, also_read=() if image is None else (image,))
-    return [replace(job, stem=f"{job.source.stem.removesuffix('_labels')}_relabeled") for job in jobs]
+    distinct = dict.fromkeys(sources)
+    jobs = [Job(source, output, f"{source.stem.removesuffix('_labels')}_relabeled") for source in distinct]
+    refuse_conflicts(jobs, [*sources, *(() if image is None else (image,))], config)
+    return jobs
 
 
 def run_relabel_job(

@@ -14,7 +14,7 @@ WANTED = (("sky", "#4477aa"), ("2", "#228833"))
 @pytest.mark.parametrize(
     "text",
     [
-        "// of the project\nsky=#4477AA\n\n#228833\n",
+        "// of the project\n# of the year\nsky=#4477AA\n\n#228833\n",
         "sky,#4477aa\r\n2,#228833\r\n",
         "sky\t#4477aa\n2\t#228833",
         '\ufeff{"sky": "#4477aa", "2": "#228833"}',

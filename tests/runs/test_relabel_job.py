@@ -36,3 +36,21 @@ def test_a_file_of_fewer_classes_is_named_and_no_clean_up_is_told(
     assert f"Error: {paths[0]}: merge (--merge): the classes are 1 to 1; got 2." in text.err
     assert "clean-up" not in text.out
     assert "1 is 1+2" in text.out
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a.png", "a_labels.png"), "share its results with"),
+        (("a_labels.png", "a_relabeled_labels.png"), "is an input"),
+    ],
+)
+def test_no_result_replaces_another_or_an_input(
+    names: tuple[str, str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        PilImage.fromarray(np.eye(2, dtype=np.uint8)).save(path)
+    assert run_main("relabel", *map(str, paths), "-o", str(tmp_path), "--overwrite") == 2
+    assert words in capsys.readouterr().err
+    assert not (set(tmp_path.iterdir()) - set(paths))
