@@ -54,9 +54,9 @@ def take_one_line(text: str) -> str:
     return text[:-1]
 
 
-def write_photograph(path: str) -> None:
-    """Noisy areas that leave the fit and the clean-up something to decide."""
+def write_photograph(path: str, side: int = 40) -> None:
+    """6 x 8 noisy areas, of so many pixels a side, that leave the fit and the clean-up something to decide."""
     rng = np.random.default_rng(7)
-    base = np.kron(rng.integers(40, 200, (6, 8, 3)), np.ones((40, 40, 1)))
+    base = np.kron(rng.integers(40, 200, (6, 8, 3)), np.ones((side, side, 1)))
     noisy = np.clip(base + rng.normal(0, 25, base.shape), 0, 255)
     PilImage.fromarray((noisy // 32 * 32).astype(np.uint8)).save(path)  # few colors, so that the fit is quick

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folder_runs import run_main
 from PIL import Image as PilImage
-from program_runs import run_process, write_photograph
+from program_runs import write_photograph
 from web_client import Server, run_server
 
 pytest.importorskip("uvicorn", reason="the page needs uvicorn: pip install 'gmm-segment[serve]'")
@@ -37,6 +38,7 @@ class Page:
         options.binary_location = str(CHROMIUM)
         for words in (
             *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"),
+            *("--disable-extensions", "--disable-component-update", "--disable-background-networking"),
             # Nothing but this machine can be reached.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         ):
@@ -106,11 +108,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "downloads").mkdir()
     (folder / "in").mkdir()
-    write_photograph(str(folder / "in" / "a.png"))
+    write_photograph(str(folder / "in" / "a.png"), side=16)
     with PilImage.open(folder / "in" / "a.png") as picture:
         picture.transpose(PilImage.Transpose.ROTATE_90).save(folder / "in" / "b.png")
-        picture.resize((160, 120)).save(folder / "c.png")
-    with run_server(folder, "in", "-k", "3", "--n-init", "2") as server:
+        picture.resize((64, 48), PilImage.Resampling.NEAREST).save(folder / "c.png")
+    with run_server(folder, "in", "-k", "3", "--n-init", "2", "--workers", "1") as server:
         page = Page(server, folder / "downloads")
         try:
             yield page
@@ -130,7 +132,9 @@ def no_errors(page: Page) -> Iterator[None]:
     page.run("sessionStorage.clear()")
 
 
-def test_name_merge_color_and_export_as_the_command_writes(page: Page, tmp_path: Path) -> None:
+def test_name_merge_color_and_export_as_the_command_writes(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page.set_value("k", 4)
     assert len(page.driver.find_elements(By.CSS_SELECTOR, "#class-list li")) == 4
     page.rename(4, "sky")
@@ -154,8 +158,8 @@ def test_name_merge_color_and_export_as_the_command_writes(page: Page, tmp_path:
     with zipfile.ZipFile(page.download()) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     _, *arguments = shlex.split(words)
-    done = run_process(*arguments, "-o", str(tmp_path / "out"), cwd=page.downloads.parent / "in")
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(page.downloads.parent / "in")
+    assert run_main(*arguments, "-o", str(tmp_path / "out")) == 0
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert b"ground" in files["a_classes.csv"]
     assert b"<title>sky" not in files["a_classes.svg"]
