@@ -18,7 +18,9 @@ const strip = new Strip({ open, settings: () => controls.query(), applied: appli
 
 /** Show a message; kind is "error" or "". */
 function say(text, kind = "error") {
-  $("messages").append(make("p", { className: kind, textContent: text }));
+  // Names of options stay in one line.
+  const parts = text.split(/(--[a-z-]+)/).map((part, n) => (n % 2 ? make("span", { className: "option", textContent: part }) : part));
+  $("messages").append(make("p", { className: kind }, ...parts));
 }
 
 function clearMessages() { $("messages").replaceChildren(); }

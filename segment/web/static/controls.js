@@ -1,7 +1,8 @@
 // A control for every setting, made from the table of settings that the server sends.
 const TITLES = {
   k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
-  min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors",
+  min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors", k_range: "Range of k",
+  geojson_crs: "GeoJSON CRS", svg_smooth: "Smooth SVG",
 };
 const MAIN = ["k", "smoothness", "features", "spatial", "regions", "smooth_radius", "min_region", "max_hole"];
 // What has a place of its own on the page.
