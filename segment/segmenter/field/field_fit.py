@@ -28,7 +28,7 @@ from segment.segmenter.field.smoothed_start import (
     find_smoothed_clusters,
 )
 
-__all__ = ["build_field", "compute_edge_strengths", "compute_whitening_matrix", "fit_with_field"]
+__all__ = ["REACH_PIXELS", "build_field", "compute_edge_strengths", "compute_whitening_matrix", "fit_with_field"]
 
 Planes = NDArray[np.float32]
 
