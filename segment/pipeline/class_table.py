@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.equality import EqualByValue
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
@@ -28,8 +29,8 @@ MAX_OPENCV_CHANNELS = 4  # that OpenCV averages at once
 CHUNK_PIXELS = 2**17  # counted at once: they stay in the processor's cache
 
 
-@dataclass(frozen=True)
-class ClassRow:
+@dataclass(frozen=True, eq=False)
+class ClassRow(EqualByValue):
     """One class of a segmentation.
 
     Attributes

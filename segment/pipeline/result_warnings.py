@@ -22,10 +22,12 @@ __all__ = [
     "warn_of_kept_coordinates",
 ]
 
-# Of the pixels, in points, by which clean-up may move a class without a word; and the share of its regions, if it has
-# enough of them that a share says something.
+# Of the pixels, in points, by which clean-up may move a class without a word; and the shares of its regions and of its
+# pixels that it may lose, if it has enough regions that a share says something. Regions alone would be told on nearly
+# every photograph, whose texture has many that are small.
 MAX_SHARE_MOVE = 1.0
 MAX_REGION_LOSS = 0.2
+MAX_PIXEL_LOSS = 0.1
 MIN_TOLD_REGIONS = 5
 
 
@@ -148,7 +150,7 @@ def collect_result_warnings(
 
 
 def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], config: SegmentConfig) -> tuple[str, ...]:
-    """Say where clean-up has moved a share by more than a point, or taken a fifth of the regions of a class.
+    """Say where clean-up has moved a share by more than a point, or taken small things that make up much of a class.
 
     Parameters
     ----------
@@ -177,7 +179,9 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
         parts = [f"from {was:.1f} to {now:.1f} %"] if abs(was - now) > MAX_SHARE_MOVE else []
         if parts and not any("of the pixels" in change for change in changes):
             parts[0] += " of the pixels"
-        if n_was >= MIN_TOLD_REGIONS and n_was - n_now >= MAX_REGION_LOSS * n_was:
+        pixels_lost = before[0, number] - after[0, number]
+        is_thinned = n_was >= MIN_TOLD_REGIONS and n_was - n_now >= MAX_REGION_LOSS * n_was
+        if is_thinned and pixels_lost >= MAX_PIXEL_LOSS * before[0, number]:
             parts.append(f"from {n_was} to {n_now} regions")
         if parts:
             changes.append(f"class {number + 1} {' and '.join(parts)}")

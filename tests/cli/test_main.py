@@ -40,7 +40,8 @@ FAULT = "This is a fault of segment; --debug shows where."
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
         (
             ["bath", "."],
-            "COMMAND: one of run, batch, report, fit, apply, compare, explore, raster, doctor; got bath. Did you mean",
+            "COMMAND: one of run, batch, relabel, report, fit, apply, compare, explore, raster, doctor, serve; "
+            "got bath. Did you mean",
         ),
         (["batch", ".", "two\n\x1b[31mlines"], r"Got unexpected extra argument (two\n\x1b[31mlines)"),
     ],

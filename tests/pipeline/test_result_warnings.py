@@ -55,9 +55,15 @@ def test_shares_and_regions_that_clean_up_takes_are_told() -> None:
         "clean-up changed class 3 from 20.0 to 18.2 % of the pixels. Lower --smooth-radius or --min-region to keep "
         "more",
     )
-    assert warn_of_cleanup(before, after - np.array([[0, 0, 0], [1, 1, 1]]), SegmentConfig()) == (
-        "clean-up changed class 1 from 10 to 8 regions, class 2 from 5 to 4 regions, class 3 from 20.0 to 18.2 % of "
-        "the pixels and from 60 to 48 regions. Lower --smoothness or give --clean-up none to keep more",
+    # Specks of texture, many regions of few pixels, may go without a word; a tenth of the pixels of a class may not.
+    specks = np.array([[60, 30, 25], [1, 1, 1]])
+    assert warn_of_cleanup(before, after - specks, SegmentConfig()) == (
+        "clean-up changed class 3 from 20.0 to 18.2 % of the pixels and from 60 to 48 regions. Lower --smoothness or "
+        "give --clean-up none to keep more",
+    )
+    rare, kept = np.array([[9900, 100], [1, 20]]), np.array([[9930, 70], [1, 12]])
+    assert warn_of_cleanup(rare, kept, SegmentConfig()) == (
+        "clean-up changed class 2 from 20 to 12 regions. Lower --smoothness or give --clean-up none to keep more",
     )
     # Of so few regions, one is no share to speak of.
     few = np.array([[5000, 5000], [4, 1]])
