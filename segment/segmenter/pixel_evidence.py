@@ -102,11 +102,13 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
     if classes.n_classes < 2 or not copy.valid.any():
         return 1.0
     whiten, n_features = compute_whitening_matrix(classes.model), classes.model.n_features
+    # What a merged class has of two colors is no texture.
+    components = ClassMixture(classes.model, np.arange(len(classes.groups)))
 
     def describe_colors(colors: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Return the whitened features and the label from 0 of each color: (m, d + 1)."""
+        """Return the whitened features and the component from 0 of each color: (m, d + 1)."""
         cells = space.make_cells(colors)
-        labels = classes.compute_log_posteriors(cells).argmax(axis=1)[:, None]
+        labels = components.compute_log_posteriors(cells).argmax(axis=1)[:, None]
         return np.concatenate([cells.means @ whiten, labels], axis=1).astype(np.float32)
 
     planes = ColorIndex(copy).make_pixel_lookup(describe_colors)(np.arange(copy.valid.size)).T

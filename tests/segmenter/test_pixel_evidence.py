@@ -15,6 +15,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence, measure_design_effect
 
 MEANS = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0]])
+GROUPS = [0, 1, 2], [0, 0, 1]
 CLASSES = ClassMixture(MixtureModel(np.array([0.3, 0.7]), MEANS, np.array([np.eye(3) * 90] * 2)), np.arange(2))
 
 
@@ -54,3 +55,13 @@ def test_neighbors_are_witnesses_in_noise_and_few_in_texture(rng: np.random.Gene
     assert effects[1] > 7
     one = ClassMixture(MixtureModel(np.ones(1), MEANS[:1], np.eye(3)[None]), np.arange(1))
     assert measure_design_effect(one, extract_features(image, "rgb").space, image) == 1
+
+
+def test_a_merged_class_of_two_colors_is_no_texture(rng: np.random.Generator) -> None:
+    means = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0], [200.0, 200.0, 200.0]])
+    model = MixtureModel(np.full(3, 1 / 3), means, np.array([np.eye(3) * 90] * 3))
+    pixels = means.repeat(40, axis=0)[None] + rng.normal(0, 9, (60, 120, 3))
+    image = Image.from_array(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+    space = extract_features(image, "rgb").space
+    alone, merged = (measure_design_effect(ClassMixture(model, np.array(groups)), space, image) for groups in GROUPS)
+    assert merged == alone == pytest.approx(1, abs=0.2)

@@ -229,11 +229,27 @@ def _solve_field(
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
     q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
-    residuals = measure_residuals(features, q.argmax(axis=0), copy.valid)
+    components = _find_components(q.argmax(axis=0), features, classes, whiten)
+    residuals = measure_residuals(features, components, copy.valid)
     correlation = measure_neighbor_correlation(residuals, copy.valid, field.reach)
     # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
     _restore_small_things(q, logs, copy.valid, smoothness * compute_design_effect(correlation))
     return field, q, logs, correlation
+
+
+def _find_components(
+    labels: NDArray[np.intp], features: Planes, classes: ClassMixture, whiten: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Find the component of its class (h, w) that each pixel is nearest to, in whitened features (d, h, w)."""
+    if len(classes.groups) == classes.n_classes:
+        return labels
+    # A merged class may have several colors; its mean is none of them.
+    components, nearest = np.zeros_like(labels), np.full(labels.shape, np.inf, dtype=np.float32)
+    for number, (group, mean) in enumerate(zip(classes.groups, classes.model.means @ whiten, strict=True)):
+        distances = ((features - mean.astype(np.float32)[:, None, None]) ** 2).sum(axis=0)
+        closer = (labels == group) & (distances < nearest)
+        components[closer], nearest[closer] = number, distances[closer]
+    return components
 
 
 def _restore_small_things(q: Planes, logs: Planes, valid: NDArray[np.bool_], smoothness: float) -> None:
