@@ -22,6 +22,7 @@ from folder_runs import (
 
 from segment.runs.batch.folder_workers import DaskWorkers, start_workers
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, TABLE
+from segment.runs.batch.share_table import SHARES
 from segment.runs.workers.dask_client import Cluster
 from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import ProcessWorkers
@@ -73,7 +74,7 @@ def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     assert len(errors.splitlines()) == 1
     assert wait_for_end(process.pid)
     assert is_idle(cluster)
-    done = {path.name for path in Path("out").iterdir()} - {JOURNAL, MANIFEST, TABLE}
+    done = {path.name for path in Path("out").iterdir()} - {JOURNAL, MANIFEST, SHARES, TABLE}
     assert 2 <= len(done) < 12
     assert all(name.endswith("_labels.png") for name in done)
     process = start_batch("out", *on_cluster, "--resume", lines=1)
