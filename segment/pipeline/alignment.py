@@ -49,7 +49,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
     ModelError
         If the features differ, or there would be more than 255 classes.
     """
-    reference.check_features(result.space, "image")
+    reference.check_features(result.space, result.provenance.source)
     if result.n_classes == 0:
         return result
     own = result.class_mixture

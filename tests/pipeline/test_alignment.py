@@ -72,9 +72,12 @@ def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segme
     assert align_classes(found, reference).class_model == found.class_model
 
 
-def test_an_image_of_other_features_is_refused(reference: segment.ClassModel) -> None:
-    with pytest.raises(ModelError, match="the model's features are"):
+def test_an_image_of_other_features_is_refused_by_its_name(reference: segment.ClassModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="^image: the model's features are"):
         align_classes(segment.segment_image(picture(COLORS)[..., 0], k=2), reference)
+    PilImage.fromarray(picture(COLORS)[..., 0]).save(tmp_path / "a.png")
+    with pytest.raises(ModelError, match=r"a\.png: the model's features are"):
+        align_classes(segment.segment_image(tmp_path / "a.png", k=2), reference)
 
 
 def test_drift_is_the_loss_of_likelihood(reference: segment.ClassModel) -> None:
