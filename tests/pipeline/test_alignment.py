@@ -73,7 +73,7 @@ def test_a_class_without_a_counterpart_gets_a_number_of_its_own(reference: segme
 
 
 def test_an_image_of_other_features_is_refused_by_its_name(reference: segment.ClassModel, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="^image: the model's features are"):
+    with pytest.raises(ModelError, match=r"^image: the model's features are"):
         align_classes(segment.segment_image(picture(COLORS)[..., 0], k=2), reference)
     PilImage.fromarray(picture(COLORS)[..., 0]).save(tmp_path / "a.png")
     with pytest.raises(ModelError, match=r"a\.png: the model's features are"):
