@@ -173,7 +173,7 @@ def relabel_classes(
         class_names=new.names,
         colors=np.zeros((len(new.names), 3), np.uint8),
         classes=assign_shares(named, config),
-        warnings=_warn_of_photograph(stored) + new.warnings + warn_of_absent_classes(config, new.names),
+        warnings=(shown.notes + _warn_of_photograph(stored) + new.warnings + warn_of_absent_classes(config, new.names)),
         config=config,
     )
     old_numbers = describe_old_numbers(k, config.merges)

@@ -49,7 +49,7 @@ def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[Clas
 
 
 def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple[str, ...]:
-    """Say which classes are to be colored, grouped or left out although there is no such class.
+    """Say which classes are to be colored, grouped or left out although there is no such class, or it does not count.
 
     Parameters
     ----------
@@ -73,7 +73,16 @@ def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple
     keys += [(key, f"for {name} (--group)") for name, members in config.class_groups for key in members]
     keys += [(key, "to leave out (--background)") for key in (config.background,) if key]
     absent = [pair for pair in keys if find_label(pair[0], names) == 0]
-    return tuple(f"there is no class {key} {what}; the classes are {', '.join(names)}" for key, what in absent)
+    told = [f"there is no class {key} {what}; the classes are {', '.join(names)}" for key, what in absent]
+    # One key may be the name of the other's number.
+    background = find_label(config.background, names)
+    told += [
+        f"class {key} is the background, so {name} (--group) is without it"
+        for name, members in config.class_groups
+        for key in members
+        if background and find_label(key, names) == background
+    ]
+    return tuple(told)
 
 
 def warn_of_kept_coordinates(config: SegmentConfig, georeference: Georeference) -> tuple[str, ...]:

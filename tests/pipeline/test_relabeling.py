@@ -103,3 +103,13 @@ def test_a_result_equals_its_pickled_copy_and_that_of_a_list() -> None:
     assert (
         pickle.loads(pickle.dumps(result)) == result == segment.relabel_classes(np.array([[1, 1, 2]]), background="1")
     )
+
+
+def test_a_background_in_a_group_and_the_page_of_the_image_are_told(tmp_path: Path) -> None:
+    pages = [PilImage.fromarray(np.full((1, 3), value, np.uint8)) for value in (10, 200)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    settings = {"name": "2=sky", "background": "sky", "group": "land=1,2"}
+    result = segment.relabel_classes([[1, 1, 2]], tmp_path / "a.tif", **settings)
+    page, group = result.warnings
+    assert page.startswith("page 1 of 2 is used")
+    assert group == "class 2 is the background, so land (--group) is without it"
