@@ -63,8 +63,9 @@ def serve(
 ) -> int:
     """Open a page in the browser: see classes, name and merge them, mask what does not count, and export.
 
-    Everything stays on this machine. The settings are those that the page begins with. Ctrl-C ends it. Needs the extra
-    serve: pip install 'gmm-segment[serve]'.
+    Everything stays on this machine. The settings are those that the page begins with. Ctrl-C ends it.
+
+    Needs an extra: pip install 'gmm-segment[serve]'.
 
     Parameters
     ----------
