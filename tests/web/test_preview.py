@@ -53,24 +53,25 @@ def test_regions_are_found_in_the_whole_image(photograph: Path, settings: dict[s
 
 def test_a_stage_runs_again_only_where_it_has_to(photograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for name in ("read_image", "extract_features", "fit_image_classes"):
+    for name in ("read_image", "extract_features", "fit_image_classes", "shrink"):
         function = getattr(preview, name)
-        monkeypatch.setattr(preview, name, lambda *a, _f=function, _n=name: calls.append(_n) or _f(*a))
+        monkeypatch.setattr(preview, name, lambda *a, _f=function, _n=name, **b: calls.append(_n) or _f(*a, **b))
 
     def run(quick: bool = False, **settings: object) -> list[str]:
         calls.clear()
         make_view(photograph, segment.SegmentConfig(**{"n_init": 2, "k": 3, **settings}), size=64, quick=quick)
         return list(calls)
 
-    assert run() == ["read_image", "extract_features", "fit_image_classes"]
+    shrinks = ["shrink", "shrink"]
+    assert run() == ["read_image", "extract_features", *shrinks, "fit_image_classes"]
     assert run() == []
     assert run(k=4) == ["fit_image_classes"]
     assert run() == []
     assert run(min_region=0.01) == []
     assert run(smoothness=5.0, quick=True) == []
     assert run(smoothness=5.0) == ["fit_image_classes"]
-    assert run(features="lab") == ["extract_features", "fit_image_classes"]
-    assert run(crop="0,0,80,60") == ["read_image", "extract_features", "fit_image_classes"]
+    assert run(features="lab") == ["extract_features", *shrinks, "fit_image_classes"]
+    assert run(crop="0,0,80,60") == ["read_image", "extract_features", *shrinks, "fit_image_classes"]
 
 
 def test_a_quick_answer_has_the_classes_at_hand(photograph: Path) -> None:
