@@ -203,11 +203,11 @@ def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) ->
     page.find("input[value=mask] + span").click()
     before = page.seen
     canvas = page.find("#canvas")
-    stroke = ActionChains(page.driver).move_to_element_with_offset(canvas, -120, 0).click_and_hold()
+    stroke = ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, -120, 0).click_and_hold()
     stroke.move_by_offset(40, 30).release().perform()
     page.wait_for_result(before)
     page.find("input[name=tool][value=move] + span").click()
-    ActionChains(page.driver).move_to_element_with_offset(canvas, -120, 0).click().perform()
+    ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, -120, 0).click().perform()
     page.wait("document.getElementById('pixel').textContent.includes('no label')")
     # With the keyboard: arrows move a cursor, Enter looks up.
     canvas.send_keys(*([Keys.SHIFT + Keys.ARROW_RIGHT] * 6), Keys.NULL, Keys.ENTER)
