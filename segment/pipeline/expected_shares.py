@@ -21,6 +21,8 @@ MAX_SAMPLE = 2**18  # pixels of an image without regions of interest that the ex
 def compute_expected_shares(result: Segmentation) -> Floats:
     """Compute the share of each class that the posteriors expect: their mean over the pixels that have a label.
 
+    These are the posteriors of the spatial model without a temperature, which would pull the shares together.
+
     It differs from the share of the labels where pixels are uncertain, and clean-up does not change it.
 
     Parameters
@@ -48,10 +50,12 @@ def compute_expected_shares(result: Segmentation) -> Floats:
         step += 1
     numbers = np.arange(0, labels.size, step)
     sums = np.zeros((n_rows, k))
+    # A temperature pulls posteriors towards equal shares.
+    look_up = result.spatial.prepare_posteriors(result.class_mixture, is_tempered=False)
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]
-        posteriors = result.look_up_posteriors(at)
+        posteriors = look_up(at)
         rows = np.zeros(at.size, np.intp) if regions is None else regions[at].astype(np.intp) - 1
         for number in range(k):
             sums[:, number] += np.bincount(rows[rows >= 0], posteriors[rows >= 0, number], n_rows)

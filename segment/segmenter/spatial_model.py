@@ -187,13 +187,16 @@ class SpatialModel(ABC):
         """
 
     @abstractmethod
-    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+    def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Prepare the posteriors of the pixels of the image.
 
         Parameters
         ----------
         classes : ClassMixture
             k classes.
+        is_tempered : bool
+            False for posteriors whose mean is the expected share of each class; those of a random field are then too
+            sure of single pixels.
 
         Returns
         -------
@@ -228,8 +231,9 @@ class ColorsAlone(SpatialModel):
 
         return self.index.map_to_pixels(label_colors)
 
-    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+    def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
+        del is_tempered  # colors alone have no temperature
         return self.index.make_pixel_lookup(
             lambda colors: classes.compute_posteriors(self.data.space.make_cells(colors)).astype(np.float32)
         )
@@ -294,9 +298,11 @@ class PixelField(SpatialModel):
         )
         return labeler.label(self.image)
 
-    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+    def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Solve the field on the copy; see :meth:`SpatialModel.prepare_posteriors`."""
-        return prepare_field_posteriors(classes, self.data.space, self.copy, self.image, smoothness=self.smoothness)
+        return prepare_field_posteriors(
+            classes, self.data.space, self.copy, self.image, smoothness=self.smoothness, is_tempered=is_tempered
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -335,8 +341,9 @@ class RegionClasses(SpatialModel):
         """Label each region and map the labels to the pixels; see :meth:`SpatialModel.label`."""
         return self.regions.map_to_pixels(self.regions.label_regions(classes, min_log_density=min_log_density))
 
-    def prepare_posteriors(self, classes: ClassMixture) -> Callable[[Indices], Maps]:
+    def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Give each pixel the posteriors of its region; see :meth:`SpatialModel.prepare_posteriors`."""
+        del is_tempered  # regions have no temperature
         return self.regions.prepare_posteriors(classes)
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import segment
 from segment.pipeline import expected_shares
@@ -29,6 +30,17 @@ def test_expected_shares_are_the_means_of_the_posteriors(monkeypatch: pytest.Mon
     monkeypatch.setattr(expected_shares, "MAX_SAMPLE", 400)
     sampled = compute_expected_shares(result)[0]
     assert 0 < np.abs(sampled - wanted).max() < 0.05
+
+
+def test_a_small_class_in_texture_is_not_made_larger() -> None:
+    """Texture lowers how sure single pixels are, not what share of the image a class has."""
+    rng = np.random.default_rng(1)
+    texture = gaussian_filter(rng.normal(0, 1, (150, 200)), 4)
+    pixels = 100 + 12 * texture / texture.std()
+    pixels[40:70, 40:80] += 90  # 4 % of the image
+    result = segment.segment_image(np.clip(pixels, 0, 255).astype(np.uint8), k=2)
+    assert result.classes[1].share == pytest.approx(0.04, abs=0.003)
+    assert compute_expected_shares(result)[0, 1] == pytest.approx(0.04, abs=0.003)
 
 
 def test_regions_of_interest_have_their_own_shares_also_in_a_smaller_copy() -> None:

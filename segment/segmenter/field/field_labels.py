@@ -148,7 +148,13 @@ class FieldLabeler:
 
 
 def prepare_field_posteriors(
-    classes: ClassMixture, space: FeatureSpace, copy: Image, image: Image, *, smoothness: float
+    classes: ClassMixture,
+    space: FeatureSpace,
+    copy: Image,
+    image: Image,
+    *,
+    smoothness: float,
+    is_tempered: bool = True,
 ) -> Callable[[NDArray[np.intp]], Planes]:
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
@@ -161,6 +167,9 @@ def prepare_field_posteriors(
         As for :class:`FieldLabeler`.
     image : Image
         The image at full resolution.
+    is_tempered : bool
+        False for the posteriors of the field as they are: too sure of each pixel, but without the pull of a temperature
+        towards equal shares of the classes.
 
     Returns
     -------
@@ -169,7 +178,7 @@ def prepare_field_posteriors(
         that are not valid have no meaning.
     """
     field, q, logs, correlation = _solve_field(classes, space, copy, smoothness, None)
-    temperature = compute_temperature(correlation, measure_overlap(logs, copy.valid))
+    temperature = compute_temperature(correlation, measure_overlap(logs, copy.valid)) if is_tempered else 1.0
     if copy.valid.shape == image.valid.shape:
         flat = temper_posteriors(q.reshape(len(q), -1), temperature)
         return lambda at: flat[:, at].T

@@ -34,7 +34,9 @@ def encode_lying_pictures():
     yield 50001, imagecodecs.webp_encode(np.zeros((3000, 3000, 3), np.uint8), lossless=True)
 
 
-@pytest.mark.parametrize(("compression", "strip"), list(encode_lying_pictures()))
+@pytest.mark.parametrize(
+    ("compression", "strip"), list(encode_lying_pictures()), ids=["JPEG", "JPEG 2000", "PNG", "WebP"]
+)
 def test_a_picture_larger_than_its_strip_is_refused(write_file, compression, strip):
     with pytest.raises(
         ImageError, match=r"a strip or tile of this TIFF has 960 pixels; got a picture of \d+ x \d+ in it"
