@@ -19,6 +19,7 @@ from pathlib import Path
 
 import imagecodecs
 from encoded_images import GRAY16, NOISE, RGB, encode_tiff, encode_with_pillow
+from PIL import Image as PilImage
 
 from segment.core.errors import SegmentError
 from segment.loader.loader import load_image
@@ -31,7 +32,9 @@ SECONDS_PER_CASE, MEGABYTES = 5, 1500  # of address space, which is more than me
 @functools.cache
 def make_sources() -> tuple[bytes, ...]:
     """Encode small pictures in every format that needs no extra."""
-    pictures = [encode_with_pillow(RGB, kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "DIB", "PPM", "WEBP", "AVIF")]
+    PilImage.init()
+    kinds = ("PNG", "JPEG", "GIF", "BMP", "DIB", "PPM", "WEBP", "AVIF")
+    pictures = [encode_with_pillow(RGB, kind) for kind in kinds if kind in PilImage.SAVE]
     return (
         *pictures,
         encode_with_pillow(NOISE, "JPEG", progressive=True),

@@ -139,7 +139,8 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
             is_near = (nearest[one] != nearest[other]) & (gap <= distance)
             first.append(nearest[one][is_near] - 1)
             second.append(nearest[other][is_near] - 1)
-    ends = (np.concatenate(first), np.concatenate(second))
+    # Old versions of SciPy take 32 bits alone.
+    ends = (np.concatenate(first).astype(np.int32), np.concatenate(second).astype(np.int32))
     graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(n, n))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
 

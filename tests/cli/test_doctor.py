@@ -43,6 +43,7 @@ def test_it_works_without_the_library_that_everything_needs(image_folder: Any) -
     (image_folder / "numpy").mkdir()
     (image_folder / "numpy" / "__init__.py").write_text("raise OSError('broken on purpose')")
     done = run_process("doctor")
-    assert (done.returncode, done.stderr) == (1, b"")
+    # Old versions of OpenCV print the error of NumPy themselves.
+    assert (done.returncode, b"segment/" in done.stderr) == (1, False)
     assert b"cannot be loaded; broken on purpose\n" in done.stdout
     assert b"NO   PNG" in done.stdout

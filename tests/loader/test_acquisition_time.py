@@ -14,7 +14,7 @@ from segment.loader.acquisition_time import format_exif_time, read_acquisition_t
 def test_the_time_of_the_exposure_is_read(tmp_path: Path, suffix: str) -> None:
     exif = PilImage.Exif()
     exif[306] = "2030:01:01 00:00:00"  # of the last change of the file
-    exif.get_ifd(0x8769).update({0x9003: "2024:05:01 12:30:05", 0x9011: "+02:00", 0x9004: "2025:01:01 00:00:00"})
+    exif[0x8769] = {0x9003: "2024:05:01 12:30:05", 0x9011: "+02:00", 0x9004: "2025:01:01 00:00:00"}
     path = tmp_path / f"a.{suffix}"
     PilImage.new("RGB", (4, 4)).save(path, exif=exif)
     assert read_acquisition_time(path) == "2024-05-01T12:30:05+02:00"
