@@ -159,14 +159,13 @@ class ProcessWorkers(Generic[Task, Result]):
 
 
 def _start_resource_tracker() -> None:
-    """Start Python's own helper process, which joblib's workers need, before signals are held back.
+    """Start the helper processes of Python and joblib, which workers need, before signals are held back.
 
-    As it starts, Python lets Ctrl-C through again, and workers that start after it would get it too.
+    As they start, they let Ctrl-C through again, and workers that start after them would get it too.
     """
-    from multiprocessing import resource_tracker
-
     if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()
+        for module in ("multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker"):
+            import_module(module).ensure_running()
 
 
 class _NumberedTasks(Generic[Task]):
