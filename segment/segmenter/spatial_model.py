@@ -1,8 +1,7 @@
 """What neighbors count for in the fit and in the labels: nothing, a random field over pixels, or whole regions.
 
-The only place where the settings `spatial`, `smoothness` and `coherence` decide. A spatial model belongs to one image:
-it says what classes are fitted to, and labels the pixels. Its type says how the fit of one or many images goes on with
-the neighbors.
+The only place where the settings `spatial`, `smoothness` and `coherence` decide. A spatial model of an image says what
+classes are fitted to, and labels the pixels; its type says how the fit goes on with the neighbors.
 """
 
 from __future__ import annotations
@@ -195,8 +194,7 @@ class SpatialModel(ABC):
         classes : ClassMixture
             k classes.
         is_tempered : bool
-            False for posteriors whose mean is the expected share of each class; those of a random field are then too
-            sure of single pixels.
+            False for those of a random field as they are: too sure of pixels, but their mean is the expected share.
 
         Returns
         -------
@@ -233,10 +231,9 @@ class ColorsAlone(SpatialModel):
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
+        make_cells = self.data.space.make_cells
         del is_tempered  # colors alone have no temperature
-        return self.index.make_pixel_lookup(
-            lambda colors: classes.compute_posteriors(self.data.space.make_cells(colors)).astype(np.float32)
-        )
+        return self.index.make_pixel_lookup(lambda some: np.float32(classes.compute_posteriors(make_cells(some))))
 
 
 @dataclass(frozen=True, eq=False)
