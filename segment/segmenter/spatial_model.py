@@ -233,7 +233,7 @@ class ColorsAlone(SpatialModel):
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
         make_cells = self.data.space.make_cells
         del is_tempered  # colors alone have no temperature
-        return self.index.make_pixel_lookup(lambda some: np.float32(classes.compute_posteriors(make_cells(some))))
+        return self.index.make_pixel_lookup(lambda some: classes.compute_posteriors(make_cells(some)).astype("f4"))
 
 
 @dataclass(frozen=True, eq=False)

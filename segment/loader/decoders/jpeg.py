@@ -216,6 +216,8 @@ def mark_last_row(picture: Any) -> None:
     prepare = picture.load_prepare
 
     def prepare_marked() -> None:
+        # The picture would hold itself, and its memory would not be free with its last user.
+        del picture.load_prepare
         prepare()
         row = _make_row(picture)
         picture.im.paste(row.im, (0, picture.height - 1, picture.width, picture.height))

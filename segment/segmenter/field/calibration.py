@@ -90,10 +90,13 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     """
     # A field of smoothness 1 without edges: its neighbor log odds are means over the neighbors.
     field = RandomField(compute_pixel_weights(valid), 1.0, reach)
-    near = field.compute_neighbor_log_odds(residuals)
     share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
-    power = float((residuals.astype(np.float64) ** 2 * share).sum())
-    return float((residuals.astype(np.float64) * near).sum()) / power if power > 0 else 0.0
+    power = product = 0.0
+    # One feature after the other: all of them at once would take tens of megabytes.
+    for plane in residuals:
+        power += float((plane * plane * share).sum(dtype=np.float64))
+        product += float((plane * field.compute_neighbor_log_odds(plane[None])[0]).sum(dtype=np.float64))
+    return product / power if power > 0 else 0.0
 
 
 def compute_design_effect(correlation: float) -> float:
