@@ -153,7 +153,8 @@ def test_name_merge_color_and_export_as_the_command_writes(
     page.run("document.getElementById('export').open = true")
     for product in ("svg", "classes"):
         page.find(f"#products input[value={product}]").click()
-    page.wait("document.getElementById('command').textContent.includes('--drop-class 3')")
+    for part in ("--drop-class 3", "svg", "classes"):
+        page.wait(f"document.getElementById('command').textContent.includes('{part}')")
     words = page.run("document.getElementById('command').textContent")
     with zipfile.ZipFile(page.download()) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
