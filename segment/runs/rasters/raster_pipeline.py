@@ -217,20 +217,16 @@ def _find_scale(run: RasterRun) -> RasterRun:
 def _fit_classes(run: RasterRun) -> RasterClasses:
     """Make the first pass, and fit the classes."""
     if not choose_spatial_type(run.config).needs_copies:
-        return _fit_to_colors(run)
+        return _fit_to_colors(run, _read_small_copy(run.raster, run.config))
     # The working copy has a fixed number of pixels, whatever the size of the raster: it fits into memory.
     blocks = plan_copy_blocks(run.raster, run.tile)
     make_block = partial(make_copy_block, run.raster, config=run.config)
     copy, n_valid = assemble_copy(run.raster, run.map_tiles(make_block, RasterStage.MAKE_COPY, blocks))
-    # The copy is there anyway; without a field a collar is looked for in nothing else, which would be another pass.
-    flat = find_flat_border(copy)
-    hint = () if flat is None else (describe_flat_border(flat),)
     if not is_scattered(copy, n_valid):
-        classes = _fit_with_field(run, copy)
-        return replace(classes, notes=(*hint, *classes.notes))
+        return _fit_with_field(run, copy)
     # Single pixels between gaps have no neighbors in the copy, so a field on it would say nothing of them.
-    classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)))
-    return replace(classes, notes=(*hint, *classes.notes, _SCATTERED))
+    classes = _fit_to_colors(replace(run, config=replace(run.config, smoothness=0)), copy)
+    return replace(classes, notes=(*classes.notes, _SCATTERED))
 
 
 def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
@@ -256,22 +252,25 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         space,
         lambda image, window: labeler.label(image, window.row, window.column),
         choose_spatial_type(config).explain_empty_class(config),
-        notes,
+        (*_find_collar(copy), *notes),
         measure_design_effect(fitted.classes, space, copy),
     )
 
 
-def _fit_to_colors(run: RasterRun) -> RasterClasses:
-    """Fit the classes to the colors of all pixels."""
+def _find_collar(copy: Image) -> tuple[str, ...]:
+    """Describe the collar of one color that a copy of the raster has; nothing without one."""
+    flat = find_flat_border(copy)
+    return () if flat is None else (describe_flat_border(flat),)
+
+
+def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
+    """Fit the classes to the colors of all pixels; a small copy tells how alike neighbors are."""
     config = run.config
     colors = _count_colors(run)
     space = colors.space
     cells, notes = colors.make_cells()
     run.on_stage(RasterStage.FIT)
-    # The number of classes and the weight of the prior depend on how alike neighbors are.
-    needs_copy = config.k == "auto" or config.prior == "conjugate"
-    copies = (_read_small_copy(run.raster, config),) if needs_copy else ()
-    fitted = fit_image_classes(FitData(space, cells, copies), config)
+    fitted = fit_image_classes(FitData(space, cells, (copy,)), config)
     min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
 
     def label_colors(some: NDArray[Any]) -> NDArray[np.uint8]:
@@ -287,8 +286,8 @@ def _fit_to_colors(run: RasterRun) -> RasterClasses:
         space,
         lambda image, _: ColorIndex(image).map_to_pixels(find_labels),
         choose_spatial_type(config).explain_empty_class(config),
-        notes,
-        measure_design_effect(fitted.classes, space, _read_small_copy(run.raster, config)),
+        (*_find_collar(copy), *notes),
+        measure_design_effect(fitted.classes, space, copy),
     )
 
 

@@ -85,8 +85,9 @@ def test_colors_alone_have_no_part_either(scene: np.ndarray) -> None:
     assert np.array_equal(files.read(Path("out.tif")) > 0, np.load("labels.npy") > 0)
 
 
-def test_a_collar_has_a_hint(scene: np.ndarray) -> None:
-    result = segment.segment_raster("a.tif", "out.tif", k=4, n_init=2)
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_a_collar_has_a_hint(scene: np.ndarray, spatial: str) -> None:
+    result = segment.segment_raster("a.tif", "out.tif", k=4, n_init=2, spatial=spatial)
     assert result.warnings[0].startswith("one color, 0, fills 29% of the image and lies at its border")
 
 
