@@ -17,12 +17,11 @@ import segment
 IMAGES = Path("../../images")
 
 # %%
-# OpenCV reads blue, green, red; the library wants red, green, blue. Frames are parts of one photograph here, as if a camera
+# OpenCV decodes to blue, green, red; the library wants red, green, blue. Frames are parts of one photograph here, as if a camera
 # turned over it.
 
-picture = cv2.cvtColor(
-    cv2.imread(str(IMAGES / "mountains.jpg"), cv2.IMREAD_REDUCED_COLOR_4), cv2.COLOR_BGR2RGB
-)
+data = np.fromfile(IMAGES / "mountains.jpg", np.uint8)
+picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_4), cv2.COLOR_BGR2RGB)
 frames = [np.ascontiguousarray(picture[:, left : left + 240]) for left in (0, 80, 160)]
 names = ("1=grass", "2=rock", "3=sky", "4=white")
 model = segment.fit_classes(frames[:1], k=4, name=names)

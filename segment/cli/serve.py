@@ -82,6 +82,7 @@ def serve(
     config = make_config("serve", options)
 
     def announce(address: str, n_images: int) -> None:
+        """Print the address of the page and open it."""
         shown = f" with {pluralize(n_images, 'image')}" if n_images else ""
         print_message(f"The page{shown} is open until Ctrl-C:")
         click.echo(address)

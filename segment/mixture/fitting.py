@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -274,17 +275,15 @@ def _run_stages(
     """Run EM from all starts on the coarsest cells, from the best on coarse cells, and from the best of them on all."""
     steps = robustness.make_steps()
 
-    def improve(stage_cells: Cells, model: MixtureModel) -> Fit:
-        return run_em(
-            stage_cells,
-            model,
-            prior,
-            tol=options.tol,
-            tol_step=options.tol_step,
-            max_iter=options.max_iter,
-            accelerate=options.accelerate,
-            steps=steps,
-        )
+    improve = partial(
+        run_em,
+        prior=prior,
+        tol=options.tol,
+        tol_step=options.tol_step,
+        max_iter=options.max_iter,
+        accelerate=options.accelerate,
+        steps=steps,
+    )
 
     # 1. Short runs from all starts. A single start has no rivals: it is only scored.
     n_short = min(_SHORT_ITERATIONS, options.max_iter) if len(starts) > 1 else 0

@@ -232,6 +232,7 @@ def _prepare_incomplete_e_step(
     constant = float(cells.weights @ (np.isnan(cells.means) @ np.log(scale)))
 
     def compute_incomplete_expectation(model: MixtureModel) -> tuple[Floats, Floats]:
+        """Do the E-step pattern by pattern: each has its observed features."""
         statistics: list[Floats] = []
         log_likelihoods: list[float] = []
         for observed, blocks in common:

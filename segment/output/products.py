@@ -8,13 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from segment.config.config import SegmentConfig
 from segment.config.config_file import format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import write_files, write_to_pipe
 from segment.core.errors import ImageError, printable_path
 from segment.output.pictures.encoding import encode_picture
 
-__all__ = ["encode_product", "save_comparison", "save_exploration", "save_products"]
+__all__ = ["encode_product", "save_products", "save_sheet"]
 
 MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
 
@@ -75,43 +76,19 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     return write_files(Path(folder), contents, overwrite=config.overwrite)
 
 
-def save_comparison(comparison: Any, folder: str | PathLike[str], *, stem: str, suffix: str) -> list[Path]:
-    """Write the panel of a comparison.
+def save_sheet(
+    found: Any, product: str, config: SegmentConfig, folder: str | PathLike[str], *, stem: str, suffix: str
+) -> list[Path]:
+    """Write the sheet that shows several segmentations of an image.
 
     Parameters
     ----------
-    comparison : Comparison
-        The methods and their label images.
-    folder : path
-        Made if it does not exist.
-    stem : str
-        Beginning of the file name.
-    suffix : {".png", ".jpg"}
-        Format of the panel.
-
-    Returns
-    -------
-    list of Path
-        The written file.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
-    """
-    result = comparison.result
-    (file,) = plan_files(stem, ("compared",), picture=suffix, n_classes=result.n_classes)
-    contents = {file.name: encode_product(comparison, file)}
-    return write_files(Path(folder), contents, overwrite=result.config.overwrite)
-
-
-def save_exploration(exploration: Any, folder: str | PathLike[str], *, stem: str, suffix: str) -> list[Path]:
-    """Write the sheet of an exploration.
-
-    Parameters
-    ----------
-    exploration : Exploration
-        The results and the choice.
+    found : Comparison or Exploration
+        The segmentations.
+    product : {"compared", "explored"}
+        What the sheet shows.
+    config : SegmentConfig
+        Its `overwrite` counts.
     folder : path
         Made if it does not exist.
     stem : str
@@ -129,10 +106,8 @@ def save_exploration(exploration: Any, folder: str | PathLike[str], *, stem: str
     OutputError
         If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
     """
-    result = exploration.results[0]
-    (file,) = plan_files(stem, ("explored",), picture=suffix, n_classes=result.n_classes)
-    contents = {file.name: encode_product(exploration, file)}
-    return write_files(Path(folder), contents, overwrite=result.config.overwrite)
+    (file,) = plan_files(stem, (product,), picture=suffix, n_classes=0)  # one file, however many classes there are
+    return write_files(Path(folder), {file.name: encode_product(found, file)}, overwrite=config.overwrite)
 
 
 # The encoders import what they need only when they are called: most runs save few of the products.

@@ -121,7 +121,8 @@ class Comparison(EqualByValue):
         OutputError
             If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
         """
-        return cast("list[Path]", load_output("products").save_comparison(self, folder, stem=stem, suffix=suffix))
+        save = load_output("products").save_sheet
+        return cast("list[Path]", save(self, "compared", self.result.config, folder, stem=stem, suffix=suffix))
 
 
 def compare_image(

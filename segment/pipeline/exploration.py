@@ -87,7 +87,8 @@ class Exploration(EqualByValue):
         OutputError
             If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
         """
-        return cast("list[Path]", load_output("products").save_exploration(self, folder, stem=stem, suffix=suffix))
+        save = load_output("products").save_sheet
+        return cast("list[Path]", save(self, "explored", self.results[0].config, folder, stem=stem, suffix=suffix))
 
 
 def explore(

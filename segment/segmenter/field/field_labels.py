@@ -188,6 +188,7 @@ def prepare_field_posteriors(
     )
 
     def compute_posteriors(at: NDArray[np.intp]) -> Planes:
+        """Compute the posteriors of these pixels by their colors and the neighbors in the copy."""
         logs = look_up(at) + odds.interpolate(*np.divmod(at, image.width))
         logs -= logs.max(axis=1, keepdims=True)
         logs /= np.float32(temperature)
