@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
 from segment.cli.command_help import StagedCommand
 from segment.core.version import __version__
-from segment.runs.installation import Finding, check_extras, check_formats, check_libraries
+
+if TYPE_CHECKING:
+    from segment.runs.installation import Finding
 
 __all__ = ["check_installation"]
 
@@ -27,6 +30,9 @@ def check_installation() -> int:
     int
         The exit code.
     """
+    # Loaded here: other commands start without it.
+    from segment.runs.installation import check_extras, check_formats, check_libraries
+
     click.echo(f"segment {__version__}, Python {platform.python_version()}, {platform.platform()}")
     click.echo(f"{os.cpu_count()} cores")
     is_whole = _report_findings("Libraries", check_libraries())

@@ -288,6 +288,15 @@ def test_starting_loads_no_heavy_library(statement: str) -> None:
     assert not loaded & HEAVY
 
 
+def test_help_loads_no_metadata_of_packages() -> None:
+    """They take a tenth of the time of ``segment --help``."""
+    script = "import sys\nfrom segment.cli.main import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    loaded = set(done.stdout.split())
+    assert "segment.cli.commands" in loaded
+    assert "importlib.metadata" not in loaded
+
+
 def test_a_run_on_a_photograph_loads_neither_scipy_nor_scikit_learn(landscape: Path, tmp_path: Path) -> None:
     """They take 0.1 s and more to load, which is a tenth of such a run."""
     script = (
