@@ -44,13 +44,16 @@ class StagedCommand(click.Command):
         Those of :class:`click.Command`.
     examples : tuple of str
         Commands that begin the help.
+    usual : tuple of str
+        Parameters of this command that are in --help before those that are usual for all.
     """
 
-    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), usual: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # The docstring of the function is the help; its sections are for those who read the code.
         self.help = re.split(r"\n(?:Parameters|Returns)\n", inspect.cleandoc(self.help or ""))[0].rstrip()
         self.examples = examples
+        self.usual = usual
         self.params.append(
             click.Option(
                 ["--help-all"],
@@ -88,7 +91,7 @@ class StagedCommand(click.Command):
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         if not ctx.meta.get("help_all"):
             by_name = {option.name: option for option in options}
-            usual = [by_name[name] for name in (*COMMON, "help_all") if name in by_name]
+            usual = [by_name[name] for name in (*self.usual, *COMMON, "help_all") if name in by_name]
             # Click adds its option for the help last.
             usual.append(options[-1])
             # A command of few options shows them all.

@@ -264,6 +264,7 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
 @cli.command(
     cls=StagedCommand,
     examples=("segment explore landscape.jpg -k 2..8",),
+    usual=("span",),
 )
 @INPUTS
 @click.option("-k", "span", default="2..8", show_default=True, metavar="LOW..HIGH", help="Numbers of classes to try.")
@@ -298,6 +299,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
         "segment raster b.tif -k 4",
         "segment raster b.tif -k 4 --bands 3,2 --nodata 0 -o maps",
     ),
+    usual=("nodata",),
 )
 @INPUTS
 @add_setting_options("raster")

@@ -16,6 +16,7 @@ from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
 from segment.config.doors import DOORS, START, Door, reject_ignored
+from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
 from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
 from segment.runs.workers.dask_client import Cluster
@@ -277,9 +278,13 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
         return click.option(*names, metavar=",".join(others), help=help_, **common)
     if setting.type is bool:
         return click.option(*names, is_flag=True, help=setting.help, **common)
+    help_ = setting.help
+    if setting.name == "save" and door.saved:
+        common["choices"] = tuple(name for name in setting.choices if name in door.saved)
+        help_ = f"What to write: {describe_products(door.saved)}."
     default = ",".join(setting.default) if setting.type is tuple else _format_number(setting.default)
     default = default or "none"
-    common["help"] = f"{setting.help} [default: {default}]"
+    common["help"] = f"{help_} [default: {default}]"
     if setting.choices and setting.type is str:
         # Other spellings are accepted and not shown. A text beside the words is checked with all other values.
         words: dict[str, Any] = {} if setting.form.text else {"type": click.Choice(setting.words)}

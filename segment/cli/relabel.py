@@ -24,6 +24,7 @@ __all__ = ["relabel_labels"]
         "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
         "segment relabel outputs/landscape_labels.png --image landscape.jpg",
     ),
+    usual=("image", "merge", "order"),
 )
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RESULT...")
 @add_setting_options("relabel")

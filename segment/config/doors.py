@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from segment.config.products import RELABEL_PRODUCTS
 from segment.config.setting import Setting
 from segment.core.errors import SettingsError
 
@@ -38,6 +39,8 @@ class Door:
         What to do instead, for settings and groups that it does not use; by default to leave the setting out.
     products : tuple of str
         Products that may be chosen where the setting `save` is not used.
+    saved : tuple of str
+        Products that the setting `save` may name, for the help; none for all.
     """
 
     text: str
@@ -47,6 +50,7 @@ class Door:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
     products: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
 
     def is_used(self, setting: Setting) -> bool:
         """Tell whether it uses a setting.
@@ -190,7 +194,13 @@ DOORS: Mapping[str, Door] = {
         "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)
     ),
     "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
-    "relabel": Door("segment relabel", _RELABEL.groups, besides=_RELABEL.besides, remedies=_RELABEL.remedies),
+    "relabel": Door(
+        "segment relabel",
+        _RELABEL.groups,
+        besides=_RELABEL.besides,
+        remedies=_RELABEL.remedies,
+        saved=RELABEL_PRODUCTS,
+    ),
     # The page exports what is asked for there, and paths of masks belong to one image each.
     "serve": Door(
         "segment serve",

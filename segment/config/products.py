@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -109,14 +109,25 @@ _EXPLORED = Product("explored", "_explored{picture}", "several numbers of classe
 _ROWS = {product.name: product for product in (*PRODUCTS, _COMPARED, _EXPLORED)}
 
 
-def describe_products() -> str:
-    """Describe every product in one line.
+def describe_products(names: Container[str] | None = None) -> str:
+    """Describe products in one line.
+
+    Parameters
+    ----------
+    names : container of str, optional
+        Those that are described; by default all.
 
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> describe_products(("ucm", "svg"))
+    'svg, polygons for drawings; ucm, how different the parts beside each border are, with --regions'
     """
-    return "; ".join(f"{product.name}, {product.help}" for product in PRODUCTS)
+    chosen = [product for product in PRODUCTS if names is None or product.name in names]
+    return "; ".join(f"{product.name}, {product.help}" for product in chosen)
 
 
 def plan_files(

@@ -30,6 +30,22 @@ def test_the_help_fits_a_head_and_has_examples_first(run_program: Program, comma
     assert "Parameters" not in text
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_the_examples_is_in_the_short_help(run_program: Program, command: str) -> None:
+    """An example with an option that the help does not name is a riddle."""
+    text = run_program(command, "--help").out
+    examples, _, options = text.partition("\nOptions:\n")
+    used = set(re.findall(r" (-k|--[\w-]+)(?= |$)", examples.partition("\nExamples:\n")[2].partition("\n\n")[0], re.M))
+    assert used <= set(list_options(options))
+
+
+def test_relabel_lists_the_products_that_labels_give(run_program: Program) -> None:
+    for option in ("--help", "--help-all"):
+        text = run_program("relabel", option).out
+        assert "outline" in text
+        assert "uncertainty" not in text
+
+
 def test_options_stand_in_one_order_in_all_commands(run_program: Program) -> None:
     orders = [list_options(run_program(command, "--help").out) for command in COMMANDS]
     usual = max(orders, key=len)
