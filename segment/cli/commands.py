@@ -287,7 +287,11 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
     int
         The exit code.
     """
-    config = make_config("explore", options, k="auto", k_range=span)
+    try:
+        config = make_config("explore", options, k="auto", k_range=span)
+    except SettingsError as error:
+        # The option of the command is -k.
+        raise SettingsError(str(error).replace("k_range (--k-range)", "k (-k)")) from None
     jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=("explored",))
     return run_jobs(jobs, config, explore_job, debug=debug)
 

@@ -211,7 +211,9 @@ class Setting:
         except (TypeError, ValueError, OverflowError):
             is_same = False
         if not is_same or not self.low <= span.low <= span.high <= self.high:
-            raise self._make_error(f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}", value)
+            raise self._make_error(
+                f"LOW..HIGH, whole numbers from {self.low:g} to {self.high:g}, the lower first", value
+            )
         return span
 
     def _check_texts(self, value: object) -> tuple[str, ...]:

@@ -33,7 +33,11 @@ PRODUCT_NAMES = ", ".join(product.name for product in PRODUCTS)
         ("k", None, "k (-k): a whole number from 1 to 255 or auto; got None."),
         ("k", [4], "k (-k): a whole number from 1 to 255 or auto; got [4]."),
         *[
-            ("k_range", wrong, f"k_range (--k-range): LOW..HIGH, whole numbers from 1 to 255; got {wrong!r}.")
+            (
+                "k_range",
+                wrong,
+                f"k_range (--k-range): LOW..HIGH, whole numbers from 1 to 255, the lower first; got {wrong!r}.",
+            )
             for wrong in ("0..3", "3..2", "1..256", "4", "1..2..3", "a..b", "", (1, 2.5), (1,), 5, None, ("1", "2"))
         ],
         ("seed", 2**32, "seed (--seed): a whole number from 0 to 4294967295; got 4294967296."),

@@ -75,7 +75,9 @@ def test_the_command_writes_a_sheet_and_a_table(
     with pytest.raises(SystemExit) as stopped:
         main(["explore", "a.png", "-k", "5..3", "-o", "out"])
     assert stopped.value.code == 2
-    assert "5..3" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(
+        "Error: k (-k): LOW..HIGH, whole numbers from 1 to 255, the lower first; got"
+    )
 
 
 def test_an_image_of_one_color_has_a_sheet_too(
