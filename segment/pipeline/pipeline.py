@@ -146,7 +146,9 @@ def clean_labels(
         return CleanedLabels(raw, 0.0)
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space = spatial.data.space
-    design_effect = measure_design_effect(classes, space, make_working_copy(spatial.data.copies[0]))
+    design_effect = 1.0
+    if config.clean_up == "evidence":
+        design_effect = measure_design_effect(classes, space, make_working_copy(spatial.data.copies[0]))
     return clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
 
 

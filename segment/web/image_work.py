@@ -28,7 +28,7 @@ from segment.output.density_chart import compute_histogram
 from segment.output.label_formats import encode_label_png
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
-from segment.output.pictures.scaling import convert_to_rgb
+from segment.output.pictures.scaling import convert_to_rgb, stretch_for_display
 from segment.pipeline.region_pipeline import RegionSegmentation
 from segment.pipeline.result import Segmentation
 from segment.preprocessor.preprocessor import shrink
@@ -65,8 +65,16 @@ def describe_picture(folder: str, name: str, config: SegmentConfig) -> dict[str,
         "height": image.height,
         "bands": list(image.band_names),
         "depth": image.pixels.dtype.name,
-        "notes": list(image.notes),
+        "notes": [*image.notes, *_describe_display(image)],
     }
+
+
+def _describe_display(image: Image) -> tuple[str, ...]:
+    """Say that an image is too dark, bright or flat to be shown as it is."""
+    is_stretched = stretch_for_display(image) is not image
+    return (
+        ("the image fills little of the range from black to white; its display is stretched",) if is_stretched else ()
+    )
 
 
 def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> bytes:
@@ -87,7 +95,7 @@ def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> by
     """
     os.chdir(folder)
     image = shrink(load_picture(Path(name), config), max_size=size)
-    return encode_picture(convert_to_rgb(image), suffix=".jpg")
+    return encode_picture(convert_to_rgb(stretch_for_display(image)), suffix=".jpg")
 
 
 def segment_for_page(

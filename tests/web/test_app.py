@@ -64,6 +64,16 @@ def test_the_settings_and_the_image_that_it_was_started_with(server: Server, ima
         assert (picture.format, picture.size) == ("JPEG", (64, 48))
 
 
+def test_a_dark_image_is_shown_stretched_and_says_so(server: Server, folder: Path) -> None:
+    dark = np.linspace(10, 30, 60 * 80).reshape(60, 80).astype(np.uint8)
+    PilImage.fromarray(dark).save(folder / "dark.png")
+    sent = server.add(folder / "dark.png")
+    assert "its display is stretched" in server.call(f"/api/images/{sent}").json["notes"][-1]
+    with PilImage.open(io.BytesIO(server.call(f"/api/images/{sent}/picture", {"size": 80}).body)) as picture:
+        assert np.ptp(np.asarray(picture.convert("L"))) > 240
+    server.call(f"/api/images/{sent}", method="DELETE")
+
+
 def test_json_of_a_body(server: Server, folder: Path) -> None:
     answer = server.call("/api/segment", {"k": 3, "n_init": 2, "size": 64}, (folder / "in" / "a.png").read_bytes())
     found = answer.json

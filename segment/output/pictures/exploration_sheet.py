@@ -12,7 +12,14 @@ from segment.core.image import Image
 from segment.output.density_chart import choose_ticks
 from segment.output.palette import INK
 from segment.output.pictures.layout import draw_sheet
-from segment.output.pictures.scaling import Picture, fit_size, scale_image, scale_labels, stretch_for_display
+from segment.output.pictures.scaling import (
+    Picture,
+    describe_stretch,
+    fit_size,
+    scale_image,
+    scale_labels,
+    stretch_for_display,
+)
 
 __all__ = ["Try", "draw_exploration_sheet"]
 
@@ -74,8 +81,7 @@ def draw_exploration_sheet(
     size = fit_size(image.height, image.width, _ROOM)
     cell = max(size[0], _MIN_CELL[0]), max(size[1], _MIN_CELL[1] - _GAP - _BAR) + _GAP + _BAR
     shown = stretch_for_display(image)
-    title = "original" if shown is image else "original, display stretched"
-    cells = [(title, _make_cell(scale_image(shown, size), cell))]
+    cells = [(describe_stretch("original", image, shown), _make_cell(scale_image(shown, size), cell))]
     for item in tries:
         picture = _make_cell(scale_labels(item.label_image, item.colors, size), cell)
         picture[-_BAR:] = _draw_share_bar(item.shares, item.colors, cell[0])

@@ -11,7 +11,14 @@ from segment.core.errors import pluralize
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.output.pictures.layout import Legend, draw_sheet
-from segment.output.pictures.scaling import Picture, fit_size, scale_image, scale_labels, stretch_for_display
+from segment.output.pictures.scaling import (
+    Picture,
+    describe_stretch,
+    fit_size,
+    scale_image,
+    scale_labels,
+    stretch_for_display,
+)
 
 __all__ = ["draw_methods", "draw_regions_beside", "draw_side_by_side", "draw_thumbnails", "scale_pair"]
 
@@ -97,7 +104,7 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title
     columns, room = _choose_columns(image)
     size = fit_size(image.height, image.width, room)
     shown, cv2 = stretch_for_display(image), load_cv2()
-    original, title = scale_image(shown, size), _describe_stretch(title, image, shown)
+    original, title = scale_image(shown, size), describe_stretch(title, image, shown)
     labels = cv2.resize(label_image.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
     # Mean color of each region in the scaled picture; a region too small to be seen there has none.
     counts = np.maximum(np.bincount(labels.ravel()), 1)
@@ -171,11 +178,6 @@ def _draw_panel(
     # All pictures take the colors of the legend, so they always agree with it.
     colors = np.array([color for _, color in entries], dtype=np.uint8).reshape(-1, 3)
     shown = stretch_for_display(image)
-    pictures = [(_describe_stretch(title, image, shown), scale_image(shown, size))]
+    pictures = [(describe_stretch(title, image, shown), scale_image(shown, size))]
     pictures += [(words, scale_labels(label_image, colors, size)) for words, label_image in segmentations]
     return draw_sheet(pictures, columns, entries)
-
-
-def _describe_stretch(title: str, image: Image, shown: Image) -> str:
-    """Add to a title that the display is stretched, if it is."""
-    return title if shown is image else f"{title}, display stretched"

@@ -15,6 +15,7 @@ __all__ = [
     "choose_enlargement",
     "colorize_labels",
     "convert_to_rgb",
+    "describe_stretch",
     "enlarge_pixels",
     "fit_size",
     "make_checkerboard",
@@ -117,6 +118,24 @@ def stretch_for_display(image: Image) -> Image:
     if low == high or high - low >= _FULL_RANGE * (image.white - image.black):
         return image
     return replace(image, black=low, white=high)
+
+
+def describe_stretch(title: str, image: Image, shown: Image) -> str:
+    """Add to the title of an image that its display is stretched, if it is.
+
+    Parameters
+    ----------
+    title : str
+    image : Image
+        The image.
+    shown : Image
+        What :func:`stretch_for_display` made of it.
+
+    Returns
+    -------
+    str
+    """
+    return title if shown is image else f"{title}, display stretched"
 
 
 def choose_enlargement(height: int, width: int) -> int:
