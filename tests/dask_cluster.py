@@ -36,6 +36,17 @@ class LocalCluster:
         while len(self.workers) < number:
             self.workers.append(self._start("worker", "--nthreads", "1", "--no-nanny"))
 
+    def wait_for_workers(self, cluster: Cluster, number: int) -> None:
+        """Wait until so many workers are there. One that was still about to die when it was counted is replaced."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return cluster.client.wait_for_workers(number, timeout=2)
+            except TimeoutError:
+                if time.monotonic() > end:
+                    raise
+                self.keep_workers(number)
+
     def replace_worker(self) -> None:
         """Kill a worker, as the kernel does when memory runs out, and start another."""
         self.workers[0].kill()

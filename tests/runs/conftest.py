@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dask_cluster import START_SECONDS, LocalCluster
+from dask_cluster import LocalCluster
 from folder_runs import write_images
 
 from segment.runs.workers.dask_client import Cluster
@@ -27,7 +27,7 @@ def cluster(local_cluster: LocalCluster) -> Iterator[Cluster]:
     """A connection to it; workers that a test has killed are replaced."""
     local_cluster.keep_workers(2)
     with Cluster(local_cluster.address) as cluster:
-        cluster.client.wait_for_workers(2, timeout=START_SECONDS)
+        local_cluster.wait_for_workers(cluster, 2)
         yield cluster
 
 
