@@ -8,6 +8,7 @@ A color is encoded as one integer, its code: the channels side by side, the firs
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -28,13 +29,17 @@ CHUNK_PIXELS = 2**16
 PAGE_BITS = 8
 # Pixels that one thread counts or fills at a time.
 PIECE_PIXELS = 2**20
+# Distinct colors of which each has its count, some 200 MB; and how many there may be where most pixels have their own.
+MAX_COLORS, MAX_COLORS_OF_NOISE = 2**21, 2**19
+# Bits of a color, so that a table has an entry for each.
+_TABLE_BITS = 24
 
 
 class ColorIndex:
     """Distinct colors of the valid pixels of an image.
 
     For gray images and 8-bit color the distinct colors of the whole image are counted once, and lookup tables have an
-    entry for every code. 16-bit and float color is handled in chunks of pixels, so that memory stays small.
+    entry for every code. 16-bit and float color, and noise, are handled in chunks of pixels: memory stays small.
 
     Parameters
     ----------
@@ -47,8 +52,10 @@ class ColorIndex:
         1 for gray, 3 for RGB, or the number of bands.
     black, white : float
         The scale of the colors of this index: that of the image, or 0 and 65535 for float pixels.
+    is_countable : bool
+        Whether colors have so few bits that a table may have an entry for each.
     is_tabled : bool
-        Whether :meth:`iterate_parts` yields one part with every color once.
+        Whether :meth:`iterate_parts` yields one part with every color once: they are countable, and not too many.
 
     Examples
     --------
@@ -72,10 +79,11 @@ class ColorIndex:
             self.black, self.white = 0.0, float(FLOAT_STEPS)
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
-        self.is_tabled = self._bits * self.n_channels <= 24
-        # Codes have at most 64 bits. Wider colors are not counted: hardly two pixels are equal.
-        self._is_wide = self._bits * self.n_channels > 64
-        self._table = self._count_colors() if self.is_tabled else None
+        self.is_countable = self._bits * self.n_channels <= _TABLE_BITS
+        self._table = self._count_colors() if self.is_countable else None
+        self.is_tabled = self._table is not None
+        # Codes have at most 64 bits. Wider colors are not counted, nor are those of noise: hardly two pixels are equal.
+        self._is_wide = self._bits * self.n_channels > 64 or (self.is_countable and not self.is_tabled)
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Iterate over the colors of the valid pixels and their counts, in parts.
@@ -159,7 +167,12 @@ class ColorIndex:
             Its values at pixels that are not valid are arbitrary.
         """
         if self._is_wide:
-            return lambda where: function(self._pixels[where])
+
+            def compute_values(where: NDArray[np.intp]) -> NDArray[Any]:
+                starts = range(0, max(1, len(where)), CHUNK_PIXELS)
+                return np.concatenate([function(self._pixels[where[at : at + CHUNK_PIXELS]]) for at in starts])
+
+            return compute_values
         if self._table is None:
 
             def find_values(where: NDArray[np.intp]) -> NDArray[Any]:
@@ -172,13 +185,29 @@ class ColorIndex:
         values = function(self._decode(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
 
-    def _count_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Count the valid pixels of each code: the distinct codes in ascending order and their counts."""
-        parts = self._map_pieces(lambda piece: _count_codes(self._encode_valid(piece)))
-        codes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.argsort(codes, kind="stable")
-        codes, starts = _find_runs(codes[order])
-        return codes, np.add.reduceat(counts[order], starts) if codes.size else counts
+    def _count_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
+        """Count the valid pixels of each code: distinct ones in ascending order, and counts; None for noise."""
+        if len(self._pixels) <= PIECE_PIXELS:
+            codes, counts = _count_codes(self._encode_valid(slice(None)))
+        else:
+            codes, counts = self._count_in_table()
+        n_pixels = np.count_nonzero(self._valid)
+        is_noise = codes.size > MAX_COLORS_OF_NOISE and 2 * codes.size > n_pixels
+        return None if codes.size > MAX_COLORS or is_noise else (codes, counts)
+
+    def _count_in_table(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Count the codes of many pixels in a table with a place for each code."""
+        # Not merged by sorting: the codes of all pieces of noise would be as many as the pixels.
+        table, lock = np.zeros(2 ** (self._bits * self.n_channels), np.uint32), threading.Lock()
+
+        def count_piece(piece: slice) -> None:
+            codes, counts = _count_codes(self._encode_valid(piece))
+            with lock:
+                table[codes] += counts.astype(np.uint32)
+
+        self._map_pieces(count_piece)
+        codes = np.flatnonzero(table).astype(np.uint32)
+        return codes, table[codes].astype(np.int64)
 
     def _map_pieces(self, work: Callable[[slice], Any]) -> list[Any]:
         """Call a function for every piece of the pixels, in several threads."""

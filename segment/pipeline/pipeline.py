@@ -17,6 +17,7 @@ from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.image import Image
 from segment.core.stages import Stage
+from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
@@ -38,7 +39,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.pixel_evidence import measure_design_effect
-from segment.segmenter.spatial_model import SpatialModel, build_spatial_model, choose_spatial_type
+from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
 
 __all__ = ["build_result", "clean_labels", "segment_image"]
 
@@ -218,6 +219,7 @@ def build_result(
         changed=cleaned.changed,
         rejected=rejected,
         warnings=image.notes
+        + _note_merged_colors(spatial)
         + found.warnings
         + warnings
         + warn_of_absent_classes(config, found.names)
@@ -256,12 +258,23 @@ def _describe_classes(found: FittedClasses, spatial: SpatialModel, config: Segme
     )
 
 
+def _note_merged_colors(spatial: SpatialModel) -> tuple[str, ...]:
+    """Note that the classes were not fitted to each color, as there are too many; nothing where they were."""
+    if not isinstance(spatial, ColorsAlone) or spatial.index.is_tabled or not spatial.index.is_countable:
+        return ()
+    n_bins = len(spatial.data.cells)
+    return (f"nearly every pixel has a color of its own: for the fit they were merged in {n_bins} bins",)
+
+
 def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, config: SegmentConfig) -> int:
     """Count the distinct colors of the image if a class is empty and they are fewer than the classes; else return 0.
 
     The copy that classes were fitted to may have more colors than the image, between others.
     """
     if all(row.pixels for row in rows):
+        return 0
+    # Mostly the colors need only be counted: their cells would take more memory than all else.
+    if any(len(colors) >= len(rows) for colors, _ in ColorIndex(spatial.image).iterate_parts()):
         return 0
     n_colors = len(extract_features(spatial.image, config.features).cells)
     return n_colors if n_colors < len(rows) else 0

@@ -116,3 +116,24 @@ def test_counts_of_parts_are_added_and_looked_up(rng: np.random.Generator) -> No
     assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
     lookup = counts.make_lookup(lambda colors: colors.sum(axis=1))
     np.testing.assert_array_equal(lookup(parts[0]), parts[0].sum(axis=1))
+
+
+@pytest.mark.parametrize("size", [30, 90])
+def test_noise_of_as_many_colors_as_pixels_is_not_counted(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.features.color_index.MAX_COLORS_OF_NOISE", 40)
+    monkeypatch.setattr("segment.features.color_index.PIECE_PIXELS", 50)
+    monkeypatch.setattr("segment.features.color_index.CHUNK_PIXELS", 16)
+    pixels = np.random.default_rng(0).integers(0, 256, (1, size, 3), dtype=np.uint8)
+    index = ColorIndex(Image.from_array(pixels))
+    assert index.is_countable
+    assert index.is_tabled == (size == 30)
+    assert sum(counts.sum() for _, counts in index.iterate_parts()) == size
+    np.testing.assert_array_equal(index.map_to_pixels(lambda colors: colors[:, 0]), pixels[..., 0])
+    chosen = np.arange(size)[::-1]
+    np.testing.assert_array_equal(index.make_pixel_lookup(lambda colors: colors)(chosen), pixels[0, ::-1])
+
+
+def test_an_image_of_too_many_colors_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.features.color_index.MAX_COLORS", 40)
+    assert ColorIndex(Image.from_array(np.arange(40, dtype=np.uint8)[None].repeat(9, axis=0))).is_tabled
+    assert not ColorIndex(Image.from_array(np.arange(41, dtype=np.uint8)[None].repeat(9, axis=0))).is_tabled

@@ -219,3 +219,16 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     classes = ClassMixture(model, np.arange(2))
     labels = index.map_to_pixels(lambda colors: classes.label_cells(space.make_cells(colors)))
     assert set(np.unique(absorb_small_regions(labels, min_area=2))) == {1, 2}
+
+
+def test_noise_of_as_many_colors_as_pixels_is_fitted_in_bins(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segment.features.color_index.MAX_COLORS_OF_NOISE", 100)
+    pixels = rng.integers(0, 256, (20, 20, 3)).astype(np.uint8)
+    result = segment.segment_image(pixels, k=2, spatial="none")
+    assert result.warnings[0] == (
+        "nearly every pixel has a color of its own: for the fit they were merged in "
+        f"{len(result.spatial.data.cells)} bins"
+    )
+    assert set(np.unique(result.label_image)) == {1, 2}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.features.color_index import ColorCounts, ColorIndex, sum_counts
+from segment.features.color_index import MAX_COLORS, ColorCounts, ColorIndex, sum_counts
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.streaming_bins import StreamingBins
@@ -21,7 +21,6 @@ from segment.runs.rasters.tiles import Window
 
 __all__ = ["ColorSum", "TileColors", "add_tile_colors", "collect_tile_colors"]
 
-MAX_COLORS = 2**21  # distinct colors that are kept as they are: some 200 MB
 MAX_COUNTED_BITS = 24  # of a color, so that a table has a count for each
 
 
@@ -113,9 +112,10 @@ def collect_tile_colors(raster: Raster, window: Window, config: SegmentConfig, s
     """
     index = ColorIndex(read_preprocessed(raster, window, config))
     bins = _make_bins(space)
-    if index.is_tabled:
-        return TileColors(tuple(index.iterate_parts()), bins)
-    for colors, counts in index.iterate_parts():
+    parts = index.iterate_parts()
+    if index.is_countable:
+        return TileColors(tuple(parts) if index.is_tabled else (sum_counts(parts),), bins)
+    for colors, counts in parts:
         bins.add(colors, space.make_cells(colors, counts))
     return TileColors((), bins)
 

@@ -84,3 +84,18 @@ def test_more_colors_than_memory_should_hold_are_merged(
     assert len(cells) <= 100
     assert cells.weights.sum() == 2000
     assert note.endswith(f"distinct colors: they were merged in {len(cells)} bins")
+
+
+def test_a_tile_of_noise_is_counted_too(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segment.features.color_index.MAX_COLORS_OF_NOISE", 5)
+    monkeypatch.setattr("segment.features.color_index.CHUNK_PIXELS", 7)
+    pixels = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    pixels[0, 0] = pixels[3, 4]
+    with configure_rasterio():
+        raster = open_raster(write(tmp_path / "a.tif", pixels))
+        space = FeatureSpace("rgb", 3, 0.0, 255.0)
+        found = collect_tile_colors(raster, Window(0, 0, 4, 5), SegmentConfig(), space)
+    ((colors, counts),) = found.counts
+    assert (len(colors), counts.max(), counts.sum()) == (19, 2, 20)
