@@ -134,7 +134,8 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     size : int, pixels
         Longer side of what is shown; 0 segments the whole image.
     quick : bool
-        Whether classes of another smoothness will do, if there are any: then only the random field is solved again.
+        Whether similar classes will do: those of another smoothness, if there are any, or else those of so many classes
+        by color alone. The random field is solved on a smaller copy.
     model : str
         A file of classes that are found in the image; empty for classes of its own.
 
@@ -159,8 +160,10 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
     any_smoothness = replace(config, smoothness=1.0) if config.spatial == "field" else config
     fits: OrderedDict[Hashable, FittedClasses] = _FITS.get(_make_key(source, any_smoothness, _FIT), OrderedDict)
-    if quick and fits and fit_key not in fits:
-        near = _label(image, features, screen, fits[next(reversed(fits))], config, quick=True)
+    # To choose the number of classes takes longer than all else, so there is no quick answer for `auto`.
+    if quick and fit_key not in fits and config.k != "auto" and choose_spatial_type(config) is PixelField:
+        similar = fits[next(reversed(fits))] if fits else _fit_colors(features, config)
+        near = _label(image, features, screen, similar, config, quick=True)
         return View(near, image, is_exact=False, is_full=False)
     found = fits.pop(fit_key) if fit_key in fits else fit_image_classes(_make_data(features), config)
     fits[fit_key] = found
@@ -210,6 +213,11 @@ def _make_data(prepared: _Prepared) -> FitData:
     """Make what classes are fitted to."""
     features = prepared.features
     return FitData(features.space, features.cells, (features.image,))
+
+
+def _fit_colors(prepared: _Prepared, config: SegmentConfig) -> FittedClasses:
+    """Fit classes without the random field and with the default shrinkage: a third of the time of the whole fit."""
+    return fit_image_classes(_make_data(prepared), replace(config, spatial="none"))
 
 
 def _label(

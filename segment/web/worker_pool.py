@@ -19,6 +19,7 @@ __all__ = ["BusyError", "LostError", "WorkerPool"]
 
 MAX_IDLE = 3600.0  # seconds after which a worker without a request ends, and with it what it remembers
 CANCEL_SECONDS = 2.0  # that a request gets to end after it was canceled, before its worker is killed
+PATIENCE_SECONDS = 0.15  # for the worker that knows an image: another one needs longer to read it
 MAX_REMEMBERED = 1000  # images of which the pool knows who worked on them last
 
 
@@ -80,7 +81,7 @@ class WorkerPool:
             raise BusyError("the server: has as many requests as it can queue. Try again in a few seconds.")
         self._n_requests += 1
         try:
-            worker = self._choose_worker(key)
+            worker = await self._choose_worker(key)
             async with worker.lock:
                 return await self._run_in(worker, pickle.dumps((function, arguments)))
         finally:
@@ -100,14 +101,20 @@ class WorkerPool:
         for worker in self._workers:
             worker.close()
 
-    def _choose_worker(self, key: str) -> _Worker:
-        """Choose the worker that knows an image, if it is free; else any that is free, and else the one with it."""
-        last = self._last.pop(key, None)
+    async def _choose_worker(self, key: str) -> _Worker:
+        """Choose the worker that knows an image, if it is free soon; else any free one, and else the one with it."""
+        last = self._last.get(key)
+        if last is not None:
+            # It may be ending a request of the same client, who has canceled it for this one.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS), last.lock:
+                    pass
         free = [worker for worker in self._workers if not worker.lock.locked()]
         # Without a free one, the next request of an image waits for the worker that knows it.
         unknown = free[0] if free else self._workers[hash(key) % len(self._workers)]
         worker = last if last is not None and (last in free or not free) else unknown
-        self._last[key] = worker
+        self._last.pop(key, None)
+        self._last[key] = worker  # as the newest
         if len(self._last) > MAX_REMEMBERED:
             self._last.pop(next(iter(self._last)))
         return worker

@@ -3,9 +3,9 @@
 Run ``python tests/benchmarks/web_latency.py PHOTOGRAPH``; it needs Chromium, its driver and selenium.
 
 The photograph is resized to so many megapixels and opened in a window of 1280 x 1000 pixels. A change is that of a
-slider, to a value that was not there before; its time ends with the frame that shows the new labels, in the clock of
-the browser. After a change of smoothness that is the field solved again with the classes at hand; their fit, which
-follows, is waited for before the next change and not measured. The two take turns, after one round that is not counted.
+slider, to a value that was not there before; its times end with the frames that show the preview and the result, in
+the clock of the browser. A preview has similar classes: those of the old smoothness, or so many by color alone. The two
+changes take turns, after one round that is not counted.
 """
 
 from __future__ import annotations
@@ -27,16 +27,21 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
-# Move a slider, and answer with the milliseconds until the frame with the next result is drawn.
+# Move a slider, and answer with the milliseconds until the frames with the preview and with the result are drawn.
 CHANGE = """
 const [name, value, done] = arguments;
 const slider = document.querySelector(`#set-${name}`).closest('.field').querySelector('input[type=range]');
+const times = [];
 const observer = new MutationObserver(() => {
-  observer.disconnect();
+  const isExact = document.body.dataset.exact === 'true';
+  if (isExact) observer.disconnect();
   // The first call comes before the frame is drawn, the second after it.
-  requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - begin)));
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    times.push(performance.now() - begin);
+    if (isExact) done([times[0], times.at(-1)]);
+  }));
 });
-observer.observe(document.body, {attributeFilter: ['data-seen']});
+observer.observe(document.body, {attributeFilter: ['data-exact']});
 slider.value = value;
 const begin = performance.now();
 slider.dispatchEvent(new Event('input', {bubbles: true}));
@@ -64,10 +69,11 @@ def main() -> None:
             times = take_turns(list(changes.values()), given.repeats)
     print(f"Measured on {describe_machine()} {given.megapixels:g} megapixels, {given.repeats} changes of each.\n")
     rows = [
-        [what, *(f"{pick(seconds):.2f} s" for pick in (min, statistics.median, max))]
-        for what, seconds in zip(changes, times, strict=True)
+        [f"{what}, {seen}", *(f"{pick(seconds):.2f} s" for pick in (min, statistics.median, max))]
+        for what, pairs in zip(changes, times, strict=True)
+        for seen, seconds in zip(("preview", "result"), zip(*pairs, strict=True), strict=True)
     ]
-    print(format_table(["change", "fastest", "median", "slowest"], rows))
+    print(format_table(["change of", "fastest", "median", "slowest"], rows))
 
 
 def resize_photograph(source: Path, megapixels: float, target: Path) -> None:
@@ -99,11 +105,11 @@ def open_page(image: Path) -> Iterator[Chrome]:
             server.terminate()
 
 
-def change_setting(driver: Chrome, name: str, value: float) -> float:
-    """Move the slider of a setting; return the seconds until the page shows the result."""
-    milliseconds = driver.execute_async_script(CHANGE, name, value)
+def change_setting(driver: Chrome, name: str, value: float) -> tuple[float, float]:
+    """Move the slider of a setting; return the seconds until the page shows the preview and the result."""
+    preview, result = driver.execute_async_script(CHANGE, name, value)
     wait_for_fit(driver)
-    return float(milliseconds) / 1000
+    return float(preview) / 1000, float(result) / 1000
 
 
 def wait_for_fit(driver: Chrome) -> None:

@@ -190,7 +190,14 @@ def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
     )
     page.wait_for_result(before)
     assert page.find("#about").text.startswith("c.png")
+    page.driver.execute_script(
+        "window.words = []; const busy = document.getElementById('busy');"
+        "new MutationObserver(() => words.push(busy.textContent)).observe(busy, {childList: true});"
+    )
     page.set_value("smoothness", 5)
+    # What is seen first says that it is no more than a preview.
+    assert "preview" in page.run("words")
+    page.wait("document.getElementById('busy').hidden")
     page.rename(1, "shade")
     page.driver.refresh()
     page.wait("document.body.dataset.ready === 'true'")

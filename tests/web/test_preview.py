@@ -75,14 +75,25 @@ def test_a_stage_runs_again_only_where_it_has_to(photograph: Path, monkeypatch: 
     assert run(crop="0,0,80,60") == ["read_image", "extract_features", *shrinks, "fit_image_classes"]
 
 
-def test_a_quick_answer_has_the_classes_at_hand(photograph: Path) -> None:
+def test_a_quick_answer_has_similar_classes(photograph: Path) -> None:
     config = segment.SegmentConfig(k=3, n_init=2)
+    # By color alone, where there are none of another smoothness.
+    quick = make_view(photograph, config, size=64, quick=True)
+    assert not quick.is_exact
+    alone = segment.segment_image(photograph, k=3, n_init=2, spatial="none")
+    assert quick.result.class_mixture.model == alone.class_mixture.model
+    exact = make_view(photograph, config, size=64)
+    assert exact.is_exact
+    assert exact.result.class_mixture.model != alone.class_mixture.model
     assert make_view(photograph, config, size=64, quick=True).is_exact
     other = segment.SegmentConfig(k=3, n_init=2, smoothness=3.0)
     quick = make_view(photograph, other, size=64, quick=True)
     assert not quick.is_exact
     assert quick.result.class_mixture.model == make_view(photograph, config, size=64).result.class_mixture.model
     assert make_view(photograph, other, size=64).is_exact
+    # Where nothing is quicker, the answer is exact.
+    for settings in ({"k": "auto", "k_range": (2, 3)}, {"k": 4, "spatial": "none"}):
+        assert make_view(photograph, segment.SegmentConfig(**settings), size=64, quick=True).is_exact
 
 
 def test_masks_and_models(photograph: Path) -> None:

@@ -84,5 +84,10 @@ def test_a_worker_that_knows_an_image_is_preferred_and_a_free_one_to_waiting() -
         await asyncio.sleep(0.05)
         assert await pool.run("a", os.getpid) == b
         busy.cancel()
+        # The worker that ends a canceled request is worth a short wait.
+        busy = asyncio.create_task(pool.run("b", work_endlessly, "busy"))
+        await asyncio.sleep(0.05)
+        busy.cancel()
+        assert await pool.run("b", os.getpid) == b
 
     run_in_pool(work, n_workers=2)

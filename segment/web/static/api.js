@@ -54,6 +54,19 @@ export async function readLabels(answer) {
   return { width: bitmap.width, height: bitmap.height, values: labels };
 }
 
+/** Labels as a layer in the colors of a palette; transparent where it has none. */
+export function paintLabels({ width, height, values }, palette) {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  // One 32-bit number for each pixel: alpha, blue, green, red.
+  const colors = Uint32Array.from(palette, (rgb) => (rgb ? 0xff000000 | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0] : 0) >>> 0);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = colors[values[i]];
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 export function saveBlob(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

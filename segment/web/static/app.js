@@ -1,5 +1,5 @@
 // The page: what is open, what is asked of the server, and what is shown of its answers.
-import { ApiError, fileName, getBitmap, getJson, readLabels, request, saveBlob } from "./api.js";
+import { ApiError, fileName, getBitmap, getJson, paintLabels, readLabels, request, saveBlob } from "./api.js";
 import { drawCurve, drawHistogram } from "./charts.js";
 import { ClassList } from "./classes.js";
 import { Controls, make } from "./controls.js";
@@ -47,6 +47,10 @@ const imageQuery = () => [["image", page.image.id], ["size", screenSize()], ...c
 const pictureQuery = () => [["size", screenSize()],
   ...controls.query((setting) => setting.group === "Loading" && setting.name !== "roi" || setting.name === "bands")];
 
+/** Say what is shown or going on beside the picture; nothing for an empty text. */
+function showBusy(text) { Object.assign($("busy"), { hidden: !text, textContent: text }); }
+
+/** Ask for a result. A quick one is a preview by similar classes, which the result itself replaces. */
 async function segment({ quick = false } = {}) {
   if (!page.image) return;
   if (quick && running?.quick) { wanted = true; return; }
@@ -54,7 +58,8 @@ async function segment({ quick = false } = {}) {
   const mine = new AbortController();
   mine.quick = quick;
   running = mine;
-  const spin = setTimeout(() => { $("busy").hidden = false; }, 250);
+  const spin = setTimeout(() => { if (running === mine) showBusy("working"); }, 250);
+  let isPreview = false;
   try {
     const query = imageQuery();
     const answer = await getJson("segment", {
@@ -63,6 +68,7 @@ async function segment({ quick = false } = {}) {
     const labels = await readLabels(answer);
     if (running !== mine) return;
     Object.assign(page, { answer, labels });
+    isPreview = !answer.is_exact;
     show();
     document.body.dataset.seen = String(Number(document.body.dataset.seen ?? 0) + 1);
     document.body.dataset.exact = String(answer.is_exact);
@@ -72,11 +78,11 @@ async function segment({ quick = false } = {}) {
     clearTimeout(spin);
     if (running === mine) {
       running = null;
-      $("busy").hidden = true;
+      showBusy(isPreview ? "preview" : "");
       const again = wanted;
       wanted = null;
       if (again) segment({ quick: true });
-      else if (quick) segment();
+      else if (isPreview) segment();
     }
   }
 }
@@ -103,7 +109,6 @@ function show() {
   showProducts();
   showLabels();
   showCharts();
-  strip.update(page.image.id, page.labels, labelColors());
   remember();
   refreshCommand();
 }
@@ -121,19 +126,10 @@ function labelColors() {
 }
 
 function showLabels() {
-  if (page.labels) viewer.setResult(paintLabels(page.labels, labelColors()));
-}
-
-function paintLabels({ width, height, values }, palette) {
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  // One 32-bit number for each pixel: alpha, blue, green, red.
-  const colors = Uint32Array.from(palette, (rgb) => (rgb ? 0xff000000 | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0] : 0) >>> 0);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < pixels.length; i += 1) pixels[i] = colors[values[i]];
-  context.putImageData(image, 0, 0);
-  return canvas;
+  if (!page.labels) return;
+  const layer = paintLabels(page.labels, labelColors());
+  viewer.setResult(layer);
+  strip.update(page.image.id, layer);
 }
 
 async function lookUp(x, y) {
@@ -221,12 +217,12 @@ async function addFiles(files) {
       say(`${file.name}: at most ${page.about.limits.max_bytes / 1e6} MB are taken. Start with --max-upload.`);
       continue;
     }
-    $("busy").hidden = false;
+    showBusy("working");
     try {
       const image = await getJson("images", { method: "POST", body: file, query: [["file", file.name], ...controls.query((s) => s.group === "Loading" && !["roi", "crop"].includes(s.name))] });
       strip.add(image);
       if (!first) { first = image; await open(image); }
-    } catch (error) { say(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { $("busy").hidden = true; }
+    } catch (error) { say(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { showBusy(""); }
   }
 }
 
@@ -351,7 +347,8 @@ function settingChanged(name, live) {
   if (page.about.settings.find((setting) => setting.name === name).group === "Output") { refreshCommand(); return; }
   remember();
   clearTimeout(settingTimer);
-  if (name === "smoothness") { segment({ quick: true }); return; }
+  // To choose the number of classes has no quick way.
+  if (name === "smoothness" || name === "k" && controls.all().k !== "auto") { segment({ quick: true }); return; }
   // Another part of the file is another picture.
   const isOther = ["page", "bands", "crop", "keep_profile", "allow_truncated"].includes(name);
   settingTimer = setTimeout(async () => {

@@ -1,5 +1,5 @@
 // The images that are open, as a strip of thumbnails, and one run over all of them.
-import { getBitmap, getJson, readLabels, request } from "./api.js";
+import { getBitmap, getJson, paintLabels, readLabels, request } from "./api.js";
 import { make } from "./controls.js";
 
 const $ = (id) => document.getElementById(id);
@@ -34,11 +34,11 @@ export class Strip {
     for (const [key, { button }] of this.items) button.setAttribute("aria-current", String(key === id));
   }
 
-  /** Tint the thumbnail of an image with its labels. */
-  update(id, labels, palette) {
+  /** Show the classes of an image, painted as a layer, in its thumbnail. */
+  update(id, layer) {
     const item = this.items.get(id);
     if (!item) return;
-    item.layer = { labels, palette };
+    item.layer = layer;
     this.#draw(item);
   }
 
@@ -51,23 +51,14 @@ export class Strip {
 
   #draw({ canvas, picture, layer }) {
     const context = canvas.getContext("2d");
-    const [width, height] = picture ? [picture.width, picture.height] : layer ? [layer.labels.width, layer.labels.height] : [3, 2];
+    const [width, height] = picture ? [picture.width, picture.height] : layer ? [layer.width, layer.height] : [3, 2];
     const scale = Math.min(canvas.width / width, canvas.height / height);
     const [w, h] = [width * scale, height * scale];
     const [x, y] = [(canvas.width - w) / 2, (canvas.height - h) / 2];
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (picture) context.drawImage(picture, x, y, w, h);
-    if (!layer) return;
     // The lower half shows the classes.
-    const { labels, palette } = layer;
-    const small = new OffscreenCanvas(labels.width, labels.height);
-    const image = new ImageData(labels.width, labels.height);
-    labels.values.forEach((label, i) => {
-      const rgb = palette[label];
-      if (rgb) image.data.set([...rgb, 255], 4 * i);
-    });
-    small.getContext("2d").putImageData(image, 0, 0);
-    context.drawImage(small, 0, labels.height / 2, labels.width, labels.height / 2, x, y + h / 2, w, h / 2);
+    if (layer) context.drawImage(layer, 0, layer.height / 2, layer.width, layer.height / 2, x, y + h / 2, w, h / 2);
   }
 
   /** Segment every image with the same settings, or with the classes of the present one. */
@@ -87,7 +78,7 @@ export class Strip {
         try {
           const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query], signal });
           const own = [null, ...answer.classes.map(({ color }) => color.match(/\w\w/g).map((part) => parseInt(part, 16)))];
-          this.update(item.image.id, await readLabels(answer), $("shared").checked ? this.colors() : own);
+          this.update(item.image.id, paintLabels(await readLabels(answer), $("shared").checked ? this.colors() : own));
           item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`), ...answer.warnings].join("\n");
         } catch (error) {
           if (error.name === "AbortError") throw error;
