@@ -8,6 +8,7 @@ more the entropy of the posteriors falls when they are merged, so the pair with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
+AnyFloat = TypeVar("AnyFloat", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def compute_mean_entropy(shares: Floats, posteriors: Floats) -> float:
     return max(0.0, -float(shares @ _compute_p_log_p(posteriors).sum(axis=1)))
 
 
-def pool_posteriors(posteriors: Floats, groups: Ids) -> Floats:
+def pool_posteriors(posteriors: NDArray[AnyFloat], groups: Ids) -> NDArray[AnyFloat]:
     """Sum the posteriors of the components of each class.
 
     Parameters

@@ -69,7 +69,8 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
             f"alignment: at most {MAX_CLASSES} classes with those of the reference; got {n_classes}. Use fewer."
         )
     order = np.argsort(partners[own.groups], kind="stable")
-    classes = ClassMixture(own.model.reorder(order), partners[own.groups][order])
+    parts = None if own.parts is None else own.parts[order]
+    classes = ClassMixture(own.model.reorder(order), partners[own.groups][order], parts)
     numbers = np.concatenate([[0], partners + 1]).astype(result.label_image.dtype)
     rows = {partner + 1: result.classes[label] for label, partner in zip(present, found.tolist(), strict=True)}
     unit = result.classes[0].unit if result.classes else ""
@@ -84,7 +85,7 @@ def align_classes(result: Segmentation, reference: ClassModel) -> Segmentation:
         label_image=numbers[result.label_image],
         class_mixture=classes,
         classes=tuple(replace(rows.get(label, nothing), label=label) for label in range(1, n_classes + 1)),
-        class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, names=names),
+        class_model=replace(result.class_model, mixture=classes.model, groups=classes.groups, parts=parts, names=names),
         color_model=reference,
         absent=tuple(absent),
         warnings=(*warnings, *_warn_of_absent(absent, (found[is_alone] + 1).tolist(), names)),

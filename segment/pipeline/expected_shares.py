@@ -51,7 +51,7 @@ def compute_expected_shares(result: Segmentation) -> Floats:
     numbers = np.arange(0, labels.size, step)
     sums = np.zeros((n_rows, k))
     # A temperature pulls posteriors towards equal shares.
-    look_up = result.spatial.prepare_posteriors(result.class_mixture, is_tempered=False)
+    look_up = result.prepare_posteriors(is_tempered=False)
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]

@@ -108,9 +108,10 @@ def segment_image(
     clock(Stage.FIT)
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
     clock(Stage.LABEL)
-    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
+    unmerged = found.classes.unmerged  # merging classes changes no label of the others
+    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(raw, unmerged, spatial, config, image)  # 5 postprocessor
     model = _describe_classes(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
     return build_result(image, spatial, found, raw, cleaned, model, config, provenance, start)
@@ -175,7 +176,7 @@ def build_result(
     found : FittedClasses
         The classes.
     raw, cleaned : ndarray of shape (h, w), uint8, and CleanedLabels
-        The labels of the preprocessed image before and after clean-up.
+        The labels of the preprocessed image before and after clean-up, with the numbers of ``found.classes.unmerged``.
     class_model : ClassModel
         The classes for other images.
     config : SegmentConfig
@@ -189,7 +190,8 @@ def build_result(
     -------
     Segmentation
     """
-    labels = enlarge(cleaned.label_image, image)
+    raw, clean = (found.classes.merge_labels(part) for part in (raw, cleaned.label_image))
+    labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
     valid = spatial.image.valid
@@ -204,9 +206,7 @@ def build_result(
         n_colors=_count_too_few_colors(fitted_rows, spatial, config),
     )
     if cleaned.changed:
-        before, after = (
-            count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, cleaned.label_image)
-        )
+        before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
         warnings += warn_of_cleanup(before, after, config)
     return Segmentation(
         image=image,

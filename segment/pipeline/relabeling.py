@@ -26,8 +26,8 @@ from segment.pipeline.preparation import Source, read_image
 from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.preprocessor import clip_floats
-from segment.segmenter.class_mixture import ClassMixture, describe_old_numbers, find_label
-from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
+from segment.segmenter.class_mixture import ClassMixture, find_label
+from segment.segmenter.class_regrouping import RegroupedClasses, describe_old_numbers, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]
 

@@ -17,6 +17,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.fitting import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
@@ -26,8 +27,9 @@ from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.result_views import ResultViews
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import ClassMixture, compute_entropy, describe_old_numbers
+from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_regrouping import describe_old_numbers
 from segment.segmenter.spatial_model import SpatialModel
 
 __all__ = ["Segmentation"]
@@ -265,7 +267,26 @@ class Segmentation(ResultViews, EqualByValue):
     @cached_property
     def look_up_posteriors(self) -> Callable[[Indices], Maps]:
         """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
-        return self.spatial.prepare_posteriors(self.class_mixture)
+        return self.prepare_posteriors()
+
+    def prepare_posteriors(self, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
+        """Prepare the posteriors of pixels of `working`; those of merged classes are sums.
+
+        Parameters
+        ----------
+        is_tempered : bool
+            See :meth:`segment.segmenter.spatial_model.SpatialModel.prepare_posteriors`.
+
+        Returns
+        -------
+        callable
+            Takes numbers of pixels in row order, (n,), and returns (n, k), float32.
+        """
+        classes = self.class_mixture
+        look_up = self.spatial.prepare_posteriors(classes.unmerged, is_tempered=is_tempered)
+        if classes.parts is None:
+            return look_up
+        return lambda at: pool_posteriors(look_up(at), classes.merged_numbers)
 
     def _map_posteriors(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
         """Map a function of the posteriors (n, k) of some pixels and of their numbers (n,) to the image: (H, W)."""

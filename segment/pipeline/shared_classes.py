@@ -251,9 +251,10 @@ def label_with_model(
     spatial = build_spatial_model(working, features, config, clock)
     clock(Stage.LABEL)
     found = _take_classes(model, spatial.data.cells, n_before, regrouped)  # 4 segmenter, without a fit
-    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
+    unmerged = found.classes.unmerged
+    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, found.classes, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(raw, unmerged, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
@@ -266,7 +267,11 @@ def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel
         return model, ()
     space = FeatureSpace(model.features, model.n_channels, model.black, model.white)
     new = regroup_classes(model.class_mixture, model.names, space, config)
-    return replace(model, mixture=new.classes.model, groups=new.classes.groups, names=new.names), new.warnings
+    classes = new.classes
+    return (
+        replace(model, mixture=classes.model, groups=classes.groups, parts=classes.parts, names=new.names),
+        new.warnings,
+    )
 
 
 def _take_classes(model: ClassModel, cells: Cells, n_before: int, notes: tuple[str, ...]) -> FittedClasses:

@@ -123,7 +123,8 @@ def _adapt_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel
         return FittedClasses(start.class_mixture, selection, fit, start.names, log_likelihood, (few,))
     weighted = _weight_cells(data, config, selection)
     fit, unfinished = _fit_cells(weighted, data.space, n, config, _get_shrinkage(config), start.mixture)
-    classes, log_likelihood = _continue_fit(ClassMixture(fit.model, start.groups), fit, data, config, kind)
+    classes = replace(start.class_mixture, model=fit.model)
+    classes, log_likelihood = _continue_fit(classes, fit, data, config, kind)
     return FittedClasses(classes, selection, fit, start.names, log_likelihood, unfinished)
 
 

@@ -20,7 +20,6 @@ from segment.mixture.spatial_em import compute_class_log_posteriors
 __all__ = [
     "ClassMixture",
     "compute_entropy",
-    "describe_old_numbers",
     "find_label",
     "find_merge_targets",
     "make_default_names",
@@ -44,6 +43,9 @@ class ClassMixture:
         K components in d dimensions; none where no pixel is valid.
     groups : ndarray of shape (K,), int
         The class 0..k-1 of each component, ascending: 0, 1, 2, ... where each component is a class of its own.
+    parts : ndarray of shape (K,), int, optional
+        The class of each component before classes were merged; none where none were. Pixels are labeled, and labels
+        cleaned up, with the classes of before: merging some changes no label of the others.
 
     Examples
     --------
@@ -61,11 +63,53 @@ class ClassMixture:
 
     model: MixtureModel
     groups: Groups
+    parts: Groups | None = None
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
         return int(self.groups.max(initial=-1)) + 1
+
+    @property
+    def unmerged(self) -> ClassMixture:
+        """The classes before some were merged, numbered as then; itself where none were."""
+        if self.parts is None:
+            return self
+        order = np.argsort(self.parts, kind="stable")
+        return ClassMixture(self.model.reorder(order), self.parts[order])
+
+    @property
+    def merged_numbers(self) -> Groups:
+        """The class 0..k-1 that each class of `unmerged` is part of."""
+        parts = self.groups if self.parts is None else self.parts
+        # A class without components has no pixels: its number counts for nothing.
+        numbers = np.zeros(int(parts.max(initial=-1)) + 1, dtype=np.intp)
+        numbers[parts] = self.groups
+        return numbers
+
+    def merge_labels(self, labels: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Merge labels of the classes of `unmerged`.
+
+        Parameters
+        ----------
+        labels : ndarray of any shape, integers up to 255
+            0 for none.
+
+        Returns
+        -------
+        ndarray of the same shape, uint8
+            Labels 1..k; 0 for none. The input itself where no classes were merged.
+
+        Examples
+        --------
+        >>> model = MixtureModel(np.full(3, 1 / 3), np.zeros((3, 1)), np.ones((3, 1, 1)))
+        >>> classes = ClassMixture(model, np.arange(3)).merge_classes([("", (1, 3))])
+        >>> classes.merge_labels(np.array([0, 1, 2, 3], dtype=np.uint8))
+        array([0, 1, 2, 1], dtype=uint8)
+        """
+        if self.parts is None:
+            return labels.astype(np.uint8, copy=False)
+        return np.asarray(np.concatenate([[0], self.merged_numbers + 1]).astype(np.uint8)[labels])
 
     def compute_posteriors(self, cells: Cells) -> Floats:
         """Compute the probability of each class for each cell, the sum over its components.
@@ -114,6 +158,8 @@ class ClassMixture:
         """
         if self.model.n_components == 0:
             return np.zeros(len(cells), dtype=np.uint8)
+        if self.parts is not None:
+            return self.merge_labels(self.unmerged.label_cells(cells, min_log_density=min_log_density))
         if np.array_equal(self.groups, np.arange(len(self.groups))):  # each component is a class
             labels = (self.model.predict(cells) + 1).astype(np.uint8)
         else:
@@ -140,7 +186,7 @@ class ClassMixture:
         order = np.lexsort(
             (np.argsort(_sort_by_key(self.model.means, key(self.model.means, self.model.weights))), rank)
         )
-        return ClassMixture(self.model.reorder(order), rank[order])
+        return ClassMixture(self.model.reorder(order), rank[order], None if self.parts is None else self.parts[order])
 
     def sort_classes(self, key: Callable[[Floats, Floats], Floats]) -> Groups:
         """Find the order of the classes by a key, as :meth:`order_classes` makes it.
@@ -174,7 +220,7 @@ class ClassMixture:
         return self._pool_weights_and_means()[1]
 
     def merge_classes(self, merges: Merges) -> ClassMixture:
-        """Make one class of several, so that their posteriors add up.
+        """Make one class of several: their labels become one, and their posteriors add up.
 
         A merged class takes the place of its lowest label, and the classes after it move up.
 
@@ -191,10 +237,11 @@ class ClassMixture:
         if not merges:
             return self
         # Merged classes keep the place of the lowest; the numbers left are then made 0, 1, 2, ... again.
-        merged = find_merge_targets(self.n_classes, merges)[self.groups]
+        targets = np.unique(find_merge_targets(self.n_classes, merges), return_inverse=True)[1].reshape(-1)
+        merged = targets.astype(np.intp)[self.groups]
         order = np.argsort(merged, kind="stable")
-        groups = np.unique(merged[order], return_inverse=True)[1].reshape(-1).astype(np.intp)
-        return ClassMixture(self.model.reorder(order), groups)
+        parts = self.groups if self.parts is None else self.parts
+        return ClassMixture(self.model.reorder(order), merged[order], parts[order])
 
     def _pool_weights_and_means(self) -> tuple[Floats, Floats]:
         """Compute the weight (k,) and mean (k, d) of each class; both 0 for one without components."""
@@ -266,32 +313,6 @@ def find_label(key: str, names: Sequence[str]) -> int:
     if key in names:
         return names.index(key) + 1
     return int(key) if key.isdecimal() and 1 <= int(key) <= len(names) else 0
-
-
-def describe_old_numbers(n_before: int, merges: Merges) -> tuple[str, ...]:
-    """Tell which numbers the classes have without the merges.
-
-    Parameters
-    ----------
-    n_before : int
-        Number of classes before the merges.
-    merges : sequence of (name, labels)
-        As for :meth:`ClassMixture.merge_classes`.
-
-    Returns
-    -------
-    tuple of str
-        The numbers of each class that is left, with ``+`` between them; empty without merges.
-
-    Examples
-    --------
-    >>> describe_old_numbers(4, [("ground", (2, 3))])
-    ('1', '2+3', '4')
-    """
-    if not merges:
-        return ()
-    targets = find_merge_targets(n_before, merges)
-    return tuple("+".join(str(old + 1) for old in np.flatnonzero(targets == new)) for new in np.unique(targets))
 
 
 def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:

@@ -167,7 +167,7 @@ def look_up_pixel(
     if isinstance(found, Segmentation) and found.n_classes and about["label"]:
         row, column = _scale_place(found.working.valid.shape, image, x, y)
         at = np.array([row * found.working.width + column])
-        posteriors = found.spatial.prepare_posteriors(found.class_mixture)(at)[0]
+        posteriors = found.look_up_posteriors(at)[0]
         about["posteriors"] = [round(float(value), 5) for value in posteriors]
     return about
 

@@ -238,8 +238,9 @@ def _label(
         spatial = PixelField(working, data, copy, config.smoothness)
     else:
         spatial = ColorsAlone(working, data, ColorIndex(working))
-    raw = spatial.label(found.classes, min_log_density=spatial.find_min_log_density(found.classes, config.reject))
-    cleaned = clean_labels(raw, found.classes, spatial, config, image)
+    unmerged = found.classes.unmerged
+    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    cleaned = clean_labels(raw, unmerged, spatial, config, image)
     model = ClassModel.from_fit(
         found.classes,
         found.names,

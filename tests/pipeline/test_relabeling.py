@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +114,24 @@ def test_a_background_in_a_group_and_the_page_of_the_image_are_told(tmp_path: Pa
     page, group = result.warnings
     assert page.startswith("page 1 of 2 is used")
     assert group == "class 2 is the background, so land (--group) is without it"
+
+
+@pytest.mark.parametrize("settings", [{}, {"spatial": "none"}, {"reject": 0.02}])
+def test_classes_merged_in_a_run_are_those_merged_afterwards(settings: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    scene = np.kron(rng.integers(0, 5, (8, 8)), np.ones((12, 12), int))
+    pixels = np.clip(np.linspace(40, 215, 5)[scene] + rng.normal(0, 30, scene.shape), 0, 255).astype(np.uint8)
+    settings = {"k": 5, "save": "labels", "palette": "viridis", **settings}
+    plain = segment.segment_image(pixels, **settings)
+    (path,) = plain.save(tmp_path, stem="plain")
+    merge = {"merge": "land=1,3,5", "name": "2=sea"}
+    merged = segment.segment_image(pixels, **settings, **merge)
+    again = segment.relabel_classes(path, palette="viridis", **merge)
+    (one,), (other,) = merged.save(tmp_path, stem="merged"), again.save(tmp_path, stem="again")
+    assert one.read_bytes() == other.read_bytes()
+    assert [(row.name, row.pixels) for row in merged.classes] == [(row.name, row.pixels) for row in again.classes]
+    np.testing.assert_allclose(merged.posteriors()[..., 0], plain.posteriors()[..., [0, 2, 4]].sum(axis=2), atol=1e-6)
+    # A saved model has the merge in it.
+    model = segment.ClassModel.from_json(merged.class_model.to_json())
+    kept = {name: value for name, value in settings.items() if name not in ("k", "palette", "save")}
+    np.testing.assert_array_equal(segment.apply_classes(model, pixels, **kept).label_image, merged.label_image)

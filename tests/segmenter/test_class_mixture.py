@@ -130,6 +130,18 @@ def test_a_cell_gets_the_label_of_its_most_probable_class(three_components: Clas
     np.testing.assert_allclose(three_components.compute_posteriors(cells).sum(axis=1), 1)
 
 
+def test_classes_that_are_merged_twice_know_those_of_before(three_components: ClassMixture) -> None:
+    each = ClassMixture(three_components.model, np.arange(3))
+    merged = each.merge_classes([("", (1, 3))]).merge_classes([("", (1, 2))])
+    assert (merged.n_classes, merged.merged_numbers.tolist()) == (1, [0, 0, 0])
+    np.testing.assert_array_equal(merged.unmerged.model.means, each.model.means)
+    ordered = each.merge_classes([("", (1, 3))]).order_classes(lambda means, _: -means[:, 0])
+    assert ordered.merged_numbers.tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(ordered.label_cells(cells_at(0, 10, 100)), [1, 2, 1])
+    gap = ClassMixture(three_components.model, np.array([0, 2, 3]))
+    np.testing.assert_array_equal(gap.merge_classes([("", (3, 4))]).groups, [0, 2, 2])
+
+
 def test_a_cell_of_low_density_is_rejected(three_components: ClassMixture) -> None:
     labels = three_components.label_cells(cells_at(0, 50, 100), min_log_density=-10)
     np.testing.assert_array_equal(labels, [1, 0, 2])

@@ -236,24 +236,23 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     space = features.space
     run.on_stage(RasterStage.FIT)
     fitted = fit_image_classes(FitData(space, features.cells, (copy,)), config)
+    unmerged = fitted.classes.unmerged
     min_log_density = -math.inf
     notes: tuple[str, ...] = ()
     if config.reject:  # a share of all pixels, not of those of the copy
         cells, notes = _count_colors(run).make_cells()
-        min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
+        min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
     # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(
-        fitted.classes, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
-    )
+    labeler = FieldLabeler(unmerged, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density)
     return RasterClasses(
         fitted,
         space,
         lambda image, window: labeler.label(image, window.row, window.column),
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
-        measure_design_effect(fitted.classes, space, copy),
+        measure_design_effect(unmerged, space, copy),
     )
 
 
@@ -271,12 +270,13 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     cells, notes = colors.make_cells()
     run.on_stage(RasterStage.FIT)
     fitted = fit_image_classes(FitData(space, cells, (copy,)), config)
-    min_log_density = find_rejection_threshold(fitted.classes.model, cells, config.reject)
+    unmerged = fitted.classes.unmerged
+    min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
 
     def label_colors(some: NDArray[Any]) -> NDArray[np.uint8]:
         chunks = (some[start : start + CHUNK_COLORS] for start in range(0, max(1, len(some)), CHUNK_COLORS))
         return np.concatenate(
-            [fitted.classes.label_cells(space.make_cells(chunk), min_log_density=min_log_density) for chunk in chunks]
+            [unmerged.label_cells(space.make_cells(chunk), min_log_density=min_log_density) for chunk in chunks]
         )
 
     # Where each color is counted, the label of each is looked up in a table.
@@ -287,7 +287,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         lambda image, _: ColorIndex(image).map_to_pixels(find_labels),
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
-        measure_design_effect(fitted.classes, space, copy),
+        measure_design_effect(unmerged, space, copy),
     )
 
 

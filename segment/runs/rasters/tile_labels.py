@@ -83,7 +83,7 @@ def label_tile(
     config : SegmentConfig
         Its settings for preprocessing and clean-up.
     label : callable
-        Takes the image of a window and the window, and returns labels before clean-up.
+        Takes the image of a window and the window, and returns labels before clean-up, of ``classes.unmerged``.
     classes : ClassMixture
         k classes. Ties in the clean-up are won by the same class in every tile: the heavier one.
     space : FeatureSpace
@@ -103,8 +103,9 @@ def label_tile(
     rows, columns = window.shift_to(outer).slices
     shape, n_classes = (raster.height, raster.width), classes.n_classes
     sizes = resolve_sizes(config, shape, raster.pixel_area)
-    clean = clean_window(raw, image, classes, space, config, sizes, shape, design_effect).label_image[rows, columns]
-    before, valid = raw[rows, columns], image.valid[rows, columns]
+    cleaned = clean_window(raw, image, classes.unmerged, space, config, sizes, shape, design_effect).label_image
+    before, clean = (classes.merge_labels(labels[rows, columns]) for labels in (raw, cleaned))
+    valid = image.valid[rows, columns]
     pixels = np.ascontiguousarray(image.pixels[rows, columns])
     place = raster.georeference.move_origin(window.column, window.row)
     part = replace(image, pixels=pixels, georeference=place, pixel_size=raster.pixel_size)

@@ -16,7 +16,7 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.class_model.json_format import decode_fields, encode_fields
+from segment.segmenter.class_model.json_format import decode_fields, describe_classes, encode_fields
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.class_model.validation import (
     PREPROCESSING,
@@ -25,6 +25,7 @@ from segment.segmenter.class_model.validation import (
     check_mixture,
     check_names,
     check_notes,
+    check_parts,
     complete_preprocessing,
 )
 from segment.segmenter.class_model.value_scale import apply_value_scale
@@ -61,6 +62,8 @@ class ClassModel:
         How well the model explains its training images.
     file : str
         Path of the file that the model was read from; empty where there is none.
+    parts : ndarray of shape (n_components,), int, optional
+        The class of each component before classes were merged, counted from 0; none where none were.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class ClassModel:
     preprocessing: Mapping[str, Any]
     training: Training
     file: str = ""
+    parts: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preprocessing", complete_preprocessing(self.preprocessing))
@@ -104,6 +108,7 @@ class ClassModel:
         check_notes(self.training.notes)
         check_mixture(self.mixture, len(self.feature_names))
         check_groups(self.groups, self.mixture.n_components)
+        check_parts(self.parts, self.groups)
 
     @classmethod
     def from_fit(
@@ -166,6 +171,7 @@ class ClassModel:
         return cls(
             mixture=classes.model,
             groups=classes.groups,
+            parts=classes.parts,
             names=names,
             features=space.name,
             n_channels=space.n_channels,
@@ -228,7 +234,7 @@ class ClassModel:
     @property
     def class_mixture(self) -> ClassMixture:
         """The mixture together with the class of each component."""
-        return ClassMixture(self.mixture, self.groups)
+        return ClassMixture(self.mixture, self.groups, self.parts)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -380,11 +386,6 @@ class ClassModel:
     def _collect_fields(self) -> dict[str, Any]:
         """Collect the fields of the JSON text, in its order."""
         mixture, training = self.mixture, self.training
-        components = [
-            {"weight": float(weight), "mean": mean.tolist(), "covariance": covariance.tolist()}
-            for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
-        ]
-        # A class holds its components, so that the file can be read without counting.
         return {
             "features": {"space": self.features, "channels": self.n_channels, "names": list(self.feature_names)},
             "depth": {"dtype": self.dtype, "black": self.black, "white": self.white},
@@ -392,9 +393,6 @@ class ClassModel:
             "covariance_type": mixture.covariance_type,
             "noise": {"share": float(mixture.noise_share), "density": float(mixture.noise_density)},
             "degrees_of_freedom": mixture.degrees_of_freedom.tolist(),
-            "classes": [
-                {"label": i + 1, "name": name, "components": [components[j] for j in np.flatnonzero(self.groups == i)]}
-                for i, name in enumerate(self.names)
-            ],
+            "classes": describe_classes(mixture, self.groups, self.names, self.parts),
             "training": {**vars(training), "notes": list(training.notes)},
         }

@@ -16,23 +16,26 @@ The file looks so, with one entry in ``classes`` for each class and one in ``com
      ],
      "training": {"images": 1, "pixels": 60000, "log_likelihood": -12.3, ...}
     }
+
+Where classes were merged, each component has ``merged_from`` too, the number of its class before the merge.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segment.core.errors import ModelError, printable_path
-from segment.mixture.model import COVARIANCE_TYPES
+from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.segmenter.class_model.json_reader import Fields, parse_json
 from segment.segmenter.class_model.validation import MAX_CHANNELS, MAX_CLASSES, omit_new_settings
 
-__all__ = ["FORMAT", "VERSION", "decode_fields", "encode_fields"]
+__all__ = ["FORMAT", "VERSION", "decode_fields", "describe_classes", "encode_fields"]
 
 FORMAT = "segment class model"
 VERSION = 1
@@ -75,6 +78,40 @@ def encode_fields(fields: Mapping[str, Any]) -> str:
     return _LIST_OF_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
+def describe_classes(
+    mixture: MixtureModel, groups: NDArray[np.intp], names: Sequence[str], parts: NDArray[np.intp] | None
+) -> list[dict[str, Any]]:
+    """Describe the classes of a model for the file.
+
+    Parameters
+    ----------
+    mixture : MixtureModel
+        K components.
+    groups : ndarray of shape (K,), int
+        The class of each, counted from 0.
+    names : sequence of k str
+        The names of the classes.
+    parts : ndarray of shape (K,), int, or None
+        The class of each component before classes were merged; None where none were.
+
+    Returns
+    -------
+    list of k dict
+        A class holds its components, so that the file can be read without counting.
+    """
+    components = [
+        {"weight": float(weight), "mean": mean.tolist(), "covariance": covariance.tolist()}
+        for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    ]
+    if parts is not None:
+        merged = zip(components, parts.tolist(), strict=True)
+        components = [{**component, "merged_from": part + 1} for component, part in merged]
+    return [
+        {"label": i + 1, "name": name, "components": [components[j] for j in np.flatnonzero(groups == i)]}
+        for i, name in enumerate(names)
+    ]
+
+
 def decode_fields(text: str) -> dict[str, Any]:
     """Read the fields of a model from JSON text.
 
@@ -114,6 +151,7 @@ def decode_fields(text: str) -> dict[str, Any]:
         "names": tuple(entry.read_string("name") for entry in classes),
         "groups": np.repeat(np.arange(len(classes)), [len(entry.read_list("components")) for entry in classes]),
         "mixture": _read_mixture(top, classes, len(feature_names)),
+        "parts": _read_parts(classes),
         "training": _read_training(top.read_object("training")),
     }
 
@@ -154,7 +192,7 @@ def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]
     if n > MAX_COMPONENTS:
         raise ModelError(f"classes: at most {MAX_COMPONENTS} components in all; got {n}. Fit the model again.")
     components = [
-        Fields(item, f"classes[{i}].components[{j}]").require_only("weight", "mean", "covariance")
+        Fields(item, f"classes[{i}].components[{j}]").require_only("weight", "mean", "covariance", "merged_from")
         for i, entry in enumerate(classes)
         for j, item in enumerate(entry.read_list("components"))
     ]
@@ -171,6 +209,15 @@ def _read_mixture(top: Fields, classes: list[Fields], d: int) -> tuple[Any, ...]
         kind,
         *_read_robust_parameters(top, len(components)),
     )
+
+
+def _read_parts(classes: list[Fields]) -> Any:
+    """Read the class of each component before classes were merged, from 0; None where none were."""
+    components = [item for entry in classes for item in entry.read_list("components")]
+    if not any("merged_from" in item for item in components):
+        return None
+    numbers = [Fields(item, "component").read_integer("merged_from", 1, MAX_CLASSES) for item in components]
+    return np.array(numbers, dtype=np.intp) - 1
 
 
 def _read_robust_parameters(top: Fields, n_components: int) -> tuple[float, float, Any]:

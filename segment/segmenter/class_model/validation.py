@@ -25,6 +25,7 @@ __all__ = [
     "check_mixture",
     "check_names",
     "check_notes",
+    "check_parts",
     "complete_preprocessing",
     "omit_new_settings",
 ]
@@ -193,6 +194,26 @@ def check_groups(groups: NDArray[np.intp], n_components: int) -> None:
         raise ModelError(
             f"groups: a class for each of {n_components} components, ascending from 0; "
             f"got {printable_path(str(groups.tolist()), limit=60)}. Sort the components by class."
+        )
+
+
+def check_parts(parts: NDArray[np.intp] | None, groups: NDArray[np.intp]) -> None:
+    """Raise a ModelError unless classes that were merged are whole: each is part of one class.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (n_components,), int, or None
+        The class of each component before classes were merged, counted from 0.
+    groups : ndarray of shape (n_components,), int
+        The class that it is part of.
+    """
+    if parts is None:
+        return
+    is_whole = parts.shape == groups.shape and all(len(set(groups[parts == part])) == 1 for part in set(parts.tolist()))
+    if not is_whole or not all(0 <= part < MAX_CLASSES for part in parts.tolist()):
+        raise ModelError(
+            f"merged_from: numbers from 1 to {MAX_CLASSES}, each in one class alone; got "
+            f"{printable_path(str((parts + 1).tolist()), limit=60)}. Undo the edit."
         )
 
 

@@ -67,9 +67,11 @@ def test_tiles_have_the_labels_of_the_image(tmp_path: Path, scene: np.ndarray, d
 
 def test_strips_of_a_bigtiff_are_read(tmp_path: Path, scene: np.ndarray) -> None:
     source = write(tmp_path / "a.tif", scene, bigtiff="yes", compress="lzw", blockysize=7)
-    in_memory = segment.segment_image(source, k=3, **NO_CLEAN_UP)
-    found = segment.segment_raster(source, tmp_path / "out.tif", k=3, tile=50, **NO_CLEAN_UP)
+    settings = {"k": 3, "merge": "1,3", **NO_CLEAN_UP}
+    in_memory = segment.segment_image(source, **settings)
+    found = segment.segment_raster(source, tmp_path / "out.tif", tile=50, **settings)
     np.testing.assert_array_equal(read(found.path), in_memory.label_image)
+    assert found.class_model.class_mixture.unmerged.n_classes == 3
 
 
 def test_pixels_with_the_nodata_value_have_no_label(tmp_path: Path, scene: np.ndarray) -> None:

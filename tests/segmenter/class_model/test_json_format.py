@@ -74,6 +74,10 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "unknown": (set_field("clases", to=[]), "the file: fields are format, version, "),
     "unknown inside": (set_field("classes", 0, "wieght", to=1), "classes[0]: fields are label, name, "),
+    "merged in part": (
+        set_field("classes", 0, "components", 0, "merged_from", to=1),
+        "component.merged_from: is missing.",
+    ),
     "no object": (set_field("training", to=[1]), "training: an object with named fields; got [1]."),
     "no list": (set_field("classes", to={}), "classes: a list; got {}."),
     "no class": (set_field("classes", to=[]), "classes: from 1 to 255; got 0."),

@@ -18,6 +18,7 @@ from segment.segmenter.class_model.validation import (
     check_mixture,
     check_names,
     check_notes,
+    check_parts,
     complete_preprocessing,
 )
 
@@ -132,3 +133,10 @@ def test_a_mixture_of_another_dimension_is_refused() -> None:
 def test_covariances_may_be_simpler_than_their_type(covariance_type: str) -> None:
     covariances = np.eye(2) * np.array([1.0, 2.0])[:, None, None]
     check_mixture(MixtureModel(np.array([0.4, 0.6]), np.zeros((2, 2)), covariances, covariance_type), 2)
+
+
+@pytest.mark.parametrize("parts", [[0, 1], [0, 0, 1, 1], [0, 1, 2, -1], [0, 1, 2, 255]])
+def test_merged_classes_that_are_not_whole_are_refused(parts: list[int]) -> None:
+    check_parts(np.array([0, 2, 1, 1]), np.array([0, 0, 1, 1]))
+    with pytest.raises(ModelError, match=r"^merged_from: numbers from 1 to 255, each in one class alone; got "):
+        check_parts(np.array(parts), np.array([0, 1, 2, 2]))
