@@ -12,7 +12,8 @@ each other. Here they count as
 .. math:: n = \frac{N}{\sum_d \rho(d)} \le 1000
 
 where :math:`\rho(d)` is the autocorrelation of their squared distances from their classes, up to where it has fallen to
-5 %. A typical photograph counts as some hundreds. Source: Schwarz 1978; code: ``segment/segmenter/class_count.py``.
+5 %. A typical photograph counts as some hundreds. An estimate :math:`m` below 200 is rough: :math:`200 (m / 200)^{1/4}`
+is taken instead. Source: Schwarz 1978; code: ``segment/segmenter/class_count.py``.
 """
 
 import matplotlib.pyplot as plt

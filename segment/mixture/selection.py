@@ -154,6 +154,7 @@ def choose_n_components(
     criterion: str = "bic",
     components_per_class: int = 1,
     n_effective: float | Callable[[MixtureModel], float] | None = None,
+    n_against_one: float = 0.0,
     covariance_type: str = "full",
     metric: Floats | None = None,
     seed: int = 0,
@@ -180,6 +181,9 @@ def choose_n_components(
         Number of independent observations in the cells, or a function that estimates it from a mixture: the geometric
         mean over three mixtures is used, one of them the largest. The total weight by default, and at least 8. Raising
         it gives more classes.
+    n_against_one : float, optional
+        Number of observations with which one class has to be the best too, where it is so with fewer: otherwise it is
+        left out. By default `n_effective` alone decides. The criterion ``variational`` makes no use of it.
     covariance_type, metric, seed
         As in :func:`segment.mixture.fitting.fit_mixture`.
 
@@ -219,10 +223,16 @@ def choose_n_components(
     n = max(MIN_N_EFFECTIVE, _estimate_n_effective(n_effective, models) if callable(n_effective) else n_effective)
     if criterion == "variational":
         return _select_best(_prune_candidates(coarse, models[-1], numbers[0], n), criterion, n)
-    rows = [_evaluate_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
+
+    def evaluate(n: float) -> list[Candidate]:
+        return [_evaluate_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]
+
+    rows, min_classes = evaluate(n), 1
+    if rows[_find_best(rows)].n_classes == 1 and n < n_against_one and _find_best(evaluate(n_against_one)) > 0:
+        min_classes = 2
     if criterion != "entropy":
-        return _select_best(rows, criterion, n)
-    best = min(range(len(rows)), key=lambda index: rows[index].value)
+        return _select_best(rows, criterion, n, min_classes)
+    best = _find_best(rows, min_classes)
     return _select_merged(coarse, models[best], rows[best], numbers[0], n)
 
 
@@ -288,12 +298,23 @@ def _prune_candidates(cells: Cells, model: MixtureModel, low: int, n: float) -> 
     return rows[::-1]
 
 
-def _select_best(rows: list[Candidate], criterion: str, n: float) -> Selection:
-    """Select the candidate with the lowest value; of equals the one with fewer classes."""
-    ranked = sorted(rows, key=lambda row: (row.value, row.n_classes))
+def _find_best(rows: list[Candidate], min_classes: int = 1) -> int:
+    """Find the row with the lowest value, of equals the one with fewer classes, from a number of classes on."""
+    return min(
+        (index for index, row in enumerate(rows) if row.n_classes >= min_classes), key=lambda index: rows[index].value
+    )
+
+
+def _select_best(rows: list[Candidate], criterion: str, n: float, min_classes: int = 1) -> Selection:
+    """Select the candidate with the lowest value of those with enough classes; of equals the one with fewer classes."""
+    # Numbers that are left out come last: the second best may be one of them.
+    ranked = sorted(rows, key=lambda row: (row.n_classes < min_classes, row.value, row.n_classes))
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
     reason = "no other number was possible"
-    if len(rows) > 1:
+    if min_classes > 1:
+        found = f"its {criterion.upper()} of {best.value:.1f} is the lowest but for that of one class"
+        reason = f"{found}, {_describe_n_effective(n)}; more of them speak against one class"
+    elif len(rows) > 1:
         name = CRITERION_NAMES.get(criterion, criterion.upper())
         gap = second.value - best.value
         reason = f"its {name} of {best.value:.1f} is the lowest, by {gap:.1f}, {_describe_n_effective(n)}"

@@ -10,7 +10,8 @@ criterion that counts every pixel takes the largest number of classes that it ma
 2. For a fitted mixture, the squared distance of each pixel from its class is computed, and how far these distances are
    correlated in the plane (:func:`measure_correlation_area`).
 3. The number of valid pixels over that area is the number of independent ones (:func:`estimate_effective_size`), with
-   which :func:`segment.mixture.selection.choose_n_components` compares the mixtures.
+   which :func:`segment.mixture.selection.choose_n_components` compares the mixtures. A small one is drawn to what is
+   typical.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ _COLOR_TOLERANCE = 2 / 255
 # The most independent pixels that images count as. A class of 1 % of the area then has ten of them, about as many as a
 # class of color has parameters. Classes are never exactly Gaussian, and more observations would make classes of that.
 _MAX_INDEPENDENT_PIXELS = 1000.0
+# The estimate from one image is rough: 50 to 700 in pictures of blood cells that look alike. Below what is typical, it
+# is drawn to that: it keeps this share in the logarithm.
+_TYPICAL_INDEPENDENT_PIXELS, _ESTIMATE_SHARE = 200.0, 0.25
 # Squared distances from the class mean, in squared standard deviations, are clipped to this: outliers would dominate
 # the correlation.
 _MAX_SQUARED_DISTANCE = 16.0
@@ -101,6 +105,8 @@ def choose_classes(
 
     def count_independent_pixels(model: MixtureModel) -> float:
         total = sum(_count_independent_pixels(model, space, copy) for copy in copies)
+        if total < _TYPICAL_INDEPENDENT_PIXELS:
+            total = _TYPICAL_INDEPENDENT_PIXELS * (total / _TYPICAL_INDEPENDENT_PIXELS) ** _ESTIMATE_SHARE
         return min(_MAX_INDEPENDENT_PIXELS, total)
 
     return choose_n_components(
@@ -109,6 +115,8 @@ def choose_classes(
         criterion=criterion,
         components_per_class=components_per_class,
         n_effective=count_independent_pixels,
+        # One class tells nothing of an image: it has to be the best with the most pixels too.
+        n_against_one=_MAX_INDEPENDENT_PIXELS,
         covariance_type=covariance_type,
         metric=space.compute_start_metric(copy_cells),
         seed=seed,

@@ -105,6 +105,18 @@ def test_the_number_of_observations_is_estimated_from_three_mixtures() -> None:
     ).n_effective == pytest.approx(100)
 
 
+def test_one_class_is_left_out_where_more_observations_speak_against_it() -> None:
+    rng = np.random.default_rng(0)
+    near = make_point_cells(rng.normal(0, 1, (400, 1)) + 3.2 * (np.arange(400) % 2)[:, None])
+    assert choose_n_components(near, (1, 4), n_effective=20).chosen == 1
+    selection = choose_n_components(near, (1, 4), n_effective=20, n_against_one=400)
+    assert (selection.chosen, selection.runner_up, selection.n_effective) == (2, 3, 20)
+    rule = r"its BIC of \d+\.\d is the lowest but for that of one class, with 20 independent observations; .*"
+    assert re.fullmatch(rule, selection.reason)
+    single = make_point_cells(rng.normal(0, 1, (400, 1)))
+    assert choose_n_components(single, (1, 4), n_effective=20, n_against_one=400).chosen == 1
+
+
 def test_classes_may_have_several_components() -> None:
     X = draw_clouds(4)
     selection = choose_n_components(make_point_cells(X), (1, 4), components_per_class=2)

@@ -163,6 +163,15 @@ def test_the_cells_of_two_images_have_the_classes_of_each(quadrants: np.ndarray)
     assert 100 < selection.n_effective <= 1000
 
 
+def test_a_small_number_of_independent_pixels_is_drawn_to_the_typical_one(rng: np.random.Generator) -> None:
+    """Waves as wide as a third of the picture repeat themselves: they are some 40 independent pixels."""
+    rough = gaussian_filter(rng.normal(size=(120, 160)), 12)
+    image = segment.Image.from_array(np.interp(rough, (rough.min(), rough.max()), (0, 255)).astype(np.uint8))
+    space = FeatureSpace("intensity", 1, 0, 255)
+    cells = collect_cells(space, ColorIndex(image).iterate_parts(), exact=True)
+    assert 100 < choose_classes(cells, space, [image], (1, 3)).n_effective < 200
+
+
 def test_there_are_at_most_as_many_classes_as_cells() -> None:
     image = segment.Image.from_array(np.array([[20, 200]] * 2, np.uint8))
     space = FeatureSpace("intensity", 1, 0, 255)
