@@ -19,7 +19,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 
-__all__ = ["ColorCounts", "ColorIndex", "sum_counts"]
+__all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
 
 # Float pixels are quantized to this many steps between black and white.
 FLOAT_STEPS = 65535
@@ -189,14 +189,7 @@ class ColorIndex:
         """Count the valid pixels of each code: distinct ones in ascending order, and counts; None for noise."""
         if len(self._pixels) <= PIECE_PIXELS:
             codes, counts = _count_codes(self._encode_valid(slice(None)))
-        else:
-            codes, counts = self._count_in_table()
-        n_pixels = np.count_nonzero(self._valid)
-        is_noise = codes.size > MAX_COLORS_OF_NOISE and 2 * codes.size > n_pixels
-        return None if codes.size > MAX_COLORS or is_noise else (codes, counts)
-
-    def _count_in_table(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Count the codes of many pixels in a table with a place for each code."""
+            return None if self._are_too_many(codes.size) else (codes, counts)
         # Not merged by sorting: the codes of all pieces of noise would be as many as the pixels.
         table, lock = np.zeros(2 ** (self._bits * self.n_channels), np.uint32), threading.Lock()
 
@@ -206,8 +199,15 @@ class ColorIndex:
                 table[codes] += counts.astype(np.uint32)
 
         self._map_pieces(count_piece)
+        if self._are_too_many(int(np.count_nonzero(table))):
+            return None
         codes = np.flatnonzero(table).astype(np.uint32)
         return codes, table[codes].astype(np.int64)
+
+    def _are_too_many(self, n_colors: int) -> bool:
+        """Say whether these are too many distinct colors to hold a count of each."""
+        is_noise = n_colors > MAX_COLORS_OF_NOISE and 2 * n_colors > np.count_nonzero(self._valid)
+        return n_colors > MAX_COLORS or bool(is_noise)
 
     def _map_pieces(self, work: Callable[[slice], Any]) -> list[Any]:
         """Call a function for every piece of the pixels, in several threads."""

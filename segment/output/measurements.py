@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelGrid
 from segment.pipeline.class_table import measure_pixel
-from segment.postprocessor.connected_regions import mark_run_starts, number_regions
+from segment.postprocessor.connected_regions import mark_run_starts, number_regions, tally_labels
 from segment.preprocessor.preprocessor import clip_floats
 
 __all__ = ["Table", "measure_areas", "measure_classes", "measure_labels", "measure_regions"]
@@ -65,9 +65,7 @@ def measure_classes(label_image: Labels, image: Image, names: Sequence[str], *, 
         The columns of :func:`measure_labels`, ``name``, and ``regions``, the number of connected regions.
     """
     table = measure_labels(label_image, image, maps=maps, n_labels=len(names))
-    # `label` is the class of each connected region.
-    _, label = number_regions(label_image)
-    regions = np.bincount(label, minlength=len(names) + 1)[1:]
+    regions = tally_labels(label_image, len(names), min_area=1)[1]
     return {"label": table.pop("label"), "name": np.array(names, dtype=object), **table, "regions": regions}
 
 

@@ -49,7 +49,7 @@ Floats = NDArray[np.float64]
 # goes where noise hides the colors, as the energy knows nothing of how large areas usually are.
 MAX_JUDGED_PIXELS = 48
 BORDER_SHARE = 0.12  # of the smoothness, that a pixel side of a border costs; a region costs the smoothness once
-CHUNK_PIXELS = 2**20  # whose log posteriors are in memory at once
+CHUNK_PIXELS = 2**18  # whose log posteriors are in memory at once
 
 
 @dataclass(frozen=True)
@@ -215,9 +215,11 @@ def split_into_parts(
         split += labels
     runs, graph = find_regions(split, largest=evidence.max_area, has_corners=True)
     graph = graph.relabel(graph.label)
+    runs = replace(runs, region=graph.origin[runs.region])
+    graph = replace(graph, origin=np.arange(graph.label.size))
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label, base))
     small = (graph.area <= evidence.max_area) & (label > 0)
-    sums = _sum_evidence(replace(runs, region=graph.origin[runs.region]), small, evidence, np.array([0, *order]) - 1)
+    sums = _sum_evidence(runs, small, evidence, np.array([0, *order]) - 1)
     return runs, replace(graph, label=label, sums=sums), target * small
 
 

@@ -7,7 +7,7 @@ region numbers is ever made, and merged on the graph.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ __all__ = [
 Labels = NDArray[np.integer[Any]]
 Ids = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+
+
+BAND_PIXELS = 2**18  # whose regions are counted at once
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,31 @@ class RegionGraph:
         return RegionGraph(merged, area, exposed, *borders, region[self.origin], sums)
 
 
+class _JoinedRuns(NamedTuple):
+    """The runs of a label image (H, W), and the pieces of border between two rows.
+
+    `starts` (H, W) marks first pixels; `start`, `length`, `label` and `region` are of each run. `pieces` are the pixels
+    above the first side of each piece; `above` and `below` are its two runs, and `same` says whether their labels are.
+    """
+
+    starts: Mask
+    start: Ids
+    length: Ids
+    label: Labels
+    region: Ids
+    n_regions: int
+    pieces: Ids
+    above: Ids
+    below: Ids
+    same: Mask
+
+    def list_regions_of_row(self, row: int) -> Ids:
+        """List the region of each pixel of the first row, 0, or of the last one, -1."""
+        n_runs = np.count_nonzero(self.starts[row])
+        runs = slice(n_runs) if row == 0 else slice(-n_runs, None)
+        return np.repeat(self.region[runs], self.length[runs])
+
+
 def number_regions(labels: Labels) -> tuple[Labels, Labels]:
     """Number the connected regions of a label image from 1, in the order of their first pixels.
 
@@ -181,10 +209,32 @@ def tally_labels(labels: Labels, n_labels: int, min_area: int) -> NDArray[np.int
     """
     if labels.size == 0:
         return np.zeros((2, n_labels), np.int64)
-    _, graph = find_regions(labels, largest=0)
-    pixels = np.bincount(graph.label, graph.area, n_labels + 1)
-    regions = np.bincount(graph.label[graph.area >= min_area], minlength=n_labels + 1)
-    return np.stack([pixels, regions])[:, 1:].astype(np.int64)
+    # The counts do not depend on the orientation, and bands of rows of a wide image would be as large as itself.
+    labels = labels.T if labels.shape[1] > BAND_PIXELS else labels
+    counts = np.zeros((2, n_labels + 1), np.int64)
+    # Of the rows so far only regions of the last one may grow: region and label of its pixels, and area and label of
+    # these regions.
+    region, row = np.zeros(labels.shape[1], np.intp), np.zeros(labels.shape[1], labels.dtype)
+    area, label = np.zeros(1, np.intp), np.zeros(1, labels.dtype)
+    step = max(1, BAND_PIXELS // labels.shape[1])
+    for top in range(0, len(labels), step):
+        band = np.ascontiguousarray(labels[top : top + step])
+        runs = _join_runs(band)
+        counts[0] += np.bincount(runs.label, runs.length, n_labels + 1).astype(np.int64)
+        goes_on = (band[0] == row) & (row > 0)
+        first = runs.list_regions_of_row(0)
+        joined, n = find_connected_components(area.size + runs.n_regions, region[goes_on], first[goes_on] + area.size)
+        area = np.bincount(joined, np.append(area, np.bincount(runs.region, runs.length)), n).astype(np.intp)
+        merged = np.zeros(n, labels.dtype)
+        merged[joined[: label.size]] = label
+        merged[joined[label.size :][runs.region]] = runs.label
+        region, row = joined[label.size :][runs.list_regions_of_row(-1)], band[-1]
+        is_open = np.zeros(n, bool)
+        is_open[region] = True
+        counts[1] += np.bincount(merged[~is_open & (area >= min_area)], minlength=n_labels + 1)
+        region, area, label = (np.cumsum(is_open) - 1)[region], area[is_open], merged[is_open]
+    counts[1] += np.bincount(label[area >= min_area], minlength=n_labels + 1)
+    return counts[:, 1:]
 
 
 def mark_run_starts(labels: Labels) -> Mask:
@@ -223,26 +273,19 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
     graph : RegionGraph
     """
     height, width = labels.shape
-    starts = mark_run_starts(labels)
-    start = np.flatnonzero(starts)
-    label = labels.ravel()[start]
-    length = np.diff(start, append=labels.size)
-    # Between two rows, a new piece of shared border begins wherever a run begins in either row.
-    pieces = np.flatnonzero(starts[1:] | starts[:-1])
-    piece_length = np.diff(pieces, append=labels.size - width)
-    # The number of starts up to a pixel is the number of its run.
+    starts, start, length, label, region, count, pieces, above, below, same = _join_runs(labels)
     flat = starts.reshape(-1)
-    above = np.cumsum(flat[pieces], dtype=np.intp) - 1
-    below = np.cumsum(flat[pieces + width], dtype=np.intp) + (np.count_nonzero(starts[0]) - 1)
-    same = label[above] == label[below]
-    region, count = find_connected_components(start.size, above[same], below[same])
     # Borders: pieces between rows, and the one pixel side between two runs of a row.
     at_left = start % width == 0
     at_right = np.append(at_left[1:], True)
     beside = np.flatnonzero(~at_right)
-    low = np.concatenate([region[above[~same]], region[beside]])
-    high = np.concatenate([region[below[~same]], region[beside + 1]])
-    border = np.concatenate([piece_length[~same], np.ones_like(beside)])
+    # In the small integers of the pieces: there are twice as many borders as runs.
+    node = region.astype(pieces.dtype)
+    low = np.concatenate([node[above[~same]], node[beside]])
+    high = np.concatenate([node[below[~same]], node[beside + 1]])
+    piece_length = np.diff(pieces, append=pieces.dtype.type(labels.size - width))[~same]
+    border = np.concatenate([piece_length, np.ones_like(beside, pieces.dtype)])
+    del node, piece_length, beside, same
     area = np.bincount(region, length, count).astype(np.intp)
     node_label = np.zeros(count, labels.dtype)
     node_label[region] = label
@@ -259,14 +302,34 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
         # Four runs meet at a corner where runs begin in both rows.
         meet = flat[pieces] & flat[pieces + width] & (pieces % width > 0)
         above, below = above[meet], below[meet]
-        first = region[np.concatenate([above - 1, above])]
-        second = region[np.concatenate([below, below - 1])]
+        first = region[np.concatenate([above - 1, above])].astype(low.dtype)
+        second = region[np.concatenate([below, below - 1])].astype(low.dtype)
         linked = small[first] & small[second] & (node_label[first] == node_label[second]) & (first != second)
         low, high = np.concatenate([low, first[linked]]), np.concatenate([high, second[linked]])
         border = np.concatenate([border, np.zeros(np.count_nonzero(linked), border.dtype)])
+    # Of noise each of these takes as much as the image.
+    del start, label, pieces, above, below, at_left, at_right, listed
     borders = _sum_borders(low, high, border)
     graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count), np.zeros((count, 0)))
     return Runs((height, width), length, region), graph
+
+
+def _join_runs(labels: Labels) -> _JoinedRuns:
+    """Join the runs of a label image (H, W) that touch over an edge to regions."""
+    starts = mark_run_starts(labels)
+    start = np.flatnonzero(starts)
+    label = labels.ravel()[start]
+    length = np.diff(start, append=labels.size)
+    # Between two rows, a new piece of shared border begins wherever a run begins in either row.
+    dtype: Any = np.int32 if labels.size < 2**31 else np.intp
+    pieces = np.flatnonzero(starts[1:] | starts[:-1]).astype(dtype)
+    # The number of starts up to a pixel is the number of its run.
+    flat = starts.reshape(-1)
+    above = np.cumsum(flat[pieces], dtype=dtype) - 1
+    below = np.cumsum(flat[pieces + labels.shape[1]], dtype=dtype) + (np.count_nonzero(starts[0]) - 1)
+    same = label[above] == label[below]
+    region, count = find_connected_components(start.size, above[same], below[same])
+    return _JoinedRuns(starts, start, length, label, region, count, pieces, above, below, same)
 
 
 def find_connected_components(n_nodes: int, first: Ids, second: Ids) -> tuple[Ids, int]:
@@ -308,11 +371,13 @@ def find_connected_components(n_nodes: int, first: Ids, second: Ids) -> tuple[Id
 def _sum_borders(first: Ids, second: Ids, border: Ids) -> tuple[Ids, Ids, Ids]:
     """Sum the lengths of borders over the rows of each unordered pair of regions: (low, high, length)."""
     if first.size == 0:
-        return first, second, border
+        return np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.intp)
     base = max(int(first.max()), int(second.max())) + 1
     # One integer for each pair; sorted, the rows of a pair lie side by side.
-    key = np.minimum(first, second) * base + np.maximum(first, second)
+    key = np.minimum(first, second).astype(np.intp) * base
+    key += np.maximum(first, second)
     order = np.argsort(key)
-    key = key[order]
+    key, border = key[order], border[order]
+    del order
     begin = np.flatnonzero(np.diff(key, prepend=-1))
-    return *np.divmod(key[begin], base), np.add.reduceat(border[order], begin)
+    return *np.divmod(key[begin], base), np.add.reduceat(border, begin, dtype=np.intp)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from segment.core.errors import SettingsError
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.postprocessor.color_evidence import ColorEvidence, clean_by_evidence
-from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
+from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.morphology import grow_labels, smooth_block
+from segment.postprocessor.small_regions import absorb_nodes, fill_nodes
+from segment.postprocessor.windows import clean_in_windows, compute_reach, is_noise
 
 __all__ = ["CleanedLabels", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
 
@@ -29,6 +31,7 @@ Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.intp]
 
+MAX_NOISE_PIXELS = 64  # of regions and holes of noise that go first, window by window
 _MIN_TILE_SIDE = 768  # pixels: what is handled at once stays in the processor's cache
 _BLOCK_STEPS = 16  # how far undecided pixels are followed block by block
 
@@ -106,15 +109,44 @@ def postprocess(
     smooth = _renumber(label_image, order.argsort())
     if evidence is not None and smooth.size and evidence.smoothness > 0:
         classes = order[1 : evidence.n_classes + 1].tolist() if order.size else range(1, evidence.n_classes + 1)
-        opened = open_and_close(smooth, radius=evidence.radius) if evidence.radius >= 1 else smooth
-        smooth = clean_by_evidence(smooth, opened, evidence, order=classes)
+        smooth = _clean_by_evidence(smooth, evidence, classes)
     smooth = open_and_close(smooth, radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
-        runs, graph = find_regions(smooth, largest=max(min_area - 1, max_area))
-        smooth = runs.paint(_absorb(_fill(graph, max_area), min_area))
+        if is_noise(smooth):
+            # Smallest first: what is left of them window by window has few enough regions for one graph.
+            most, least = min(max_area, MAX_NOISE_PIXELS), min(min_area, MAX_NOISE_PIXELS)
+            reach = compute_reach(0, max(most, least))
+            smooth = clean_in_windows(smooth, reach, lambda part, *_: _clean_by_size(part, most, least))
+        if max_area > MAX_NOISE_PIXELS or min_area > MAX_NOISE_PIXELS or not is_noise(smooth):
+            smooth = _clean_by_size(smooth, max_area, min_area)
     smooth = _renumber(smooth, order)
     n_labeled = int(np.count_nonzero(label_image))
     return CleanedLabels(smooth, int(np.count_nonzero(smooth != label_image)) / max(n_labeled, 1))
+
+
+def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequence[int]) -> Labels:
+    """Clean up by evidence: an image as a whole, and noise window by window."""
+
+    def clean(part: Labels, row: int, column: int) -> Labels:
+        """Clean up a window that begins in this row and column."""
+
+        def look_up(at: Ids) -> NDArray[np.float32]:
+            down, across = np.divmod(at, part.shape[1])
+            return evidence.look_up((down + row) * labels.shape[1] + across + column)
+
+        mine = evidence if part is labels else replace(evidence, look_up=look_up)
+        opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
+        return clean_by_evidence(part, opened, mine, order=classes)
+
+    if not is_noise(labels):
+        return clean(labels, 0, 0)
+    return clean_in_windows(labels, compute_reach(evidence.radius, evidence.max_area), clean)
+
+
+def _clean_by_size(labels: Labels, max_area: int, min_area: int) -> Labels:
+    """Fill holes, then absorb small regions, in one graph."""
+    runs, graph = find_regions(labels, largest=max(min_area - 1, max_area))
+    return runs.paint(absorb_nodes(fill_nodes(graph, max_area), min_area))
 
 
 def open_and_close(label_image: Labels, *, radius: float) -> Labels:
@@ -242,7 +274,7 @@ def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
     if max_area < 1 or label_image.size == 0:
         return label_image.copy()
     runs, graph = find_regions(label_image, largest=max_area)
-    filled = _fill(graph, max_area)
+    filled = fill_nodes(graph, max_area)
     return runs.paint(filled.label[filled.origin])
 
 
@@ -276,7 +308,7 @@ def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
     if min_area < 2 or label_image.size == 0:
         return label_image.copy()
     runs, graph = find_regions(label_image, largest=min_area - 1)
-    return runs.paint(_absorb(graph, min_area))
+    return runs.paint(absorb_nodes(graph, min_area))
 
 
 def _order_labels(label_image: Labels, precedence: Sequence[int]) -> Ids:
@@ -309,89 +341,3 @@ def _check_input(label_image: Labels, **sizes: float) -> None:
     for name, value in sizes.items():
         if not 0 <= value < math.inf:
             raise SettingsError(f"{name}: must be a finite number of at least 0; got {value}. Use 0 to switch it off.")
-
-
-def _fill(graph: RegionGraph, max_area: int) -> RegionGraph:
-    """Fill holes of at most `max_area` pixels, the largest first, until there is none.
-
-    A hole is ranked by one integer: its area, and for equal areas the class around it, the lower first. With base 4
-    (labels 0 to 3):
-
-        1 1 1 1 1    hole {3, 2} in class 1:  area 9, rank 9 * 4 + (3 - 1) = 38   <- filled first
-        1 3 3 3 1    hole {2} in class 3:     area 1, rank 1 * 4 + (3 - 3) = 4
-        1 3 2 3 1
-        1 3 3 3 1    rank // 4 is the area, and 3 - rank % 4 the class that fills the hole.
-        1 1 1 1 1    Rank 0 means no hole.
-    """
-    while True:
-        label, area, n = graph.label, graph.area, graph.label.size
-        base = int(label.max()) + 1
-        fits = (area <= max_area) & ~graph.exposed & (label != 0)
-        source, target, _ = graph.list_directed_borders()
-        source, target = source[fits[source]], target[fits[source]]
-        best = np.zeros(n, np.intp)  # of each region, the highest rank of a hole that it lies in
-        best_around = best.copy()  # of each region, the highest rank of a hole that it lies around
-        found = []
-        for around in np.unique(label[target]).tolist():
-            # Holes in this class: components of the regions of other labels that touch no third region.
-            inside = fits & (label != around)
-            within = inside[source] & inside[target]
-            hole, n_holes = find_connected_components(n, source[within], target[within])
-            size = np.bincount(hole, area * inside, n_holes).astype(np.intp)
-            on_rim = inside[source] & ~inside[target]
-            is_closed = label[target] == around
-            size[hole[source[on_rim & ~is_closed]]] = 0
-            rank = np.where((size > 0) & (size <= max_area), size * base + (base - 1 - around), 0)
-            np.maximum(best, rank[hole], out=best)
-            on_rim &= is_closed
-            np.maximum.at(best_around, target[on_rim], rank[hole[source[on_rim]]])
-            found.append((hole, rank, source[on_rim], target[on_rim]))
-        filled = best > best_around
-        if not filled.any():
-            return graph
-        for hole, rank, rim, outside in found:
-            # A hole waits if one of higher rank has a region in common with it, or fills a region around it.
-            waits = np.zeros(rank.size, bool)
-            waits[hole[best > rank[hole]]] = True
-            waits[hole[rim[(best[outside] > rank[hole[rim]]) & filled[outside]]]] = True
-            filled &= ~(waits[hole] & (best == rank[hole]))
-        graph = graph.relabel(np.where(filled, base - 1 - best % base, label).astype(label.dtype))
-
-
-def _absorb(graph: RegionGraph, min_area: int) -> Labels:
-    """Absorb regions of less than `min_area` pixels in rounds; return the label of every region first found.
-
-    Neighbors with equally long borders are ranked by one integer: the area, and for equal areas the label, the lower
-    first. With base 4 (labels 0 to 3) the region of class 3 has two neighbors, each with a border of one pixel side:
-
-        1 1 3 2 2 2    class 1: area 2, rank 2 * 4 + (3 - 1) = 10
-                       class 2: area 3, rank 3 * 4 + (3 - 2) = 13   <- absorbs the region
-                       class 3: area 1, rank 1 * 4 + (3 - 3) = 4
-
-    A region only moves to a neighbor of higher rank, so two small regions never exchange their labels.
-    """
-    while True:
-        label, area = graph.label, graph.area
-        source, target, border = graph.list_directed_borders()
-        small = area[source] < min_area
-        if not small.any():
-            return label[graph.origin]
-        source, target, border = source[small], target[small], border[small]
-        base = int(label.max()) + 1
-        rank = area * base + (base - 1 - label.astype(np.intp))
-        # Of each small region the neighbors with the longest border, and of these the one of the highest rank.
-        longest = np.zeros(label.size, np.intp)
-        np.maximum.at(longest, source, border)
-        best = border == longest[source]
-        source, target = source[best], target[best]
-        highest = np.zeros(label.size, np.intp)
-        np.maximum.at(highest, source, rank[target])
-        best = (rank[target] == highest[source]) & (rank[source] < rank[target])
-        source, target = source[best], target[best]
-        # A region that a smaller one joins in this round keeps its label until the next.
-        waits = np.zeros(label.size, bool)
-        waits[target] = True
-        moves = ~waits[source]
-        label = label.copy()
-        label[source[moves]] = label[target[moves]]
-        graph = graph.relabel(label)

@@ -384,4 +384,5 @@ def compute_working_shape(height: int, width: int, max_pixels: int | None = None
     """
     pixels = WORKING_PIXELS if max_pixels is None else max_pixels
     longer, area = max(height, width), height * width
-    return compute_shrunk_shape(height, width, max(1, round(longer * min(1.0, math.sqrt(pixels / area)))))
+    # A line of pixels gets no thinner by shrinking, so its length is limited too.
+    return compute_shrunk_shape(height, width, max(1, min(pixels, round(longer * min(1.0, math.sqrt(pixels / area))))))

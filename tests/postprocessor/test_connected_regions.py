@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from label_pictures import count_borders, draw_labels, draw_noisy, label_images, number_with_scipy
@@ -142,3 +143,15 @@ def test_connected_components_are_found_by_spreading_the_lowest_number(n, edges)
     assert component.dtype == np.intp
     assert component.tolist() == [sorted(set(lowest)).index(number) for number in lowest]
     assert count == len(set(lowest))
+
+
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (1, 60), (60, 1)])
+def test_regions_are_counted_across_bands(
+    shape: tuple[int, int], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = rng.integers(0, 3, shape)
+    expected = [tally_labels(labels, 2, min_area) for min_area in (1, 3, 6)]
+    monkeypatch.setattr("segment.postprocessor.connected_regions.BAND_PIXELS", 15)
+    for min_area, counts in zip((1, 3, 6), expected, strict=True):
+        np.testing.assert_array_equal(tally_labels(labels, 2, min_area), counts)
+    assert expected[0][1].sum() == number_regions(labels)[0].max()

@@ -16,6 +16,7 @@ from segment.pipeline.class_table import ClassRow, sum_interest, tabulate_classe
 from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
+from segment.postprocessor.windows import compute_reach
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
@@ -25,7 +26,6 @@ from segment.segmenter.pixel_evidence import compute_copy_scale
 __all__ = ["LabeledTile", "compute_cleanup_halo", "label_tile", "sum_class_tables"]
 
 MAX_HALO = 1024  # pixels around a tile that clean-up looks at
-UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 
 Labels = NDArray[np.uint8]
 
@@ -147,17 +147,11 @@ def compute_cleanup_halo(raster: Raster, config: SegmentConfig) -> int:
     halo = 0
     if config.clean_up == "evidence" and config.smoothness > 0:
         scale = compute_copy_scale(shape)
-        halo += _compute_reach(scale / 2, MAX_JUDGED_PIXELS * scale**2)
+        halo += compute_reach(scale / 2, MAX_JUDGED_PIXELS * scale**2)
     radius, area = sizes.radius * math.hypot(*shape), max(sizes.min_region, sizes.max_hole) * math.prod(shape)
     if radius >= 1 or area >= 1:
-        halo += _compute_reach(radius, area)
+        halo += compute_reach(radius, area)
     return min(MAX_HALO, halo)
-
-
-def _compute_reach(radius: float, area: float) -> int:
-    """Compute how far a disc of this radius and regions of this area reach, in pixels."""
-    # Opening and closing reach two diameters, 4 r; a square of this area reaches twice its side on either side.
-    return math.ceil(4 * radius + UNDECIDED_STEPS + 2 * math.sqrt(area))
 
 
 def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:

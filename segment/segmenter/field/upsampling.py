@@ -12,6 +12,8 @@ __all__ = ["BilinearUpsampler", "find_nearest_pixels"]
 
 Planes = NDArray[np.float32]
 
+CHUNK_PIXELS = 2**16  # whose positions are computed at once
+
 
 class BilinearUpsampler:
     """Bilinear interpolation from the pixels of a small copy to those of an image.
@@ -35,7 +37,7 @@ class BilinearUpsampler:
     def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
         # The k values of a pixel lie side by side: they are always looked up together.
         self._values = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
-        self._width = planes.shape[2]
+        self._height, self._width = planes.shape[1:]
         self._down, self._across = (_find_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
 
     def interpolate(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Planes:
@@ -51,9 +53,10 @@ class BilinearUpsampler:
         ndarray of shape (n, k), float32
             The values at each of the pixels.
         """
-        (above, below, down), (left, right, across) = (
+        (above, down), (left, across) = (
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
+        below, right = np.minimum(above + 1, self._height - 1), np.minimum(left + 1, self._width - 1)
         # Repeated and not broadcast along the k values, which takes twice as long.
         k = self._values.shape[1]
         down, across = (share.repeat(k).reshape(-1, k) for share in (down, across))
@@ -83,14 +86,22 @@ def find_nearest_pixels(n: int, m: int) -> NDArray[np.intp]:
     >>> find_nearest_pixels(2, 5)
     array([0, 0, 1, 1, 1])
     """
-    # floor((i + 1 / 2) * n / m), in whole numbers.
-    return (2 * np.arange(m) + 1) * n // (2 * m)
+    # floor((i + 1 / 2) * n / m), in whole numbers. In place: an axis may have as many pixels as the image.
+    nearest = np.arange(1, 2 * m, 2)
+    nearest *= n
+    nearest //= 2 * m
+    return nearest
 
 
-def _find_positions(n: int, m: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
-    """Find the two pixels of n that each of m pixels along an axis lies between, and the weight of the second."""
-    # In units of the copy's pixels, whose middles lie at whole numbers. Beyond the outermost middles there is no
-    # neighbor to interpolate with, so positions are clipped to them.
-    position = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
-    first = np.minimum(position.astype(np.intp), max(n - 2, 0))
-    return first, np.minimum(first + 1, n - 1), (position - first).astype(np.float32)
+def _find_positions(n: int, m: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Find which two pixels of n each of m pixels along an axis lies between: the first, and the second's weight."""
+    # In parts: an axis may have as many pixels as the image.
+    first, weight = np.empty(m, np.int32), np.empty(m, np.float32)
+    for start in range(0, m, CHUNK_PIXELS):
+        part = slice(start, min(start + CHUNK_PIXELS, m))
+        # In units of the copy's pixels, whose middles lie at whole numbers. Beyond the outermost middles there is no
+        # neighbor to interpolate with, so positions are clipped to them.
+        position = np.clip((np.arange(part.start, part.stop) + 0.5) * n / m - 0.5, 0, n - 1)
+        first[part] = np.minimum(position, max(n - 2, 0))
+        weight[part] = position - first[part]
+    return first, weight
