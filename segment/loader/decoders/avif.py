@@ -8,7 +8,7 @@ from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
-from segment.loader.decoders.isobmff import find_box, get_size, read_properties, require_complete
+from segment.loader.decoders.isobmff import find_box, get_size, read_properties, require_complete, require_no_zeros
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
 
@@ -35,6 +35,7 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     """
     del allow_truncated  # the decoder reads complete files only
     require_complete(stream, "AVIF")
+    require_no_zeros(stream, "AVIF")
     properties = read_properties(stream)
     check_size(properties.width, properties.height, max_pixels)
     # imagecodecs would decode all pictures of a film at once.

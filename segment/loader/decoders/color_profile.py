@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import printable_path
+from segment.loader.decoders.declared_colors import make_adobe_rgb_profile
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -40,6 +41,9 @@ _ROWS_AT_ONCE = 256
 # Kind of pixels that a profile describes (ICC.1:2022, 7.2.8): bytes 16 to 19 of its header, and Pillow's mode.
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _SIGNATURE_AT, _SIGNATURE = 36, b"acsp"
+# Tags of EXIF data: the parts with the color space and with the rules of the file, and values of the color space.
+_EXIF_TAG, _INTEROPERABILITY_TAG, _COLOR_SPACE_TAG = 0x8769, 0xA005, 0xA001
+_ADOBE_RGB, _UNCALIBRATED = 2, 65535
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Colors:
 
 
 def get_profile(picture: PillowImage) -> bytes | None:
-    """Get the color profile of a picture.
+    """Get the color profile of a picture, or that of Adobe RGB where EXIF data declare it as cameras do.
 
     Parameters
     ----------
@@ -75,9 +79,22 @@ def get_profile(picture: PillowImage) -> bytes | None:
         None if there is none, `DAMAGED_PROFILE` if Pillow has found one that it cannot put together.
     """
     if "icc_profile" not in picture.info:
-        return None
+        return make_adobe_rgb_profile() if _is_adobe_rgb(picture) else None
     profile = picture.info["icc_profile"]
     return bytes(profile) if profile else DAMAGED_PROFILE
+
+
+def _is_adobe_rgb(picture: PillowImage) -> bool:
+    """Tell whether EXIF data declare Adobe RGB: by the rule of DCF ("R03"), or by a color space of 2."""
+    try:
+        exif = picture.getexif()
+        if _EXIF_TAG not in exif:
+            return False
+        space = exif.get_ifd(_EXIF_TAG).get(_COLOR_SPACE_TAG)
+        is_other = space == _UNCALIBRATED and _INTEROPERABILITY_TAG in exif.get_ifd(_EXIF_TAG)
+        return space == _ADOBE_RGB or (is_other and exif.get_ifd(_INTEROPERABILITY_TAG).get(1) == "R03")
+    except Exception:  # damaged metadata of any kind must not prevent reading the pixels
+        return False
 
 
 def convert_to_srgb(

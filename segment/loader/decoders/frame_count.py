@@ -6,10 +6,11 @@ Pillow counts GIF frames byte by byte and has to build every TIFF page; a crafte
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-__all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "count_webp_frames", "list_tiff_pages"]
+__all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "count_webp_frames", "iterate_webp_chunks", "list_tiff_pages"]
 
 # Frames are counted up to here.
 MAX_FRAMES = 10_000
@@ -79,16 +80,32 @@ def count_webp_frames(stream: BinaryIO) -> int:
     int
         1 for a still picture.
     """
+    return max(sum(kind == b"ANMF" for kind, *_ in iterate_webp_chunks(stream)), 1)
+
+
+def iterate_webp_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the chunks of a WebP.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read from its beginning.
+
+    Yields
+    ------
+    tuple of (bytes, int, int)
+        The kind, four letters; the first byte of its content, and the first behind it.
+    """
     size = stream.seek(0, 2)
-    begin, frames, chunks = 12, 0, 0
+    begin, chunks = 12, 0
     while begin + 8 <= size and chunks < MAX_BLOCKS:
         stream.seek(begin)
         head = stream.read(8)
-        frames += head[:4] == b"ANMF"
+        length = int.from_bytes(head[4:], "little")
+        yield head[:4], begin + 8, begin + 8 + length
         # Chunks have an even number of bytes.
-        begin += 8 + (int.from_bytes(head[4:], "little") + 1) // 2 * 2
+        begin += 8 + (length + 1) // 2 * 2
         chunks += 1
-    return max(frames, 1)
 
 
 def _skip_color_table(stream: BinaryIO, flags: int) -> None:

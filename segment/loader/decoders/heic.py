@@ -10,7 +10,7 @@ from segment.core.errors import DependencyError, ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, describe_other_frames, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
-from segment.loader.decoders.isobmff import read_properties, require_complete
+from segment.loader.decoders.isobmff import read_properties, require_complete, require_no_zeros
 from segment.loader.decoders.orientation import apply_orientation
 
 __all__ = ["decode_heic"]
@@ -38,6 +38,7 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     """
     del allow_truncated  # the decoder reads complete files only
     require_complete(stream, "HEIC")
+    require_no_zeros(stream, "HEIC")
     try:
         import pillow_heif
     except ImportError as error:

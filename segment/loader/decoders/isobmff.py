@@ -13,21 +13,29 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from segment.core.errors import ImageError
+from segment.loader.decoders.checks import check_zeros
+from segment.loader.decoders.declared_colors import UNCONVERTED_NOTE, is_srgb, make_declared_profile
 
-__all__ = ["Box", "PictureProperties", "find_box", "get_size", "iterate_boxes", "read_properties", "require_complete"]
+__all__ = [
+    "Box",
+    "PictureProperties",
+    "find_box",
+    "get_size",
+    "iterate_boxes",
+    "read_properties",
+    "require_complete",
+    "require_no_zeros",
+]
 
 # Boxes that are visited, and bytes of a box of properties: far more than a picture has.
 MAX_BOXES = 10_000
 MAX_PROPERTY_BYTES = 1 << 24
 
+_CODED_TYPES = (b"hvc1", b"av01")  # of items: pictures of HEVC and of AV1
+
 # EXIF orientation by the number of quarter turns to the left (irot) and the mirroring (imir): none, then top and bottom
 # exchanged (axis 0), then left and right exchanged (axis 1). ISO/IEC 23008-12, 6.5.10 and 6.5.12: first turned.
 _ORIENTATIONS = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
-
-# Codes of ITU-T H.273 in a box of colors: sRGB's primaries and those that are not declared; and the transfer functions
-# of BT.709, of sRGB and of their kin.
-_SRGB_PRIMARIES = {1, 2, 5, 6, 7}
-_SRGB_TRANSFERS = {1, 2, 6, 13, 14, 15}
 
 
 class Box(NamedTuple):
@@ -51,9 +59,9 @@ class PictureProperties:
     orientation : int
         How to turn the picture, as an EXIF orientation; 0 if the file does not say it.
     profile : bytes or None
-        The color profile (ICC).
+        The color profile (ICC), or that of other colors than those of sRGB that are declared by numbers.
     color_note : str
-        What a user should know of colors that are declared in another way; empty for those of sRGB.
+        What a user should know of colors that no profile describes; empty for others.
     """
 
     width: int = 0
@@ -159,6 +167,80 @@ def require_complete(stream: BinaryIO, name: str) -> None:
         raise ImageError(f"the {name} file is truncated; {size} of {ends[-1]} bytes are there. Fetch it again.")
 
 
+def require_no_zeros(stream: BinaryIO, name: str) -> None:
+    """Refuse a file whose coded pictures have gaps of zeros, as an interrupted copy leaves them.
+
+    The decoders of HEVC and AV1 hide such damage: they invent the missing part. Intact pictures have no long run of
+    zeros; HEVC even forbids three in a row.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+    name : str
+        The format, for the message.
+
+    Raises
+    ------
+    ImageError
+        If there is a run of 128 zeros or more in a picture.
+    """
+    for begin, end in _find_coded_parts(stream):
+        stream.seek(begin)
+        check_zeros(stream.read(end - begin), name)
+
+
+def _find_coded_parts(stream: BinaryIO) -> list[tuple[int, int]]:
+    """Find where the coded pictures of a file lie: the first byte of each part, and the first behind it."""
+    meta = find_box(stream, b"meta", 0, get_size(stream))
+    if meta is None or meta.end - meta.begin > MAX_PROPERTY_BYTES:
+        return []
+    stream.seek(meta.begin)
+    data = stream.read(meta.end - meta.begin)
+    boxes = {box.kind: data[box.begin : box.end] for box in iterate_boxes(io.BytesIO(data), 4, len(data))}
+    try:
+        pictures = _parse_item_types(boxes[b"iinf"])
+        return [part for item, part in _parse_locations(boxes[b"iloc"]) if pictures.get(item) in _CODED_TYPES]
+    except (KeyError, struct.error, IndexError):  # the decoder says what is wrong
+        return []
+
+
+def _parse_item_types(data: bytes) -> dict[int, bytes]:
+    """Return the type of each item from a box of information (ISO/IEC 14496-12, 8.11.6)."""
+    types = {}
+    for box in iterate_boxes(io.BytesIO(data), 8 if data[0] else 6, len(data)):
+        entry = data[box.begin : box.end]
+        wide = entry[0] > 2
+        types[int.from_bytes(entry[4 : 8 if wide else 6], "big")] = entry[10:14] if wide else entry[8:12]
+    return types
+
+
+def _parse_locations(data: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield the number of an item and a part of the file that it lies in (ISO/IEC 14496-12, 8.11.3)."""
+    content = io.BytesIO(data)
+
+    def read_number(n_bytes: int) -> int:
+        number = content.read(n_bytes)
+        if len(number) < n_bytes:
+            raise IndexError
+        return int.from_bytes(number, "big")
+
+    version, sizes = read_number(1), (content.seek(4), read_number(2))[1]
+    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_size = sizes & 15 if version else 0
+    for _ in range(min(read_number(4 if version > 1 else 2), MAX_BOXES)):
+        item = read_number(4 if version > 1 else 2)
+        method = read_number(2) & 15 if version else 0
+        read_number(2)  # which file: this one
+        base = read_number(base_size)
+        for _ in range(min(read_number(2), MAX_BOXES)):
+            read_number(index_size)
+            begin = base + read_number(offset_size)
+            length = read_number(length_size)
+            if method == 0:  # counted from the beginning of the file
+                yield item, (begin, begin + length)
+
+
 def read_properties(stream: BinaryIO) -> PictureProperties:
     """Read the properties of the main picture of an AVIF or HEIC file.
 
@@ -235,7 +317,7 @@ def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
     turns: int | None = None
     axis: int | None = None
     profile: bytes | None = None
-    color_note = ""
+    declared = (2, 2)  # nothing
     for kind, content in properties:
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", content, 4)
@@ -248,10 +330,10 @@ def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
         elif kind == b"colr" and content[:4] in (b"prof", b"rICC"):
             profile = content[4:]
         elif kind == b"colr" and content[:4] == b"nclx":
-            primaries, transfer = struct.unpack_from(">HH", content, 4)
-            if primaries not in _SRGB_PRIMARIES or transfer not in _SRGB_TRANSFERS:
-                color_note = (
-                    f"the colors are not those of sRGB (color codes {primaries} and {transfer}) and are not converted"
-                )
+            declared = struct.unpack_from(">HH", content, 4)
+    color_note = ""
+    if profile is None and not is_srgb(*declared):
+        profile = make_declared_profile(*declared)
+        color_note = "" if profile else UNCONVERTED_NOTE.format(" (color codes {} and {})".format(*declared))
     orientation = 0 if turns is None and axis is None else _ORIENTATIONS[axis][turns or 0]
-    return PictureProperties(width, height, bits, orientation, profile, "" if profile else color_note)
+    return PictureProperties(width, height, bits, orientation, profile, color_note)

@@ -8,6 +8,8 @@ from typing import BinaryIO
 from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, describe_other_frames, read_all_bytes
+from segment.loader.decoders.color_profile import convert_to_srgb
+from segment.loader.decoders.declared_colors import UNCONVERTED_NOTE, is_srgb, make_declared_profile
 from segment.loader.decoders.isobmff import get_size, iterate_boxes, require_complete
 
 __all__ = ["Header", "decode_jpeg_xl", "read_header"]
@@ -36,8 +38,10 @@ _RATIOS = {1: (1, 1), 2: (6, 5), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7:
 # Types of extra channels.
 _ALPHA, _SPOT, _BLACK, _CFA_CHANNEL = 0, 2, 4, 5
 # Codes of color spaces, white points, primaries and transfer functions.
-_GRAY, _XYB, _CUSTOM, _SRGB_WHITE, _SRGB_PRIMARIES = 1, 2, 2, 1, 1
-_SRGB_TRANSFERS = {1, 13}
+_GRAY, _XYB, _CUSTOM, _SRGB_WHITE = 1, 2, 2, 1
+# Primaries of P3, which with the white of sRGB have another code in ITU-T H.273.
+_P3, _DISPLAY_P3 = 11, 12
+SRGB = (1, 13)
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,9 @@ class Header:
         Whether there may be several frames.
     has_alpha, has_black : bool
         Whether there is a channel of opacity, and whether the pixels are inks.
-    is_srgb : bool
-        Whether the colors are those of sRGB.
+    colors : tuple of (int, int)
+        Codes of ITU-T H.273 for the primaries and the transfer function of the pixels; zeros where these have a color
+        profile or are declared in another way.
     """
 
     width: int
@@ -64,7 +69,7 @@ class Header:
     is_animated: bool = False
     has_alpha: bool = False
     has_black: bool = False
-    is_srgb: bool = True
+    colors: tuple[int, int] = SRGB
 
 
 class _Bits:
@@ -130,9 +135,13 @@ def decode_jpeg_xl(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, 
         array = array[0]
     white = float(2**header.bits - 1) if array.dtype.kind == "u" else None
     notes = describe_other_frames(2, at_least=True) if header.is_animated else ()
-    if not header.is_srgb and not keep_profile:
-        notes += ("the colors are not those of sRGB and are not converted: save it as PNG or TIFF to have it done",)
-    return Image.from_array(array, white=white, notes=notes, alpha=header.has_alpha or None)
+    profile = None if is_srgb(*header.colors) else make_declared_profile(*header.colors)
+    if profile is None and not is_srgb(*header.colors) and not keep_profile:
+        notes += (UNCONVERTED_NOTE.format(""),)
+    colors = convert_to_srgb(array, profile, keep_profile=keep_profile, white=white)
+    return Image.from_array(
+        colors.array, white=colors.white, notes=notes + colors.notes, alpha=header.has_alpha or None
+    )
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -156,7 +165,7 @@ def read_header(stream: BinaryIO) -> Header:
     --------
     >>> from io import BytesIO
     >>> read_header(BytesIO(b"\xff\x0a\xff\x03" + bytes(4)))
-    Header(width=512, height=256, bits=8, is_animated=False, has_alpha=False, has_black=False, is_srgb=True)
+    Header(width=512, height=256, bits=8, is_animated=False, has_alpha=False, has_black=False, colors=(1, 13))
     """
     data = _read_codestream_head(stream)
     if not data.startswith(_CODESTREAM):
@@ -206,8 +215,8 @@ def _parse_header(bits: _Bits) -> Header:
     bits.read(1)  # whether 16 bits are enough to decode it
     kinds = [_parse_extra_channel(bits) for _ in range(bits.read_number(_CHANNELS))]
     bits.read(1)  # whether the colors are stored as XYB: they are decoded to those that are declared
-    is_srgb = _parse_is_srgb(bits)
-    return Header(width, height, depth, is_animated, _ALPHA in kinds, _BLACK in kinds, is_srgb)
+    colors = _parse_colors(bits)
+    return Header(width, height, depth, is_animated, _ALPHA in kinds, _BLACK in kinds, colors)
 
 
 def _parse_size(bits: _Bits, ways: _Ways, *, eighths: _Ways | None = None) -> tuple[int, int]:
@@ -253,15 +262,16 @@ def _parse_extra_channel(bits: _Bits) -> int:
     return kind
 
 
-def _parse_is_srgb(bits: _Bits) -> bool:
-    """Parse the color encoding as far as it tells whether the colors are those of sRGB."""
-    if bits.read(1):  # the default is sRGB
-        return True
+def _parse_colors(bits: _Bits) -> tuple[int, int]:
+    """Parse the codes of the primaries and the transfer function, which are those of ITU-T H.273; zeros for others."""
+    if bits.read(1):  # the default
+        return SRGB
     if bits.read(1):  # a color profile follows, compressed
-        return False
+        return (0, 0)
     space = bits.read_number(_ENUM)
     if space == _XYB or bits.read_number(_ENUM) != _SRGB_WHITE:
-        return False
-    if space != _GRAY and bits.read_number(_ENUM) != _SRGB_PRIMARIES:
-        return False
-    return not bits.read(1) and bits.read_number(_ENUM) in _SRGB_TRANSFERS
+        return (0, 0)
+    primaries = 1 if space == _GRAY else bits.read_number(_ENUM)
+    if primaries == _CUSTOM or bits.read(1):  # a power is given as a number
+        return (0, 0)
+    return _DISPLAY_P3 if primaries == _P3 else primaries, bits.read_number(_ENUM)

@@ -19,10 +19,11 @@ from segment.loader.decoders.checks import (
     TRUNCATED_NOTE,
     TruncatedError,
     check_size,
+    check_zeros,
     describe_other_frames,
     select_page,
 )
-from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
+from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, iterate_webp_chunks
 from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
@@ -49,6 +50,8 @@ __all__ = [
 
 # All of a WebP file is read at once. 268 megapixels, the most that the format allows, fit into as many bytes.
 MAX_WEBP_BYTES = 1 << 30
+
+_WEBP_PICTURES = (b"VP8 ", b"VP8L", b"ANMF")  # chunks with coded pixels
 
 # A canvas costs memory wherever no picture lies on it.
 MAX_CANVAS_PIXELS, MAX_CANVAS_GROWTH = 2**24, 100
@@ -206,6 +209,9 @@ def decode_webp(
     data = stream.read(size)
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
+    for kind, begin, end in iterate_webp_chunks(io.BytesIO(data)):
+        if kind in _WEBP_PICTURES:
+            check_zeros(data[begin:end], "WebP")
     plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
     with lift_pixel_limit():
         return decode_with_plugin(

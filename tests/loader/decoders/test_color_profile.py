@@ -80,6 +80,23 @@ def test_values_of_fewer_bits_are_scaled_to_16():
     assert measure_difference(colors.array, PICTURE, 65535) <= 1.5
 
 
+@pytest.mark.parametrize(("space", "rule", "is_other"), [(65535, "R03", True), (2, "", True), (1, "R98", False)])
+def test_adobe_rgb_that_exif_data_declare_is_converted(write_file, space, rule, is_other):
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = space
+    if rule:
+        exif.get_ifd(0x8769)[0xA005] = {1: rule}
+    data = encode_with_pillow(WIDE, "JPEG", quality=100, subsampling=0, exif=exif.tobytes())
+    image = load_image(write_file(data))
+    assert [note for note in image.notes if "Adobe RGB" in note] == list(image.notes)
+    assert bool(image.notes) == is_other
+    assert (measure_difference(image.pixels, PICTURE) <= 6) == is_other
+    assert load_image(write_file(data), keep_profile=True).notes == ()
+    # A profile counts before EXIF data.
+    data = encode_with_pillow(PICTURE, "JPEG", quality=100, subsampling=0, exif=exif.tobytes(), icc_profile=SRGB)
+    assert load_image(write_file(data)).notes == ()
+
+
 def test_gray_stays_gray():
     light = np.array([[0, 55, 128, 255]], dtype=np.uint8)
     converted = convert_to_srgb(light, LINEAR_GRAY)

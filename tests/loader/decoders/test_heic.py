@@ -10,6 +10,7 @@ from box_files import SMOOTH, encode_heic, make_exif, turn
 from color_profiles import WIDE_RGB, convert_from_srgb
 
 from segment.core.errors import DependencyError, ImageError
+from segment.loader.decoders.declared_colors import make_declared_profile
 from segment.loader.loader import load_image
 
 
@@ -70,6 +71,21 @@ def test_profile_is_converted(write_file):
     image = load_image(path)
     assert "Scanner 7" in image.notes[0]
     assert measure_difference(image, SMOOTH) < measure_difference(load_image(path, keep_profile=True), SMOOTH)
+
+
+def test_colors_declared_by_numbers_are_converted(write_file):
+    stored = convert_from_srgb(SMOOTH, make_declared_profile(12, 13))
+    image = load_image(write_file(encode_heic(stored, color_primaries=12, transfer_characteristics=13)))
+    assert '"Display P3"' in image.notes[0]
+    assert measure_difference(image, SMOOTH) < 3 < np.abs(stored.astype(int) - SMOOTH).mean()
+
+
+def test_zeros_in_place_of_the_picture_are_refused(write_file):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
+    data = encode_heic(noise)
+    with pytest.raises(ImageError, match="the HEIC file is damaged; zeros stand in place of a part of the picture"):
+        load_image(write_file(data[: len(data) // 2] + bytes(len(data) - len(data) // 2)))
+    assert load_image(write_file(data)).width == 60
 
 
 def test_too_many_pixels_are_refused_without_decoding(write_file):

@@ -18,6 +18,7 @@ from segment.loader.decoders.isobmff import (
     iterate_boxes,
     read_properties,
     require_complete,
+    require_no_zeros,
 )
 
 
@@ -78,15 +79,41 @@ def test_properties_of_the_main_picture_count(wide):
 
 
 @pytest.mark.parametrize(
-    ("codes", "is_srgb"), [((1, 13), True), ((2, 2), True), ((12, 13), False), ((9, 16), False), ((1, 18), False)]
+    ("codes", "kind"),
+    [
+        *(((1, 13), ""), ((2, 2), ""), ((12, 13), "profile"), ((9, 1), "profile"), ((1, 4), "profile")),
+        *(((9, 16), "note"), ((1, 18), "note"), ((1, 8), "note"), ((22, 13), "note")),
+    ],
 )
-def test_colors_by_numbers_are_said_unless_they_are_those_of_srgb(codes, is_srgb):
+def test_colors_by_numbers_get_a_profile_or_are_said(codes, kind):
     nclx = make_box(b"colr", b"nclx" + struct.pack(">HHHB", *codes, 6, 128))
-    note = read_properties(make_file([make_size(4, 3), nclx], [1, 2])).color_note
-    assert (note == "") == is_srgb
+    found = read_properties(make_file([make_size(4, 3), nclx], [1, 2]))
+    assert (found.profile is not None, bool(found.color_note)) == (kind == "profile", kind == "note")
     # A profile is better than numbers.
-    both = [make_size(4, 3), nclx, make_box(b"colr", b"prof" + b"x")]
-    assert read_properties(make_file(both, [1, 2, 3])).color_note == ""
+    both = read_properties(make_file([make_size(4, 3), nclx, make_box(b"colr", b"prof" + b"x")], [1, 2, 3]))
+    assert (both.profile, both.color_note) == (b"x", "")
+
+
+@pytest.mark.parametrize(("version", "method"), [(0, 0), (1, 0), (2, 0), (1, 1)])
+@pytest.mark.parametrize("kind", [b"hvc1", b"av01", b"Exif"])
+def test_zeros_in_coded_pictures_are_found(version, method, kind):
+    def make(payload, begin):
+        item = struct.pack(">I" if version > 1 else ">H", 3)
+        infe = bytes((3 if version > 1 else 2, 0, 0, 0)) + item + b"\0\0" + kind + b"\0"
+        iinf = make_box(b"iinf", bytes(4) + struct.pack(">H", 1) + make_box(b"infe", infe))
+        entry = item + (struct.pack(">H", method) if version else b"") + struct.pack(">HHII", 0, 1, begin, len(payload))
+        count = struct.pack(">I" if version > 1 else ">H", 1)
+        iloc = make_box(b"iloc", bytes((version, 0, 0, 0, 0x44, 0)) + count + entry)
+        meta = make_box(b"meta", bytes(4) + iinf + iloc)
+        return meta + make_box(b"mdat", payload), len(meta) + 8
+
+    for payload, is_damaged in ((b"abc" * 200, False), (b"a" + bytes(127), False), (b"a" + bytes(300) + b"b", True)):
+        data = make(payload, make(payload, 0)[1])[0]
+        if is_damaged and method == 0 and kind != b"Exif":
+            with pytest.raises(ImageError, match=r"the AVIF file is damaged; zeros stand .* Fetch it again\."):
+                require_no_zeros(io.BytesIO(data), "AVIF")
+        else:
+            require_no_zeros(io.BytesIO(data), "AVIF")
 
 
 def test_missing_or_damaged_properties_are_one_error():
@@ -98,6 +125,7 @@ def test_missing_or_damaged_properties_are_one_error():
             bad[numbers.randrange(len(bad))] = numbers.randrange(256)
         with suppress(ImageError):  # and no other error
             read_properties(io.BytesIO(bytes(bad)))
+            require_no_zeros(io.BytesIO(bytes(bad)), "AVIF")
     for stream in (
         make_file([], []),
         make_file([make_size(0, 3)], [1]),

@@ -82,12 +82,24 @@ def test_colors_that_are_not_converted_are_said(write_file):
     assert load_image(write_file(encode_jpeg())).notes == ()
 
 
+@pytest.mark.parametrize(("primaries", "transfer", "expected"), [(11, 13, (12, 13)), (9, 16, (9, 16)), (2, 13, (0, 0))])
+def test_header_gives_the_colors(primaries, transfer, expected):
+    # Each number with its bits: the size, depth and channels of the defaults, and the colors in full.
+    fields = [(1, 1), (31, 5), (1, 3), (0, 1), (0, 1), (0, 1), (0, 2), (1, 1), (0, 2), (1, 1)]
+    fields += [(0, 1), (0, 1), (0, 2), (1, 2), (2, 2), (primaries - 2, 4), (0, 1), (2, 2), (transfer - 2, 4)]
+    number = begin = 0
+    for value, n in fields:
+        number, begin = number | value << begin, begin + n
+    header = read_header(io.BytesIO(b"\xff\n" + number.to_bytes(20, "little")))
+    assert (header.width, header.height, header.colors) == (256, 256, expected)
+
+
 def test_header_gives_the_size_of_any_picture():
     numbers = np.random.default_rng(1)
     sizes = [*numbers.integers(1, 400, (60, 2)), (8, 8), (256, 256), (240, 320), (90, 160), (1, 700), (600, 1)]
     for height, width in sizes:
         header = read_header(io.BytesIO(encode_jxl(np.zeros((height, width), np.uint8))))
-        assert (header.width, header.height, header.bits, header.is_srgb) == (width, height, 8, True)
+        assert (header.width, header.height, header.bits, header.colors) == (width, height, 8, (1, 13))
 
 
 def test_codestream_in_several_boxes_is_found():
