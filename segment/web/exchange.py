@@ -13,7 +13,7 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault
+from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault, describe_os_error
 from segment.web.image_store import StoredImage
 from segment.web.worker_pool import BusyError, LostError
 
@@ -97,7 +97,7 @@ async def write_body(request: Request, path: Path, *, max_bytes: int, seconds: f
         raise ImageError(f"body: sent within {seconds:g} s; it took longer. Send it again.") from error
     except OSError as error:
         raise OutputError(
-            f"body: cannot be kept; {error.strerror}. Free some space in the temporary folder."
+            f"body: cannot be kept; {describe_os_error(error)}. Free some space in the temporary folder."
         ) from error
     if size == 0:
         raise ImageError("body: an image file; got nothing. Send its bytes, as curl --data-binary @FILE does.")

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segment.core.errors import ImageError, printable_path
+from segment.core.errors import ImageError, OutputError, describe_os_error, printable_path
 
 __all__ = ["ImageStore", "StoredImage"]
 
@@ -166,7 +166,12 @@ class ImageStore:
         """Make a folder with a random name."""
         image_id = secrets.token_urlsafe(12)
         folder = self.root / image_id
-        folder.mkdir()
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise OutputError(
+                f"image: cannot be kept; {describe_os_error(error)}. Free some space in the temporary folder."
+            ) from error
         return StoredImage(image_id, folder, name, is_sent)
 
 

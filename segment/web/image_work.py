@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import ImageError, OutputError
+from segment.core.errors import ImageError, OutputError, describe_os_error
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.loader.loader import load_image
@@ -240,7 +240,12 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
         pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     if not pixels.any():
         raise ImageError("labels: at least one pixel that is not zero; got none. Draw something first.")
-    Path(target).write_bytes(encode_gray_png(pixels))
+    try:
+        Path(target).write_bytes(encode_gray_png(pixels))
+    except OSError as error:
+        raise OutputError(
+            f"labels: cannot be kept; {describe_os_error(error)}. Free some space in the temporary folder."
+        ) from error
 
 
 def encode_gray_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -81,8 +81,22 @@ class LastUsed:
         return value
 
 
-# Of this process. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
-_IMAGES, _FEATURES_KEPT, _SCREENS, _FITS, _VIEWS = LastUsed(3), LastUsed(6), LastUsed(6), LastUsed(32), LastUsed(16)
+class _Kept:
+    """What is kept of one image: it goes all at once, because results hold the pixels that they are of."""
+
+    def __init__(self) -> None:
+        self.images, self.features, self.screens = LastUsed(2), LastUsed(3), LastUsed(3)
+        self.fits, self.views = LastUsed(16), LastUsed(8)
+
+
+# Of this process, by their paths. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
+_KEPT = LastUsed(4)
+
+
+def _get_kept(source: Path) -> _Kept:
+    """Get what is kept of an image."""
+    kept: _Kept = _KEPT.get(str(source.absolute()), _Kept)
+    return kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +134,7 @@ def load_picture(source: Path, config: SegmentConfig) -> Image:
     -------
     Image
     """
-    return _IMAGES.get(_make_key(source, config, _PIXELS), lambda: read_image(source, config))
+    return _get_kept(source).images.get(_make_key(config, _PIXELS), lambda: read_image(source, config))
 
 
 def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = False, model: str = "") -> View:
@@ -143,23 +157,23 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     -------
     View
     """
-    image = load_picture(source, config)
+    image, kept = load_picture(source, config), _get_kept(source)
     key: Hashable
     if not _can_be_sampled(config) or model or size == 0:
-        key = (_make_key(source, config, (*_FIT, "Clean-up")), config.palette, model)
-        full = _VIEWS.get(key, lambda: _segment_in_full(source, image, config, model))
+        key = (_make_key(config, (*_FIT, "Clean-up")), config.palette, model)
+        full = kept.views.get(key, lambda: _segment_in_full(source, image, config, model))
         return View(full, image, is_exact=True, is_full=True)
     size = min(max(size, MIN_SIZE), MAX_SIZE)
-    features_key = _make_key(source, config, _FEATURES)
-    features = _FEATURES_KEPT.get((*features_key, choose_spatial_type(config)), lambda: _prepare(image, config))
+    features_key = _make_key(config, _FEATURES)
+    features = kept.features.get((*features_key, choose_spatial_type(config)), lambda: _prepare(image, config))
     # Shrinking 12 megapixels takes a third of the time of a quick answer.
-    screen = _SCREENS.get(
+    screen = kept.screens.get(
         (*features_key, size), lambda: _Screen(shrink(image, max_size=size), shrink(features.working, max_size=size))
     )
-    fit_key = _make_key(source, config, _FIT)
+    fit_key = _make_key(config, _FIT)
     # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
     any_smoothness = replace(config, smoothness=1.0) if config.spatial == "field" else config
-    fits: OrderedDict[Hashable, FittedClasses] = _FITS.get(_make_key(source, any_smoothness, _FIT), OrderedDict)
+    fits: OrderedDict[Hashable, FittedClasses] = kept.fits.get(_make_key(any_smoothness, _FIT), OrderedDict)
     # To choose the number of classes takes longer than all else, so there is no quick answer for `auto`.
     if quick and fit_key not in fits and config.k != "auto" and choose_spatial_type(config) is PixelField:
         similar = fits[next(reversed(fits))] if fits else _fit_colors(features, config)
@@ -169,8 +183,8 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     fits[fit_key] = found
     while len(fits) > MAX_FITS:
         fits.popitem(last=False)
-    key = (fit_key, _make_key(source, config, ("Clean-up",)), config.palette, size)
-    result = _VIEWS.get(key, lambda: _label(image, features, screen, found, config))
+    key = (fit_key, _make_key(config, ("Clean-up",)), config.palette, size)
+    result = kept.views.get(key, lambda: _label(image, features, screen, found, config))
     return View(result, image, is_exact=True, is_full=False)
 
 
@@ -191,10 +205,9 @@ class _Screen:
     working: Image  # preprocessed
 
 
-def _make_key(source: Path, config: SegmentConfig, groups: tuple[str, ...]) -> tuple[Hashable, ...]:
-    """Make the key of what depends on a file and the settings of some groups."""
-    values = (getattr(config, setting.name) for setting in list_settings() if setting.group in groups)
-    return (str(source.absolute()), *values)
+def _make_key(config: SegmentConfig, groups: tuple[str, ...]) -> tuple[Hashable, ...]:
+    """Make the key of what depends on the settings of some groups."""
+    return tuple(getattr(config, setting.name) for setting in list_settings() if setting.group in groups)
 
 
 def _can_be_sampled(config: SegmentConfig) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
+import os
 import re
+import resource
 import shlex
 import signal
 import socket
 import struct
+import sys
 import time
 import zipfile
 import zlib
@@ -237,6 +241,44 @@ def test_a_client_that_is_gone_frees_its_worker(server: Server, image: str) -> N
     with open_connection(server, "/api/segment", 0, {**SLOW, "image": image}):
         wait_until(lambda: status() == 503)
     wait_until(lambda: status() == 200)
+
+
+def find_workers(server: Server) -> list[int]:
+    lists = Path(f"/proc/{server.process.pid}/task").glob("*/children")
+    return [int(number) for path in lists for number in path.read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children of a process are found in /proc")
+def test_a_killed_worker_is_told_of_and_replaced(server: Server, image: str) -> None:
+    (worker,) = find_workers(server)
+    with open_connection(server, "/api/segment", 0, {**SLOW, "image": image}) as connection:
+        wait_until(lambda: server.call(f"/api/images/{image}").status == 503)
+        os.kill(worker, signal.SIGKILL)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        text = json.loads(answer.read())["error"]
+    assert answer.status == 500
+    assert text.startswith("the request: ended its worker process, perhaps for want of memory.")
+    assert server.call("/api/segment", {"image": image, "k": 2, "n_init": 2}, b"").status == 200
+    assert find_workers(server) != [worker]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another process is given a limit by prlimit")
+def test_a_full_disk_is_told_of_and_leaves_nothing(server: Server, folder: Path) -> None:
+    everything = lambda: sorted(server.folder.rglob("*"))  # noqa: E731
+    content = (folder / "in" / "a.png").read_bytes()
+    before = everything()
+    # No file may have more bytes: writing fails in the middle, as on a full disk.
+    limits = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        answer = server.call("/api/segment", {}, content)
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
+    assert answer.status == 507
+    assert re.match("body: cannot be kept; .*Free some space in the temporary folder", answer.json["error"])
+    assert everything() == before
+    assert server.call(f"/api/images/{server.add(folder / 'in' / 'a.png')}", method="DELETE").status == 204
 
 
 def test_nothing_is_told_without_the_token(server: Server) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from segment.core.errors import ImageError
+from segment.core.errors import ImageError, OutputError
 from segment.web.image_store import ImageStore, StoredImage, clean_name
 
 
@@ -95,3 +97,12 @@ def test_a_file_of_this_machine_is_linked_and_kept(
 )
 def test_names_are_those_of_files(given: str, name: str) -> None:
     assert clean_name(given) == name
+
+
+def test_a_full_disk_is_told_of(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match=r"^image: cannot be kept; no space left on device\. Free some space in the"):
+        store.prepare_upload("a.png")
