@@ -45,7 +45,7 @@ def relabel_labels(
 
     RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
     colors, which an NPZ does not have, unless --palette gives others. STEM_relabeled_labels.png is written, and what
-    --save names.
+    --save names. --image is read with the --page, --crop and --bands of RESULT, unless others are given.
 
     Parameters
     ----------

@@ -12,10 +12,36 @@ from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError
 from segment.core.version import __version__
 
-__all__ = ["format_config", "parse_config"]
+__all__ = ["READING", "collect_reading", "format_config", "parse_config"]
+
+READING = ("page", "bands", "crop", "pixel_size", "keep_profile")
+"""Settings that say which pixels of a file an image is, and what they mean: a label image holds them."""
 
 # Whether files may be replaced is decided anew in each run.
 _NOT_WRITTEN = ("overwrite",)
+
+
+def collect_reading(config: SettingValues) -> dict[str, Any]:
+    """Collect the settings with which an image was read, as far as they are not the defaults.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    dict of str to value
+
+    Examples
+    --------
+    >>> from segment.config.config import SegmentConfig
+    >>> collect_reading(SegmentConfig(crop="0,0,8,8", page="all"))
+    {'crop': '0,0,8,8'}
+    """
+    values = {setting.name: getattr(config, setting.name) for setting in list_settings() if setting.name in READING}
+    defaults = {setting.name: setting.default for setting in list_settings()}
+    # Of all pages, the name of a file tells which one it is of.
+    return {name: value for name, value in values.items() if value not in (defaults[name], "all")}
 
 
 def format_config(config: SettingValues) -> str:

@@ -117,12 +117,14 @@ _APPLY = Door(
     besides=("order", "merge", "name", "coherence", "reject", "seed"),
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
 )
-# Labels are there: their classes are merged, named, ordered and saved again.
+# Labels are there: their classes are merged, named, ordered and saved again. The image is read as it was for them.
 _RELABEL = Door(
     "relabel_classes",
-    ("Output",),
-    besides=("order", "merge", "name"),
-    remedies=dict.fromkeys(("Classes", "Features", "Mixture", "Space", "Clean-up"), "Use it to segment the image"),
+    ("Loading", "Output"),
+    besides=("order", "merge", "name", "bands"),
+    remedies=dict.fromkeys(
+        ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"), "Use it to segment the image"
+    ),
 )
 # All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
 _COMPARE = Door(

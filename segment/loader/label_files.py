@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,15 @@ class StoredLabels:
         Names of the classes; ``class 1`` and so on where the file has none.
     georeference : Georeference
         Where the pixels lie, in a GeoTIFF.
+    reading : mapping of str to value
+        Settings with which the image was read, as far as they are not the defaults; unchecked.
     """
 
     label_image: NDArray[np.uint8]
     colors: NDArray[np.uint8] | None
     names: tuple[str, ...]
     georeference: Georeference = NOWHERE
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_label_file(path: str | PathLike[str]) -> StoredLabels:
@@ -80,10 +84,14 @@ def read_label_file(path: str | PathLike[str]) -> StoredLabels:
             f"{shown}: labels of classes are 0 to {MAX_CLASSES}; got {low if low < 0 else high}. Regions are "
             "no classes."
         )
-    names = _parse_names(text)
+    about = _parse_object(text)
+    names = _parse_names(about.get("classes"))
     names = (*names, *(f"class {label}" for label in range(len(names) + 1, high + 1)))
     colors = None if palette is None else palette[1 : len(names) + 1]
-    return StoredLabels(labels.astype(np.uint8), colors, names, georeference)
+    reading = about.get("reading")
+    return StoredLabels(
+        labels.astype(np.uint8), colors, names, georeference, reading if isinstance(reading, dict) else {}
+    )
 
 
 Parts = tuple[NDArray[Any], NDArray[np.uint8] | None, str, Georeference]
@@ -116,17 +124,24 @@ def _read_tiff(path: str | PathLike[str]) -> Parts:
 
 
 def _read_npz(path: str | PathLike[str]) -> Parts:
-    """Read labels and names of an NPZ."""
+    """Read labels and text of an NPZ."""
     with np.load(path, allow_pickle=False) as archive:
         names = archive["names"].tolist() if "names" in archive else []
-        return archive["labels"], None, json.dumps({"classes": names}), NOWHERE
+        reading = _parse_object(str(archive["reading"][0])) if "reading" in archive else {}
+        return archive["labels"], None, json.dumps({"classes": names, "reading": reading}), NOWHERE
 
 
-def _parse_names(text: str) -> tuple[str, ...]:
-    """Parse the names of classes; none where the text is another."""
+def _parse_object(text: str) -> dict[str, Any]:
+    """Parse the text beside the labels; nothing where it is another."""
     try:
-        names = json.loads(text)["classes"]
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parse_names(names: object) -> tuple[str, ...]:
+    """Check the names of classes; none where they are something else."""
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.isprintable() for name in names):
         return ()
-    is_list = isinstance(names, list) and all(isinstance(name, str) and name.isprintable() for name in names)
-    return tuple(names[:MAX_CLASSES]) if is_list and len(set(names)) == len(names) else ()
+    return tuple(names[:MAX_CLASSES]) if len(set(names)) == len(names) else ()

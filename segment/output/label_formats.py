@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from segment.core.georeference import NOWHERE, Georeference
@@ -21,9 +22,10 @@ __all__ = [
     "encode_label_tiff",
     "encode_mask_png",
     "encode_share_png",
-    "format_class_names",
+    "format_label_text",
 ]
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 NAMES_KEY = "Description"  # of the text in a PNG, one of those that the standard knows
 
 _CHUNK_COLUMNS = 256  # of a probability map that are compressed at once
@@ -34,7 +36,12 @@ _ASCII, _SHORT, _DOUBLE = 2, 3, 12  # types of the values of TIFF tags
 _RASTER_TYPE, _PIXEL_IS_AREA = 1025, 1  # a GeoTIFF key and its value: coordinates refer to the corners of pixels
 
 
-def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8], names: Sequence[str] = ()) -> bytes:
+def encode_label_png(
+    label_image: NDArray[np.integer],
+    colors: NDArray[np.uint8],
+    names: Sequence[str] = (),
+    reading: Mapping[str, Any] = NOTHING,
+) -> bytes:
     """Encode a label image as a PNG whose pixel values are the labels.
 
     Parameters
@@ -45,6 +52,8 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
         The color that a viewer shows for each class. Label 0, no label, is transparent.
     names : sequence of k str
         Written as text beside the pixels, where classes have names of their own.
+    reading : mapping of str to value
+        Settings with which the image was read, written beside them.
 
     Returns
     -------
@@ -63,19 +72,21 @@ def encode_label_png(label_image: NDArray[np.integer], colors: NDArray[np.uint8]
         hidden = {} if labels.all() else {"transparency": 0}
     buffer = io.BytesIO()
     options = make_mark_options(".png")
-    if text := format_class_names(names):
+    if text := format_label_text(names, reading):
         options["pnginfo"].add_text(NAMES_KEY, text)
     image.save(buffer, "PNG", compress_level=1, **options, **hidden)
     return buffer.getvalue()
 
 
-def format_class_names(names: Sequence[str]) -> str:
-    """Write the names of classes as JSON; nothing where all are "class" and the number.
+def format_label_text(names: Sequence[str], reading: Mapping[str, Any] = NOTHING) -> str:
+    """Write as JSON what `segment relabel` needs to know beside the labels; nothing where that is nothing.
 
     Parameters
     ----------
     names : sequence of k str
-        In the order of the labels.
+        The names of the classes, in the order of the labels. They are left out where all are "class" and the number.
+    reading : mapping of str to value
+        Settings with which the image was read.
 
     Returns
     -------
@@ -83,11 +94,15 @@ def format_class_names(names: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> format_class_names(["class 1", "sky"]), format_class_names(["class 1"])
+    >>> format_label_text(["class 1", "sky"]), format_label_text(["class 1"])
     ('{"classes": ["class 1", "sky"]}', '')
+    >>> format_label_text(["class 1"], {"page": 2})
+    '{"reading": {"page": 2}}'
     """
     is_default = all(name == f"class {label}" for label, name in enumerate(names, start=1))
-    return "" if is_default else json.dumps({"classes": list(names)})
+    parts = {"classes": [] if is_default else list(names), "reading": dict(reading)}
+    found = {key: value for key, value in parts.items() if value}
+    return json.dumps(found) if found else ""
 
 
 def encode_mask_png(mask: NDArray[np.bool_]) -> bytes:
@@ -140,6 +155,7 @@ def encode_label_tiff(
     colors: NDArray[np.uint8],
     georeference: Georeference = NOWHERE,
     names: Sequence[str] = (),
+    reading: Mapping[str, Any] = NOTHING,
 ) -> bytes:
     """Encode a label image as a compressed TIFF whose pixel values are the labels, with 0 as the nodata value.
 
@@ -153,6 +169,8 @@ def encode_label_tiff(
         Makes a GeoTIFF of the file. The coordinate system is written as the input has it, key by key.
     names : sequence of k str
         Written as the description of the image, where classes have names of their own.
+    reading : mapping of str to value
+        Settings with which the image was read, written beside them.
 
     Returns
     -------
@@ -176,7 +194,7 @@ def encode_label_tiff(
         compression="zlib",
         rowsperstrip=256,
         metadata=None,
-        description=format_class_names(names) or None,
+        description=format_label_text(names, reading) or None,
         software=MARK,
         extratags=[(_NODATA, _ASCII, 2, "0", True), *_make_geotiff_tags(georeference)],
         **coloring,
@@ -189,6 +207,7 @@ def encode_label_npz(
     posteriors: Iterable[NDArray[np.float32]],
     n_classes: int,
     names: Sequence[str] = (),
+    reading: Mapping[str, Any] = NOTHING,
 ) -> bytes:
     """Encode a label image and the class probabilities as a compressed NPZ for :func:`numpy.load`.
 
@@ -202,6 +221,8 @@ def encode_label_npz(
         Number of classes, k.
     names : sequence of k str
         The array ``names`` of the file, where classes have names of their own.
+    reading : mapping of str to value
+        Settings with which the image was read: the array ``reading``, a text in JSON.
 
     Returns
     -------
@@ -218,9 +239,10 @@ def encode_label_npz(
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("labels.npy", "w") as file:
             np.save(file, _convert_to_smallest_type(label_image), allow_pickle=False)
-        if format_class_names(names):
-            with archive.open("names.npy", "w") as file:
-                np.save(file, np.array(names, dtype=str), allow_pickle=False)
+        texts = {"names": list(names) if format_label_text(names) else [], "reading": [json.dumps(dict(reading))]}
+        for key in [key for key, is_there in (("names", texts["names"]), ("reading", reading)) if is_there]:
+            with archive.open(f"{key}.npy", "w") as file:
+                np.save(file, np.array(texts[key], dtype=str), allow_pickle=False)
         with archive.open("posteriors.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for part in posteriors:

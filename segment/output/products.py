@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from segment.config.config import SegmentConfig
-from segment.config.config_file import format_config
+from segment.config.config_file import collect_reading, format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import write_files, write_to_pipe
 from segment.core.errors import ImageError, printable_path
@@ -162,11 +162,12 @@ def _encode_labels(result: Any, file: File) -> bytes:
     """Encode the label image in the format of its file."""
     from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff
 
+    names, reading = _get_class_names(result), collect_reading(result.config)
     if file.suffix == ".npz":
-        return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes, _get_class_names(result))
+        return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes, names, reading)
     if file.suffix == ".tif":
-        return encode_label_tiff(result.label_image, result.colors, result.image.georeference, _get_class_names(result))
-    return encode_label_png(result.label_image, result.colors, _get_class_names(result))
+        return encode_label_tiff(result.label_image, result.colors, result.image.georeference, names, reading)
+    return encode_label_png(result.label_image, result.colors, names, reading)
 
 
 def _get_class_names(result: Any) -> Any:

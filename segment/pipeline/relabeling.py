@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from io import IOBase
 from os import PathLike
 from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.config.config import SegmentConfig
+from segment.config.config import SegmentConfig, list_settings
+from segment.config.config_file import READING
 from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_IMAGE
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
@@ -22,7 +24,7 @@ from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.output_loader import load_output
-from segment.pipeline.preparation import Source, read_image
+from segment.pipeline.preparation import Source, load_source, read_image
 from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.preprocessor import clip_floats
@@ -121,12 +123,13 @@ def relabel_classes(
     labels : path or array_like of shape (H, W), int
         What ``--save labels`` wrote, or labels 1..k, 0 for none. It is not changed.
     image : path, binary file, array_like or Image, optional
-        The image that was segmented, for products and orders that need its pixels.
+        The image that was segmented, for products and orders that need its pixels. It is read with the settings that
+        the label file holds (`crop`, `page`, `bands`, `pixel_size`, `keep_profile`), unless others are given.
     config : SegmentConfig, optional
         All settings at once.
     **given
-        Single settings instead: `merge`, `name`, `order` and those of output. Numbers are those in `labels`, or in the
-        new order. Classes keep their colors unless `palette` gives others.
+        Single settings instead: `merge`, `name`, `order`, those of output, and with an image those of loading. Numbers
+        are those in `labels`, or in the new order. Classes keep their colors unless `palette` gives others.
 
     Returns
     -------
@@ -158,10 +161,11 @@ def relabel_classes(
     defaults: dict[str, Any] = {"k": max(1, k), **({} if has_save else {"save": ("labels",)})}
     config = replace(SegmentConfig.resolve(config, given, **defaults), k=max(1, k))
     _check_products(config, has_image=image is not None)
-    shown = _read_pixels(stored, image, labels)
+    _check_needs(config, has_image=image is not None)
+    config = _take_reading(config, stored)
+    shown = _read_pixels(stored, image, labels, config)
     rows = tabulate_classes(stored.label_image, clip_floats(shown), k)
     means = _find_means(rows, shown, stored) if k else np.zeros((0, 3))
-    _check_needs(config, has_image=image is not None)
     new = _regroup(stored, rows, means, config)
     numbers = np.concatenate([[0], new.numbers + 1]).astype(np.uint8)
     label_image = numbers[stored.label_image]
@@ -221,20 +225,45 @@ def _check_needs(config: SegmentConfig, *, has_image: bool) -> None:
     if needs and not has_image:
         what, got = needs[0]
         raise SettingsError(f"{what}: needs the colors of the image; got {got}. Give --image FILE.")
+    idle = [
+        setting
+        for setting in list_settings()
+        if (setting.group == "Loading" or setting.name == "bands") and getattr(config, setting.name) != setting.default
+    ]
+    if idle and not has_image:
+        raise SettingsError(
+            f"{idle[0].name} ({idle[0].option}): is about the image; got labels alone. Give --image FILE."
+        )
 
 
-def _read_pixels(stored: StoredLabels, image: Source | None, labels: object) -> Image:
-    """Read the image of a label image, or make black pixels."""
+def _take_reading(config: SegmentConfig, stored: StoredLabels) -> SegmentConfig:
+    """Add the settings with which the image was read, unless others are given."""
+    is_open = {
+        item.name: item.name in READING and getattr(config, item.name) == item.default for item in list_settings()
+    }
+    try:
+        return replace(config, **{name: value for name, value in stored.reading.items() if is_open.get(name)})
+    except SettingsError:  # the text in the file was edited
+        return config
+
+
+def _read_pixels(stored: StoredLabels, image: Source | None, labels: object, config: SegmentConfig) -> Image:
+    """Read the image of a label image as it was read for the labels, or make black pixels."""
     shape = stored.label_image.shape
     if image is None:
         name = printable_path(labels).rpartition("/")[2] if isinstance(labels, (str, PathLike)) else ""
         valid = stored.label_image > 0
         return Image(np.zeros(shape, np.uint8), valid, 0, 255, georeference=stored.georeference, file_name=name)
-    read = read_image(image, SegmentConfig())
+    is_file = isinstance(image, (str, PathLike, IOBase))
+    whole = load_source(image, config if is_file else replace(config, page=1, bands="", pixel_size=""))
+    # Somebody may give the part of the image that was segmented.
+    is_part = config.crop == stored.reading.get("crop") and (whole.height, whole.width) == shape
+    crop, size = "" if is_part else config.crop, "" if config.pixel_size == "dpi" else config.pixel_size
+    read = read_image(whole, replace(config, page=1, bands="", crop=crop, pixel_size=size))
     if (read.height, read.width) != shape:
         raise ImageError(
             f"image: of the size of the labels, {shape[1]} x {shape[0]}; got {read.width} x {read.height}. Give the "
-            "image that was segmented, or the part of it that --crop took."
+            "image that was segmented, and the --crop and --page with which it was."
         )
     return read if read.georeference else replace(read, georeference=stored.georeference)
 

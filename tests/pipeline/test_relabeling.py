@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PilImage
 
 import segment
@@ -135,3 +136,27 @@ def test_classes_merged_in_a_run_are_those_merged_afterwards(settings: dict[str,
     model = segment.ClassModel.from_json(merged.class_model.to_json())
     kept = {name: value for name, value in settings.items() if name not in ("k", "palette", "save")}
     np.testing.assert_array_equal(segment.apply_classes(model, pixels, **kept).label_image, merged.label_image)
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "npz"])
+def test_the_image_is_read_as_it_was_for_the_labels(kind: str, tmp_path: Path) -> None:
+    stack = np.stack([PIXELS[..., 1], PIXELS[..., 0], PIXELS[..., 2]]).repeat(3, axis=1).repeat(3, axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    reading = {"page": 3, "crop": "3,2,30,11", "pixel_size": "2mm"}
+    result = segment.segment_image(tmp_path / "a.tif", k=3, save="labels", labels_format=kind, **reading)
+    (path,) = result.save(tmp_path, stem="a")
+    again = segment.relabel_classes(path, tmp_path / "a.tif", merge="1,2")
+    np.testing.assert_array_equal(again.image.pixels, result.image.pixels)
+    assert [row.area for row in again.classes] == [sum(row.area for row in result.classes[:2]), result.classes[2].area]
+    (path,) = again.save(tmp_path, stem="b")
+    twice = segment.relabel_classes(path, tmp_path / "a.tif")
+    np.testing.assert_array_equal(twice.image.pixels, result.image.pixels)
+    # The part that was segmented will do, and settings that are given count.
+    part = segment.relabel_classes(path, segment.Image.from_array(result.image.pixels))
+    np.testing.assert_array_equal(part.image.pixels, result.image.pixels)
+    other = segment.relabel_classes(path, tmp_path / "a.tif", page=2, crop="0,0,27,9")
+    np.testing.assert_array_equal(other.image.pixels, stack[1, :9, :27])
+    with pytest.raises(segment.ImageError, match="of the size of the labels, 27 x 9; got 4 x 4"):
+        segment.relabel_classes(path, tmp_path / "a.tif", crop="0,0,4,4")
+    with pytest.raises(segment.SettingsError, match=r"^crop \(--crop\): is about the image; got labels alone"):
+        segment.relabel_classes(path, crop="0,0,4,4")
