@@ -17,7 +17,7 @@ import click
 from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize, printable_path
 from segment.core.version import __version__
-from segment.output.tables import drop_nan, format_number, format_share, to_json
+from segment.output.tables import drop_nan, format_expected_share, format_number, format_share, to_json
 from segment.runs.outcome import Outcome
 
 __all__ = ["Status", "Tally", "format_document", "print_message", "report_outcome"]
@@ -213,10 +213,17 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
             "pixels": pixels,
             "share": drop_nan(share),
             "mean": mean,
+            "expected_share": drop_nan(expected),
+            "expected_share_sd": drop_nan(deviation),
             **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
         }
-        for (label, color, share, mean), name, pixels, area in zip(
-            outcome.rows, outcome.names, outcome.pixels, _list_areas(outcome), strict=True
+        for (label, color, share, mean), name, pixels, area, (expected, deviation) in zip(
+            outcome.rows,
+            outcome.names,
+            outcome.pixels,
+            _list_areas(outcome),
+            outcome.expected or [(math.nan, math.nan)] * len(outcome.rows),
+            strict=True,
         )
     ]
 
@@ -255,17 +262,19 @@ def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
     unit = outcome.area_unit
-    heading = f"{'area':>{14 + len(unit)}}" if outcome.areas else ""
+    heading = f"{'expected':>20}" if outcome.expected else ""
+    heading += f"{'area':>{14 + len(unit)}}" if outcome.areas else ""
     # Only a terminal shows the color itself.
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     lines = [f"  class  color   {'   ' if is_terminal else ''}   share{heading}  mean color"]
     width = max((len(_format_mean(mean)) for *_, mean in outcome.rows), default=0)
     # The default names would repeat the number.
     is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
-    for (label, color, share, mean), area in zip(outcome.rows, _list_areas(outcome), strict=True):
+    expected = [f"  {format_expected_share(*pair):>18}" for pair in outcome.expected] or [""] * len(outcome.rows)
+    for (label, color, share, mean), area, about in zip(outcome.rows, _list_areas(outcome), expected, strict=True):
         name = f"  {outcome.names[label - 1]}" if is_named else ""
         swatch = click.style("   ", bg=color) if is_terminal else ""
-        row = f"  {label:>5}  {_format_color(color)}{swatch} {format_share(share):>9}{_format_area(area, unit)}"
+        row = f"  {label:>5}  {_format_color(color)}{swatch} {format_share(share):>9}{about}{_format_area(area, unit)}"
         lines.append(f"{row}  {_format_mean(mean):<{width}}{name}".rstrip())
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))

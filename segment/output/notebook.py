@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
-from segment.output.tables import format_number, format_share
+from segment.output.tables import format_expected_share, format_number, format_share
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -57,7 +57,8 @@ def render_notebook_html(result: Segmentation) -> str:
     picture = base64.b64encode(encode_picture(_draw_small_panel(result), suffix=".jpg")).decode()
     title = escape(repr(result).strip("<>"))
     area = [f"area in {result.image.grid.unit}\u00b2"] if result.image.grid else []
-    names = ("", "class", "name", "pixels", *area, "share", "mean")
+    expected = ["expected share"] if result.calibration else []
+    names = ("", "class", "name", "pixels", *area, "share", *expected, "mean")
     heads = "".join(f'<th style="{_CELL}">{head}</th>' for head in names)
     rows = [_render_row(result, label) for label in range(1, min(result.k, MAX_ROWS) + 1)]
     if result.k > MAX_ROWS:
@@ -76,7 +77,9 @@ def _render_row(result: Segmentation, label: int) -> str:
     swatch = f'<span style="background:{format_hex_color(result.colors[label - 1])}">&emsp;</span>'
     mean = " ".join(map(format_number, row.mean)) or "-"
     area = () if row.area is None else (format_number(row.area),)
-    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, format_share(row.share), mean)
+    about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
+    expected = (about,) if result.calibration else ()
+    cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, format_share(row.share), *expected, mean)
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
 
 

@@ -15,6 +15,7 @@ from segment.output.interest_tables import (
     measure_regions_of_interest,
 )
 from segment.output.measurements import Table, measure_classes, measure_labels, measure_regions
+from segment.pipeline.expected_shares import compute_expected_shares
 
 if TYPE_CHECKING:
     from segment.pipeline.region_pipeline import RegionSegmentation
@@ -37,11 +38,20 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
     classes, regions : dict of column name to ndarray
         The columns of :func:`segment.output.measurements.measure_classes` and
         :func:`segment.output.measurements.measure_regions`; also ``posterior``, the mean probability of the pixels' own
-        class, and ``uncertainty``, the mean entropy of the posteriors in bits. Where the image has regions of interest,
-        there is a row for each of them and each class, and its name is in the first column, ``roi``. With the setting
-        `group`, ``group`` and ``group_share`` of the class. A class that does not count has no share.
+        class, and ``uncertainty``, the mean entropy of the posteriors in bits; and for classes ``expected_share``, the
+        share by the posteriors, and ``expected_share_sd``, its standard deviation, NaN without a random field. Where
+        the image has regions of interest, there is a row for each of them and each class, and its name is in the first
+        column, ``roi``. With the setting `group`, ``group`` and ``group_share`` of the class. A class that does not
+        count has no share.
     """
-    return measure_label_image(result, {"posterior": result.confidence(), "uncertainty": result.uncertainty()})
+    maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
+    classes, regions = measure_label_image(result, maps)
+    shares, deviations = compute_expected_shares(result)
+    # Beside the share of the labels.
+    at = list(classes).index("share") + 1
+    items = list(classes.items())
+    expected = {"expected_share": shares.reshape(-1), "expected_share_sd": deviations.reshape(-1)}
+    return dict(items[:at]) | expected | dict(items[at:]), regions
 
 
 def measure_label_image(

@@ -15,6 +15,7 @@ from segment.core.errors import DependencyError, printable_path
 __all__ = [
     "drop_nan",
     "escape_formula",
+    "format_expected_share",
     "format_number",
     "format_share",
     "to_csv",
@@ -71,6 +72,27 @@ def format_share(share: float) -> str:
     ('12.34 %', '-')
     """
     return "-" if math.isnan(share) else f"{100 * share:.2f} %"
+
+
+def format_expected_share(share: float, deviation: float) -> str:
+    """Format an expected share and its standard deviation for people.
+
+    Parameters
+    ----------
+    share, deviation : float
+        0..1, or NaN where it is not known.
+
+    Returns
+    -------
+    str
+        Percents with two decimals; "-" where the share is NaN.
+
+    Examples
+    --------
+    >>> format_expected_share(0.1234, 0.0105), format_expected_share(float("nan"), float("nan"))
+    ('12.34 +- 1.05 %', '-')
+    """
+    return "-" if math.isnan(share) else f"{100 * share:.2f} +- {100 * deviation:.2f} %"
 
 
 def drop_nan(value: float) -> float | None:

@@ -28,7 +28,7 @@ def assign_shares(rows: Sequence[ClassRow], config: SegmentConfig, absent: Seque
     Returns
     -------
     tuple of k ClassRow
-        The share of the background, and of a class that is absent, is NaN.
+        The share of the background, and of a class that is absent, is NaN, as are the expected ones.
 
     Examples
     --------
@@ -41,6 +41,8 @@ def assign_shares(rows: Sequence[ClassRow], config: SegmentConfig, absent: Seque
     uncounted = {*absent, find_label(config.background, names)}
     counted = [0 if row.label in uncounted else row.pixels for row in rows]
     total = max(1, sum(counted))
+    # Expected shares are known for all rows or for none.
+    expected = sum(row.expected_share for row in rows if row.label not in uncounted) or math.nan
     groups = [""] * len(rows)
     for name, keys in config.class_groups:
         for label in (find_label(key, names) for key in keys):
@@ -51,6 +53,8 @@ def assign_shares(rows: Sequence[ClassRow], config: SegmentConfig, absent: Seque
         replace(
             row,
             share=math.nan if row.label in uncounted else n / total,
+            expected_share=math.nan if row.label in uncounted else row.expected_share / expected,
+            expected_share_sd=math.nan if row.label in uncounted else row.expected_share_sd / expected,
             group=group,
             group_share=n / max(1, sums[group]) if group else math.nan,
         )

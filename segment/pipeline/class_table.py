@@ -14,12 +14,14 @@ from segment.core.equality import EqualByValue
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
+from segment.segmenter.field.share_estimate import ShareEstimate
 
 __all__ = [
     "ClassRow",
     "InterestRow",
     "make_interest_rows",
     "measure_pixel",
+    "set_expected_shares",
     "sum_interest",
     "tabulate_classes",
     "tabulate_interest",
@@ -54,6 +56,12 @@ class ClassRow(EqualByValue):
         The group of classes that it belongs to; empty for none.
     group_share : float
         Its share of the pixels of the group, 0..1; NaN without one.
+    expected_share : float
+        Its share as the posteriors expect it, 0..1; NaN where it is not known, as without a random field, and where
+        `share` is.
+    expected_share_sd : float
+        Standard deviation of the true share from it: 1.645 of them on either side hold the true one in nine of ten
+        images; see :mod:`segment.segmenter.field.share_estimate`. NaN where it is not known.
     """
 
     label: int
@@ -65,6 +73,8 @@ class ClassRow(EqualByValue):
     unit: str = ""
     group: str = ""
     group_share: float = math.nan
+    expected_share: float = math.nan
+    expected_share_sd: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,27 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     return tuple(
         replace(row, area=float(area), unit=f"{image.grid.unit}2") for row, area in zip(rows, areas, strict=True)
     )
+
+
+def set_expected_shares(rows: tuple[ClassRow, ...], estimate: ShareEstimate | None) -> tuple[ClassRow, ...]:
+    """Set the expected shares of the rows.
+
+    Parameters
+    ----------
+    rows : tuple of k ClassRow
+        In the order of the labels.
+    estimate : ShareEstimate, optional
+        Of the same classes.
+
+    Returns
+    -------
+    tuple of k ClassRow
+        The rows themselves without an estimate.
+    """
+    if estimate is None:
+        return rows
+    pairs = zip(rows, estimate.shares.tolist(), estimate.deviations.tolist(), strict=True)
+    return tuple(replace(row, expected_share=share, expected_share_sd=deviation) for row, share, deviation in pairs)
 
 
 def tabulate_interest(
@@ -249,6 +280,8 @@ def make_interest_rows(
                 share=math.nan if math.isnan(row.share) else int(pixels[i, j]) / labeled[i],
                 area=None if row.area is None else float(sums[1, i, j]),
                 group_share=int(pixels[i, j]) / grouped[i][j] if row.group else math.nan,
+                expected_share=math.nan,
+                expected_share_sd=math.nan,
                 mean=tuple(means[i, j].tolist()) if pixels[i, j] else (),
             ),
         )

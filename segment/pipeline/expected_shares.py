@@ -1,4 +1,4 @@
-"""The shares of classes that the posteriors expect."""
+"""The shares of classes that the posteriors expect, also in regions of interest, and how sure they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.interest import RegionsOfInterest
+from segment.features.color_index import ColorIndex
 from segment.pipeline.result import Segmentation
+from segment.segmenter.field.calibration import temper_posteriors
+from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations
 
 __all__ = ["compute_expected_shares"]
 
@@ -18,7 +21,7 @@ CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
 MAX_SAMPLE = 2**18  # pixels of an image without regions of interest that the expected shares are computed from
 
 
-def compute_expected_shares(result: Segmentation) -> Floats:
+def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     """Compute the share of each class that the posteriors expect: their mean over the pixels that have a label.
 
     These are the posteriors of the spatial model without a temperature, which would pull the shares together.
@@ -32,16 +35,36 @@ def compute_expected_shares(result: Segmentation) -> Floats:
 
     Returns
     -------
-    ndarray of shape (n, k), float64
+    shares, deviations : ndarray of shape (n, k), float64
         A row for each region of interest, or one for the whole image. NaN where no pixel counts, and for a class whose
-        share is NaN. An image of more than 2 ** 18 pixels without regions of interest is sampled: every s-th pixel in
-        the order of rows counts.
+        share is NaN. The standard deviations are NaN without a random field. An image of more than 2 ** 18 pixels
+        without regions of interest is sampled: every s-th pixel in the order of rows counts.
     """
-    k, working = result.n_classes, result.working
-    interest = result.image.interest
+    k, interest = result.n_classes, result.image.interest
+    if k and interest is None and not all(math.isnan(row.expected_share) for row in result.classes):
+        known = np.array([(row.expected_share, row.expected_share_sd) for row in result.classes])
+        return known[None, :, 0], known[None, :, 1]
     n_rows = 1 if interest is None else len(interest.names)
     if k == 0:
-        return np.full((n_rows, k), np.nan)
+        return np.full((n_rows, k), np.nan), np.full((n_rows, k), np.nan)
+    sums = _sum_posteriors(result, n_rows)
+    is_uncounted = [math.isnan(row.share) for row in result.classes]
+    sums[:, :, is_uncounted] = np.nan
+    totals = np.nansum(sums[0], axis=1, keepdims=True)
+    shares, doubts, by_color = sums / np.where(totals > 0, totals, np.nan)
+    if result.calibration is None:
+        return shares, np.full_like(shares, np.nan)
+    deviations = np.full_like(shares, np.nan)
+    counted = ~np.array(is_uncounted)
+    deviations[:, counted] = compute_share_deviations(
+        doubts[:, counted], (by_color - shares)[:, counted], result.calibration.correlation
+    )
+    return shares, deviations
+
+
+def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
+    """Sum the posteriors, the doubt of each class and the posteriors by color alone: (3, n_rows, k)."""
+    working, interest, calibration = result.working, result.image.interest, result.calibration
     labels = result.find_working_labels().reshape(-1)
     regions = None if interest is None else _shrink(interest, working.valid.shape).reshape(-1)
     # A step that has no divisor in common with the width passes over no column.
@@ -49,19 +72,24 @@ def compute_expected_shares(result: Segmentation) -> Floats:
     while math.gcd(step, working.width) > 1:
         step += 1
     numbers = np.arange(0, labels.size, step)
-    sums = np.zeros((n_rows, k))
+    sums = np.zeros((3, n_rows, result.n_classes))
     # A temperature pulls posteriors towards equal shares.
     look_up = result.prepare_posteriors(is_tempered=False)
+    look_up_by_color = ColorIndex(working).make_pixel_lookup(
+        lambda colors: result.class_mixture.compute_posteriors(result.space.make_cells(colors)).astype("f4")
+    )
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]
-        posteriors = look_up(at)
         rows = np.zeros(at.size, np.intp) if regions is None else regions[at].astype(np.intp) - 1
-        for number in range(k):
-            sums[:, number] += np.bincount(rows[rows >= 0], posteriors[rows >= 0, number], n_rows)
-    sums[:, [math.isnan(row.share) for row in result.classes]] = np.nan
-    totals = np.nansum(sums, axis=1, keepdims=True)
-    return np.asarray(sums / np.where(totals > 0, totals, np.nan))
+        at, rows = at[rows >= 0], rows[rows >= 0]
+        maps = [look_up(at).T]
+        if calibration is not None:
+            maps += [compute_doubts(temper_posteriors(maps[0], calibration.temperature)), look_up_by_color(at).T]
+        for total, planes in zip(sums, maps, strict=False):
+            for number, plane in enumerate(planes):
+                total[:, number] += np.bincount(rows, plane, n_rows)
+    return sums
 
 
 def _shrink(interest: RegionsOfInterest, shape: tuple[int, ...]) -> NDArray[np.integer]:

@@ -19,7 +19,7 @@ from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
-from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate_classes
 from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
@@ -38,6 +38,7 @@ from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.field.share_estimate import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
 
@@ -109,12 +110,12 @@ def segment_image(
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
     clock(Stage.LABEL)
     unmerged = found.classes.unmerged  # merging classes changes no label of the others
-    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)  # 5 postprocessor
     model = _describe_classes(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
-    return build_result(image, spatial, found, raw, cleaned, model, config, provenance, start)
+    return build_result(image, spatial, found, labeled, cleaned, model, config, provenance, start)
 
 
 def clean_labels(
@@ -158,7 +159,7 @@ def build_result(
     image: Image,
     spatial: SpatialModel,
     found: FittedClasses,
-    raw: NDArray[np.uint8],
+    labeled: LabeledPixels,
     cleaned: CleanedLabels,
     class_model: ClassModel,
     config: SegmentConfig,
@@ -175,7 +176,7 @@ def build_result(
         Of the preprocessed image.
     found : FittedClasses
         The classes.
-    raw, cleaned : ndarray of shape (h, w), uint8, and CleanedLabels
+    labeled, cleaned : LabeledPixels and CleanedLabels
         The labels of the preprocessed image before and after clean-up, with the numbers of ``found.classes.unmerged``.
     class_model : ClassModel
         The classes for other images.
@@ -190,10 +191,12 @@ def build_result(
     -------
     Segmentation
     """
-    raw, clean = (found.classes.merge_labels(part) for part in (raw, cleaned.label_image))
+    raw, clean = (found.classes.merge_labels(part) for part in (labeled.label_image, cleaned.label_image))
     labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
+    estimate = labeled.shares.estimate(found.classes.merged_numbers) if labeled.shares else None
+    rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
@@ -228,6 +231,7 @@ def build_result(
         class_model=class_model,
         provenance=provenance,
         color_model=color_model,
+        calibration=estimate.calibration if estimate else None,
     )
 
 

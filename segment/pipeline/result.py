@@ -30,6 +30,7 @@ from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_regrouping import describe_old_numbers
+from segment.segmenter.field.share_estimate import Calibration
 from segment.segmenter.spatial_model import SpatialModel
 
 __all__ = ["Segmentation"]
@@ -81,6 +82,8 @@ class Segmentation(ResultViews, EqualByValue):
         The model whose first classes have the colors that this image shares with others; by default `class_model`.
     absent : tuple of int
         Labels of the classes of a reference, with which the image was aligned, that have no counterpart in it.
+    calibration : Calibration, optional
+        How sure the posteriors of a random field may be.
 
     Examples
     --------
@@ -110,6 +113,7 @@ class Segmentation(ResultViews, EqualByValue):
     provenance: Provenance = field(default_factory=Provenance, compare=False)
     color_model: ClassModel | None = field(default=None, compare=False)
     absent: tuple[int, ...] = ()
+    calibration: Calibration | None = field(default=None, compare=False)
     # Files are made in threads, and several may ask for one cached value at once.
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 

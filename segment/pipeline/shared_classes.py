@@ -252,13 +252,13 @@ def label_with_model(
     clock(Stage.LABEL)
     found = _take_classes(model, spatial.data.cells, n_before, regrouped)  # 4 segmenter, without a fit
     unmerged = found.classes.unmerged
-    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(raw, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
-    return build_result(image, spatial, found, raw, cleaned, model, config, provenance)
+    return build_result(image, spatial, found, labeled, cleaned, model, config, provenance)
 
 
 def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel, tuple[str, ...]]:

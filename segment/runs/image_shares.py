@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from segment.output.tables import drop_nan
 from segment.pipeline.class_table import ClassRow, tabulate_interest
@@ -33,7 +34,9 @@ def list_share_rows(result: Segmentation) -> tuple[ShareRow, ...]:
     items: list[tuple[str, ClassRow]] = [("", row) for row in result.classes]
     if image.interest is not None:
         items = [(item.roi, item.row) for item in tabulate_interest(result.label_image, image, result.classes)]
-    expected: Sequence[Any] = compute_expected_shares(result).reshape(-1).tolist() if k else ()
+    expected: list[Any] = []
+    if k:
+        expected = np.stack(compute_expected_shares(result), axis=-1).reshape(-1, 2).tolist()
     return tuple(
         ShareRow(
             roi=roi,
@@ -44,9 +47,10 @@ def list_share_rows(result: Segmentation) -> tuple[ShareRow, ...]:
             area_unit=row.unit,
             share=drop_nan(row.share),
             expected_share=drop_nan(mean),
+            expected_share_sd=drop_nan(deviation),
             group=row.group,
             group_share=drop_nan(row.group_share),
             mean=row.mean,
         )
-        for (roi, row), mean in zip(items, expected, strict=True)
+        for (roi, row), (mean, deviation) in zip(items, expected, strict=True)
     )

@@ -36,6 +36,8 @@ class ShareRow(NamedTuple):
         0..1; None for a class that does not count.
     expected_share : float, optional
         The mean of the posteriors, 0..1.
+    expected_share_sd : float, optional
+        Standard deviation of the true share from it; None without a random field.
     group : str
         The group of classes that it belongs to; empty for none.
     group_share : float, optional
@@ -54,6 +56,7 @@ class ShareRow(NamedTuple):
     area_unit: str
     share: float | None
     expected_share: float | None
+    expected_share_sd: float | None
     group: str
     group_share: float | None
     mean: tuple[float, ...]
@@ -95,6 +98,8 @@ class Outcome:
         The numbers that each class has without merges; empty where none are merged.
     groups : tuple of (group, name, share)
         Each class that belongs to a group, and its share of it.
+    expected : tuple of (share, deviation)
+        The expected share of each class and its standard deviation, 0..1 or NaN; empty where they are not known.
     shares : tuple of ShareRow
         Its rows in the table of shares, where one was asked for.
     acquired : str
@@ -136,6 +141,7 @@ class Outcome:
     interest: tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...] = ()
     old_numbers: tuple[str, ...] = ()
     groups: tuple[tuple[str, str, float], ...] = ()
+    expected: tuple[tuple[float, float], ...] = ()
     shares: tuple[ShareRow, ...] = ()
     acquired: str = ""
     n_regions: int = 0

@@ -56,6 +56,7 @@ def describe_result(
         interest=_tabulate_interest(result),
         old_numbers=result.old_numbers,
         groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
+        expected=_list_expected_shares(result),
         choice=describe_choice(result),
         drift=_measure_drift(shared, result),
         **(_collect_shares(job, result) if with_shares else {}),
@@ -76,6 +77,12 @@ def describe_choice(result: Segmentation) -> str:
         Empty where the number was given.
     """
     return result.selection.sentence if result.selection.candidates else ""
+
+
+def _list_expected_shares(result: Segmentation) -> tuple[tuple[float, float], ...]:
+    """List the expected share of each class and its standard deviation; nothing where none is known."""
+    pairs = tuple((row.expected_share, row.expected_share_sd) for row in result.classes)
+    return () if all(math.isnan(share) for share, _ in pairs) else pairs
 
 
 def _skip_absent(result: Segmentation, row: ClassRow, nothing: Any, value: Any) -> Any:

@@ -28,6 +28,7 @@ from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
 from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
+from segment.segmenter.field.share_estimate import LabeledPixels
 
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import RegionCells
@@ -169,7 +170,7 @@ class SpatialModel(ABC):
         return find_rejection_threshold(classes.model, self.data.cells, reject)
 
     @abstractmethod
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Label the pixels of the image.
 
         Parameters
@@ -181,8 +182,7 @@ class SpatialModel(ABC):
 
         Returns
         -------
-        ndarray of shape (H, W), uint8
-            Labels 1..k; 0 where a pixel is not valid or is rejected.
+        LabeledPixels
         """
 
     @abstractmethod
@@ -221,13 +221,13 @@ class ColorsAlone(SpatialModel):
         """Say that other classes have all colors; see :meth:`SpatialModel.explain_empty_class`."""
         return "each color is more probable in another class. Use fewer classes"
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Label each distinct color once and map the labels to the pixels; see :meth:`SpatialModel.label`."""
 
         def label_colors(colors: NDArray[Any]) -> NDArray[np.uint8]:
             return classes.label_cells(self.data.space.make_cells(colors), min_log_density=min_log_density)
 
-        return self.index.map_to_pixels(label_colors)
+        return LabeledPixels(self.index.map_to_pixels(label_colors))
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
@@ -283,17 +283,13 @@ class PixelField(SpatialModel):
             return super().find_min_log_density(classes, reject)
         return find_rejection_threshold(classes.model, extract_features(self.image, self.data.space.name).cells, reject)
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Solve the field on the copy and label the image; see :meth:`SpatialModel.label`."""
+        shape, space = self.image.valid.shape, self.data.space
         labeler = FieldLabeler(
-            classes,
-            self.data.space,
-            self.copy,
-            self.image.valid.shape,
-            smoothness=self.smoothness,
-            min_log_density=min_log_density,
+            classes, space, self.copy, shape, smoothness=self.smoothness, min_log_density=min_log_density
         )
-        return labeler.label(self.image)
+        return LabeledPixels(labeler.label(self.image), labeler.shares)
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Solve the field on the copy; see :meth:`SpatialModel.prepare_posteriors`."""
@@ -334,9 +330,10 @@ class RegionClasses(SpatialModel):
 
         return fit_with_region_fields(classes, prior, data.regions)
 
-    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> NDArray[np.uint8]:
+    def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Label each region and map the labels to the pixels; see :meth:`SpatialModel.label`."""
-        return self.regions.map_to_pixels(self.regions.label_regions(classes, min_log_density=min_log_density))
+        labels = self.regions.label_regions(classes, min_log_density=min_log_density)
+        return LabeledPixels(self.regions.map_to_pixels(labels))
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Give each pixel the posteriors of its region; see :meth:`SpatialModel.prepare_posteriors`."""

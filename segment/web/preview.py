@@ -252,8 +252,8 @@ def _label(
     else:
         spatial = ColorsAlone(working, data, ColorIndex(working))
     unmerged = found.classes.unmerged
-    raw = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
-    cleaned = clean_labels(raw, unmerged, spatial, config, image)
+    labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
+    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)
     model = ClassModel.from_fit(
         found.classes,
         found.names,
@@ -264,7 +264,7 @@ def _label(
         config=config,
         training=Training(1, round(data.cells.total_weight), found.log_likelihood, found.log_likelihood),
     )
-    return build_result(screen.shown, spatial, found, raw, cleaned, model, config, Provenance())
+    return build_result(screen.shown, spatial, found, labeled, cleaned, model, config, Provenance())
 
 
 def _segment_in_full(

@@ -27,11 +27,11 @@ def test_run_writes_panel_labels_and_table(run_program: Program) -> None:
     assert result.out.splitlines() == [
         "out/a_panel.png",
         "out/a_labels.png",
-        "  class  color      share  mean color",
-        f"      1  {colors[0]}   16.67 %  20 30 90",
-        f"      2  {colors[1]}   23.33 %  60 110 40",
-        f"      3  {colors[2]}   25.00 %  90 140 200",
-        f"      4  {colors[3]}   35.00 %  230 220 190",
+        "  class  color      share            expected  mean color",
+        f"      1  {colors[0]}   16.67 %     16.67 +- 0.05 %  20 30 90",
+        f"      2  {colors[1]}   23.33 %     23.33 +- 0.05 %  60 110 40",
+        f"      3  {colors[2]}   25.00 %     25.00 +- 0.05 %  90 140 200",
+        f"      4  {colors[3]}   35.00 %     35.00 +- 0.05 %  230 220 190",
         "  clean-up changed 0.00 % of the pixels",
     ]
     assert read_labels("out/a_labels.png").tolist() == [[1] * 8 + [3] * 12] * 5 + [[2] * 8 + [4] * 12] * 7
@@ -45,7 +45,7 @@ def test_areas_are_in_every_table(run_program: Program) -> None:
     options = ("--pixel-size", "2x3mm", "--roi", "grid:1x1", "-k", "4")
     result = run_program("run", "a.png", *options, "-o", "out", "--save", "classes,regions,measurements,report")
     head, first = [line.split() for line in result.out.splitlines() if line.startswith("  ")][:2]
-    assert (head[2:4], first[4:6]) == (["share", "area"], ["240", "mm2"])
+    assert (head[2:5], first[8:10]) == (["share", "expected", "area"], ["240", "mm2"])
     with Path("out/a_classes.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     assert (row["roi"], row["area_mm2"], float(row["perimeter_mm"])) == ("r1c1", "240.0", 2 * 7 * 2 + 2 * 4 * 3)
@@ -87,6 +87,7 @@ def test_json_prints_one_document_on_stdout(run_program: Program) -> None:
             "colour": f"#{segment.segment_image('a.png', k=4).colors[0].tobytes().hex()}",
         },
         **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
+        **{"expected_share": pytest.approx(40 / 240), "expected_share_sd": pytest.approx(0.0005, abs=1e-5)},
     }
     assert sum(row["pixels"] for row in good["classes"]) == 240
     assert (good["warnings"], good["changed"], good["choice"]) == ([], 0, "")

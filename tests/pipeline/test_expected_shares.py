@@ -24,11 +24,11 @@ def noisy_bands() -> np.ndarray:
 def test_expected_shares_are_the_means_of_the_posteriors(monkeypatch: pytest.MonkeyPatch) -> None:
     result = segment.segment_image(noisy_bands(), k=3, spatial="none")
     wanted = result.posteriors().reshape(-1, 3).mean(axis=0)
-    np.testing.assert_allclose(compute_expected_shares(result)[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(compute_expected_shares(result)[0][0], wanted, atol=1e-6)
     # The labels alone would say otherwise.
     assert np.abs(wanted - [row.share for row in result.classes]).max() > 0.005
     monkeypatch.setattr(expected_shares, "MAX_SAMPLE", 400)
-    sampled = compute_expected_shares(result)[0]
+    sampled = compute_expected_shares(result)[0][0]
     assert 0 < np.abs(sampled - wanted).max() < 0.05
 
 
@@ -40,14 +40,14 @@ def test_a_small_class_in_texture_is_not_made_larger() -> None:
     pixels[40:70, 40:80] += 90  # 4 % of the image
     result = segment.segment_image(np.clip(pixels, 0, 255).astype(np.uint8), k=2)
     assert result.classes[1].share == pytest.approx(0.04, abs=0.003)
-    assert compute_expected_shares(result)[0, 1] == pytest.approx(0.04, abs=0.003)
+    assert compute_expected_shares(result)[0][0, 1] == pytest.approx(0.04, abs=0.003)
 
 
 def test_regions_of_interest_have_their_own_shares_also_in_a_smaller_copy() -> None:
     half = np.repeat([[1, 2]], 40, axis=0).repeat(30, axis=1)
     settings = {"k": 3, "spatial": "none", "background": "1", "group": "light=2,3", "roi": half}
     result = segment.segment_image(noisy_bands(), **settings)
-    expected = compute_expected_shares(result)
+    expected = compute_expected_shares(result)[0]
     posteriors = result.posteriors()
     for number in (1, 2):
         mean = posteriors[half == number][:, 1:].mean(axis=0)
@@ -60,4 +60,29 @@ def test_regions_of_interest_have_their_own_shares_also_in_a_smaller_copy() -> N
         assert sum(row.share for row in rows[1:]) == pytest.approx(1)
         assert [row.group_share for row in rows[1:]] == [row.share for row in rows[1:]]
     small = segment.segment_image(noisy_bands(), max_size=30, **settings)
-    assert compute_expected_shares(small).shape == (2, 3)
+    assert compute_expected_shares(small)[0].shape == (2, 3)
+
+
+def test_a_region_of_interest_that_is_the_whole_image_has_its_shares() -> None:
+    """Two ways to the same numbers: from the labels of the field, and from its posteriors."""
+    whole = segment.segment_image(noisy_bands(), k=3)
+    shares, deviations = compute_expected_shares(whole)
+    assert shares[0] == pytest.approx([row.expected_share for row in whole.classes])
+    assert deviations[0] == pytest.approx([row.expected_share_sd for row in whole.classes])
+    assert deviations.min() > 0.001
+    inside = segment.segment_image(noisy_bands(), k=3, roi="grid:1x1")
+    for found, wanted in zip(compute_expected_shares(inside), (shares, deviations), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
+    table = inside.class_table()
+    assert table["expected_share_sd"].tolist() == pytest.approx(deviations[0].tolist(), rel=1e-3)
+    assert list(table).index("expected_share") == list(table).index("share") + 1
+    halves = segment.segment_image(noisy_bands(), k=3, roi="grid:2x1").class_table()
+    assert halves["expected_share"] == pytest.approx(halves["share"], abs=0.02)
+
+
+def test_shares_without_a_random_field_have_no_deviation() -> None:
+    result = segment.segment_image(noisy_bands(), k=3, spatial="none")
+    assert all(math.isnan(row.expected_share) for row in result.classes)
+    table = result.class_table()
+    assert table["expected_share"].sum() == pytest.approx(1)
+    assert np.isnan(table["expected_share_sd"]).all()

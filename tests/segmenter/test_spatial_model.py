@@ -54,7 +54,7 @@ def test_labels_are_the_most_probable_classes(noisy_halves: Image, settings: dic
     classes = fit_image_classes(spatial.data, config).classes
     posteriors = spatial.prepare_posteriors(classes)(np.arange(noisy_halves.valid.size))
     np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(posteriors.argmax(axis=1) + 1, spatial.label(classes).reshape(-1))
+    np.testing.assert_array_equal(posteriors.argmax(axis=1) + 1, spatial.label(classes).label_image.reshape(-1))
 
 
 def test_the_field_corrects_what_colors_alone_get_wrong(noisy_halves: Image) -> None:
@@ -63,7 +63,7 @@ def test_the_field_corrects_what_colors_alone_get_wrong(noisy_halves: Image) -> 
     for spatial_setting in ("none", "field"):
         config = SegmentConfig(k=2, spatial=spatial_setting)
         spatial = build(noisy_halves, config)
-        labels = spatial.label(fit_image_classes(spatial.data, config).classes)
+        labels = spatial.label(fit_image_classes(spatial.data, config).classes).label_image
         errors[spatial_setting] = np.mean(labels != truth)
     assert errors["field"] < 0.02
     assert errors["none"] > 0.1
@@ -75,7 +75,7 @@ def test_a_share_of_the_pixels_is_rejected(noisy_halves: Image, settings: dict) 
     spatial = build(noisy_halves, config)
     classes = fit_image_classes(spatial.data, config).classes
     assert spatial.find_min_log_density(classes, 0.0) == -np.inf
-    labels = spatial.label(classes, min_log_density=spatial.find_min_log_density(classes, 0.2))
+    labels = spatial.label(classes, min_log_density=spatial.find_min_log_density(classes, 0.2)).label_image
     assert 0 < np.mean(labels == 0) <= 0.2
 
 

@@ -29,7 +29,7 @@ from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
 from segment.output.pictures.panels import scale_pair
 from segment.output.pictures.scaling import stretch_for_display
 from segment.output.report.line_chart import draw_line_chart
-from segment.output.tables import format_number, format_share
+from segment.output.tables import format_expected_share, format_number, format_share
 from segment.pipeline.class_table import ClassRow, tabulate_interest
 
 if TYPE_CHECKING:
@@ -150,14 +150,17 @@ def _name_channels(result: Segmentation) -> tuple[str, ...]:
 def _name_columns(result: Segmentation) -> tuple[str, ...]:
     """Name the columns of the table of classes; areas are there if the size of the pixels is known."""
     area = (f"area in {result.image.grid.unit}\u00b2",) if result.image.grid else ()
-    return ("class", "pixels", *area, "share", *(f"mean {name}" for name in _name_channels(result)))
+    expected = ("expected share",) if result.calibration else ()
+    return ("class", "pixels", *area, "share", *expected, *(f"mean {name}" for name in _name_channels(result)))
 
 
 def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
     means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
     area = () if row.area is None else (format_number(row.area),)
-    cells = (f"{row.pixels:,}", *area, format_share(row.share), *means)
+    about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
+    expected = (about,) if result.calibration else ()
+    cells = (f"{row.pixels:,}", *area, format_share(row.share), *expected, *means)
     return {
         "color": format_hex_color(result.colors[row.label - 1]),
         "name": result.names[row.label - 1],

@@ -16,7 +16,7 @@ SHARES = "segment_shares.csv"
 
 _COLUMNS = (
     *("roi", "label", "name", "pixels", "area", "area_unit", "share", "expected_share"),
-    *("group", "group_share"),
+    *("expected_share_sd", "group", "group_share"),
 )
 _CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 

@@ -27,6 +27,7 @@ from segment.segmenter.field.calibration import (
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.share_estimate import ShareSample, draw_share_sample
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
@@ -63,6 +64,11 @@ class FieldLabeler:
         Share of the smoothness that counts at each pixel of the image.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
+
+    Attributes
+    ----------
+    shares : ShareSample, optional
+        What the shares of the classes are estimated from; None without classes, or where no pixel has a label.
     """
 
     def __init__(
@@ -80,9 +86,13 @@ class FieldLabeler:
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
         self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
+        self.shares: ShareSample | None = None
         if classes.model.n_components == 0:
             return
-        field, q, *_ = _solve_field(classes, space, copy, smoothness, smoothness_map)
+        field, q, logs, correlation = _solve_field(classes, space, copy, smoothness, smoothness_map)
+        counted = self._find_counted(copy)
+        if counted.any():
+            self.shares = draw_share_sample(q, logs, counted, correlation)
         self._labels[:] = q.argmax(axis=0) + 1
         self._labels[~copy.valid] = 0
         if copy.valid.shape != shape:
@@ -119,6 +129,12 @@ class FieldLabeler:
         if self._min_log_density > -np.inf:
             labels[ColorIndex(image).map_to_pixels(self._is_rejected)] = 0
         return labels
+
+    def _find_counted(self, copy: Image) -> NDArray[np.bool_]:
+        """Find the pixels of the copy that are neither invalid nor rejected."""
+        if self._min_log_density == -np.inf:
+            return copy.valid
+        return np.asarray(copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected))
 
     def _decide_pixels(
         self,

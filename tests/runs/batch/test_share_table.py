@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,10 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
         background="soil",
     )
     run_folder(folder, tmp_path / "out", config)
+    run_folder(folder, tmp_path / "field", replace(config, spatial="field"))
+    deviations = [row["expected_share_sd"] for row in read_rows(tmp_path / "field")]
+    assert [bool(text) for text in deviations] == [False, True, True] * 2
+    assert all(0 < float(text) < 0.02 for text in deviations if text)
     rows = {(row["input"], row["name"]): row for row in read_rows(tmp_path / "out")}
     assert len(rows) == 6
     for day, pixels in (("1", 16), ("2", 32)):
@@ -62,6 +67,7 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
         assert row["acquired"] == f"2024-05-0{day}T12:00:00"
         soil = rows[f"{day}.png", "soil"]
         assert (soil["pixels"], soil["share"], soil["expected_share"], soil["group"]) == ("400", "", "", "")
+        assert row["expected_share_sd"] == ""
     with (tmp_path / "out" / "segment_manifest.csv").open(newline="") as file:
         (first, _) = csv.DictReader(file)
     assert (first["share_soil"], first["share_lesion"]) == ("", "0.050000")

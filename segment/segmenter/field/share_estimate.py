@@ -1,0 +1,221 @@
+"""How large the shares of the classes are by the posteriors of a random field, and how sure that is.
+
+Noise of single pixels averages out over an image; what makes a share wrong is shared by many pixels: an optimum of the
+fit, the place of a border, shading that goes over into another class. Three measures of it were found to tell on images
+with known classes (``tests/benchmarks/QUALITY.md``), and their squares add up:
+
+* the *doubt*, the mean probability of being wrong about a class, by calibrated posteriors. It counts more where
+  neighbors share their deviations, as then whole areas are wrong together;
+* the *move*, by how much the neighbors change the share that colors alone give;
+* half a thousandth, for borders that run through pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.segmenter.field.calibration import compute_temperature, measure_overlap, temper_posteriors
+
+__all__ = [
+    "Calibration",
+    "LabeledPixels",
+    "ShareEstimate",
+    "ShareSample",
+    "compute_doubts",
+    "compute_share_deviations",
+    "draw_share_sample",
+]
+
+Planes = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+# Chosen on images with known classes: 1.645 deviations hold the true share in nine of ten.
+DOUBT_WEIGHT, SHARED_DOUBT_WEIGHT, MOVE_WEIGHT, MIN_DEVIATION = 0.6, 1.0, 1.5, 5e-4
+MAX_SAMPLE = 2**14  # pixels whose doubt is measured: more would not change it
+
+
+class Calibration(NamedTuple):
+    """How sure the posteriors of an image may be.
+
+    Attributes
+    ----------
+    correlation : float
+        Of deviations from the mean of the class with those of the neighbors, at most 1.
+    temperature : float, >= 1
+        What log odds are divided by.
+    """
+
+    correlation: float
+    temperature: float
+
+
+@dataclass(frozen=True, eq=False)
+class ShareEstimate:
+    """The expected share of each class and its standard deviation.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (k,), float64, 0 to 1
+        Means of the posteriors; sum to 1.
+    deviations : ndarray of shape (k,), float64
+        Standard deviations of the true shares from these.
+    calibration : Calibration
+        Of the posteriors.
+    """
+
+    shares: Floats
+    deviations: Floats
+    calibration: Calibration
+
+
+@dataclass(frozen=True, eq=False)
+class ShareSample:
+    """What is kept of the posteriors of a random field to estimate shares later.
+
+    Attributes
+    ----------
+    shares : ndarray of shape (k,), float64
+        Means of the posteriors over all pixels that count.
+    posteriors : ndarray of shape (k, n), float32
+        Of some pixels, without a temperature.
+    logs : ndarray of shape (k, n), float32
+        Log posteriors by color alone of the same pixels.
+    correlation : float
+        Of the deviations of neighbors.
+    """
+
+    shares: Floats
+    posteriors: Planes
+    logs: Planes
+    correlation: float
+
+    def estimate(self, numbers: NDArray[np.integer]) -> ShareEstimate:
+        """Estimate the shares of the classes.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (k,), integers 0..m-1
+            The class that each of the k classes is merged into; 0..k-1 where they stay.
+
+        Returns
+        -------
+        ShareEstimate
+            Of the m classes.
+        """
+        counted = np.ones(self.logs.shape[1:], dtype=bool)
+        calibration = Calibration(
+            self.correlation, compute_temperature(self.correlation, measure_overlap(self.logs, counted))
+        )
+        tempered = temper_posteriors(self.posteriors, calibration.temperature)
+        moves = (np.exp(self.logs) - self.posteriors).mean(axis=1, dtype=np.float64)
+        doubts = compute_doubts(_merge(tempered, numbers)).mean(axis=1, dtype=np.float64)
+        deviations = compute_share_deviations(doubts, _merge(moves, numbers), self.correlation)
+        return ShareEstimate(_merge(self.shares, numbers), deviations, calibration)
+
+
+class LabeledPixels(NamedTuple):
+    """The labels of an image before clean-up.
+
+    Attributes
+    ----------
+    label_image : ndarray of shape (H, W), uint8
+        Labels 1..k; 0 where a pixel is not valid or is rejected.
+    shares : ShareSample, optional
+        What the shares of the classes are estimated from: known for a random field.
+    """
+
+    label_image: NDArray[np.uint8]
+    shares: ShareSample | None = None
+
+
+def draw_share_sample(posteriors: Planes, logs: Planes, counted: NDArray[np.bool_], correlation: float) -> ShareSample:
+    """Draw the sample that shares are estimated from: every s-th of the pixels that count.
+
+    Parameters
+    ----------
+    posteriors, logs : ndarray of shape (k, h, w), float32
+        Of the random field, and the logarithms of those by color alone.
+    counted : ndarray of shape (h, w), bool
+        Pixels that count; at least one.
+    correlation : float
+        Of the deviations of neighbors.
+
+    Returns
+    -------
+    ShareSample
+    """
+    flat = posteriors.reshape(len(posteriors), -1)
+    at = np.flatnonzero(counted)
+    # NumPy adds up by pairs, so that single precision is exact enough.
+    means = (flat if at.size == counted.size else flat[:, at]).mean(axis=1).astype(np.float64)
+    # A step that has no divisor in common with the width passes over no column.
+    step = max(1, at.size // MAX_SAMPLE)
+    while math.gcd(step, counted.shape[1]) > 1:
+        step += 1
+    some = at[::step]
+    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation)
+
+
+def compute_doubts(tempered: Planes) -> Planes:
+    """Compute the probability of being wrong about each class at each pixel.
+
+    Parameters
+    ----------
+    tempered : ndarray of shape (k, n), float32
+        Posteriors of a random field with their temperature.
+
+    Returns
+    -------
+    ndarray of shape (k, n), float32, 0 to 0.5
+
+    Examples
+    --------
+    >>> compute_doubts(np.array([[0.75, 0.5], [0.25, 0.5]], np.float32)).tolist()
+    [[0.25, 0.5], [0.25, 0.5]]
+    """
+    return np.minimum(tempered, 1 - tempered)
+
+
+def compute_share_deviations(doubts: Floats, moves: Floats, correlation: float) -> Floats:
+    """Compute the standard deviations of the shares of classes.
+
+    Parameters
+    ----------
+    doubts : ndarray of shape (..., k), float64
+        Mean of :func:`compute_doubts` for each class.
+    moves : ndarray of shape (..., k), float64
+        Shares by color alone minus those with the neighbors, or the reverse.
+    correlation : float
+        Of the deviations of neighbors.
+
+    Returns
+    -------
+    ndarray of shape (..., k), float64
+        0 where there is one class.
+
+    Examples
+    --------
+    Two classes that are hard to tell apart, in noise and where whole areas are wrong together:
+
+    >>> doubts, moves = np.array([0.04, 0.04]), np.array([0.01, -0.01])
+    >>> [compute_share_deviations(doubts, moves, rho).round(3).tolist() for rho in (0.0, 1.0)]
+    [[0.028, 0.028], [0.066, 0.066]]
+    """
+    if doubts.shape[-1] < 2:
+        return np.zeros_like(doubts)
+    weight = DOUBT_WEIGHT + SHARED_DOUBT_WEIGHT * max(correlation, 0.0) ** 2
+    # A small class takes its errors from the large ones beside it: its doubt is drawn towards the mean of all.
+    squares = weight**2 * doubts * doubts.mean(axis=-1, keepdims=True)
+    return np.asarray(np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + MIN_DEVIATION**2))
+
+
+def _merge(values: NDArray[Any], numbers: NDArray[np.integer]) -> NDArray[Any]:
+    """Add up the rows (k, ...) of the classes that are merged: (m, ...)."""
+    merged = np.zeros((int(numbers.max()) + 1, *values.shape[1:]), dtype=values.dtype)
+    np.add.at(merged, numbers, values)
+    return merged
