@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import describe_machine, format_table, record_results
+from common import add_record_option, describe_machine, format_table, record_results
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from scipy.optimize import linear_sum_assignment
@@ -116,7 +116,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="the labeled images")
     parser.add_argument("--limit", type=int, help="take this many images of each set at most")
-    parser.add_argument("--record", action="store_true", help="put the figures of the README into docs/results.json")
+    add_record_option(parser)
     given = parser.parse_args()
     if given.folder is None:
         print(SOURCES, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
@@ -19,7 +20,15 @@ import sklearn
 
 import segment
 
-__all__ = ["Photograph", "describe_machine", "format_table", "record_results", "take_turns"]
+__all__ = [
+    "Photograph",
+    "add_record_option",
+    "describe_machine",
+    "format_table",
+    "read_rows",
+    "record_results",
+    "take_turns",
+]
 
 Result = TypeVar("Result")
 
@@ -66,12 +75,22 @@ def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *rows))
 
 
+def read_rows(table: str) -> list[list[str]]:
+    """Read the cells of the rows of a Markdown table, without its head."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
 def _find_processor_name() -> str:
     """Find the name of the processor; its architecture where the system does not tell."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def add_record_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option by which a script calls :func:`record_results`."""
+    parser.add_argument("--record", action="store_true", help="put the figures of the README into docs/results.json")
 
 
 def record_results(measured: dict[str, str], program: str, path: Path = RESULTS) -> None:

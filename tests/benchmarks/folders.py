@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from common import describe_machine, format_table, take_turns
+from common import add_record_option, describe_machine, format_table, record_results, take_turns
 from PIL import Image as PilImage
 
 SIDE = 64  # of the images, in pixels
@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--many", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
+    add_record_option(parser)
     given = parser.parse_args()
     print(describe_machine())
     with tempfile.TemporaryDirectory() as place:
@@ -110,6 +111,9 @@ def main() -> None:
                 seconds, busy, _, peak = (statistics.median(values) for values in zip(*runs, strict=True))
                 speed = given.images / seconds
                 rows.append([name, str(workers), f"{seconds:.1f} s", f"{speed:.0f}", f"{busy:.1f} s", f"{peak:.0f} MB"])
+        if given.record:
+            quote = {"folder of small images with a saved model, two workers": f"{rows[-1][3]} images a second"}
+            record_results(quote, "tests/benchmarks/folders.py")
         print(f"\n{given.images} images of {SIDE} x {SIDE} pixels\n")
         print(format_table(["classes", "workers", "time", "images a second", "processor time", "memory"], rows))
         long = run_batch(many, "--jobs", "2", "--model", str(model), "--save", "labels")

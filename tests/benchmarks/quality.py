@@ -27,7 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from common import describe_machine, format_table
+from common import add_record_option, describe_machine, format_table, record_results
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 from skimage.color import rgb2lab
@@ -102,6 +102,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="take this many images at most")
     parser.add_argument("--only", default="", help="methods whose names contain this")
     parser.add_argument("--boundary", action="store_true", help="the F-measure of boundaries too, which takes long")
+    add_record_option(parser)
     given = parser.parse_args()
     if given.folder is None or given.metrics is None:
         print(SOURCES if given.folder is None else METRICS, file=sys.stderr)
@@ -119,6 +120,10 @@ def main() -> int:
             with threadpool_limits(1):
                 rows += score_method(name, method, given.folder, paths, evaluate, boundary=given.boundary)
     print(format_table(["method, ODS / OIS", "covering", "PRI", "VoI", "boundary F", "seconds"], rows))
+    if given.record and given.set == "val" and given.limit is None and rows[-1][0] == "segment --regions auto":
+        quote = f"{rows[-1][1]} / {rows[-1][2]} / {float(rows[-1][3]):.2f}".replace("0.", ".")
+        words = "regions against people, BSDS500 validation, covering / PRI / VI"
+        record_results({words: quote}, "tests/benchmarks/quality.py")
     return 0
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from common import describe_machine, format_table
+from common import add_record_option, describe_machine, format_table, record_results
 from numpy.typing import NDArray
 from processes import measure_process
 from rasterio.windows import Window
@@ -46,12 +46,17 @@ def main() -> None:
         "--areas", type=int, nargs="*", default=[], help="sizes of the areas of known classes, in pixels"
     )
     parser.add_argument("--side", type=int, default=10_240, help="of the rasters with such areas, in pixels")
+    add_record_option(parser)
     given = parser.parse_args()
     print(f"Measured on {describe_machine()} rasterio {rasterio.__version__}, GDAL {rasterio.__gdal_version__}.\n")
     with tempfile.TemporaryDirectory() as name:
-        rows = (measure_growth(given.image, Path(name), size) for size in given.gigapixels)
+        rows = [measure_growth(given.image, Path(name), size) for size in given.gigapixels]
         head = ("gigapixels", "seconds", "processor seconds", "megapixels a second", "MB at most", "MB of the result")
         print(format_table(head, rows), flush=True)
+        for row in rows:
+            if given.record and row[0] == "1":
+                quote = f"{row[2]} s of processor time, {row[4]} MB"
+                record_results({"`segment raster`, one gigapixel": quote}, "tests/benchmarks/rasters.py")
         print(f"\n{measure_agreement(given.image, Path(name), given.tiles)}", flush=True)
         if given.areas:
             print(f"\n{measure_errors(Path(name), given.areas, given.side)}")

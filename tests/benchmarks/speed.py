@@ -27,7 +27,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import Photograph, describe_machine
+from common import Photograph, add_record_option, describe_machine, read_rows, record_results
 from engines import SLOW_MEGAPIXELS, compare_engines
 from numpy.typing import NDArray
 from processes import compare_whole_process, measure_stages, measure_start_up
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("image", type=Path, help="a photograph, large")
     parser.add_argument("--sizes", default="0.25,1,6,12", help="megapixels [default: %(default)s]")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each rival [default: %(default)s]")
+    add_record_option(parser)
     given = parser.parse_args()
     print(f"Measured on {describe_machine()} Medians of {given.repeats};", end=" ")
     print(f"scikit-learn above {SLOW_MEGAPIXELS:g} megapixels of 3.\n")
@@ -49,10 +50,32 @@ def main() -> None:
         original = load_image(given.image).pixels
         photographs = [write_resized(original, float(size), folder) for size in given.sizes.split(",")]
         del original
-        print(f"## The whole process\n\n{compare_whole_process(photographs, given.repeats)}\n", flush=True)
-        print(f"## Start-up\n\n{measure_start_up(folder, 2 * given.repeats)}\n", flush=True)
-        print(f"## Stages of `segment run`\n\n{measure_stages(photographs[-1], given.repeats)}\n", flush=True)
-        print(f"## Exact EM against scikit-learn\n\n{compare_engines(photographs, given.repeats)}", flush=True)
+        tables = {
+            "The whole process": lambda: compare_whole_process(photographs, given.repeats),
+            "Start-up": lambda: measure_start_up(folder, 2 * given.repeats),
+            "Stages of `segment run`": lambda: measure_stages(photographs[-1], given.repeats),
+            "Exact EM against scikit-learn": lambda: compare_engines(photographs, given.repeats),
+        }
+        made = {}
+        for title, make_table in tables.items():
+            made[title] = make_table()
+            print(f"## {title}\n\n{made[title]}\n", flush=True)
+    if given.record:
+        process, start_up, _, engines = (read_rows(table) for table in made.values())
+        record_results(quote_speed(process, start_up, engines), "tests/benchmarks/speed.py")
+
+
+def quote_speed(process: list[list[str]], start_up: list[list[str]], engines: list[list[str]]) -> dict[str, str]:
+    """Quote the rows of the tables that the README has, with its words; those of 12 megapixels if there are any."""
+    quotes = {"`segment --help`; `import segment`": "; ".join(f"{float(row[1][:-2]):.2f} s" for row in start_up[:2])}
+    for row in process:
+        if row[0].startswith("12."):
+            quotes["`segment run`, a photograph of 12 megapixels"] = f"{row[1]}, {row[5]}"
+    for row in engines:
+        if row[0].startswith("12.") and row[2].isdecimal():
+            words = "exact EM on 12 megapixels, beside scikit-learn's `GaussianMixture`"
+            quotes[words] = f"{row[3]}, {float(row[4][:-2]):.1f} s"
+    return quotes
 
 
 def write_resized(pixels: NDArray[np.generic], megapixels: float, folder: Path) -> Photograph:
