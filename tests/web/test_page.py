@@ -111,7 +111,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     write_photograph(str(folder / "in" / "a.png"), side=16)
     with PilImage.open(folder / "in" / "a.png") as picture:
         picture.transpose(PilImage.Transpose.ROTATE_90).save(folder / "in" / "b.png")
-        picture.resize((64, 48), PilImage.Resampling.NEAREST).save(folder / "c.png")
+        small = picture.resize((64, 48), PilImage.Resampling.NEAREST)
+        small.point(lambda value: value // 8).save(folder / "c.png")  # dark
     with run_server(folder, "in", "-k", "3", "--n-init", "2", "--workers", "1") as server:
         page = Page(server, folder / "downloads")
         try:
@@ -190,6 +191,7 @@ def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
     )
     page.wait_for_result(before)
     assert page.find("#about").text.startswith("c.png")
+    assert "its display is stretched." in page.find("#messages").text
     page.driver.execute_script(
         "window.words = []; const busy = document.getElementById('busy');"
         "new MutationObserver(() => words.push(busy.textContent)).observe(busy, {childList: true});"
@@ -220,6 +222,8 @@ def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) ->
     # With the keyboard: arrows move a cursor, Enter looks up.
     canvas.send_keys(*([Keys.SHIFT + Keys.ARROW_RIGHT] * 6), Keys.NULL, Keys.ENTER)
     page.wait("document.getElementById('pixel').textContent.includes('class')")
+    page.set_value("smoothness", 11)
+    assert page.find("#pixel").text.startswith("Click a pixel")
     page.find("#export summary").click()
     page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
     with zipfile.ZipFile(page.download()) as archive:
@@ -240,6 +244,10 @@ def test_auto_shows_its_curve_and_regions_are_shown(page: Page) -> None:
     page.wait_for_result(before)
     assert not page.find("#classes").is_displayed()
     assert "regions." in page.find("#messages").text
+    # What regions do not use is faded.
+    faded = page.run("[...document.querySelectorAll('#controls .idle label')].map((label) => label.htmlFor)")
+    assert "set-k" in faded
+    assert "set-regions" not in faded
 
 
 def test_a_wrong_setting_is_explained_and_the_page_goes_on(page: Page) -> None:
@@ -248,6 +256,9 @@ def test_a_wrong_setting_is_explained_and_the_page_goes_on(page: Page) -> None:
     box.send_keys("blue", Keys.TAB)
     page.wait("document.getElementById('messages').textContent.includes('colors written #RRGGBB')")
     assert [line for line in page.errors() if "400" not in line] == []
+    # The message is in view, however far down the setting is.
+    top, height = page.run("[document.querySelector('#messages .error').getBoundingClientRect().top, innerHeight]")
+    assert 0 <= top < height
     before = page.seen
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("#0000ff", Keys.TAB)

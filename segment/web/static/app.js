@@ -2,13 +2,14 @@
 import { ApiError, fileName, getBitmap, getJson, paintLabels, readLabels, request, saveBlob } from "./api.js";
 import { drawCurve, drawHistogram } from "./charts.js";
 import { ClassList } from "./classes.js";
-import { Controls, make } from "./controls.js";
+import { capitalize, Controls, make } from "./controls.js";
 import { Drawing } from "./paint.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
 
 const $ = (id) => document.getElementById(id);
 const KEPT = "segment"; // in the session of the tab, so that a reload goes on
+const PIXEL_HINT = $("pixel").textContent;
 const page = { image: null, answer: null, labels: null, drawing: null, drawnIds: {}, about: null };
 let controls;
 
@@ -16,7 +17,7 @@ const viewer = new Viewer($("canvas"), $("split"), { onPick: lookUp, onPaint: pa
 const classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); });
 const strip = new Strip({ open, settings: () => controls.query(), applied: appliedSettings, colors: () => classes.palette, fail: say });
 
-/** Show a message; kind is "error" or "". */
+/** Show a message; kind is "error", "warning" or "". */
 function say(text, kind = "error") {
   // Names of options stay in one line.
   const parts = text.split(/(--[a-z-]+)/).map((part, n) => (n % 2 ? make("span", { className: "option", textContent: part }) : part));
@@ -92,8 +93,11 @@ async function segment({ quick = false } = {}) {
 function show() {
   const { answer } = page;
   clearMessages();
-  for (const warning of answer.warnings) say(`${warning[0].toUpperCase()}${warning.slice(1)}.`, "warning");
-  if (answer.choice) say(`${answer.choice[0].toUpperCase()}${answer.choice.slice(1)}.`, "");
+  // Notes of the picture itself, such as that its display is stretched, are no warnings of the result.
+  for (const note of page.image.notes) if (!answer.warnings.includes(note)) say(`${capitalize(note)}.`, "");
+  for (const warning of answer.warnings) say(`${capitalize(warning)}.`, "warning");
+  if (answer.choice) say(`${capitalize(answer.choice)}.`, "");
+  $("pixel").textContent = PIXEL_HINT; // what was looked up was another result
   classes.update(answer.classes, answer.is_sampled);
   $("classes").hidden = !answer.classes.length;
   $("classes-note").textContent = answer.is_sampled ? "Measured at the size of the screen; tables are exact." : "";

@@ -17,13 +17,17 @@ const make = (tag, attributes = {}, ...children) => {
 };
 export { make };
 
-const title = (setting) => TITLES[setting.name] ?? setting.name.replaceAll("_", " ").replace(/^./, (l) => l.toUpperCase());
+/** Begin a sentence with a capital letter, unless it begins with a symbol such as k. */
+export const capitalize = (text) => text.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase());
+
+const title = (setting) => TITLES[setting.name] ?? capitalize(setting.name.replaceAll("_", " "));
 
 export class Controls {
   constructor(settings, onChange) {
     this.settings = new Map(settings.map((setting) => [setting.name, setting]));
     this.values = new Map(settings.map((setting) => [setting.name, setting.value]));
     this.setters = new Map();
+    this.fields = new Map();
     this.onChange = onChange;
   }
 
@@ -37,6 +41,11 @@ export class Controls {
       else if (rest.length) more.append(make("details", {}, make("summary", { textContent: group }), ...rest.map((s) => this.#field(s))));
     }
     for (const form of [main, more]) form.addEventListener("submit", (event) => event.preventDefault());
+    this.#fadeIdle();
+  }
+
+  #fadeIdle() {
+    for (const [name, field] of this.fields) field.classList.toggle("idle", this.#isIdle(name));
   }
 
   /** The settings that are not the default, as pairs of a query. */
@@ -56,6 +65,7 @@ export class Controls {
     if (!this.settings.has(name)) return;
     this.values.set(name, value);
     this.setters.get(name)?.(value);
+    this.#fadeIdle();
   }
 
   all() { return Object.fromEntries(this.values); }
@@ -75,6 +85,7 @@ export class Controls {
 
   #changed(name, value, live, field) {
     this.values.set(name, value);
+    this.#fadeIdle();
     field.classList.toggle("changed", JSON.stringify(value) !== JSON.stringify(this.settings.get(name).default));
     this.onChange(name, live);
   }
@@ -87,6 +98,7 @@ export class Controls {
     if (MAIN.includes(setting.name)) field.title = setting.help;
     else field.append(help);
     if (setting.name === "k") field.append(make("canvas", { className: "curve", id: "curve", hidden: true }));
+    this.fields.set(setting.name, field);
     const change = (value, live = false) => this.#changed(setting.name, value, live, field);
     const set = this.#input(setting, id, box, change);
     box.querySelector(`#${id}`).setAttribute("aria-description", setting.help);

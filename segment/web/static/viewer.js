@@ -28,7 +28,7 @@ export class Viewer {
   /** Show another picture: size is that of the whole image, in its pixels. */
   setPicture(bitmap, size) {
     const isNew = !this.size || this.size[0] !== size[0] || this.size[1] !== size[1];
-    Object.assign(this, { picture: bitmap, size, result: null, drawn: null });
+    Object.assign(this, { picture: bitmap, size, result: null, drawn: null, cursor: null });
     if (isNew) this.fit(); else this.draw();
   }
 
