@@ -9,6 +9,7 @@ The classes are grays in equal steps, under Gaussian noise with a standard devia
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 from common import add_record_option, describe_machine, format_table, record_results
@@ -32,7 +33,8 @@ def main() -> None:
     rows = []
     for noise in given.noise:
         images = [draw_areas(seed, noise) for seed in range(given.images)]
-        field, alone = ([measure_errors(*image, spatial) for image in images] for spatial in ("field", "none"))
+        field = [measure_errors(*image) for image in images]
+        alone = [measure_errors(*image, spatial="none", clean_up="none") for image in images]
         means = f"{100 * np.mean(field):.1f} %", f"{100 * np.mean(alone):.0f} %"
         rows.append([f"{noise:g} steps", means[0], f"{100 * max(field):.1f} %", means[1]])
         if given.record and noise == QUOTED_NOISE:
@@ -49,9 +51,9 @@ def draw_areas(seed: int, noise: float) -> tuple[NDArray[np.float32], NDArray[np
     return ((truth + noise * rng.standard_normal(truth.shape)) / 3).astype(np.float32), truth
 
 
-def measure_errors(image: NDArray[np.float32], truth: NDArray[np.intp], spatial: str) -> float:
+def measure_errors(image: NDArray[np.float32], truth: NDArray[np.intp], **settings: Any) -> float:
     """Measure the share of the pixels with another class than the true one."""
-    return float(np.mean(segment.segment_image(image, k=4, spatial=spatial).label_image - 1 != truth))
+    return float(np.mean(segment.segment_image(image, k=4, **settings).label_image - 1 != truth))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 const TITLES = {
   k: "Number of classes", features: "Color space", smoothness: "Smoothness", smooth_radius: "Smooth borders",
   min_region: "Smallest region", max_hole: "Largest hole", regions: "Regions", spatial: "Neighbors", k_range: "Range of k",
-  geojson_crs: "GeoJSON CRS", svg_smooth: "Smooth SVG",
+  geojson_crs: "GeoJSON CRS", svg_smooth: "Smooth SVG", n_init: "Starts",
 };
 const MAIN = ["k", "smoothness", "features", "spatial", "regions", "smooth_radius", "min_region", "max_hole"];
 // What has a place of its own on the page.
