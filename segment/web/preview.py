@@ -37,7 +37,7 @@ from segment.segmenter.spatial_model import (
     choose_spatial_type,
 )
 
-__all__ = ["View", "load_picture", "make_view"]
+__all__ = ["LastUsed", "View", "load_picture", "make_view"]
 
 QUICK_PIXELS = 2**17  # of the copy on which the random field is solved where the answer is to be quick
 MAX_FITS = 16  # of other smoothness that are kept

@@ -269,6 +269,7 @@ def test_all_images_with_the_classes_of_one(page: Page) -> None:
     page.find("#shared").click()
     page.find("#all").click()
     page.wait("document.getElementById('progress-text').textContent === '2 of 2 done'")
+    assert page.run("[...document.querySelectorAll('#thumbs button')].map((b) => b.dataset.state)") == ["done", "done"]
     before = page.seen
     page.find("#thumbs li:nth-child(2) button").click()
     page.wait_for_result(before)

@@ -69,19 +69,24 @@ export class Strip {
     const { signal } = this.stop;
     button.textContent = "Stop";
     const items = [...this.items.values()];
+    for (const { button: each } of items) delete each.dataset.state;
     Object.assign($("progress"), { hidden: false, max: items.length, value: 0 });
     let failed = 0;
     try {
       const query = await this.#query(signal);
       for (const [number, item] of items.entries()) {
         $("progress-text").textContent = `${number + 1} of ${items.length}: ${item.image.name}`;
+        item.button.dataset.state = "working";
         try {
           const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query], signal });
           const own = [null, ...answer.classes.map(({ color }) => color.match(/\w\w/g).map((part) => parseInt(part, 16)))];
           this.update(item.image.id, paintLabels(await readLabels(answer), $("shared").checked ? this.colors() : own));
           item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`), ...answer.warnings].join("\n");
+          item.button.dataset.state = "done";
         } catch (error) {
+          delete item.button.dataset.state;
           if (error.name === "AbortError") throw error;
+          item.button.dataset.state = "failed";
           failed += 1;
           this.fail(`${item.image.name}: ${error.message}`);
         }
