@@ -11,16 +11,19 @@ from click.core import ParameterSource
 
 from segment.cli.terminal import print_message
 from segment.config.config import list_settings
+from segment.config.conflicts import explain_unused
 from segment.config.doors import Door, reject_ignored
 from segment.config.setting import Span
+from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import load_config_file
 
-__all__ = ["CONFIG", "Options", "leave_out_unused", "select_given"]
+__all__ = ["CONFIG", "Options", "leave_out_contradicted", "leave_out_unused", "select_given"]
 
 Options = dict[str, Any]
 """The options of the settings by their names; None or an empty tuple where one is not given."""
-_PATH = "segment.config_path"  # where the context of a command keeps the path of the file
+# Where the context of a command keeps the path of the file, and its settings.
+_PATH, _SETTINGS = "segment.config_path", "segment.config_settings"
 
 
 def _read_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
@@ -28,6 +31,7 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
     if path is not None:
         context.meta[_PATH] = printable_path(path)
         settings = load_config_file(path)
+        context.meta[_SETTINGS] = settings
         context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
         for name in settings.keys() - {param.name for param in context.command.params}:
             own = f"{name}: {context.command_path} has an option of its own for it. It is left out"
@@ -102,4 +106,33 @@ def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Op
             print_message(f"Warning: {click.get_current_context().meta[_PATH]}: {error}")
         else:
             kept[name] = value
+    return kept
+
+
+def leave_out_contradicted(written: Options, given: Options, defaults: Mapping[str, Any]) -> Options:
+    """Leave out what has no effect of the settings of a file because of options, and print a warning for each.
+
+    Parameters
+    ----------
+    written, given : dict of str to value
+        Checked settings of the file and of the command line.
+    defaults : mapping of str to value
+        Values of settings that are not given.
+
+    Returns
+    -------
+    dict of str to value
+        The settings that have an effect. What the file itself contradicts stays.
+    """
+    # Settings that are given too are no longer among those written.
+    context = click.get_current_context()
+    alone = SettingValues(**{**defaults, **context.meta[_SETTINGS]})
+    together = SettingValues(**{**defaults, **written, **given})
+    kept = dict(written)
+    for setting in list_settings():
+        if setting.name not in written or setting.name in given or explain_unused(alone, setting):
+            continue
+        if reason := explain_unused(together, setting):
+            del kept[setting.name]
+            print_message(f"Warning: {context.meta[_PATH]}: {reason} It is left out.")
     return kept

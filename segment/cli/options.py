@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from segment.cli.command_help import StagedOption
-from segment.cli.config_option import CONFIG, Options, leave_out_unused, select_given
+from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, leave_out_unused, select_given
 from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
@@ -182,6 +182,8 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     # contradict an option that is not used at all.
     reject_ignored(given, list_settings(), DOORS[door], defaults)
     written = leave_out_unused(written, DOORS[door], defaults)
+    if written:
+        written = leave_out_contradicted(written, given, defaults)
     config = SegmentConfig.from_values(**{**defaults, **written, **given})
     # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])

@@ -12,7 +12,7 @@ from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, pluralize
 from segment.core.units import METERS_PER_UNIT
 
-__all__ = ["refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
+__all__ = ["explain_unused", "refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
 
 MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
 # Settings of the output that only classes have.
@@ -70,9 +70,8 @@ def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
         Those that were given, whatever their values.
     """
     for setting in settings:
-        if reason := _explain_unused(config, setting):
-            value = setting.format(getattr(config, setting.name))
-            raise SettingsError(f"{setting.name} ({setting.option}): {reason}.".format(value=value))
+        if reason := explain_unused(config, setting):
+            raise SettingsError(reason)
 
 
 def reject_start_settings(config: SettingValues, settings: Iterable[Setting], own: Mapping[str, object]) -> None:
@@ -119,8 +118,26 @@ def reject_surplus_seed_colors(colors: Sequence[str], max_colors: int) -> None:
         )
 
 
-def _explain_unused(config: SettingValues, setting: Setting) -> str:
-    """Explain why a setting has no effect, with {value} for what it was set to; empty if it has one."""
+def explain_unused(config: SettingValues, setting: Setting) -> str:
+    """Explain why a setting has no effect because of the value of another.
+
+    Parameters
+    ----------
+    config : SettingValues
+    setting : Setting
+
+    Returns
+    -------
+    str
+        A message about the setting; empty if it has an effect.
+    """
+    reason = _find_reason(config, setting)
+    value = setting.format(getattr(config, setting.name))
+    return f"{setting.name} ({setting.option}): {reason}.".format(value=value) if reason else ""
+
+
+def _find_reason(config: SettingValues, setting: Setting) -> str:
+    """Find why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
     is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in _OF_CLASSES
     products = _OF_PRODUCTS.get(name, ())

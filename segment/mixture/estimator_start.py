@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.covariances import expand_covariances
+from segment.mixture.initialization import INITS
 from segment.mixture.model import MixtureModel
 
 __all__ = ["build_start", "print_iterations"]
@@ -45,12 +46,15 @@ def build_start(
     Raises
     ------
     SettingsError
-        If arrays are given that need others.
+        If arrays are given that need others, or there is no such method.
     """
     if weights is not None and precisions is None:
         raise SettingsError("weights_init: goes with means_init and precisions_init. Give all three.")
     if precisions is not None and means is None:
         raise SettingsError("precisions_init: goes with means_init. Give both.")
+    if means is None and method not in (*_METHODS, *INITS):
+        names = ", ".join(dict.fromkeys((*_METHODS, *INITS)))
+        raise SettingsError(f"init_params: one of {names}; got {method!r}.")
     if precisions is None:
         return _METHODS.get(method, method) if means is None else means
     k = n_components

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def simplify_outlines(outlines: Outlines, tolerance: float) -> Outlines:
     outlines : Outlines
         Of all regions of an image.
     tolerance : float, pixels
-        About the root of the area of the triangles that are cut off (Visvalingam & Whyatt 1993).
+        About the root of the area of the triangles that are cut off (Visvalingam & Whyatt 1993). The corners of the
+        image are kept, and at least a triangle of every region.
 
     Returns
     -------
@@ -40,7 +42,8 @@ def simplify_outlines(outlines: Outlines, tolerance: float) -> Outlines:
     rings = shapely.linearrings(outlines.points.astype(np.float64), indices=ring)
     # The first ring of a region goes around it, the others are its holes.
     polygons = shapely.polygons(rings, indices=np.cumsum(~outlines.is_hole) - 1)
-    simple = shapely.coverage_simplify(polygons, tolerance)
+    frame = [shapely.Polygon(side) for side in _surround(outlines.points)]
+    simple = shapely.coverage_simplify([*polygons, *frame], tolerance)[: len(polygons)]
     found, polygon = shapely.get_rings(simple, return_index=True)
     coordinates, ring = shapely.get_coordinates(found, return_index=True)
     # Each ring ends with its first point again.
@@ -77,6 +80,18 @@ def find_fixed_points(outlines: Outlines, shape: tuple[int, int]) -> NDArray[np.
     places, degree = np.unique(ends, return_counts=True)
     is_crossing = degree[np.searchsorted(places, place)] > 2
     return np.asarray(is_crossing | (((x == 0) | (x == width)) & ((y == 0) | (y == height))))
+
+
+def _surround(points: NDArray[np.integer]) -> Iterator[list[tuple[int, int]]]:
+    """Yield four sides of a frame around all points, which meet in its corners: so these are kept at any tolerance."""
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    for axis in (0, 1):
+        for at, outside in ((low[axis], low[axis] - 1), (high[axis], high[axis] + 1)):
+            first, last = low[1 - axis], high[1 - axis]
+            # A coverage needs the same points on both sides of a border.
+            along = {first, last, *points[points[:, axis] == at, 1 - axis].tolist()}
+            side = [(at, other) for other in sorted(along)] + [(outside, last + 1), (outside, first - 1)]
+            yield [pair if axis == 0 else pair[::-1] for pair in side]
 
 
 def _turn_rings(outlines: Outlines) -> Outlines:

@@ -15,6 +15,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.doors import DOORS, reject_ignored
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
+from segment.core.errors import pluralize
 from segment.mixture.selection import Selection
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
@@ -37,10 +38,13 @@ class Exploration(EqualByValue):
         One for each number of classes, ascending.
     selection : Selection
         The number that ``-k auto`` takes of these, and the criterion for each.
+    warnings : tuple of str
+        That numbers were left out, besides the warnings of the results.
     """
 
     results: tuple[Segmentation, ...]
     selection: Selection
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         numbers = ", ".join(str(result.config.k) for result in self.results)
@@ -115,6 +119,7 @@ def explore(
     Returns
     -------
     Exploration
+        Without the numbers of classes for which the image has too few distinct colors.
 
     Raises
     ------
@@ -138,11 +143,19 @@ def explore(
     image = read_image(source, config, arrays)
     # Bands and the pixels that count were chosen above, and are not chosen again.
     config = replace(config, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
-    results = []
+    results: list[Segmentation] = []
+    few: tuple[str, ...] = ()
     for number in range(config.k_range[0], config.k_range[1] + 1):
         on_stage(f"k = {number}")
         # The criterion and its range are for k = auto alone.
         single = replace(config, k=number, k_range=SegmentConfig.k_range, criterion=SegmentConfig.criterion)
-        results.append(segment_image(image, single))
+        result = segment_image(image, single)
+        # Where there are fewer distinct colors than classes, all larger numbers give the same.
+        if result.n_classes == number or not results:
+            results.append(result)
+        if result.n_classes < number:
+            if number < config.k_range[1] or result is not results[0]:
+                few = (f"the image has too few distinct colors for more than {pluralize(result.n_classes, 'class')}",)
+            break
     on_stage("choosing k")
-    return Exploration(tuple(results), segment_image(image, config).selection)
+    return Exploration(tuple(results), segment_image(image, config).selection, few)

@@ -29,7 +29,7 @@ from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.preprocessor import clip_floats
 from segment.segmenter.class_mixture import ClassMixture, find_label
-from segment.segmenter.class_regrouping import RegroupedClasses, describe_old_numbers, regroup_classes
+from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]
 
@@ -180,8 +180,7 @@ def relabel_classes(
         warnings=(shown.notes + _warn_of_photograph(stored) + new.warnings + warn_of_absent_classes(config, new.names)),
         config=config,
     )
-    old_numbers = describe_old_numbers(k, config.merges)
-    return replace(result, colors=_choose_colors(result, stored, new), old_numbers=old_numbers)
+    return replace(result, colors=_choose_colors(result, stored, new), old_numbers=new.classes.old_numbers)
 
 
 def _make_stored(labels: NDArray[Any]) -> StoredLabels:

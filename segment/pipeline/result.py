@@ -29,7 +29,6 @@ from segment.pipeline.result_views import ResultViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_regrouping import describe_old_numbers
 from segment.segmenter.field.share_estimate import Calibration
 from segment.segmenter.spatial_model import SpatialModel
 
@@ -162,9 +161,7 @@ class Segmentation(ResultViews, EqualByValue):
     @property
     def old_numbers(self) -> tuple[str, ...]:
         """The numbers that each class has without the setting `merge`, such as ``2+3``; empty without merges."""
-        numbers = describe_old_numbers(self.selection.chosen, self.config.merges)
-        # Aligned classes have other numbers.
-        return numbers if len(numbers) == self.n_classes else ()
+        return self.class_mixture.old_numbers
 
     @property
     def colors(self) -> Picture:

@@ -250,7 +250,7 @@ def _collect_warnings(found: Exploration) -> tuple[str, ...]:
         for words in result.warnings:
             numbers.setdefault(words, []).append(str(result.config.k))
     everywhere = len(found.results)
-    return tuple(
+    return found.warnings + tuple(
         words if len(those) == everywhere else f"k = {', '.join(those)}: {words}" for words, those in numbers.items()
     )
 

@@ -87,6 +87,14 @@ class ClassMixture:
         numbers[parts] = self.groups
         return numbers
 
+    @property
+    def old_numbers(self) -> tuple[str, ...]:
+        """The labels that each class had before some were merged, such as ``2+3``; empty where none were."""
+        if self.parts is None:
+            return ()
+        numbers = [np.unique(self.parts[self.groups == group]) + 1 for group in range(self.n_classes)]
+        return tuple("+".join(map(str, part.tolist())) for part in numbers)
+
     def merge_labels(self, labels: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Merge labels of the classes of `unmerged`.
 

@@ -13,7 +13,7 @@ from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture, find_merge_targets, name_classes
 from segment.segmenter.class_naming import name_by_color
 
-__all__ = ["RegroupedClasses", "describe_old_numbers", "make_order_key", "regroup_classes"]
+__all__ = ["RegroupedClasses", "make_order_key", "regroup_classes"]
 
 Floats = NDArray[np.float64]
 
@@ -98,29 +98,3 @@ def regroup_classes(
     found, unnamed = name_by_color(found, config.color_namings, merged, space)
     targets = np.unique(find_merge_targets(len(names), config.merges), return_inverse=True)[1].reshape(-1)
     return RegroupedClasses(merged, found, targets[position].astype(np.intp), absent + unnamed)
-
-
-def describe_old_numbers(n_before: int, merges: Sequence[tuple[str, tuple[int, ...]]]) -> tuple[str, ...]:
-    """Tell which numbers the classes have without the merges.
-
-    Parameters
-    ----------
-    n_before : int
-        Number of classes before the merges.
-    merges : sequence of (name, labels)
-        As for :meth:`ClassMixture.merge_classes`.
-
-    Returns
-    -------
-    tuple of str
-        The numbers of each class that is left, with ``+`` between them; empty without merges.
-
-    Examples
-    --------
-    >>> describe_old_numbers(4, [("ground", (2, 3))])
-    ('1', '2+3', '4')
-    """
-    if not merges:
-        return ()
-    targets = find_merge_targets(n_before, merges)
-    return tuple("+".join(str(old + 1) for old in np.flatnonzero(targets == new)) for new in np.unique(targets))

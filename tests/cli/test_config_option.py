@@ -82,6 +82,18 @@ def test_a_setting_of_the_file_that_the_command_does_not_use_is_said(run_program
     assert (result.code, result.err.count("Warning: s.toml: n_init")) == (0, 1)
 
 
+def test_a_setting_of_the_file_that_an_option_makes_useless_is_left_out(run_program: Program) -> None:
+    Path("s.toml").write_text('k = 2\nn_init = 2\nsave = ["objects"]\ngroup_distance = "5px"\n')
+    result = run_program("run", "a.png", "--config", "s.toml", "--save", "masks", "-o", "out")
+    expected = "only with objects or numbers in save; got 5px. Give --save objects too. It is left out."
+    assert result.code == 0
+    assert take_one_line(result.err) == f"Warning: s.toml: group_distance (--group-distance): {expected}"
+    assert run_program("run", "a.png", "--config", "s.toml", "-o", "out").code == 0
+    # What contradicts itself is refused still.
+    Path("s.toml").write_text('k = 2\nsave = ["masks"]\ngroup_distance = "5px"\n')
+    assert run_program("run", "a.png", "--config", "s.toml", "--save", "labels", "-o", "out").code == 2
+
+
 def test_a_setting_for_which_the_command_has_an_option_of_its_own_is_said(run_program: Program) -> None:
     Path("s.toml").write_text("k = 2\nn_init = 2\n")
     result = run_program("explore", "a.png", "-k", "2..3", "--config", "s.toml", "-o", "out")

@@ -166,6 +166,8 @@ def test_names_and_attributes_are_those_of_scikit_learn(covariance_type: str) ->
 
 @pytest.mark.parametrize("method", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_every_start_of_scikit_learn_has_its_name(method: str) -> None:
+    with pytest.raises(SettingsError, match=r"^init_params: one of kmeans, .*; got 'foo'"):
+        GaussianMixture(2, init_params="foo").fit(make_groups())
     mixture = GaussianMixture(2, init_params=method, random_state=0).fit(make_groups())
     assert sorted(mixture.means_[:, 0].round().tolist()) == [0.0, 5.0]
 

@@ -25,5 +25,8 @@ def test_tables_tell_the_numbers_that_classes_had_before_a_merge() -> None:
     model = segment.fit_classes([pixels], k=4, spatial="none")
     applied = segment.apply_classes(model, pixels, spatial="none", merge="1,2")
     assert applied.old_numbers == ("1+2", "3", "4")
+    # A model, which all pages and all images of a folder may share, has its own merges.
+    shared = segment.fit_classes([pixels], k=4, spatial="none", merge="1,3")
+    assert segment.apply_classes(shared, pixels, spatial="none").old_numbers == ("1+3", "2", "4")
     assert segment.relabel_classes(result.label_image, merge="1,3").old_numbers == ("1+3", "2")
     assert segment.segment_image(pixels, k=4, spatial="none").old_numbers == ()

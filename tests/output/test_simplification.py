@@ -46,6 +46,22 @@ def test_borders_stay_shared() -> None:
     assert simplify_outlines(trace_outlines(np.zeros((2, 2), int)), 2.0).region.size == 0
 
 
+@pytest.mark.parametrize("tolerance", [10.0, 1000.0])
+def test_no_tolerance_cuts_corners_or_loses_regions(tolerance: float) -> None:
+    shapely = pytest.importorskip("shapely", minversion="2.1")
+    y, x = np.mgrid[:40, :60]
+    labels = 1 + (x > 50) + 2 * (x + y < 6) + (abs(x - 20) + abs(y - 20) < 5)
+    outlines = trace_outlines(number_regions(labels.astype(np.uint8))[0])
+    simple = simplify_outlines(outlines, tolerance)
+    np.testing.assert_array_equal(simple.region, outlines.region)
+    parts = []
+    for _, rings in simple.iterate_polygons():
+        shell, *holes = (simple.points[ring] for ring in rings)
+        parts.append(shapely.Polygon(shell, holes))
+    assert min(part.area for part in parts) > 0
+    assert shapely.union_all(parts).equals(shapely.box(0, 0, 60, 40))
+
+
 def test_geojson_has_simple_polygons_true_pixels_and_classes_for_qupath(tmp_path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("shapely", minversion="2.1")
     labels = draw_blobs()

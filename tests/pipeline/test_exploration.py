@@ -36,6 +36,11 @@ def test_each_number_has_the_labels_of_its_own_run_and_auto_takes_one(noisy: np.
     assert found._repr_png_()[:4] == b"\x89PNG"
 
 
+def test_no_more_classes_than_colors(quadrants: np.ndarray) -> None:
+    assert [result.k for result in segment.explore(quadrants, k_range=(2, 8)).results] == [2, 3, 4]
+    assert [result.k for result in segment.explore(quadrants, k_range=(6, 8)).results] == [4]
+
+
 def test_pixels_are_chosen_once(noisy: np.ndarray) -> None:
     mask = np.zeros((36, 60), bool)
     mask[4:30, 4:50] = True
@@ -91,11 +96,14 @@ def test_an_image_of_one_color_has_a_sheet_too(
     sheet = "segment.output.result_pictures.draw_exploration_sheet"
     monkeypatch.setattr(sheet, lambda _image, tries, *_: titles.extend(item.title for item in tries))
     found.panel()
-    assert titles == ["1 class of 2: chosen by -k auto", "1 class of 3"]
+    assert titles == ["1 class of 2: chosen by -k auto"]
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         main(["explore", "flat.png", "-k", "2..3", "-o", "out"])
     assert stopped.value.code == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning")]
-    assert [line.split(": ")[2] for line in lines] == ["k = 2", "k = 3"]
+    assert [line.split(": ")[2][:40] for line in lines] == [
+        "the image has too few distinct colors fo",
+        "the image has fewer distinct colors than",
+    ]
