@@ -54,9 +54,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 html_sidebars = {"start": [], "index": []}
-# python -m sphinx -b linkcheck -D plot_gallery=0 docs docs/_build/links; it needs a network.
-linkcheck_ignore = [r"http://127\.0\.0\.1"]
-linkcheck_timeout = 20
 # Formulas are drawn by the browser itself, so that pages need no network.
 html_math_renderer = "mathml"
 

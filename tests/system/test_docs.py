@@ -11,6 +11,8 @@ import posixpath
 import re
 import shlex
 import shutil
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,29 @@ def test_every_link_and_picture_is_there(page: str) -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
             assert heading in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], heading
+
+
+def test_links_to_other_sites_lead_somewhere() -> None:
+    files = [
+        *ROOT.glob("*.md"),
+        *(path for room in ("docs", "images", "segment") for path in (ROOT / room).rglob("*.*")),
+    ]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.suffix in (".md", ".rst", ".py")]
+    links = {link.rstrip(".,") for text in texts for link in re.findall(r"https://[\w./~%?&=+-]+", text)}
+    try:
+        urllib.request.urlopen("https://semver.org", timeout=10)
+    except OSError:
+        pytest.skip("needs a network")
+    gone = []
+    for link in sorted(links):
+        try:
+            urllib.request.urlopen(urllib.request.Request(link, headers={"User-Agent": "Mozilla/5.0"}), timeout=30)
+        except urllib.error.HTTPError as error:
+            # Others, such as 403 and 429, are told to programs alone.
+            gone += [link] if error.code in (404, 410) else []
+        except OSError:
+            gone.append(link)
+    assert gone == []
 
 
 def test_the_front_page_is_short_and_leads_everywhere_in_two_clicks() -> None:
