@@ -57,7 +57,7 @@ for row in found["classes"]:
 
 labels = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["labels_png"]))))
 figure, axis = plt.subplots(figsize=(6, 4), constrained_layout=True)
-axis.imshow(np.where(labels[..., None] == 4, photograph, 255))
+axis.imshow(np.where(labels[..., None] == 4, photograph, 40))
 axis.set_title("sky")
 axis.axis("off")
 
