@@ -23,8 +23,10 @@ N_BINS = 1 << _BIN_BITS
 # Values counted at a time: copies of them stay small.
 CHUNK_VALUES = 1 << 20
 
-# This share of the values at either end may be far from the others and does not count for black and white.
+# Shares of the values at either end that may be far from the others and do not count for black and white, and how far in
+# units of the range of the others. More of them, as hot pixels are, would hide a few nearer ones, and these them.
 _TAIL_SHARE = 0.001
+_TAILS = ((_TAIL_SHARE, 1.0), (0.01, 100.0), (_TAIL_SHARE, 1.0))
 # Fewer values have no tails: each of them may be what the image shows.
 _MIN_VALUES = 100
 
@@ -202,7 +204,7 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     Notes
     -----
     A thousandth of the values at either end may lie far from the others. They count as black or white where they lie
-    farther from the others than these differ.
+    farther from the others than these differ; a hundredth, where they lie a hundred times as far.
 
     A whole negative number is no data where it is the smallest value and lies below all others by more than these
     differ (usual ones such as -9999) or by more than ten times as much (-99 and less).
@@ -253,10 +255,10 @@ def _is_nodata(found: FloatRange) -> bool:
     return low <= _MAX_OTHER_NODATA and found.second - low > _OTHER_GAP * spread
 
 
-def _find_main_bins(counts: NDArray[np.int64]) -> tuple[int, int]:
+def _find_main_bins(counts: NDArray[np.int64], share: float = _TAIL_SHARE) -> tuple[int, int]:
     """Find the first and the last bin of the values without the tails."""
     total = int(counts.sum())
-    tail = max(1, int(_TAIL_SHARE * total)) if total >= _MIN_VALUES else 0
+    tail = max(1, int(share * total)) if total >= _MIN_VALUES else 0
     up_to = np.cumsum(counts)
     return int(np.argmax(up_to > tail)), int(np.argmax(up_to >= total - tail))
 
@@ -267,21 +269,38 @@ def _choose_ends(counts: NDArray[np.int64], low: float, high: float) -> tuple[fl
         return 0.0, 1.0, 0
     if low >= 0 and high <= 1:
         return 0.0, 1.0, 0
-    first, last = _find_main_bins(counts)
-    main_low, main_high = max(low, _get_lower_edge(first)), min(high, _get_lower_edge(last + 1))
-    spread = main_high - main_low
-    begin, end = _find_bin(main_low - spread), _find_bin(main_high + spread)
-    # Zeros alone show nothing that a few other values could ruin.
-    zeros = (_find_bin(-0.0), _find_bin(0.0))
-    n_outside = int(counts[:begin].sum() + counts[end + 1 :].sum())
-    if n_outside == 0 or (first in zeros and last in zeros):
+    inside, ends = counts, None
+    for share, factor in _TAILS:
+        bins = _find_kept_bins(inside, low, high, share, factor)
+        if bins is not None:
+            inside = np.zeros_like(counts)
+            inside[bins[0] : bins[1] + 1] = counts[bins[0] : bins[1] + 1]
+            kept = np.flatnonzero(inside)
+            ends = bins if factor == 1 else (int(kept[0]), int(kept[-1]))
+    if ends is None:
         return low, high if high > low else low + max(1.0, abs(low)), 0
-    kept = np.flatnonzero(counts[begin : end + 1]) + begin
-    if low >= 0 and _get_lower_edge(int(kept[-1]) + 1) <= 1:
+    begin, end = ends
+    n_outside = int(counts.sum() - inside.sum())
+    kept_high = _get_lower_edge(int(np.flatnonzero(inside)[-1]) + 1)
+    if low >= 0 and kept_high <= 1:
         return 0.0, 1.0, n_outside
     black = _get_lower_edge(begin) if counts[:begin].any() else low
     white = _get_lower_edge(end + 1) if counts[end + 1 :].any() else high
     return black, white, n_outside
+
+
+def _find_kept_bins(
+    counts: NDArray[np.int64], low: float, high: float, share: float, factor: float
+) -> tuple[int, int] | None:
+    """Find the first and the last bin that are not too far from the values without tails; None if all are near."""
+    first, last = _find_main_bins(counts, share)
+    main_low, main_high = max(low, _get_lower_edge(first)), min(high, _get_lower_edge(last + 1))
+    spread = factor * (main_high - main_low)
+    begin, end = _find_bin(main_low - spread), _find_bin(main_high + spread)
+    # Zeros alone show nothing that a few other values could ruin.
+    zeros = (_find_bin(-0.0), _find_bin(0.0))
+    is_idle = not counts[:begin].any() and not counts[end + 1 :].any()
+    return None if is_idle or (first in zeros and last in zeros) else (begin, end)
 
 
 def format_share(part: int, total: int) -> str:

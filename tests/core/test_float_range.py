@@ -45,6 +45,14 @@ def test_extreme_values_of_more_than_a_thousandth_are_a_part_of_the_image():
     assert choose(make_values(*[500.0] * 20)).white == 500
 
 
+@pytest.mark.parametrize("others", [(), (35.0,), (-1234567.5,)])
+def test_a_hundredth_is_left_out_only_where_it_lies_very_far(others):
+    scale = choose(make_values(*[60_000.0] * 40, *others))
+    assert scale.white - scale.black < 30
+    assert f"{40 + len(others)} of 5000 " in scale.notes[0]
+    assert choose(make_values(*[60_000.0] * 60)).white == 60_000
+
+
 @pytest.mark.parametrize("value", [-9999.0, -32768.0, -1000.0, -99.0])
 def test_lone_minimum_stands_for_no_data(value):
     values = make_values(*[value] * 700, 60_000)

@@ -76,7 +76,9 @@ def read_picture(picture: PillowImage, *, keep_profile: bool = False) -> Picture
     notes = _describe_frames(picture) + _describe_depth(picture)
     try:
         picture.load()
-        orientation, profile = read_orientation(picture), None if keep_profile else get_profile(picture)
+        # Pillow converts CIELAB itself; the profile of such a picture says no more than that.
+        has_profile = not keep_profile and picture.mode != "LAB"
+        orientation, profile = read_orientation(picture), get_profile(picture) if has_profile else None
         box = getattr(picture, "dispose_extent", None) if picture.format == "GIF" else None
         key = picture.info.get("transparency")
         if picture.mode == "CMYK":

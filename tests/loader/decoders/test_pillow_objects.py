@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import pytest
 from encoded_images import ALPHA, GRAY, GRAY16, RGB
 
@@ -42,6 +43,13 @@ PICTURES: dict[str, tuple[PIL.Image.Image, str, dict[str, Any]]] = {
     "I": (PIL.Image.fromarray(GRAY16.astype(np.int32) * 3), "TIFF", {}),
     "F": (PIL.Image.fromarray((GRAY / 255).astype(np.float32)), "TIFF", {}),
 }
+
+
+def test_cielab_needs_no_profile() -> None:
+    srgb, lab = PIL.ImageCms.createProfile("sRGB"), PIL.ImageCms.createProfile("LAB")
+    image = Image.from_array(PIL.ImageCms.profileToProfile(COLOR, srgb, lab, outputMode="LAB"))
+    assert image.notes == ()
+    assert np.abs(image.pixels.astype(int) - RGB).mean() < 12
 
 
 def can_be_loaded(path: Path) -> bool:
