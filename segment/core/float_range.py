@@ -23,7 +23,7 @@ N_BINS = 1 << _BIN_BITS
 # Values counted at a time: copies of them stay small.
 CHUNK_VALUES = 1 << 20
 
-# Shares of the values at either end that may be far from the others and do not count for black and white, and how far in
+# Shares of the values at either end that may be far from the others and do not count for black and white; how far, in
 # units of the range of the others. More of them, as hot pixels are, would hide a few nearer ones, and these them.
 _TAIL_SHARE = 0.001
 _TAILS = ((_TAIL_SHARE, 1.0), (0.01, 100.0), (_TAIL_SHARE, 1.0))

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-__all__ = ["MAX_DIRECTORIES", "identify_raw", "iterate_directories"]
+__all__ = ["MAX_DIRECTORIES", "find_full_page", "identify_raw", "iterate_directories"]
 
 # Pages and subpages that are visited, and entries of each: far more than a camera writes.
 MAX_DIRECTORIES = 256
@@ -79,6 +79,28 @@ def iterate_directories(stream: BinaryIO) -> Iterator[Directory]:
     >>> list(iterate_directories(BytesIO(b"II*\0" + (8).to_bytes(4, "little") + page)))
     [{262: (32803,)}]
     """
+    return (directory for _, directory in _walk(stream))
+
+
+def find_full_page(stream: BinaryIO) -> int:
+    """Find the first page or subpage of a TIFF that is neither a reduced copy nor a mask.
+
+    Parameters
+    ----------
+    stream : binary file
+        A TIFF or BigTIFF.
+
+    Returns
+    -------
+    int
+        Where it begins in the file; 0 if there is none.
+    """
+    kinds = ((offset, directory.get(_SUBFILE_TYPE, (0,))) for offset, directory in _walk(stream))
+    return next((offset for offset, kind in kinds if not kind[0] & 5), 0)
+
+
+def _walk(stream: BinaryIO) -> Iterator[tuple[int, Directory]]:
+    """Yield where each page and subpage begins, and its tags."""
     stream.seek(0)
     head = stream.read(16)
     order = "<" if head.startswith(b"II") else ">"
@@ -98,7 +120,7 @@ def iterate_directories(stream: BinaryIO) -> Iterator[Directory]:
             directory, following = _read_directory(stream, offset, order, is_big=is_big)
         except (struct.error, OverflowError, OSError, ValueError):
             continue
-        yield directory
+        yield offset, directory
         waiting += [following, *reversed(directory.get(_SUB_DIRECTORIES, ()))]
 
 

@@ -140,7 +140,10 @@ def convert_to_srgb(
         if is_srgb:
             return Colors(array, white)
         if array.dtype not in (np.uint8, np.uint16):
-            note = f"the color profile {name} is not used: {array.dtype} pixels are not converted to sRGB"
+            note = (
+                f"the color profile {name} is not used: {array.dtype} pixels are not converted to sRGB. Save them with "
+                "16 bits to have it done"
+            )
             return Colors(array, white, (note,))
         converted = _convert(array, n_colors, profile, mode, white)
     except Exception:  # a damaged profile must not prevent reading the pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
-__all__ = ["UNCONVERTED_NOTE", "is_srgb", "make_adobe_rgb_profile", "make_declared_profile"]
+__all__ = ["UNCONVERTED_NOTE", "describe_declared_colors", "is_srgb", "make_adobe_rgb_profile", "make_declared_profile"]
 
 UNCONVERTED_NOTE = "the colors are not those of sRGB{} and are not converted: save it as PNG (sRGB) to have it done"
 
@@ -42,6 +42,25 @@ def is_srgb(primaries: int, transfer: int) -> bool:
         True also where nothing is declared.
     """
     return primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFERS
+
+
+def describe_declared_colors(primaries: int, transfer: int) -> tuple[bytes | None, tuple[str, ...]]:
+    """Make the profile of declared colors, or the note that they are not converted; nothing for sRGB.
+
+    Parameters
+    ----------
+    primaries, transfer : int
+        Codes of ITU-T H.273.
+
+    Returns
+    -------
+    profile : bytes or None
+    notes : tuple of str
+    """
+    if is_srgb(primaries, transfer):
+        return None, ()
+    profile = make_declared_profile(primaries, transfer)
+    return profile, () if profile else (UNCONVERTED_NOTE.format(f" (color codes {primaries} and {transfer})"),)
 
 
 @lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from segment.core.errors import ImageError
 from segment.loader.decoders.checks import check_zeros
-from segment.loader.decoders.declared_colors import UNCONVERTED_NOTE, is_srgb, make_declared_profile
+from segment.loader.decoders.declared_colors import describe_declared_colors
 
 __all__ = [
     "Box",
@@ -331,9 +331,8 @@ def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
             profile = content[4:]
         elif kind == b"colr" and content[:4] == b"nclx":
             declared = struct.unpack_from(">HH", content, 4)
-    color_note = ""
-    if profile is None and not is_srgb(*declared):
-        profile = make_declared_profile(*declared)
-        color_note = "" if profile else UNCONVERTED_NOTE.format(" (color codes {} and {})".format(*declared))
+    notes: tuple[str, ...] = ()
+    if profile is None:
+        profile, notes = describe_declared_colors(*declared)
     orientation = 0 if turns is None and axis is None else _ORIENTATIONS[axis][turns or 0]
-    return PictureProperties(width, height, bits, orientation, profile, color_note)
+    return PictureProperties(width, height, bits, orientation, profile, "".join(notes))

@@ -27,7 +27,7 @@ from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, it
 from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
-from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile
+from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile, read_color_codes
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -368,6 +368,7 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     from segment.core.image import Image
     from segment.core.pixel_arrays import describe_transparent
     from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
+    from segment.loader.decoders.declared_colors import describe_declared_colors
     from segment.loader.decoders.pillow_arrays import convert_to_arrays, finish_png, mask_outside
 
     orientation = read_orientation(picture)
@@ -384,6 +385,9 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
         notes = describe_other_frames(n_frames, page=source.page) + notes
     del picture  # frees its copy of the pixels
     notes += describe_transparent(valid)
+    if format_ == "PNG" and profile is None and not source.keep_profile:
+        profile, color_notes = describe_declared_colors(*read_color_codes(stream))
+        notes += color_notes
     colors = convert_to_srgb(array, profile)
     upright, upright_valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
     has_alpha = True if array.ndim == 3 and array.shape[2] in (2, 4) else None

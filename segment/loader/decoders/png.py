@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["check_png", "copy_essential_chunks", "decode_png16", "has_profile"]
+__all__ = ["check_png", "copy_essential_chunks", "decode_png16", "has_profile", "read_color_codes"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Number of channels by color type: gray, RGB, palette, gray with alpha, RGB with alpha.
@@ -106,15 +106,38 @@ def has_profile(stream: BinaryIO) -> bool:
     bool
         Whether there is one before the pixels, be it damaged.
     """
+    return _find_chunk(stream, b"iCCP") is not None
+
+
+def read_color_codes(stream: BinaryIO) -> tuple[int, int]:
+    """Read which colors a PNG declares by numbers.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
+    Returns
+    -------
+    primaries, transfer : int
+        Codes of ITU-T H.273: those of sRGB where nothing is declared.
+    """
+    body = _find_chunk(stream, b"cICP") or b""
+    return (body[0], body[1]) if len(body) == 4 else (1, 13)
+
+
+def _find_chunk(stream: BinaryIO, name: bytes) -> bytes | None:
+    """Find a chunk before the pixels, and return the beginning of its body; None if there is none."""
     stream.seek(len(_SIGNATURE))
     for _ in range(MAX_CHUNKS):
         head = stream.read(8)
+        length = int.from_bytes(head[:4], "big")
         if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
-            return False
-        if head[4:] == b"iCCP":
-            return True
-        stream.seek(int.from_bytes(head[:4], "big") + 4, 1)
-    return False
+            return None
+        if head[4:] == name:
+            return stream.read(min(length, 4))
+        stream.seek(length + 4, 1)
+    return None
 
 
 def decode_png16(stream: BinaryIO, *, is_truncated: bool) -> NDArray[np.generic]:

@@ -6,14 +6,23 @@ image is decoded, and the mask that belongs to it is applied.
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
-from segment.loader.decoders.checks import check_size, check_tile_size, describe_page, select_page, silence_stderr
+from segment.loader.decoders.checks import (
+    check_size,
+    check_tile_size,
+    describe_page,
+    read_all_bytes,
+    select_page,
+    silence_stderr,
+)
 from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_to_srgb, get_profile
 from segment.loader.decoders.frame_count import MAX_FRAMES, TiffPage, list_tiff_pages
 from segment.loader.decoders.geotiff import read_georeference
@@ -25,6 +34,7 @@ from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, descri
 from segment.loader.decoders.tiff_limits import check_tiff_page
 from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
+from segment.loader.tiff_directories import find_full_page
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
@@ -73,6 +83,9 @@ def decode_tiff(
         If there is no such page or band.
     """
     pages, images = _list_images(stream)
+    if not images[0].is_image and (begin := find_full_page(stream)):
+        stream = _begin_at(stream, begin)
+        pages, images = _list_images(stream)
     options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
     image = _decode_one(stream, pages, images, page, keep_profile, options)
     size, size_notes = read_microscope_size(pages[0])
@@ -109,6 +122,15 @@ def _decode_one(
     except Exception:  # whatever Pillow cannot do, tifffile tries; what neither can do is an error
         index = None if mask is None else mask.index
         return decode_with_tifffile(stream, chosen.index, mask=index, keep_profile=keep_profile, notes=notes, **options)
+
+
+def _begin_at(stream: BinaryIO, begin: int) -> BinaryIO:
+    """Copy a TIFF so that its first page is that which begins here: a preview may have the picture as its subpage."""
+    data = bytearray(read_all_bytes(stream, "TIFF"))
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = bytes(data[2:4]) in (b"+\0", b"\0+")
+    struct.pack_into(order + ("Q" if is_big else "I"), data, 8 if is_big else 4, begin)
+    return io.BytesIO(data)
 
 
 def count_tiff_pages(stream: BinaryIO) -> int:

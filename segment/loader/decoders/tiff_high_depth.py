@@ -121,8 +121,10 @@ def decode_with_tifffile(
 def _apply_profile(decoded: DecodedPage, tag: Any) -> DecodedPage:
     """Convert gray or RGB to sRGB by the color profile in a tag, if there is one."""
     n_colors = 1 if decoded.array.ndim == 2 else decoded.array.shape[2] - decoded.has_alpha
-    if tag is None or n_colors not in (1, 3):
+    if tag is None:
         return decoded
+    if n_colors not in (1, 3):
+        return replace(decoded, notes=(*decoded.notes, f"the color profile is not used: there are {n_colors} bands"))
     # The tag of a damaged profile may have another type than bytes.
     profile = tag.value if isinstance(tag.value, bytes) else DAMAGED_PROFILE
     colors = convert_to_srgb(decoded.array, profile, white=decoded.white)

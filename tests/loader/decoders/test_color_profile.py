@@ -22,6 +22,7 @@ from segment.loader.decoders.color_profile import (
     convert_to_srgb,
     get_profile,
 )
+from segment.loader.decoders.declared_colors import make_declared_profile
 from segment.loader.loader import load_image
 
 NOTE = 'the colors are converted from the profile "Scanner 7" to sRGB (--keep-profile leaves them)'
@@ -95,6 +96,27 @@ def test_adobe_rgb_that_exif_data_declare_is_converted(write_file, space, rule, 
     # A profile counts before EXIF data.
     data = encode_with_pillow(PICTURE, "JPEG", quality=100, subsampling=0, exif=exif.tobytes(), icc_profile=SRGB)
     assert load_image(write_file(data)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"), [((12, 13), '"Display P3"'), ((9, 16), "color codes 9 and 16"), ((1, 13), "")]
+)
+def test_colors_that_a_png_declares_by_numbers(write_file, codes, words):
+    body = b"cICP" + bytes((*codes, 0, 1))
+    chunk = (4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    profile = make_declared_profile(*codes)
+    data = encode_with_pillow(PICTURE if profile is None else convert_from_srgb(PICTURE, profile), "PNG")
+    image = load_image(write_file(data[:33] + chunk + data[33:]))
+    assert measure_difference(image.pixels, PICTURE) <= 1
+    assert [words in note for note in image.notes] == [True] * bool(words)
+    assert load_image(write_file(data[:33] + chunk + data[33:]), keep_profile=True).notes == ()
+
+
+def test_profile_of_four_bands_is_said(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.dstack([WIDE, RED]), photometric="rgb", extrasamples=[0], iccprofile=WIDE_RGB
+    )
+    assert "the color profile is not used: there are 4 bands" in load_image(tmp_path / "a.tif").notes
 
 
 def test_gray_stays_gray():

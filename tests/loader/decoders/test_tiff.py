@@ -84,6 +84,18 @@ def test_overviews_are_no_pages(tmp_path, compression):
     assert image.notes == ()
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("array", [RGB, GRAY16])
+def test_picture_in_a_subpage_of_its_copy_is_the_image(tmp_path, array, big):
+    with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=big) as file:
+        file.write(array[::4, ::4], subfiletype=1, subifds=2, metadata=None)
+        file.write(array[::2, ::2], subfiletype=1, metadata=None)
+        file.write(array, compression="zlib", metadata=None)
+    image = load_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.pixels, array)
+    assert image.notes == ()
+
+
 def test_copy_that_stands_first_is_not_the_image(tmp_path):
     write_pages(tmp_path / "o.tif", [1, 0])
     image = load_image(tmp_path / "o.tif")
