@@ -32,6 +32,7 @@ from segment.pipeline.result_warnings import (
     warn_of_cleanup,
     warn_of_kept_coordinates,
 )
+from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.postprocessor.postprocessor import CleanedLabels
 from segment.preprocessor.preprocessor import clip_floats, enlarge, make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
@@ -211,6 +212,9 @@ def build_result(
     if cleaned.changed:
         before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
         warnings += warn_of_cleanup(before, after, config)
+    # Regions bear uneven light.
+    if config.coherence == "pixel":
+        warnings += warn_of_uneven_light(spatial.data.copies[0], cleaned.label_image, found.classes.unmerged.n_classes)
     return Segmentation(
         image=image,
         label_image=labels,

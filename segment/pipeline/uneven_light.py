@@ -1,0 +1,131 @@
+"""Warn of uneven light: where one smooth function of the place would explain the image better than its classes do.
+
+Light multiplies all channels alike, so it adds the same to their logarithms, whatever the class. A quadratic function
+of the place is fitted to the deviations of the pixels from the mean of their class; then each pixel gets the class that
+is nearest once that light is taken off, and so on in turns, as for the bias field of a scanner (Wells et al. 1996, IEEE
+Trans. Med. Imaging 15, 429-442). A sky above land depends on the place as well, but what varies within the sky and
+within the land is no common function of it. ``tests/benchmarks/QUALITY.md`` has how often that holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.preprocessor.preprocessor import make_working_copy
+
+__all__ = ["measure_uneven_light", "warn_of_uneven_light"]
+
+Floats = NDArray[np.float64]
+
+MAX_PIXELS = 2**14  # of the copy that is looked at: noise averages out
+MAX_SAMPLE = 2**11  # of its pixels
+N_ROUNDS = 8
+MIN_SHARE = 0.05  # of the pixels: smaller classes do not count
+DARK_OFFSET = 0.03  # of the range of values, added before the logarithm, so that noise in the dark does not count
+MIN_EXPLAINED, MIN_MOVED = 0.7, 0.02  # from which on the light is told
+
+
+def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_classes: int) -> tuple[str, ...]:
+    """Say that the light is uneven where that moves pixels to other classes.
+
+    Parameters
+    ----------
+    image : Image
+        The preprocessed image or its working copy. It is not changed.
+    label_image : ndarray of shape (H, W), integers
+        Labels 1..n_classes of the preprocessed image, 0 for none.
+    n_classes : int
+
+    Returns
+    -------
+    tuple of str
+        A sentence, if there is something to say.
+
+    Examples
+    --------
+    >>> rows, columns = np.mgrid[:60, :80]
+    >>> light, things = 0.6 + columns / 100, np.sin(rows / 4) * np.sin(columns / 5) > 0.4
+    >>> image = Image.from_array(np.uint8((90 + 60 * things) * light))
+    >>> warn_of_uneven_light(image, 1 + (image.pixels > 110), 2)[0].partition(",")[0]
+    'the light is uneven'
+    """
+    explained, moved = measure_uneven_light(image, label_image, n_classes)
+    if explained < MIN_EXPLAINED or moved < MIN_MOVED:
+        return ()
+    return (
+        f"the light is uneven, and shares depend on it: in even light {moved:.0%} of the pixels would be of another "
+        "class. Divide the image by one of an empty field in the same light, or try --coherence region",
+    )
+
+
+def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_classes: int) -> tuple[float, float]:
+    """Measure how well one smooth function of the place explains how light the pixels of all classes are.
+
+    Parameters
+    ----------
+    image, label_image, n_classes
+        As for :func:`warn_of_uneven_light`.
+
+    Returns
+    -------
+    explained : float
+        Share of the variance within a class that the function explains, in the class where it is least; at most 1, and
+        negative where it explains nothing. 0 where fewer than two classes count.
+    moved : float, 0 to 1
+        Share of the pixels that are nearer to another class than theirs once the function is taken off.
+    """
+    if n_classes < 2:
+        return 0.0, 0.0
+    logs, places, labels = _draw_sample(make_working_copy(image, MAX_PIXELS), label_image)
+    counts = np.bincount(labels, minlength=n_classes + 1)[1:]
+    large = np.flatnonzero(counts >= max(MIN_SHARE * len(labels), 3 * places.shape[1])) + 1
+    if len(large) < 2:
+        return 0.0, 0.0
+    is_large = np.isin(labels, large)
+    logs, places = logs[is_large], places[is_large]
+    numbers = first = np.searchsorted(large, labels[is_large])
+    lightness = logs.mean(axis=1)
+    both = np.concatenate([places, lightness[:, None]], axis=1)
+    for turn in range(N_ROUNDS + 1):
+        # Deviations from the means of the classes, of the lightness and of the terms of the function alike.
+        deviations = both - _average(both, numbers, len(large))[numbers]
+        terms, values = deviations[:, :-1], deviations[:, -1]
+        weights = np.linalg.lstsq(terms.T @ terms, terms.T @ values, rcond=None)[0]
+        if turn == N_ROUNDS:
+            break
+        even = logs - (places @ weights)[:, None]
+        means = _average(even, numbers, len(large))
+        # The nearest mean, by its squared distance without the part that is the same for all.
+        nearest = ((means**2).sum(axis=1) - 2 * even @ means.T).argmin(axis=1)
+        if np.array_equal(nearest, numbers):
+            break
+        numbers = nearest
+    left = np.bincount(numbers, (values - terms @ weights) ** 2, len(large))
+    total = np.bincount(numbers, values**2, len(large))
+    is_left = total > 0
+    explained = float((1 - left[is_left] / total[is_left]).min(initial=1.0)) if is_left.any() else 0.0
+    return explained, float(np.mean(numbers != first))
+
+
+def _draw_sample(copy: Image, label_image: NDArray[np.integer]) -> tuple[Floats, Floats, NDArray[np.intp]]:
+    """Draw pixels: logarithms of their channels (n, C), terms of a quadratic function of their place (n, 5), labels."""
+    rows, columns = (
+        (np.arange(new) * old + old // 2) // new for old, new in zip(label_image.shape, copy.valid.shape, strict=True)
+    )
+    labels = label_image[np.ix_(rows, columns)] * copy.valid
+    at = np.flatnonzero(labels)
+    at = at[:: max(1, len(at) // MAX_SAMPLE)]
+    y, x = (2 * index / size - 1 for index, size in zip(np.unravel_index(at, labels.shape), labels.shape, strict=True))
+    scale = float(copy.white) - float(copy.black)
+    values = copy.pixels.reshape(labels.size, -1)[at].astype(np.float64)
+    shares = np.maximum((values - float(copy.black)) / (scale or 1.0), 0)
+    places = np.stack([x, y, x * x, x * y, y * y], axis=1)
+    return np.log(shares + DARK_OFFSET), places, labels.reshape(-1)[at].astype(np.intp)
+
+
+def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> Floats:
+    """Average the rows (n, m) of each class 0..k-1: (k, m)."""
+    counts = np.maximum(np.bincount(numbers, minlength=k), 1)
+    return np.stack([np.bincount(numbers, column, k) / counts for column in values.T], axis=1)

@@ -1,0 +1,82 @@
+"""A warning where the light is uneven, and none where the classes lie in different places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import segment
+from segment.core.image import Image
+from segment.pipeline.uneven_light import measure_uneven_light, warn_of_uneven_light
+
+ROWS, COLUMNS = np.mgrid[:120, :160]
+
+
+def draw_things(rng: np.random.Generator) -> np.ndarray:
+    """Scatter things of about a third of the image."""
+    return gaussian_filter(rng.standard_normal(ROWS.shape), 5) > 0.02
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        0.6 + 0.8 * COLUMNS / 160,
+        1.3 - 0.6 * (COLUMNS + ROWS) / 280,
+        1.2 - 0.7 * (((COLUMNS - 80) / 80) ** 2 + ((ROWS - 60) / 60) ** 2) / 2,
+    ],
+    ids=["ramp", "diagonal", "vignette"],
+)
+def test_light_across_the_image_is_told(light: np.ndarray, rng: np.random.Generator) -> None:
+    values = (90 + 50 * draw_things(rng)) * light + rng.normal(0, 3, light.shape)
+    image = np.clip(values, 0, 255).astype(np.float32)
+    (told,) = [text for text in segment.segment_image(image, k=2).warnings if "light" in text]
+    assert told.startswith("the light is uneven, and shares depend on it: in even light ")
+    assert "--coherence region" in told
+
+
+def test_the_share_of_moved_pixels_is_that_of_wrong_labels(rng: np.random.Generator) -> None:
+    things = draw_things(rng)
+    light = 0.6 + 0.8 * COLUMNS / 160
+    values = np.clip((90 + 50 * things) * light + rng.normal(0, 3, light.shape), 0, 255).astype(np.uint8)
+    labels = segment.segment_image(values, k=2).label_image
+    wrong = np.mean((labels == 2) != things)
+    explained, moved = measure_uneven_light(Image.from_array(values), labels, 2)
+    assert moved == pytest.approx(wrong, abs=0.03)
+    assert wrong > 0.1
+    assert explained > 0.9
+
+
+def test_even_light_and_light_that_confuses_no_classes_are_not(rng: np.random.Generator) -> None:
+    things, noise = draw_things(rng), rng.normal(0, 2, ROWS.shape)
+    ramp = 0.75 + 0.5 * COLUMNS / 160
+    for contrast, light in ((40, 1.0), (130, ramp)):
+        image = Image.from_array(np.clip((60 + contrast * things) * light + noise, 0, 255).astype(np.uint8))
+        assert warn_of_uneven_light(image, 1 + things, 2) == ()
+    # The ramp itself is found: it is only too weak to matter.
+    explained, moved = measure_uneven_light(image, 1 + things, 2)
+    assert explained > 0.7
+    assert moved < 0.02
+
+
+def test_a_sky_above_land_is_not_uneven_light(rng: np.random.Generator) -> None:
+    """The sky follows a function of the place, the land does not follow the same one."""
+    skyline = 60 + 10 * np.sin(COLUMNS / 20)
+    is_land = skyline < ROWS
+    texture = gaussian_filter(rng.standard_normal(ROWS.shape), 2)
+    land, sky = 90 + 18 * texture / texture.std(), 130 + 60 * ROWS / 70
+    image = Image.from_array(np.clip(np.where(is_land, land, sky), 0, 255).astype(np.uint8))
+    labels = segment.segment_image(image, k=2).label_image
+    assert measure_uneven_light(image, labels, 2)[0] < 0.6
+    assert warn_of_uneven_light(image, labels, 2) == ()
+
+
+def test_few_pixels_or_one_class_tell_nothing() -> None:
+    image = Image.from_array(np.arange(100, dtype=np.uint8).reshape(10, 10))
+    labels = np.ones((10, 10), np.uint8)
+    assert measure_uneven_light(image, labels, 1) == (0, 0)
+    labels[0, 0] = 2
+    assert measure_uneven_light(image, labels, 2) == (0, 0)
+    assert warn_of_uneven_light(image, np.zeros((10, 10), np.uint8), 2) == ()
+    flat = Image.from_array(np.full((40, 40), 7, np.uint8))
+    assert warn_of_uneven_light(flat, 1 + (np.mgrid[:40, :40][0] > 20), 2) == ()
