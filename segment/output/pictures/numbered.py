@@ -16,9 +16,13 @@ __all__ = ["draw_numbered_outline", "find_places", "write_numbers"]
 
 Labels = NDArray[np.integer[Any]]
 
-_LONG_SIDE = 1600  # pixels that an outline is enlarged to, by a whole factor, where it is smaller
+_LONG_SIDE = 1600  # pixels that an outline has at least: it is enlarged by a whole factor where it is smaller
 _LINE = (96, 96, 96)  # color of contours
-_MIN_TEXT, _MAX_TEXT = 9, 26  # height of a number, in pixels
+# Height of a number: at least so many pixels, and so small shares of the longer side, which are 6 and 30 pixels where a
+# picture is shown 1200 wide.
+_MIN_TEXT, _MAX_TEXT = 9, 26
+_MIN_TEXT_SHARE, _MAX_TEXT_SHARE = 1 / 200, 1 / 40
+_LINE_SHARE = 1 / 1600  # of the longer side: how far a line reaches from a border on either side
 _HERSHEY_HEIGHT = 21  # pixels, of the digits of the font at scale 1
 
 
@@ -41,7 +45,7 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
     ndarray of shape (h, w, 3), uint8
         RGB.
     """
-    factor = max(1, _LONG_SIDE // max(regions.shape))
+    factor = max(1, -(-_LONG_SIDE // max(regions.shape)))
     large = regions.repeat(factor, axis=0).repeat(factor, axis=1)
     is_line = np.zeros(large.shape, bool)
     # A pixel on both sides of each border.
@@ -49,6 +53,9 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
         differs = large[one] != large[other]
         is_line[one] |= differs
         is_line[other] |= differs
+    if (reach := round(max(large.shape) * _LINE_SHARE)) > 1:
+        window = np.ones((2 * reach - 1, 2 * reach - 1), np.uint8)
+        is_line = load_cv2().dilate(is_line.astype(np.uint8), window) > 0
     picture = np.full((*large.shape, 3), 255, np.uint8)
     picture[is_line] = _LINE
     write_numbers(picture, large, label, dark=True)
@@ -77,18 +84,20 @@ def write_numbers(picture: Picture, regions: Labels, numbers: Labels, *, dark: b
     """
     cv2 = load_cv2()
     count = 0
+    side = max(regions.shape)
+    lowest, highest = max(_MIN_TEXT, side * _MIN_TEXT_SHARE), max(_MAX_TEXT, side * _MAX_TEXT_SHARE)
     radius, rows, columns = find_places(regions, len(numbers))
     for number, room, row, column in zip(
         numbers.tolist(), radius.tolist(), rows.tolist(), columns.tolist(), strict=True
     ):
         text = str(number)
         # A text of n digits is about 0.9 n times as wide as high: its half diagonal must fit into the circle.
-        height = min(_MAX_TEXT, int(2 * room / np.hypot(1, 0.9 * len(text))))
-        if height < _MIN_TEXT:
+        height = min(int(highest), int(2 * room / np.hypot(1, 0.9 * len(text))))
+        if height < lowest:
             continue
         count += 1
         scale = height / _HERSHEY_HEIGHT
-        thick = 2 if height > 14 else 1
+        thick = max(1, round(height / 10))
         (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
         place = (int(column - width / 2), int(row + height / 2))
         layers = [((48, 48, 48), thick)] if dark else [((0, 0, 0), thick + 3), ((255, 255, 255), thick)]

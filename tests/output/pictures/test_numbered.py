@@ -39,3 +39,19 @@ def test_an_outline_has_contours_numbers_and_a_key() -> None:
     # The line between both regions runs down the whole picture.
     is_line = (sheet == 96).all(axis=2).sum(axis=0)
     assert is_line.max() > 40 * 26 * 0.98
+
+
+def test_numbers_grow_with_the_picture() -> None:
+    heights = []
+    for width in (800, 4000):
+        picture = np.full((300, width, 3), 255, np.uint8)
+        assert write_numbers(picture, np.ones((300, width), int), np.array([1]), dark=True) == 1
+        heights.append(np.ptp(np.flatnonzero((picture < 128).any(axis=(1, 2)))) + 1)
+    # Where a picture is shown 1200 wide, they are at least 24 pixels high.
+    assert heights[0] > 24
+    assert heights[1] > 24 * 4000 / 1200
+
+
+def test_a_page_is_large_enough_for_numbers_in_small_regions() -> None:
+    regions, names, colors = np.ones((20, 900), int), ("class 1",), np.zeros((1, 3), np.uint8)
+    assert draw_numbered_outline(regions, np.array([1]), names, colors).shape[1] > 1800
