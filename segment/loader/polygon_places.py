@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import DependencyError, ImageError
+from segment.core.errors import DependencyError, ImageError, printable_path
 from segment.core.georeference import Georeference
 from segment.loader.mask_files import PolygonFile
 
-__all__ = ["locate_polygons"]
+__all__ = ["describe_overhang", "locate_polygons"]
 
 Floats = NDArray[np.float64]
 Regions = tuple[tuple[Floats, ...], ...]
+
+MAX_OVERHANG = 1.0  # pixels that a polygon may reach beyond the image without a word
+MAX_NAMED = 3  # regions that a note names
 
 _WGS84 = "EPSG:4326"
 _LONGITUDE_FIRST = ("CRS84", "EPSG:4326", "EPSG::4326")  # all of them mean longitude, latitude in GeoJSON
@@ -69,6 +72,40 @@ def locate_polygons(file: PolygonFile, georeference: Georeference, shape: tuple[
     if _touches_image(file.regions, shape):
         return file.regions, "regions of interest: their coordinates are read as pixels"
     return in_map, ""
+
+
+def describe_overhang(regions: Regions, names: Sequence[str], shape: tuple[int, int]) -> str:
+    """Say which regions of interest reach beyond the image.
+
+    Parameters
+    ----------
+    regions : sequence of sequence of ndarray of shape (m, 2), float
+        Their rings, in pixels.
+    names : sequence of str
+    shape : tuple of 2 int, pixels
+        Height and width of the image.
+
+    Returns
+    -------
+    str
+        Empty if none does.
+
+    Examples
+    --------
+    >>> ring = np.array([[5.0, 2], [20, 2], [20, 9]])
+    >>> describe_overhang(((ring,),), ("plot",), (10, 12))
+    'regions of interest reach beyond the image, where nothing counts: plot'
+    """
+    beyond = []
+    for name, rings in zip(names, regions, strict=True):
+        points = np.concatenate(list(rings))
+        if (points < -MAX_OVERHANG).any() or (points > np.array(shape[::-1]) + MAX_OVERHANG).any():
+            beyond.append(name)
+    if not beyond:
+        return ""
+    others = f" and {len(beyond) - MAX_NAMED} more" if len(beyond) > MAX_NAMED else ""
+    named = ", ".join(printable_path(name) for name in beyond[:MAX_NAMED])
+    return f"regions of interest reach beyond the image, where nothing counts: {named}{others}"
 
 
 def _project_from_degrees(regions: Regions, target: str) -> Regions | None:

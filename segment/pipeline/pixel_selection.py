@@ -16,7 +16,7 @@ from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
 from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
-from segment.loader.polygon_places import locate_polygons
+from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
 from segment.preprocessor.masking import FlatBorder, crop, find_flat_border, keep_interest, keep_masked, mask_nodata
 
@@ -205,8 +205,8 @@ def _apply_interest(image: Image, config: SegmentConfig, source: str) -> Image:
         image = keep_interest(image, RegionsOfInterest(labels, file.names))
     except ImageError as error:
         raise ImageError(f"{printable_path(path)}: {error}") from error
-    notes = (*((note,) if note else ()), *((describe_overlap(n_shared),) if n_shared else ()))
-    return replace(image, notes=image.notes + notes)
+    said = (note, describe_overhang(regions, file.names, shape), describe_overlap(n_shared) if n_shared else "")
+    return replace(image, notes=image.notes + tuple(note for note in said if note))
 
 
 def _make_interest(image: Image, text: str) -> Image:

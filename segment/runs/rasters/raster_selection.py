@@ -12,7 +12,7 @@ from segment.core.errors import ImageError, SegmentError, pluralize, printable_p
 from segment.core.georeference import Georeference
 from segment.core.interest import MAX_REGIONS
 from segment.loader.mask_files import LabelFile, find_stem_file, read_interest
-from segment.loader.polygon_places import locate_polygons
+from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.pipeline.pixel_selection import describe_circle, describe_overlap, parse_circle
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
 from segment.runs.rasters.reader import Raster
@@ -118,7 +118,8 @@ def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfi
         regions, note = locate_polygons(file, raster.georeference, shape)
     except SegmentError as error:
         raise type(error)(f"{printable_path(path)}: {error}") from error
-    selection = replace(selection, polygons=regions, names=file.names, notes=(note,) if note else ())
+    notes = tuple(text for text in (note, describe_overhang(regions, file.names, shape)) if text)
+    selection = replace(selection, polygons=regions, names=file.names, notes=notes)
     n_shared = sum(
         label_polygons(regions, (strip.height, strip.width), (strip.row, strip.column))[1]
         for strip in _cut_strips(shape)
