@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,10 +29,12 @@ from segment.cli.standard_streams import discard_stdout
 from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
-from segment.runs.batch.class_plan import ClassPlan
-from segment.runs.batch.folder_run import FolderRun, FolderSettings
-from segment.runs.batch.folder_search import describe_unread_images
-from segment.runs.outcome import Outcome
+
+# What a folder needs is loaded by the command: all others do without.
+if TYPE_CHECKING:
+    from segment.runs.batch.class_plan import ClassPlan
+    from segment.runs.batch.folder_run import FolderRun
+    from segment.runs.outcome import Outcome
 
 __all__ = ["segment_folder"]
 
@@ -115,6 +117,9 @@ def segment_folder(
     int
         The exit code.
     """
+    from segment.runs.batch.folder_run import FolderRun, FolderSettings
+    from segment.runs.batch.folder_search import describe_unread_images
+
     _check_numbers(jobs=jobs, timeout=timeout)
     classes, config = _plan_classes(model_option, align, start, options)
     # New images would change the model and with it all results.
@@ -196,6 +201,7 @@ def _plan_classes(
     model_option: str, align: str, start: Path | None, options: Options
 ) -> tuple[ClassPlan, SegmentConfig]:
     """Plan how images get their classes, and make the configuration."""
+    from segment.runs.batch.class_plan import ClassPlan
     from segment.segmenter.class_model.storage import load_class_model
 
     if model_option == "each":
@@ -215,6 +221,7 @@ def _plan_classes(
 
 def _plan_own_classes(align: str, start: Path | None, options: Options) -> tuple[ClassPlan, SegmentConfig]:
     """Plan classes of each image's own, which may be numbered like those of the first image or of a saved model."""
+    from segment.runs.batch.class_plan import ClassPlan
     from segment.segmenter.class_model.storage import load_class_model
 
     model, config = load_start("batch", start, options)

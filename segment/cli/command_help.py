@@ -7,6 +7,7 @@ import inspect
 import platform
 import re
 import shlex
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.path_checks import guess_command
 
-__all__ = ["COMMON", "StagedCommand", "StagedOption", "SuggestingGroup", "print_version"]
+__all__ = ["COMMON", "OptionMaker", "StagedCommand", "StagedOption", "SuggestingGroup", "print_version"]
 
 # Parameters in --help, in this order; --help-all has all options.
 COMMON = (
@@ -35,6 +36,22 @@ class StagedOption(click.Option):
         self.choices = choices
 
 
+class OptionMaker(click.Option):
+    """Options of a command that are made when the command is used; made for all commands, they would delay every start.
+
+    Parameters
+    ----------
+    names : sequence of str
+        An option that nobody sees.
+    make : callable
+        Returns the options, in the order of the help.
+    """
+
+    def __init__(self, names: Sequence[str], *, make: Callable[[], list[StagedOption]]) -> None:
+        super().__init__(names)
+        self.make = make
+
+
 class StagedCommand(click.Command):
     """A command with a short help, and a long one in which options stand stage by stage.
 
@@ -48,13 +65,15 @@ class StagedCommand(click.Command):
         Parameters of this command that are in --help before those that are usual for all.
     """
 
+    _given: list[click.Parameter]
+
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), usual: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # The docstring of the function is the help; its sections are for those who read the code.
         self.help = re.split(r"\n(?:Parameters|Returns)\n", inspect.cleandoc(self.help or ""))[0].rstrip()
         self.examples = examples
         self.usual = usual
-        self.params.append(
+        self._given.append(
             click.Option(
                 ["--help-all"],
                 is_flag=True,
@@ -64,6 +83,18 @@ class StagedCommand(click.Command):
                 help="Show all options, stage by stage.",
             )
         )
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """Its arguments and options."""
+        if any(isinstance(param, OptionMaker) for param in self._given):
+            made = [param.make() if isinstance(param, OptionMaker) else [param] for param in self._given]
+            self._given = [param for part in made for param in part]
+        return self._given
+
+    @params.setter
+    def params(self, given: list[click.Parameter]) -> None:
+        self._given = given
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the first sentence, the examples, and what else is to be said.

@@ -39,8 +39,6 @@ from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import compare_job, explore_job, run_job
 from segment.runs.job import plan_jobs
-from segment.runs.rasters.raster_job import run_raster_job
-from segment.runs.rasters.raster_planning import plan_raster_jobs
 from segment.runs.selection_files import list_selection_paths
 
 __all__ = ["cli"]
@@ -343,6 +341,9 @@ def segment_rasters(
     int
         The exit code.
     """
+    from segment.runs.rasters.raster_job import run_raster_job
+    from segment.runs.rasters.raster_planning import plan_raster_jobs
+
     # These two are fixed: they name the file.
     config = make_config("raster", options, labels_format="tif", save=("labels",))
     jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))

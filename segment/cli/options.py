@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from segment.cli.command_help import StagedOption
+from segment.cli.command_help import OptionMaker, StagedOption
 from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, leave_out_unused, select_given
 from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
@@ -19,9 +19,9 @@ from segment.config.doors import DOORS, START, Door, reject_ignored
 from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
 from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
-from segment.runs.workers.dask_client import Cluster
 
 if TYPE_CHECKING:
+    from segment.runs.workers.dask_client import Cluster
     from segment.segmenter.class_model.class_model import ClassModel
 
 __all__ = [
@@ -147,12 +147,11 @@ def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callab
         A decorator.
     """
 
+    def make() -> list[StagedOption]:
+        return [_make_option(setting, DOORS[door]) for setting in list_settings() if setting.name not in leave_out]
+
     def decorate(function: Function) -> Function:
-        # Click lists options in the reverse order of their decorators.
-        for setting in reversed(list_settings()):
-            if setting.name not in leave_out:
-                function = _make_option(setting, DOORS[door])(function)
-        return CONFIG(function)
+        return CONFIG(click.option("--settings", cls=OptionMaker, make=make)(function))
 
     return decorate
 
@@ -257,19 +256,21 @@ def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
     if not scheduler:
         yield None
         return
+    from segment.runs.workers.dask_client import Cluster
+
     with Cluster(scheduler) as cluster:
         for note in cluster.notes:
             print_message(f"Warning: {note}.")
         yield cluster
 
 
-def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]:  # noqa: PLR0911  one for each kind
+def _make_option(setting: Setting, door: Door) -> StagedOption:  # noqa: PLR0911  one for each kind
     """Make the Click option of a setting for a command; its value is None where it is not given."""
     # The default is None, so that an option that was given can be told from one that was not.
     names = (*setting.options, setting.name)
     has_products = setting.name == "save" and bool(door.products)
     is_hidden = not (door.is_used(setting) or has_products)
-    common: dict[str, Any] = {"cls": StagedOption, "group": setting.group, "choices": setting.choices}
+    common: dict[str, Any] = {"group": setting.group, "choices": setting.choices}
     common |= {"default": None, "hidden": is_hidden}
     if has_products:
         # What a command writes in any case is not listed.
@@ -277,9 +278,9 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
         help_ = f"{others[-1]} writes the settings too, as a file for --config."
         if len(others) > 1:
             help_ = f"What to write too: as for segment run. {help_}"
-        return click.option(*names, metavar=",".join(others), help=help_, **common)
+        return StagedOption(names, metavar=",".join(others), help=help_, **common)
     if setting.type is bool:
-        return click.option(*names, is_flag=True, help=setting.help, **common)
+        return StagedOption(names, is_flag=True, help=setting.help, **common)
     help_ = setting.help
     if setting.name == "save" and door.saved:
         common["choices"] = tuple(name for name in setting.choices if name in door.saved)
@@ -291,21 +292,21 @@ def _make_option(setting: Setting, door: Door) -> Callable[[Function], Function]
         # Other spellings are accepted and not shown. A text beside the words is checked with all other values.
         words: dict[str, Any] = {} if setting.form.text else {"type": click.Choice(setting.words)}
         metavar = "|".join(filter(None, (*setting.choices, setting.form.text)))
-        return click.option(*names, metavar=f"[{metavar}]", **words, **common)
+        return StagedOption(names, metavar=f"[{metavar}]", **words, **common)
     if setting.is_text or (setting.type is tuple and not setting.choices):
         metavar = setting.form.text.replace(" or ", "|")
-        return click.option(*names, multiple=setting.type is tuple, metavar=metavar, **common)
+        return StagedOption(names, multiple=setting.type is tuple, metavar=metavar, **common)
     if setting.type is tuple:
-        return click.option(*names, metavar="PRODUCT,...", **common)
+        return StagedOption(names, metavar="PRODUCT,...", **common)
     if setting.type is Span:
-        return click.option(*names, metavar="LOW..HIGH", **common)
+        return StagedOption(names, metavar="LOW..HIGH", **common)
     # The range is checked with all other values, so that the library has the same message.
     kind = int if setting.type is int else float
     number: Any = NumberOrWord(kind, setting.choices) if setting.choices else kind
     if setting.form.text:  # a number with a unit is checked with all other values
         number = str
     metavar = "|".join(filter(None, (_format_range(setting), *setting.choices, setting.form.text)))
-    return click.option(*names, type=number, metavar=metavar, **common)
+    return StagedOption(names, type=number, metavar=metavar, **common)
 
 
 def _format_number(value: object) -> str:

@@ -12,7 +12,6 @@ from segment.cli.command_help import StagedCommand
 from segment.cli.job_runs import run_jobs
 from segment.cli.options import DEBUG, JSON, OUTPUT, add_setting_options, make_config
 from segment.core.errors import SettingsError
-from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
 
 __all__ = ["relabel_labels"]
 
@@ -57,6 +56,8 @@ def relabel_labels(
     int
         The exit code.
     """
+    from segment.runs.relabel_job import plan_relabel_jobs, run_relabel_job
+
     if image is not None and len(results) > 1:
         raise SettingsError(f"image (--image): with one RESULT; got {len(results)}. Relabel them one by one.")
     save = ("labels",) if image is None else ("panel", "labels")

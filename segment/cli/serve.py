@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +76,8 @@ def serve(
     int
         The exit code.
     """
+    import webbrowser
+
     from segment.web.server import ServerOptions, run_server
 
     config = make_config("serve", options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from typing import Any
 
 from segment.config.setting import SPELLINGS, Span
@@ -110,6 +109,8 @@ def parse_config(text: str) -> dict[str, Any]:
     >>> parse_config('k = "auto"\nk_range = "2..9"')
     {'k': 'auto', 'k_range': Span(low=2, high=9)}
     """
+    import tomllib  # loaded here: few runs read a file of settings
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -10,7 +10,6 @@ import io
 import logging
 import os
 import stat
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -240,6 +239,8 @@ def load_stream(
         "bands": bands,
         "dpi": dpi,
     }
+    import tempfile  # loaded here: only pipes need it
+
     with tempfile.TemporaryFile() as copy:
         return _load(name, lambda: _copy_stream(stream, copy, limit), options)
 

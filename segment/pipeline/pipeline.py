@@ -26,6 +26,7 @@ from segment.pipeline.preparation import Source, get_source_name, preprocess, re
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (
+    can_cleanup_matter,
     collect_result_warnings,
     find_labels_lost_in_cleanup,
     warn_of_absent_classes,
@@ -209,7 +210,7 @@ def build_result(
         reason=choose_spatial_type(config).explain_empty_class(config),
         n_colors=_count_too_few_colors(fitted_rows, spatial, config),
     )
-    if cleaned.changed:
+    if labels.shape != raw.shape or can_cleanup_matter(cleaned.changed, rows):
         before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
         warnings += warn_of_cleanup(before, after, config)
     # Regions bear uneven light.

@@ -15,6 +15,7 @@ from segment.pipeline.class_table import ClassRow
 from segment.segmenter.class_mixture import find_label
 
 __all__ = [
+    "can_cleanup_matter",
     "collect_result_warnings",
     "find_labels_lost_in_cleanup",
     "warn_of_absent_classes",
@@ -156,6 +157,35 @@ def collect_result_warnings(
     if never:
         warnings.append(_warn_of_empty(never, reason))
     return tuple(warnings)
+
+
+def can_cleanup_matter(changed: float, rows: Sequence[ClassRow]) -> bool:
+    """Tell whether so few pixels have changed that :func:`warn_of_cleanup` has nothing to say, whatever their classes.
+
+    Regions need not be counted then.
+
+    Parameters
+    ----------
+    changed : float, 0 to 1
+        Share of the labeled pixels that clean-up has changed.
+    rows : sequence of ClassRow
+        The classes after it.
+
+    Returns
+    -------
+    bool
+        False where there is nothing to say.
+
+    Examples
+    --------
+    >>> rows = [ClassRow(1, 900, 0.9, (80.0,)), ClassRow(2, 100, 0.1, (160.0,))]
+    >>> can_cleanup_matter(0.009, rows), can_cleanup_matter(0.012, rows)
+    (False, True)
+    """
+    # The rarest class has lost at most the changed pixels, of those that it has now and these.
+    rarest = min((row.pixels for row in rows if row.pixels), default=0)
+    n_changed = changed * sum(row.pixels for row in rows)
+    return 100 * changed > MAX_SHARE_MOVE or n_changed >= MAX_PIXEL_LOSS * (rarest + n_changed)
 
 
 def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], config: SegmentConfig) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.pixel_arrays import find_highest_plane
 from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regions
 
 __all__ = [
@@ -130,7 +131,13 @@ def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *
     return runs.paint(graph.label[graph.origin]).astype(labels.dtype)
 
 
-def restore_by_evidence(labels: Labels, logs: NDArray[np.float32], *, smoothness: float) -> Labels:
+def restore_by_evidence(
+    labels: Labels,
+    logs: NDArray[np.float32],
+    *,
+    smoothness: float,
+    find_design_effect: Callable[[], float] = lambda: 1.0,
+) -> Labels:
     """Give parts that a random field has smoothed away back to their classes by color, where the energy falls.
 
     A part is a connected set of pixels of one label whose colors all speak most for one other class. Each is a region
@@ -145,6 +152,9 @@ def restore_by_evidence(labels: Labels, logs: NDArray[np.float32], *, smoothness
         Log posteriors of the classes by color, without neighbors.
     smoothness : float, >= 0
         Of the field.
+    find_design_effect : callable
+        Returns how many neighboring pixels count as one witness, 1 or more: the smoothness is multiplied by it. It is
+        called only where something would be restored otherwise.
 
     Returns
     -------
@@ -160,7 +170,7 @@ def restore_by_evidence(labels: Labels, logs: NDArray[np.float32], *, smoothness
     >>> restore_by_evidence(labels, logs, smoothness=12.0)[:, 0].tolist()
     [1, 2, 1]
     """
-    colors = logs.argmax(axis=0).astype(np.uint8) + np.uint8(1)
+    colors = find_highest_plane(logs) + np.uint8(1)
     differs = (colors != labels) & (labels > 0)
     if not differs.any():
         return labels.copy()
@@ -178,8 +188,11 @@ def restore_by_evidence(labels: Labels, logs: NDArray[np.float32], *, smoothness
     moves = target[source] > 0
     source, neighbor, border = source[moves], neighbor[moves], border[moves]
     sign = (label[neighbor] == label[source]).astype(np.intp) - (label[neighbor] == target[source])
-    costs = smoothness * (1 + BORDER_SHARE * np.bincount(source, border * sign, label.size))
-    restored = np.where((target > 0) & (gains > costs), target, label)
+    costs = 1 + BORDER_SHARE * np.bincount(source, border * sign, label.size)
+    # No gain is negative, so that a larger smoothness restores less, never more.
+    if not ((target > 0) & (gains > smoothness * costs)).any():
+        return labels.copy()
+    restored = np.where((target > 0) & (gains > smoothness * find_design_effect() * costs), target, label)
     return restored.astype(np.uint8)[part].reshape(labels.shape)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
+
 __all__ = ["combine_over_disc", "grow_labels", "smooth_block"]
 
 Labels = NDArray[np.integer[Any]]
@@ -60,12 +62,15 @@ def smooth_block(block: Labels, classes: Sequence[int], widths: list[int], *, st
         combine_over_disc(np.bitwise_or, bits, widths, swept)
         swept |= background
         combine_over_disc(np.bitwise_and, swept, widths, bits)
-        # A pixel in the closing of exactly one class is claimed; its label is the only one added.
-        for bit, label in group:
-            np.not_equal(np.bitwise_and(bits, np.uint8(1 << bit), out=mask), 0, out=hit)
-            labels += np.multiply(mask, block.dtype.type(label), out=value)
-            contested |= np.logical_and(claimed, hit, out=swept.view(bool))
-            claimed |= hit
+        # A pixel in the closing of exactly one class is claimed: bits & (bits - 1) takes the lowest bit away.
+        alone = np.zeros(256, block.dtype)
+        alone[[1 << bit for bit, _ in group]] = [label for _, label in group]
+        labels += load_cv2().LUT(bits, alone) if alone.itemsize == 1 else alone[bits]
+        np.not_equal(np.bitwise_and(bits, bits - np.uint8(1), out=mask), 0, out=hit)
+        contested |= hit
+        np.not_equal(bits, 0, out=hit)
+        contested |= np.logical_and(claimed, hit, out=swept.view(bool))
+        claimed |= hit
     claimed &= ~(kept | contested | empty)
     labels *= claimed.view(np.uint8)
     labels += np.multiply(block, kept.view(np.uint8), out=value)
@@ -111,14 +116,15 @@ def combine_over_disc(
     # wide: the cost grows with the radius, not with the area of the disc.
     for half_width in range(widths[0] + 1):
         if half_width:
-            wider[:] = row
-            combine(wider[:, 1:], row[:, :-1], out=wider[:, 1:])
+            combine(row[:, 1:], row[:, :-1], out=wider[:, 1:])
+            wider[:, 0] = row[:, 0]
             combine(wider[:, :-1], row[:, 1:], out=wider[:, :-1])
             row, wider = wider, row
         for dy in (dy for dy, width in enumerate(widths) if width == half_width):
             above, below = slice(None, max(len(bits) - dy, 0)), slice(dy, None)
             combine(result[below], row[above], out=result[below])
-            combine(result[above], row[below], out=result[above])
+            if dy:
+                combine(result[above], row[below], out=result[above])
     return result
 
 

@@ -130,7 +130,7 @@ def choose_shrinkage(
         features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(features, copy.valid)
         for number, classes in enumerate(candidates):
-            labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness)
+            labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
             label_image = postprocess(labeler.label(copy), **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
     if len(cuts) > len(shrinkages) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:

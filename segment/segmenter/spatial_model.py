@@ -246,10 +246,13 @@ class PixelField(SpatialModel):
         The working copy, on which the field is solved.
     smoothness : float, > 0
         Log odds in nats that neighbors of one class give a pixel.
+    index : ColorIndex, optional
+        Of the working copy, where it is known.
     """
 
     copy: Image
     smoothness: float
+    index: ColorIndex | None = None
 
     has_chosen_shrinkage = True
     needs_copies = True
@@ -285,10 +288,9 @@ class PixelField(SpatialModel):
 
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Solve the field on the copy and label the image; see :meth:`SpatialModel.label`."""
-        shape, space = self.image.valid.shape, self.data.space
-        labeler = FieldLabeler(
-            classes, space, self.copy, shape, smoothness=self.smoothness, min_log_density=min_log_density
-        )
+        shape, smoothness, index = self.image.valid.shape, self.smoothness, self.index
+        given: dict[str, Any] = {"min_log_density": min_log_density, "index": index, "draws_shares": True}
+        labeler = FieldLabeler(classes, self.data.space, self.copy, shape, smoothness=smoothness, **given)
         return LabeledPixels(labeler.label(self.image), labeler.shares)
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
@@ -393,5 +395,5 @@ def build_spatial_model(
         regions = find_region_cells(image, features, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
         return RegionClasses(image, FitData(features.space, regions.cells, (image,), (regions,)), regions)
     if kind is PixelField:
-        return PixelField(image, data, features.image, config.smoothness)
+        return PixelField(image, data, features.image, config.smoothness, features.index)
     return ColorsAlone(image, data, features.index)

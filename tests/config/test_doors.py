@@ -72,7 +72,7 @@ COMMAND_LINES = {
 WORK = (
     "cli.commands.run_jobs",
     "cli.relabel.run_jobs",
-    "cli.batch.FolderRun",
+    "runs.batch.folder_run.FolderRun",
     "pipeline.shared_classes.fit_and_select",
     "web.server.run_server",
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
+from segment.core.pixel_arrays import find_highest_plane
 from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
@@ -64,11 +67,16 @@ class FieldLabeler:
         Share of the smoothness that counts at each pixel of the image.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
+    index : ColorIndex, optional
+        Of the working copy, where it is known.
+    draws_shares : bool
+        Whether to draw the sample that shares are estimated from.
 
     Attributes
     ----------
     shares : ShareSample, optional
-        What the shares of the classes are estimated from; None without classes, or where no pixel has a label.
+        What the shares of the classes are estimated from; None without classes, where no pixel has a label, and where
+        it was not asked for.
     """
 
     def __init__(
@@ -81,6 +89,8 @@ class FieldLabeler:
         smoothness: float,
         smoothness_map: NDArray[np.generic] | None = None,
         min_log_density: float = -np.inf,
+        index: ColorIndex | None = None,
+        draws_shares: bool = False,
     ) -> None:
         self._classes, self._space, self._min_log_density = classes, space, min_log_density
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
@@ -89,18 +99,16 @@ class FieldLabeler:
         self.shares: ShareSample | None = None
         if classes.model.n_components == 0:
             return
-        field, q, logs, correlation = _solve_field(classes, space, copy, smoothness, smoothness_map)
-        counted = self._find_counted(copy)
-        if counted.any():
-            self.shares = draw_share_sample(q, logs, counted, correlation)
-        self._labels[:] = q.argmax(axis=0) + 1
-        self._labels[~copy.valid] = 0
+        solved = _solve_field(classes, space, copy, smoothness, smoothness_map, index)
+        if draws_shares and (counted := self._find_counted(copy)).any():
+            self.shares = draw_share_sample(solved.q, solved.logs, counted, solved.measure_correlation())
+        self._labels = solved.labels
         if copy.valid.shape != shape:
             # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
             cv2 = load_cv2()
             window = np.ones((3, 3), dtype=np.uint8)
             self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0
-            self._odds = BilinearUpsampler(field.compute_neighbor_log_odds(q), shape)
+            self._odds = BilinearUpsampler(solved.field.compute_neighbor_log_odds(solved.q), shape)
 
     def label(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
         """Label the pixels of the image or of a window of it.
@@ -193,12 +201,14 @@ def prepare_field_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
         that are not valid have no meaning.
     """
-    field, q, logs, correlation = _solve_field(classes, space, copy, smoothness, None)
-    temperature = compute_temperature(correlation, measure_overlap(logs, copy.valid)) if is_tempered else 1.0
+    solved = _solve_field(classes, space, copy, smoothness, None)
+    q, temperature = solved.q, 1.0
+    if is_tempered:
+        temperature = compute_temperature(solved.measure_correlation(), measure_overlap(solved.logs, copy.valid))
     if copy.valid.shape == image.valid.shape:
         flat = temper_posteriors(q.reshape(len(q), -1), temperature)
         return lambda at: flat[:, at].T
-    odds = BilinearUpsampler(field.compute_neighbor_log_odds(q), image.valid.shape)
+    odds = BilinearUpsampler(solved.field.compute_neighbor_log_odds(q), image.valid.shape)
     look_up = ColorIndex(image).make_pixel_lookup(
         lambda colors: classes.compute_log_posteriors(space.make_cells(colors))
     )
@@ -215,18 +225,30 @@ def prepare_field_posteriors(
     return compute_posteriors
 
 
+class _SolvedField(NamedTuple):
+    """The random field of a working copy.
+
+    `q` are the posteriors of the pixels with it, and `logs` their logarithms by color alone, both (k, h, w); `labels`
+    are the most probable classes from 1, and 0 where a pixel is not valid. `measure_correlation` returns the
+    correlation of neighbors within their classes.
+    """
+
+    field: RandomField
+    q: Planes
+    logs: Planes
+    labels: NDArray[np.uint8]
+    measure_correlation: Callable[[], float]
+
+
 def _solve_field(
     classes: ClassMixture,
     space: FeatureSpace,
     copy: Image,
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
-) -> tuple[RandomField, Planes, Planes, float]:
-    """Solve the field of a working copy.
-
-    Returned are the field, the posteriors of the pixels with it and their logarithms by color alone, both (k, h, w),
-    and the correlation of neighbors within their classes.
-    """
+    index: ColorIndex | None = None,
+) -> _SolvedField:
+    """Solve the field of a working copy."""
     k = classes.n_classes
     whiten = compute_whitening_matrix(classes.model)
 
@@ -237,7 +259,7 @@ def _solve_field(
         return np.concatenate([classes.compute_log_posteriors(cells), whitened], axis=1)
 
     # By planes, in chunks: a table of (H * W, k + d) and its transpose would be in memory at once.
-    n, look_up = copy.valid.size, ColorIndex(copy).make_pixel_lookup(describe_colors)
+    n, look_up = copy.valid.size, (index or ColorIndex(copy)).make_pixel_lookup(describe_colors)
     planes = np.empty((k + len(whiten), n), dtype=np.float32)
     for start in range(0, n, CHUNK_PIXELS):
         at = np.arange(start, min(start + CHUNK_PIXELS, n))
@@ -255,22 +277,30 @@ def _solve_field(
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
     q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
-    components = _find_components(q.argmax(axis=0), features, classes, whiten)
-    residuals = measure_residuals(features, components, copy.valid)
-    correlation = measure_neighbor_correlation(residuals, copy.valid, field.reach)
+    best = find_highest_plane(q)
+
+    @cache
+    def measure_correlation() -> float:
+        components = _find_components(best, features, classes, whiten)
+        return measure_neighbor_correlation(
+            measure_residuals(features, components, copy.valid), copy.valid, field.reach
+        )
+
     # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
-    _restore_small_things(q, logs, copy.valid, smoothness * compute_design_effect(correlation))
-    return field, q, logs, correlation
+    labels = _restore_small_things(
+        q, logs, best, copy.valid, smoothness, lambda: compute_design_effect(measure_correlation())
+    )
+    return _SolvedField(field, q, logs, labels, measure_correlation)
 
 
 def _find_components(
-    labels: NDArray[np.intp], features: Planes, classes: ClassMixture, whiten: NDArray[np.float64]
-) -> NDArray[np.intp]:
+    labels: NDArray[np.integer], features: Planes, classes: ClassMixture, whiten: NDArray[np.float64]
+) -> NDArray[np.integer]:
     """Find the component of its class (h, w) that each pixel is nearest to, in whitened features (d, h, w)."""
     if len(classes.groups) == classes.n_classes:
         return labels
     # A merged class may have several colors; its mean is none of them.
-    components, nearest = np.zeros_like(labels), np.full(labels.shape, np.inf, dtype=np.float32)
+    components, nearest = np.zeros(labels.shape, np.intp), np.full(labels.shape, np.inf, dtype=np.float32)
     for number, (group, mean) in enumerate(zip(classes.groups, classes.model.means @ whiten, strict=True)):
         distances = ((features - mean.astype(np.float32)[:, None, None]) ** 2).sum(axis=0)
         closer = (labels == group) & (distances < nearest)
@@ -278,11 +308,25 @@ def _find_components(
     return components
 
 
-def _restore_small_things(q: Planes, logs: Planes, valid: NDArray[np.bool_], smoothness: float) -> None:
-    """Give the pixels of what is thin or small, but plain to see by its colors, their posteriors by color, in place."""
-    labels = q.argmax(axis=0).astype(np.uint8) + np.uint8(1)
+def _restore_small_things(
+    q: Planes,
+    logs: Planes,
+    best: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    smoothness: float,
+    find_design_effect: Callable[[], float],
+) -> NDArray[np.uint8]:
+    """Give the pixels of what is thin or small, but plain to see by its colors, their posteriors by color, in place.
+
+    Returned are the labels, from 1 and 0 where a pixel is not valid.
+    """
+    labels = best + np.uint8(1)
     labels[~valid] = 0
-    changed = restore_by_evidence(labels, logs, smoothness=smoothness) != labels
-    if changed.any():
-        alone = np.exp(logs[:, changed])
-        q[:, changed] = alone / alone.sum(axis=0)
+    restored = restore_by_evidence(labels, logs, smoothness=smoothness, find_design_effect=find_design_effect)
+    changed = np.flatnonzero(restored != labels)
+    if changed.size:
+        alone = np.exp(logs.reshape(len(q), -1)[:, changed])
+        alone /= alone.sum(axis=0)
+        q.reshape(len(q), -1)[:, changed] = alone
+        labels.reshape(-1)[changed] = alone.argmax(axis=0) + 1
+    return labels

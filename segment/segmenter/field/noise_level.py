@@ -77,8 +77,8 @@ def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> 
     windows = _choose_windows(valid)
     if not windows.size:
         return False
-    features = planes.reshape(len(planes), -1)[:, windows]
-    return float(_measure_variances(np.moveaxis(features, 0, -1)).mean()) >= MIN_NOISE_SHARE
+    features = planes.reshape(len(planes), -1).take(windows, axis=1)
+    return float(_measure_variances(features).mean()) >= MIN_NOISE_SHARE
 
 
 def smooth_noise(image: Image, feature_name: str) -> Image:
@@ -151,7 +151,7 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
     space = FeatureSpace(feature_name, index.n_channels, index.black, index.white)
     features = space.make_cells(index.pixels).means
     features = (features if whiten is None else features @ whiten).reshape(*windows.shape, -1)
-    return _measure_variances(features), np.asarray(features.var(axis=(0, 1)))
+    return _measure_variances(np.moveaxis(features, -1, 0)), np.asarray(features.var(axis=(0, 1)))
 
 
 def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -160,10 +160,10 @@ def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
     step = max(1, int(math.sqrt(max(height - 2, 0) * max(width - 2, 0) / MAX_WINDOWS)))
     first = (np.arange(0, height - 2, step)[:, None] * width + np.arange(0, width - 2, step)).reshape(-1)
     windows = first + (np.arange(3)[:, None] * width + np.arange(3)).reshape(-1, 1)
-    return np.asarray(windows[:, valid.reshape(-1)[windows].all(axis=0)])
+    return np.asarray(windows if valid.all() else windows[:, valid.reshape(-1)[windows].all(axis=0)])
 
 
 def _measure_variances(features: NDArray[np.floating]) -> Floats:
-    """Measure the variance of the noise of each feature in windows of shape (9, n, d): (d,)."""
-    deviations = np.median(np.abs(np.tensordot(MASK, features, axes=1)), axis=0) / NORMAL_MEDIAN
+    """Measure the variance of the noise of each feature in windows of shape (d, 9, n): (d,)."""
+    deviations = np.median(np.abs(np.matmul(MASK, features)), axis=1) / NORMAL_MEDIAN
     return np.asarray(deviations**2 / MASK_POWER)
