@@ -13,6 +13,7 @@ from typing import BinaryIO
 from segment.core.errors import OutputError, describe_os_error, printable_path
 
 __all__ = [
+    "Content",
     "build_file_name",
     "make_folder",
     "make_temporary_name",
@@ -21,6 +22,8 @@ __all__ = [
     "write_files",
     "write_to_pipe",
 ]
+
+Content = bytes | Iterable[bytes]  # of a file, whole or in pieces
 
 # The limit of nearly every file system.
 MAX_NAME_BYTES = 255
@@ -83,15 +86,15 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool = False) -> list[Path]:
+def write_files(folder: Path, contents: Mapping[str, Content], *, overwrite: bool = False) -> list[Path]:
     """Write files into a folder: all of them complete, or none.
 
     Parameters
     ----------
     folder : Path
         Created, with its parents, if it does not exist.
-    contents : mapping of str to bytes
-        The file names and what goes into each.
+    contents : mapping of str to bytes, or to an iterable of bytes
+        The file names and what goes into each. Pieces are made while they are written.
     overwrite : bool
         Whether existing files of these names may be replaced.
 
@@ -138,7 +141,11 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     try:
         for content in contents.values():
             temporaries.append(folder / make_temporary_name())
-            temporaries[-1].write_bytes(content)
+            if isinstance(content, bytes):
+                temporaries[-1].write_bytes(content)
+            else:
+                with temporaries[-1].open("wb") as file:
+                    file.writelines(content)
         identities.update(map(_get_identity, temporaries))
         for temporary, path in zip(temporaries, paths, strict=True):
             _rename(temporary, path, overwrite)
@@ -156,14 +163,14 @@ def write_files(folder: Path, contents: Mapping[str, bytes], *, overwrite: bool 
     return paths
 
 
-def write_to_pipe(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
+def write_to_pipe(pipe: BinaryIO, contents: Iterable[Content]) -> None:
     """Write contents one after the other to a pipe.
 
     Parameters
     ----------
     pipe : binary file
         Its ``write`` may accept a part of what it is given, as unbuffered pipes do.
-    contents : iterable of bytes
+    contents : iterable of bytes, or of iterables of bytes
         What to write.
 
     Raises
@@ -173,9 +180,10 @@ def write_to_pipe(pipe: BinaryIO, contents: Iterable[bytes]) -> None:
     """
     try:
         for content in contents:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[pipe.write(rest) :]
+            for piece in [content] if isinstance(content, bytes) else content:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[pipe.write(rest) :]
         pipe.flush()
     except OSError as error:
         raise OutputError(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
-from segment.output.measurements import measure_labels
-from segment.postprocessor.connected_regions import number_regions
+from segment.output.measurements import MAX_REGIONS, count_regions, measure_labels
+from segment.postprocessor.connected_regions import number_regions, tally_labels
 
 __all__ = ["measure_classes_of_interest", "measure_labels_of_interest", "measure_regions_of_interest"]
 
@@ -56,8 +56,7 @@ def measure_classes_of_interest(label_image: Labels, image: Image, names: Sequen
     n_pairs = len(interest.names) * len(names)
     table = measure_labels(pairs, image, maps=maps, n_labels=n_pairs)
     roi, label = np.divmod(table.pop("label") - 1, len(names))
-    _, pair = number_regions(pairs)
-    regions = np.bincount(pair, minlength=n_pairs + 1)[1:]
+    regions = tally_labels(pairs, n_pairs, min_area=1)[1]
     table["share"] = _compute_shares(table["pixels"], roi)
     about = {"roi": _name(interest, roi), "label": label + 1, "name": np.array(names, dtype=object)[label]}
     return {**about, **table, "regions": regions}
@@ -75,11 +74,14 @@ def measure_regions_of_interest(label_image: Labels, image: Image, names: Sequen
     -------
     dict of column name to ndarray of shape (m,)
         ``roi`` and the columns of :func:`segment.output.measurements.measure_regions`, in the order of the first pixels
-        of the regions.
+        of the regions. No column if there are more than `MAX_REGIONS`.
     """
     interest = _get_interest(image)
     n = max(1, len(names))
-    regions, pair = number_regions(_pair_labels(interest, label_image, n))
+    pairs = _pair_labels(interest, label_image, n)
+    if count_regions(pairs, n * len(interest.names)) > MAX_REGIONS:
+        return {}
+    regions, pair = number_regions(pairs)
     table = measure_labels(regions, image, maps=maps)
     roi, label = np.divmod(pair.astype(np.intp) - 1, n)
     table["share"] = _compute_shares(table["pixels"], roi)

@@ -15,7 +15,15 @@ from segment.pipeline.class_table import measure_pixel
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions, tally_labels
 from segment.preprocessor.preprocessor import clip_floats
 
-__all__ = ["Table", "measure_areas", "measure_classes", "measure_labels", "measure_regions"]
+__all__ = [
+    "MAX_REGIONS",
+    "Table",
+    "count_regions",
+    "measure_areas",
+    "measure_classes",
+    "measure_labels",
+    "measure_regions",
+]
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -23,6 +31,7 @@ Ids = NDArray[np.intp]
 Maps = Mapping[str, NDArray[np.floating[Any]]]
 Table = dict[str, NDArray[Any]]
 
+MAX_REGIONS = 500_000  # rows of a table of regions, of some 300 bytes each
 _CHUNK_PIXELS = 2**17  # handled at once
 _CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
@@ -87,11 +96,19 @@ def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, 
     -------
     dict of column name to ndarray of shape (n,)
         ``region``, the number 1..n; ``label`` and ``name`` of its class; the other columns of :func:`measure_labels`.
+        No column if there are more than `MAX_REGIONS`.
     """
+    if count_regions(label_image, len(names)) > MAX_REGIONS:
+        return {}
     regions, label = number_regions(label_image)
     table = measure_labels(regions, image, maps=maps)
     class_names = np.array(["", *names], dtype=object)[label]
     return {"region": table.pop("label"), "label": label, "name": class_names, **table}
+
+
+def count_regions(label_image: Labels, n_labels: int) -> int:
+    """Count the connected regions of the labels 1 to `n_labels` of an image (H, W)."""
+    return int(tally_labels(label_image, n_labels, min_area=1)[1].sum())
 
 
 def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0) -> Table:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["Outlines", "trace_outlines"]
+__all__ = ["Outlines", "count_points", "trace_outlines"]
 
 Ids = NDArray[np.intp]
 Points = NDArray[np.int32]
@@ -110,6 +110,28 @@ def trace_outlines(regions: NDArray[np.integer[Any]]) -> Outlines:
     points = np.stack([column, row], axis=1)[used[order] // 4]
     region = inside.ravel()[used[order[starts[:-1]]]].astype(np.intp)
     return _sort_rings(points, starts, region)
+
+
+def count_points(labels: NDArray[np.integer[Any]]) -> int:
+    """Count the points of the outlines of an image without tracing them.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers >= 0
+        Regions, or labels, whose regions have the same outlines; 0 is background.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> count_points(np.array([[1, 1, 2]]))
+    8
+    """
+    rows = max(1, _CHUNK_PIXELS // labels.shape[1])
+    found = (_find_vertices(labels, top, rows) for top in range(0, len(labels) + 1, rows))
+    return sum(int(np.count_nonzero(edges & (inside > 0))) for *_, edges, inside in found)
 
 
 def _find_vertices(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,16 +12,17 @@ from typing import Any, BinaryIO
 from segment.config.config import SegmentConfig
 from segment.config.config_file import collect_reading, format_config
 from segment.config.products import File, plan_files
-from segment.core.atomic_files import write_files, write_to_pipe
+from segment.core.atomic_files import Content, write_files, write_to_pipe
 from segment.core.errors import ImageError, printable_path
 from segment.output.pictures.encoding import encode_picture
 
 __all__ = ["encode_product", "save_products", "save_sheet"]
 
+MIN_PIECE = 2**20  # characters of text that are written at once
 MAX_THREADS = 2  # files that are made at the same time: each may need a map of the whole image
 
 
-def encode_product(result: Any, file: File) -> bytes:
+def encode_product(result: Any, file: File) -> Content:
     """Encode the content of one file of a result.
 
     Parameters
@@ -32,8 +34,8 @@ def encode_product(result: Any, file: File) -> bytes:
 
     Returns
     -------
-    bytes
-        The content of the file.
+    bytes, or iterator of bytes
+        The content of the file; what may be long in pieces.
     """
     return _ENCODERS[file.product.name](result, file)
 
@@ -118,30 +120,50 @@ def _encode_picture(picture: Any, file: File) -> bytes:
     return encode_picture(picture, suffix=file.suffix)
 
 
-def _encode_geojson(result: Any) -> bytes:
+def _encode_text(pieces: Iterable[str]) -> Iterator[bytes]:
+    """Encode pieces of text; small ones are joined."""
+    joined: list[str] = []
+    size = 0
+    for piece in pieces:
+        joined.append(piece)
+        size += len(piece)
+        if size >= MIN_PIECE:
+            yield "".join(joined).encode()
+            joined, size = [], 0
+    yield "".join(joined).encode()
+
+
+def _encode_geojson(result: Any) -> Iterator[bytes]:
     """Encode the outlines of the classes as GeoJSON."""
     from segment.output.geojson import encode_geojson
     from segment.output.measurements import measure_areas
     from segment.output.world_coordinates import choose_coordinates
 
-    image = result.image
+    image, config = result.image, result.config
     areas = measure_areas(result.label_image, image, result.n_classes)
-    shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
-    try:
-        coordinates = choose_coordinates(image.georeference, result.config.geojson_crs)
-        return "".join(encode_geojson(shapes, result.names, result.colors, coordinates, areas)).encode()
-    except ImageError as error:
-        raise ImageError(f"{printable_path(image.file_name or 'image')}: {error}") from error
+    with _name_file(result):
+        shapes = result.shapes().simplify(config.simplify).leave_out(_find_dropped_labels(result))
+        coordinates = choose_coordinates(image.georeference, config.geojson_crs)
+        yield from _encode_text(encode_geojson(shapes, result.names, result.colors, coordinates, areas))
 
 
-def _encode_svg(result: Any) -> bytes:
+def _encode_svg(result: Any) -> Iterator[bytes]:
     """Encode the outlines of the classes as SVG."""
     from segment.output.vectors import encode_svg
 
-    title = result.image.file_name or "segments"
-    shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
-    is_smooth = result.config.svg_smooth
-    return "".join(encode_svg(shapes, result.names, result.colors, title=title, is_smooth=is_smooth)).encode()
+    with _name_file(result):
+        shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
+    title, is_smooth = result.image.file_name or "segments", result.config.svg_smooth
+    return _encode_text(encode_svg(shapes, result.names, result.colors, title=title, is_smooth=is_smooth))
+
+
+@contextmanager
+def _name_file(result: Any) -> Iterator[None]:
+    """Put the name of the image in front of errors."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{printable_path(result.image.file_name or 'image')}: {error}") from error
 
 
 def _find_dropped_labels(result: Any) -> list[int]:
@@ -223,14 +245,14 @@ def _encode_hierarchy(result: Any) -> bytes:
     return to_json({"regions": n, "merges": merges}).encode()
 
 
-def _encode_table(table: Any) -> bytes:
+def _encode_table(table: Any) -> Iterator[bytes]:
     """Encode a table as CSV."""
-    from segment.output.tables import to_csv
+    from segment.output.tables import iterate_csv
 
-    return to_csv(table).encode()
+    return _encode_text(iterate_csv(table))
 
 
-def _encode_objects(result: Any) -> bytes:
+def _encode_objects(result: Any) -> Iterator[bytes]:
     """Encode the table of objects as CSV."""
     from segment.output.objects import measure_objects
 
@@ -264,17 +286,16 @@ def _draw_outline(result: Any) -> Any:
     return draw_numbered_outline(regions, label, result.names, result.colors)
 
 
-def _encode_measurements(result: Any) -> bytes:
+def _encode_measurements(result: Any) -> Iterator[bytes]:
     """Encode the tables of classes and regions as one JSON document."""
-    from segment.output.tables import to_json, to_rows
+    from segment.output.tables import iterate_json
 
-    classes, regions = (to_rows(table) for table in (result.class_table(), result.region_table()))
     image = {"file_name": result.image.file_name, "height": result.image.height, "width": result.image.width}
-    return to_json({"image": image, "classes": classes, "regions": regions}).encode()
+    return _encode_text(iterate_json({"image": image}, classes=result.class_table(), regions=result.region_table()))
 
 
 # One encoder for each row of `segment.config.products.PRODUCTS`.
-_ENCODERS: dict[str, Callable[[Any, File], bytes]] = {
+_ENCODERS: dict[str, Callable[[Any, File], Content]] = {
     "panel": lambda result, file: _encode_picture(result.panel(), file),
     "overlay": lambda result, file: _encode_picture(result.overlay(), file),
     "contours": lambda result, file: _encode_picture(result.contours(), file),

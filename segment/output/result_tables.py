@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.errors import ImageError, printable_path
 from segment.output.interest_tables import (
     measure_classes_of_interest,
     measure_labels_of_interest,
     measure_regions_of_interest,
 )
-from segment.output.measurements import Table, measure_classes, measure_labels, measure_regions
+from segment.output.measurements import (
+    MAX_REGIONS,
+    Table,
+    count_regions,
+    measure_classes,
+    measure_labels,
+    measure_regions,
+)
 from segment.pipeline.expected_shares import compute_expected_shares
 
 if TYPE_CHECKING:
+    from segment.core.image import Image
     from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
 
-__all__ = ["measure_label_image", "measure_result", "measure_result_regions"]
+__all__ = ["measure_label_image", "measure_result", "measure_result_regions", "require_regions"]
 
 
 def measure_result(result: Segmentation) -> tuple[Table, Table]:
@@ -69,7 +78,7 @@ def measure_label_image(
     Returns
     -------
     classes, regions : dict of column name to ndarray
-        As from :func:`measure_result`.
+        As from :func:`measure_result`; `regions` has no column where there are too many for a table.
     """
     labels, image, names = result.label_image, result.image, result.names
     if image.interest is not None:
@@ -79,7 +88,7 @@ def measure_label_image(
         )
     else:
         tables = measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
-    classes, regions = (_set_shares(table, result) for table in tables)
+    classes, regions = (_set_shares(table, result) if table else table for table in tables)
     if result.absent:
         # Nothing was found, which is not the same as an area of 0.
         classes["pixels"] = classes["pixels"].astype(object)
@@ -88,6 +97,36 @@ def measure_label_image(
         if result.image.grid:
             classes[result.image.grid.area_name][is_absent] = np.nan
     return classes, regions
+
+
+def require_regions(table: Table, label_image: NDArray[np.integer], image: Image) -> Table:
+    """Return the table of connected regions, or refuse it where there were too many.
+
+    Parameters
+    ----------
+    table : dict of column name to ndarray
+        From :func:`measure_label_image`.
+    label_image : ndarray of shape (H, W), integers
+        What was measured.
+    image : Image
+        Of the same size.
+
+    Returns
+    -------
+    dict of column name to ndarray
+
+    Raises
+    ------
+    ImageError
+        If there are more regions than a table may have rows.
+    """
+    if table:
+        return table
+    n = count_regions(label_image, int(label_image.max(initial=0)))
+    raise ImageError(
+        f"{printable_path(image.file_name or 'image')}: a table of at most {MAX_REGIONS} connected regions; got {n} or "
+        "more. Raise --min-region, or save no regions, objects or measurements."
+    )
 
 
 def _set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from segment.core.errors import DependencyError, printable_path
@@ -18,6 +18,8 @@ __all__ = [
     "format_expected_share",
     "format_number",
     "format_share",
+    "iterate_csv",
+    "iterate_json",
     "to_csv",
     "to_dataframe",
     "to_json",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 Columns = Mapping[str, Any]
+
+CHUNK_ROWS = 2**13  # whose text is in memory at once
 
 # A spreadsheet runs text as a formula if it begins with one of these; the last four are the full-width forms.
 _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -152,12 +156,39 @@ def to_csv(columns: Columns) -> str:
     >>> to_csv({"label": [1, 2], "mean": [0.5, float("nan")]})
     'label,mean\r\n1,0.5\r\n2,\r\n'
     """
+    return "".join(iterate_csv(columns))
+
+
+def iterate_csv(columns: Columns) -> Iterator[str]:
+    """Write a table as CSV in pieces: :func:`to_csv` for tables whose text would take much memory.
+
+    Parameters
+    ----------
+    columns : mapping of name to ndarray or sequence
+        All of one length.
+
+    Yields
+    ------
+    str
+        Whole lines.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(map(_format_cell, columns))
-    cells = ([_format_cell(value) for value in _list_values(column)] for column in columns.values())
-    writer.writerows(zip(*cells, strict=True))
-    return text.getvalue()
+    yield text.getvalue()
+    for part in _split_rows(columns):
+        text.seek(0)
+        text.truncate()
+        cells = ([_format_cell(value) for value in _list_values(column)] for column in part.values())
+        writer.writerows(zip(*cells, strict=True))
+        yield text.getvalue()
+
+
+def _split_rows(columns: Columns) -> Iterator[Columns]:
+    """Split a table into parts of `CHUNK_ROWS` rows."""
+    n_rows = len(next(iter(columns.values()), ()))
+    for start in range(0, n_rows, CHUNK_ROWS):
+        yield {name: column[start : start + CHUNK_ROWS] for name, column in columns.items()}
 
 
 def to_rows(columns: Columns) -> list[dict[str, Any]]:
@@ -203,6 +234,40 @@ def to_dataframe(columns: Columns) -> Any:
             f"to_pandas: needs pandas, which cannot be loaded; {error}. Install it: pip install pandas."
         ) from error
     return pd.DataFrame({name: _list_values(column) for name, column in columns.items()}, columns=list(columns))
+
+
+def iterate_json(document: Mapping[str, Any], **tables: Columns) -> Iterator[str]:
+    """Write a document as JSON in pieces, with tables behind its other values, each a list of rows.
+
+    Parameters
+    ----------
+    document : mapping
+        Plain values; at least one.
+    **tables : mapping of name to ndarray or sequence
+        Tables by their names in the document.
+
+    Yields
+    ------
+    str
+        The text that :func:`to_json` makes of the document with the rows of the tables.
+
+    Examples
+    --------
+    >>> text = "".join(iterate_json({"a": 1}, rows={"n": [1, 2]}, none={"n": []}))
+    >>> text == to_json({"a": 1, "rows": [{"n": 1}, {"n": 2}], "none": []})
+    True
+    """
+    yield to_json(document).removesuffix("\n}\n")
+    for name, columns in tables.items():
+        yield f",\n {json.dumps(name)}: ["
+        separator = ""
+        for part in _split_rows(columns):
+            # Rows are indented as they are within the list of a document.
+            rows = json.dumps(to_rows(part), indent=1, allow_nan=False)[1:-2].replace("\n", "\n ")
+            yield separator + rows
+            separator = ","
+        yield "\n ]" if separator else "]"
+    yield "\n}\n"
 
 
 def to_json(document: Mapping[str, Any]) -> str:

@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import printable_path
-from segment.output.outlines import Outlines, trace_outlines
+from segment.core.errors import ImageError, printable_path
+from segment.output.outlines import Outlines, count_points, trace_outlines
 from segment.output.palette import format_hex_color
 from segment.output.simplification import find_fixed_points, simplify_outlines
 from segment.postprocessor.connected_regions import number_regions
+from segment.postprocessor.windows import count_runs
 
 __all__ = ["Shapes", "compute_run_lengths", "encode_coco", "encode_svg", "trace_classes"]
 
 Labels = NDArray[np.integer[Any]]
+
+# Points of polygons, of some 100 bytes each: so many, and one more for so many pixels.
+MAX_POINTS, PIXELS_PER_POINT = 1_500_000, 12
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,16 @@ def trace_classes(label_image: Labels) -> Shapes:
     -------
     Shapes
         The polygons of the classes.
+
+    Raises
+    ------
+    ImageError
+        If the polygons have more points than memory should hold.
     """
+    most = MAX_POINTS + label_image.size // PIXELS_PER_POINT
+    # A vertex has a vertical side on it, and at most four points.
+    if 8 * (count_runs(label_image) + len(label_image)) > most and (n := count_points(label_image)) > most:
+        raise ImageError(f"polygons of at most {most} points for this size of image; got {n}. Raise --min-region.")
     regions, label = number_regions(label_image)
     height, width = label_image.shape
     return Shapes(trace_outlines(regions), label, (height, width))

@@ -99,7 +99,8 @@ class RelabeledImage(ResultViews, EqualByValue):
 
     def region_table(self) -> Table:
         """Measure each connected region."""
-        return cast("Table", self._measurements[1])
+        require_regions = load_output("result_tables").require_regions
+        return cast("Table", require_regions(self._measurements[1], self.label_image, self.image))
 
     @cached_property
     def _shapes(self) -> Any:

@@ -335,9 +335,15 @@ class Segmentation(ResultViews, EqualByValue):
         -------
         dict of str to ndarray
             Columns as in :meth:`class_table`, with a value for every region.
+
+        Raises
+        ------
+        ImageError
+            If there are more regions than a table may have rows.
         """
         with self._lock:
-            return self._measurements[1]
+            table = self._measurements[1]
+        return cast("Table", load_output("result_tables").require_regions(table, self.label_image, self.image))
 
     @cached_property
     def _colors(self) -> Picture:

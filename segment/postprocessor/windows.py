@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clean_in_windows", "compute_reach", "is_noise"]
+__all__ = ["clean_in_windows", "compute_reach", "count_runs", "is_noise"]
 
 Labels = NDArray[np.integer[Any]]
 
@@ -38,13 +38,29 @@ def is_noise(labels: Labels) -> bool:
     >>> is_noise(np.indices((1024, 1024)).sum(axis=0) % 2), is_noise(np.zeros((1024, 1024), int))
     (True, False)
     """
-    if labels.size <= MAX_RUNS:
-        return False
+    return labels.size > MAX_RUNS and count_runs(labels) > max(MAX_RUNS, labels.size // PIXELS_PER_RUN)
+
+
+def count_runs(labels: Labels) -> int:
+    """Count the horizontal runs of one label.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> count_runs(np.array([[1, 1, 2], [2, 2, 2]]))
+    3
+    """
     height, width = labels.shape
-    rows = max(1, CHUNK_PIXELS // width)
+    rows = max(1, CHUNK_PIXELS // max(1, width))
     bands = (labels[top : top + rows] for top in range(0, height, rows))
-    n_runs = height + sum(int(np.count_nonzero(band[:, 1:] != band[:, :-1])) for band in bands)
-    return bool(n_runs > max(MAX_RUNS, labels.size // PIXELS_PER_RUN))
+    return int(height + sum(np.count_nonzero(band[:, 1:] != band[:, :-1]) for band in bands))
 
 
 def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels]) -> Labels:

@@ -8,6 +8,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from segment.core.atomic_files import (
     write_files,
     write_to_pipe,
 )
-from segment.core.errors import OutputError
+from segment.core.errors import ImageError, OutputError
 
 FILES = {"a_panel.png": b"picture", "a_labels.png": b"labels"}
 
@@ -75,6 +76,28 @@ def test_writes_all_files_into_a_folder_it_makes(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deeper"
     assert write_files(folder, FILES) == [folder / "a_panel.png", folder / "a_labels.png"]
     assert list_tree(folder) == FILES
+
+
+def test_content_may_come_in_pieces(tmp_path: Path) -> None:
+    def make_pieces() -> Iterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    write_files(tmp_path, {"a.txt": make_pieces(), "b.txt": b"whole"})
+    assert list_tree(tmp_path) == {"a.txt": b"one two", "b.txt": b"whole"}
+    stream = io.BytesIO()
+    write_to_pipe(stream, [make_pieces(), b"!"])
+    assert stream.getvalue() == b"one two!"
+
+
+def test_pieces_that_cannot_be_made_leave_nothing(tmp_path: Path) -> None:
+    def make_pieces() -> Iterator[bytes]:
+        yield b"one "
+        raise ImageError("a.png: no more")
+
+    with pytest.raises(ImageError, match="no more"):
+        write_files(tmp_path / "new", {"b.txt": b"whole", "a.txt": make_pieces()})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_existing_file_is_kept(tmp_path: Path) -> None:

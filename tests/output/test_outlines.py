@@ -7,7 +7,7 @@ import pytest
 from label_cases import for_label_images
 
 from segment.output import outlines
-from segment.output.outlines import trace_outlines
+from segment.output.outlines import count_points, trace_outlines
 from segment.postprocessor.connected_regions import number_regions
 
 
@@ -38,3 +38,9 @@ def test_small_outlines_are_known() -> None:
     assert found.starts.tolist() == [0, 4, 8]
     tee = trace_outlines(np.array([[1, 1], [2, 3]]))  # where two borders meet, the straight side has a vertex too
     assert [1, 1] in tee.points[: tee.starts[1]].tolist()
+
+
+def test_points_are_counted_without_tracing(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = rng.integers(0, 3, (23, 9))
+    monkeypatch.setattr("segment.output.outlines._CHUNK_PIXELS", 20)
+    assert count_points(labels) == len(trace_outlines(number_regions(labels)[0]).points)

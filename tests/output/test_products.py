@@ -18,6 +18,7 @@ from skimage.measure import label as connected
 
 import segment
 from segment.cli.main import main as segment_main
+from segment.core.errors import ImageError
 from segment.core.georeference import Georeference
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -159,3 +160,26 @@ def test_the_command_writes_the_map_of_log_density(
     assert sorted(path.name for path in Path("out").iterdir()) == ["a_anomaly.png", "a_labels.png"]
     with PilImage.open("out/a_anomaly.png") as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")
+
+
+def test_noise_has_too_many_regions_and_corners(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segment.output.measurements.MAX_REGIONS", 20)
+    monkeypatch.setattr("segment.output.result_tables.MAX_REGIONS", 20)
+    monkeypatch.setattr("segment.output.interest_tables.MAX_REGIONS", 20)
+    monkeypatch.setattr("segment.output.vectors.MAX_POINTS", 100)
+    noise = rng.integers(0, 256, (20, 20)).astype(np.uint8)
+    kept = {"k": 2, "spatial": "none", "clean_up": "none"}
+    for roi in (None, "grid:1x2"):
+        result = segment.segment_image(noise, save=("classes",), roi=roi, **kept)
+        result.save(tmp_path, stem=f"noise_{roi is None}")
+        with pytest.raises(
+            ImageError, match=r"^image: a table of at most 20 connected regions; got \d+ or more\. Raise"
+        ):
+            result.region_table()
+    for product in ("geojson", "svg"):
+        result = segment.segment_image(noise, save=(product,), **kept)
+        with pytest.raises(ImageError, match=r"^image: polygons of at most 133 points .* got \d{3,4}\. Raise"):
+            result.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"noise_True_classes.csv", "noise_False_classes.csv"}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment.output.tables import escape_formula, format_number, to_csv, to_json, to_rows
+from segment.output.tables import escape_formula, format_number, iterate_csv, iterate_json, to_csv, to_json, to_rows
 
 TABLE = {
     "label": np.array([1, 2]),
@@ -27,6 +27,17 @@ def test_a_small_table_is_known() -> None:
         {"label": 1, "name": "sky", "mean": 0.1},
         {"label": 2, "name": 'a "b", c', "mean": None},
     ]
+
+
+def test_long_tables_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.output.tables.CHUNK_ROWS", 2)
+    table = {"n": np.arange(5), "share": np.array([0.5, np.nan, 0.25, 1, 0])}
+    pieces = list(iterate_csv(table))
+    assert len(pieces) == 4
+    assert "".join(pieces) == to_csv(table) == "n,share\r\n0,0.5\r\n1,\r\n2,0.25\r\n3,1.0\r\n4,0.0\r\n"
+    pieces = list(iterate_json({"a": {"b": 1}}, rows=table, none={"n": []}))
+    assert "".join(pieces) == to_json({"a": {"b": 1}, "rows": to_rows(table), "none": []})
+    assert max(map(len, pieces)) < 80
 
 
 @pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", " =1+1", "\uff1d1"])

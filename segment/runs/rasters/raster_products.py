@@ -18,6 +18,7 @@ from segment.core.image import Image
 from segment.output.interest_tables import measure_classes_of_interest, measure_regions_of_interest
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
+from segment.output.result_tables import require_regions
 from segment.output.vectors import trace_classes
 from segment.pipeline.result_views import ResultViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
@@ -78,7 +79,7 @@ class RasterView(ResultViews):
 
     def region_table(self) -> dict[str, NDArray[Any]]:
         """Measure each connected region."""
-        return self._tables[1]
+        return require_regions(self._tables[1], self.label_image, self.image)
 
     def shapes(self) -> Any:
         """Trace the outlines of the classes, for :mod:`segment.output.vectors`."""
