@@ -15,6 +15,7 @@ __all__ = [
     "SettingsError",
     "describe_fault",
     "describe_os_error",
+    "lacks_memory",
     "pluralize",
     "printable_path",
 ]
@@ -167,7 +168,7 @@ def describe_os_error(error: BaseException) -> str:
 
 
 def describe_fault(error: BaseException) -> str:
-    """Describe an error that nobody foresaw, as a fault of this package.
+    """Describe an error that nobody foresaw: as a lack of memory or threads, or as a fault of this package.
 
     Parameters
     ----------
@@ -184,8 +185,39 @@ def describe_fault(error: BaseException) -> str:
     >>> describe_fault(ZeroDivisionError("division by zero"))
     'ZeroDivisionError: division by zero. This is a fault of segment; --debug shows where.'
     """
+    if isinstance(error, MemoryError):
+        return "not enough memory. Give --max-size to segment a smaller copy."
+    if lacks_memory(error):
+        return "not enough memory to load a library. Raise the limit of memory (ulimit -v)."
+    # Python says no more of why, and has no error of its own for it.
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return (
+            "no more threads can be started. Raise the limit of processes (ulimit -u) or of memory (ulimit -v), or set "
+            "OMP_NUM_THREADS=1."
+        )
     detail = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{detail}. This is a fault of segment; --debug shows where."
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Say whether a module cannot be imported because there is no room for it in memory.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> lacks_memory(ImportError("libopenblas.so: failed to map segment from shared object"))
+    True
+    """
+    # The words of the dynamic linker, which is never translated.
+    text = str(error)
+    return isinstance(error, ImportError) and ("failed to map segment" in text or "cannot allocate memory" in text)
 
 
 def pluralize(n: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from segment.core.errors import MAX_REASON, DependencyError
+from segment.core.errors import MAX_REASON, DependencyError, lacks_memory
 
 __all__ = ["load_cv2"]
 
@@ -20,13 +20,18 @@ def load_cv2() -> ModuleType:
     Raises
     ------
     DependencyError
-        If OpenCV, or a system library that it needs (often libGL), is missing.
+        If OpenCV, or a system library that it needs (often libGL), is missing, or memory is too small for it.
     """
     try:
         import cv2
     except ImportError as error:
+        reason = " ".join(str(error).split())[:MAX_REASON]
+        if lacks_memory(error):
+            raise DependencyError(
+                f"OpenCV: there is not enough memory to load it; {reason}. Raise the limit of memory (ulimit -v)."
+            ) from error
         raise DependencyError(
-            f"OpenCV: the module cv2 cannot be imported; {' '.join(str(error).split())[:MAX_REASON]}. "
+            f"OpenCV: the module cv2 cannot be imported; {reason}. "
             "Run `apt-get install libgl1 libglib2.0-0`, or "
             "`pip uninstall opencv-python && pip install opencv-python-headless`."
         ) from error

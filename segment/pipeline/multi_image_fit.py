@@ -129,7 +129,7 @@ def collect_part(
     on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
     on_stage(Stage.COUNT_COLORS)
-    features = extract_features(kind.make_fit_copy(working), config.features)
+    features = extract_features(kind.make_fit_copy(working, config), config.features)
     data = build_spatial_model(working, features, config, on_stage).data
     cells, n_bins = _merge_many_cells(data, n_images)
     # Copies are needed where neighbors count for the classes, for their number or for the weight of the pixels.

@@ -245,7 +245,7 @@ def label_with_model(
     clock(Stage.PREPROCESS)
     working = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
-    fit_copy = choose_spatial_type(config).make_fit_copy(working)
+    fit_copy = choose_spatial_type(config).make_fit_copy(working, config)
     features = extract_features(fit_copy, config.features)  # 3 pixel features
     model.check_features(features.space, get_source_name(source))
     spatial = build_spatial_model(working, features, config, clock)

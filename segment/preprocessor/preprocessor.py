@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.image import Image
-from segment.core.nearest import find_nearest
+from segment.core.nearest import fill_in_bands, find_nearest
 from segment.core.opencv import load_cv2
 
 __all__ = [
@@ -105,7 +105,9 @@ def shrink(image: Image, *, max_size: int) -> Image:
     if max_size == 0 or max(image.height, image.width) <= max_size:
         return image
     shape = compute_shrunk_shape(image.height, image.width, max_size)
-    pixels = _average_areas(fill_invalid(image), shape)
+    # No valid pixel further away is asked for: an area is kept only if half of it is valid.
+    reach = math.ceil(1.5 * max(image.height / shape[0], image.width / shape[1])) + 4
+    pixels = _average_areas(fill_in_bands(image.pixels, image.valid, reach), shape)
     if image.valid.all():
         return _replace_pixels(image, pixels, np.ones(shape, dtype=bool))
     # The averaged mask is the share of valid area, 255 standing for all of it.

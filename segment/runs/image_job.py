@@ -292,6 +292,4 @@ def _describe_failure(error: Exception, job: Job) -> str:
         return f"{printable_path(job.source)}: has no results; {error}"
     if isinstance(error, SegmentError):
         return str(error)
-    if isinstance(error, MemoryError):
-        return f"{printable_path(job.source)}: not enough memory. Give --max-size to segment a smaller copy."
     return f"{printable_path(job.source)}: {describe_fault(error)}"

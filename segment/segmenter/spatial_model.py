@@ -24,7 +24,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import find_rejection_threshold
-from segment.preprocessor.preprocessor import make_working_copy
+from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
 from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
@@ -45,6 +45,7 @@ __all__ = [
 
 Indices = NDArray[np.intp]
 Maps = NDArray[np.float32]
+MAX_PLANE_VALUES = 2**24  # pixels of a working copy times classes; a field holds some eight floats for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +95,13 @@ class SpatialModel(ABC):
     needs_copies: ClassVar[bool] = False
 
     @classmethod
-    def make_fit_copy(cls, image: Image) -> Image:
+    def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:  # noqa: ARG003  a field uses it
         """Make the copy of an image that classes are fitted to.
 
         Parameters
         ----------
-        image : Image
-            The preprocessed image. It is not changed.
+        image, config : Image and SegmentConfig
+            The preprocessed image, and the settings, of which the number of classes counts.
 
         Returns
         -------
@@ -231,8 +232,7 @@ class ColorsAlone(SpatialModel):
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
-        make_cells = self.data.space.make_cells
-        del is_tempered  # colors alone have no temperature
+        make_cells, _ = self.data.space.make_cells, is_tempered  # colors alone have no temperature
         return self.index.make_pixel_lookup(lambda some: classes.compute_posteriors(make_cells(some)).astype("f4"))
 
 
@@ -258,9 +258,10 @@ class PixelField(SpatialModel):
     needs_copies = True
 
     @classmethod
-    def make_fit_copy(cls, image: Image) -> Image:
+    def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:
         """Return the working copy: neighbors in it are neighbors at every size of the image."""
-        return make_working_copy(image)
+        k = config.k if isinstance(config.k, int) else config.k_range[1]
+        return make_working_copy(image, min(WORKING_PIXELS, MAX_PLANE_VALUES // k))
 
     @classmethod
     def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  regions use it

@@ -218,7 +218,7 @@ def _can_be_sampled(config: SegmentConfig) -> bool:
 def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     """Preprocess an image and extract its features, as :func:`segment.segment_image` does."""
     working = preprocess(image, config)
-    copy = choose_spatial_type(config).make_fit_copy(working)
+    copy = choose_spatial_type(config).make_fit_copy(working, config)
     return _Prepared(working, extract_features(copy, config.features), make_working_copy(working, QUICK_PIXELS))
 
 

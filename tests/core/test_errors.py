@@ -28,6 +28,19 @@ def test_every_error_of_the_package_is_a_segment_error_with_an_exit_code() -> No
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory. Give --max-size"),
+        (RuntimeError("can't start new thread"), "no more threads can be started. Raise the limit"),
+        (ImportError("libx.so: failed to map segment from shared object"), "not enough memory to load a library"),
+    ],
+)
+def test_small_places_are_no_fault(error: Exception, words: str) -> None:
+    assert describe_fault(error).startswith(words)
+    assert "fault" not in describe_fault(error)
+
+
+@pytest.mark.parametrize(
     ("error", "reason"),
     [
         (FileNotFoundError(2, "No such file or directory"), "no such file or directory"),

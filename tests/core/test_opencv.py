@@ -17,6 +17,18 @@ def test_missing_opencv_is_explained(monkeypatch):
     assert "\n" not in str(info.value)
 
 
+def test_too_little_memory_for_opencv_is_no_missing_library(monkeypatch):
+    class Small:
+        def find_spec(self, name, *_):
+            if name == "cv2":
+                raise ImportError("libavfilter.so: failed to map segment from shared object")
+
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Small(), *sys.meta_path])
+    with pytest.raises(DependencyError, match=r"not enough memory to load it; .*ulimit -v"):
+        load_cv2()
+
+
 def test_opencv_is_loaded_with_a_silent_log(capfd):
     cv2 = load_cv2()
     cv2.imread("no-such-file.png")  # warns where the log is not silent

@@ -364,3 +364,19 @@ def test_working_copy_is_the_image_where_shrinking_would_lose_most_valid_pixels(
     valid[::3, ::3] = True
     image = make_noise((40, 60), np.uint8, valid=valid)
     assert make_working_copy(image, max_pixels=600) is image
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 0.9])
+def test_a_masked_image_is_shrunk_in_bands_as_if_it_were_whole(
+    share: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = rng.integers(0, 256, (90, 70, 3)).astype(np.uint8)
+    valid = rng.random((90, 70)) < share
+    valid[20:60, 10:40] = True
+    valid[30:37, 15:30] = False
+    image = Image.from_array(pixels, valid=valid)
+    whole = shrink(image, max_size=31)
+    monkeypatch.setattr("segment.core.nearest.BAND_PIXELS", 70)
+    found = shrink(image, max_size=31)
+    np.testing.assert_array_equal(found.valid, whole.valid)
+    np.testing.assert_array_equal(found.pixels, whole.pixels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def noisy_halves() -> Image:
 
 
 def build(image: Image, config: SegmentConfig) -> SpatialModel:
-    copy = choose_spatial_type(config).make_fit_copy(image)
+    copy = choose_spatial_type(config).make_fit_copy(image, config)
     return build_spatial_model(image, extract_features(copy, config.features), config)
 
 
@@ -82,3 +84,13 @@ def test_a_share_of_the_pixels_is_rejected(noisy_halves: Image, settings: dict) 
 @pytest.mark.parametrize("kind", [ColorsAlone, PixelField, RegionClasses])
 def test_an_empty_class_is_explained_with_a_remedy(kind: type[SpatialModel]) -> None:
     assert "fewer classes" in kind.explain_empty_class(SegmentConfig())
+
+
+@pytest.mark.parametrize(("settings", "pixels"), [({"k": 32}, 2**19), ({"k": "auto"}, 2**19), ({"k": 255}, 2**16)])
+def test_many_classes_get_a_smaller_field(settings: dict[str, Any], pixels: int) -> None:
+    image = Image.from_array(np.zeros((1000, 1000), np.uint8))
+    config = SegmentConfig(**settings)
+    copy = choose_spatial_type(config).make_fit_copy(image, config)
+    assert copy.valid.size == pytest.approx(pixels, rel=0.01)
+    alone = SegmentConfig(**settings, spatial="none")
+    assert choose_spatial_type(alone).make_fit_copy(image, alone) is image

@@ -24,13 +24,15 @@ __all__ = ["JpegLayout", "check_jpeg", "hide_end", "is_filled", "mark_last_row",
 # No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
 MAX_SCANS = 256
 MAX_HEADER_BYTES = 2**25  # of all segments before the first scan, such as Exif and color profiles
+# Of all segments, and of those with Exif, which Pillow joins one by one.
+MAX_SEGMENTS, MAX_EXIF_BYTES = 8192, 2**20
 MAX_FILE_BYTES = 2**30
 _CHUNK_BYTES = 2**20
 # In coded data FF is followed by 00, or by a marker that restarts the decoder.
 _MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
-_END, _SCAN = 0xD9, 0xDA
+_END, _SCAN, _EXIF = 0xD9, 0xDA, 0xE1
 _HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
 # What the last row holds before it is decoded.
 _ROW_SEED = 20_260_101
@@ -81,21 +83,27 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     Raises
     ------
     ImageError
-        If there are more scans or bytes before them than any encoder writes.
+        If there are more scans, segments, Exif data or bytes before the first scan than any encoder writes.
     """
     stream.seek(2)
     frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
     # The bits that each component lacks of each coefficient; 14 for one that no scan has.
     missing: dict[int, list[int]] = {}
-    limit = MAX_HEADER_BYTES
+    limit, n_segments, n_exif = MAX_HEADER_BYTES, 0, 0
     while (marker := _find_marker(stream, limit)) is not None:
         if marker == _END:
             end = stream.tell() - 2
             break
         length = int.from_bytes(stream.read(2), "big") - 2
+        after = stream.tell() + length
+        is_exif = marker == _EXIF and stream.read(min(6, max(length, 0))).startswith(b"Exif")
         body = stream.read(length) if length > 0 and (marker in FRAME_MARKERS or marker == _SCAN) else b""
-        if length < 0 or (not body and stream.seek(length, 1) < 0):
+        if length < 0:
             return None
+        if not body:
+            stream.seek(after)
+        n_segments, n_exif = n_segments + 1, n_exif + length * is_exif
+        _check_segments(n_segments, n_exif)
         if marker in FRAME_MARKERS and not frame and len(body) >= 6:
             frame, size = marker, body
             limit += _compute_max_bytes(*_read_size(body))
@@ -115,6 +123,13 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     is_covered = not any(map(any, missing.values())) if n_scans > 1 else True
     n_blocks = -(-width // 8) * -(-height // 8)
     return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, end)
+
+
+def _check_segments(n_segments: int, n_exif: int) -> None:
+    """Refuse more segments, or bytes of Exif, than any encoder writes."""
+    for what, most, got in (("segments", MAX_SEGMENTS, n_segments), ("bytes of Exif", MAX_EXIF_BYTES, n_exif)):
+        if got > most:
+            raise ImageError(f"a JPEG has at most {most} {what}; got more. Export it again.")
 
 
 def _read_size(frame: bytes) -> tuple[int, int]:

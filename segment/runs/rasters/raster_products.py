@@ -32,6 +32,8 @@ MAX_PIXELS = 50_000_000  # of a raster that is held in memory, with its labels a
 MAX_PANEL_SIDE = 2048  # pixels, of the copy that the panel shows
 # The labels are written tile by tile, and these two need no pixels.
 _NEED_NO_PIXELS = ("labels", "model", "config")
+_NEED_LABELS = ("geojson", "svg", "coco")
+MAX_LABELED_PIXELS = 500_000_000  # of a raster of which the labels are in memory and their regions: some 8 bytes each
 
 
 class RasterView(ResultViews):
@@ -100,20 +102,23 @@ def check_raster_products(source: Paths, config: SegmentConfig, *, allow_vrt_sou
     Raises
     ------
     SettingsError
-        If there are such products and the raster has more than `MAX_PIXELS` pixels.
+        If there are such products and the raster has more than `MAX_PIXELS` pixels, or `MAX_LABELED_PIXELS` for those
+        that need the labels alone.
     """
-    wanted = [name for name in config.save if name not in (*_NEED_NO_PIXELS, "panel")]
-    if not wanted:
+    wanted = [name for name in config.save if name not in (*_NEED_NO_PIXELS, *_NEED_LABELS, "panel")]
+    of_labels = [name for name in config.save if name in _NEED_LABELS]
+    if not wanted and not of_labels:
         return
     with configure_rasterio():
         raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)
     left, top, right, bottom = (int(part) for part in (config.crop or f"0,0,{raster.width},{raster.height}").split(","))
     n_pixels = (bottom - top) * (right - left)
-    if n_pixels > MAX_PIXELS:
-        raise SettingsError(
-            f"{printable_path(raster.path)}: save (--save): {', '.join(wanted)} of at most {MAX_PIXELS} pixels, which "
-            f"lie in memory; got {n_pixels}. Leave it out, or take a part with --crop."
-        )
+    for names, most in ((wanted, MAX_PIXELS), (of_labels, MAX_LABELED_PIXELS)):
+        if names and n_pixels > most:
+            raise SettingsError(
+                f"{printable_path(raster.path)}: save (--save): {', '.join(names)} of at most {most} pixels, which lie "
+                f"in memory; got {n_pixels}. Leave it out, or take a part with --crop."
+            )
 
 
 def save_raster_products(result: RasterSegmentation, config: SegmentConfig, stem: str) -> list[Path]:
@@ -147,7 +152,8 @@ def save_raster_products(result: RasterSegmentation, config: SegmentConfig, stem
     with configure_rasterio():
         for file in files:
             name = file.product.name
-            size = "none" if name in _NEED_NO_PIXELS else "small" if name == "panel" else "whole"
+            sizes = {"panel": "small"} | dict.fromkeys(_NEED_NO_PIXELS, "none") | dict.fromkeys(_NEED_LABELS, "labels")
+            size = sizes.get(name, "whole")
             if size not in views:
                 views[size] = _make_view(result, config, size)
             contents[file.name] = encode_product(views[size], file)
@@ -155,7 +161,7 @@ def save_raster_products(result: RasterSegmentation, config: SegmentConfig, stem
 
 
 def _make_view(result: RasterSegmentation, config: SegmentConfig, size: str) -> RasterView:
-    """Read a raster and its labels, whole or as a small copy."""
+    """Read a raster and its labels, whole or as a small copy, or the labels alone."""
     raster = result.raster
     if size == "none":
         nothing = np.zeros((1, 1), np.uint8)
@@ -163,6 +169,12 @@ def _make_view(result: RasterSegmentation, config: SegmentConfig, size: str) -> 
     window = Window(0, 0, raster.height, raster.width)
     if size == "small":
         image = raster.read_thumbnail(MAX_PANEL_SIDE)
+    elif size == "labels":
+        # As many pixels as the raster has, which take no memory and are not looked at.
+        shape = raster.height, raster.width
+        pixels, valid = np.broadcast_to(np.uint8(0), shape), np.broadcast_to(np.False_, shape)
+        image = Image(pixels, valid, raster.black, raster.white)
+        image = replace(image, georeference=raster.georeference, pixel_size=raster.pixel_size)
     else:
         image = raster.read(window)
         interest = raster.selection.label(window) if raster.selection.names else None

@@ -57,3 +57,17 @@ def test_scans_and_header_have_bounds(write_file, monkeypatch):
     exif = b"\xff\xe1" + struct.pack(">H", 65535) + b"Exif\0\0" + bytes(65527)
     with pytest.raises(ImageError, match="at most 262144 bytes before its pixels"):
         load_image(write_file(data[:2] + exif * 5 + data[2:]))
+
+
+@pytest.mark.parametrize(
+    ("segment", "n", "what"),
+    [
+        (b"\xff\xe1\x80\x02Exif\0\0" + bytes(0x7FFA), 33, "1048576 bytes of Exif"),
+        (b"\xff\xfe\0\2", 8192, "8192 segments"),
+    ],
+)
+def test_many_small_segments_are_refused(segment: bytes, n: int, what: str) -> None:
+    data = encode_with_pillow(RGB, "JPEG")
+    assert jpeg.read_layout(io.BytesIO(data[:2] + 30 * segment + data[2:])) is not None
+    with pytest.raises(ImageError, match=f"at most {what}; got more"):
+        jpeg.read_layout(io.BytesIO(data[:2] + n * segment + data[2:]))

@@ -73,3 +73,17 @@ def test_rasters_too_large_for_memory_are_refused_before_any_work(
     assert len(run_raster_job(job, cropped, debug=True).paths) == 2
     small = SegmentConfig(k=3, save=("labels", "panel", "model"), labels_format="tif", overwrite=True)
     assert len(run_raster_job(job, small, debug=True).paths) == 3
+
+
+def test_polygons_of_a_large_raster_need_its_labels_alone(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SegmentConfig(k=3, save=("labels", "geojson", "svg", "coco"), labels_format="tif")
+    run_raster_job(Job(scene, tmp_path / "whole", "scene"), config, debug=True)
+    monkeypatch.setattr(raster_products, "MAX_PIXELS", 2000)
+    run_raster_job(Job(scene, tmp_path / "out", "scene"), config, debug=True)
+    for name in ("scene_classes.geojson", "scene_classes.svg", "scene_coco.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    monkeypatch.setattr(raster_products, "MAX_LABELED_PIXELS", 2000)
+    with pytest.raises(SettingsError, match=r"geojson, svg, coco of at most 2000 pixels.*got 2400\. Leave it out"):
+        run_raster_job(Job(scene, tmp_path / "no", "scene"), config, debug=True)
