@@ -354,7 +354,14 @@ def _copy_stream(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
     """Copy what comes through a pipe to a file, because decoders move back and forth, and return that file."""
     size = 0
     while part := stream.read(_PIPE_CHUNK_BYTES):
-        copy.write(part)
+        try:
+            copy.write(part)
+            copy.flush()
+        except OSError as error:
+            raise ImageError(
+                f"what comes through the pipe cannot be kept in the temporary folder; {describe_os_error(error)}. Make "
+                "room there, or name another folder in TMPDIR."
+            ) from error
         # Refuse what is no image before the rest of it has come: there may be no end.
         if size == 0:
             copy.seek(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import random
@@ -10,6 +11,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +258,16 @@ def test_stream_is_named_in_messages():
         load_stream(io.BytesIO(), name="pipe")
     with pytest.raises(ImageError, match=r"^stdin: an image is .*; got a file that begins with %PDF-1\.7"):
         load_stream(io.BytesIO(b"%PDF-1.7" + bytes(100)))
+
+
+def test_a_full_temporary_folder_is_no_damaged_image(monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    with pytest.raises(ImageError, match=r"^stdin: what .* kept in the temporary folder; no space left on"):
+        load_stream(io.BytesIO(encode_with_pillow(RGB, "PNG")))
 
 
 class Endless(io.RawIOBase):
