@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 MAX_PIXELS = 2**14  # of the copy that is looked at: noise averages out
 MAX_SAMPLE = 2**11  # of its pixels
 N_ROUNDS = 8
+MIN_SAMPLE = 2**10  # pixels with a label: fewer tell nothing of light
 MIN_SHARE = 0.05  # of the pixels: smaller classes do not count
 DARK_OFFSET = 0.03  # of the range of values, added before the logarithm, so that noise in the dark does not count
 MIN_EXPLAINED, MIN_MOVED = 0.7, 0.02  # from which on the light is told
@@ -72,15 +73,17 @@ def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     -------
     explained : float
         Share of the variance within a class that the function explains, in the class where it is least; at most 1, and
-        negative where it explains nothing. 0 where fewer than two classes count.
+        negative where it explains nothing. 0 where fewer than two classes count, or few pixels have a label.
     moved : float, 0 to 1
         Share of the pixels that are nearer to another class than theirs once the function is taken off.
     """
     if n_classes < 2:
         return 0.0, 0.0
     logs, places, labels = _draw_sample(make_working_copy(image, MAX_PIXELS), label_image)
+    if len(labels) < MIN_SAMPLE:
+        return 0.0, 0.0
     counts = np.bincount(labels, minlength=n_classes + 1)[1:]
-    large = np.flatnonzero(counts >= max(MIN_SHARE * len(labels), 3 * places.shape[1])) + 1
+    large = np.flatnonzero(counts >= MIN_SHARE * len(labels)) + 1
     if len(large) < 2:
         return 0.0, 0.0
     is_large = np.isin(labels, large)

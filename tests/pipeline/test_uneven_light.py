@@ -72,11 +72,12 @@ def test_a_sky_above_land_is_not_uneven_light(rng: np.random.Generator) -> None:
 
 
 def test_few_pixels_or_one_class_tell_nothing() -> None:
-    image = Image.from_array(np.arange(100, dtype=np.uint8).reshape(10, 10))
-    labels = np.ones((10, 10), np.uint8)
-    assert measure_uneven_light(image, labels, 1) == (0, 0)
-    labels[0, 0] = 2
+    values = (90 + 50 * (ROWS // 10 % 2)) * (0.6 + 0.8 * COLUMNS / 160)
+    image, labels = Image.from_array(values.astype(np.uint8)), (1 + (values > 115)).astype(np.uint8)
+    assert warn_of_uneven_light(image, labels, 2) != ()
+    assert measure_uneven_light(image, np.ones_like(labels), 1) == (0, 0)
+    assert measure_uneven_light(image, np.where((ROWS < 4) & (COLUMNS < 4), 2, 1), 2) == (0, 0)
+    labels[7:] = 0
     assert measure_uneven_light(image, labels, 2) == (0, 0)
-    assert warn_of_uneven_light(image, np.zeros((10, 10), np.uint8), 2) == ()
     flat = Image.from_array(np.full((40, 40), 7, np.uint8))
     assert warn_of_uneven_light(flat, 1 + (np.mgrid[:40, :40][0] > 20), 2) == ()
