@@ -20,6 +20,7 @@ from segment.mixture.missing import coarsen_patterns, complete_cells, has_missin
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, run_successive_halving, select_best_distinct
 from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
+from segment.mixture.rivals import compare_rivals
 from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
@@ -28,20 +29,14 @@ Floats = NDArray[np.float64]
 
 TAILS = ("gaussian", "student")
 
-# Of the short runs on the coarsest cells.
-_SHORT_ITERATIONS = 30
-# Runs that are continued on the coarse cells.
-_N_FINALISTS = 4
+_SHORT_ITERATIONS = 30  # of the short runs on the coarsest cells
+_N_FINALISTS = 4  # runs that are continued on the coarse cells
 # Of every start.
 _FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
-# Of the weight, left out of the pooled covariance where there may be outliers.
-_TRIMMED_SHARE = 0.2
-# Its square is still far from the largest floating-point number.
-_MAX_VALUE = 1e152
-# On completed cells, before a start is continued on the incomplete ones.
-_COMPLETED_ITERATIONS = 5
-# That coarsening has to leave of incomplete cells.
-_MIN_COARSE_CELLS = 64
+_TRIMMED_SHARE = 0.2  # of the weight, left out of the pooled covariance where there may be outliers
+_MAX_VALUE = 1e152  # its square is still far from the largest floating-point number
+_COMPLETED_ITERATIONS = 5  # on completed cells, before a start is continued on the incomplete ones
+_MIN_COARSE_CELLS = 64  # that coarsening has to leave of incomplete cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +60,8 @@ class MixtureFit(EqualByValue):
         Prior of the means and covariances.
     shrinkage : float
         Strength of the pooled prior in mean component weights.
+    disagreement : float, 0 to 1
+        How far finalists that are about as good disagree; see :func:`segment.mixture.rivals.compare_rivals`.
 
     Examples
     --------
@@ -80,6 +77,7 @@ class MixtureFit(EqualByValue):
     finalists: Floats
     prior: Prior
     shrinkage: float = 0.0
+    disagreement: float = 0.0
 
     @property
     def model(self) -> MixtureModel:
@@ -292,10 +290,12 @@ def _run_stages(
     )
     # 2. The best of them that have found different optima, to convergence.
     finals = [improve(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
-    best = finals[int(_collect_objectives(finals).argmax())]
+    reached = _collect_objectives(finals)
+    best = finals[int(reached.argmax())]
     # 3. The finish, unless the coarse cells are all there are.
     finish = best if levels.coarse is cells else improve(cells, best.model)
-    return MixtureFit(finish, scores, _collect_objectives(finals), prior)
+    disagreement = compare_rivals([fit.model for fit in finals], reached, levels.coarse)
+    return MixtureFit(finish, scores, reached, prior, disagreement=disagreement)
 
 
 def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:

@@ -27,6 +27,8 @@ __all__ = ["FittedClasses", "fit_image_classes"]
 
 Floats = NDArray[np.float64]
 
+MIN_DISAGREEMENT = 0.07  # of two fits that are about as good, from which on it is told
+
 # Labels are cleaned up by these sizes where shrinkages are compared by them: the user's clean-up does not change the
 # classes. Shares of the diagonal and of the area.
 CLEAN_UP = {"radius": 0.0005, "min_region": 0.0002, "max_hole": 0.0005}
@@ -87,10 +89,10 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     selection, too_few = _select_number(data, config, kind)
     n = selection.n_components
     weighted = _weight_cells(data, config, selection)
-    levels, shrinkage = None, _get_shrinkage(config)
+    levels, shrinkage, disagreement = None, _get_shrinkage(config), 0.0
     if n and _is_shrinkage_open(config, kind):
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
-        levels, shrinkage = choose_shrinkage(
+        levels, shrinkage, disagreement = choose_shrinkage(
             levels,
             data.cells,
             data.space,
@@ -109,7 +111,36 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     classes, log_likelihood = _continue_fit(classes, fit, data, config, kind, may_restart=may_restart)
     classes = classes.order_classes(make_order_key(data.space, config.order))
     names = make_default_names(selection.chosen)
-    return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished)
+    if n == selection.chosen:  # components of one class may well be divided otherwise
+        disagreement = max(disagreement, fit.disagreement)
+    warnings = too_few + unfinished + warn_of_rivals(disagreement)
+    return FittedClasses(classes, selection, fit, names, log_likelihood, warnings)
+
+
+def warn_of_rivals(disagreement: float) -> tuple[str, ...]:
+    """Say that another fit is about as good, where it labels many pixels otherwise.
+
+    Parameters
+    ----------
+    disagreement : float, 0 to 1
+        Share of the pixels.
+
+    Returns
+    -------
+    tuple of str
+        A sentence, if there is something to say.
+
+    Examples
+    --------
+    >>> warn_of_rivals(0.12)[0].partition(":")[0]
+    'another fit is about as good and gives 12% of the pixels to other classes'
+    """
+    if disagreement < MIN_DISAGREEMENT:
+        return ()
+    return (
+        f"another fit is about as good and gives {disagreement:.0%} of the pixels to other classes: shares depend on "
+        "which is found. Compare with another --seed, or use another -k, which segment explore helps to choose",
+    )
 
 
 def _adapt_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel], start: ClassModel) -> FittedClasses:

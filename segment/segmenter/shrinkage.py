@@ -31,6 +31,7 @@ from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
+from segment.mixture.rivals import compute_disagreement
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.preprocessor import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
@@ -46,6 +47,8 @@ DEFAULT_SHRINKAGE = 1.5
 _ALTERNATIVES = (3.0, 0.75)
 # Share by which the cut of an alternative must be smaller than that of the default. Smaller differences are chance.
 _MIN_GAIN = 0.05
+# Share by which the cut of another shrinkage may be larger than the smallest so that it still counts as another answer.
+_MAX_RIVAL_CUT = 0.1
 # Tighter clusters are compared from this gain in log det; below it, labels hardly differ. They are taken where their
 # cut is smaller than this share of the default's: 1 to 5 % where the default's clusters divide noise, 30 % and more on
 # labeled photographs, where either can be right.
@@ -72,7 +75,7 @@ def choose_shrinkage(
     clean_up: Mapping[str, Any],
     init: str | ArrayLike,
     seed: int,
-) -> tuple[Levels, float]:
+) -> tuple[Levels, float, float]:
     """Choose the clusters and the shrinkage whose labels have the smallest normalized cut.
 
     The default, twice and half of it are compared. Each mixture is fitted quickly, and small copies of the images are
@@ -110,9 +113,11 @@ def choose_shrinkage(
         Those given, or the tighter ones.
     shrinkage : float
         In mean class sizes.
+    disagreement : float, 0 to 1
+        Largest share of the pixels of the first image that a shrinkage of nearly the same cut gives to other classes.
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
-        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE
+        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, 0.0
     shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
     models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init, seed=seed)
     tighter = levels.tightest
@@ -121,7 +126,7 @@ def choose_shrinkage(
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
-    cuts = np.zeros(len(candidates))
+    cuts, first_labels = np.zeros(len(candidates)), []
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         index = ColorIndex(copy)
@@ -133,12 +138,18 @@ def choose_shrinkage(
             labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
             label_image = postprocess(labeler.label(copy), **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
+            if image is chosen_images[0]:
+                first_labels.append(label_image[copy.valid])
     if len(cuts) > len(shrinkages) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
-        return tighter, DEFAULT_SHRINKAGE
+        return tighter, DEFAULT_SHRINKAGE, 0.0
     cuts = cuts[: len(shrinkages)]
+    is_near = cuts <= (1 + _MAX_RIVAL_CUT) * cuts.min()
     # The default is first, and wins unless another is better by more than the gain.
     cuts[0] *= 1 - _MIN_GAIN
-    return levels, shrinkages[int(cuts.argmin())]
+    chosen = int(cuts.argmin())
+    rivals = [labels for labels, near in zip(first_labels, is_near, strict=False) if near]
+    disagreement = max((compute_disagreement(first_labels[chosen], labels) for labels in rivals), default=0.0)
+    return levels, shrinkages[chosen], disagreement
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from segment import Image, SegmentConfig, SettingsError, segment_image
 from segment.features.pixel_features import extract_features
-from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.class_fitting import fit_image_classes, warn_of_rivals
 from segment.segmenter.spatial_model import FitData
 
 
@@ -104,3 +104,13 @@ def test_a_class_starts_at_a_given_color() -> None:
 def test_given_colors_fit_any_image(pixels: np.ndarray) -> None:
     result = segment_image(pixels, k=2, seed_color=["#c8c8c8"])
     assert set(np.unique(result.label_image)) == {1, 2}
+
+
+def test_another_fit_that_is_about_as_good_is_told(quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.mixture.fitting.compare_rivals", lambda *_: 0.2)
+    data = make_data(quadrants)
+    assert fit_image_classes(data, SegmentConfig(k=4)).warnings == warn_of_rivals(0.2) != ()
+    # Components of one class may be divided otherwise.
+    assert fit_image_classes(data, SegmentConfig(k=2, components_per_class=2)).warnings == ()
+    monkeypatch.setattr("segment.mixture.fitting.compare_rivals", lambda *_: 0.04)
+    assert fit_image_classes(data, SegmentConfig(k=4)).warnings == ()

@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 
 # Chosen on images with known classes: 1.645 deviations hold the true share in nine of ten.
 DOUBT_WEIGHT, SHARED_DOUBT_WEIGHT, MOVE_WEIGHT, MIN_DEVIATION = 0.6, 1.0, 1.5, 5e-4
-MAX_SAMPLE = 2**14  # pixels whose doubt is measured: more would not change it
+MAX_SAMPLE = 2**13  # pixels whose doubt is measured: more would not change it
 
 
 class Calibration(NamedTuple):
