@@ -2,14 +2,15 @@ r"""
 Rasters in tiles
 ================
 
-A raster larger than memory is read twice. The first pass makes a working copy of half a megapixel, to which the mixture
-is fitted and on which the random field is solved; the second labels tile by tile,
+A raster larger than memory is read twice. The first pass makes a working copy, to which the mixture is fitted; the
+second labels tile by tile,
 
 .. math:: \hat k_i = \arg\max_k \; \log p(x_i \mid k) + \tilde b_i(k)
 
-where :math:`\tilde b_i` is the prior of the neighbors, interpolated from the working copy. A tile needs nothing of the
-others except for clean-up, for which 1024 pixels around it are read as well. The labels are therefore those of the whole
-image. Code: ``segment/runs/rasters``.
+where :math:`\tilde b_i` is the prior of the neighbors, interpolated from the random field on a copy. Up to 19 megapixels
+this is the working copy, whose field is solved once. In larger rasters each tile makes a copy of its own with pixels 6
+wide: a step of the mean field reaches two of them, so with 12 steps a tile needs nothing that is more than 192 pixels
+away, and its labels are those of the whole image. Clean-up looks up to 1024 pixels beyond a tile. Code: ``segment/runs/rasters``.
 """
 
 import matplotlib.pyplot as plt

@@ -28,7 +28,8 @@ from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source
 from segment.pipeline.result import Segmentation
-from segment.preprocessor.preprocessor import enlarge, make_working_copy
+from segment.preprocessor.preprocessor import enlarge
+from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.pixel_evidence import measure_design_effect
 

@@ -14,8 +14,9 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.postprocessor.connected_regions import tally_labels
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
+from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence
+from segment.segmenter.pixel_evidence import make_color_evidence
 
 __all__ = ["CleanUpSizes", "clean_window", "count_pixels_and_regions", "resolve_sizes"]
 
@@ -142,5 +143,5 @@ def count_pixels_and_regions(
     ndarray of shape (2, k), int64
         Pixels, and regions.
     """
-    min_area = math.ceil(MIN_COUNTED_PIXELS * compute_copy_scale(shape) ** 2)
+    min_area = math.ceil(MIN_COUNTED_PIXELS * compute_field_step(shape) ** 2)
     return tally_labels(label_image, n_classes, min_area)

@@ -16,7 +16,7 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.pipeline.preparation import Source, get_source_path, load_source, preprocess
-from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
+from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training

@@ -35,7 +35,8 @@ from segment.pipeline.result_warnings import (
 )
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.postprocessor.postprocessor import CleanedLabels
-from segment.preprocessor.preprocessor import clip_floats, enlarge, make_working_copy
+from segment.preprocessor.preprocessor import clip_floats, enlarge
+from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel

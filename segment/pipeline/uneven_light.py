@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import make_working_copy
+from segment.preprocessor.working_copy import make_working_copy
 
 __all__ = ["measure_uneven_light", "warn_of_uneven_light"]
 

@@ -20,20 +20,14 @@ from segment.core.opencv import load_cv2
 
 __all__ = [
     "DENOISERS",
-    "WORKING_PIXELS",
     "clip_floats",
     "compute_shrunk_shape",
-    "compute_working_shape",
     "denoise",
     "enlarge",
     "fill_invalid",
-    "make_working_copy",
     "shrink",
     "to_grayscale",
 ]
-
-# The working copy of an image has about this many pixels at most.
-WORKING_PIXELS = 2**19
 
 DENOISERS = ("none", "gaussian", "median", "bilateral")
 
@@ -342,49 +336,3 @@ def _replace_pixels(image: Image, pixels: NDArray[np.generic], valid: NDArray[np
     if not valid.all():
         pixels = np.where(valid if pixels.ndim == 2 else valid[..., None], pixels, pixels.dtype.type(0))
     return replace(image, pixels=np.ascontiguousarray(pixels), valid=valid)
-
-
-def make_working_copy(image: Image, max_pixels: int | None = None) -> Image:
-    """Shrink an image to the size at which classes are fitted and neighboring pixels are compared.
-
-    Parameters
-    ----------
-    image : Image
-        Of any size.
-    max_pixels : int, optional
-        About how many pixels the copy may have; `WORKING_PIXELS` if None.
-
-    Returns
-    -------
-    Image
-        The image itself if it is small enough, or if its valid pixels are so scattered that most would be lost.
-    """
-    # A shrunk pixel needs half of its area valid, so scattered pixels vanish.
-    copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, max_pixels)))
-    return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
-
-
-def compute_working_shape(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
-    """Compute the size of the working copy of an image.
-
-    Parameters
-    ----------
-    height, width : int, pixels
-        Size of the image.
-    max_pixels : int, optional
-        About how many pixels the copy may have; `WORKING_PIXELS` if None.
-
-    Returns
-    -------
-    height, width : int, pixels
-        Size of the copy.
-
-    Examples
-    --------
-    >>> compute_working_shape(3000, 4000)
-    (627, 836)
-    """
-    pixels = WORKING_PIXELS if max_pixels is None else max_pixels
-    longer, area = max(height, width), height * width
-    # A line of pixels gets no thinner by shrinking, so its length is limited too.
-    return compute_shrunk_shape(height, width, max(1, min(pixels, round(longer * min(1.0, math.sqrt(pixels / area))))))

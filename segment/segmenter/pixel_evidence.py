@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +11,12 @@ from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.postprocessor.color_evidence import ColorEvidence
-from segment.preprocessor.preprocessor import compute_working_shape
+from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_design_effect, measure_neighbor_correlation, measure_residuals
 from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
 
-__all__ = ["compute_copy_scale", "make_color_evidence", "measure_design_effect"]
+__all__ = ["make_color_evidence", "measure_design_effect"]
 
 # Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
 N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
@@ -75,7 +74,7 @@ def make_color_evidence(
         return np.asarray(find(np.arange(len(at))))
 
     # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
-    return ColorEvidence(look_up, classes.n_classes, smoothness * design_effect, compute_copy_scale(shape))
+    return ColorEvidence(look_up, classes.n_classes, smoothness * design_effect, compute_field_step(shape))
 
 
 def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Image) -> float:
@@ -127,24 +126,3 @@ def _take_bands(copy: Image) -> Image:
     valid = copy.valid[chosen].reshape(N_BANDS, -1, copy.width)
     valid[:, rows:] = False
     return replace(copy, pixels=copy.pixels[chosen], valid=valid.reshape(-1, copy.width), interest=None)
-
-
-def compute_copy_scale(shape: tuple[int, int]) -> float:
-    """Compute the side of a pixel of the working copy of an image, in pixels of the image.
-
-    Parameters
-    ----------
-    shape : (height, width)
-        Of the image, in pixels.
-
-    Returns
-    -------
-    float
-        1 where the copy is the image.
-
-    Examples
-    --------
-    >>> round(compute_copy_scale((3000, 4000)), 1)
-    4.8
-    """
-    return max(1.0, math.sqrt(math.prod(shape) / max(1, math.prod(compute_working_shape(*shape)))))

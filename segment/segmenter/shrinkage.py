@@ -33,7 +33,7 @@ from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
 from segment.mixture.rivals import compute_disagreement
 from segment.postprocessor.postprocessor import postprocess
-from segment.preprocessor.preprocessor import make_working_copy
+from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
 

@@ -24,10 +24,10 @@ from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import find_rejection_threshold
-from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
+from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
-from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
+from segment.segmenter.field.fine_field import label_with_field, prepare_posteriors
 from segment.segmenter.field.share_estimate import LabeledPixels
 
 if TYPE_CHECKING:
@@ -261,7 +261,8 @@ class PixelField(SpatialModel):
     def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:
         """Return the working copy: neighbors in it are neighbors at every size of the image."""
         k = config.k if isinstance(config.k, int) else config.k_range[1]
-        return make_working_copy(image, min(WORKING_PIXELS, MAX_PLANE_VALUES // k))
+        limit = MAX_PLANE_VALUES // k
+        return make_working_copy(image, limit if limit < WORKING_PIXELS else None)
 
     @classmethod
     def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  regions use it
@@ -288,15 +289,13 @@ class PixelField(SpatialModel):
         return find_rejection_threshold(classes.model, extract_features(self.image, self.data.space.name).cells, reject)
 
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
-        """Solve the field on the copy and label the image; see :meth:`SpatialModel.label`."""
-        shape, smoothness, index = self.image.valid.shape, self.smoothness, self.index
-        given: dict[str, Any] = {"min_log_density": min_log_density, "index": index, "draws_shares": True}
-        labeler = FieldLabeler(classes, self.data.space, self.copy, shape, smoothness=smoothness, **given)
-        return LabeledPixels(labeler.label(self.image), labeler.shares)
+        """Solve the field and label the image; see :meth:`SpatialModel.label`."""
+        limits = (self.smoothness, min_log_density)
+        return label_with_field(classes, self.data.space, self.copy, self.image, *limits, index=self.index)
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
-        """Solve the field on the copy; see :meth:`SpatialModel.prepare_posteriors`."""
-        return prepare_field_posteriors(
+        """Solve the field; see :meth:`SpatialModel.prepare_posteriors`."""
+        return prepare_posteriors(
             classes, self.data.space, self.copy, self.image, smoothness=self.smoothness, is_tempered=is_tempered
         )
 

@@ -23,7 +23,8 @@ from segment.pipeline.provenance import Provenance
 from segment.pipeline.region_pipeline import RegionSegmentation, segment_regions
 from segment.pipeline.result import Segmentation
 from segment.pipeline.shared_classes import label_with_model
-from segment.preprocessor.preprocessor import make_working_copy, shrink
+from segment.preprocessor.preprocessor import shrink
+from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import load_class_model

@@ -110,7 +110,7 @@ def test_too_few_regions_are_called_regions() -> None:
 
 def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the stripes of a flag the copy has colors that the flag has not."""
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**10)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**10)
     flag = np.empty((70, 90, 3), np.uint8)
     flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
     warning = collect_warnings(flag, k=4)[-1]

@@ -130,6 +130,10 @@ def test_what_is_no_collar_is_not_reported(photograph: np.ndarray, quadrants: np
     ramp = np.minimum(100 + np.add.outer(np.arange(200), np.arange(300) / 3), 255).astype(np.uint8)
     assert (ramp == 255).mean() > 0.2
     assert find_flat_border(Image.from_array(ramp)) is None
+    # A gray that is frequent by chance among noise in a bright half
+    noise = np.random.default_rng(0).normal(np.where(np.arange(80) < 40, 60, 200), 3, (80, 80))
+    noise[:, 40:] = np.rint(noise[:, 40:] / 4) * 4
+    assert find_flat_border(Image.from_array(np.rint(noise).astype(np.uint8))) is None
 
 
 def test_pixels_that_do_not_count_are_no_collar(photograph: np.ndarray) -> None:

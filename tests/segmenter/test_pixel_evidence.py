@@ -11,8 +11,9 @@ from scipy.ndimage import gaussian_filter
 from segment.core.image import Image
 from segment.features.pixel_features import extract_features
 from segment.mixture.model import MixtureModel
+from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.pixel_evidence import compute_copy_scale, make_color_evidence, measure_design_effect
+from segment.segmenter.pixel_evidence import make_color_evidence, measure_design_effect
 
 MEANS = np.array([[40.0, 50.0, 60.0], [90.0, 80.0, 70.0]])
 GROUPS = [0, 1, 2], [0, 0, 1]
@@ -37,8 +38,8 @@ def test_a_window_has_the_scale_of_the_whole_image() -> None:
     gray = ClassMixture(MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))), np.arange(1))
     space = extract_features(image, "rgb").space
     evidence = make_color_evidence(gray, space, image, (3000, 4000), smoothness=12.0)
-    assert evidence.scale == compute_copy_scale((3000, 4000)) == pytest.approx(4.78, abs=0.01)
-    assert compute_copy_scale((400, 500)) == 1
+    assert evidence.scale == compute_field_step((3000, 4000)) == pytest.approx(4.78, abs=0.01)
+    assert compute_field_step((400, 500)) == 1
 
 
 @pytest.mark.parametrize("shape", [(120, 150), (2000, 150)])

@@ -33,6 +33,7 @@ from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
+from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import Paths, open_raster, read_raster_size
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
@@ -40,10 +41,11 @@ from segment.runs.rasters.raster_run import RasterRun, RasterStage
 from segment.runs.rasters.raster_selection import select_raster_pixels
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_tile_colors
-from segment.runs.rasters.tile_labels import LabeledTile, compute_cleanup_halo, label_tile
+from segment.runs.rasters.tile_labels import LabeledTile, compute_label_halo, label_tile
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo
 from segment.runs.rasters.tile_selection import EVERYTHING
 from segment.runs.rasters.tile_workers import DaskTiles, Threads
+from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
 from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
 from segment.runs.rasters.writer import create_label_raster
@@ -51,13 +53,14 @@ from segment.runs.selection_files import list_selection_paths, make_selection_ab
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.fine_field import FineFieldLabeler
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import FitData, choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 
-TILE_BYTES = 550_000_000  # that a thread needs for a tile and the halo around it, roughly
-PIXEL_BYTES = 8  # of them for each pixel, besides its values and a copy of them
+TILE_BYTES = 450_000_000  # that a thread needs for a tile and the halo around it, roughly
+PIXEL_BYTES = 24  # of them for each pixel, besides its values and a copy of them
 TILE_STEP = 512  # pixels: the side of a tile is a multiple of this
 MAX_COPY_SIDE = 1024  # pixels, of the copy by which the number of classes is chosen
 CHUNK_COLORS = 2**20  # colors that are labeled at once
@@ -202,7 +205,7 @@ def _choose_tile(raster: Raster, config: SegmentConfig) -> int:
     """Choose the side of the tiles, in pixels, so that a tile with its halo fits the memory of a thread."""
     bytes_each = PIXEL_BYTES + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
     # The halos are read on both sides of a tile.
-    halo = compute_cleanup_halo(raster, config) + compute_filter_halo(raster, config)
+    halo = compute_label_halo(raster, config) + compute_filter_halo(raster, config)
     return max(TILE_STEP, (math.isqrt(TILE_BYTES // bytes_each) - 2 * halo) // TILE_STEP * TILE_STEP)
 
 
@@ -244,12 +247,20 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
-    # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(unmerged, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density)
+    label: Callable[[Image, Window], NDArray[np.uint8]]
+    if is_field_fine(shape):
+        fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
+        label = lambda image, _: fine.label(image).label_image  # noqa: E731
+    else:
+        # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
+        labeler = FieldLabeler(
+            unmerged, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
+        )
+        label = lambda image, window: labeler.label(image, window.row, window.column)  # noqa: E731
     return RasterClasses(
         fitted,
         space,
-        lambda image, window: labeler.label(image, window.row, window.column),
+        label,
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),

@@ -17,13 +17,15 @@ from segment.pipeline.label_cleanup import clean_window, count_pixels_and_region
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
 from segment.postprocessor.windows import compute_reach
+from segment.preprocessor.working_copy import MAX_FIELD_STEP, compute_field_step, is_field_fine
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.pixel_evidence import compute_copy_scale
+from segment.segmenter.field.fine_field import FIELD_HALO
+from segment.segmenter.spatial_model import choose_spatial_type
 
-__all__ = ["LabeledTile", "compute_cleanup_halo", "label_tile", "sum_class_tables"]
+__all__ = ["LabeledTile", "compute_label_halo", "label_tile", "sum_class_tables"]
 
 MAX_HALO = 1024  # pixels around a tile that clean-up looks at
 
@@ -96,8 +98,8 @@ def label_tile(
     LabeledTile
         Depends on the tile and its halo alone, so any worker may compute it.
     """
-    # Labels around the tile are needed to clean it up as if it were not cut.
-    outer = window.expand(compute_cleanup_halo(raster, config), raster.height, raster.width)
+    # Labels around the tile are needed to clean it up as if it were not cut, and pixels around these for the field.
+    outer = window.expand(compute_label_halo(raster, config), raster.height, raster.width, MAX_FIELD_STEP)
     image = read_preprocessed(raster, outer, config)
     raw = label(image, outer)
     rows, columns = window.shift_to(outer).slices
@@ -126,32 +128,34 @@ def label_tile(
     )
 
 
-def compute_cleanup_halo(raster: Raster, config: SegmentConfig) -> int:
-    """Compute how far around a tile labels have to be known to clean it up.
+def compute_label_halo(raster: Raster, config: SegmentConfig) -> int:
+    """Compute how far around a tile pixels have to be known to label it and to clean it up.
 
     Parameters
     ----------
     raster : Raster
         Its size counts.
     config : SegmentConfig
-        Its settings for clean-up.
+        Its settings for the random field and for clean-up.
 
     Returns
     -------
     int
         In pixels. It reaches as far as the disc of opening and closing and the largest round region, up to a limit:
-        larger regions and holes across the border of a tile are judged by the part that is seen.
+        larger regions and holes across the border of a tile are judged by the part that is seen. To this is added how
+        far the field of a part of a large raster reaches.
     """
     shape = (raster.height, raster.width)
     sizes = resolve_sizes(config, shape, raster.pixel_area)
     halo = 0
     if config.clean_up == "evidence" and config.smoothness > 0:
-        scale = compute_copy_scale(shape)
+        scale = compute_field_step(shape)
         halo += compute_reach(scale / 2, MAX_JUDGED_PIXELS * scale**2)
     radius, area = sizes.radius * math.hypot(*shape), max(sizes.min_region, sizes.max_hole) * math.prod(shape)
     if radius >= 1 or area >= 1:
         halo += compute_reach(radius, area)
-    return min(MAX_HALO, halo)
+    is_fine = choose_spatial_type(config).needs_copies and is_field_fine(shape)
+    return min(MAX_HALO, halo) + (FIELD_HALO if is_fine else 0)
 
 
 def sum_class_tables(tables: Sequence[tuple[ClassRow, ...]]) -> tuple[ClassRow, ...]:

@@ -36,7 +36,7 @@ class Window:
         """Rows and columns."""
         return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
 
-    def expand(self, halo: int, height: int, width: int) -> Window:
+    def expand(self, halo: int, height: int, width: int, step: int = 1) -> Window:
         """Expand the window on every side, as far as the raster reaches.
 
         Parameters
@@ -45,6 +45,8 @@ class Window:
             How far.
         height, width : int, pixels
             Size of the raster.
+        step : int, pixels
+            The first row and column are multiples of this.
 
         Returns
         -------
@@ -56,7 +58,7 @@ class Window:
         >>> Window(0, 4, 4, 4).expand(2, height=10, width=10)
         Window(row=0, column=2, height=6, width=8)
         """
-        top, left = max(0, self.row - halo), max(0, self.column - halo)
+        top, left = (max(0, first - halo) // step * step for first in (self.row, self.column))
         bottom = min(height, self.row + self.height + halo)
         right = min(width, self.column + self.width + halo)
         return Window(top, left, bottom - top, right - left)

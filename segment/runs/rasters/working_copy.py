@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
-from segment.preprocessor.preprocessor import compute_working_shape, fill_invalid
+from segment.preprocessor.preprocessor import fill_invalid
+from segment.preprocessor.working_copy import compute_working_shape
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window, cut_tiles
@@ -67,7 +68,7 @@ def plan_copy_blocks(raster: Raster, tile: int) -> list[Window]:
 
 
 def make_copy_block(raster: Raster, block: Window, config: SegmentConfig) -> CopyBlock:
-    """Make a block of the working copy: that of :func:`segment.preprocessor.preprocessor.make_working_copy` there.
+    """Make a block of the working copy: that of :func:`segment.preprocessor.working_copy.make_working_copy` there.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from segment.mixture.initialization import build_clusters
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
 from segment.mixture.spatial_em import SpatialEM, compute_class_log_posteriors, fit_with_neighbors
-from segment.preprocessor.preprocessor import WORKING_PIXELS, make_working_copy
+from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
@@ -32,7 +32,7 @@ __all__ = ["REACH_PIXELS", "build_field", "compute_edge_strengths", "compute_whi
 
 Planes = NDArray[np.float32]
 
-MAX_FIT_PIXELS = 2**17  # of all copies together that the mixture is fitted to
+FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
 REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
 MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
@@ -51,7 +51,8 @@ def fit_with_field(
     """Continue EM with a random field: the class priors of a pixel come from its neighbors' posteriors.
 
     E-steps of the field and M-steps of the mixture take turns on copies of the images, some 130 thousand pixels
-    together for a few images. Classes whose colors overlap are told apart by where their pixels lie.
+    together for a few images, and more for a large one. Classes whose colors overlap are told apart by where their
+    pixels lie.
 
     Parameters
     ----------
@@ -80,7 +81,8 @@ def fit_with_field(
     is_restarted = may_restart and classes.n_classes == classes.model.n_components
     is_restarted = is_restarted and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
-    n_pixels = WORKING_PIXELS if is_restarted else MAX_FIT_PIXELS
+    growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))
+    n_pixels = WORKING_PIXELS * growth // (1 if is_restarted else FIT_SHARE)
     copies = [make_working_copy(image, max(n_pixels // len(images), MIN_FIT_PIXELS)) for image in images]
     if not any(copy.valid.any() for copy in copies):
         return classes.model

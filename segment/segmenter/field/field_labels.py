@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -34,13 +34,32 @@ from segment.segmenter.field.share_estimate import ShareSample, draw_share_sampl
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
-__all__ = ["FieldLabeler", "prepare_field_posteriors"]
+__all__ = ["MAX_ITERATIONS", "FieldFacts", "FieldLabeler", "measure_field_facts", "prepare_field_posteriors"]
 
 Planes = NDArray[np.float32]
 
 MAX_ITERATIONS = 12  # of the mean field
 MIN_MEAN_CHANGE = 1e-3  # of a posterior in one iteration; below it the mean field has converged
 CHUNK_PIXELS = 2**16  # decided at once
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What the fields of all parts of an image have in common, measured on a copy of the whole.
+
+    Attributes
+    ----------
+    is_noisy : bool
+        Whether the field starts from the neighborhoods of pixels.
+    correlation : float
+        Of deviations from the mean of the class with those of the neighbors.
+    overlap : float, 0 to 1
+        Expected share of wrong labels by color alone.
+    """
+
+    is_noisy: bool
+    correlation: float
+    overlap: float
 
 
 class FieldLabeler:
@@ -69,8 +88,11 @@ class FieldLabeler:
         In nats. Pixels whose color has a log density below this get label 0.
     index : ColorIndex, optional
         Of the working copy, where it is known.
-    draws_shares : bool
-        Whether to draw the sample that shares are estimated from.
+    share_rows : slice, optional
+        The rows of the copy from which the sample is drawn that shares are estimated from; none by default.
+    facts : FieldFacts, optional
+        Where the copy is that of a part of a larger image. Then the number of steps is fixed, too, so that neighboring
+        parts have the same labels where they overlap.
 
     Attributes
     ----------
@@ -90,7 +112,8 @@ class FieldLabeler:
         smoothness_map: NDArray[np.generic] | None = None,
         min_log_density: float = -np.inf,
         index: ColorIndex | None = None,
-        draws_shares: bool = False,
+        share_rows: slice | None = None,
+        facts: FieldFacts | None = None,
     ) -> None:
         self._classes, self._space, self._min_log_density = classes, space, min_log_density
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
@@ -99,9 +122,9 @@ class FieldLabeler:
         self.shares: ShareSample | None = None
         if classes.model.n_components == 0:
             return
-        solved = _solve_field(classes, space, copy, smoothness, smoothness_map, index)
-        if draws_shares and (counted := self._find_counted(copy)).any():
-            self.shares = draw_share_sample(solved.q, solved.logs, counted, solved.measure_correlation())
+        solved = _solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
+        if share_rows is not None:
+            self.shares = self._draw_shares(solved, copy, share_rows)
         self._labels = solved.labels
         if copy.valid.shape != shape:
             # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
@@ -138,11 +161,15 @@ class FieldLabeler:
             labels[ColorIndex(image).map_to_pixels(self._is_rejected)] = 0
         return labels
 
-    def _find_counted(self, copy: Image) -> NDArray[np.bool_]:
-        """Find the pixels of the copy that are neither invalid nor rejected."""
-        if self._min_log_density == -np.inf:
-            return copy.valid
-        return np.asarray(copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected))
+    def _draw_shares(self, solved: _SolvedField, copy: Image, rows: slice) -> ShareSample | None:
+        """Draw the sample that shares are estimated from; None where no pixel of these rows has a label."""
+        counted = np.zeros_like(copy.valid)
+        counted[rows] = copy.valid[rows]
+        if self._min_log_density > -np.inf:
+            counted &= ~ColorIndex(copy).map_to_pixels(self._is_rejected)
+        if not counted.any():
+            return None
+        return draw_share_sample(solved.q, solved.logs, counted, solved.measure_correlation())
 
     def _decide_pixels(
         self,
@@ -179,6 +206,7 @@ def prepare_field_posteriors(
     *,
     smoothness: float,
     is_tempered: bool = True,
+    facts: FieldFacts | None = None,
 ) -> Callable[[NDArray[np.intp]], Planes]:
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
@@ -187,7 +215,7 @@ def prepare_field_posteriors(
 
     Parameters
     ----------
-    classes, space, copy, smoothness
+    classes, space, copy, smoothness, facts
         As for :class:`FieldLabeler`.
     image : Image
         The image at full resolution.
@@ -201,10 +229,11 @@ def prepare_field_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
         that are not valid have no meaning.
     """
-    solved = _solve_field(classes, space, copy, smoothness, None)
+    solved = _solve_field(classes, space, copy, smoothness, None, None, facts)
     q, temperature = solved.q, 1.0
     if is_tempered:
-        temperature = compute_temperature(solved.measure_correlation(), measure_overlap(solved.logs, copy.valid))
+        overlap = measure_overlap(solved.logs, copy.valid) if facts is None else facts.overlap
+        temperature = compute_temperature(solved.measure_correlation(), overlap)
     if copy.valid.shape == image.valid.shape:
         flat = temper_posteriors(q.reshape(len(q), -1), temperature)
         return lambda at: flat[:, at].T
@@ -230,7 +259,7 @@ class _SolvedField(NamedTuple):
 
     `q` are the posteriors of the pixels with it, and `logs` their logarithms by color alone, both (k, h, w); `labels`
     are the most probable classes from 1, and 0 where a pixel is not valid. `measure_correlation` returns the
-    correlation of neighbors within their classes.
+    correlation of neighbors within their classes. `is_noisy` tells whether the color of a pixel alone shows little.
     """
 
     field: RandomField
@@ -238,6 +267,27 @@ class _SolvedField(NamedTuple):
     logs: Planes
     labels: NDArray[np.uint8]
     measure_correlation: Callable[[], float]
+    is_noisy: bool
+
+
+def measure_field_facts(classes: ClassMixture, space: FeatureSpace, copy: Image, smoothness: float) -> FieldFacts:
+    """Measure the facts that the fields of all parts of an image have in common.
+
+    Parameters
+    ----------
+    classes, space, smoothness
+        As for :class:`FieldLabeler`.
+    copy : Image
+        The working copy of the whole image.
+
+    Returns
+    -------
+    FieldFacts
+    """
+    if classes.model.n_components == 0:
+        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
+    solved = _solve_field(classes, space, copy, smoothness, None)
+    return FieldFacts(solved.is_noisy, solved.measure_correlation(), measure_overlap(solved.logs, copy.valid))
 
 
 def _solve_field(
@@ -247,8 +297,9 @@ def _solve_field(
     smoothness: float,
     smoothness_map: NDArray[np.generic] | None,
     index: ColorIndex | None = None,
+    facts: FieldFacts | None = None,
 ) -> _SolvedField:
-    """Solve the field of a working copy."""
+    """Solve the field of a working copy, or of that of a part of an image with the facts of the whole."""
     k = classes.n_classes
     whiten = compute_whitening_matrix(classes.model)
 
@@ -273,14 +324,18 @@ def _solve_field(
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
-    if are_planes_noisy(features, copy.valid):
+    is_noisy = are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy
+    if is_noisy:
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=k).astype(np.float64)
         first = smooth_likelihoods(logs, weights, copy.valid)
-    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=MIN_MEAN_CHANGE)
+    tol = MIN_MEAN_CHANGE if facts is None else 0.0
+    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=tol)
     best = find_highest_plane(q)
 
     @cache
     def measure_correlation() -> float:
+        if facts is not None:
+            return facts.correlation
         components = _find_components(best, features, classes, whiten)
         return measure_neighbor_correlation(
             measure_residuals(features, components, copy.valid), copy.valid, field.reach
@@ -290,7 +345,7 @@ def _solve_field(
     labels = _restore_small_things(
         q, logs, best, copy.valid, smoothness, lambda: compute_design_effect(measure_correlation())
     )
-    return _SolvedField(field, q, logs, labels, measure_correlation)
+    return _SolvedField(field, q, logs, labels, measure_correlation, is_noisy)
 
 
 def _find_components(

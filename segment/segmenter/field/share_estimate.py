@@ -13,6 +13,7 @@ with known classes (``tests/benchmarks/QUALITY.md``), and their squares add up:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ __all__ = [
     "compute_doubts",
     "compute_share_deviations",
     "draw_share_sample",
+    "pool_share_samples",
 ]
 
 Planes = NDArray[np.float32]
@@ -87,12 +89,15 @@ class ShareSample:
         Log posteriors by color alone of the same pixels.
     correlation : float
         Of the deviations of neighbors.
+    n_pixels : int
+        Pixels that count.
     """
 
     shares: Floats
     posteriors: Planes
     logs: Planes
     correlation: float
+    n_pixels: int
 
     def estimate(self, numbers: NDArray[np.integer]) -> ShareEstimate:
         """Estimate the shares of the classes.
@@ -158,7 +163,31 @@ def draw_share_sample(posteriors: Planes, logs: Planes, counted: NDArray[np.bool
     while math.gcd(step, counted.shape[1]) > 1:
         step += 1
     some = at[::step]
-    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation)
+    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation, at.size)
+
+
+def pool_share_samples(samples: Sequence[ShareSample]) -> ShareSample:
+    """Pool the samples of the parts of an image.
+
+    Parameters
+    ----------
+    samples : sequence of ShareSample
+        One or more, of the same classes and correlation.
+
+    Returns
+    -------
+    ShareSample
+        Each part counts by its pixels.
+    """
+    n_pixels = sum(sample.n_pixels for sample in samples)
+    # Of each part as many pixels as it has of the whole.
+    steps = [max(1, round(s.posteriors.shape[1] * n_pixels / (MAX_SAMPLE * s.n_pixels))) for s in samples]
+    shares = sum(sample.shares * (sample.n_pixels / n_pixels) for sample in samples)
+    posteriors, logs = (
+        np.concatenate([plane[:, ::step] for plane, step in zip(planes, steps, strict=True)], axis=1)
+        for planes in ([s.posteriors for s in samples], [s.logs for s in samples])
+    )
+    return ShareSample(np.asarray(shares), posteriors, logs, samples[0].correlation, n_pixels)
 
 
 def compute_doubts(tempered: Planes) -> Planes:

@@ -16,7 +16,7 @@ SETTINGS = {"k": 3, "n_init": 2, "clean_up": "none"}
 @pytest.fixture(autouse=True)
 def _small_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Working copies of 2048 pixels, so that small images are large beside them."""
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**11)
 
 
 @pytest.fixture

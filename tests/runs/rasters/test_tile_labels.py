@@ -17,7 +17,7 @@ from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_labels import compute_cleanup_halo, label_tile, sum_class_tables
+from segment.runs.rasters.tile_labels import compute_label_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
 
@@ -78,12 +78,12 @@ def test_clean_up_weighs_the_colors_of_a_speck(raster: Raster) -> None:
 
 
 def test_the_halo_is_what_clean_up_reaches(raster: Raster) -> None:
-    assert compute_cleanup_halo(raster, NO_CLEAN_UP) == 0
+    assert compute_label_halo(raster, NO_CLEAN_UP) == 0
     # radius 0.1 of the diagonal of 28.3 pixels, regions of up to 4 pixels: 4 * 2.83 + 16 + 2 * 2
-    assert compute_cleanup_halo(raster, replace(NO_CLEAN_UP, smooth_radius=0.1, min_region=0.01)) == 32
+    assert compute_label_halo(raster, replace(NO_CLEAN_UP, smooth_radius=0.1, min_region=0.01)) == 32
     # Parts of up to 48 pixels of the working copy, which is the raster, and discs of half a pixel: 2 + 16 + 2 * 6.9
-    assert compute_cleanup_halo(raster, SegmentConfig(k=2)) == 32
-    assert compute_cleanup_halo(raster, SegmentConfig(k=2, smoothness=0)) == 0
+    assert compute_label_halo(raster, SegmentConfig(k=2)) == 32
+    assert compute_label_halo(raster, SegmentConfig(k=2, smoothness=0)) == 0
 
 
 def test_tables_of_tiles_add_up_to_that_of_the_whole(rng: np.random.Generator) -> None:

@@ -9,7 +9,7 @@ import pytest
 from raster_files import KINDS, build_image, make_scene, write
 
 from segment.config.config import SegmentConfig
-from segment.preprocessor.preprocessor import make_working_copy
+from segment.preprocessor.working_copy import make_working_copy
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
@@ -20,7 +20,7 @@ SIZE = (130, 170)
 @pytest.fixture(autouse=True)
 def _small_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Working copies of 2048 pixels, so that small images are large beside them."""
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**11)
 
 
 @pytest.mark.parametrize("kind", KINDS)

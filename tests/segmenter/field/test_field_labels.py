@@ -55,7 +55,7 @@ def photograph() -> NDArray[np.uint8]:
 def test_a_photograph_has_the_same_segments_at_any_size(
     photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**16)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**16)
     large = segment.segment_image(photograph, k=4).label_image
     for width in (350, 700):
         small = cv2.resize(photograph, (width, width * len(photograph) // 1400), interpolation=cv2.INTER_AREA)
@@ -65,7 +65,7 @@ def test_a_photograph_has_the_same_segments_at_any_size(
 
 
 def test_borders_are_found_at_full_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**11)
     rows, columns = np.mgrid[:300, :400]
     truth = np.hypot(rows - 150, columns - 190) < 97.3
     rng = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_borders_are_found_at_full_resolution(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_invalid_pixels_get_no_label(photograph: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.preprocessor.preprocessor.WORKING_PIXELS", 2**11)
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**11)
     pixels = photograph[::10, ::10]
     valid = np.random.default_rng(0).random(pixels.shape[:2]) < 0.9
     valid[:20] = False

@@ -1,0 +1,221 @@
+"""The random field of large images, part by part: it is never coarser than `MAX_FIELD_STEP` pixels.
+
+The classes of an image are fitted to a working copy of a fixed number of pixels. Of a gigapixel a pixel of that copy is
+44 pixels wide, and a field on it has no place for a road. So the field of large images is solved on a finer copy, which
+is made and forgotten part by part. A step of the mean field reaches `REACH_PIXELS` far; all parts take the same number
+of steps and see as far around themselves as these reach, so their labels are those of the whole, however it is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
+from segment.preprocessor.preprocessor import shrink
+from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_fit import REACH_PIXELS
+from segment.segmenter.field.field_labels import (
+    MAX_ITERATIONS,
+    FieldLabeler,
+    measure_field_facts,
+    prepare_field_posteriors,
+)
+from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
+
+__all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]
+
+# Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
+FIELD_HALO = (MAX_ITERATIONS * REACH_PIXELS + 8) * MAX_FIELD_STEP
+PART_VALUES = 2**22  # posteriors of a part, which bound the memory that its field needs
+
+
+class FineFieldLabeler:
+    """Labels of windows of a large image, each with the field on a copy of its own.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        The classes, of n components.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    copy : Image
+        The working copy of the whole image, which tells its noise and texture.
+    smoothness : float, >= 0
+        Log odds in nats that neighbors of one class give a pixel.
+    min_log_density : float
+        In nats. Pixels whose color has a log density below this get label 0.
+    """
+
+    def __init__(
+        self,
+        classes: ClassMixture,
+        space: FeatureSpace,
+        copy: Image,
+        *,
+        smoothness: float,
+        min_log_density: float = -math.inf,
+    ) -> None:
+        self._classes, self._space = classes, space
+        self._smoothness, self._min_log_density = smoothness, min_log_density
+        self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
+
+    def label(self, image: Image) -> LabeledPixels:
+        """Label a window of the image.
+
+        Parameters
+        ----------
+        image : Image
+            The window. Its first row and column in the image are multiples of `MAX_FIELD_STEP`, and it shows
+            `FIELD_HALO` pixels more on each side than what is to be labeled right, as far as the image reaches.
+
+        Returns
+        -------
+        LabeledPixels
+        """
+        labels, samples = np.zeros(image.valid.shape, dtype=np.uint8), []
+        for start, stop in _split_rows(image, self._classes.n_classes):
+            part, first = _take_part(image, start, stop)
+            labeler = FieldLabeler(
+                self._classes,
+                self._space,
+                _make_copy(part),
+                part.valid.shape,
+                smoothness=self._smoothness,
+                min_log_density=self._min_log_density,
+                share_rows=slice((start - first) // MAX_FIELD_STEP, math.ceil((stop - first) / MAX_FIELD_STEP)),
+                facts=self._facts,
+            )
+            labels[start:stop] = labeler.label(_take_rows(image, start, stop), row=start - first)
+            samples += [labeler.shares] if labeler.shares else []
+        return LabeledPixels(labels, pool_share_samples(samples) if samples else None)
+
+
+def label_with_field(
+    classes: ClassMixture,
+    space: FeatureSpace,
+    copy: Image,
+    image: Image,
+    smoothness: float,
+    min_log_density: float = -math.inf,
+    *,
+    index: ColorIndex | None = None,
+) -> LabeledPixels:
+    """Label an image with the random field: that of its working copy, or a finer one where it is large.
+
+    Parameters
+    ----------
+    classes, space, copy, smoothness, min_log_density
+        As for :class:`FineFieldLabeler`.
+    image : Image
+        The image at full resolution.
+    index : ColorIndex, optional
+        Of the working copy, where it is known.
+
+    Returns
+    -------
+    LabeledPixels
+    """
+    if is_field_fine(image.valid.shape):
+        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
+        return fine.label(image)
+    labeler = FieldLabeler(
+        classes,
+        space,
+        copy,
+        image.valid.shape,
+        smoothness=smoothness,
+        min_log_density=min_log_density,
+        index=index,
+        share_rows=slice(None),
+    )
+    return LabeledPixels(labeler.label(image), labeler.shares)
+
+
+def prepare_posteriors(
+    classes: ClassMixture,
+    space: FeatureSpace,
+    copy: Image,
+    image: Image,
+    *,
+    smoothness: float,
+    is_tempered: bool = True,
+) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+    """Prepare the posteriors of the pixels of an image, with the field that its labels come from.
+
+    Parameters
+    ----------
+    classes, space, copy, image, smoothness, is_tempered
+        As for :func:`segment.segmenter.field.field_labels.prepare_field_posteriors`.
+
+    Returns
+    -------
+    callable
+        Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. For large images it
+        keeps the part that was asked for last, so ask in the order of rows.
+    """
+    prepare = partial(prepare_field_posteriors, classes, space, smoothness=smoothness, is_tempered=is_tempered)
+    if not is_field_fine(image.valid.shape):
+        return prepare(copy, image)
+    facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
+    parts = _split_rows(image, classes.n_classes)
+    ends = np.array([stop for _, stop in parts]) * image.width
+
+    @lru_cache(maxsize=1)
+    def prepare_part(number: int) -> tuple[Callable[[NDArray[np.intp]], NDArray[np.float32]], int, int]:
+        """Solve the field of a part; returned with its lookup are its first row and its width."""
+        part, first = _take_part(image, *parts[number])
+        return prepare(_make_copy(part), part, facts=facts), first, part.width
+
+    def compute_posteriors(at: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Compute the posteriors of these pixels part by part."""
+        found = np.empty((len(at), classes.n_classes), dtype=np.float32)
+        numbers = np.searchsorted(ends, at, side="right")
+        for number in np.unique(numbers):
+            where = np.flatnonzero(numbers == number)
+            look_up, first, width = prepare_part(int(number))
+            rows, columns = np.divmod(at[where], image.width)
+            found[where] = look_up((rows - first) * width + columns)
+        return found
+
+    return compute_posteriors
+
+
+def _split_rows(image: Image, n_classes: int) -> list[tuple[int, int]]:
+    """Split the rows of an image so that the field of each part is small: first rows, and rows after the last."""
+    width = math.ceil(image.width / MAX_FIELD_STEP)
+    rows = MAX_FIELD_STEP * max(1, PART_VALUES // (n_classes * width))
+    return [(start, min(start + rows, image.height)) for start in range(0, image.height, rows)]
+
+
+def _take_part(image: Image, start: int, stop: int) -> tuple[Image, int]:
+    """Take rows of an image and those around that their field needs; returned with them is the first row.
+
+    Its sides are padded to multiples of `MAX_FIELD_STEP` with the pixels of the border.
+    """
+    first, last = max(0, start - FIELD_HALO), min(image.height, stop + FIELD_HALO)
+    part = _take_rows(image, first, last)
+    down, across = -part.height % MAX_FIELD_STEP, -part.width % MAX_FIELD_STEP
+    if down or across:
+        padding = ((0, down), (0, across))
+        pixels = np.pad(part.pixels, padding + ((0, 0),) * (part.pixels.ndim - 2), mode="edge")
+        part = replace(part, pixels=pixels, valid=np.pad(part.valid, padding, mode="edge"))
+    return part, first
+
+
+def _take_rows(image: Image, first: int, last: int) -> Image:
+    """Take rows of an image, of which nothing but the pixels counts."""
+    return replace(image, pixels=image.pixels[first:last], valid=image.valid[first:last], interest=None)
+
+
+def _make_copy(part: Image) -> Image:
+    """Make the copy of a part on which its field is solved: the means of squares of `MAX_FIELD_STEP` pixels."""
+    return shrink(part, max_size=max(part.height, part.width) // MAX_FIELD_STEP)
