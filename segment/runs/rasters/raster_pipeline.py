@@ -31,6 +31,7 @@ from segment.output.class_colors import choose_palette_colors, compute_class_mea
 from segment.pipeline.pixel_selection import describe_flat_border
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
+from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
@@ -264,6 +265,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
+        warn_of_uneven_light(copy, labeler.copy_labels, unmerged.n_classes),
     )
 
 
@@ -299,6 +301,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
+        warn_of_uneven_light(copy, ColorIndex(copy).map_to_pixels(find_labels), unmerged.n_classes),
     )
 
 

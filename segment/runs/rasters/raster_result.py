@@ -46,6 +46,8 @@ class RasterClasses:
         A sentence for the user for each surprise.
     design_effect : float, >= 1
         How many neighboring pixels count as one witness in the clean-up.
+    light : tuple of str
+        A sentence if the light is uneven.
     """
 
     fitted: FittedClasses
@@ -54,6 +56,7 @@ class RasterClasses:
     empty_reason: str
     notes: tuple[str, ...]
     design_effect: float
+    light: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +186,7 @@ def summarize_raster(
     warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
     # A region across a border of tiles counts in each of them, before clean-up and after it.
     before, after = np.sum([tile.counts for tile in tiles], axis=0)
-    warnings += warn_of_cleanup(before, after, config)
+    warnings += warn_of_cleanup(before, after, config) + classes.light
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)
     return RasterSegmentation(

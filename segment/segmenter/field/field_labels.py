@@ -99,6 +99,8 @@ class FieldLabeler:
     shares : ShareSample, optional
         What the shares of the classes are estimated from; None without classes, where no pixel has a label, and where
         it was not asked for.
+    copy_labels : ndarray of shape (h, w), uint8
+        Labels of the pixels of the copy; 0 where they are not valid.
     """
 
     def __init__(
@@ -120,12 +122,14 @@ class FieldLabeler:
         self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         self.shares: ShareSample | None = None
+        self.copy_labels = self._labels
         if classes.model.n_components == 0:
             return
         solved = _solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
         if share_rows is not None:
             self.shares = self._draw_shares(solved, copy, share_rows)
         self._labels = solved.labels
+        self.copy_labels = self._labels.copy()
         if copy.valid.shape != shape:
             # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
             cv2 = load_cv2()
