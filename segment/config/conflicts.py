@@ -139,7 +139,7 @@ def explain_unused(config: SettingValues, setting: Setting) -> str:
 def _find_reason(config: SettingValues, setting: Setting) -> str:
     """Find why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
-    is_of_classes = (group == "Classes" and name not in ("regions", "seed")) or name in _OF_CLASSES
+    is_of_classes = (group == "Classes" and name != "regions") or name in _OF_CLASSES
     products = _OF_PRODUCTS.get(name, ())
     # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (

@@ -114,7 +114,7 @@ _FIT = Door(
 _APPLY = Door(
     "apply_classes",
     ("Loading", "Preprocessing", "Space", "Clean-up", "Output"),
-    besides=("order", "merge", "name", "coherence", "reject", "seed"),
+    besides=("order", "merge", "name", "coherence", "reject"),
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
 )
 # Labels are there: their classes are merged, named, ordered and saved again. The image is read as it was for them.
@@ -160,7 +160,7 @@ DOORS: Mapping[str, Door] = {
         "segment_regions",
         ("Loading", "Preprocessing", "Output"),
         leave_out=("palette", "drop_class", "group", "background", "group_distance"),
-        besides=("regions", "seed"),
+        besides=("regions",),
     ),
     "segment_raster": _RASTER,
     "fit_classes": _FIT,

@@ -392,7 +392,7 @@ def build_spatial_model(
 
         smoothness = config.smoothness if config.spatial == "field" else 0.0
         # Without the random field each region is left to its own colors.
-        regions = find_region_cells(image, features, smoothness=smoothness, seed=config.seed, on_stage=on_stage)
+        regions = find_region_cells(image, features, smoothness=smoothness, on_stage=on_stage)
         return RegionClasses(image, FitData(features.space, regions.cells, (image,), (regions,)), regions)
     if kind is PixelField:
         return PixelField(image, data, features.image, config.smoothness, features.index)

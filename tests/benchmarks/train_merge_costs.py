@@ -111,7 +111,7 @@ def write_weights(path: Path, perceptron: Perceptron) -> None:
 def make_example(folder: Path, path: Path, network: BorderNetwork) -> Example:
     """Find the fine regions of a training image and count the pixels of each person's segments in them."""
     image = Image.from_array(np.asarray(PilImage.open(path)))
-    evidence = gather_evidence(image, seed=0, network=network)
+    evidence = gather_evidence(image, network=network)
     labels, n = find_fine_regions(evidence, image.valid)
     segmentations = read_human_segmentations(folder, "train", path.stem)
     sums = evidence.sum_inside(labels, n)

@@ -166,8 +166,10 @@ def test_shrinking_first_keeps_the_size_of_the_result(picture):
 def test_regions_need_a_number(picture):
     with pytest.raises(SettingsError, match="regions"):
         segment.segment_regions(picture, regions=0)
+    with pytest.raises(SettingsError, match=r"seed \(--seed\): .*[Ll]eave it out"):  # nothing is random
+        segment.segment_regions(picture, regions=2, seed=1)
     with pytest.raises(SettingsError, match="not both"):
-        segment.segment_regions(picture, segment.SegmentConfig(regions=2), seed=1)
+        segment.segment_regions(picture, segment.SegmentConfig(regions=2), save="labels")
 
 
 def test_classes_of_whole_regions_hold_together_and_need_not_touch(picture):

@@ -73,6 +73,7 @@ def test_the_field_corrects_what_colors_alone_get_wrong(noisy_halves: Image) -> 
 
 @pytest.mark.parametrize("settings", [{}, {"spatial": "none"}, {"coherence": "region"}])
 def test_a_share_of_the_pixels_is_rejected(noisy_halves: Image, settings: dict) -> None:
+    noisy_halves.pixels[:, :6] = 255  # a region that is small enough to be rejected as a whole
     config = SegmentConfig(k=2, **settings)
     spatial = build(noisy_halves, config)
     classes = fit_image_classes(spatial.data, config).classes

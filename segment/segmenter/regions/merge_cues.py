@@ -17,25 +17,22 @@ Ids = NDArray[np.intp]
 # chroma at the finest and the coarsest scale, of the boundary strength and its square; the network's probabilities that
 # people part the two sides, at four distances, and their log-odds.
 _MIXED, _COLOR, _STRENGTH, _SQUARED_STRENGTH = slice(1, 4), slice(4, 8), 8, 9
-_PARTED, _PARTED_ODDS = slice(10, 14), slice(14, 18)
-# Columns of the sums: area, L a b, their squares, row and column in 0..1, two textures, strength, sides on the frame.
-_LAB, _SQUARES, _PLACE, _TEXTURE, _INNER, _FRAME = slice(1, 4), slice(4, 7), slice(7, 9), slice(9, 11), 11, 12
+_SEEN = slice(10, 18)
+# Columns of the sums: area, L a b, their squares, two textures, strength.
+_LAB, _SQUARES, _TEXTURE, _INNER = slice(1, 4), slice(4, 7), slice(7, 9), 9
 # After them the posteriors of the mixtures of color and texture with 8, 16 and 32 components.
-_MIXTURES = (slice(13, 21), slice(21, 37), slice(37, 69))
+_MIXTURES = (slice(10, 18), slice(18, 34), slice(34, 66))
 
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
     *("hellinger 8", "hellinger 16", "hellinger 32", "smallest hellinger"),
-    *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "slenderness"),
-    *("frame smaller", "frame larger", "regions", "relative strength", "relative hellinger", "inner strength"),
-    *("excess smaller", "excess larger", "image strength", "distance", "image contrast"),
+    *("color", "bhattacharyya", "chroma distance", "smaller area", "larger area", "contact", "regions"),
+    *("relative strength", "relative hellinger", "inner strength", "excess smaller", "excess larger", "image strength"),
     *("parted 2", "parted 6", "parted 12", "parted 20", "log-odds 2", "log-odds 6", "log-odds 12", "log-odds 20"),
-    *("log-odds of parted 2", "log-odds of parted 6", "log-odds of parted 12", "log-odds of parted 20"),
 )
 
 _VARIANCES = np.array([9.0, 4.0, 4.0])  # added to those of L, a and b
 _TEXTURE_VARIANCE = 0.05
-_MIN_SHARE = 0.005  # probabilities count as no closer to 0 and 1 than this
 
 
 def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
@@ -49,7 +46,7 @@ def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     adjacency : Adjacency
         n regions and their m borders, with the sums that
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.find_borders` gives.
-    sums : ndarray of shape (n, 69), float64
+    sums : ndarray of shape (n, 66), float64
         Sums over the regions, as
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.sum_inside` gives them.
 
@@ -68,12 +65,12 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     ----------
     adjacency : Adjacency
         n regions and their m borders.
-    sums : ndarray of shape (n, 69), float64
+    sums : ndarray of shape (n, 66), float64
         Sums over the regions.
 
     Returns
     -------
-    ndarray of shape (m, 42), float64
+    ndarray of shape (m, 33), float64
         In the order of :data:`CUES`.
     """
     n = adjacency.n_regions
@@ -94,24 +91,20 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     hellinger = np.stack([_compute_hellinger(roots[low, k], roots[high, k]) for k in _MIXTURES], axis=1)
     middle = (hellinger[:, 1] + hellinger[:, 2]) / 2
     image_middle = float(middle @ length / max(length.sum(), 1.0))
-    # The shapes, and how the pair compares with the other pairs of its two regions.
-    perimeter = np.bincount(low, length, n) + np.bincount(high, length, n) + sums[:, _FRAME]
+    # How much of its borders the smaller region shares with the larger, and how the pair compares with their others.
+    perimeter = np.bincount(low, length, n) + np.bincount(high, length, n)
     excess = _compute_excess(strength + middle, small, large, n)
-    offset = means[low, _PLACE] - means[high, _PLACE]
     columns = [
         *(along[:, _MIXED].T, along[:, _COLOR].T, uneven, hellinger.T),
         *(hellinger.min(axis=1), *_compute_color_distances(means, low, high)),
         *(np.log(areas[small] / total_area), np.log(areas[large] / total_area)),
-        *(length / perimeter[small], length / np.sqrt(areas[small])),
-        *(sums[small, _FRAME] / perimeter[small], sums[large, _FRAME] / perimeter[large]),
+        length / perimeter[small],
         np.full(len(low), np.log(n)),
         *(strength / image_strength, middle / (image_middle + 0.05)),
         np.maximum(means[low, _INNER], means[high, _INNER]),
         *excess,
         np.full(len(low), np.log(image_strength)),
-        np.sqrt((offset**2).sum(axis=1)),
-        np.full(len(low), np.log(_compute_contrast(sums, total_area))),
-        *(*along[:, _PARTED].T, *along[:, _PARTED_ODDS].T, *_compute_logit(along[:, _PARTED]).T),
+        *along[:, _SEEN].T,
     ]
     return np.vstack(columns).T
 
@@ -140,21 +133,9 @@ def _compute_hellinger(one: Floats, other: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(1 - (one * other).sum(axis=1), 0)))
 
 
-def _compute_logit(shares: Floats) -> Floats:
-    """Compute the log-odds of probabilities, kept away from 0 and 1."""
-    clipped = np.clip(shares, _MIN_SHARE, 1 - _MIN_SHARE)
-    return np.asarray(np.log(clipped / (1 - clipped)))
-
-
 def _compute_excess(cost: Floats, small: Ids, large: Ids, n: int) -> tuple[Floats, Floats]:
     """Compute by how much each pair costs more than the best pair of its smaller and of its larger region."""
     best = np.full(n, np.inf)
     np.minimum.at(best, small, cost)
     np.minimum.at(best, large, cost)
     return cost - best[small], cost - best[large]
-
-
-def _compute_contrast(sums: Floats, total_area: float) -> float:
-    """Compute the standard deviation of the image's colors, at least 1."""
-    means = sums.sum(axis=0) / total_area
-    return float(np.sqrt(max(1.0, (means[_SQUARES] - means[_LAB] ** 2).sum())))

@@ -110,7 +110,7 @@ class RegionCells:
 
 
 def find_region_cells(
-    image: Image, features: PixelFeatures, *, smoothness: float, seed: int, on_stage: Callable[[str], None]
+    image: Image, features: PixelFeatures, *, smoothness: float, on_stage: Callable[[str], None]
 ) -> RegionCells:
     """Divide an image into fine regions and make a cell of each.
 
@@ -123,8 +123,6 @@ def find_region_cells(
     smoothness : float, >= 0
         How much other regions count, see :class:`segment.segmenter.regions.region_field.RegionField`; 0 leaves each
         region to its own colors.
-    seed : int, >= 0
-        Seed of the hierarchy's mixtures.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -132,7 +130,7 @@ def find_region_cells(
     -------
     RegionCells
     """
-    hierarchy = build_region_hierarchy(image, seed=seed, on_stage=on_stage)
+    hierarchy = build_region_hierarchy(image, on_stage=on_stage)
     labels = hierarchy.cut(LEVEL)
     flat = labels.reshape(-1)
     areas = np.bincount(flat)

@@ -33,7 +33,7 @@ _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a 
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
 
 
-def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0, min_regions: int = 1) -> RegionHierarchy:
+def region_hierarchy(source: ArrayLike | Image, *, min_regions: int = 1) -> RegionHierarchy:
     """Divide an image into regions, from hundreds of fine ones to a single one.
 
     Parameters
@@ -41,8 +41,6 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0, min_regions: i
     source : array_like of shape (H, W) or (H, W, 1 to 4), or Image
         Gray, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. Not changed. For a file, give
         ``segment.load_image(path)``.
-    seed : int, >= 0
-        The same seed gives the same regions.
     min_regions : int
         Above 600 the fine regions are at least so many superpixels of about the same size, as those of SLIC are;
         fewer where the image, or its copy of 0.16 megapixels, has fewer pixels.
@@ -60,14 +58,15 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0, min_regions: i
     Notes
     -----
     Boundaries are where the posteriors of Gaussian mixtures of color and texture change, and where lightness and chroma
-    do. The basins between them (watershed) are merged in the order of the probability that a person parts two regions,
-    which a perceptron gives that was trained on BSDS500.
+    do, the more so where a small network sees a border. The basins between them (watershed) are merged in the order of
+    the probability that a person parts two regions, which a perceptron gives; network and perceptron were trained on
+    BSDS500. Nothing is random.
 
     Regions are found on a copy of 0.16 megapixels, so lengths are relative to the image, and their borders are brought
     to full size along the edges there. Smaller images are used as they are. Each region is 4-connected; only pixels
     that the mask cuts off from all others, fewer than one of the copy covers, belong to a region elsewhere. The same
-    photograph at another size has much the same regions, but not exactly: mixtures fitted to copies that differ by
-    single levels differ about as with another seed (measured in tests/benchmarks/QUALITY.md).
+    photograph at another size has much the same regions, but not exactly: a large merge that costs about the level may
+    fall on its other side (measured in tests/benchmarks/QUALITY.md).
 
     Examples
     --------
@@ -92,11 +91,11 @@ def region_hierarchy(source: ArrayLike | Image, *, seed: int = 0, min_regions: i
     2
     """
     image = source if isinstance(source, Image) else Image.from_array(source)
-    return build_region_hierarchy(image, seed=seed, min_regions=min_regions)
+    return build_region_hierarchy(image, min_regions=min_regions)
 
 
 def build_region_hierarchy(
-    image: Image, *, seed: int = 0, min_regions: int = 1, on_stage: Callable[[str], None] = lambda _: None
+    image: Image, *, min_regions: int = 1, on_stage: Callable[[str], None] = lambda _: None
 ) -> RegionHierarchy:
     """Build the region hierarchy of an image.
 
@@ -104,8 +103,6 @@ def build_region_hierarchy(
     ----------
     image : Image
         Not changed.
-    seed : int, >= 0
-        The same seed gives the same regions.
     min_regions : int
         See :func:`region_hierarchy`.
     on_stage : callable
@@ -132,7 +129,7 @@ def build_region_hierarchy(
     if not working.valid.any():
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
-    evidence = gather_evidence(replace(working, pixels=fill_invalid(working)), seed=seed)
+    evidence = gather_evidence(replace(working, pixels=fill_invalid(working)))
     if min_regions > _MAX_FINE_REGIONS:
         labels, _ = find_even_basins(evidence.strength, working.valid, min_regions)
     else:

@@ -74,7 +74,7 @@ export class Controls {
   #isIdle(name) {
     const get = (other) => this.values.get(other);
     const { group } = this.settings.get(name);
-    if (get("regions") !== 0) return !(["Loading", "Preprocessing", "Output"].includes(group) || ["regions", "seed"].includes(name));
+    if (get("regions") !== 0) return !(["Loading", "Preprocessing", "Output"].includes(group) || name === "regions");
     if (get("coherence") === "region" && group === "Clean-up") return true;
     if (name === "smoothness") return get("spatial") === "none";
     if (name === "denoise_radius") return get("denoise") === "none";
