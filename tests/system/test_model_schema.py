@@ -22,6 +22,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "reference" / "model.s
         {"name": ("1=dark",), "components_per_class": 2, "denoise": "median", "features": "lab"},
         {"tails": "student", "covariance_type": "diag"},
         {"noise": True, "covariance_type": "tied"},
+        {"merge": "1,2"},
     ],
 )
 def test_saved_models_are_as_the_schema_says(settings: dict[str, Any], quadrants: np.ndarray, tmp_path: Path) -> None:
