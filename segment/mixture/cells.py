@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
+from segment.mixture.distinct_rows import count_integer_rows, sort_equal_rows
 
 __all__ = [
     "Cells",
@@ -229,13 +230,17 @@ def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) ->
     >>> cells.weights
     array([1., 2.])
     """
+    if sample_weight is None and (rows := np.asarray(X, dtype=np.float64)).ndim == 2 and rows.size:
+        counted = count_integer_rows(rows)
+        if counted is not None:
+            return make_point_cells(*counted)
     cells = make_point_cells(X, sample_weight)
     used = cells.weights > 0
     if not used.any():
         raise SettingsError("sample_weight: at least one weight is above zero; got only zeros.")
     # Adding 0.0 makes -0.0 and 0.0 one value.
     rows, weights = cells.means[used] + 0.0, cells.weights[used]
-    order, starts = _sort_equal_rows(rows)
+    order, starts = sort_equal_rows(rows)
     return make_point_cells(rows[order[starts]], np.add.reduceat(weights[order], starts))
 
 
@@ -275,7 +280,7 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
     held: list[Cells] = []
     for part in parts:
         cells = concatenate(*held, part)
-        order, starts = _sort_equal_rows(cells.means)
+        order, starts = sort_equal_rows(cells.means)
         weights = np.add.reduceat(cells.weights[order], starts)
         # Cells of equal means have no scatter between them: the joint scatter is the weighted mean of theirs.
         weighted = cells.weights[order, None] * cells.scatters[order]
@@ -283,15 +288,6 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
     if not held:
         raise SettingsError("parts: the cells of at least one source; got none.")
     return held[0]
-
-
-def _sort_equal_rows(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the order (n,) that sorts the rows (n, d), and where in it each group of equal rows begins."""
-    order = np.lexsort(rows.T[::-1])
-    placed = rows[order]
-    # NaN equals NaN here.
-    differ = (placed[1:] != placed[:-1]) & ~(np.isnan(placed[1:]) & np.isnan(placed[:-1]))
-    return order, np.flatnonzero(np.r_[np.ones(min(1, len(rows)), dtype=bool), differ.any(axis=1)])
 
 
 def coarsen(cells: Cells, n_bins: int = 32) -> Cells:

@@ -303,6 +303,7 @@ def test_a_run_on_a_photograph_loads_neither_scipy_nor_scikit_learn(landscape: P
         "import sys, segment\n"
         f"result = segment.segment_image({str(landscape)!r}, k=4, n_init=2)\n"
         f"result.save({str(tmp_path)!r})\n"
+        "import segment.pipeline.alignment\n"  # where a saved model is applied, it is compared with the image
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
