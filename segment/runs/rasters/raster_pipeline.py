@@ -252,12 +252,15 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     if is_field_fine(shape):
         fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
         label = lambda image, _: fine.label(image).label_image  # noqa: E731
+        # The copy is too coarse for the field; its colors say enough of the light.
+        labels = ColorIndex(copy).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))
     else:
         # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
         labeler = FieldLabeler(
             unmerged, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
         )
         label = lambda image, window: labeler.label(image, window.row, window.column)  # noqa: E731
+        labels = labeler.copy_labels
     return RasterClasses(
         fitted,
         space,
@@ -265,7 +268,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, labeler.copy_labels, unmerged.n_classes),
+        warn_of_uneven_light(copy, labels, unmerged.n_classes),
     )
 
 
