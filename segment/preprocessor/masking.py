@@ -23,7 +23,7 @@ HUGE_TOLERANCE = 2e-6  # relative
 # A color of the border is worth a hint above this share of the image, where no other color fills as much.
 MIN_FLAT_SHARE = 0.02
 MIN_BORDER_SHARE = 0.1  # of the pixels at the border
-MIN_PAIRS = 0.8  # of the pixels of the color, that have another to their left
+MIN_PAIRS = 0.8  # of the pixels of the color, that have another to their left or above
 MAX_OTHER_SHARE = 0.25  # of all other pixels: an image that is flat itself has no collar
 SAMPLED_BORDER = 2**10
 SAMPLED_PIXELS = 2**14
@@ -278,7 +278,10 @@ def find_flat_border(image: Image) -> FlatBorder | None:
     is_color = _find_color(pixels, color) & valid
     share = float(np.count_nonzero(is_color)) / valid.size
     # In a collar the pixels of the color lie side by side; in noise they are scattered.
-    n_pairs = np.count_nonzero(is_color[:, 1:] & is_color[:, :-1])
+    is_beside = np.zeros_like(is_color)
+    is_beside[:, 1:] = is_color[:, :-1]
+    is_beside[1:] |= is_color[:-1]
+    n_pairs = np.count_nonzero(is_color & is_beside)
     if share <= MIN_FLAT_SHARE or n_pairs < MIN_PAIRS * share * valid.size or not _has_edge(image, is_color, color):
         return None
     # An image that is flat itself, such as a drawing, has other colors as frequent as this one.
