@@ -40,6 +40,7 @@ Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
+MAX_MAP_VALUES = 2**26  # of the maps of posteriors that are made together
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -188,18 +189,27 @@ class Segmentation(ResultViews, EqualByValue):
             return self._posteriors
 
     def posterior_maps(self) -> Iterator[Maps]:
-        """Compute the probability of each class in turn, so that one map is in memory at a time.
+        """Compute the probability of each class in turn, a few maps at a time so that they need little memory.
 
         Yields
         ------
         ndarray of shape (H, W), float32
             As in :meth:`posteriors`.
         """
-        for number in range(self.n_classes):
+        # All classes of a pixel are found together, and large images solve their field anew each time.
+        step = max(1, MAX_MAP_VALUES // self.working.valid.size)
+        for first in range(0, self.n_classes, step):
+            numbers = range(first, min(first + step, self.n_classes))
             if "_posteriors" in self.__dict__:
-                yield self._posteriors[..., number].copy()
-            else:
-                yield self._map_posteriors(lambda posteriors, _: posteriors[:, number], 0.0)  # noqa: B023  called at once
+                yield from (self._posteriors[..., number].copy() for number in numbers)
+                continue
+            maps = np.empty((len(numbers), self.working.valid.size), dtype=np.float32)
+            for start in range(0, maps.shape[1], CHUNK_PIXELS):
+                at = np.arange(start, min(start + CHUNK_PIXELS, maps.shape[1]))
+                maps[:, at[0] : at[-1] + 1] = self.look_up_posteriors(at)[:, numbers.start : numbers.stop].T
+            for values in maps:
+                # A copy, as whoever keeps one map keeps none of the others.
+                yield self._enlarge_map(values.reshape(self.working.valid.shape).copy(), 0.0)
 
     def uncertainty(self) -> Maps:
         """Compute how uncertain the class of each pixel is: the entropy of its :meth:`posteriors`.

@@ -51,6 +51,19 @@ def test_posterior_maps_are_the_posteriors(quadrants: np.ndarray) -> None:
     np.testing.assert_array_equal(np.stack(list(result.posterior_maps()), 2), result.posteriors())
 
 
+@pytest.mark.parametrize(("limit", "n_passes"), [(2**26, 1), (1, 4)])
+def test_posterior_maps_are_made_together_where_they_fit(
+    limit: int, n_passes: int, quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = segment_image(quadrants, k=4)
+    look_up, asked = result.prepare_posteriors(), []
+    result.__dict__["look_up_posteriors"] = lambda at: asked.append(len(at)) or look_up(at)
+    monkeypatch.setattr("segment.pipeline.result.MAX_MAP_VALUES", limit)
+    maps = list(result.posterior_maps())
+    np.testing.assert_array_equal(np.stack([part.reshape(-1) for part in maps], 1), look_up(np.arange(maps[0].size)))
+    assert sum(asked) == n_passes * maps[0].size
+
+
 def test_log_likelihood_is_the_log_density_of_scipy(quadrants: np.ndarray, rng: np.random.Generator) -> None:
     picture = np.clip(quadrants + rng.normal(0, 9, quadrants.shape), 0, 255).astype(np.uint8)
     result = segment_image(picture, k=2, features="rgb")

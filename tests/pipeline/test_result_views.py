@@ -71,8 +71,8 @@ def test_rows_have_the_names_of_the_classes(result: segment.Segmentation) -> Non
 def test_posteriors_are_computed_once(quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     result = segment.segment_image(quadrants, k=3, max_size=10)
     calls = []
-    compute = type(result)._map_posteriors
-    monkeypatch.setattr(type(result), "_map_posteriors", lambda *some: calls.append(1) or compute(*some))
+    enlarge = type(result)._enlarge_map
+    monkeypatch.setattr(type(result), "_enlarge_map", lambda *some: calls.append(1) or enlarge(*some))
     posteriors = result.posteriors()
     assert result.posteriors() is posteriors
     np.testing.assert_array_equal(np.stack(list(result.posterior_maps()), axis=2), posteriors)
