@@ -57,7 +57,7 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     deviations = np.full_like(shares, np.nan)
     counted = ~np.array(is_uncounted)
     deviations[:, counted] = compute_share_deviations(
-        doubts[:, counted], (by_color - shares)[:, counted], result.calibration.correlation
+        shares[:, counted], doubts[:, counted], (by_color - shares)[:, counted], result.calibration.correlation
     )
     return shares, deviations
 

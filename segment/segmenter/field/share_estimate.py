@@ -119,8 +119,9 @@ class ShareSample:
         tempered = temper_posteriors(self.posteriors, calibration.temperature)
         moves = (np.exp(self.logs) - self.posteriors).mean(axis=1, dtype=np.float64)
         doubts = compute_doubts(_merge(tempered, numbers)).mean(axis=1, dtype=np.float64)
-        deviations = compute_share_deviations(doubts, _merge(moves, numbers), self.correlation)
-        return ShareEstimate(_merge(self.shares, numbers), deviations, calibration)
+        shares = _merge(self.shares, numbers)
+        deviations = compute_share_deviations(shares, doubts, _merge(moves, numbers), self.correlation)
+        return ShareEstimate(shares, deviations, calibration)
 
 
 class LabeledPixels(NamedTuple):
@@ -210,11 +211,13 @@ def compute_doubts(tempered: Planes) -> Planes:
     return np.minimum(tempered, 1 - tempered)
 
 
-def compute_share_deviations(doubts: Floats, moves: Floats, correlation: float) -> Floats:
+def compute_share_deviations(shares: Floats, doubts: Floats, moves: Floats, correlation: float) -> Floats:
     """Compute the standard deviations of the shares of classes.
 
     Parameters
     ----------
+    shares : ndarray of shape (..., k), float64, 0 to 1
+        Expected shares.
     doubts : ndarray of shape (..., k), float64
         Mean of :func:`compute_doubts` for each class.
     moves : ndarray of shape (..., k), float64
@@ -231,8 +234,8 @@ def compute_share_deviations(doubts: Floats, moves: Floats, correlation: float) 
     --------
     Two classes that are hard to tell apart, in noise and where whole areas are wrong together:
 
-    >>> doubts, moves = np.array([0.04, 0.04]), np.array([0.01, -0.01])
-    >>> [compute_share_deviations(doubts, moves, rho).round(3).tolist() for rho in (0.0, 1.0)]
+    >>> shares, doubts, moves = np.array([0.3, 0.7]), np.array([0.04, 0.04]), np.array([0.01, -0.01])
+    >>> [compute_share_deviations(shares, doubts, moves, rho).round(3).tolist() for rho in (0.0, 1.0)]
     [[0.028, 0.028], [0.066, 0.066]]
     """
     if doubts.shape[-1] < 2:
@@ -240,7 +243,9 @@ def compute_share_deviations(doubts: Floats, moves: Floats, correlation: float) 
     weight = DOUBT_WEIGHT + SHARED_DOUBT_WEIGHT * max(correlation, 0.0) ** 2
     # A small class takes its errors from the large ones beside it: its doubt is drawn towards the mean of all.
     squares = weight**2 * doubts * doubts.mean(axis=-1, keepdims=True)
-    return np.asarray(np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + MIN_DEVIATION**2))
+    deviations = np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + MIN_DEVIATION**2)
+    # No share of this mean that lies between 0 and 1 deviates more.
+    return np.asarray(np.minimum(deviations, np.sqrt(np.clip(shares * (1 - shares), 0.0, None))))
 
 
 def _merge(values: NDArray[Any], numbers: NDArray[np.integer]) -> NDArray[Any]:

@@ -38,14 +38,20 @@ def test_doubt_and_moves_make_shares_less_sure() -> None:
         compute_doubts(temper_posteriors(posteriors, temperature)).mean(axis=1) for temperature in (1.0, 5.0)
     )
     assert (unsure > 2 * sure).all()
-    still = np.zeros(2)
-    assert compute_share_deviations(still, still, 0.5) == pytest.approx(MIN_DEVIATION)
-    in_noise = compute_share_deviations(sure, still, -0.1)
+    still, shares = np.zeros(2), np.array([0.4, 0.6])
+    assert compute_share_deviations(shares, still, still, 0.5) == pytest.approx(MIN_DEVIATION)
+    in_noise = compute_share_deviations(shares, sure, still, -0.1)
     assert (in_noise > MIN_DEVIATION).all()
-    assert (compute_share_deviations(sure, still, 0.9) > 2 * in_noise).all()
-    assert (compute_share_deviations(sure, np.array([0.05, -0.05]), 0.0) > in_noise).all()
+    assert (compute_share_deviations(shares, sure, still, 0.9) > 2 * in_noise).all()
+    assert (compute_share_deviations(shares, sure, np.array([0.05, -0.05]), 0.0) > in_noise).all()
     # One class has all pixels, whatever happens.
-    assert compute_share_deviations(np.zeros(1), np.zeros(1), 0.0) == 0
+    assert compute_share_deviations(np.ones(1), np.zeros(1), np.zeros(1), 0.0) == 0
+
+
+def test_no_share_deviates_more_than_one_between_none_and_all() -> None:
+    shares, unsure = np.array([0.01, 0.99]), np.array([0.45, 0.45])
+    found = compute_share_deviations(shares, unsure, np.array([0.2, -0.2]), 1.0)
+    assert found == pytest.approx(np.sqrt(0.01 * 0.99))
 
 
 @pytest.mark.parametrize(("smoothing", "widest"), [(0.0, 0.01), (3.0, 0.2)])
