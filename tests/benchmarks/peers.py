@@ -57,7 +57,8 @@ def label_with_mixture(pixels: NDArray[np.float32], k: int) -> Labels:
     """Label pixels (N, 3) with scikit-learn's GaussianMixture."""
     from sklearn.mixture import GaussianMixture
 
-    return GaussianMixture(k, random_state=0).fit_predict(pixels)
+    # In single precision it fails on pictures with flat parts.
+    return GaussianMixture(k, random_state=0).fit_predict(pixels.astype(np.float64))
 
 
 def label_with_opencv(pixels: NDArray[np.float32], k: int) -> Labels:

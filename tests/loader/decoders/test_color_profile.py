@@ -84,9 +84,7 @@ def test_values_of_fewer_bits_are_scaled_to_16():
 @pytest.mark.parametrize(("space", "rule", "is_other"), [(65535, "R03", True), (2, "", True), (1, "R98", False)])
 def test_adobe_rgb_that_exif_data_declare_is_converted(write_file, space, rule, is_other):
     exif = PIL.Image.Exif()
-    exif.get_ifd(0x8769)[0xA001] = space
-    if rule:
-        exif.get_ifd(0x8769)[0xA005] = {1: rule}
+    exif[0x8769] = {0xA001: space} | ({0xA005: {1: rule}} if rule else {})
     data = encode_with_pillow(WIDE, "JPEG", quality=100, subsampling=0, exif=exif.tobytes())
     image = load_image(write_file(data))
     assert [note for note in image.notes if "Adobe RGB" in note] == list(image.notes)
