@@ -338,6 +338,7 @@ def _solve_field(
 
     @cache
     def measure_correlation() -> float:
+        """Measure the correlation of neighbors within their classes, when it is asked for; that of the whole counts."""
         if facts is not None:
             return facts.correlation
         components = _find_components(best, features, classes, whiten)

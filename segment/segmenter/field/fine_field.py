@@ -53,6 +53,8 @@ class FineFieldLabeler:
         Log odds in nats that neighbors of one class give a pixel.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
+    draws_shares : bool
+        Whether to draw the samples that shares are estimated from.
     """
 
     def __init__(
@@ -63,9 +65,11 @@ class FineFieldLabeler:
         *,
         smoothness: float,
         min_log_density: float = -math.inf,
+        draws_shares: bool = False,
     ) -> None:
         self._classes, self._space = classes, space
         self._smoothness, self._min_log_density = smoothness, min_log_density
+        self._draws_shares = draws_shares
         self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
 
     def label(self, image: Image) -> LabeledPixels:
@@ -84,6 +88,7 @@ class FineFieldLabeler:
         labels, samples = np.zeros(image.valid.shape, dtype=np.uint8), []
         for start, stop in _split_rows(image, self._classes.n_classes):
             part, first = _take_part(image, start, stop)
+            rows = slice((start - first) // MAX_FIELD_STEP, math.ceil((stop - first) / MAX_FIELD_STEP))
             labeler = FieldLabeler(
                 self._classes,
                 self._space,
@@ -91,7 +96,7 @@ class FineFieldLabeler:
                 part.valid.shape,
                 smoothness=self._smoothness,
                 min_log_density=self._min_log_density,
-                share_rows=slice((start - first) // MAX_FIELD_STEP, math.ceil((stop - first) / MAX_FIELD_STEP)),
+                share_rows=rows if self._draws_shares else None,
                 facts=self._facts,
             )
             labels[start:stop] = labeler.label(_take_rows(image, start, stop), row=start - first)
@@ -125,7 +130,9 @@ def label_with_field(
     LabeledPixels
     """
     if is_field_fine(image.valid.shape):
-        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
+        fine = FineFieldLabeler(
+            classes, space, copy, smoothness=smoothness, min_log_density=min_log_density, draws_shares=True
+        )
         return fine.label(image)
     labeler = FieldLabeler(
         classes,
