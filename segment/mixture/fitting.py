@@ -20,7 +20,7 @@ from segment.mixture.missing import coarsen_patterns, complete_cells, has_missin
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import Runs, run_successive_halving, select_best_distinct
 from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
-from segment.mixture.rivals import compare_rivals
+from segment.mixture.rivals import Rival, find_rivals
 from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
 
 __all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
@@ -60,8 +60,8 @@ class MixtureFit(EqualByValue):
         Prior of the means and covariances.
     shrinkage : float
         Strength of the pooled prior in mean component weights.
-    disagreement : float, 0 to 1
-        How far finalists that are about as good disagree; see :func:`segment.mixture.rivals.compare_rivals`.
+    rivals : tuple of Rival
+        Other finalists that are about as good; see :func:`segment.mixture.rivals.find_rivals`.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class MixtureFit(EqualByValue):
     finalists: Floats
     prior: Prior
     shrinkage: float = 0.0
-    disagreement: float = 0.0
+    rivals: tuple[Rival, ...] = ()
 
     @property
     def model(self) -> MixtureModel:
@@ -294,8 +294,8 @@ def _run_stages(
     best = finals[int(reached.argmax())]
     # 3. The finish, unless the coarse cells are all there are.
     finish = best if levels.coarse is cells else improve(cells, best.model)
-    disagreement = compare_rivals([fit.model for fit in finals], reached, levels.coarse)
-    return MixtureFit(finish, scores, reached, prior, disagreement=disagreement)
+    rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
+    return MixtureFit(finish, scores, reached, prior, rivals=rivals)
 
 
 def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:

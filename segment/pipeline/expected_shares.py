@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment.core.interest import RegionsOfInterest
 from segment.features.color_index import ColorIndex
+from segment.mixture.component_merging import pool_posteriors
 from segment.pipeline.result import Segmentation
 from segment.segmenter.field.calibration import temper_posteriors
 from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations
@@ -48,22 +49,25 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     if k == 0:
         return np.full((n_rows, k), np.nan), np.full((n_rows, k), np.nan)
     sums = _sum_posteriors(result, n_rows)
-    is_uncounted = [math.isnan(row.share) for row in result.classes]
-    sums[:, :, is_uncounted] = np.nan
-    totals = np.nansum(sums[0], axis=1, keepdims=True)
-    shares, doubts, by_color = sums / np.where(totals > 0, totals, np.nan)
-    if result.calibration is None:
-        return shares, np.full_like(shares, np.nan)
+    totals = sums[0].sum(axis=1, keepdims=True)
+    shares, doubts, mean_doubts, by_color = sums / np.where(totals > 0, totals, np.nan)
     deviations = np.full_like(shares, np.nan)
-    counted = ~np.array(is_uncounted)
-    deviations[:, counted] = compute_share_deviations(
-        shares[:, counted], doubts[:, counted], (by_color - shares)[:, counted], result.calibration.correlation
-    )
-    return shares, deviations
+    if result.calibration is not None:
+        deviations = compute_share_deviations(
+            shares, doubts, mean_doubts, by_color - shares, result.calibration.correlation
+        )
+    # Shares of what counts, as for the whole image.
+    shares[:, [math.isnan(row.share) for row in result.classes]] = np.nan
+    counted = np.nansum(shares, axis=1, keepdims=True)
+    counted = np.where(counted > 0, counted, np.nan)
+    return shares / counted, (deviations + 0 * shares) / counted
 
 
 def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
-    """Sum the posteriors, the doubt of each class and the posteriors by color alone: (3, n_rows, k)."""
+    """Sum the posteriors, the doubt of each class, the mean doubt, and the posteriors by color: (4, n_rows, k).
+
+    The mean doubt is that of the classes before some were merged.
+    """
     working, interest, calibration = result.working, result.image.interest, result.calibration
     labels = result.find_working_labels().reshape(-1)
     regions = None if interest is None else _shrink(interest, working.valid.shape).reshape(-1)
@@ -72,20 +76,25 @@ def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
     while math.gcd(step, working.width) > 1:
         step += 1
     numbers = np.arange(0, labels.size, step)
-    sums = np.zeros((3, n_rows, result.n_classes))
+    sums = np.zeros((4, n_rows, result.n_classes))
     # A temperature pulls posteriors towards equal shares.
-    look_up = result.prepare_posteriors(is_tempered=False)
+    classes = result.class_mixture
+    look_up = result.spatial.prepare_posteriors(classes.unmerged, is_tempered=False)
     look_up_by_color = ColorIndex(working).make_pixel_lookup(
-        lambda colors: result.class_mixture.compute_posteriors(result.space.make_cells(colors)).astype("f4")
+        lambda colors: classes.compute_posteriors(result.space.make_cells(colors)).astype("f4")
     )
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]
         rows = np.zeros(at.size, np.intp) if regions is None else regions[at].astype(np.intp) - 1
         at, rows = at[rows >= 0], rows[rows >= 0]
-        maps = [look_up(at).T]
+        unmerged = look_up(at)
+        maps = [pool_posteriors(unmerged, classes.merged_numbers).T]
         if calibration is not None:
-            maps += [compute_doubts(temper_posteriors(maps[0], calibration.temperature)), look_up_by_color(at).T]
+            tempered = temper_posteriors(unmerged.T, calibration.temperature)
+            doubts = compute_doubts(pool_posteriors(tempered.T, classes.merged_numbers).T)
+            mean_doubt = np.broadcast_to(compute_doubts(tempered).mean(axis=0), doubts.shape)
+            maps += [doubts, mean_doubt, look_up_by_color(at).T]
         for total, planes in zip(sums, maps, strict=False):
             for number, plane in enumerate(planes):
                 total[:, number] += np.bincount(rows, plane, n_rows)

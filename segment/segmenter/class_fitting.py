@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_surplus_seed_colors
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.fitting import MixtureFit, fit_mixture, score_as_fit
 from segment.mixture.levels import Levels
 from segment.mixture.model import MixtureModel
+from segment.mixture.rivals import Rival, compute_disagreement
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
 from segment.segmenter.class_mixture import ClassMixture, make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_regrouping import make_order_key, regroup_classes
+from segment.segmenter.class_regrouping import RegroupedClasses, make_order_key, regroup_classes
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
 from segment.segmenter.spatial_model import FitData, SpatialModel, choose_spatial_type
 
@@ -52,6 +53,8 @@ class FittedClasses:
         Mean log density of the pixels under the mixture, in nats; 0 where there are none.
     warnings : tuple of str
         What is not as one would expect, a sentence each.
+    rivals : tuple of Rival
+        Other fits of one component for each class that are about as good.
     """
 
     classes: ClassMixture
@@ -60,6 +63,7 @@ class FittedClasses:
     names: tuple[str, ...]
     log_likelihood: float
     warnings: tuple[str, ...]
+    rivals: tuple[Rival, ...] = ()
 
 
 def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | None = None) -> FittedClasses:
@@ -81,7 +85,8 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     kind = choose_spatial_type(config)
     found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
     new = regroup_classes(found.classes, found.names, data.space, config)
-    return replace(found, classes=new.classes, names=new.names, warnings=found.warnings + new.warnings)
+    warnings = found.warnings + warn_of_rivals(_measure_disagreement(found, new)) + new.warnings
+    return replace(found, classes=new.classes, names=new.names, warnings=warnings)
 
 
 def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> FittedClasses:
@@ -89,10 +94,11 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     selection, too_few = _select_number(data, config, kind)
     n = selection.n_components
     weighted = _weight_cells(data, config, selection)
-    levels, shrinkage, disagreement = None, _get_shrinkage(config), 0.0
+    rivals: tuple[Rival, ...] = ()
+    levels, shrinkage = None, _get_shrinkage(config)
     if n and _is_shrinkage_open(config, kind):
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
-        levels, shrinkage, disagreement = choose_shrinkage(
+        levels, shrinkage, rivals = choose_shrinkage(
             levels,
             data.cells,
             data.space,
@@ -112,9 +118,20 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     classes = classes.order_classes(make_order_key(data.space, config.order))
     names = make_default_names(selection.chosen)
     if n == selection.chosen:  # components of one class may well be divided otherwise
-        disagreement = max(disagreement, fit.disagreement)
-    warnings = too_few + unfinished + warn_of_rivals(disagreement)
-    return FittedClasses(classes, selection, fit, names, log_likelihood, warnings)
+        rivals += fit.rivals
+    return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished, rivals)
+
+
+def _measure_disagreement(found: FittedClasses, new: RegroupedClasses) -> float:
+    """Measure the largest share of the pixels that a rival gives to other classes, of those that are left."""
+    shares = [0.0]
+    for rival in found.rivals:
+        numbers = None
+        if new.classes.parts is not None:
+            # The classes of the rest of the fit may have other numbers, but they have the same colors.
+            numbers = new.numbers[found.classes.label_cells(make_point_cells(rival.means)).astype(np.intp) - 1]
+        shares.append(compute_disagreement(rival.table, numbers))
+    return max(shares)
 
 
 def warn_of_rivals(disagreement: float) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
-from segment.mixture.rivals import compute_disagreement
+from segment.mixture.rivals import Rival, describe_rival
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
@@ -75,7 +75,7 @@ def choose_shrinkage(
     clean_up: Mapping[str, Any],
     init: str | ArrayLike,
     seed: int,
-) -> tuple[Levels, float, float]:
+) -> tuple[Levels, float, tuple[Rival, ...]]:
     """Choose the clusters and the shrinkage whose labels have the smallest normalized cut.
 
     The default, twice and half of it are compared. Each mixture is fitted quickly, and small copies of the images are
@@ -113,11 +113,11 @@ def choose_shrinkage(
         Those given, or the tighter ones.
     shrinkage : float
         In mean class sizes.
-    disagreement : float, 0 to 1
-        Largest share of the pixels of the first image that a shrinkage of nearly the same cut gives to other classes.
+    rivals : tuple of Rival
+        What shrinkages of nearly the same cut make of the pixels of the first image.
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
-        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, 0.0
+        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, ()
     shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
     models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init, seed=seed)
     tighter = levels.tightest
@@ -126,30 +126,35 @@ def choose_shrinkage(
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
-    cuts, first_labels = np.zeros(len(candidates)), []
+    cuts, first_labels, first_cells = np.zeros(len(candidates)), [], cells
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         index = ColorIndex(copy)
         # Images of one fit may have different depths, so each has a feature space of its own.
         copy_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
+        pixels = copy_space.make_cells(index.pixels)
+        features = pixels.means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(features, copy.valid)
+        if image is chosen_images[0]:
+            first_cells = pixels[copy.valid.reshape(-1)]
         for number, classes in enumerate(candidates):
             labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
             label_image = postprocess(labeler.label(copy), **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
             if image is chosen_images[0]:
-                first_labels.append(label_image[copy.valid])
+                first_labels.append(label_image[copy.valid] - 1)
     if len(cuts) > len(shrinkages) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
-        return tighter, DEFAULT_SHRINKAGE, 0.0
+        return tighter, DEFAULT_SHRINKAGE, ()
     cuts = cuts[: len(shrinkages)]
     is_near = cuts <= (1 + _MAX_RIVAL_CUT) * cuts.min()
     # The default is first, and wins unless another is better by more than the gain.
     cuts[0] *= 1 - _MIN_GAIN
     chosen = int(cuts.argmin())
-    rivals = [labels for labels, near in zip(first_labels, is_near, strict=False) if near]
-    disagreement = max((compute_disagreement(first_labels[chosen], labels) for labels in rivals), default=0.0)
-    return levels, shrinkages[chosen], disagreement
+    near = [number for number in np.flatnonzero(is_near).tolist() if number != chosen]
+    rivals = tuple(
+        describe_rival(first_cells, first_labels[chosen], first_labels[number], n_classes) for number in near
+    )
+    return levels, shrinkages[chosen], rivals
 
 
 @dataclass(frozen=True)

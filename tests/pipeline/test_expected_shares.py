@@ -80,6 +80,13 @@ def test_a_region_of_interest_that_is_the_whole_image_has_its_shares() -> None:
     assert halves["expected_share"] == pytest.approx(halves["share"], abs=0.02)
 
 
+@pytest.mark.parametrize("settings", [{"k": 4, "merge": "2,3"}, {"k": 3, "background": "1"}])
+def test_a_region_of_interest_counts_merged_classes_and_the_background_as_the_image_does(settings: dict) -> None:
+    whole, inside = (segment.segment_image(noisy_bands(), roi=roi, **settings) for roi in ("", "grid:1x1"))
+    for found, wanted in zip(compute_expected_shares(inside), compute_expected_shares(whole), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
+
+
 def test_shares_without_a_random_field_have_no_deviation() -> None:
     result = segment.segment_image(noisy_bands(), k=3, spatial="none")
     assert all(math.isnan(row.expected_share) for row in result.classes)

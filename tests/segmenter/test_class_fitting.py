@@ -7,6 +7,7 @@ import pytest
 
 from segment import Image, SegmentConfig, SettingsError, segment_image
 from segment.features.pixel_features import extract_features
+from segment.mixture.rivals import Rival
 from segment.segmenter.class_fitting import fit_image_classes, warn_of_rivals
 from segment.segmenter.spatial_model import FitData
 
@@ -107,10 +108,19 @@ def test_given_colors_fit_any_image(pixels: np.ndarray) -> None:
 
 
 def test_another_fit_that_is_about_as_good_is_told(quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segment.mixture.fitting.compare_rivals", lambda *_: 0.2)
     data = make_data(quadrants)
-    assert fit_image_classes(data, SegmentConfig(k=4)).warnings == warn_of_rivals(0.2) != ()
-    # Components of one class may be divided otherwise.
-    assert fit_image_classes(data, SegmentConfig(k=2, components_per_class=2)).warnings == ()
-    monkeypatch.setattr("segment.mixture.fitting.compare_rivals", lambda *_: 0.04)
-    assert fit_image_classes(data, SegmentConfig(k=4)).warnings == ()
+    means = fit_image_classes(data, SegmentConfig(k=4)).classes.compute_means()
+
+    def tell(share: float, **settings: object) -> tuple[str, ...]:
+        """Let another fit give this share to the second class that is of the first, and return the warnings."""
+        table = np.diag([0.25 - share, 0.25, 0.25, 0.25])
+        table[0, 1] = share
+        monkeypatch.setattr("segment.mixture.fitting.find_rivals", lambda *_: (Rival(table, means),))
+        return fit_image_classes(data, SegmentConfig(**{"k": 4, **settings})).warnings
+
+    assert tell(0.1) == warn_of_rivals(0.1) != ()
+    assert tell(0.04) == ()
+    # Components of one class may be divided otherwise, and so may classes that are merged.
+    assert tell(0.1, k=2, components_per_class=2) == ()
+    assert tell(0.1, merge="1,2") == ()
+    assert tell(0.1, merge="2,3") == tell(0.1, merge="2,4", order="area") == warn_of_rivals(0.1)

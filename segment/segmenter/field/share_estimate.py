@@ -119,8 +119,10 @@ class ShareSample:
         tempered = temper_posteriors(self.posteriors, calibration.temperature)
         moves = (np.exp(self.logs) - self.posteriors).mean(axis=1, dtype=np.float64)
         doubts = compute_doubts(_merge(tempered, numbers)).mean(axis=1, dtype=np.float64)
+        # That of the classes as they were fitted, so that merging some leaves the others as they are.
+        mean_doubt = compute_doubts(tempered).mean(dtype=np.float64)
         shares = _merge(self.shares, numbers)
-        deviations = compute_share_deviations(shares, doubts, _merge(moves, numbers), self.correlation)
+        deviations = compute_share_deviations(shares, doubts, mean_doubt, _merge(moves, numbers), self.correlation)
         return ShareEstimate(shares, deviations, calibration)
 
 
@@ -211,7 +213,9 @@ def compute_doubts(tempered: Planes) -> Planes:
     return np.minimum(tempered, 1 - tempered)
 
 
-def compute_share_deviations(shares: Floats, doubts: Floats, moves: Floats, correlation: float) -> Floats:
+def compute_share_deviations(
+    shares: Floats, doubts: Floats, mean_doubt: float | Floats, moves: Floats, correlation: float
+) -> Floats:
     """Compute the standard deviations of the shares of classes.
 
     Parameters
@@ -220,6 +224,8 @@ def compute_share_deviations(shares: Floats, doubts: Floats, moves: Floats, corr
         Expected shares.
     doubts : ndarray of shape (..., k), float64
         Mean of :func:`compute_doubts` for each class.
+    mean_doubt : float, or ndarray of shape (..., 1), float64
+        Mean of the doubts of all classes before any were merged.
     moves : ndarray of shape (..., k), float64
         Shares by color alone minus those with the neighbors, or the reverse.
     correlation : float
@@ -235,14 +241,14 @@ def compute_share_deviations(shares: Floats, doubts: Floats, moves: Floats, corr
     Two classes that are hard to tell apart, in noise and where whole areas are wrong together:
 
     >>> shares, doubts, moves = np.array([0.3, 0.7]), np.array([0.04, 0.04]), np.array([0.01, -0.01])
-    >>> [compute_share_deviations(shares, doubts, moves, rho).round(3).tolist() for rho in (0.0, 1.0)]
+    >>> [compute_share_deviations(shares, doubts, 0.04, moves, rho).round(3).tolist() for rho in (0.0, 1.0)]
     [[0.028, 0.028], [0.066, 0.066]]
     """
     if doubts.shape[-1] < 2:
         return np.zeros_like(doubts)
     weight = DOUBT_WEIGHT + SHARED_DOUBT_WEIGHT * max(correlation, 0.0) ** 2
     # A small class takes its errors from the large ones beside it: its doubt is drawn towards the mean of all.
-    squares = weight**2 * doubts * doubts.mean(axis=-1, keepdims=True)
+    squares = weight**2 * doubts * mean_doubt
     deviations = np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + MIN_DEVIATION**2)
     # No share of this mean that lies between 0 and 1 deviates more.
     return np.asarray(np.minimum(deviations, np.sqrt(np.clip(shares * (1 - shares), 0.0, None))))

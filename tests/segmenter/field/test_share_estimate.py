@@ -39,18 +39,18 @@ def test_doubt_and_moves_make_shares_less_sure() -> None:
     )
     assert (unsure > 2 * sure).all()
     still, shares = np.zeros(2), np.array([0.4, 0.6])
-    assert compute_share_deviations(shares, still, still, 0.5) == pytest.approx(MIN_DEVIATION)
-    in_noise = compute_share_deviations(shares, sure, still, -0.1)
+    assert compute_share_deviations(shares, still, 0.0, still, 0.5) == pytest.approx(MIN_DEVIATION)
+    in_noise = compute_share_deviations(shares, sure, sure[0], still, -0.1)
     assert (in_noise > MIN_DEVIATION).all()
-    assert (compute_share_deviations(shares, sure, still, 0.9) > 2 * in_noise).all()
-    assert (compute_share_deviations(shares, sure, np.array([0.05, -0.05]), 0.0) > in_noise).all()
+    assert (compute_share_deviations(shares, sure, sure[0], still, 0.9) > 2 * in_noise).all()
+    assert (compute_share_deviations(shares, sure, sure[0], np.array([0.05, -0.05]), 0.0) > in_noise).all()
     # One class has all pixels, whatever happens.
-    assert compute_share_deviations(np.ones(1), np.zeros(1), np.zeros(1), 0.0) == 0
+    assert compute_share_deviations(np.ones(1), np.zeros(1), 0.0, np.zeros(1), 0.0) == 0
 
 
 def test_no_share_deviates_more_than_one_between_none_and_all() -> None:
     shares, unsure = np.array([0.01, 0.99]), np.array([0.45, 0.45])
-    found = compute_share_deviations(shares, unsure, np.array([0.2, -0.2]), 1.0)
+    found = compute_share_deviations(shares, unsure, 0.45, np.array([0.2, -0.2]), 1.0)
     assert found == pytest.approx(np.sqrt(0.01 * 0.99))
 
 
@@ -87,7 +87,7 @@ def test_classes_that_are_merged_have_the_sum_of_their_shares(rng: np.random.Gen
     parts = segment.segment_image(pixels, k=3).classes
     land, sky = segment.segment_image(pixels, k=3, merge="land=1,2").classes
     assert land.expected_share == pytest.approx(parts[0].expected_share + parts[1].expected_share)
-    assert sky.expected_share == pytest.approx(parts[2].expected_share)
+    assert (sky.expected_share, sky.expected_share_sd) == (parts[2].expected_share, parts[2].expected_share_sd)
     # Pixels in doubt between the two are not in doubt about the whole.
     assert land.expected_share_sd == pytest.approx(sky.expected_share_sd, rel=1e-3)
     assert land.expected_share_sd < parts[1].expected_share_sd
