@@ -12,9 +12,9 @@ from hypothesis import settings
 ROOT = Path(__file__).parents[1]
 
 # Continuous integration judges the change, not the luck of the draw; everywhere else the examples are new each time.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# A busy machine makes no example fail.
+settings.register_profile("any", derandomize=bool(os.environ.get("CI")), deadline=None)
+settings.load_profile("any")
 
 
 @pytest.fixture

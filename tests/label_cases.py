@@ -37,4 +37,4 @@ def for_label_images(test: Any) -> Any:
     """Run a test on the label images above and on many that Hypothesis makes."""
     for labels in (HOLES, CHECKS, PINCHED, np.zeros((2, 3), np.uint8), np.ones((1, 1), np.uint8)):
         test = example(labels)(test)
-    return settings(deadline=None, max_examples=60)(given(any_labels)(test))  # the first run loads libraries
+    return settings(max_examples=60)(given(any_labels)(test))  # the first run loads libraries

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -75,7 +75,6 @@ def test_float_pixels_are_quantized_to_65536_levels() -> None:
 
 
 @given(IMAGES, st.data())
-@settings(deadline=None)
 def test_a_pixel_lookup_has_the_values_of_the_map(pixels: np.ndarray, data: st.DataObject) -> None:
     index = ColorIndex(Image.from_array(pixels))
     chosen = data.draw(

@@ -48,7 +48,7 @@ def run_plain_and_accelerated(cells: Cells, start: MixtureModel, prior: Prior, *
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 4), st.sampled_from(COVARIANCE_TYPES))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_conversion_to_coordinates_and_back_keeps_the_mixture(seed: int, k: int, d: int, covariance_type: str) -> None:
     model = make_standard_mixture(np.random.default_rng(seed), k, d, covariance_type)
     back = convert_from_coordinates(convert_to_coordinates(model), model)
@@ -64,7 +64,7 @@ def test_the_last_coordinates_are_matrix_logarithms(rng: np.random.Generator) ->
 
 
 @given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(-20, 20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_point_is_a_mixture_of_the_same_type(seed: int, covariance_type: str, reach: float) -> None:
     rng = np.random.default_rng(seed)
     first, second = (make_standard_mixture(rng, 3, 2, covariance_type) for _ in range(2))

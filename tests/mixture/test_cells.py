@@ -126,7 +126,7 @@ def test_sources_are_read_one_after_the_other(rng: np.random.Generator) -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_summing_keeps_the_moments(seed: int, d: int) -> None:
     rng = np.random.default_rng(seed)
 

@@ -35,7 +35,7 @@ def test_entropy_equals_that_of_scipy() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_step_merges_the_best_pair(seed: int, k: int, n: int) -> None:
     shares, posteriors = draw_posteriors(seed, n, k)
     merging = merge_components(shares, posteriors)
@@ -59,7 +59,7 @@ def test_every_step_merges_the_best_pair(seed: int, k: int, n: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_merging_never_raises_the_entropy(seed: int, k: int) -> None:
     shares, posteriors = draw_posteriors(seed, 30, k)
     assert (np.diff(merge_components(shares, posteriors).entropies) >= -1e-12).all()

@@ -114,7 +114,7 @@ def test_em_on_distinct_colors_is_that_of_scikit_learn_on_all_pixels(
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @given(st.integers(0, 10_000), st.floats(0, 3), st.integers(1, 4), st.booleans(), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_objective_never_falls(
     covariance_type: str, seed: int, shrinkage: float, k: int, coarse: bool, accelerate: bool
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_objective_never_falls(
 
 
 @given(st.integers(0, 10_000), st.integers(-10, 20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_only_ratios_of_weights_matter(seed: int, exponent: int) -> None:
     """A power of two changes no digit, so nothing may change at all."""
     rng = np.random.default_rng(seed)

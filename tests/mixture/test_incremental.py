@@ -88,7 +88,7 @@ def test_many_batches_come_close_to_the_fit_of_all_data(rng: np.random.Generator
 
 
 @given(st.integers(0, 10_000), st.sampled_from(COVARIANCE_TYPES), st.floats(0.51, 1), st.floats(0, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_step_gives_a_valid_mixture(seed: int, covariance_type: str, power: float, offset: float) -> None:
     rng = np.random.default_rng(seed)
     first = rng.normal(size=(30, 2)) * 10 ** rng.uniform(-3, 3, 2)

@@ -145,7 +145,7 @@ def test_the_fit_is_closer_to_the_truth_than_filling_in_or_dropping(rng: np.rand
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 4), st.sampled_from(COVARIANCE_TYPES), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_objective_never_falls(seed: int, k: int, d: int, covariance_type: str, shrunk: bool) -> None:
     rng = np.random.default_rng(seed)
     X = remove_values(rng, rng.normal(size=(80, d)) * 10 ** rng.uniform(-2, 3, d), rng.uniform(0.05, 0.8))
@@ -159,7 +159,7 @@ def test_the_objective_never_falls(seed: int, k: int, d: int, covariance_type: s
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_posteriors_and_imputed_values_obey_their_laws(seed: int, k: int, d: int) -> None:
     rng = np.random.default_rng(seed)
     model = make_random_model(rng, k, d)

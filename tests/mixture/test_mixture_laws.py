@@ -85,7 +85,7 @@ def has_volume(X: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 @given(draw_rows(), st.integers(1, 3))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int) -> None:
     """Or one sentence, where the range of the data has no volume that is a number and noise would need one."""
     cells = make_distinct_cells(X)
@@ -98,7 +98,7 @@ def test_any_finite_rows_give_a_finite_mixture(mode: str, X: np.ndarray, k: int)
 
 @pytest.mark.parametrize("mode", MODES_WITH_MISSING_VALUES)
 @given(draw_rows(), st.integers(1, 2), st.integers(0, 10_000))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_rows_with_missing_values_give_a_finite_mixture(mode: str, X: np.ndarray, k: int, seed: int) -> None:
     X = np.where(np.random.default_rng(seed).random(X.shape) < 0.3, np.nan, X)
     X[0] = np.nan_to_num(X[0])
@@ -114,7 +114,7 @@ def draw_groups(rng: np.random.Generator, n: int = 40) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in MODES_WITH_COUNTS])
 @given(st.integers(0, 10_000), st.integers(-30, 30))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 def test_only_ratios_of_weights_matter(mode: str, seed: int, exponent: int) -> None:
     rng = np.random.default_rng(seed)
     X, weights = draw_groups(rng), rng.uniform(0.5, 2, 84)
@@ -138,7 +138,7 @@ def test_integer_weights_are_repetitions_where_observations_count(mode: str, rng
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("mode", [{}, {"prior": "conjugate"}, {"prior": "dirichlet"}, {"shrinkage": 1.0}])
 @given(st.integers(0, 10_000))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 def test_the_order_of_the_rows_changes_nothing(mode: dict[str, object], missing: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     X, weights = draw_groups(rng), rng.integers(1, 5, 84)

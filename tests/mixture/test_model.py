@@ -41,7 +41,7 @@ def test_scatter_lowers_the_log_density(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("degrees", [(), (3.0, 8.0)])
 @given(st.integers(0, 1000), st.floats(-1e3, 1e3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_densities_of_narrow_components_keep_their_digits(degrees: tuple[float, ...], seed: int, moved: float) -> None:
     """Deviations of 1e-6 a thousand apart: m' P m is 1e18, and no difference of such numbers knows a density."""
     rng = np.random.default_rng(seed)

@@ -124,7 +124,7 @@ def test_means_are_drawn_to_the_center(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.booleans(), st.booleans(), st.floats(1, 500), st.floats(0, 100))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_objective_never_falls(
     covariance_type: str, seed: int, k: int, coarse: bool, accelerate: bool, n_effective: float, mean_strength: float
 ) -> None:

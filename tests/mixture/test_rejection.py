@@ -16,7 +16,7 @@ STANDARD_NORMAL = MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_as_much_is_rejected_as_the_share_allows(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     cells = make_point_cells(rng.normal(size=(20, 1)), rng.uniform(0.1, 3, 20))
@@ -48,7 +48,7 @@ def test_nothing_is_rejected_without_a_share_or_without_components() -> None:
 
 
 @given(st.integers(0, 1000), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_labels_with_noise_reject_no_more_than_the_given_share(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     cells = make_distinct_cells(np.round(rng.normal(size=(60, 2))))

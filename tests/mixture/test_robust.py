@@ -91,7 +91,7 @@ def test_one_step_equals_the_equations_of_the_paper(rng: np.random.Generator) ->
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @given(st.integers(0, 10_000), st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.floats(0, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_objective_never_falls(
     covariance_type: str, seed: int, noise: bool, student: bool, fixed: bool, accelerate: bool, strength: float
 ) -> None:

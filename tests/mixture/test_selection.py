@@ -185,7 +185,7 @@ def test_the_setting_has_the_same_criteria() -> None:
 
 
 @given(hnp.arrays(np.float64, (6, 2), elements=st.floats(-9, 9)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_residuals_equal_those_of_the_most_probable_component(X: np.ndarray) -> None:
     covariances = np.array([[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.3], [-0.3, 3.0]]])
     model = MixtureModel(np.array([0.4, 0.6]), np.array([[-2.0, 0.0], [3.0, 1.0]]), covariances)

@@ -114,7 +114,7 @@ def test_the_bound_of_one_component_is_the_exact_evidence(rng: np.random.Generat
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(1e-3, 10), st.floats(2, 1e4), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_bound_never_falls(seed: int, k: int, concentration: float, total: float, coarse: bool) -> None:
     rng = np.random.default_rng(seed)
     X = draw_three_clouds(rng)

@@ -89,7 +89,7 @@ def test_cells_and_their_sample_have_the_same_chart(rng: np.random.Generator) ->
 
 
 @given(st.integers(0, 10_000), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_histogram_has_area_one(seed: int, is_rounded: bool) -> None:
     rng = np.random.default_rng(seed)
     sample = rng.normal(100, 10 ** rng.uniform(-3, 3), rng.integers(1, 500))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image as PilImage
@@ -70,7 +70,6 @@ def test_labels_in_another_memory_order_give_the_same_bytes() -> None:
 any_labels = hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 65535))
 
 
-@settings(deadline=None)
 @given(any_labels)
 def test_more_labels_than_255_survive_in_16_bits(labels: np.ndarray) -> None:
     png = PilImage.open(io.BytesIO(encode_label_png(labels, NO_COLORS)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 from PIL.PngImagePlugin import PngInfo
@@ -70,7 +70,6 @@ def test_pictures_of_other_programs_are_not_marked(tmp_path: Path, landscape: Pa
     assert not is_marked(landscape)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=200))
 def test_damaged_files_are_not_marked(tmp_path_factory: pytest.TempPathFactory, head: bytes, rest: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
@@ -25,7 +25,6 @@ def test_overlaps_are_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 40))
-@settings(deadline=None)
 def test_the_adjusted_rand_index_is_that_of_scikit_learn(seed: int, k: int, n: int) -> None:
     first, second = np.random.default_rng(seed).integers(0, k, (2, n))
     ours = compute_adjusted_rand_index(count_overlaps(first, second, k))

@@ -121,7 +121,7 @@ def test_not_converging_is_said(landscape: Path) -> None:
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 2, 3, 4]))),
     st.integers(1, 5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_small_picture_is_segmented(pixels: np.ndarray, k: int) -> None:
     before = pixels.copy()
     result = segment.segment_image(pixels, k=k)

@@ -261,12 +261,12 @@ class TestPictures:
 
 class TestSecondImplementation:
     @given(label_images(), st.integers(1, 40))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_absorbing(self, labels, min_area):
         np.testing.assert_array_equal(absorb_small_regions(labels, min_area=min_area), absorb_slowly(labels, min_area))
 
     @given(label_images(), st.integers(1, 40))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_filling(self, labels, max_area):
         result = fill_holes(labels, max_area=max_area)
         np.testing.assert_array_equal(result, fill_slowly(labels, max_area))
@@ -279,7 +279,7 @@ class TestSecondImplementation:
         np.testing.assert_array_equal(open_and_close(labels, radius=radius), open_and_close_slowly(labels, radius))
 
     @given(label_images(), st.sampled_from([1, 1.5, 2]))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_opening_and_closing_small_images(self, labels, radius):
         result = open_and_close(labels, radius=radius)
         np.testing.assert_array_equal(result, open_and_close_slowly(labels, radius))
@@ -307,7 +307,6 @@ class TestSecondImplementation:
 class TestLaws:
     @every_operation
     @given(labels=label_images())
-    @settings(deadline=None)
     def test_labels_come_from_the_image_and_background_stays(self, operation, labels):
         before = labels.copy()
         result = operation(labels)
@@ -319,7 +318,6 @@ class TestLaws:
 
     @every_operation
     @given(labels=label_images())
-    @settings(deadline=None)
     def test_flips_and_transposition_commute(self, operation, labels):
         result = operation(labels)
         np.testing.assert_array_equal(operation(labels[::-1]), result[::-1])
@@ -327,7 +325,6 @@ class TestLaws:
         np.testing.assert_array_equal(operation(labels.T), result.T)
 
     @given(label_images(), st.integers(0, 40))
-    @settings(deadline=None)
     def test_a_second_call_changes_nothing(self, labels, size):
         absorbed = absorb_small_regions(labels, min_area=size)
         np.testing.assert_array_equal(absorb_small_regions(absorbed, min_area=size), absorbed)
@@ -335,7 +332,6 @@ class TestLaws:
         np.testing.assert_array_equal(fill_holes(filled, max_area=size), filled)
 
     @given(label_images(), st.integers(2, 200))
-    @settings(deadline=None)
     def test_no_small_region_with_a_labeled_neighbor_is_left(self, labels, min_area):
         numbered, _ = number_with_scipy(absorb_small_regions(labels, min_area=min_area))
         area = np.bincount(numbered.ravel())
@@ -343,7 +339,6 @@ class TestLaws:
             assert i == 0 or area[i] >= min_area or set(row) == {0}
 
     @given(label_images(), st.sampled_from([1, 1.5, 2]))
-    @settings(deadline=None)
     def test_a_second_opening_keeps_what_the_first_one_kept(self, labels, radius):
         background = labels == 0
         result = open_and_close(labels, radius=radius)
@@ -435,7 +430,7 @@ class TestPostprocess:
         assert number_with_scipy(once)[1] == number_with_scipy(twice)[1]
 
     @given(label_images(), st.permutations(range(1, 5)), st.permutations(range(1, 5)), st.sampled_from([np.uint8, int]))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_the_numbers_of_the_classes_do_not_matter(self, labels, numbers, precedence, dtype):
         table = np.array([0, *numbers])
         sizes = {"radius": 0.15, "min_region": 0.08, "max_hole": 0.08}

@@ -83,7 +83,7 @@ def test_constant_image_stays_constant(dtype: type, color: tuple[float, ...]) ->
 
 @each_dtype
 @given(seed=st.integers(0, 2**16), extreme=st.sampled_from([0.0, 1.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_pixels_that_are_not_valid_do_not_influence_valid_ones(dtype: type, seed: int, extreme: float) -> None:
     """Valid pixels lie in the middle third of the scale, the others at an end of it."""
     rng = np.random.default_rng(seed)

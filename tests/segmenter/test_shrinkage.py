@@ -28,7 +28,7 @@ def compute_cut_from_definition(labels: np.ndarray, affinities: Affinities, n_cl
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 6), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_cut_equals_its_definition(seed: int, height: int, width: int, n_classes: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, n_classes + 1, (height, width)).astype(np.uint8)

@@ -87,7 +87,7 @@ def test_a_panorama_is_above_its_segments(height: int, width: int, size: tuple[i
 
 
 @given(height=st.integers(1, 400), width=st.integers(1, 400), k=st.integers(1, 255))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_every_class_is_in_the_legend(height: int, width: int, k: int) -> None:
     panel = draw_flat_panel(height, width, k=k)
     assert panel.shape[1] <= 2000

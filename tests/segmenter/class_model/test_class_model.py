@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from class_models import draw_class_models, make_class_model
-from hypothesis import given, settings
+from hypothesis import given
 
 import segment
 from segment.core.errors import ModelError, SettingsError
@@ -17,7 +17,6 @@ from segment.segmenter.class_model.class_model import ClassModel
 
 
 @given(draw_class_models())
-@settings(deadline=None)
 def test_a_model_comes_back_from_its_text_bit_by_bit(model: ClassModel) -> None:
     text = model.to_json()
     back = ClassModel.from_json(text)

@@ -206,7 +206,7 @@ def make_sound_text() -> str:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_damaged_text_is_read_or_refused_with_a_model_error(data: st.DataObject) -> None:
     text = make_sound_text()
     for _ in range(data.draw(st.integers(1, 3))):

@@ -39,7 +39,7 @@ def merge_by_brute_force(values, pairs):
 
 
 @given(st.integers(2, 8), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_merging_pair_by_pair_is_what_brute_force_finds(n, seed):
     rng = np.random.default_rng(seed)
     sums = np.stack([rng.integers(1, 9, n), rng.random(n) * 9], axis=1).astype(float)

@@ -92,7 +92,7 @@ def test_a_mask_of_one_pixel_and_of_none():
 
 
 @given(st.tuples(*[st.integers(1, 60)] * 2), st.tuples(*[st.integers(0, 255)] * 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @example((346, 462), (200, 40, 90))
 @example((37, 53), (200, 40, 90))
 def test_one_color_is_one_region_at_any_size(shape, color):
@@ -100,7 +100,7 @@ def test_one_color_is_one_region_at_any_size(shape, color):
 
 
 @given(st.tuples(*[st.integers(12, 60)] * 2), st.integers(1, 5), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @example((31, 12), 5, 12)
 def test_no_region_ends_where_nothing_changes(shape, n_colors, seed):
     rng = np.random.default_rng(seed)
@@ -136,7 +136,7 @@ def test_large_images_have_their_borders_at_full_size():
 
 
 @given(st.tuples(st.integers(12, 50), st.integers(12, 50)), st.floats(0, 1), st.booleans(), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_cut_has_connected_regions_and_the_borders_of_the_contour_map(shape, specks, framed, seed):
     rng = np.random.default_rng(seed)
     blocks = np.kron(rng.integers(0, 256, (9, 9, 3)), np.ones((6, 6, 1)))[: shape[0], : shape[1]]
