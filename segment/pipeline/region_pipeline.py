@@ -23,7 +23,7 @@ from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.regions.region_finding import build_region_hierarchy
+from segment.segmenter.regions.region_finding import region_hierarchy
 from segment.segmenter.regions.region_graph import RegionGraph
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
@@ -212,7 +212,7 @@ def segment_regions(
     on_stage(Stage.PREPROCESS)
     working = preprocess(image, config)
     n = config.regions if isinstance(config.regions, int) else 1
-    hierarchy = build_region_hierarchy(working, min_regions=n, on_stage=on_stage)
+    hierarchy = region_hierarchy(working, min_regions=n, on_stage=on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
     warnings += warn_of_kept_coordinates(config, image.georeference)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)

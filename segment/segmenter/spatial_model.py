@@ -333,9 +333,8 @@ class RegionClasses(SpatialModel):
         return fit_with_region_fields(classes, prior, data.regions)
 
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
-        """Label each region and map the labels to the pixels; see :meth:`SpatialModel.label`."""
-        labels = self.regions.label_regions(classes, min_log_density=min_log_density)
-        return LabeledPixels(self.regions.map_to_pixels(labels))
+        """Label the pixels of each region; see :meth:`SpatialModel.label`."""
+        return LabeledPixels(self.regions.label_pixels(classes, min_log_density=min_log_density))
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Give each pixel the posteriors of its region; see :meth:`SpatialModel.prepare_posteriors`."""

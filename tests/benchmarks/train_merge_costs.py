@@ -30,9 +30,8 @@ from segment.segmenter.regions.agglomeration import merge_regions
 from segment.segmenter.regions.border_network import BorderNetwork
 from segment.segmenter.regions.boundary_evidence import gather_evidence
 from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
-from segment.segmenter.regions.merge_weights import WEIGHTS_FILE
-from segment.segmenter.regions.perceptron import MAX_DEVIATIONS, Perceptron
-from segment.segmenter.regions.region_adjacency import Adjacency
+from segment.segmenter.regions.perceptron import MAX_DEVIATIONS, WEIGHTS_FILE, Perceptron
+from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_finding import find_fine_regions
 
 Floats = NDArray[np.float64]
@@ -120,7 +119,7 @@ def make_example(folder: Path, path: Path, network: BorderNetwork) -> Example:
         _, number = np.unique(person, return_inverse=True)
         k = int(number.max()) + 1
         counts.append(np.bincount(labels.ravel() * k + number.ravel(), minlength=n * k).reshape(n, k))
-    adjacency = evidence.find_borders(labels, n)
+    adjacency = find_adjacency(labels, n, evidence.cues)
     return Example(adjacency, np.concatenate([sums, *counts], axis=1), sums.shape[1], len(segmentations))
 
 

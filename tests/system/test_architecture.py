@@ -113,8 +113,7 @@ FILE_MODULES = {
     "output.result_mark",
     "output.world_coordinates",  # in memory
     "segmenter.class_model.storage",
-    "segmenter.regions.border_network",
-    "segmenter.regions.merge_weights",
+    "segmenter.regions.learned_weights",
     "web.app",
     "web.exchange",
     "web.image_store",

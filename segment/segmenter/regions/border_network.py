@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 from segment.segmenter.regions.boundary_strength import resize_map
+from segment.segmenter.regions.learned_weights import load_weights
 
 __all__ = ["N_DISTANCES", "BorderNetwork", "load_border_network"]
 
@@ -22,7 +22,6 @@ Maps = NDArray[np.float32]
 
 N_DISTANCES = 4  # 2, 6, 12 and 20 pixels between the two sides
 _N_DIRECTIONS = 4
-_WEIGHTS_FILE = "border_network.npz"  # beside this module
 _MULTIPLE = 16  # pixels: the network halves the size four times
 _MAX_PIXELS = 400_000  # of what the network sees; only very narrow images are shrunk to it
 _STRIP_VALUES = 300_000  # in the matrix of one product: it stays in the processor's cache
@@ -162,11 +161,7 @@ def load_border_network() -> BorderNetwork:
     BorderNetwork
         The same object each time.
     """
-    with (
-        files("segment.segmenter.regions").joinpath(_WEIGHTS_FILE).open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
-        return BorderNetwork(dict(arrays))
+    return BorderNetwork(load_weights("border_network.npz"))
 
 
 def _interpolate(maps: Maps, *, axis: int) -> Maps:

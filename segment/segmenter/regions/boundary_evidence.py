@@ -16,23 +16,9 @@ from segment.mixture.kmeans import run_k_means
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
-from segment.segmenter.regions.boundary_strength import (
-    compute_boundary_strengths,
-    compute_directional_changes,
-    resize_map,
-)
-from segment.segmenter.regions.region_adjacency import (
-    Adjacency,
-    find_adjacency,
-    sum_half_size_maps,
-    sum_maps,
-)
-from segment.segmenter.regions.texture_maps import (
-    compute_color_maps,
-    compute_texture_maps,
-    scale_to_rgb,
-    smooth_maps,
-)
+from segment.segmenter.regions.boundary_strength import compute_boundary_strengths, resize_map
+from segment.segmenter.regions.region_adjacency import sum_half_size_maps, sum_maps
+from segment.segmenter.regions.texture_maps import compute_color_maps, compute_texture_maps, scale_to_rgb, smooth_maps
 
 __all__ = ["BoundaryEvidence", "gather_evidence"]
 
@@ -81,22 +67,6 @@ class BoundaryEvidence:
     inner: list[Map]
     posteriors: Maps
 
-    def find_borders(self, labels: Labels, n_regions: int) -> Adjacency:
-        """Find neighboring regions, with the sums of the cues along their borders.
-
-        Parameters
-        ----------
-        labels : ndarray of shape (H, W), int
-            0..n_regions - 1; negative pixels belong to no region.
-        n_regions : int
-
-        Returns
-        -------
-        Adjacency
-            As :func:`segment.segmenter.regions.merge_cues.compute_merge_cues` takes it.
-        """
-        return find_adjacency(labels, n_regions, self.cues)
-
     def sum_inside(self, labels: Labels, n_regions: int) -> Floats:
         """Sum the maps over each region that merge costs are computed from.
 
@@ -130,15 +100,17 @@ def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> Bo
     BoundaryEvidence
     """
     colors = compute_color_maps(image)
-    lightness, shape = colors[0], colors[0].shape
+    shape = colors[0].shape
     half = (-(-shape[0] // 2), -(-shape[1] // 2))
-    texture = compute_texture_maps(lightness)
-    mixtures = _compute_mixture_posteriors(colors, texture, half)
+    texture = compute_texture_maps(colors[0])
+    posteriors = _compute_mixture_posteriors(colors, texture, half)
     # Boundary strengths: where the posteriors, the lightness and the chroma change.
-    mixture_changes = compute_directional_changes(np.concatenate(mixtures), sigmas=tuple(s / 2 for s in _SIGMAS))
-    mixture_strengths = compute_boundary_strengths(mixture_changes, half)
+    mixture_strengths = compute_boundary_strengths(posteriors, half, sigmas=tuple(s / 2 for s in _SIGMAS))
     mixed = [resize_map(each, shape) / np.float32(len(_COMPONENTS)) for each in mixture_strengths]
-    light, chroma = _compute_color_strengths(colors)
+    # A gray image has a and b of 0.
+    lab = [*colors, *[np.zeros(shape, np.float32)] * (3 - len(colors))]
+    scaled = [each / np.float32(unit) for each, unit in zip(lab, _LAB_UNITS, strict=True)]
+    light, chroma = (compute_boundary_strengths(part, shape, sigmas=_SIGMAS) for part in (scaled[:1], scaled[1:]))
     # Lightness and chroma are perpendicular axes of CIELAB, so their strengths add as vectors do.
     color = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
     change = np.asarray((sum(mixed) + np.float32(_COLOR_WEIGHT) * color) / np.float32(len(_SIGMAS)))
@@ -148,36 +120,26 @@ def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> Bo
     # Multiplied, so that no border is strong where nothing changes.
     strength = change * (1 + _BORDER_WEIGHT * parted[:_N_FINE_DISTANCES].sum(axis=0))
     cues = [*mixed, light[0], light[2], chroma[0], chroma[2], strength, strength**2, *parted, *odds]
-    # Maps to be summed inside regions; a gray image has a and b of 0.
-    lab = [*colors, *[np.zeros(shape, np.float32)] * (3 - len(colors))]
     inner = [np.ones(shape, np.float32), *lab, *(each**2 for each in lab), *texture, strength]
-    padded = [_pad_components(each, k) for each, k in zip(mixtures, _COMPONENTS, strict=True)]
-    return BoundaryEvidence(change, strength, cues, inner, np.concatenate(padded))
+    return BoundaryEvidence(change, strength, cues, inner, posteriors)
 
 
-def _compute_mixture_posteriors(colors: Maps, texture: Maps, half: tuple[int, int]) -> list[Maps]:
-    """Fit the mixtures of smoothed color and texture and compute their posteriors at half the size, each (k, h, w)."""
+def _compute_mixture_posteriors(colors: Maps, texture: Maps, half: tuple[int, int]) -> Maps:
+    """Fit the mixtures of smoothed color and texture and compute their posteriors at half the size, (k, h, w).
+
+    Where an image has too few pixels or colors for so many components, the posteriors of the others are 0.
+    """
     maps = np.concatenate([smooth_maps(colors), texture / np.float32(_TEXTURE_UNIT)])
     half_maps = np.stack([resize_map(each, half) for each in maps])
     scatter = np.array((*_SCATTER[: len(colors)], *_SCATTER[3:]))
-    models = [_fit_mixture(maps, k, scatter) for k in _COMPONENTS]
-    return [_compute_posteriors(model, half_maps) for model in models]
-
-
-def _compute_color_strengths(colors: Maps) -> tuple[list[Map], list[Map]]:
-    """Compute the boundary strengths of lightness and of chroma, (H, W) at each scale; a gray image has no chroma."""
-    lightness, shape = colors[0], colors[0].shape
-    light_changes = compute_directional_changes([lightness / np.float32(_LAB_UNITS[0])], sigmas=_SIGMAS)
-    light = compute_boundary_strengths(light_changes, shape)
-    scaled = [each / np.float32(unit) for each, unit in zip(colors[1:], _LAB_UNITS[1:], strict=False)]
-    if not scaled:
-        return light, [np.zeros(shape, np.float32) for _ in _SIGMAS]
-    return light, compute_boundary_strengths(compute_directional_changes(scaled, sigmas=_SIGMAS), shape)
-
-
-def _pad_components(posteriors: Maps, k: int) -> Maps:
-    """Append components of posterior 0, up to k, where an image has too few pixels for so many."""
-    return np.concatenate([posteriors, np.zeros((k - len(posteriors), *posteriors.shape[1:]), np.float32)])
+    values = half_maps.reshape(len(maps), -1).T
+    posteriors = np.zeros((sum(_COMPONENTS), len(values)), dtype=np.float32)
+    first = 0
+    for k in _COMPONENTS:
+        found = _fit_mixture(maps, k, scatter).posteriors(values).T
+        posteriors[first : first + len(found)] = found
+        first += k
+    return posteriors.reshape(-1, *half)
 
 
 def _fit_mixture(maps: Maps, k: int, scatter: Floats) -> MixtureModel:
@@ -224,9 +186,3 @@ def _find_principal_axis(points: Floats) -> tuple[float, Floats]:
     centered = points - points.mean(axis=0)
     spreads, axes = np.linalg.eigh(centered.T @ centered)
     return float(spreads[-1]), axes[:, -1]
-
-
-def _compute_posteriors(model: MixtureModel, maps: Maps) -> Maps:
-    """Compute the posterior of each component at each pixel of the maps (d, H, W): (k, H, W), float32."""
-    posteriors = model.posteriors(maps.reshape(len(maps), -1).T)
-    return np.ascontiguousarray(posteriors.T, dtype=np.float32).reshape(-1, *maps.shape[1:])

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.segmenter.regions.texture_maps import compute_derivatives
 
-__all__ = ["compute_boundary_strengths", "compute_directional_changes", "resize_map"]
+__all__ = ["compute_boundary_strengths", "resize_map"]
 
 Map = NDArray[np.float32]
-Changes = NDArray[np.float32]
 
 _N_DIRECTIONS = 4
 _MIN_HALVED_SIGMA = 3.0  # pixels: Gaussians of this width and more are applied to a copy of half the size,
 _MIN_HALVED_SIDE = 16  # pixels: unless its shorter side is less than this
 
 
-def compute_directional_changes(maps: Iterable[Map], *, sigmas: tuple[float, ...]) -> list[Changes]:
-    """Compute how much all maps together change across lines in four directions through each pixel.
+def compute_boundary_strengths(maps: Iterable[Map], shape: tuple[int, int], *, sigmas: tuple[float, ...]) -> list[Map]:
+    """Compute how much all maps together change across a line through each pixel, the most in four directions.
 
     At each scale the maps are smoothed by a Gaussian, the absolute derivatives across the line are summed over the
     maps and multiplied by the scale, so that edges of all widths count alike. For posteriors, which sum to 1, that is
@@ -31,20 +30,21 @@ def compute_directional_changes(maps: Iterable[Map], *, sigmas: tuple[float, ...
     ----------
     maps : iterable of ndarray of shape (H, W), float32
         At least one.
+    shape : tuple of int
+        Height and width of the result, in pixels.
     sigmas : tuple of float, > 0, ascending
         Standard deviations of the Gaussians, in pixels. The large ones are applied to smaller copies.
 
     Returns
     -------
-    list of ndarray of shape (4, h, w), float32, >= 0
-        One for each scale, of the size of the copy: the change to the right, then each time an eighth of a turn
-        further, clockwise.
+    list of ndarray of shape `shape`, float32, >= 0
+        One for each scale.
 
     References
     ----------
     Lindeberg 1998, Int. J. Comput. Vis. 30.
     """
-    totals: dict[float, Changes] = {}
+    totals: dict[float, NDArray[np.float32]] = {}
     for values in maps:
         smaller, factor = values, 1
         for sigma in sigmas:
@@ -54,25 +54,7 @@ def compute_directional_changes(maps: Iterable[Map], *, sigmas: tuple[float, ...
                 smaller, factor = resize_map(smaller, half), 2 * factor
             changes = _compute_changes(smaller, sigma / factor)
             totals[sigma] = totals[sigma] + changes if sigma in totals else changes
-    return list(totals.values())
-
-
-def compute_boundary_strengths(changes: Iterable[Changes], shape: tuple[int, int]) -> list[Map]:
-    """Compute the largest change of the four directions at each pixel.
-
-    Parameters
-    ----------
-    changes : iterable of ndarray of shape (4, h, w), float32
-        As :func:`compute_directional_changes` returns them.
-    shape : tuple of int
-        Height and width of the result, in pixels.
-
-    Returns
-    -------
-    list of ndarray of shape `shape`, float32, >= 0
-        One for each scale.
-    """
-    return [resize_map(each.max(axis=0), shape) for each in changes]
+    return [resize_map(each.max(axis=0), shape) for each in totals.values()]
 
 
 def resize_map(values: Map, shape: tuple[int, int]) -> Map:
@@ -97,7 +79,7 @@ def resize_map(values: Map, shape: tuple[int, int]) -> Map:
     return np.asarray(cv2.resize(values, shape[::-1], interpolation=method))
 
 
-def _compute_changes(values: Map, sigma: float) -> Changes:
+def _compute_changes(values: Map, sigma: float) -> NDArray[np.float32]:
     """Compute the absolute derivatives of one map in four directions at a scale: (4, H, W)."""
     across, down = compute_derivatives(values, sigma)
     changes = np.empty((_N_DIRECTIONS, *values.shape), dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.segmenter.regions.merge_weights import load_perceptron
+from segment.segmenter.regions.perceptron import load_perceptron
 from segment.segmenter.regions.region_adjacency import Adjacency
 
 __all__ = ["CUES", "compute_merge_costs", "compute_merge_cues"]
@@ -44,8 +44,8 @@ def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     Parameters
     ----------
     adjacency : Adjacency
-        n regions and their m borders, with the sums that
-        :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.find_borders` gives.
+        n regions and their m borders, with the sums of the `cues` of
+        :class:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence` along them.
     sums : ndarray of shape (n, 66), float64
         Sums over the regions, as
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.sum_inside` gives them.

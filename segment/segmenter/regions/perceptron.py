@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_DEVIATIONS", "Perceptron"]
+from segment.segmenter.regions.learned_weights import load_weights
+
+__all__ = ["MAX_DEVIATIONS", "WEIGHTS_FILE", "Perceptron", "load_perceptron"]
 
 Floats = NDArray[np.float64]
 
+WEIGHTS_FILE = "merge_weights.npz"  # an array for each attribute; ``tests/benchmarks/train_merge_costs.py`` writes it
 MAX_DEVIATIONS = 6.0  # standard deviations from the mean at which a cue is clipped: no training example lay beyond
 
 
@@ -58,3 +62,15 @@ class Perceptron:
         # The cues also reach the output directly (skip connections), so the hidden units learn only what is nonlinear.
         d = len(self.means)
         return np.asarray(self.output[0] + standardized @ self.output[1 : 1 + d] + units @ self.output[1 + d :])
+
+
+@cache
+def load_perceptron() -> Perceptron:
+    """Load the perceptron that judges pairs of neighbors by :mod:`segment.segmenter.regions.merge_cues`.
+
+    Returns
+    -------
+    Perceptron
+        Its log-odds are those of the probability that a person joins the two regions. The same object each time.
+    """
+    return Perceptron(**load_weights(WEIGHTS_FILE))

@@ -18,7 +18,7 @@ from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.regions.region_field import RegionField
-from segment.segmenter.regions.region_finding import build_region_hierarchy
+from segment.segmenter.regions.region_finding import region_hierarchy
 
 __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
@@ -65,8 +65,8 @@ class RegionCells:
         logs = classes.compute_log_posteriors(self.cells).astype(np.float64)
         return self.field.solve_mean_field(np.ascontiguousarray(logs.T), n_iter=MAX_STEPS).T.astype(np.float32)
 
-    def label_regions(self, classes: ClassMixture, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
-        """Label each region with its most probable class.
+    def label_pixels(self, classes: ClassMixture, *, min_log_density: float = -np.inf) -> NDArray[np.uint8]:
+        """Label the pixels of each region with its most probable class.
 
         Parameters
         ----------
@@ -77,18 +77,14 @@ class RegionCells:
 
         Returns
         -------
-        ndarray of shape (n,), uint8
-            Labels 1..k.
+        ndarray of shape (H, W), uint8
+            Labels 1..k; 0 where there is no region.
         """
-        labels = np.zeros(len(self.cells), dtype=np.uint8)
+        labels = np.zeros(1 + len(self.cells), dtype=np.uint8)
         if classes.model.n_components:
-            labels[:] = self.compute_posteriors(classes).argmax(axis=1) + 1
-            labels[is_rejected(classes.model, self.cells, min_log_density)] = 0
-        return labels
-
-    def map_to_pixels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Give each pixel the label of its region, (n,), and 0 where there is no region: (H, W)."""
-        return np.concatenate([np.zeros(1, dtype=np.uint8), labels])[self.label_image]
+            labels[1:] = self.compute_posteriors(classes).argmax(axis=1) + 1
+            labels[1:][is_rejected(classes.model, self.cells, min_log_density)] = 0
+        return labels[self.label_image]
 
     def prepare_posteriors(self, classes: ClassMixture) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
         """Prepare the posteriors of pixels: those of their regions.
@@ -130,7 +126,7 @@ def find_region_cells(
     -------
     RegionCells
     """
-    hierarchy = build_region_hierarchy(image, on_stage=on_stage)
+    hierarchy = region_hierarchy(image, on_stage=on_stage)
     labels = hierarchy.cut(LEVEL)
     flat = labels.reshape(-1)
     areas = np.bincount(flat)

@@ -109,23 +109,6 @@ class RegionField:
                 break
         return q
 
-    def compute_free_energy(self, q: Floats, logs: Floats) -> float:
-        """Compute the variational free energy that the mean field minimizes.
-
-        Parameters
-        ----------
-        q, logs : ndarray of shape (k, n), float64
-            Posteriors, and the logs that :meth:`solve_mean_field` takes.
-
-        Returns
-        -------
-        float
-            In nats per pixel.
-        """
-        entropy = -(q * np.log(np.where(q > 0, q, 1.0)))
-        # Each pair is counted from both its regions, hence the half.
-        return float(-((entropy + q * logs + q * self.compute_neighbor_log_odds(q) / 2) @ self.shares).sum())
-
 
 def _normalize(logs: Floats) -> Floats:
     """Exponentiate and normalize the columns, without overflow."""

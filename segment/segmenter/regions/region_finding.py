@@ -20,7 +20,7 @@ from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
-__all__ = ["AUTO_LEVEL", "build_region_hierarchy", "find_fine_regions", "region_hierarchy"]
+__all__ = ["AUTO_LEVEL", "find_fine_regions", "region_hierarchy"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -33,7 +33,9 @@ _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a 
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
 
 
-def region_hierarchy(source: ArrayLike | Image, *, min_regions: int = 1) -> RegionHierarchy:
+def region_hierarchy(
+    source: ArrayLike | Image, *, min_regions: int = 1, on_stage: Callable[[str], None] = lambda _: None
+) -> RegionHierarchy:
     """Divide an image into regions, from hundreds of fine ones to a single one.
 
     Parameters
@@ -44,16 +46,19 @@ def region_hierarchy(source: ArrayLike | Image, *, min_regions: int = 1) -> Regi
     min_regions : int
         Above 600 the fine regions are at least so many superpixels of about the same size, as those of SLIC are;
         fewer where the image, or its copy of 0.16 megapixels, has fewer pixels.
+    on_stage : callable
+        Called with the name of each stage as it begins.
 
     Returns
     -------
     RegionHierarchy
         Its ``cut()`` is the label image of the regions that a person would draw, ``regions(n)`` that of n regions.
+        Without regions if no pixel is valid.
 
     Raises
     ------
     ImageError
-        If the array is no image.
+        If the array is no image, or neither gray nor RGB: the weights of the boundaries were learned from such images.
 
     Notes
     -----
@@ -91,33 +96,6 @@ def region_hierarchy(source: ArrayLike | Image, *, min_regions: int = 1) -> Regi
     2
     """
     image = source if isinstance(source, Image) else Image.from_array(source)
-    return build_region_hierarchy(image, min_regions=min_regions)
-
-
-def build_region_hierarchy(
-    image: Image, *, min_regions: int = 1, on_stage: Callable[[str], None] = lambda _: None
-) -> RegionHierarchy:
-    """Build the region hierarchy of an image.
-
-    Parameters
-    ----------
-    image : Image
-        Not changed.
-    min_regions : int
-        See :func:`region_hierarchy`.
-    on_stage : callable
-        Called with the name of each stage as it begins.
-
-    Returns
-    -------
-    RegionHierarchy
-        Without regions if no pixel is valid.
-
-    Raises
-    ------
-    ImageError
-        If the image is neither gray nor RGB: the weights of the boundaries were learned from such images.
-    """
     if image.n_bands not in (1, 3):
         raise ImageError(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
@@ -185,7 +163,7 @@ def _merge_refined(evidence: BoundaryEvidence, labels: Labels, refined: RefinedR
     labels = number[labels + 1]
     touching = refined.pairs[(refined.pairs < n).all(axis=1)]
     sums = evidence.sum_inside(labels, n)
-    adjacency = evidence.find_borders(labels, n).select_pairs(touching)
+    adjacency = find_adjacency(labels, n, evidence.cues).select_pairs(touching)
     merges, costs = merge_regions(adjacency, sums, _compute_known_costs)
     areas = sums[:, 0]
     # Nodes from n on are merges; they move behind the regions that the copy does not know.

@@ -10,6 +10,7 @@ from region_pictures import draw_quarters
 from segment.core.image import Image
 from segment.segmenter.regions.boundary_evidence import gather_evidence
 from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
+from segment.segmenter.regions.region_adjacency import find_adjacency
 
 
 @pytest.mark.parametrize("shape", [(31, 44, 3), (31, 44), (1, 1), (2, 3, 3)])
@@ -54,7 +55,7 @@ def test_the_sums_are_those_that_merge_cues_are_computed_from():
     evidence = gather_evidence(Image.from_array(image))
     sums = evidence.sum_inside(labels, 4)
     assert sums[:, 0].tolist() == np.bincount(labels.ravel()).tolist()
-    adjacency = evidence.find_borders(labels, 4)
+    adjacency = find_adjacency(labels, 4, evidence.cues)
     assert adjacency.borders[:, 0].tolist() == [20, 45, 45, 40]
     assert compute_merge_cues(adjacency, sums).shape == (4, len(CUES))
 
