@@ -1,9 +1,8 @@
 """Index of the distinct colors of an image: compute once per color, then map to the pixels.
 
-A photograph of 12 megapixels has some hundred thousand distinct colors. A function of the color of a pixel, such as its
-features or its class, is computed only once for each of them.
-
-A color is encoded as one integer, its code: the channels side by side, the first one in the lowest bits.
+A photograph of 12 megapixels has some hundred thousand distinct colors: a function of the color of a pixel, such as its
+class, is computed once for each. A color is encoded as one integer, its code: the channels side by side, the first one
+in the lowest bits.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ __all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
 FLOAT_STEPS = 65535
 # Pixels handled at once: their codes stay in the processor's cache.
 CHUNK_PIXELS = 2**16
-# A page of a sparse table covers the codes that differ only in this many low bits.
-PAGE_BITS = 8
+PAGE_BITS = 8  # a page of a sparse table covers the codes that differ only in this many low bits
 # Pixels that one thread counts or fills at a time.
 PIECE_PIXELS = 2**20
 # Distinct colors of which each has its count, some 200 MB; and how many there may be where most pixels have their own.
@@ -38,8 +36,8 @@ _TABLE_BITS = 24
 class ColorIndex:
     """Distinct colors of the valid pixels of an image.
 
-    For gray images and 8-bit color the distinct colors of the whole image are counted once, and lookup tables have an
-    entry for every code. 16-bit and float color, and noise, are handled in chunks of pixels: memory stays small.
+    Colors of at most 24 bits are counted once, and lookup tables have an entry for every code. Others, and noise, are
+    handled in chunks of pixels: memory stays small.
 
     Parameters
     ----------
@@ -151,7 +149,7 @@ class ColorIndex:
         return out.reshape(*self._shape, *first.shape[1:])
 
     def make_pixel_lookup(
-        self, function: Callable[[NDArray[Any]], NDArray[Any]]
+        self, function: Callable[[NDArray[Any]], NDArray[Any]], *, in_chunks: bool = False
     ) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
         """Make a lookup of a function of the color for any subset of the pixels.
 
@@ -159,6 +157,8 @@ class ColorIndex:
         ----------
         function : callable
             Takes colors, (m, n_channels) integers, and returns an array of shape (m, k).
+        in_chunks : bool
+            Compute the values for the pixels of each call anew: no table of the values of all colors is held.
 
         Returns
         -------
@@ -173,7 +173,7 @@ class ColorIndex:
                 return np.concatenate([function(self._pixels[where[at : at + CHUNK_PIXELS]]) for at in starts])
 
             return compute_values
-        if self._table is None:
+        if self._table is None or in_chunks:
 
             def find_values(where: NDArray[np.intp]) -> NDArray[Any]:
                 codes, place = np.unique(self._encode(self._pixels[where]), return_inverse=True)

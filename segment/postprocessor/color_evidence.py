@@ -134,6 +134,7 @@ def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *
 def restore_by_evidence(
     labels: Labels,
     logs: NDArray[np.float32],
+    numbers: NDArray[np.uint8] | None = None,
     *,
     smoothness: float,
     find_design_effect: Callable[[], float] = lambda: 1.0,
@@ -150,6 +151,8 @@ def restore_by_evidence(
         Labels 1..k of the field, 0 for none.
     logs : ndarray of shape (k, h, w), float32
         Log posteriors of the classes by color, without neighbors.
+    numbers : ndarray of shape (k, h, w), uint8, optional
+        The classes from 0, that of the label among them, that `logs` are for at each pixel; by default 0 to k - 1.
     smoothness : float, >= 0
         Of the field.
     find_design_effect : callable
@@ -170,11 +173,13 @@ def restore_by_evidence(
     >>> restore_by_evidence(labels, logs, smoothness=12.0)[:, 0].tolist()
     [1, 2, 1]
     """
-    colors = find_highest_plane(logs) + np.uint8(1)
+    highest = find_highest_plane(logs)
+    colors = highest if numbers is None else np.take_along_axis(numbers, highest[None].astype(np.intp), axis=0)[0]
+    colors = colors + np.uint8(1)
     differs = (colors != labels) & (labels > 0)
     if not differs.any():
         return labels.copy()
-    base = len(logs) + 1
+    base = int(max(labels.max(), colors.max())) + 1
     split = np.where(differs, colors, 0).astype(np.uint16) * np.uint16(base) + labels
     runs, graph = find_regions(split, largest=labels.size, has_corners=True)
     graph = graph.relabel(graph.label)  # parts that touch at a corner are one
@@ -182,7 +187,10 @@ def restore_by_evidence(
     part = np.repeat(graph.origin[runs.region], runs.length)
     at = np.flatnonzero(differs)
     flat = logs.reshape(len(logs), -1)
-    gain = flat[colors.reshape(-1)[at] - 1, at] - flat[labels.reshape(-1)[at] - 1, at]
+    own = labels.reshape(-1)[at] - 1
+    if numbers is not None:
+        own = (numbers.reshape(flat.shape)[:, at] == own).argmax(axis=0)
+    gain = flat[highest.reshape(-1)[at], at] - flat[own, at]
     gains = np.bincount(part[at], gain, label.size)
     source, neighbor, border = graph.list_directed_borders()
     moves = target[source] > 0

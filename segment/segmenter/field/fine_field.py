@@ -23,12 +23,8 @@ from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import REACH_PIXELS
-from segment.segmenter.field.field_labels import (
-    MAX_ITERATIONS,
-    FieldLabeler,
-    measure_field_facts,
-    prepare_field_posteriors,
-)
+from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
+from segment.segmenter.field.field_solution import MAX_ITERATIONS, measure_field_facts
 from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
 
 __all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]

@@ -27,6 +27,7 @@ __all__ = [
     "LabeledPixels",
     "ShareEstimate",
     "ShareSample",
+    "choose_sample",
     "compute_doubts",
     "compute_share_deviations",
     "draw_share_sample",
@@ -158,15 +159,32 @@ def draw_share_sample(posteriors: Planes, logs: Planes, counted: NDArray[np.bool
     ShareSample
     """
     flat = posteriors.reshape(len(posteriors), -1)
-    at = np.flatnonzero(counted)
+    n_pixels = int(np.count_nonzero(counted))
     # NumPy adds up by pairs, so that single precision is exact enough.
-    means = (flat if at.size == counted.size else flat[:, at]).mean(axis=1).astype(np.float64)
+    means = (flat if n_pixels == counted.size else flat[:, counted.reshape(-1)]).mean(axis=1).astype(np.float64)
+    some = choose_sample(counted)
+    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation, n_pixels)
+
+
+def choose_sample(counted: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Choose every s-th of the pixels that count.
+
+    Parameters
+    ----------
+    counted : ndarray of shape (h, w), bool
+        Pixels that count; at least one.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        Their numbers in row order, about `MAX_SAMPLE` of many.
+    """
+    at = np.flatnonzero(counted)
     # A step that has no divisor in common with the width passes over no column.
     step = max(1, at.size // MAX_SAMPLE)
     while math.gcd(step, counted.shape[1]) > 1:
         step += 1
-    some = at[::step]
-    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation, at.size)
+    return at[::step]
 
 
 def pool_share_samples(samples: Sequence[ShareSample]) -> ShareSample:

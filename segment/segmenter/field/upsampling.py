@@ -5,6 +5,8 @@ Both have the same extent: pixel i of m covers the interval from ``i / m`` to ``
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,31 +42,40 @@ class BilinearUpsampler:
         self._height, self._width = planes.shape[1:]
         self._down, self._across = (_find_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
 
-    def interpolate(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Planes:
+    def interpolate(
+        self, row: NDArray[np.intp], column: NDArray[np.intp], planes: NDArray[np.intp] | None = None
+    ) -> Planes:
         """Interpolate the values at some pixels of the image.
 
         Parameters
         ----------
         row, column : ndarray of shape (n,), int
             Places of the pixels in the image.
+        planes : ndarray of shape (n, m), int, optional
+            The planes, 0..k-1, that are asked for at each of the pixels; all by default.
 
         Returns
         -------
-        ndarray of shape (n, k), float32
+        ndarray of shape (n, k) or (n, m), float32
             The values at each of the pixels.
         """
         (above, down), (left, across) = (
             [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
         )
         below, right = np.minimum(above + 1, self._height - 1), np.minimum(left + 1, self._width - 1)
-        # Repeated and not broadcast along the k values, which takes twice as long.
+        # Repeated and not broadcast along the values, which takes twice as long.
         k = self._values.shape[1]
-        down, across = (share.repeat(k).reshape(-1, k) for share in (down, across))
+        m = k if planes is None else planes.shape[1]
+        down, across = (share.repeat(m).reshape(-1, m) for share in (down, across))
         above, below = above * self._width, below * self._width
-        upper, lower = (
-            self._values.take(start + left, axis=0) * (1 - across) + self._values.take(start + right, axis=0) * across
-            for start in (above, below)
-        )
+
+        def take(pixels: NDArray[np.integer[Any]]) -> Planes:
+            """Take the values of these pixels of the copy."""
+            if planes is None:
+                return self._values.take(pixels, axis=0)
+            return self._values.reshape(-1).take((pixels.astype(np.intp) * k)[:, None] + planes)
+
+        upper, lower = (take(start + left) * (1 - across) + take(start + right) * across for start in (above, below))
         return np.asarray(upper * (1 - down) + lower * down)
 
 

@@ -1,0 +1,272 @@
+"""The random field of many classes: each pixel has the few that are likeliest by its color, and no others.
+
+Neighbors raise the log odds of a class by at most the smoothness, 12 nats by default. So a class whose log posterior by
+color is `smoothness + t` below the largest has at most the share ``exp(-t)`` of the posterior in any field. On
+photographs, 4 of 32 classes are left with t = 7, and 7 of 128: the likeliest `N_FEW` hold nearly all there is.
+Where the color of a pixel alone shows little, as in noise, all classes are kept.
+
+The sums over the neighbors are those of all classes: the posteriors of a strip are spread to planes of all classes, and
+what the kernel makes of them is gathered again. Everything else is done for the few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.opencv import load_cv2
+from segment.core.threads import start_threads
+from segment.mixture.cells import Cells
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.random_field import RandomField
+
+__all__ = ["MIN_CLASSES", "N_FEW", "FewField", "choose_few", "compute_few_log_posteriors", "normalize"]
+
+Planes = NDArray[np.float32]
+Numbers = NDArray[np.intp]
+
+N_FEW = 8  # classes of each pixel
+MIN_CLASSES = 2 * N_FEW + 1  # fewer are all kept
+CHUNK_CELLS = 2**13  # whose posteriors of all classes are in memory at once
+STRIP_VALUES = 2**20  # of all classes at the pixels of a strip
+MIN_STRIP_ROWS = 8
+MAX_CHANNELS = 128  # that OpenCV filters at once
+MAX_GAP = 1e30  # of log densities, for single precision
+TINY = np.float32(1e-30)
+MIN_LOG_POSTERIOR = np.log(TINY)  # as for all classes
+
+
+def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Planes]:
+    """Choose the likeliest classes of each row.
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (n, k), float
+        Log of weight times density of each class, up to a constant for each row; k is at least `N_FEW`, at most 256.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n, N_FEW), int
+        The likeliest classes, 0..k-1, the likeliest first.
+    logs : ndarray of shape (n, N_FEW), float32
+        Their log posteriors, as if there were no others.
+
+    Examples
+    --------
+    >>> numbers, logs = choose_few(np.log(np.arange(1.0, 11.0))[None])
+    >>> numbers.tolist(), np.exp(logs[0, 0]).round(3).tolist()
+    ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
+    """
+    # Gaps are positive, so their bits ascend as they do: the lowest eight bits make place for the class.
+    gaps = np.minimum(log_joint.max(axis=1, keepdims=True) - log_joint, MAX_GAP)
+    codes = gaps.astype(np.float32).view(np.int32)
+    codes &= np.int32(-256)
+    codes |= np.arange(codes.shape[1], dtype=np.int32)
+    codes.partition(N_FEW - 1, axis=1)
+    few = np.sort(codes[:, :N_FEW], axis=1)
+    numbers = (few & np.int32(255)).astype(np.intp)
+    logs = np.take_along_axis(log_joint, numbers, axis=1)
+    logs -= logs.max(axis=1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
+
+
+def compute_few_log_posteriors(classes: ClassMixture, cells: Cells) -> Planes:
+    """Compute the log posteriors of the likeliest classes of each cell by its features alone.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        At least `N_FEW` classes.
+    cells : Cells
+        n cells.
+
+    Returns
+    -------
+    ndarray of shape (n, 2 * N_FEW), float32
+        The numbers of the classes, 0..k-1, and their log posteriors, as :func:`choose_few` returns both.
+    """
+    found = np.empty((len(cells), 2 * N_FEW), dtype=np.float32)
+    model = classes.model
+    is_plain = len(classes.groups) == classes.n_classes and not model.noise_share
+    for start in range(0, len(cells), CHUNK_CELLS):
+        some = cells[start : start + CHUNK_CELLS]
+        # Posteriors of the few follow from joint densities: no exponential of all classes is needed.
+        logs = model.log_joint(some) if is_plain else classes.compute_log_posteriors(some)
+        rows = found[start : start + CHUNK_CELLS]
+        rows[:, :N_FEW], rows[:, N_FEW:] = choose_few(logs)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class FewField:
+    """A random field in which each pixel has its own few classes.
+
+    Attributes
+    ----------
+    field : RandomField
+        Over h x w pixels.
+    numbers : ndarray of shape (m, h, w), uint8
+        The classes of each pixel, 0..k-1.
+    n_classes : int
+        k.
+    """
+
+    field: RandomField
+    numbers: NDArray[np.uint8]
+    n_classes: int
+
+    def solve(self, logs: Planes, *, n_iter: int, start: Planes | None = None, tol: float = 0.0) -> Planes:
+        """Compute the posteriors in mean-field approximation; see :func:`random_field.solve_mean_field`.
+
+        Parameters
+        ----------
+        logs : ndarray of shape (m, h, w), float32
+            Log of weight times density of the classes of each pixel, finite.
+        n_iter : int, >= 0
+            Steps at most.
+        start : ndarray of shape (m, h, w), float32, optional
+            Posteriors to start from; those without neighbors by default.
+        tol : float, >= 0
+            Stop when a step moves at most this share of a pixel's probability to other classes, on average.
+
+        Returns
+        -------
+        ndarray of shape (m, h, w), float32
+            Sums to 1 over the classes of a pixel.
+        """
+        q = normalize(logs.copy()) if start is None else start
+        strips = self._split_rows()
+        with start_threads(len(strips) > 1) as each:
+            for _ in range(n_iter):
+                q_after = np.empty_like(q)
+                moved = sum(each(partial(self._update_rows, q_after, q, logs), strips))
+                q = q_after
+                if moved <= tol * q[0].size:
+                    break
+        return q
+
+    def compute_log_odds(self, q: Planes) -> Planes:
+        """Compute what the neighbors of each pixel add to the log odds of its classes.
+
+        Parameters
+        ----------
+        q : ndarray of shape (m, h, w), float32
+            Posteriors of the classes of each pixel.
+
+        Returns
+        -------
+        ndarray of shape (m, h, w), float32
+            In nats.
+        """
+        log_odds = np.empty_like(q)
+        for rows in self._split_rows():
+            log_odds[:, rows] = self._compute_log_odds_of_rows(q, rows)
+        return log_odds
+
+    def compute_log_odds_of_all(self, q: Planes) -> Planes:
+        """Compute what the neighbors of each pixel add to the log odds of all classes.
+
+        Parameters
+        ----------
+        q : ndarray of shape (m, h, w), float32
+            Posteriors of the classes of each pixel.
+
+        Returns
+        -------
+        ndarray of shape (h, w, k), float32
+            In nats.
+        """
+        log_odds = np.empty((*q.shape[1:], self.n_classes), dtype=np.float32)
+        for rows in self._split_rows():
+            summed, index, own = self._sum_neighbors(q, rows)
+            flat = summed.reshape(-1)
+            flat[index] -= own * self._middle
+            summed *= self._scale_rows(rows)[..., None]
+            log_odds[rows] = summed
+        return log_odds
+
+    @property
+    def _middle(self) -> np.float32:
+        return np.float32(self.field.taps[self.field.reach] ** 2)
+
+    def _scale_rows(self, rows: slice) -> Planes:
+        """Compute the factor of the sums over the neighbors of the pixels of some rows."""
+        return self.field.pixel_weights[rows] * np.float32(self.field.smoothness * (1 + self.field.center_weight))
+
+    def _split_rows(self) -> list[slice]:
+        """Split the rows so that the planes of all classes of a strip stay in the cache."""
+        _, height, width = self.numbers.shape
+        step = max(MIN_STRIP_ROWS, STRIP_VALUES // (width * self.n_classes))
+        return [slice(start, min(start + step, height)) for start in range(0, height, step)]
+
+    def _sum_neighbors(self, q: Planes, rows: slice) -> tuple[Planes, NDArray[np.intp], Planes]:
+        """Sum the weighted posteriors of all classes over the neighbors of each pixel, and the pixel itself.
+
+        Returned are the sums (rows, w, k), the places of the classes of each pixel in them, and their own posteriors,
+        weighted, both (m, rows, w).
+        """
+        field, (_, height, width), k = self.field, self.numbers.shape, self.n_classes
+        top, bottom = max(rows.start - field.reach, 0), min(rows.stop + field.reach, height)
+        shape = (bottom - top, width)
+        index = self.numbers[:, top:bottom] + np.arange(0, shape[0] * width * k, k, dtype=np.intp).reshape(shape)
+        weighted = q[:, top:bottom] * field.pixel_weights[top:bottom]
+        spread = np.zeros((*shape, k), dtype=np.float32)
+        spread.reshape(-1)[index] = weighted
+        summed = np.concatenate(
+            [self._filter(spread[..., at : at + MAX_CHANNELS]) for at in range(0, k, MAX_CHANNELS)], 2
+        )
+        inner = slice(rows.start - top, rows.stop - top)
+        return summed[inner], index[:, inner] - inner.start * width * k, weighted[:, inner]
+
+    def _filter(self, planes: Planes) -> Planes:
+        """Filter planes (rows, w, n), of at most `MAX_CHANNELS`, with the kernel of the field."""
+        cv2, taps = load_cv2(), self.field.taps
+        found = cv2.sepFilter2D(np.ascontiguousarray(planes), -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
+        return np.asarray(found).reshape(planes.shape)
+
+    def _compute_log_odds_of_rows(self, q: Planes, rows: slice) -> Planes:
+        """Compute the neighbor log odds of the classes of the pixels of some rows, (m, rows, w)."""
+        summed, index, own = self._sum_neighbors(q, rows)
+        log_odds = summed.reshape(-1).take(index)
+        log_odds -= own * self._middle
+        log_odds *= self._scale_rows(rows)
+        return log_odds
+
+    def _update_rows(self, q_after: Planes, q: Planes, logs: Planes, rows: slice) -> float:
+        """Take one mean-field step in some rows, and return the probability that it moved there."""
+        # As for all classes: log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2).
+        target = self._compute_log_odds_of_rows(q, rows)
+        target += logs[:, rows]
+        damping = np.float32(self.field.smoothness * self.field.center_weight / 2) * self.field.pixel_weights[rows] ** 2
+        share = 1 / (1 + damping)
+        target *= share
+        log_q = np.log(np.maximum(q[:, rows], TINY))
+        log_q *= damping * share
+        target += log_q
+        updated = q_after[:, rows]
+        updated[:] = normalize(target)
+        return float(np.abs(updated - q[:, rows]).sum()) / 2
+
+
+def normalize(logs: Planes) -> Planes:
+    """Turn logarithms into probabilities, in place.
+
+    Parameters
+    ----------
+    logs : ndarray of shape (m, ...), float32
+        Finite. It is overwritten.
+
+    Returns
+    -------
+    ndarray of shape (m, ...), float32
+        `logs`, which sum to 1 over the first axis.
+    """
+    logs -= logs.max(axis=0)
+    np.exp(logs, out=logs)
+    logs /= logs.sum(axis=0)
+    return logs

@@ -1,0 +1,343 @@
+"""Solve the random field of a working copy: with all classes at each pixel, or with the few likeliest of many."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.core.image import Image
+from segment.core.opencv import load_cv2
+from segment.core.pixel_arrays import find_highest_plane
+from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
+from segment.mixture.cells import Cells
+from segment.postprocessor.color_evidence import restore_by_evidence
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.calibration import (
+    compute_design_effect,
+    measure_neighbor_correlation,
+    measure_overlap,
+    measure_residuals,
+)
+from segment.segmenter.field.few_classes import (
+    MIN_CLASSES,
+    N_FEW,
+    FewField,
+    compute_few_log_posteriors,
+    normalize,
+)
+from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
+from segment.segmenter.field.noise_level import are_planes_noisy
+from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.share_estimate import ShareSample, choose_sample, draw_share_sample
+from segment.segmenter.field.smoothed_start import smooth_likelihoods
+from segment.segmenter.field.upsampling import BilinearUpsampler
+
+__all__ = ["CHUNK_PIXELS", "MAX_ITERATIONS", "FieldFacts", "FieldSolution", "measure_field_facts", "solve_field"]
+
+Planes = NDArray[np.float32]
+
+MAX_ITERATIONS = 12  # of the mean field
+MIN_MEAN_CHANGE = 1e-3  # of a posterior in one iteration; below it the mean field has converged
+CHUNK_PIXELS = 2**16  # looked up at once
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What the fields of all parts of an image have in common, measured on a copy of the whole.
+
+    Attributes
+    ----------
+    is_noisy : bool
+        Whether the field starts from the neighborhoods of pixels.
+    correlation : float
+        Of deviations from the mean of the class with those of the neighbors.
+    overlap : float, 0 to 1
+        Expected share of wrong labels by color alone.
+    """
+
+    is_noisy: bool
+    correlation: float
+    overlap: float
+
+
+@dataclass(frozen=True, eq=False)
+class FieldSolution(ABC):
+    """The random field of a working copy.
+
+    Attributes
+    ----------
+    classes : ClassMixture
+        k classes.
+    q, logs : ndarray of shape (m, h, w), float32
+        Posteriors of m classes at each pixel with the field, and their logarithms by color alone.
+    labels : ndarray of shape (h, w), uint8
+        The most probable classes from 1; 0 where a pixel is not valid.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+    measure_correlation : callable
+        Returns the correlation of neighbors within their classes.
+    is_noisy : bool
+        Whether the color of a pixel alone shows little.
+    """
+
+    classes: ClassMixture
+    q: Planes
+    logs: Planes
+    labels: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    measure_correlation: Callable[[], float]
+    is_noisy: bool
+
+    def measure_overlap(self) -> float:
+        """Measure the expected share of wrong labels by color alone, 0 to 1."""
+        return measure_overlap(self.logs, self.valid)
+
+    @abstractmethod
+    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
+        """Draw the sample that shares are estimated from, of pixels (h, w) of which one counts at least."""
+
+    @abstractmethod
+    def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
+        """Make the interpolation of the neighbor log odds of all classes to the pixels of an image of this shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class _FullSolution(FieldSolution):
+    """All k classes at each pixel."""
+
+    field: RandomField
+
+    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
+        """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
+        return draw_share_sample(self.q, self.logs, counted, self.measure_correlation())
+
+    def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
+        """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
+        return BilinearUpsampler(self.field.compute_neighbor_log_odds(self.q), shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _FewSolution(FieldSolution):
+    """The few likeliest classes of each pixel.
+
+    Attributes
+    ----------
+    few : FewField
+        Which they are.
+    look_up : callable
+        Takes numbers of pixels, (n,), and returns their log posteriors by color alone of all classes, (n, k).
+    """
+
+    few: FewField
+    look_up: Callable[[NDArray[np.intp]], Planes]
+
+    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
+        """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
+        numbers, q = (planes.reshape(len(planes), -1)[:, counted.reshape(-1)] for planes in (self.few.numbers, self.q))
+        sums = np.bincount(numbers.reshape(-1), weights=q.reshape(-1), minlength=self.few.n_classes)
+        # A temperature gives weight to classes that are not among the few: the sample has all.
+        at = choose_sample(counted)
+        logs = self.look_up(at).T
+        odds = self.few.compute_log_odds_of_all(self.q).reshape(-1, self.few.n_classes)[at].T
+        correlation, n_pixels = self.measure_correlation(), int(np.count_nonzero(counted))
+        return ShareSample(sums / sums.sum(), normalize(logs + odds), logs, correlation, n_pixels)
+
+    def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
+        """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
+        return BilinearUpsampler(np.moveaxis(self.few.compute_log_odds_of_all(self.q), 2, 0), shape)
+
+
+def measure_field_facts(classes: ClassMixture, space: FeatureSpace, copy: Image, smoothness: float) -> FieldFacts:
+    """Measure the facts that the fields of all parts of an image have in common.
+
+    Parameters
+    ----------
+    classes, space, smoothness
+        As for :func:`solve_field`.
+    copy : Image
+        The working copy of the whole image.
+
+    Returns
+    -------
+    FieldFacts
+    """
+    if classes.model.n_components == 0:
+        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
+    solved = solve_field(classes, space, copy, smoothness)
+    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap())
+
+
+def solve_field(
+    classes: ClassMixture,
+    space: FeatureSpace,
+    copy: Image,
+    smoothness: float,
+    smoothness_map: NDArray[np.generic] | None = None,
+    index: ColorIndex | None = None,
+    facts: FieldFacts | None = None,
+) -> FieldSolution:
+    """Solve the field of a working copy, or of that of a part of an image with the facts of the whole.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        The classes. Of many, each pixel has the few that are likeliest by its color, unless colors alone show little.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    copy : Image
+        The working copy.
+    smoothness : float, >= 0
+        Log odds in nats that neighbors of one class give a pixel.
+    smoothness_map : array_like of shape (H, W), 0 to 1, optional
+        Share of the smoothness that counts at each pixel of the image.
+    index : ColorIndex, optional
+        Of the working copy, where it is known.
+    facts : FieldFacts, optional
+        Those of the whole image, where the copy is that of a part of it.
+
+    Returns
+    -------
+    FieldSolution
+    """
+    index = index or ColorIndex(copy)
+    whiten = compute_whitening_matrix(classes.model)
+    if smoothness_map is not None:
+        cv2 = load_cv2()
+        size = (copy.width, copy.height)
+        smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
+    tol = MIN_MEAN_CHANGE if facts is None else 0.0
+    if classes.n_classes >= MIN_CLASSES:
+        planes, features = _look_up_planes(index, space, copy, whiten, partial(compute_few_log_posteriors, classes))
+        # Colors that show little fit many classes: then all are kept.
+        if not (are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy):
+            field = build_field(copy, features, smoothness, smoothness_map)
+            few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
+            logs = planes[N_FEW:]
+            q = few.solve(logs, n_iter=MAX_ITERATIONS, tol=tol)
+            best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
+            measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
+            labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation, few.numbers)
+            look_up = index.make_pixel_lookup(
+                lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
+            )
+            return _FewSolution(classes, q, logs, labels, copy.valid, measure_correlation, False, few, look_up)
+    logs, features = _look_up_planes(index, space, copy, whiten, classes.compute_log_posteriors)
+    field = build_field(copy, features, smoothness, smoothness_map)
+    # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
+    first = None
+    is_noisy = are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy
+    if is_noisy:
+        weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
+        first = smooth_likelihoods(logs, weights.astype(np.float64), copy.valid)
+    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=tol)
+    best = find_highest_plane(q)
+    measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
+    labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation)
+    return _FullSolution(classes, q, logs, labels, copy.valid, measure_correlation, is_noisy, field)
+
+
+def _look_up_planes(
+    index: ColorIndex,
+    space: FeatureSpace,
+    copy: Image,
+    whiten: NDArray[np.float64],
+    describe: Callable[[Cells], Planes],
+) -> tuple[Planes, Planes]:
+    """Look up what is said of the color of each pixel, (m, h, w), and its whitened features, (d, h, w)."""
+
+    def describe_colors(colors: NDArray[np.generic]) -> Planes:
+        """Describe colors, with their whitened features: (n, m + d)."""
+        cells = space.make_cells(colors)
+        whitened = (cells.means @ whiten).astype(np.float32)
+        return np.concatenate([describe(cells), whitened], axis=1)
+
+    # By planes, in chunks: a table of (H * W, m + d) and its transpose would be in memory at once.
+    n, look_up = copy.valid.size, index.make_pixel_lookup(describe_colors)
+    planes: Planes | None = None
+    for start in range(0, n, CHUNK_PIXELS):
+        at = np.arange(start, min(start + CHUNK_PIXELS, n))
+        found = look_up(at).T
+        if planes is None:
+            planes = np.empty((len(found), n), dtype=np.float32)
+        planes[:, start : start + len(at)] = found
+    assert planes is not None  # an image has a pixel
+    planes = planes.reshape(-1, *copy.valid.shape)
+    return planes[: -len(whiten)], planes[-len(whiten) :]
+
+
+def _prepare_correlation(
+    best: NDArray[np.uint8],
+    features: Planes,
+    classes: ClassMixture,
+    whiten: NDArray[np.float64],
+    copy: Image,
+    field: RandomField,
+    facts: FieldFacts | None,
+) -> Callable[[], float]:
+    """Prepare the correlation of neighbors within their classes: measured once, when asked for."""
+
+    @cache
+    def measure_correlation() -> float:
+        """Measure the correlation, unless that of the whole is known."""
+        if facts is not None:
+            return facts.correlation
+        components = _find_components(best, features, classes, whiten)
+        return measure_neighbor_correlation(
+            measure_residuals(features, components, copy.valid), copy.valid, field.reach
+        )
+
+    return measure_correlation
+
+
+def _find_components(
+    labels: NDArray[np.integer], features: Planes, classes: ClassMixture, whiten: NDArray[np.float64]
+) -> NDArray[np.integer]:
+    """Find the component of its class (h, w) that each pixel is nearest to, in whitened features (d, h, w)."""
+    if len(classes.groups) == classes.n_classes:
+        return labels
+    # A merged class may have several colors; its mean is none of them.
+    components, nearest = np.zeros(labels.shape, np.intp), np.full(labels.shape, np.inf, dtype=np.float32)
+    for number, (group, mean) in enumerate(zip(classes.groups, classes.model.means @ whiten, strict=True)):
+        distances = ((features - mean.astype(np.float32)[:, None, None]) ** 2).sum(axis=0)
+        closer = (labels == group) & (distances < nearest)
+        components[closer], nearest[closer] = number, distances[closer]
+    return components
+
+
+def _restore_small_things(
+    q: Planes,
+    logs: Planes,
+    best: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    smoothness: float,
+    measure_correlation: Callable[[], float],
+    numbers: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Give the pixels of what is thin or small, but plain to see by its colors, their posteriors by color, in place.
+
+    Returned are the labels, from 1 and 0 where a pixel is not valid. `numbers` are the classes of the planes at each
+    pixel where these are not all in their order.
+    """
+    labels = best + np.uint8(1)
+    labels[~valid] = 0
+    # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
+    restored = restore_by_evidence(
+        labels,
+        logs,
+        numbers,
+        smoothness=smoothness,
+        find_design_effect=lambda: compute_design_effect(measure_correlation()),
+    )
+    changed = np.flatnonzero(restored != labels)
+    if changed.size:
+        alone = np.exp(logs.reshape(len(q), -1)[:, changed])
+        alone /= alone.sum(axis=0)
+        q.reshape(len(q), -1)[:, changed] = alone
+        labels.reshape(-1)[changed] = restored.reshape(-1)[changed]
+    return labels

@@ -1,0 +1,63 @@
+"""Few classes at each pixel: the same field as with all, and how much is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segment.mixture.cells import make_point_cells
+from segment.mixture.model import MixtureModel
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.few_classes import N_FEW, FewField, choose_few, compute_few_log_posteriors
+from segment.segmenter.field.random_field import RandomField, solve_mean_field
+
+
+def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> None:
+    rng = np.random.default_rng(0)
+    logs = rng.normal(scale=3, size=(N_FEW, 40, 30)).astype(np.float32)
+    field = RandomField(rng.random((40, 30), dtype=np.float32), smoothness=6.0, reach=2)
+    order = rng.permuted(np.broadcast_to(np.arange(N_FEW)[:, None, None], logs.shape), axis=0)
+    few = FewField(field, order.astype(np.uint8), N_FEW)
+    q = few.solve(np.take_along_axis(logs, order, axis=0), n_iter=5)
+    expected = solve_mean_field(logs, field, n_iter=5)
+    np.testing.assert_allclose(q, np.take_along_axis(expected, order, axis=0), atol=2e-5)
+    odds = field.compute_neighbor_log_odds(expected)
+    np.testing.assert_allclose(np.moveaxis(few.compute_log_odds_of_all(q), 2, 0), odds, atol=2e-4)
+    np.testing.assert_allclose(few.compute_log_odds(q), np.take_along_axis(odds, order, axis=0), atol=2e-4)
+
+
+def test_what_is_left_out_is_no_larger_than_the_smallest_of_the_few() -> None:
+    rng = np.random.default_rng(1)
+    means = rng.uniform(0, 60, size=(40, 3))
+    model = MixtureModel(np.full(40, 1 / 40), means, np.broadcast_to(np.diag([9.0, 4.0, 25.0]), (40, 3, 3)))
+    classes = ClassMixture(model, np.arange(40))
+    cells = make_point_cells(rng.uniform(0, 60, size=(500, 3)))
+    found = compute_few_log_posteriors(classes, cells)
+    numbers, logs = found[:, :N_FEW].astype(int), found[:, N_FEW:]
+    full = np.exp(classes.compute_log_posteriors(cells))
+    kept = np.take_along_axis(full, numbers, axis=1)
+    left_out = full.copy()
+    np.put_along_axis(left_out, numbers, 0, axis=1)
+    assert (left_out.max(axis=1) <= kept.min(axis=1) * 1.001).all()
+    np.testing.assert_allclose(np.exp(logs), kept / kept.sum(axis=1, keepdims=True), atol=1e-5)
+    assert np.quantile(left_out.sum(axis=1), 0.99) < 0.01
+
+
+def test_equal_classes_are_chosen_in_their_order() -> None:
+    assert choose_few(np.zeros((1, 20)))[0].tolist() == [list(range(N_FEW))]
+
+
+def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
+    rng = np.random.default_rng(2)
+    field = RandomField(np.ones((6, 5), np.float32), smoothness=6.0, reach=2)
+    numbers = rng.permuted(np.broadcast_to(np.arange(200)[:, None, None], (200, 6, 5)), axis=0)[:N_FEW]
+    q = rng.dirichlet(np.ones(N_FEW), size=(6, 5)).transpose(2, 0, 1).astype(np.float32)
+    full = np.zeros((200, 6, 5), np.float32)
+    np.put_along_axis(full, numbers, q, axis=0)
+    found = FewField(field, numbers.astype(np.uint8), 200).compute_log_odds_of_all(q)
+    np.testing.assert_allclose(np.moveaxis(found, 2, 0), field.compute_neighbor_log_odds(full), atol=1e-4)
+
+
+def test_classes_without_weight_are_never_chosen() -> None:
+    numbers, logs = choose_few(np.where(np.arange(20) % 2, 0.0, -1e300)[None])
+    assert numbers[0].tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert np.isfinite(logs).all()

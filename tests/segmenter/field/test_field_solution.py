@@ -1,0 +1,34 @@
+"""Solutions of the field: with the few likeliest of many classes as with all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+import segment
+
+
+def test_the_few_likeliest_of_many_classes_give_the_labels_and_posteriors_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with PilImage.open(Path(__file__).parents[3] / "images" / "landscape.jpg") as image:
+        pixels = np.asarray(image.resize((180, 120), PilImage.Resampling.LANCZOS))
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**14)
+    result = segment.segment_image(pixels, k=20, n_init=1, shrinkage=1.5, max_iter=5)
+    few = result.spatial.label(result.class_mixture)
+    few_shares = few.shares.estimate(np.arange(20)) if few.shares else None
+    posteriors = result.posteriors()
+    for module in ("field_solution", "field_labels"):
+        monkeypatch.setattr(f"segment.segmenter.field.{module}.MIN_CLASSES", 99)
+    full = result.spatial.label(result.class_mixture)
+    full_shares = full.shares.estimate(np.arange(20)) if full.shares else None
+    assert few_shares
+    assert full_shares
+    assert np.mean(few.label_image == full.label_image) > 0.999
+    np.testing.assert_allclose(few_shares.shares, full_shares.shares, atol=1e-4)
+    np.testing.assert_allclose(few_shares.deviations, full_shares.deviations, atol=1e-3)
+    again = segment.segment_image(pixels, k=20, n_init=1, shrinkage=1.5, max_iter=5)
+    assert np.mean(np.abs(again.posteriors() - posteriors)) < 1e-4
