@@ -191,7 +191,7 @@ def compute_merge_costs(model: MixtureModel) -> Floats:
 
 
 def fit_shrunk_mixtures(
-    levels: Levels, strengths: Sequence[float], *, covariance_type: str, init: str | ArrayLike, seed: int
+    levels: Levels, strengths: Sequence[float], *, covariance_type: str, init: str | ArrayLike
 ) -> list[MixtureModel]:
     """Fit a mixture for each of several strengths of the shrinkage, all from the same starts.
 
@@ -201,17 +201,18 @@ def fit_shrunk_mixtures(
         Of n complete cells in d dimensions.
     strengths : sequence of float, > 0
         In mean component weights.
-    covariance_type, init, seed
-        As for :func:`segment.mixture.fitting.fit_mixture`.
+    covariance_type, init
+        As for :func:`segment.mixture.fitting.fit_mixture`. Random starts have a fixed seed.
 
     Returns
     -------
     list of MixtureModel
         One for each strength.
     """
-    # The same clusters for all strengths, so that differences are those of the shrinkage.
+    # The same clusters for all strengths, so that differences are those of the shrinkage, and for all seeds of the
+    # final fit: which optimum few starts find would decide between the strengths by chance.
     k, coarsest = levels.k, levels.coarsest
-    drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(seed))
+    drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(0))
     models = []
     for strength in strengths:
         weight = strength * coarsest.total_weight / k

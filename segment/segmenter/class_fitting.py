@@ -108,7 +108,6 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
             smoothness=config.smoothness,
             clean_up=CLEAN_UP,
             init=_choose_init(data.space, config, n),
-            seed=config.seed,
         )
     fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels)
     classes = ClassMixture(fit.model, group_components(fit.model, data.cells, selection.chosen))
@@ -156,7 +155,8 @@ def warn_of_rivals(disagreement: float) -> tuple[str, ...]:
         return ()
     return (
         f"another fit is about as good and gives {disagreement:.0%} of the pixels to other classes: shares depend on "
-        "which is found. Compare with another --seed, or use another -k, which segment explore helps to choose",
+        "which is found. Compare with another --seed or --shrinkage, or use another -k, which segment explore helps to "
+        "choose",
     )
 
 

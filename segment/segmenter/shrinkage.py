@@ -74,7 +74,6 @@ def choose_shrinkage(
     smoothness: float,
     clean_up: Mapping[str, Any],
     init: str | ArrayLike,
-    seed: int,
 ) -> tuple[Levels, float, tuple[Rival, ...]]:
     """Choose the clusters and the shrinkage whose labels have the smallest normalized cut.
 
@@ -103,9 +102,7 @@ def choose_shrinkage(
     clean_up : mapping of str to float
         `radius`, `min_region` and `max_hole`, as :func:`segment.postprocessor.postprocessor.postprocess` takes them.
     init : str or array_like
-        As for :func:`segment.mixture.fitting.fit_mixture`.
-    seed : int
-        Of the random starts. The same seed gives the same result.
+        As for :func:`segment.mixture.fitting.fit_mixture`. Random starts have a fixed seed: the image alone decides.
 
     Returns
     -------
@@ -119,10 +116,10 @@ def choose_shrinkage(
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
         return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, ()
     shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
-    models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init, seed=seed)
+    models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init)
     tighter = levels.tightest
     if tighter.gain > _MIN_TIGHTER_GAIN:
-        models += fit_shrunk_mixtures(tighter, shrinkages[:1], covariance_type=covariance_type, init=init, seed=seed)
+        models += fit_shrunk_mixtures(tighter, shrinkages[:1], covariance_type=covariance_type, init=init)
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]

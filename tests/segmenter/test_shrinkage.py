@@ -139,7 +139,7 @@ def test_a_given_shrinkage_is_kept(rng: np.random.Generator) -> None:
     assert fitted.n_classes == 3
 
 
-def test_the_clean_up_of_the_result_does_not_change_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_clean_up_of_the_result_nor_seed_changes_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     label_images = []
 
     def record_labels(labels: np.ndarray, *_: object) -> float:
@@ -147,10 +147,11 @@ def test_the_clean_up_of_the_result_does_not_change_the_choice(monkeypatch: pyte
         return 1.0
 
     monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", record_labels)
-    for clean_up in ({}, {"clean_up": "none"}):
-        segment.segment_image(draw_stripes(np.random.default_rng(0), noise=60), k=3, **clean_up)
-    for usual, bare in zip(label_images[:3], label_images[3:], strict=True):
+    for change in ({}, {"clean_up": "none"}, {"seed": 1}):
+        segment.segment_image(draw_stripes(np.random.default_rng(0), noise=60), k=3, **change)
+    for usual, bare, seeded in zip(label_images[:3], label_images[3:6], label_images[6:], strict=True):
         np.testing.assert_array_equal(usual, bare)
+        np.testing.assert_array_equal(usual, seeded)
 
 
 @pytest.mark.parametrize(

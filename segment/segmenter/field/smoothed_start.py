@@ -109,7 +109,7 @@ def find_smoothed_clusters(
     cells = make_point_cells(np.concatenate(parts))
     few = coarsen_to_few(cells[choose_sample(len(cells))], k)
     levels = Levels.from_cells(few, k, space.compute_start_metric(few))
-    (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed", seed=0)
+    (model,) = fit_shrunk_mixtures(levels, (shrinkage,), covariance_type=covariance_type, init="mixed")
     return model.predict(cells)
 
 
