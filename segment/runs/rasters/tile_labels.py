@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,15 @@ class LabeledTile:
     lost: tuple[int, ...]
     counts: NDArray[np.int64]
     interest: NDArray[np.float64] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Compress the labels: a tile that is pickled travels from a worker over the scheduler of a cluster."""
+        return {**self.__dict__, "label_image": zlib.compress(self.label_image, 1)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        window = state["window"]
+        labels = np.frombuffer(zlib.decompress(state["label_image"]), dtype=np.uint8)
+        self.__dict__.update(state, label_image=labels.reshape(window.height, window.width))
 
 
 def label_tile(
