@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 from common import describe_machine, format_table, take_turns
 from PIL import Image as PilImage
 from rasters import make_raster
@@ -78,10 +79,11 @@ def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[int]]]
 
 
 def sum_processor_seconds(processes: Sequence[int]) -> float:
-    """Sum the processor seconds that processes have used so far."""
-    # User and system time are the fields 14 and 15 of the file; the name of the program may contain spaces.
-    fields = [Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split() for number in processes]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+    """Sum the processor seconds that processes have used so far, with their children, which do the images."""
+    everyone = [psutil.Process(number) for number in processes]
+    everyone += [child for process in everyone for child in process.children(recursive=True)]
+    # The times of children that have ended are in those of their parents.
+    return sum(sum(process.cpu_times()[:4]) for process in everyone)
 
 
 def run_program(command: list[str], output: Path, processes: Sequence[int]) -> Run:
