@@ -96,7 +96,9 @@ def test_an_image_that_is_rejected(spatial: str) -> None:
     ("spatial", "cure"), [("field", "--spatial none or --coherence pixel"), ("none", "--coherence pixel")]
 )
 def test_a_class_without_regions(monkeypatch: pytest.MonkeyPatch, spatial: str, cure: str) -> None:
-    monkeypatch.setattr(RegionCells, "label_regions", lambda self, *_, **__: np.ones(len(self.cells), dtype=np.uint8))
+    monkeypatch.setattr(
+        RegionCells, "label_pixels", lambda self, *_, **__: np.ones(self.label_image.shape, dtype=np.uint8)
+    )
     warning = collect_warnings(draw_noisy_halves((255, 0, 0)), k=2, coherence="region", spatial=spatial)[-1]
     assert warning == (
         f"class 2 is empty: each region is more probable in another class. Use fewer classes, or give {cure}"
