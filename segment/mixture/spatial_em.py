@@ -26,7 +26,7 @@ from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_expectation, maximize_posterior
 from segment.mixture.student_t import convert_to_student_t
 
-__all__ = ["SpatialEM", "compute_class_log_posteriors", "fit_with_neighbors"]
+__all__ = ["MAX_STEPS", "MOVE_TOLERANCE", "SpatialEM", "compute_class_log_posteriors", "fit_with_neighbors"]
 
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
@@ -35,6 +35,8 @@ Logs = NDArray[np.float32]
 MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
 # Smaller posteriors are raised to this before the logarithm.
 MIN_POSTERIOR = 1e-30
+# From this number of components on, log posteriors are computed block by block, and without the posteriors.
+MIN_BLOCKED_COMPONENTS = 17
 
 
 class SpatialEM:
@@ -177,11 +179,30 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     >>> np.exp(compute_class_log_posteriors(model, np.array([0, 1]), make_point_cells([[2.0]]))).round(3).tolist()
     [[0.5, 0.5]]
     """
+    if model.n_components >= MIN_BLOCKED_COMPONENTS and len(cells) > 0:
+        blocks = split_into_blocks(len(cells))
+        return np.concatenate([_compute_block_of_log_posteriors(model, groups, cells[rows]) for rows in blocks])
+    return _compute_logs(_pool_all_posteriors(model, groups, cells))
+
+
+def _compute_block_of_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
+    """Compute the log posteriors of the classes at some cells."""
+    if model.noise_share or not np.array_equal(groups, np.arange(len(groups))):
+        return _compute_logs(_pool_all_posteriors(model, groups, cells))
+    # Where each component is a class, no posterior is needed, nor its logarithm.
+    joint = model.log_joint(cells)
+    joint -= joint.max(axis=1, keepdims=True)
+    joint -= np.log(np.exp(joint).sum(axis=1, keepdims=True))
+    return np.maximum(joint, np.log(MIN_POSTERIOR)).astype(np.float32)
+
+
+def _pool_all_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Floats:
+    """Compute the posteriors of the classes, noise shared out among them."""
     posteriors = model.posteriors(cells)
     if model.noise_share:
         noise = model.noise_posteriors(cells)[:, None]
         posteriors = (1 - noise) * posteriors + noise * model.weights
-    return _compute_logs(pool_posteriors(posteriors, groups))
+    return pool_posteriors(posteriors, groups)
 
 
 def _compute_logs(posteriors: Floats) -> Logs:

@@ -50,7 +50,8 @@ Floats = NDArray[np.float64]
 # goes where noise hides the colors, as the energy knows nothing of how large areas usually are.
 MAX_JUDGED_PIXELS = 48
 BORDER_SHARE = 0.12  # of the smoothness, that a pixel side of a border costs; a region costs the smoothness once
-CHUNK_PIXELS = 2**18  # whose log posteriors are in memory at once
+CHUNK_VALUES = 2**22  # log posteriors that are in memory at once, of all classes
+MAX_CHUNK_PIXELS = 2**18
 
 
 @dataclass(frozen=True)
@@ -249,19 +250,22 @@ def _sum_evidence(runs: Runs, small: Mask, evidence: ColorEvidence, columns: Ids
     sums = np.zeros((small.size, columns.size))
     end = np.cumsum(runs.length)
     chosen = np.flatnonzero(small[runs.region])
-    for some in _split_runs(chosen, runs.length[chosen]):
+    is_in_order = np.array_equal(columns[1:], np.arange(evidence.n_classes))
+    for some in _split_runs(chosen, runs.length[chosen], min(MAX_CHUNK_PIXELS, CHUNK_VALUES // columns.size)):
         length = runs.length[some]
         first = np.cumsum(length) - length
         # The pixels of a run follow each other.
         at = np.arange(first[-1] + length[-1]) + np.repeat(end[some] - length - first, length)
-        logs = evidence.look_up(at)[:, columns[1:]]
+        logs = evidence.look_up(at)
+        if not is_in_order:
+            logs = logs[:, columns[1:]]
         np.add.at(sums[:, 1:], runs.region[some], np.add.reduceat(logs, first, axis=0, dtype=np.float64))
     return sums
 
 
-def _split_runs(runs: Ids, length: Ids) -> Iterator[Ids]:
-    """Split runs into groups of about `CHUNK_PIXELS` pixels."""
-    group = np.cumsum(length) // CHUNK_PIXELS
+def _split_runs(runs: Ids, length: Ids, n_pixels: int) -> Iterator[Ids]:
+    """Split runs into groups of about this number of pixels."""
+    group = np.cumsum(length) // n_pixels
     return (part for part in np.split(runs, np.flatnonzero(np.diff(group)) + 1) if part.size)
 
 

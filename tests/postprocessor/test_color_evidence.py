@@ -190,7 +190,7 @@ def test_evidence_is_that_of_the_classes_whatever_their_order_and_chunks(
         swap[labels], **sizes, precedence=swap[[2, 3, 1]].tolist(), evidence=make_evidence(swapped)
     ).label_image
     np.testing.assert_array_equal(other, swap[usual])
-    monkeypatch.setattr(color_evidence, "CHUNK_PIXELS", 7)
+    monkeypatch.setattr(color_evidence, "MAX_CHUNK_PIXELS", 7)
     again = postprocess(labels, **sizes, precedence=[2, 3, 1], evidence=make_evidence(logs)).label_image
     np.testing.assert_array_equal(again, usual)
 

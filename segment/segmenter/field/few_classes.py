@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,58 +20,21 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.core.threads import start_threads
 from segment.mixture.cells import Cells
+from segment.mixture.few_components import N_FEW, choose_few
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.random_field import RandomField
 
-__all__ = ["MIN_CLASSES", "N_FEW", "FewField", "choose_few", "compute_few_log_posteriors", "normalize"]
+__all__ = ["MIN_CLASSES", "FewField", "carry_posteriors", "compute_few_log_posteriors", "normalize"]
 
 Planes = NDArray[np.float32]
-Numbers = NDArray[np.intp]
+Numbers = NDArray[np.uint8]
 
-N_FEW = 8  # classes of each pixel
 MIN_CLASSES = 2 * N_FEW + 1  # fewer are all kept
 CHUNK_CELLS = 2**13  # whose posteriors of all classes are in memory at once
 STRIP_VALUES = 2**20  # of all classes at the pixels of a strip
 MIN_STRIP_ROWS = 8
 MAX_CHANNELS = 128  # that OpenCV filters at once
-MAX_GAP = 1e30  # of log densities, for single precision
 TINY = np.float32(1e-30)
-MIN_LOG_POSTERIOR = np.log(TINY)  # as for all classes
-
-
-def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Planes]:
-    """Choose the likeliest classes of each row.
-
-    Parameters
-    ----------
-    log_joint : ndarray of shape (n, k), float
-        Log of weight times density of each class, up to a constant for each row; k is at least `N_FEW`, at most 256.
-
-    Returns
-    -------
-    numbers : ndarray of shape (n, N_FEW), int
-        The likeliest classes, 0..k-1, the likeliest first.
-    logs : ndarray of shape (n, N_FEW), float32
-        Their log posteriors, as if there were no others.
-
-    Examples
-    --------
-    >>> numbers, logs = choose_few(np.log(np.arange(1.0, 11.0))[None])
-    >>> numbers.tolist(), np.exp(logs[0, 0]).round(3).tolist()
-    ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
-    """
-    # Gaps are positive, so their bits ascend as they do: the lowest eight bits make place for the class.
-    gaps = np.minimum(log_joint.max(axis=1, keepdims=True) - log_joint, MAX_GAP)
-    codes = gaps.astype(np.float32).view(np.int32)
-    codes &= np.int32(-256)
-    codes |= np.arange(codes.shape[1], dtype=np.int32)
-    codes.partition(N_FEW - 1, axis=1)
-    few = np.sort(codes[:, :N_FEW], axis=1)
-    numbers = (few & np.int32(255)).astype(np.intp)
-    logs = np.take_along_axis(log_joint, numbers, axis=1)
-    logs -= logs.max(axis=1, keepdims=True)
-    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
-    return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
 
 
 def compute_few_log_posteriors(classes: ClassMixture, cells: Cells) -> Planes:
@@ -270,3 +232,37 @@ def normalize(logs: Planes) -> Planes:
     np.exp(logs, out=logs)
     logs /= logs.sum(axis=0)
     return logs
+
+
+def carry_posteriors(q: Planes, before: Numbers, after: Numbers, n_classes: int) -> Planes:
+    """Carry posteriors over where the pixels get other classes.
+
+    Parameters
+    ----------
+    q : ndarray of shape (m, h, w), float32
+        Posteriors of the classes of each pixel.
+    before, after : ndarray of shape (m, h, w), uint8
+        These classes, 0..k-1, and those that the pixels get.
+    n_classes : int
+        k.
+
+    Returns
+    -------
+    ndarray of shape (m, h, w), float32
+        0 for the classes that a pixel did not have.
+
+    Examples
+    --------
+    >>> q, before, after = np.array([[[0.9]], [[0.1]]], np.float32), np.array([[[5]], [[2]]]), np.array([[[2]], [[3]]])
+    >>> carry_posteriors(q, before, after, 9).round(3).reshape(-1).tolist()
+    [0.10000000149011612, 0.0]
+    """
+    carried = np.empty_like(q)
+    step = max(1, STRIP_VALUES // (n_classes * q.shape[2]))
+    for start in range(0, q.shape[1], step):
+        rows = slice(start, min(start + step, q.shape[1]))
+        places = np.arange(0, q[0, rows].size * n_classes, n_classes, dtype=np.intp).reshape(q[0, rows].shape)
+        spread = np.zeros(places.size * n_classes, dtype=np.float32)
+        spread[before[:, rows] + places] = q[:, rows]
+        carried[:, rows] = spread.take(after[:, rows] + places)
+    return carried

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,20 @@ from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import concatenate
+from segment.mixture.few_components import FewSpatialEM
 from segment.mixture.initialization import build_clusters
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
-from segment.mixture.spatial_em import SpatialEM, compute_class_log_posteriors, fit_with_neighbors
+from segment.mixture.spatial_em import (
+    MAX_STEPS,
+    MOVE_TOLERANCE,
+    SpatialEM,
+    compute_class_log_posteriors,
+    fit_with_neighbors,
+)
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, carry_posteriors
 from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
 from segment.segmenter.field.smoothed_start import (
@@ -78,8 +87,10 @@ def fit_with_field(
     """
     if classes.n_classes < 2 or not any(image.valid.any() for image in images):
         return classes.model
-    is_restarted = may_restart and classes.n_classes == classes.model.n_components
-    is_restarted = is_restarted and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
+    has_few = _has_few(classes)
+    can_restart = may_restart and classes.n_classes == classes.model.n_components
+    noisy = (can_restart or has_few) and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
+    is_restarted = can_restart and noisy
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
     growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))
     n_pixels = WORKING_PIXELS * growth // (1 if is_restarted else FIT_SHARE)
@@ -87,6 +98,8 @@ def fit_with_field(
     if not any(copy.valid.any() for copy in copies):
         return classes.model
     pixels = _FieldPixels(copies, space, smoothness)
+    if has_few and not noisy:
+        return pixels.run_em_of_few(classes, prior)
     model = pixels.run_em(classes, prior)
     if not is_restarted:
         return model
@@ -119,12 +132,7 @@ class _FieldPixels:
 
     def run_em(self, classes: ClassMixture, prior: Prior, labels: NDArray[np.intp] | None = None) -> MixtureModel:
         """Run EM from a mixture, with posteriors by its densities or by these labels, 0..k-1, of all valid pixels."""
-        whiten = compute_whitening_matrix(classes.model)
-        self._fields = []
-        for copy, means in zip(self._copies, self._features, strict=True):
-            features = np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
-            self._fields.append(build_field(copy, features, self._smoothness))
-        self._q = [None] * len(self._copies)
+        self._build_fields(classes.model)
         if labels is not None:
             first = (labels == np.arange(classes.n_classes)[:, None]).astype(np.float32)
             self._q = [
@@ -143,6 +151,39 @@ class _FieldPixels:
         # EM in turns: each E-step has the class priors that the field gives each pixel.
         em = SpatialEM(concatenate(*self._cells), classes.model, prior)
         return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
+
+    def run_em_of_few(self, classes: ClassMixture, prior: Prior) -> MixtureModel:
+        """Run EM from a mixture with the few likeliest classes of each pixel by its densities."""
+        self._build_fields(classes.model)
+        k = classes.n_classes
+        em = FewSpatialEM(concatenate(*self._cells), classes.model, prior)
+        numbers = em.choose_components()
+        last: list[NDArray[np.uint8] | None] = [None] * len(self._copies)
+        for step in range(MAX_STEPS):
+            # Chosen again before the steps 1, 2, 3, 5, 9 and 17: the classes move less and less.
+            if step and step & (step - 1) == 0:
+                numbers = em.choose_components()
+            log_joint = em.compute_log_posteriors(numbers)
+            for i, (own, copy, field) in enumerate(zip(self._slices, self._copies, self._fields, strict=True)):
+                few = FewField(field, _place_pixels(numbers[:, own], copy.valid).astype(np.uint8), k)
+                q, before = self._q[i], last[i]
+                start = None if q is None or before is None else carry_posteriors(q, before, few.numbers, k)
+                self._q[i] = after = few.solve(_place_pixels(log_joint[:, own], copy.valid), n_iter=1, start=start)
+                last[i] = few.numbers
+                log_joint[:, own] += _take_valid(few.compute_log_odds(after), copy.valid)
+            em.run_step(numbers, log_joint)
+            if em.move < MOVE_TOLERANCE:
+                break
+        return em.model
+
+    def _build_fields(self, model: MixtureModel) -> None:
+        """Build the fields of the copies, by the edges that a mixture sees, and forget the posteriors."""
+        whiten = compute_whitening_matrix(model)
+        self._fields = []
+        for copy, means in zip(self._copies, self._features, strict=True):
+            features = np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
+            self._fields.append(build_field(copy, features, self._smoothness))
+        self._q = [None] * len(self._copies)
 
     def make_smoothed_start(
         self, classes: ClassMixture, prior: Prior, sigma: float
@@ -185,7 +226,14 @@ class _FieldPixels:
         return total
 
 
-def _place_pixels(values: Planes, valid: NDArray[np.bool_]) -> Planes:
+def _has_few(classes: ClassMixture) -> bool:
+    """Say whether a few of the classes may stand for all at each pixel: of many, each one Gaussian."""
+    model = classes.model
+    is_plain = model.n_components == classes.n_classes and not (model.noise_share or model.degrees_of_freedom.size)
+    return is_plain and classes.n_classes >= MIN_CLASSES
+
+
+def _place_pixels(values: NDArray[Any], valid: NDArray[np.bool_]) -> Planes:
     """Put the values of the n valid pixels, (k, n), in their places: (k, h, w), 0 elsewhere."""
     if valid.all():
         return values.reshape(-1, *valid.shape)

@@ -13,10 +13,11 @@ from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.mixture.few_components import N_FEW
 from segment.mixture.rejection import is_rejected
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
-from segment.segmenter.field.few_classes import MIN_CLASSES, N_FEW, compute_few_log_posteriors
+from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import CHUNK_PIXELS, FieldFacts, FieldSolution, solve_field
 from segment.segmenter.field.share_estimate import ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels

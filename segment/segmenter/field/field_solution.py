@@ -16,6 +16,7 @@ from segment.core.pixel_arrays import find_highest_plane
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
+from segment.mixture.few_components import N_FEW
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import (
@@ -26,7 +27,6 @@ from segment.segmenter.field.calibration import (
 )
 from segment.segmenter.field.few_classes import (
     MIN_CLASSES,
-    N_FEW,
     FewField,
     compute_few_log_posteriors,
     normalize,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from segment.mixture.cells import make_point_cells
+from segment.mixture.few_components import N_FEW
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.few_classes import N_FEW, FewField, choose_few, compute_few_log_posteriors
+from segment.segmenter.field.few_classes import FewField, compute_few_log_posteriors
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
 
 
@@ -42,10 +43,6 @@ def test_what_is_left_out_is_no_larger_than_the_smallest_of_the_few() -> None:
     assert np.quantile(left_out.sum(axis=1), 0.99) < 0.01
 
 
-def test_equal_classes_are_chosen_in_their_order() -> None:
-    assert choose_few(np.zeros((1, 20)))[0].tolist() == [list(range(N_FEW))]
-
-
 def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
     rng = np.random.default_rng(2)
     field = RandomField(np.ones((6, 5), np.float32), smoothness=6.0, reach=2)
@@ -55,9 +52,3 @@ def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
     np.put_along_axis(full, numbers, q, axis=0)
     found = FewField(field, numbers.astype(np.uint8), 200).compute_log_odds_of_all(q)
     np.testing.assert_allclose(np.moveaxis(found, 2, 0), field.compute_neighbor_log_odds(full), atol=1e-4)
-
-
-def test_classes_without_weight_are_never_chosen() -> None:
-    numbers, logs = choose_few(np.where(np.arange(20) % 2, 0.0, -1e300)[None])
-    assert numbers[0].tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
-    assert np.isfinite(logs).all()

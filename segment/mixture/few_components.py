@@ -1,0 +1,153 @@
+"""EM with neighbors where a few of many components matter to each cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.cells import Cells
+from segment.mixture.em import measure_largest_move
+from segment.mixture.gaussian_density import compute_moments, compute_natural_parameters, split_into_blocks
+from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior
+from segment.mixture.model import MixtureModel
+from segment.mixture.prior import Prior
+
+__all__ = ["N_FEW", "FewSpatialEM", "choose_few"]
+
+Logs = NDArray[np.float32]
+Numbers = NDArray[np.intp]
+
+N_FEW = 8  # components of each cell
+MAX_GAP = 1e30  # of log densities, for single precision
+MIN_LOG_POSTERIOR = np.log(np.float32(1e-30))  # as for all components
+
+
+def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
+    """Choose the likeliest components of each row.
+
+    Parameters
+    ----------
+    log_joint : ndarray of shape (n, k), float
+        Log of weight times density of each component, up to a constant for each row; `N_FEW` <= k <= 256.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n, N_FEW), int
+        The likeliest components, 0..k-1, the likeliest first.
+    logs : ndarray of shape (n, N_FEW), float32
+        Their log posteriors, as if there were no others.
+
+    Examples
+    --------
+    >>> numbers, logs = choose_few(np.log(np.arange(1.0, 11.0))[None])
+    >>> numbers.tolist(), np.exp(logs[0, 0]).round(3).tolist()
+    ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
+    """
+    # Gaps are positive, so their bits ascend as they do: the lowest eight bits make place for the component.
+    gaps = np.minimum(log_joint.max(axis=1, keepdims=True) - log_joint, MAX_GAP)
+    codes = gaps.astype(np.float32).view(np.int32)
+    codes &= np.int32(-256)
+    codes |= np.arange(codes.shape[1], dtype=np.int32)
+    codes.partition(N_FEW - 1, axis=1)
+    few = np.sort(codes[:, :N_FEW], axis=1)
+    numbers = (few & np.int32(255)).astype(np.intp)
+    logs = np.take_along_axis(log_joint, numbers, axis=1)
+    logs -= logs.max(axis=1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
+
+
+class FewSpatialEM:
+    """EM steps of Gaussian components of which a few matter to each cell.
+
+    As those of :class:`segment.mixture.spatial_em.SpatialEM`, with all components at each cell.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells, none missing.
+    model : MixtureModel
+        The first mixture: of any covariance type, without noise and t components.
+    prior : Prior
+        Of means and covariances.
+
+    Attributes
+    ----------
+    move : float
+        The largest change of a parameter in the last step; infinity before the first.
+    """
+
+    def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
+        self._shift, self._scale = compute_standard_coordinates(cells, model.covariance_type)
+        self._blocks = [
+            (rows, cells.weights[rows], compute_moments(cells[rows].rescale(self._shift, self._scale)))
+            for rows in split_into_blocks(len(cells))
+        ]
+        self._model = model.rescale(self._shift, self._scale)
+        self._prior = prior.rescale(self._shift, self._scale)
+        self.move = np.inf
+
+    @property
+    def model(self) -> MixtureModel:
+        """The present mixture, in the coordinates of the data."""
+        return self._model.rescale(-self._shift / self._scale, 1 / self._scale)
+
+    def choose_components(self) -> Numbers:
+        """Choose the likeliest components of each cell from its features alone.
+
+        Returns
+        -------
+        ndarray of shape (N_FEW, n), int
+            These components, 0..k-1.
+        """
+        parameters = self._compute_parameters()
+        chosen = [choose_few((parameters @ moments).T)[0] for _, _, moments in self._blocks]
+        return np.ascontiguousarray(np.concatenate(chosen).T)
+
+    def compute_log_posteriors(self, numbers: Numbers) -> Logs:
+        """Compute the log posteriors of some components of each cell from its features alone.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (m, n), int
+            The components of each cell, each once.
+
+        Returns
+        -------
+        ndarray of shape (m, n), float32
+            As if each cell had no others.
+        """
+        parameters, found = self._compute_parameters(), np.empty(numbers.shape, dtype=np.float32)
+        for rows, weights, moments in self._blocks:
+            joint = (parameters @ moments).reshape(-1).take(numbers[:, rows] * len(weights) + np.arange(len(weights)))
+            joint -= joint.max(axis=0)
+            joint -= np.log(np.exp(joint).sum(axis=0))
+            found[:, rows] = np.maximum(joint, MIN_LOG_POSTERIOR)
+        return found
+
+    def run_step(self, numbers: Numbers, log_joint: Logs) -> None:
+        """Run an M-step.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (m, n), int
+            The components of each cell, each once.
+        log_joint : ndarray of shape (m, n), float32
+            Their log posteriors, with the neighbors of the cell, up to a constant for each cell.
+        """
+        k = self._model.n_components
+        statistics = np.zeros((k, len(self._blocks[0][2])))
+        for rows, weights, moments in self._blocks:
+            shares = np.exp(log_joint[:, rows] - log_joint[:, rows].max(axis=0), dtype=np.float64)
+            shares *= weights / shares.sum(axis=0)
+            spread = np.zeros(k * len(weights))
+            spread[numbers[:, rows] * len(weights) + np.arange(len(weights))] = shares
+            statistics += spread.reshape(k, -1) @ moments.T
+        after = maximize_posterior(statistics, self._model, self._prior)
+        self.move = measure_largest_move(self._model, after)
+        self._model = after
+
+    def _compute_parameters(self) -> NDArray[np.float64]:
+        return compute_natural_parameters(self._model.weights, self._model.means, self._model.covariances)
