@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
 
-__all__ = ["measure_label_image", "measure_result", "measure_result_regions", "require_regions"]
+__all__ = ["add_expected_shares", "measure_label_image", "measure_result", "measure_result_regions", "require_regions"]
 
 
 def measure_result(result: Segmentation) -> tuple[Table, Table]:
@@ -55,12 +55,26 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
     """
     maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
     classes, regions = measure_label_image(result, maps)
-    shares, deviations = compute_expected_shares(result)
-    # Beside the share of the labels.
-    at = list(classes).index("share") + 1
-    items = list(classes.items())
+    return add_expected_shares(classes, *compute_expected_shares(result)), regions
+
+
+def add_expected_shares(table: Table, shares: NDArray[np.floating], deviations: NDArray[np.floating]) -> Table:
+    """Add the expected shares to a table of classes, beside the shares of the labels.
+
+    Parameters
+    ----------
+    table : dict of column name to ndarray
+        With n rows.
+    shares, deviations : ndarray of n numbers
+        The expected shares and their standard deviations.
+
+    Returns
+    -------
+    dict of column name to ndarray
+    """
+    at, items = list(table).index("share") + 1, list(table.items())
     expected = {"expected_share": shares.reshape(-1), "expected_share_sd": deviations.reshape(-1)}
-    return dict(items[:at]) | expected | dict(items[at:]), regions
+    return dict(items[:at]) | expected | dict(items[at:])
 
 
 def measure_label_image(

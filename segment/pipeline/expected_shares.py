@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,17 @@ from numpy.typing import NDArray
 from segment.core.interest import RegionsOfInterest
 from segment.features.color_index import ColorIndex
 from segment.mixture.component_merging import pool_posteriors
+from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.result import Segmentation
 from segment.segmenter.field.calibration import temper_posteriors
 from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations
+from segment.segmenter.field.upsampling import find_nearest_pixels
 
 __all__ = ["compute_expected_shares"]
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Maps = NDArray[np.float32]
 
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
 MAX_SAMPLE = 2**18  # pixels of an image without regions of interest that the expected shares are computed from
@@ -50,11 +56,11 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
         return np.full((n_rows, k), np.nan), np.full((n_rows, k), np.nan)
     sums = _sum_posteriors(result, n_rows)
     totals = sums[0].sum(axis=1, keepdims=True)
-    shares, doubts, mean_doubts, by_color = sums / np.where(totals > 0, totals, np.nan)
+    shares, doubts, mean_doubts, moves, cleanup_moves = sums / np.where(totals > 0, totals, np.nan)
     deviations = np.full_like(shares, np.nan)
     if result.calibration is not None:
         deviations = compute_share_deviations(
-            shares, doubts, mean_doubts, by_color - shares, result.calibration.correlation
+            shares, doubts, mean_doubts, moves, result.calibration.correlation, cleanup_moves=cleanup_moves
         )
     # Shares of what counts, as for the whole image.
     shares[:, [math.isnan(row.share) for row in result.classes]] = np.nan
@@ -64,9 +70,9 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
 
 
 def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
-    """Sum the posteriors, the doubt of each class, the mean doubt, and the posteriors by color: (4, n_rows, k).
+    """Sum the posteriors, the doubt of each class, the mean doubt, and what neighbors and clean-up move.
 
-    The mean doubt is that of the classes before some were merged.
+    Shape (5, n_rows, k). The mean doubt is that of the classes before some were merged.
     """
     working, interest, calibration = result.working, result.image.interest, result.calibration
     labels = result.find_working_labels().reshape(-1)
@@ -76,13 +82,11 @@ def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
     while math.gcd(step, working.width) > 1:
         step += 1
     numbers = np.arange(0, labels.size, step)
-    sums = np.zeros((4, n_rows, result.n_classes))
+    sums = np.zeros((5, n_rows, result.n_classes))
     # A temperature pulls posteriors towards equal shares.
     classes = result.class_mixture
     look_up = result.spatial.prepare_posteriors(classes.unmerged, is_tempered=False)
-    look_up_by_color = ColorIndex(working).make_pixel_lookup(
-        lambda colors: classes.compute_posteriors(result.space.make_cells(colors)).astype("f4")
-    )
+    look_up_moves = _prepare_moves(result, look_up) if calibration is not None else look_up
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]
@@ -94,11 +98,37 @@ def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
             tempered = temper_posteriors(unmerged.T, calibration.temperature)
             doubts = compute_doubts(pool_posteriors(tempered.T, classes.merged_numbers).T)
             mean_doubt = np.broadcast_to(compute_doubts(tempered).mean(axis=0), doubts.shape)
-            maps += [doubts, mean_doubt, look_up_by_color(at).T]
+            maps += [doubts, mean_doubt, look_up_moves(at).T]
+        if calibration is not None and is_cleanup_by_evidence(result.config):
+            raw = classes.merged_numbers[unmerged.argmax(axis=1)]
+            numbers_of_classes = np.arange(result.n_classes)[:, None]
+            maps += [np.subtract(numbers_of_classes == labels[at] - 1, numbers_of_classes == raw, dtype=np.float32)]
         for total, planes in zip(sums, maps, strict=False):
             for number, plane in enumerate(planes):
                 total[:, number] += np.bincount(rows, plane, n_rows)
     return sums
+
+
+def _prepare_moves(result: Segmentation, look_up: Callable[[Indices], Maps]) -> Callable[[Indices], Maps]:
+    """Prepare the posteriors of pixels by color alone minus those with their neighbors, (n, k).
+
+    Both are those of the copy that the field is solved on: single pixels of a large image have more noise.
+    """
+    working, classes, copy = result.working, result.class_mixture, result.spatial.data.copies[0]
+    if copy is not working:
+        look_up = replace(result.spatial, image=copy).prepare_posteriors(classes.unmerged, is_tempered=False)
+    down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, working.valid.shape, strict=True))
+    look_up_by_color = ColorIndex(copy).make_pixel_lookup(
+        lambda colors: classes.compute_posteriors(result.space.make_cells(colors)).astype("f4")
+    )
+
+    def compute_moves(at: Indices) -> Maps:
+        """Subtract the posteriors of the pixels of the copy in which these pixels lie."""
+        rows, columns = np.divmod(at, working.width)
+        near = down[rows] * copy.width + across[columns]
+        return look_up_by_color(near) - pool_posteriors(look_up(near), classes.merged_numbers)
+
+    return compute_moves
 
 
 def _shrink(interest: RegionsOfInterest, shape: tuple[int, ...]) -> NDArray[np.integer]:

@@ -18,7 +18,14 @@ from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.pixel_evidence import make_color_evidence
 
-__all__ = ["CleanUpSizes", "clean_window", "count_pixels_and_regions", "resolve_sizes"]
+__all__ = [
+    "CleanUpSizes",
+    "clean_window",
+    "count_pixels_and_regions",
+    "is_cleanup_by_evidence",
+    "measure_cleanup_moves",
+    "resolve_sizes",
+]
 
 MIN_COUNTED_PIXELS = 9  # of the working copy, of a region that counts: smaller ones come and go with noise
 
@@ -145,3 +152,45 @@ def count_pixels_and_regions(
     """
     min_area = math.ceil(MIN_COUNTED_PIXELS * compute_field_step(shape) ** 2)
     return tally_labels(label_image, n_classes, min_area)
+
+
+def measure_cleanup_moves(before: NDArray[np.uint8], after: NDArray[np.uint8], n_classes: int) -> NDArray[np.float64]:
+    """Measure by how much clean-up changes the shares of the classes.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (H, W), uint8
+        Labels 1..n_classes, 0 for none.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), float64, -1 to 1
+
+    Examples
+    --------
+    >>> measure_cleanup_moves(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 1, 2]], np.uint8), 2)
+    array([ 0.25, -0.25])
+    """
+    at = np.flatnonzero(before != after)
+    was, now = (np.bincount(part.reshape(-1)[at], minlength=n_classes + 1)[1:] for part in (before, after))
+    return np.asarray(now - was, dtype=np.float64) / max(1, int(np.count_nonzero(after)))
+
+
+def is_cleanup_by_evidence(config: SegmentConfig) -> bool:
+    """Check whether clean-up changes labels by evidence alone, and by no size that was asked for.
+
+    Parameters
+    ----------
+    config : SegmentConfig
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_cleanup_by_evidence(SegmentConfig()), is_cleanup_by_evidence(SegmentConfig(min_region="50px"))
+    (True, False)
+    """
+    return config.clean_up == "evidence" and not (config.smooth_radius or config.min_region or config.max_hole)

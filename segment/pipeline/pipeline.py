@@ -20,7 +20,13 @@ from segment.core.stages import Stage
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate_classes
-from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
+from segment.pipeline.label_cleanup import (
+    clean_window,
+    count_pixels_and_regions,
+    is_cleanup_by_evidence,
+    measure_cleanup_moves,
+    resolve_sizes,
+)
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, get_source_name, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
@@ -198,7 +204,10 @@ def build_result(
     labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
-    estimate = labeled.shares.estimate(found.classes.merged_numbers) if labeled.shares else None
+    estimate = None
+    if labeled.shares:
+        moves = measure_cleanup_moves(raw, clean, len(rows)) if is_cleanup_by_evidence(config) else 0.0
+        estimate = labeled.shares.estimate(found.classes.merged_numbers, moves)
     rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0

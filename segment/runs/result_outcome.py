@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["describe_choice", "describe_result"]
+__all__ = ["describe_choice", "describe_result", "list_expected_shares"]
 
 
 def describe_result(
@@ -56,7 +56,7 @@ def describe_result(
         interest=_tabulate_interest(result),
         old_numbers=result.old_numbers,
         groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
-        expected=_list_expected_shares(result),
+        expected=list_expected_shares(result.classes),
         choice=describe_choice(result),
         drift=_measure_drift(shared, result),
         **(_collect_shares(job, result) if with_shares else {}),
@@ -79,9 +79,19 @@ def describe_choice(result: Segmentation) -> str:
     return result.selection.sentence if result.selection.candidates else ""
 
 
-def _list_expected_shares(result: Segmentation) -> tuple[tuple[float, float], ...]:
-    """List the expected share of each class and its standard deviation; nothing where none is known."""
-    pairs = tuple((row.expected_share, row.expected_share_sd) for row in result.classes)
+def list_expected_shares(rows: Sequence[ClassRow]) -> tuple[tuple[float, float], ...]:
+    """List the expected share of each class and its standard deviation.
+
+    Parameters
+    ----------
+    rows : sequence of ClassRow
+
+    Returns
+    -------
+    tuple of (share, standard deviation)
+        Nothing where none is known.
+    """
+    pairs = tuple((row.expected_share, row.expected_share_sd) for row in rows)
     return () if all(math.isnan(share) for share, _ in pairs) else pairs
 
 

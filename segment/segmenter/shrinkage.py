@@ -136,7 +136,7 @@ def choose_shrinkage(
             first_cells = pixels[copy.valid.reshape(-1)]
         for number, classes in enumerate(candidates):
             labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
-            label_image = postprocess(labeler.label(copy), **clean_up).label_image
+            label_image = postprocess(labeler.label(copy).label_image, **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
             if image is chosen_images[0]:
                 first_labels.append(label_image[copy.valid] - 1)

@@ -87,6 +87,23 @@ def test_a_region_of_interest_counts_merged_classes_and_the_background_as_the_im
         np.testing.assert_allclose(found, wanted, rtol=1e-3)
 
 
+def test_a_border_of_a_large_image_is_where_its_pixels_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a copy the pixels on the border of black and white are gray, as the third class is."""
+    monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**12)
+    rows, columns = np.mgrid[:300, :300]
+    truth = (rows // 50 + columns // 50) % 3
+    pixels = np.clip(60 + 60 * truth + np.random.default_rng(0).normal(0, 12, truth.shape), 0, 255).astype(np.uint8)
+    for roi in ("", "grid:1x1"):
+        result = segment.segment_image(pixels, k=3, roi=roi)
+        shares, deviations = compute_expected_shares(result)
+        assert shares[0] == pytest.approx(np.bincount(truth.ravel()) / truth.size, abs=0.004)
+        assert deviations[0] == pytest.approx([row.expected_share_sd for row in result.classes], rel=0.1)
+        assert 0.0005 < deviations.min() < deviations.max() < 0.01
+    # Posteriors are those of the labels, whatever the color of a single pixel.
+    bare = segment.segment_image(pixels, k=3, clean_up="none")
+    np.testing.assert_array_equal(bare.posteriors().argmax(axis=2) + 1, bare.label_image)
+
+
 def test_shares_without_a_random_field_have_no_deviation() -> None:
     result = segment.segment_image(noisy_bands(), k=3, spatial="none")
     assert all(math.isnan(row.expected_share) for row in result.classes)

@@ -19,6 +19,7 @@ from segment.pipeline.result_warnings import (
     warn_of_kept_coordinates,
 )
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.share_estimate import LabeledPixels
 from segment.segmenter.regions.region_classes import RegionCells
 
 PALE, DARK = (200, 190, 180), (30, 60, 50)
@@ -78,7 +79,8 @@ def test_shares_and_regions_that_clean_up_takes_are_told() -> None:
 
 
 def test_a_class_that_the_field_removes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FieldLabeler, "label", lambda _, image: np.ones(image.valid.shape, dtype=np.uint8))
+    ones = lambda _, image: LabeledPixels(np.ones(image.valid.shape, dtype=np.uint8))  # noqa: E731
+    monkeypatch.setattr(FieldLabeler, "label", ones)
     (warning,) = collect_warnings(draw_noisy_halves(), k=2)
     assert warning == (
         "class 2 is empty: the random field gave all its pixels to other classes. Lower --smoothness, use fewer "

@@ -65,6 +65,7 @@ def _segment_raster(
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
     from segment.runs.rasters.raster_products import check_raster_products, save_raster_products
+    from segment.runs.result_outcome import list_expected_shares
 
     source = [job.source, *job.more_bands]
     check_raster_products(source, config, allow_vrt_sources=allow_vrt_sources)
@@ -97,5 +98,6 @@ def _segment_raster(
             for item in result.interest
         ),
         groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
+        expected=list_expected_shares(result.classes),
         choice=result.choice,
     )

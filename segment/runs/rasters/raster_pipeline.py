@@ -53,8 +53,9 @@ from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
-from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.field_labels import FieldLabeler, Inner
 from segment.segmenter.field.fine_field import FineFieldLabeler
+from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import FitData, choose_spatial_type
 
@@ -174,14 +175,16 @@ def segment_raster(
         absent = warn_of_absent_classes(config, classes.fitted.names)
         classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
+        shares: ShareSample | None = None
         written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
         # Labels are written as they come, in this process; only their counts are kept.
         with create_label_raster(path, run.raster, colors, overwrite=config.overwrite) as writer:
             for part in _label_tiles(run, classes):
                 writer.write(part.window, part.label_image)
-                tiles.append(replace(part, label_image=written))
+                tiles.append(replace(part, label_image=written, shares=None))
+                shares = pool_share_samples([each for each in (shares, part.shares) if each])
             on_stage(RasterStage.WRITE_OVERVIEWS)
-    return summarize_raster(path, run.raster, colors, classes, tiles, config)
+    return summarize_raster(path, run.raster, colors, classes, tiles, config, shares)
 
 
 def _choose_size(raster: Raster, config: SegmentConfig) -> Raster:
@@ -248,18 +251,31 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
-    label: Callable[[Image, Window], NDArray[np.uint8]]
+    label: Callable[[Image, Window, Inner], LabeledPixels]
     if is_field_fine(shape):
-        fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
-        label = lambda image, _: fine.label(image).label_image  # noqa: E731
+        fine = FineFieldLabeler(
+            unmerged,
+            space,
+            copy,
+            smoothness=config.smoothness,
+            min_log_density=min_log_density,
+            draws_shares=True,
+        )
+        label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731
         # The copy is too coarse for the field; its colors say enough of the light.
         labels = ColorIndex(copy).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))
     else:
         # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
         labeler = FieldLabeler(
-            unmerged, space, copy, shape, smoothness=config.smoothness, min_log_density=min_log_density
+            unmerged,
+            space,
+            copy,
+            shape,
+            smoothness=config.smoothness,
+            min_log_density=min_log_density,
+            draws_shares=True,
         )
-        label = lambda image, window: labeler.label(image, window.row, window.column)  # noqa: E731
+        label = lambda image, window, inner: labeler.label(image, window.row, window.column, inner)  # noqa: E731
         labels = labeler.copy_labels
     return RasterClasses(
         fitted,
@@ -300,7 +316,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     return RasterClasses(
         fitted,
         space,
-        lambda image, _: ColorIndex(image).map_to_pixels(find_labels),
+        lambda image, *_: LabeledPixels(ColorIndex(image).map_to_pixels(find_labels)),
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),

@@ -18,7 +18,7 @@ from segment.core.image import Image
 from segment.output.interest_tables import measure_classes_of_interest, measure_regions_of_interest
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
-from segment.output.result_tables import require_regions
+from segment.output.result_tables import add_expected_shares, require_regions
 from segment.output.vectors import trace_classes
 from segment.pipeline.result_views import ResultViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
@@ -73,7 +73,9 @@ class RasterView(ResultViews):
         arguments = (self.label_image, self.image, self._names)
         if self.image.interest is not None:
             return measure_classes_of_interest(*arguments, maps={}), measure_regions_of_interest(*arguments, maps={})
-        return measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
+        classes, regions = measure_classes(*arguments, maps={}), measure_regions(*arguments, maps={})
+        expected = np.array([(row.expected_share, row.expected_share_sd) for row in self.classes]).reshape(-1, 2)
+        return add_expected_shares(classes, *expected.T), regions
 
     def class_table(self) -> dict[str, NDArray[Any]]:
         """Measure each class; see :mod:`segment.output.measurements`."""

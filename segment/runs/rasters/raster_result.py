@@ -15,7 +15,8 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
-from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows
+from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows, set_expected_shares
+from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup
 from segment.runs.rasters.reader import Raster
@@ -24,6 +25,8 @@ from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.field.field_labels import Inner
+from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
 
 __all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
 
@@ -39,7 +42,8 @@ class RasterClasses:
     space : FeatureSpace
         How a color becomes a feature vector.
     label : callable
-        Takes the image of a window and the window, and returns labels before clean-up. It is sent to workers.
+        Takes the image of a window, the window, and its rows and columns whose shares count; returns labels before
+        clean-up. It is sent to workers.
     empty_reason : str
         Why a class has no pixel before clean-up, and what the user can do.
     notes : tuple of str
@@ -52,7 +56,7 @@ class RasterClasses:
 
     fitted: FittedClasses
     space: FeatureSpace
-    label: Callable[[Image, Window], NDArray[np.uint8]]
+    label: Callable[[Image, Window, Inner], LabeledPixels]
     empty_reason: str
     notes: tuple[str, ...]
     design_effect: float
@@ -152,6 +156,7 @@ def summarize_raster(
     classes: RasterClasses,
     tiles: Sequence[LabeledTile],
     config: SegmentConfig,
+    shares: ShareSample | None = None,
 ) -> RasterSegmentation:
     """Summarize a segmented raster.
 
@@ -169,6 +174,8 @@ def summarize_raster(
         All tiles; their labels are not used.
     config : SegmentConfig
         Its `background` and `group` count, and what is cleaned up, for the remedies of warnings.
+    shares : ShareSample, optional
+        What the shares of the classes are estimated from: known for a random field.
 
     Returns
     -------
@@ -176,7 +183,12 @@ def summarize_raster(
         With the class table of the whole raster.
     """
     fitted = classes.fitted
+    # A region across a border of tiles counts in each of them, before clean-up and after it.
+    before, after = np.sum([tile.counts for tile in tiles], axis=0)
     table = sum_class_tables([tile.classes for tile in tiles])
+    if shares:
+        moves = (after[0] - before[0]) / max(1, after[0].sum()) if is_cleanup_by_evidence(config) else 0.0
+        table = set_expected_shares(table, shares.estimate(fitted.classes.merged_numbers, moves))
     rows = assign_shares([replace(row, name=name) for row, name in zip(table, fitted.names, strict=True)], config)
     labeled = sum(row.pixels for row in rows)
     # max: a raster may have no valid pixel at all.
@@ -184,8 +196,6 @@ def summarize_raster(
     # A label that is lost in one tile may have pixels in another: only classes that are empty in the whole table count.
     lost = sorted({label for tile in tiles for label in tile.lost})
     warnings = collect_result_warnings(rows, rejected=rejected, lost=lost, reason=classes.empty_reason)
-    # A region across a border of tiles counts in each of them, before clean-up and after it.
-    before, after = np.sum([tile.counts for tile in tiles], axis=0)
     warnings += warn_of_cleanup(before, after, config) + classes.light
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)

@@ -24,7 +24,9 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.field_labels import Inner
 from segment.segmenter.field.fine_field import FIELD_HALO
+from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
 from segment.segmenter.spatial_model import choose_spatial_type
 
 __all__ = ["LabeledTile", "compute_label_halo", "label_tile", "sum_class_tables"]
@@ -54,6 +56,8 @@ class LabeledTile:
         Pixels and regions of each class in the tile, before and after clean-up.
     interest : ndarray of shape (1 + bands, n, k), float, optional
         Pixels and sums of each class in each region of interest.
+    shares : ShareSample, optional
+        What the shares of the classes are estimated from.
     """
 
     window: Window
@@ -65,6 +69,7 @@ class LabeledTile:
     lost: tuple[int, ...]
     counts: NDArray[np.int64]
     interest: NDArray[np.float64] | None = None
+    shares: ShareSample | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Compress the labels: a tile that is pickled travels from a worker over the scheduler of a cluster."""
@@ -80,7 +85,7 @@ def label_tile(
     raster: Raster,
     window: Window,
     config: SegmentConfig,
-    label: Callable[[Image, Window], Labels],
+    label: Callable[[Image, Window, Inner], LabeledPixels],
     classes: ClassMixture,
     space: FeatureSpace,
     design_effect: float,
@@ -96,7 +101,8 @@ def label_tile(
     config : SegmentConfig
         Its settings for preprocessing and clean-up.
     label : callable
-        Takes the image of a window and the window, and returns labels before clean-up, of ``classes.unmerged``.
+        Takes the image of a window, the window, and its rows and columns that are the tile; returns labels before
+        clean-up, of ``classes.unmerged``.
     classes : ClassMixture
         k classes. Ties in the clean-up are won by the same class in every tile: the heavier one.
     space : FeatureSpace
@@ -112,8 +118,9 @@ def label_tile(
     # Labels around the tile are needed to clean it up as if it were not cut, and pixels around these for the field.
     outer = window.expand(compute_label_halo(raster, config), raster.height, raster.width, MAX_FIELD_STEP)
     image = read_preprocessed(raster, outer, config)
-    raw = label(image, outer)
-    rows, columns = window.shift_to(outer).slices
+    inner = rows, columns = window.shift_to(outer).slices
+    labeled = label(image, outer, inner)
+    raw = labeled.label_image
     shape, n_classes = (raster.height, raster.width), classes.n_classes
     sizes = resolve_sizes(config, shape, raster.pixel_area)
     cleaned = clean_window(raw, image, classes.unmerged, space, config, sizes, shape, design_effect).label_image
@@ -136,6 +143,7 @@ def label_tile(
         lost=find_labels_lost_in_cleanup(before, table),
         counts=np.stack([count_pixels_and_regions(part, n_classes, shape) for part in (before, clean)]),
         interest=interest,
+        shares=labeled.shares,
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
@@ -18,13 +17,16 @@ from segment.mixture.rejection import is_rejected
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
-from segment.segmenter.field.field_solution import CHUNK_PIXELS, FieldFacts, FieldSolution, solve_field
-from segment.segmenter.field.share_estimate import ShareSample
+from segment.segmenter.field.field_solution import CHUNK_PIXELS, FieldFacts, FieldSolution, find_borders, solve_field
+from segment.segmenter.field.share_estimate import DecidedPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
-__all__ = ["FieldLabeler", "prepare_field_posteriors"]
+__all__ = ["FieldLabeler", "Inner", "prepare_field_posteriors"]
 
 Planes = NDArray[np.float32]
+Inner = tuple[slice, slice]  # rows and columns of a window
+
+MAX_DECIDED_SAMPLE = 2**14  # pixels that are decided, of which the posteriors are computed, too
 
 
 class FieldLabeler:
@@ -53,17 +55,14 @@ class FieldLabeler:
         In nats. Pixels whose color has a log density below this get label 0.
     index : ColorIndex, optional
         Of the working copy, where it is known.
-    share_rows : slice, optional
-        The rows of the copy from which the sample is drawn that shares are estimated from; none by default.
+    draws_shares : bool
+        Whether to draw the samples that shares are estimated from.
     facts : FieldFacts, optional
         Where the copy is that of a part of a larger image. Then the number of steps is fixed, too, so that neighboring
         parts have the same labels where they overlap.
 
     Attributes
     ----------
-    shares : ShareSample, optional
-        What the shares of the classes are estimated from; None without classes, where no pixel has a label, and where
-        it was not asked for.
     copy_labels : ndarray of shape (h, w), uint8
         Labels of the pixels of the copy; 0 where they are not valid.
     """
@@ -79,31 +78,32 @@ class FieldLabeler:
         smoothness_map: NDArray[np.generic] | None = None,
         min_log_density: float = -np.inf,
         index: ColorIndex | None = None,
-        share_rows: slice | None = None,
+        draws_shares: bool = False,
         facts: FieldFacts | None = None,
     ) -> None:
         self._classes, self._space, self._min_log_density = classes, space, min_log_density
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
-        self._labels = np.zeros(copy.valid.shape, dtype=np.uint8)
+        self._labels: NDArray[np.uint8] = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
-        self.shares: ShareSample | None = None
+        self._solved: FieldSolution | None = None  # kept where shares are drawn
         self.copy_labels = self._labels
         if classes.model.n_components == 0:
             return
         solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
         self._is_noisy = solved.is_noisy
-        if share_rows is not None:
-            self.shares = self._draw_shares(solved, copy, share_rows)
-        self._labels = solved.labels
-        self.copy_labels = self._labels.copy()
+        self._labels = self.copy_labels = solved.labels
         if copy.valid.shape != shape:
             # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
-            cv2 = load_cv2()
-            window = np.ones((3, 3), dtype=np.uint8)
-            self._labels[cv2.dilate(self._labels, window) != cv2.erode(self._labels, window)] = 0
+            self._labels = np.where(find_borders(solved.labels), np.uint8(0), solved.labels)
             self._odds = solved.make_upsampler(shape)
+        if draws_shares:
+            self._counted = copy.valid
+            if min_log_density > -np.inf:
+                self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
+            correlation = solved.measure_correlation()  # of what it is measured nothing is kept
+            self._solved = replace(solved, measure_correlation=lambda: correlation)
 
-    def label(self, image: Image, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
+    def label(self, image: Image, row: int = 0, column: int = 0, inner: Inner | None = None) -> LabeledPixels:
         """Label the pixels of the image or of a window of it.
 
         Parameters
@@ -112,34 +112,44 @@ class FieldLabeler:
             The image, or the window of it whose first pixel lies in this row and column.
         row, column : int, pixels
             Place of the window.
+        inner : tuple of two slices, optional
+            Rows and columns of the window whose shares count, where these are asked for; all by default.
 
         Returns
         -------
-        ndarray of shape (h, w), uint8
+        LabeledPixels
             Labels 1..k; 0 where a pixel is not valid or is rejected.
         """
         down = self._rows[row : row + image.height]
         across = self._columns[column : column + image.width]
         labels = self._labels.take(across, axis=1).take(down, axis=0)
-        if not image.valid.all():
-            labels[~image.valid] = 0
+        is_labeled = image.valid
+        if self._min_log_density > -np.inf:
+            is_labeled = is_labeled & ~ColorIndex(image).map_to_pixels(self._is_rejected)
+        if not is_labeled.all():
+            labels[~is_labeled] = 0
+        decided = None
         if self._odds is not None:
-            where = np.flatnonzero((labels == 0) & image.valid)
+            where = np.flatnonzero((labels == 0) & is_labeled)
             if len(where):
-                self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column)
-        if self._min_log_density > -np.inf:
-            labels[ColorIndex(image).map_to_pixels(self._is_rejected)] = 0
-        return labels
+                decided = self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column, inner)
+        rows, columns = inner or (slice(None), slice(None))
+        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], decided))
 
-    def _draw_shares(self, solved: FieldSolution, copy: Image, rows: slice) -> ShareSample | None:
-        """Draw the sample that shares are estimated from; None where no pixel of these rows has a label."""
-        counted = np.zeros_like(copy.valid)
-        counted[rows] = copy.valid[rows]
-        if self._min_log_density > -np.inf:
-            counted &= ~ColorIndex(copy).map_to_pixels(self._is_rejected)
-        if not counted.any():
+    def _draw_shares(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], decided: DecidedPixels | None
+    ) -> ShareSample | None:
+        """Draw the sample that shares are estimated from, by the rows and columns of the copy that pixels lie in."""
+        if self._solved is None:
             return None
-        return solved.draw_shares(counted)
+        # How many pixels of the image each pixel of the copy stands for.
+        height, width = self._labels.shape
+        counts = np.outer(np.bincount(rows, minlength=height), np.bincount(columns, minlength=width))
+        weights = np.where(self._counted, counts, 0).astype(np.float32)
+        is_decided = (self._labels == 0) & (self._odds is not None)
+        if not (weights > 0).any() or (decided is None and not (weights[~is_decided] > 0).any()):
+            return None
+        return self._solved.draw_shares(weights, is_decided, decided)
 
     def _decide_pixels(
         self,
@@ -149,8 +159,12 @@ class FieldLabeler:
         odds: BilinearUpsampler,
         row: int,
         column: int,
-    ) -> None:
-        """Label the pixels of these numbers by their colors and the log odds of their neighbors."""
+        inner: Inner | None,
+    ) -> DecidedPixels | None:
+        """Label the pixels of these numbers by their colors and the log odds of their neighbors.
+
+        Returned are those in the rows and columns `inner`, where shares are to be estimated.
+        """
         colors = image.pixels.reshape(flat.size, -1).take(where, axis=0).reshape(1, len(where), *image.pixels.shape[2:])
         index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(where)), dtype=bool)))
         # Of many classes, the few that are likeliest by the color of a pixel: as in the field itself.
@@ -163,16 +177,40 @@ class FieldLabeler:
             )
         )
 
-        def decide_chunk(start: int) -> None:
+        k, step = self._classes.n_classes, max(1, len(where) // MAX_DECIDED_SAMPLE)
+
+        def decide_chunk(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
+            """Return the counts of the labels, and the labels and posteriors (n, k) of some pixels."""
             at = np.arange(start, min(start + CHUNK_PIXELS, len(where)))
             down, across = np.divmod(where[at], image.width)
             logs, numbers = look_up(at), None
             if has_few:
                 numbers, logs = logs[:, :N_FEW].astype(np.intp), logs[:, N_FEW:]
-            best = (logs + odds.interpolate(down + row, across + column, numbers)).argmax(axis=1)
-            flat[where[at]] = (best if numbers is None else numbers[np.arange(len(at)), best]) + 1
+            logs = logs + odds.interpolate(down + row, across + column, numbers)
+            labels = logs.argmax(axis=1)
+            labels = labels if numbers is None else numbers[np.arange(len(at)), labels]
+            flat[where[at]] = labels + 1
+            if self._solved is None:
+                return np.zeros(k, np.intp), labels[:0], logs[:0]
+            some = slice(None, None, step)
+            if inner is not None:
+                is_inner = np.flatnonzero(_is_between(down, inner[0]) & _is_between(across, inner[1]))
+                labels, logs = labels[is_inner], logs[is_inner]
+                numbers = None if numbers is None else numbers[is_inner]
+            posteriors = _normalize(logs[some])
+            if numbers is not None:
+                few, posteriors = posteriors, np.zeros((len(posteriors), k), dtype=np.float32)
+                np.put_along_axis(posteriors, numbers[some], few, axis=1)
+            return np.bincount(labels, minlength=k), labels[some], posteriors
 
-        run_in_threads(decide_chunk, range(0, len(where), CHUNK_PIXELS))
+        found = run_in_threads(decide_chunk, range(0, len(where), CHUNK_PIXELS))
+        counts = np.sum([part[0] for part in found], axis=0)
+        if not counts.any():
+            return None
+        labels, posteriors = (np.concatenate([part[i] for part in found]) for i in (1, 2))
+        # The labels of all pixels, and of some by how much posteriors differ from them: hardly less than those of all.
+        differences = posteriors.mean(axis=0, dtype=np.float64) - np.bincount(labels, minlength=k) / len(labels)
+        return DecidedPixels(counts + counts.sum() * differences, np.ascontiguousarray(posteriors.T))
 
     def _is_rejected(self, colors: NDArray[np.generic]) -> NDArray[np.bool_]:
         return is_rejected(self._classes.model, self._space.make_cells(colors), self._min_log_density)
@@ -214,23 +252,45 @@ def prepare_field_posteriors(
     if is_tempered:
         overlap = solved.measure_overlap() if facts is None else facts.overlap
         temperature = compute_temperature(solved.measure_correlation(), overlap)
-    has_all = len(solved.q) == classes.n_classes
-    if has_all and copy.valid.shape == image.valid.shape:
-        flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature)
+    has_all, shape = len(solved.q) == classes.n_classes, image.valid.shape
+    flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature)
+    if has_all and copy.valid.shape == shape:
         return lambda at: flat[:, at].T
-    odds = solved.make_upsampler(image.valid.shape)
+    # As for the labels: posteriors of the copy away from borders, where noise of single pixels says nothing.
+    is_decided = ((solved.labels == 0) | find_borders(solved.labels)).reshape(-1)
+    down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
+    odds = solved.make_upsampler(shape)
     # A table of many classes for each color of the image could be larger than the image.
-    look_up = ColorIndex(image).make_pixel_lookup(
-        lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=not has_all
+    look_up, look_up_in_copy = (
+        ColorIndex(each).make_pixel_lookup(
+            lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=not has_all
+        )
+        for each in (image, copy)
     )
 
     def compute_posteriors(at: NDArray[np.intp]) -> Planes:
-        """Compute the posteriors of these pixels by their colors and the neighbors in the copy."""
-        logs = look_up(at) + odds.interpolate(*np.divmod(at, image.width))
-        logs -= logs.max(axis=1, keepdims=True)
-        logs /= np.float32(temperature)
-        np.exp(logs, out=logs)
-        logs /= logs.sum(axis=1, keepdims=True)
-        return np.asarray(logs)
+        """Compute the posteriors of these pixels, beside borders by their colors and the neighbors in the copy."""
+        rows, columns = np.divmod(at, image.width)
+        near = down[rows] * copy.width + across[columns]
+        # A temperature gives weight to classes that are not among the few of a pixel.
+        found = flat[:, near].T if has_all else _normalize(look_up_in_copy(near) + odds.take(near), temperature)
+        where = np.flatnonzero(is_decided[near])
+        logs = look_up(at[where]) + odds.interpolate(rows[where], columns[where])
+        found[where] = _normalize(logs, temperature)
+        return found
 
     return compute_posteriors
+
+
+def _is_between(places: NDArray[np.intp], part: slice) -> NDArray[np.bool_]:
+    """Check which places lie in a part of an axis whose first and last are given."""
+    return np.asarray((places >= part.start) & (places < part.stop))
+
+
+def _normalize(logs: Planes, temperature: float = 1.0) -> Planes:
+    """Compute probabilities (n, k) from logarithms, which are changed."""
+    logs -= logs.max(axis=1, keepdims=True)
+    logs /= np.float32(temperature)
+    np.exp(logs, out=logs)
+    logs /= logs.sum(axis=1, keepdims=True)
+    return logs

@@ -34,11 +34,25 @@ from segment.segmenter.field.few_classes import (
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
-from segment.segmenter.field.share_estimate import ShareSample, choose_sample, draw_share_sample
+from segment.segmenter.field.share_estimate import (
+    DecidedPixels,
+    ShareSample,
+    choose_sample,
+    draw_share_sample,
+    make_share_sample,
+)
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler
 
-__all__ = ["CHUNK_PIXELS", "MAX_ITERATIONS", "FieldFacts", "FieldSolution", "measure_field_facts", "solve_field"]
+__all__ = [
+    "CHUNK_PIXELS",
+    "MAX_ITERATIONS",
+    "FieldFacts",
+    "FieldSolution",
+    "find_borders",
+    "measure_field_facts",
+    "solve_field",
+]
 
 Planes = NDArray[np.float32]
 
@@ -99,8 +113,8 @@ class FieldSolution(ABC):
         return measure_overlap(self.logs, self.valid)
 
     @abstractmethod
-    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
-        """Draw the sample that shares are estimated from, of pixels (h, w) of which one counts at least."""
+    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
+        """Draw the sample that shares are estimated from; see :func:`share_estimate.draw_share_sample`."""
 
     @abstractmethod
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
@@ -113,9 +127,10 @@ class _FullSolution(FieldSolution):
 
     field: RandomField
 
-    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
+    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
-        return draw_share_sample(self.q, self.logs, counted, self.measure_correlation())
+        correlation = self.measure_correlation()
+        return draw_share_sample(self.q, self.logs, weights, correlation, is_decided=is_decided, decided=decided)
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
@@ -137,20 +152,45 @@ class _FewSolution(FieldSolution):
     few: FewField
     look_up: Callable[[NDArray[np.intp]], Planes]
 
-    def draw_shares(self, counted: NDArray[np.bool_]) -> ShareSample:
+    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
-        numbers, q = (planes.reshape(len(planes), -1)[:, counted.reshape(-1)] for planes in (self.few.numbers, self.q))
-        sums = np.bincount(numbers.reshape(-1), weights=q.reshape(-1), minlength=self.few.n_classes)
+        plain = np.where(is_decided, np.float32(0), weights)
+        sums = np.bincount(
+            self.few.numbers.reshape(-1), weights=(self.q * plain).reshape(-1), minlength=self.few.n_classes
+        )
         # A temperature gives weight to classes that are not among the few: the sample has all.
-        at = choose_sample(counted)
+        at = choose_sample(weights > 0)
         logs = self.look_up(at).T
         odds = self.few.compute_log_odds_of_all(self.q).reshape(-1, self.few.n_classes)[at].T
-        correlation, n_pixels = self.measure_correlation(), int(np.count_nonzero(counted))
-        return ShareSample(sums / sums.sum(), normalize(logs + odds), logs, correlation, n_pixels)
+        is_plain = plain.reshape(-1)[at] > 0
+        return make_share_sample(
+            sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), decided
+        )
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
         return BilinearUpsampler(np.moveaxis(self.few.compute_log_odds_of_all(self.q), 2, 0), shape)
+
+
+def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Find the pixels that have another label than one of their eight neighbors.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (h, w), uint8
+
+    Returns
+    -------
+    ndarray of shape (h, w), bool
+
+    Examples
+    --------
+    >>> find_borders(np.array([[1, 1, 1, 2]], np.uint8))
+    array([[False, False,  True,  True]])
+    """
+    cv2 = load_cv2()
+    window = np.ones((3, 3), dtype=np.uint8)
+    return np.asarray(cv2.dilate(labels, window) != cv2.erode(labels, window))
 
 
 def measure_field_facts(classes: ClassMixture, space: FeatureSpace, copy: Image, smoothness: float) -> FieldFacts:

@@ -23,7 +23,7 @@ from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import REACH_PIXELS
-from segment.segmenter.field.field_labels import FieldLabeler, prepare_field_posteriors
+from segment.segmenter.field.field_labels import FieldLabeler, Inner, prepare_field_posteriors
 from segment.segmenter.field.field_solution import MAX_ITERATIONS, measure_field_facts
 from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
 
@@ -68,7 +68,7 @@ class FineFieldLabeler:
         self._draws_shares = draws_shares
         self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
 
-    def label(self, image: Image) -> LabeledPixels:
+    def label(self, image: Image, inner: Inner | None = None) -> LabeledPixels:
         """Label a window of the image.
 
         Parameters
@@ -76,15 +76,18 @@ class FineFieldLabeler:
         image : Image
             The window. Its first row and column in the image are multiples of `MAX_FIELD_STEP`, and it shows
             `FIELD_HALO` pixels more on each side than what is to be labeled right, as far as the image reaches.
+        inner : tuple of two slices, optional
+            Rows and columns of the window whose shares count, where these are asked for; all by default.
 
         Returns
         -------
         LabeledPixels
         """
+        rows, columns = inner or (slice(0, image.height), slice(0, image.width))
         labels, samples = np.zeros(image.valid.shape, dtype=np.uint8), []
         for start, stop in _split_rows(image, self._classes.n_classes):
             part, first = _take_part(image, start, stop)
-            rows = slice((start - first) // MAX_FIELD_STEP, math.ceil((stop - first) / MAX_FIELD_STEP))
+            own_rows = slice(max(rows.start, start) - start, max(min(rows.stop, stop), start) - start)
             labeler = FieldLabeler(
                 self._classes,
                 self._space,
@@ -92,12 +95,13 @@ class FineFieldLabeler:
                 part.valid.shape,
                 smoothness=self._smoothness,
                 min_log_density=self._min_log_density,
-                share_rows=rows if self._draws_shares else None,
+                draws_shares=self._draws_shares,
                 facts=self._facts,
             )
-            labels[start:stop] = labeler.label(_take_rows(image, start, stop), row=start - first)
-            samples += [labeler.shares] if labeler.shares else []
-        return LabeledPixels(labels, pool_share_samples(samples) if samples else None)
+            found = labeler.label(_take_rows(image, start, stop), start - first, inner=(own_rows, columns))
+            labels[start:stop] = found.label_image
+            samples += [found.shares] if found.shares else []
+        return LabeledPixels(labels, pool_share_samples(samples))
 
 
 def label_with_field(
@@ -138,9 +142,9 @@ def label_with_field(
         smoothness=smoothness,
         min_log_density=min_log_density,
         index=index,
-        share_rows=slice(None),
+        draws_shares=True,
     )
-    return LabeledPixels(labeler.label(image), labeler.shares)
+    return labeler.label(image)
 
 
 def prepare_posteriors(

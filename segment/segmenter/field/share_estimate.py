@@ -6,7 +6,8 @@ with known classes (``tests/benchmarks/QUALITY.md``), and their squares add up:
 
 * the *doubt*, the mean probability of being wrong about a class, by calibrated posteriors. It counts more where
   neighbors share their deviations, as then whole areas are wrong together;
-* the *move*, by how much the neighbors change the share that colors alone give;
+* the *move*, by how much the neighbors change the share that colors alone give, and clean-up by evidence that of the
+  labels: at sharp borders its labels are the better ones;
 * half a thousandth, for borders that run through pixels.
 """
 
@@ -24,6 +25,7 @@ from segment.segmenter.field.calibration import compute_temperature, measure_ove
 
 __all__ = [
     "Calibration",
+    "DecidedPixels",
     "LabeledPixels",
     "ShareEstimate",
     "ShareSample",
@@ -31,6 +33,7 @@ __all__ = [
     "compute_doubts",
     "compute_share_deviations",
     "draw_share_sample",
+    "make_share_sample",
     "pool_share_samples",
 ]
 
@@ -86,44 +89,52 @@ class ShareSample:
         Means of the posteriors over all pixels that count.
     posteriors : ndarray of shape (k, n), float32
         Of some pixels, without a temperature.
-    logs : ndarray of shape (k, n), float32
-        Log posteriors by color alone of the same pixels.
+    moves : ndarray of shape (k,), float64
+        Shares by color alone minus those of the posteriors, on the copy.
+    overlap : float, 0 to 1
+        Expected share of wrong labels by color alone.
     correlation : float
         Of the deviations of neighbors.
     n_pixels : int
-        Pixels that count.
+        Pixels of the image that count.
     """
 
     shares: Floats
     posteriors: Planes
-    logs: Planes
+    moves: Floats
+    overlap: float
     correlation: float
     n_pixels: int
 
-    def estimate(self, numbers: NDArray[np.integer]) -> ShareEstimate:
+    def estimate(self, numbers: NDArray[np.integer], cleanup_moves: Floats | float = 0.0) -> ShareEstimate:
         """Estimate the shares of the classes.
 
         Parameters
         ----------
         numbers : ndarray of shape (k,), integers 0..m-1
             The class that each of the k classes is merged into; 0..k-1 where they stay.
+        cleanup_moves : ndarray of shape (m,), float64
+            By how much clean-up by evidence changes the shares of the m classes.
 
         Returns
         -------
         ShareEstimate
             Of the m classes.
         """
-        counted = np.ones(self.logs.shape[1:], dtype=bool)
-        calibration = Calibration(
-            self.correlation, compute_temperature(self.correlation, measure_overlap(self.logs, counted))
-        )
+        calibration = Calibration(self.correlation, compute_temperature(self.correlation, self.overlap))
         tempered = temper_posteriors(self.posteriors, calibration.temperature)
-        moves = (np.exp(self.logs) - self.posteriors).mean(axis=1, dtype=np.float64)
         doubts = compute_doubts(_merge(tempered, numbers)).mean(axis=1, dtype=np.float64)
         # That of the classes as they were fitted, so that merging some leaves the others as they are.
         mean_doubt = compute_doubts(tempered).mean(dtype=np.float64)
         shares = _merge(self.shares, numbers)
-        deviations = compute_share_deviations(shares, doubts, mean_doubt, _merge(moves, numbers), self.correlation)
+        deviations = compute_share_deviations(
+            shares,
+            doubts,
+            mean_doubt,
+            _merge(self.moves, numbers),
+            self.correlation,
+            cleanup_moves=cleanup_moves,
+        )
         return ShareEstimate(shares, deviations, calibration)
 
 
@@ -142,28 +153,97 @@ class LabeledPixels(NamedTuple):
     shares: ShareSample | None = None
 
 
-def draw_share_sample(posteriors: Planes, logs: Planes, counted: NDArray[np.bool_], correlation: float) -> ShareSample:
+class DecidedPixels(NamedTuple):
+    """Pixels of an image that are labeled at full resolution, beside borders.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (k,), float64
+        Of the posteriors of all of them.
+    posteriors : ndarray of shape (k, n), float32
+        Of some of them.
+    """
+
+    sums: Floats
+    posteriors: Planes
+
+
+def draw_share_sample(
+    posteriors: Planes,
+    logs: Planes,
+    weights: Planes,
+    correlation: float,
+    *,
+    is_decided: NDArray[np.bool_] | None = None,
+    decided: DecidedPixels | None = None,
+) -> ShareSample:
     """Draw the sample that shares are estimated from: every s-th of the pixels that count.
 
     Parameters
     ----------
     posteriors, logs : ndarray of shape (k, h, w), float32
         Of the random field, and the logarithms of those by color alone.
-    counted : ndarray of shape (h, w), bool
-        Pixels that count; at least one.
+    weights : ndarray of shape (h, w), float32
+        How many pixels of the image each pixel of the copy stands for; 0 where it does not count. One counts at least.
     correlation : float
         Of the deviations of neighbors.
+    is_decided : ndarray of shape (h, w), bool, optional
+        Pixels of the copy in whose place those of the image count.
+    decided : DecidedPixels, optional
+        These.
 
     Returns
     -------
     ShareSample
     """
-    flat = posteriors.reshape(len(posteriors), -1)
-    n_pixels = int(np.count_nonzero(counted))
+    flat, flat_logs = (planes.reshape(len(planes), -1) for planes in (posteriors, logs))
+    plain = (weights if is_decided is None else np.where(is_decided, np.float32(0), weights)).reshape(-1)
     # NumPy adds up by pairs, so that single precision is exact enough.
-    means = (flat if n_pixels == counted.size else flat[:, counted.reshape(-1)]).mean(axis=1).astype(np.float64)
-    some = choose_sample(counted)
-    return ShareSample(means / means.sum(), flat[:, some], logs.reshape(flat.shape)[:, some], correlation, n_pixels)
+    sums = np.array([(plane * plain).sum() for plane in flat], dtype=np.float64)
+    at = choose_sample(weights > 0)
+    return make_share_sample(sums, flat[:, at], flat_logs[:, at], plain[at] > 0, correlation, decided)
+
+
+def make_share_sample(
+    sums: Floats,
+    posteriors: Planes,
+    logs: Planes,
+    is_plain: NDArray[np.bool_],
+    correlation: float,
+    decided: DecidedPixels | None,
+) -> ShareSample:
+    """Make the sample that shares are estimated from.
+
+    A pixel of a copy that straddles a border has a mixed color, that of a third class perhaps. In its place the pixels
+    of the image count.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (k,), float64
+        Of the posteriors of the pixels of the image away from borders.
+    posteriors, logs : ndarray of shape (k, n), float32
+        Of some pixels of the copy.
+    is_plain : ndarray of shape (n,), bool
+        Those away from borders.
+    correlation : float
+        Of the deviations of neighbors.
+    decided : DecidedPixels, optional
+        Those beside borders.
+
+    Returns
+    -------
+    ShareSample
+    """
+    moves = (np.exp(logs) - posteriors).mean(axis=1, dtype=np.float64)
+    overlap = measure_overlap(logs, np.ones(logs.shape[1:], dtype=bool))
+    sample = posteriors[:, is_plain] if decided is not None or is_plain.any() else posteriors
+    n_plain = float(sums.sum())
+    if decided is not None:
+        # As many for each pixel of the image as of those away from borders.
+        n = round(sample.shape[1] * float(decided.sums.sum()) / n_plain) if is_plain.any() else MAX_SAMPLE
+        sample = np.concatenate([sample, _thin(decided.posteriors, n)], axis=1)
+        sums = sums + decided.sums
+    return ShareSample(sums / sums.sum(), sample, moves, overlap, correlation, round(float(sums.sum())))
 
 
 def choose_sample(counted: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -187,28 +267,40 @@ def choose_sample(counted: NDArray[np.bool_]) -> NDArray[np.intp]:
     return at[::step]
 
 
-def pool_share_samples(samples: Sequence[ShareSample]) -> ShareSample:
+def pool_share_samples(samples: Sequence[ShareSample]) -> ShareSample | None:
     """Pool the samples of the parts of an image.
 
     Parameters
     ----------
     samples : sequence of ShareSample
-        One or more, of the same classes and correlation.
+        Of the same classes and correlation.
 
     Returns
     -------
-    ShareSample
-        Each part counts by its pixels.
+    ShareSample or None
+        Each part counts by its pixels; None without parts.
     """
+    if not samples:
+        return None
     n_pixels = sum(sample.n_pixels for sample in samples)
+    weights = np.array([sample.n_pixels / n_pixels for sample in samples])
     # Of each part as many pixels as it has of the whole.
-    steps = [max(1, round(s.posteriors.shape[1] * n_pixels / (MAX_SAMPLE * s.n_pixels))) for s in samples]
-    shares = sum(sample.shares * (sample.n_pixels / n_pixels) for sample in samples)
-    posteriors, logs = (
-        np.concatenate([plane[:, ::step] for plane, step in zip(planes, steps, strict=True)], axis=1)
-        for planes in ([s.posteriors for s in samples], [s.logs for s in samples])
+    density = min(MAX_SAMPLE / n_pixels, *(sample.posteriors.shape[1] / sample.n_pixels for sample in samples))
+    posteriors = [_thin(sample.posteriors, round(density * sample.n_pixels)) for sample in samples]
+    return ShareSample(
+        weights @ [sample.shares for sample in samples],
+        np.concatenate(posteriors, axis=1),
+        weights @ [sample.moves for sample in samples],
+        float(weights @ [sample.overlap for sample in samples]),
+        samples[0].correlation,
+        n_pixels,
     )
-    return ShareSample(np.asarray(shares), posteriors, logs, samples[0].correlation, n_pixels)
+
+
+def _thin(posteriors: Planes, n: int) -> Planes:
+    """Take n pixels of posteriors (k, m), evenly, or all if they are fewer."""
+    m = posteriors.shape[1]
+    return posteriors if n >= m else posteriors[:, np.arange(n) * m // max(n, 1)]
 
 
 def compute_doubts(tempered: Planes) -> Planes:
@@ -232,7 +324,13 @@ def compute_doubts(tempered: Planes) -> Planes:
 
 
 def compute_share_deviations(
-    shares: Floats, doubts: Floats, mean_doubt: float | Floats, moves: Floats, correlation: float
+    shares: Floats,
+    doubts: Floats,
+    mean_doubt: float | Floats,
+    moves: Floats,
+    correlation: float,
+    *,
+    cleanup_moves: float | Floats = 0.0,
 ) -> Floats:
     """Compute the standard deviations of the shares of classes.
 
@@ -248,6 +346,8 @@ def compute_share_deviations(
         Shares by color alone minus those with the neighbors, or the reverse.
     correlation : float
         Of the deviations of neighbors.
+    cleanup_moves : float, or ndarray of shape (..., k), float64
+        By how much clean-up by evidence changes the shares of the labels.
 
     Returns
     -------
@@ -267,7 +367,7 @@ def compute_share_deviations(
     weight = DOUBT_WEIGHT + SHARED_DOUBT_WEIGHT * max(correlation, 0.0) ** 2
     # A small class takes its errors from the large ones beside it: its doubt is drawn towards the mean of all.
     squares = weight**2 * doubts * mean_doubt
-    deviations = np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + MIN_DEVIATION**2)
+    deviations = np.sqrt(squares + (MOVE_WEIGHT * moves) ** 2 + np.square(cleanup_moves) + MIN_DEVIATION**2)
     # No share of this mean that lies between 0 and 1 deviates more.
     return np.asarray(np.minimum(deviations, np.sqrt(np.clip(shares * (1 - shares), 0.0, None))))
 

@@ -42,6 +42,20 @@ class BilinearUpsampler:
         self._height, self._width = planes.shape[1:]
         self._down, self._across = (_find_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
 
+    def take(self, pixels: NDArray[np.intp]) -> Planes:
+        """Take the values at pixels of the copy.
+
+        Parameters
+        ----------
+        pixels : ndarray of shape (n,), int
+            Their numbers in row order.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+        """
+        return self._values.take(pixels, axis=0)
+
     def interpolate(
         self, row: NDArray[np.intp], column: NDArray[np.intp], planes: NDArray[np.intp] | None = None
     ) -> Planes:

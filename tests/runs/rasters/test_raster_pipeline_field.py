@@ -57,6 +57,9 @@ def test_masks_are_honored_by_the_field(tmp_path: Path, scene: np.ndarray, kind:
     labels = read(found.path)
     np.testing.assert_array_equal(labels == 0, ~valid)
     assert np.mean(labels == in_memory.label_image) >= 0.999
+    for row, other in zip(found.classes, in_memory.classes, strict=True):
+        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-3)
+        assert row.expected_share_sd == pytest.approx(other.expected_share_sd, rel=0.5)  # of few pixels a tile
 
 
 def test_rejected_colors_have_no_label_with_the_field(tmp_path: Path, scene: np.ndarray) -> None:

@@ -22,6 +22,7 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import compute_label_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.share_estimate import LabeledPixels
 
 NO_CLEAN_UP = SegmentConfig(k=2, clean_up="none")
 SPACE = FeatureSpace("rgb", 1, 0, 255)
@@ -29,11 +30,11 @@ MEANS = SPACE.make_cells(np.array([[20], [200]], dtype=np.uint8)).means
 CLASSES = ClassMixture(MixtureModel(np.full(2, 0.5), MEANS, np.full((2, 1, 1), 800.0)), np.arange(2))
 
 
-def label_bright(image: Image, window: Window) -> np.ndarray:
+def label_bright(image: Image, *_: object) -> LabeledPixels:
     """Label pixels 2 where they are bright, 1 where they are dark, 0 where they are not valid or 77."""
     labels = np.where(image.pixels > 100, 2, 1).astype(np.uint8)
     labels[~image.valid | (image.pixels == 77)] = 0
-    return labels
+    return LabeledPixels(labels)
 
 
 @pytest.fixture

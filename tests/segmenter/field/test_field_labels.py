@@ -144,7 +144,7 @@ def test_a_map_of_the_smoothness_switches_the_field_off_in_places(photograph: ND
         smoothness=12.0,
         smoothness_map=smoothness_map,
     )
-    found = labeler.label(working)
+    found = labeler.label(working).label_image
     by_color = ColorIndex(working).map_to_pixels(
         lambda colors: result.model.predict(result.space.make_cells(colors)) + 1
     )

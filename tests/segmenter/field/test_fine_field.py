@@ -53,7 +53,8 @@ def test_labels_and_posteriors_do_not_depend_on_the_parts(pixels: np.ndarray, mo
     whole = segment.segment_image(image, **SETTINGS)
     np.testing.assert_array_equal(whole.label_image, in_parts.label_image)
     for row, other in zip(whole.classes, in_parts.classes, strict=True):
-        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-5)
+        # Beside borders another sample of the pixels tells by how much posteriors differ from labels.
+        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-4)
         assert row.expected_share_sd == pytest.approx(other.expected_share_sd, rel=0.2)
     np.testing.assert_allclose(
         whole.spatial.prepare_posteriors(whole.class_mixture)(numbers), posteriors, rtol=1e-4, atol=1e-6
@@ -66,6 +67,9 @@ def test_tiles_of_rasters_have_the_labels_of_the_image(tmp_path: Path, pixels: n
     source = write(tmp_path / "a.tif", pixels)
     found = segment.segment_raster(source, tmp_path / "out.tif", tile=tile, **SETTINGS)
     np.testing.assert_array_equal(read(found.path), whole.label_image)
+    for row, other in zip(found.classes, whole.classes, strict=True):
+        assert row.expected_share == pytest.approx(other.expected_share, abs=1e-4)
+        assert row.expected_share_sd == pytest.approx(other.expected_share_sd, rel=0.3)
 
 
 def test_a_part_sees_as_far_as_its_field_reaches(pixels: np.ndarray) -> None:
