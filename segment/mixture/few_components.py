@@ -42,7 +42,7 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     Examples
     --------
     >>> numbers, logs = choose_few(np.log(np.arange(1.0, 11.0))[None])
-    >>> numbers.tolist(), np.exp(logs[0, 0]).round(3).tolist()
+    >>> numbers.tolist(), round(float(np.exp(logs[0, 0])), 3)
     ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
     """
     # Gaps are positive, so their bits ascend as they do: the lowest eight bits make place for the component.

@@ -73,7 +73,7 @@ class LabeledTile:
 
     def __getstate__(self) -> dict[str, Any]:
         """Compress the labels: a tile that is pickled travels from a worker over the scheduler of a cluster."""
-        return {**self.__dict__, "label_image": zlib.compress(self.label_image, 1)}
+        return {**self.__dict__, "label_image": zlib.compress(self.label_image.data, 1)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         window = state["window"]
