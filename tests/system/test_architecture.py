@@ -71,7 +71,7 @@ LIBRARIES = {
     "mixture.estimator": {"numpy", "sklearn"},
     "mixture.predictor_mixin": {"numpy", "sklearn"},
     "segmenter": {"numpy"},
-    "segmenter.regions.region_adjacency": {"numpy", "scipy"},
+    "segmenter.regions.boundary_evidence": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
     "segmenter.regions.region_graph": {"networkx", "numpy"},
     "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},

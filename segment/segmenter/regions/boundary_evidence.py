@@ -17,7 +17,6 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 from segment.segmenter.regions.boundary_strength import compute_boundary_strengths, resize_map
-from segment.segmenter.regions.region_adjacency import sum_half_size_maps, sum_maps
 from segment.segmenter.regions.texture_maps import compute_color_maps, compute_texture_maps, scale_to_rgb, smooth_maps
 
 __all__ = ["BoundaryEvidence", "gather_evidence"]
@@ -55,8 +54,6 @@ class BoundaryEvidence:
     cues : list of ndarray of shape (H, W), float32
         The single cues, which are averaged along borders: see :mod:`segment.segmenter.regions.merge_cues` for
         their order.
-    inner : list of ndarray of shape (H, W), float32
-        What is summed inside regions, likewise.
     posteriors : ndarray of shape (k, h, w), float32
         The posteriors of all mixtures, at half the size.
     """
@@ -64,11 +61,10 @@ class BoundaryEvidence:
     change: Map
     strength: Map
     cues: list[Map]
-    inner: list[Map]
     posteriors: Maps
 
     def sum_inside(self, labels: Labels, n_regions: int) -> Floats:
-        """Sum the maps over each region that merge costs are computed from.
+        """Sum over each region what merge costs are computed from: its area and the posteriors.
 
         Parameters
         ----------
@@ -81,8 +77,16 @@ class BoundaryEvidence:
         ndarray of shape (n_regions, c), float64
             As :func:`segment.segmenter.regions.merge_cues.compute_merge_cues` takes them.
         """
-        inner = sum_maps(labels, n_regions, self.inner)
-        return np.concatenate([inner, sum_half_size_maps(labels, n_regions, self.posteriors)], axis=1)
+        from scipy.sparse import csr_matrix
+
+        rows, columns = np.nonzero(labels >= 0)
+        regions = labels[rows, columns]
+        k, _, width = self.posteriors.shape
+        values = self.posteriors.reshape(k, -1).T
+        # A sparse matrix of (region, pixel at half the size) counts the pixels that each of these covers.
+        entries = (np.ones(len(rows), dtype=np.float32), (regions, rows // 2 * width + columns // 2))
+        covered = csr_matrix(entries, shape=(n_regions, len(values)))
+        return np.column_stack([np.bincount(regions, minlength=n_regions), covered @ values])
 
 
 def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> BoundaryEvidence:
@@ -108,20 +112,18 @@ def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> Bo
     mixture_strengths = compute_boundary_strengths(posteriors, half, sigmas=tuple(s / 2 for s in _SIGMAS))
     mixed = [resize_map(each, shape) / np.float32(len(_COMPONENTS)) for each in mixture_strengths]
     # A gray image has a and b of 0.
-    lab = [*colors, *[np.zeros(shape, np.float32)] * (3 - len(colors))]
-    scaled = [each / np.float32(unit) for each, unit in zip(lab, _LAB_UNITS, strict=True)]
+    gray = [np.zeros(shape, np.float32)] * (3 - len(colors))
+    scaled = [each / np.float32(unit) for each, unit in zip((*colors, *gray), _LAB_UNITS, strict=True)]
     light, chroma = (compute_boundary_strengths(part, shape, sigmas=_SIGMAS) for part in (scaled[:1], scaled[1:]))
     # Lightness and chroma are perpendicular axes of CIELAB, so their strengths add as vectors do.
     color = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
     change = np.asarray((sum(mixed) + np.float32(_COLOR_WEIGHT) * color) / np.float32(len(_SIGMAS)))
     odds = (network or load_border_network()).compute_log_odds(scale_to_rgb(image))
-    odds = np.clip(odds, -_MAX_LOG_ODDS, _MAX_LOG_ODDS)
-    parted = 1 / (1 + np.exp(-odds))
+    parted = 1 / (1 + np.exp(-np.clip(odds, -_MAX_LOG_ODDS, _MAX_LOG_ODDS)))
     # Multiplied, so that no border is strong where nothing changes.
     strength = change * (1 + _BORDER_WEIGHT * parted[:_N_FINE_DISTANCES].sum(axis=0))
-    cues = [*mixed, light[0], light[2], chroma[0], chroma[2], strength, strength**2, *parted, *odds]
-    inner = [np.ones(shape, np.float32), *lab, *(each**2 for each in lab), *texture, strength]
-    return BoundaryEvidence(change, strength, cues, inner, posteriors)
+    cues = [*mixed, light[0], light[2], chroma[0], chroma[2], strength, strength**2, *parted]
+    return BoundaryEvidence(change, strength, cues, posteriors)
 
 
 def _compute_mixture_posteriors(colors: Maps, texture: Maps, half: tuple[int, int]) -> Maps:

@@ -1,4 +1,4 @@
-"""Neighboring regions, and sums along their borders and inside them that add up when regions are merged."""
+"""Neighboring regions, and sums along their borders that add up when regions are merged."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "NEIGHBOR_SLICES",
-    "Adjacency",
-    "find_adjacency",
-    "sum_half_size_maps",
-    "sum_maps",
-]
+__all__ = ["NEIGHBOR_SLICES", "Adjacency", "find_adjacency"]
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -119,53 +113,6 @@ def find_adjacency(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float3
     for row, parts in zip(along[1:], zip(*values, strict=True), strict=True):
         np.concatenate(parts, out=row)
     return Adjacency(n_regions, *_sum_by_pair(n_regions, np.concatenate(ends), along.T))
-
-
-def sum_maps(labels: Ids, n_regions: int, maps: Sequence[NDArray[np.float32]]) -> Floats:
-    """Sum maps over each region.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (H, W), int
-        0..n_regions - 1; negative pixels belong to no region.
-    n_regions : int
-    maps : sequence of c ndarray of shape (H, W), float32
-
-    Returns
-    -------
-    ndarray of shape (n_regions, c), float64
-    """
-    inside = labels >= 0
-    places = labels[inside]
-    sums = [np.bincount(places, each[inside], n_regions) for each in maps]
-    return np.array(sums, dtype=np.float64).reshape(len(maps), n_regions).T
-
-
-def sum_half_size_maps(labels: Ids, n_regions: int, maps: NDArray[np.float32]) -> Floats:
-    """Sum maps of half the size over each region.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (H, W), int
-        0..n_regions - 1; negative pixels belong to no region.
-    n_regions : int
-    maps : ndarray of shape (c, h, w), float32
-        Of half the size, rounded up: each pixel of a map counts for all pixels of the region that it covers.
-
-    Returns
-    -------
-    ndarray of shape (n_regions, c), float64
-    """
-    from scipy.sparse import csr_matrix
-
-    height, width = labels.shape
-    place = (np.arange(height)[:, None] // 2) * maps.shape[2] + np.arange(width) // 2
-    inside = labels >= 0
-    n_places = maps.shape[1] * maps.shape[2]
-    entries = np.ones(np.count_nonzero(inside), dtype=np.float32)
-    # A sparse matrix of (region, pixel of the maps) counts the covered pixels; its product with the maps sums them.
-    covered = csr_matrix((entries, (labels[inside], place[inside])), shape=(n_regions, n_places))
-    return np.asarray(covered @ maps.reshape(len(maps), -1).T, dtype=np.float64)
 
 
 def _sum_by_pair(n_regions: int, ends: Ids, values: Floats) -> tuple[Ids, Floats]:

@@ -17,7 +17,7 @@ from segment.segmenter.regions.region_adjacency import find_adjacency
 def test_all_maps_have_the_size_of_the_image_or_half_of_it(rng, shape):
     evidence = gather_evidence(Image.from_array(rng.integers(0, 256, shape, dtype=np.uint8)))
     half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
-    assert {each.shape for each in (evidence.strength, *evidence.cues, *evidence.inner)} == {shape[:2]}
+    assert {each.shape for each in (evidence.strength, *evidence.cues)} == {shape[:2]}
     assert evidence.posteriors.shape == (8 + 16 + 32, *half)
     for each in (evidence.change, evidence.strength, evidence.posteriors, *evidence.cues):
         assert each.dtype == np.float32
@@ -53,8 +53,11 @@ def test_the_sums_are_those_that_merge_cues_are_computed_from():
     image = draw_quarters()
     labels = (np.indices((60, 90))[0] >= 20) * 2 + (np.indices((60, 90))[1] >= 45)
     evidence = gather_evidence(Image.from_array(image))
+    labels[50:52, 7:10] = -1  # no region
     sums = evidence.sum_inside(labels, 4)
-    assert sums[:, 0].tolist() == np.bincount(labels.ravel()).tolist()
+    assert sums[:, 0].tolist() == np.bincount(labels[labels >= 0]).tolist()
+    large = evidence.posteriors.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(sums[:, 1:], [large[:, labels == i].sum(axis=1) for i in range(4)], rtol=1e-4)
     adjacency = find_adjacency(labels, 4, evidence.cues)
     assert adjacency.borders[:, 0].tolist() == [20, 45, 45, 40]
     assert compute_merge_cues(adjacency, sums).shape == (4, len(CUES))
@@ -67,5 +70,5 @@ def test_the_same_image_has_the_same_evidence_to_the_bit(rng):
     for size in (1, 7777, 31):
         blocks.append(np.empty(size))
         again = gather_evidence(image)
-        for one, other in zip((*first.cues, *first.inner), (*again.cues, *again.inner), strict=True):
+        for one, other in zip((*first.cues, first.posteriors), (*again.cues, again.posteriors), strict=True):
             np.testing.assert_array_equal(one, other)

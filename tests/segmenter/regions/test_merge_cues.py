@@ -10,10 +10,10 @@ from segment.segmenter.regions.region_adjacency import Adjacency
 
 def test_cues_are_finite_and_symmetric():
     rng = np.random.default_rng(2)
-    sums = np.abs(rng.random((5, 66))) * 10 + 1
+    sums = np.abs(rng.random((5, 57))) * 10 + 1
     sums[:, 0] = [1, 50, 7, 900, 3]
     pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
-    graph = Adjacency(5, pairs, rng.random((5, 18)) + 1)
+    graph = Adjacency(5, pairs, rng.random((5, 14)) + 1)
     cues = compute_merge_cues(graph, sums)
     assert cues.shape == (5, len(CUES))
     assert np.isfinite(cues).all()
@@ -25,16 +25,14 @@ def test_cues_are_finite_and_symmetric():
 
 
 def test_regions_that_differ_more_cost_more():
-    # Two regions of 100 pixels with one component each, the same one or two different ones, and no texture.
+    # Two regions of 100 pixels with one component of each mixture, the same one or two different ones.
     costs = []
     for component in (0, 1):
-        sums = np.zeros((2, 66))
+        sums = np.zeros((2, 57))
         sums[:, 0] = 100
-        sums[:, 1:4] = [[100 * 20, 0, 0], [100 * (20 + 60 * component), 0, 0]]
-        sums[:, 4:7] = sums[:, 1:4] ** 2 / 100
-        for first, last in ((10, 18), (18, 34), (34, 66)):
-            sums[0, first] = sums[1, min(first + component, last)] = 100
-        seen = [*[0.1 + 8 * component] * 4, *[-45 + 60 * component] * 4]  # by the network
-        borders = np.array([[10, *[8.0 * component] * 8, 6.4 * component, *seen]])
+        for first in (1, 9, 25):
+            sums[0, first] = sums[1, first + component] = 100
+        parted = [0.1 + 8 * component] * 4  # along 10 pixel sides
+        borders = np.array([[10, *[8.0 * component] * 8, 6.4 * component, *parted]])
         costs.append(compute_merge_costs(Adjacency(2, np.array([[0, 1]]), borders), sums).item())
     assert costs[0] < 0.5 < costs[1]

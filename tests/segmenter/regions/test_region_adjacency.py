@@ -1,10 +1,10 @@
-"""Borders of regions and sums along them and inside regions."""
+"""Borders of regions and sums along them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from segment.segmenter.regions.region_adjacency import find_adjacency, sum_half_size_maps, sum_maps
+from segment.segmenter.regions.region_adjacency import find_adjacency
 
 
 def test_adjacency_counts_sides_and_sums_maps():
@@ -16,19 +16,10 @@ def test_adjacency_counts_sides_and_sums_maps():
     joined = found.contract(np.array([0, 1, 0]), 2)
     assert joined.pairs.tolist() == [[0, 1]]
     assert joined.borders.tolist() == [[2, 6.0]]
-    assert sum_maps(labels, 3, [heights]).tolist() == [[1], [7], [7]]
 
 
 def test_pixels_without_a_region_have_no_borders():
     assert find_adjacency(np.array([[0, -1, 1]]), 2, []).pairs.size == 0
-
-
-def test_sums_of_halved_maps_are_those_of_their_enlargement():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(-1, 4, (7, 9))
-    maps = rng.random((3, 4, 5)).astype(np.float32)
-    large = np.repeat(np.repeat(maps, 2, axis=1), 2, axis=2)[:, :7, :9]
-    assert np.allclose(sum_half_size_maps(labels, 4, maps), sum_maps(labels, 4, list(large)), atol=1e-5)
 
 
 def test_selected_pairs_have_their_borders_and_unknown_ones_none():

@@ -99,11 +99,11 @@ def test_one_color_is_one_region_at_any_size(shape, color):
     assert segment.region_hierarchy(np.full((*shape, 3), color, np.uint8)).n_fine == 1
 
 
-@given(st.integers(12, 60), st.lists(st.integers(8, 15), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
+@given(st.integers(12, 60), st.lists(st.integers(12, 20), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 @example(31, [12], 12)
 def test_no_region_ends_where_nothing_changes(height, widths, seed):
-    # A narrower stripe may have no basin of its own and be divided between those beside it.
+    # Borders that lie closer together blur into one, and then change and network may not agree where it runs.
     stripes = np.repeat(np.random.default_rng(seed).integers(0, 256, (len(widths), 3), np.uint8), widths, axis=0)
     labels = segment.region_hierarchy(np.tile(stripes, (height, 1, 1))).label_image
     # Each row has the same regions, whose borders may lie a pixel further left or right.
