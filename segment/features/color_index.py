@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
+from segment.features.color_codes import count_codes, find_runs, make_code_finder, pack_codes, unpack_codes
 
 __all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
 
@@ -24,7 +26,6 @@ __all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
 FLOAT_STEPS = 65535
 # Pixels handled at once: their codes stay in the processor's cache.
 CHUNK_PIXELS = 2**16
-PAGE_BITS = 8  # a page of a sparse table covers the codes that differ only in this many low bits
 # Pixels that one thread counts or fills at a time.
 PIECE_PIXELS = 2**20
 # Distinct colors of which each has its count, some 200 MB; and how many there may be where most pixels have their own.
@@ -52,8 +53,6 @@ class ColorIndex:
         The scale of the colors of this index: that of the image, or 0 and 65535 for float pixels.
     is_countable : bool
         Whether colors have so few bits that a table may have an entry for each.
-    is_tabled : bool
-        Whether :meth:`iterate_parts` yields one part with every color once: they are countable, and not too many.
 
     Examples
     --------
@@ -78,10 +77,21 @@ class ColorIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_countable = self._bits * self.n_channels <= _TABLE_BITS
-        self._table = self._count_colors() if self.is_countable else None
-        self.is_tabled = self._table is not None
-        # Codes have at most 64 bits. Wider colors are not counted, nor are those of noise: hardly two pixels are equal.
-        self._is_wide = self._bits * self.n_channels > 64 or (self.is_countable and not self.is_tabled)
+
+    @cached_property
+    def _table(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
+        """Distinct codes in ascending order and their counts, when first asked for; None if not countable."""
+        return self._count_colors() if self.is_countable else None
+
+    @property
+    def is_tabled(self) -> bool:
+        """Whether :meth:`iterate_parts` yields one part with every color once: they are countable, not too many."""
+        return self._table is not None
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether colors have no codes, of at most 64 bits, or none that are worth counting: those of noise."""
+        return self._bits * self.n_channels > 64 or (self.is_countable and not self.is_tabled)
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Iterate over the colors of the valid pixels and their counts, in parts.
@@ -101,7 +111,7 @@ class ColorIndex:
                 colors = self._pixels[rows][self._valid.reshape(-1)[rows]]
                 yield colors, np.ones(len(colors), dtype=np.int64)
                 continue
-            codes, counts = _count_codes(self._encode_valid(rows))
+            codes, counts = count_codes(self._encode_valid(rows))
             if codes.size:
                 yield self._decode(codes), counts
 
@@ -180,21 +190,56 @@ class ColorIndex:
                 return function(self._decode(codes))[place.reshape(-1)]
 
             return find_values
-        codes = self._table[0]
-        find = _make_code_finder(codes)
-        values = function(self._decode(codes)) if codes.size else function(np.zeros((1, self.n_channels), np.uint8))
+        values, find = self._compute_of_colors(function), make_code_finder(self._table[0])
         return lambda where: values.take(find(self._encode(self._pixels.take(where, axis=0))), axis=0)
+
+    def map_to_planes(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        """Compute a function of the color of each pixel, as planes.
+
+        Parameters
+        ----------
+        function : callable
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m, k).
+
+        Returns
+        -------
+        ndarray of shape (k, H, W)
+            Its values at pixels that are not valid are arbitrary.
+        """
+        if self._table is not None:
+            values = np.ascontiguousarray(self._compute_of_colors(function).T)
+            planes = np.empty((len(values), len(self._pixels)), dtype=values.dtype)
+            for plane, own in zip(planes, values, strict=True):
+                np.take(own, self._places, out=plane, mode="clip")
+            return planes.reshape(-1, *self._shape)
+        # In chunks: a table of all pixels and its transpose would be in memory at once.
+        look_up = self.make_pixel_lookup(function)
+        parts = [look_up(np.arange(rows.start, rows.stop)).T for rows in self._iterate_blocks()]
+        return np.concatenate(parts, axis=1).reshape(-1, *self._shape)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """Place of the color of each pixel in the table, (H * W,); only where there is a table."""
+        places, find = np.empty(len(self._pixels), dtype=np.int32), make_code_finder(self._table[0])  # type: ignore[index]
+        for rows in self._iterate_blocks():
+            places[rows] = find(self._encode(self._pixels[rows]))
+        return places
+
+    def _compute_of_colors(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        """Compute a function of all colors of the table; of black where there are none."""
+        codes = self._table[0]  # type: ignore[index]  # only where there is a table
+        return function(self._decode(codes if codes.size else np.zeros(1, dtype=np.uint32)))
 
     def _count_colors(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
         """Count the valid pixels of each code: distinct ones in ascending order, and counts; None for noise."""
         if len(self._pixels) <= PIECE_PIXELS:
-            codes, counts = _count_codes(self._encode_valid(slice(None)))
+            codes, counts = count_codes(self._encode_valid(slice(None)))
             return None if self._are_too_many(codes.size) else (codes, counts)
         # Not merged by sorting: the codes of all pieces of noise would be as many as the pixels.
         table, lock = np.zeros(2 ** (self._bits * self.n_channels), np.uint32), threading.Lock()
 
         def count_piece(piece: slice) -> None:
-            codes, counts = _count_codes(self._encode_valid(piece))
+            codes, counts = count_codes(self._encode_valid(piece))
             with lock:
                 table[codes] += counts.astype(np.uint32)
 
@@ -232,11 +277,11 @@ class ColorIndex:
             codes: NDArray[Any] = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2RGBA).view("<u4").reshape(-1)
             codes &= np.uint32(0xFFFFFF)
             return codes
-        return _pack_codes(pixels, self._bits)
+        return pack_codes(pixels, self._bits)
 
     def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Decode codes (n,) to colors (n, n_channels)."""
-        return _unpack_codes(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
+        return unpack_codes(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
 
 
 class ColorCounts:
@@ -266,7 +311,7 @@ class ColorCounts:
         counts : ndarray of shape (m,), int64
             Number of pixels of each color.
         """
-        self._counts[_pack_codes(colors, self._bits)] += counts
+        self._counts[pack_codes(colors, self._bits)] += counts
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Iterate over the distinct colors and their counts, in one part.
@@ -279,7 +324,7 @@ class ColorCounts:
             Number of pixels of each color.
         """
         codes = np.flatnonzero(self._counts)
-        yield _unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
+        yield unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
 
     def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
         """Make a lookup table of a function of the color.
@@ -297,36 +342,9 @@ class ColorCounts:
         ((colors, _),) = self.iterate_parts()
         known = function(colors)
         values = np.zeros(len(self._counts), dtype=known.dtype)
-        values[_pack_codes(colors, self._bits)] = known
+        values[pack_codes(colors, self._bits)] = known
         bits = self._bits
-        return lambda asked: values.take(_pack_codes(asked, bits))
-
-
-def _make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
-    """Make a function that finds the positions of codes in an ascending sequence of distinct codes, by a sparse table.
-
-    The table has pages of 256 consecutive codes, and only pages that contain a code are stored. In a dense table nearly
-    every code would touch another page of memory, which takes longer than everything else. Codes have at most 24 bits;
-    the result for a code that is not in the sequence is arbitrary.
-    """
-    # A code is split into the page (high bits) and the place in it (low bits).
-    high, low = codes >> codes.dtype.type(PAGE_BITS), codes & codes.dtype.type(2**PAGE_BITS - 1)
-    is_first = np.ones(codes.size, dtype=bool)
-    np.not_equal(high[1:], high[:-1], out=is_first[1:])
-    # Pages are numbered from 1; page 0 is for codes that are not in the sequence.
-    page = np.cumsum(is_first, dtype=np.int32)
-    page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
-    page_of[high] = page
-    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << PAGE_BITS, dtype=np.int32)
-    places[(page << PAGE_BITS) | low] = np.arange(codes.size, dtype=np.int32)
-
-    def find(wanted: NDArray[Any]) -> NDArray[np.int32]:
-        at = page_of.take(wanted >> wanted.dtype.type(PAGE_BITS), mode="clip")
-        at <<= PAGE_BITS
-        at |= (wanted & wanted.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
-        return np.asarray(places.take(at))
-
-    return find
+        return lambda asked: values.take(pack_codes(asked, bits))
 
 
 def sum_counts(
@@ -355,25 +373,10 @@ def sum_counts(
     ([[1], [5]], [2, 5])
     """
     colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    codes = _pack_codes(colors, 8 * colors.dtype.itemsize)
+    codes = pack_codes(colors, 8 * colors.dtype.itemsize)
     order = np.argsort(codes, kind="stable")
-    _, starts = _find_runs(codes[order])
+    _, starts = find_runs(codes[order])
     return colors[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
-
-
-def _pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Encode colors (n, c) of `bits` bits a channel as integers (n,), the first channel in the lowest bits."""
-    dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
-    codes = colors[:, 0].astype(dtype)
-    for channel in range(1, colors.shape[1]):
-        codes |= colors[:, channel].astype(dtype) << dtype(channel * bits)
-    return codes
-
-
-def _unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
-    """Decode integers (n,) to colors (n, c), in the dtype of the integers."""
-    shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
-    return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
 
 
 def _quantize_floats(image: Image) -> NDArray[np.uint16]:
@@ -383,18 +386,3 @@ def _quantize_floats(image: Image) -> NDArray[np.uint16]:
     for row, values in zip(steps, image.pixels, strict=True):
         row[:] = np.clip(np.rint((values.astype(np.float64) - image.black) * factor), 0, FLOAT_STEPS)
     return steps
-
-
-def _count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Count the codes: the distinct ones in ascending order, and their counts. Sorts its argument in place."""
-    codes.sort()
-    distinct, starts = _find_runs(codes)
-    return distinct, np.diff(np.append(starts, codes.size))
-
-
-def _find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Find the runs of equal codes in an ascending sequence: the distinct codes, and the start of each run."""
-    first = np.ones(codes.size, dtype=bool)
-    np.not_equal(codes[1:], codes[:-1], out=first[1:])
-    starts = np.flatnonzero(first)
-    return codes[starts], starts

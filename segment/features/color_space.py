@@ -116,18 +116,20 @@ class FeatureSpace:
         # The value of every possible level on the scale from 0 (black) to 1 (white): a table for the transforms.
         levels = np.asarray((np.arange(int(self.white) + 1) - self.black) / (self.white - self.black))
         d = len(self.feature_names)
-        means = np.empty((len(colors), d))
-        scatters = np.empty((len(colors), d * (d + 1) // 2))
+        # Feature by feature in memory: rows of a few numbers are slow to compute with.
+        means = np.empty((d, len(colors))).T
         transform = _GRAY_TRANSFORMS[self.name] if self.n_channels == 1 else _TRANSFORMS[self.name]
-        for start in range(0, len(colors), CHUNK_COLORS):
+        # All colors have the same scatter in RGB.
+        scatters = np.empty((1 if transform is _transform_to_rgb else len(colors), d * (d + 1) // 2))
+        for start in range(0, max(1, len(colors)), CHUNK_COLORS):
             rows = slice(start, start + CHUNK_COLORS)
             block_means, block_squares = transform(colors[rows].T, levels)
-            means[rows], scatters[rows] = block_means.T, block_squares.T
+            means[rows], scatters[rows if len(scatters) > 1 else slice(None)] = block_means.T, block_squares.T
         # The transforms return J J' for levels from 0 to 1, where the width of a level is q = 1 / (white - black). With
         # S = q**2 / 12 * I the scatter is J S J' = J J' / (12 (white - black)**2).
         scatters *= 1.0 / (12.0 * (self.white - self.black) ** 2)
         weights = np.ones(len(colors)) if counts is None else counts.astype(np.float64)
-        return Cells(weights, means, scatters)
+        return Cells(weights, means, np.broadcast_to(scatters, (len(colors), scatters.shape[1])))
 
     def convert_rgb(self, rgb: NDArray[np.uint8]) -> Floats:
         """Convert 8-bit RGB colors to features, as if they were colors of the image.
@@ -206,13 +208,11 @@ class FeatureSpace:
         if d == 1:
             return np.eye(1)
         if d != 3:
-            centered = Cells(cells.weights, cells.means - cells.compute_center(), cells.scatters)
-            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(centered.compute_second_moment()))))
+            return np.diag(1 / np.maximum(1.0, np.sqrt(np.diagonal(cells.center_and_covariance[1]))))
         # The two chroma axes share one scale, from the sum of their variances, so that all hues are treated alike.
         axes = _OPPONENT.T if self.name == "rgb" else np.eye(3)
         light = 2 if self.name == "hsv" else 0
-        center = cells.compute_center()
-        covariance = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
+        covariance = cells.center_and_covariance[1]
         variances = np.diagonal(axes.T @ covariance @ axes)
         scale = np.full(3, max(1.0, float(np.sqrt(variances.sum() - variances[light]))))
         scale[light] = max(1.0, float(np.sqrt(variances[light])))
@@ -272,9 +272,9 @@ def _convert_lab_to_rgb(lab: Floats) -> Floats:
 
 
 def _transform_to_rgb(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:
-    """Transform colors (n_channels, m) to features (d, m) and J J', packed (d (d + 1) / 2, m): here J = 255 I."""
+    """Transform colors (n_channels, m) to features (d, m) and J J', packed (d (d + 1) / 2, 1): J = 255 I for all."""
     unit = levels[colors]
-    return 255.0 * unit, np.repeat(pack(255.0**2 * np.eye(len(unit)))[:, None], unit.shape[1], axis=1)
+    return 255.0 * unit, pack(255.0**2 * np.eye(len(unit)))[:, None]
 
 
 def _transform_to_intensity(colors: NDArray[Any], levels: Floats) -> tuple[Floats, Floats]:

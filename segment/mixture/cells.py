@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,6 +69,11 @@ class Cells:
         """Sum of the weights."""
         return float(self.weights.sum())
 
+    @property
+    def has_one_scatter(self) -> bool:
+        """Whether all scatters are the same one in memory, as those of colors in RGB: it is computed with once."""
+        return len(self) > 0 and self.scatters.strides[0] == 0
+
     def __len__(self) -> int:
         return len(self.weights)
 
@@ -78,11 +83,18 @@ class Cells:
     def compute_second_moment(self) -> Floats:
         """Compute the mean of x x' over all observations, (d, d), scatter included."""
         shares = self.weights / self.weights.sum()
-        return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(shares @ self.scatters))
+        within = self.scatters[0] if self.has_one_scatter else shares @ self.scatters
+        return np.asarray((self.means * shares[:, None]).T @ self.means + unpack(within))
 
     def compute_center(self) -> Floats:
         """Compute the mean of all observations, (d,)."""
         return np.asarray(self.weights @ self.means / self.weights.sum())
+
+    @cached_property
+    def center_and_covariance(self) -> tuple[Floats, Floats]:
+        """Mean (d,) and covariance (d, d) of all observations, scatter included; computed once, NaN where one is."""
+        center = self.compute_center()
+        return center, Cells(self.weights, self.means - center, self.scatters).compute_second_moment()
 
     def scale_weights(self, total: float) -> Cells:
         """Scale the weights to a given sum, for observations that count as fewer independent ones.
@@ -110,7 +122,8 @@ class Cells:
         Cells
         """
         rows, columns = get_triangle_indices(self.n_features)
-        return Cells(self.weights, (self.means - shift) / scale, self.scatters / (scale[rows] * scale[columns]))
+        scatters = (self.scatters[:1] if self.has_one_scatter else self.scatters) / (scale[rows] * scale[columns])
+        return Cells(self.weights, (self.means - shift) / scale, np.broadcast_to(scatters, self.scatters.shape))
 
 
 def pack(matrices: ArrayLike) -> Floats:
@@ -224,11 +237,8 @@ def make_distinct_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) ->
     Examples
     --------
     >>> cells = make_distinct_cells([[2, 1], [0, 5], [2, 1]])
-    >>> cells.means
-    array([[0., 5.],
-           [2., 1.]])
-    >>> cells.weights
-    array([1., 2.])
+    >>> cells.means.tolist(), cells.weights.tolist()
+    ([[0.0, 5.0], [2.0, 1.0]], [1.0, 2.0])
     """
     if sample_weight is None and (rows := np.asarray(X, dtype=np.float64)).ndim == 2 and rows.size:
         counted = count_integer_rows(rows)
@@ -361,19 +371,16 @@ def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cell
     weights = sum_by_group(cells.weights)
     filled = weights > 0
     weights = weights[filled]
-    means = np.stack([sum_by_group(cells.weights * x)[filled] / weights for x in features], axis=1)
+    means = np.stack([sum_by_group(cells.weights * x)[filled] / weights for x in features]).T
     # The joint scatter is that of the cells' means around the joint mean, plus the mean scatter inside the cells.
     group_rows = (np.cumsum(filled) - 1)[group]
     offsets = features - means.T[:, group_rows]
     rows, columns = get_triangle_indices(cells.n_features)
-    scatters = np.stack(
-        [
-            sum_by_group(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights
-            for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
-        ],
-        axis=1,
-    )
-    return Cells(weights, means, scatters)
+    scatters = [
+        sum_by_group(cells.weights * (offsets[i] * offsets[j] + within))[filled] / weights
+        for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
+    ]
+    return Cells(weights, means, np.stack(scatters).T)
 
 
 def _number_bins(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:

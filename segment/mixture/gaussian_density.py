@@ -20,6 +20,7 @@ __all__ = [
     "compute_moments",
     "compute_natural_parameters",
     "compute_squared_distances",
+    "invert_covariances",
     "split_into_blocks",
 ]
 
@@ -29,6 +30,8 @@ Floats = NDArray[np.float64]
 MIN_LOG = -1e300
 # Cells processed at once: their moments and log densities stay in the processor's cache.
 _BLOCK_CELLS = 8192
+# Matrices from which on it is faster to invert all of them at once.
+_MANY_MATRICES = 64
 
 
 def split_into_blocks(n: int) -> Iterator[slice]:
@@ -88,14 +91,55 @@ def compute_natural_parameters(weights: Floats, means: Floats, covariances: Floa
         With P the inverse of a component's covariance and m its mean:
         ``log w - (d log 2 pi - log det P + m' P m) / 2``, ``P m`` and ``-P / 2``.
     """
-    # Inversion leaves rounding that is not symmetric, which packing would keep in part.
-    precisions = np.linalg.inv(covariances)
-    precisions = (precisions + np.swapaxes(precisions, 1, 2)) / 2
+    d = means.shape[1]
+    precisions, log_determinants = invert_covariances(covariances)
     linear = (precisions @ means[:, :, None])[:, :, 0]
-    constant = compute_log_peaks(weights, covariances) - (linear * means).sum(axis=1) / 2
+    parameters = np.empty((len(weights), 1 + d + d * (d + 1) // 2))
+    parameters[:, 0] = _compute_log_peaks(weights, log_determinants, d) - (linear * means).sum(axis=1) / 2
+    parameters[:, 1 : 1 + d] = linear
     # The packed x x' holds every product of two different features once, the sum x' P x needs it twice.
-    twice_off_diagonal = pack(2.0 - np.eye(means.shape[1]))
-    return np.concatenate([constant[:, None], linear, -pack(precisions) / 2 * twice_off_diagonal], axis=1)
+    np.multiply(pack(precisions), pack(np.eye(d) / 2 - 1), out=parameters[:, 1 + d :])
+    return parameters
+
+
+def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
+    """Invert covariance matrices and compute the logarithms of their determinants.
+
+    Parameters
+    ----------
+    covariances : ndarray of shape (k, d, d), float64
+        Positive definite.
+
+    Returns
+    -------
+    precisions : ndarray of shape (k, d, d), float64
+        Exactly symmetric.
+    log_determinants : ndarray of shape (k,), float64
+        Of the covariances.
+
+    Examples
+    --------
+    >>> precisions, log_determinants = invert_covariances(np.array([[[2.0, 0.0], [0.0, 4.0]]]))
+    >>> precisions.tolist(), log_determinants.round(3).tolist()
+    ([[[0.5, 0.0], [0.0, 0.25]]], [2.079])
+    """
+    if len(covariances) < _MANY_MATRICES:
+        # Inversion leaves rounding that is not symmetric, which packing would keep in part.
+        precisions = np.linalg.inv(covariances)
+        return (precisions + np.swapaxes(precisions, 1, 2)) / 2, np.linalg.slogdet(covariances)[1]
+    # LAPACK takes one small matrix after the other. The sweep operator (Goodnight 1979, The American Statistician 33,
+    # 149-158) is applied to all of them in each operation: swept by every row, A becomes -inv(A), and the determinant
+    # is the product of the pivots.
+    swept = np.moveaxis(covariances, 0, 2).copy()
+    log_determinants = np.zeros(len(covariances))
+    for i in range(len(swept)):
+        row, pivot = swept[i].copy(), swept[i, i].copy()
+        scaled = row / np.sqrt(pivot)
+        swept -= scaled[:, None] * scaled
+        swept[i] = swept[:, i] = row / pivot
+        swept[i, i] = -1 / pivot
+        log_determinants += np.log(pivot)
+    return np.moveaxis(-swept, 2, 0), log_determinants
 
 
 def compute_log_peaks(weights: Floats, covariances: Floats) -> Floats:
@@ -110,8 +154,12 @@ def compute_log_peaks(weights: Floats, covariances: Floats) -> Floats:
     -------
     ndarray of shape (k,), float64
     """
-    log_determinants = np.linalg.slogdet(covariances)[1]
-    return np.asarray(compute_log_weights(weights) - (covariances.shape[-1] * np.log(2 * np.pi) + log_determinants) / 2)
+    return _compute_log_peaks(weights, np.linalg.slogdet(covariances)[1], covariances.shape[-1])
+
+
+def _compute_log_peaks(weights: Floats, log_determinants: Floats, d: int) -> Floats:
+    """Compute :func:`compute_log_peaks` from the log determinants of the covariances in d dimensions."""
+    return np.asarray(compute_log_weights(weights) - (d * np.log(2 * np.pi) + log_determinants) / 2)
 
 
 def compute_log_weights(weights: Floats) -> Floats:

@@ -161,12 +161,10 @@ def compute_standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Fl
     -------
     shift, scale : ndarray of shape (d,), float64
     """
-    if has_missing(cells):
+    center, covariance = cells.center_and_covariance
+    variances = np.diagonal(covariance)
+    if np.isnan(center).any():
         center, variances = compute_observed_moments(cells)
-    else:
-        center = cells.compute_center()
-        centered = Cells(cells.weights, cells.means - center, cells.scatters)
-        variances = np.diagonal(centered.compute_second_moment())
     if covariance_type == "spherical":
         variances = np.full_like(variances, variances.mean())
     # Constant features keep their unit.

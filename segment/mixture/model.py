@@ -238,11 +238,11 @@ class MixtureModel(EqualByValue):
         """
         cells = X if isinstance(X, Cells) else make_point_cells(X)
         joint = np.empty((len(cells), self.n_components))
-        for rows, block in self._compute_joint_blocks(cells):
+        for rows, block in self.iterate_log_joint(cells):
             joint[rows] = block.T
         return joint
 
-    def _compute_joint_blocks(self, cells: Cells) -> Iterator[tuple[slice | NDArray[np.intp], Floats]]:
+    def iterate_log_joint(self, cells: Cells) -> Iterator[tuple[slice | NDArray[np.intp], Floats]]:
         """Compute :meth:`log_joint` of some cells at a time: yield their rows, and an array (k, rows)."""
         if cells.n_features != self.n_features:
             raise SettingsError(f"X: the mixture has {self.n_features} features; got {cells.n_features}.")
@@ -290,7 +290,7 @@ class MixtureModel(EqualByValue):
         """
         cells = X if isinstance(X, Cells) else make_point_cells(X)
         components = np.empty(len(cells))
-        for rows, block in self._compute_joint_blocks(cells):
+        for rows, block in self.iterate_log_joint(cells):
             # Logarithm of the sum over the components, without overflow.
             top = block.max(axis=0, initial=MIN_LOG)
             components[rows] = top + np.log(np.exp(block - top).sum(axis=0))
@@ -341,7 +341,7 @@ class MixtureModel(EqualByValue):
         """
         cells = X if isinstance(X, Cells) else make_point_cells(X)
         found = np.empty((len(cells), self.n_components))
-        for rows, block in self._compute_joint_blocks(cells):
+        for rows, block in self.iterate_log_joint(cells):
             # The largest log density becomes 0, so that the exponentials cannot all vanish.
             odds = np.exp(block - block.max(axis=0, initial=MIN_LOG))
             found[rows] = (odds / odds.sum(axis=0)).T

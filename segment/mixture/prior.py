@@ -179,8 +179,7 @@ def make_conjugate_prior(cells: Cells, k: int, covariance_type: str, ridge: Floa
     """
     # V of the notes: covariance of all observations, or their mean variance times the identity.
     d = cells.n_features
-    center = cells.compute_center()
-    spread = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
+    center, spread = cells.center_and_covariance
     if covariance_type in ("diag", "spherical"):
         spread = np.trace(spread) / d * np.eye(d)
     # Strength in observations and number of scales that share it, as the notes above give them for each type.

@@ -122,7 +122,9 @@ def compute_noise_density(cells: Cells) -> float:
 
 
 def compute_expectation(
-    prepared: Sequence[tuple[Floats, ...]], model: MixtureModel, noise_shares: Floats | None = None
+    prepared: Sequence[tuple[Floats, Floats, *tuple[NDArray[np.floating], ...]]],
+    model: MixtureModel,
+    noise_shares: Floats | None = None,
 ) -> tuple[RobustStatistics, Floats]:
     """Compute the E-step and the sums for :func:`maximize_posterior`.
 

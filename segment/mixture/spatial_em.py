@@ -15,6 +15,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.em import measure_largest_move
 from segment.mixture.gaussian_density import (
+    MIN_LOG,
     compute_log_peaks,
     compute_moments,
     compute_natural_parameters,
@@ -106,20 +107,25 @@ class SpatialEM:
         Parameters
         ----------
         neighbor_log_odds : ndarray of shape (k, n), float32
-            What the neighbors of each cell add to the log weights of the components. It is normalized: at each cell
-            the weights times its exponentials sum to 1.
+            What the neighbors of each cell add to the log weights of the components.
         """
-        weights = self._model.weights
         prepared = []
         for rows, counts, moment in self._blocks:
-            # Offsets o_j = exp(a_j) / sum_i w_i exp(a_i), so that sum_j w_j o_j = 1 at each cell.
-            raised = np.exp(neighbor_log_odds[:, rows] - neighbor_log_odds[:, rows].max(axis=0), dtype=np.float64)
-            prepared.append((counts, moment, np.log(np.maximum(raised, 1e-300) / (weights @ raised))))
+            log_odds = neighbor_log_odds[:, rows]
+            # Without noise a common factor of all components changes no responsibility.
+            offsets = _normalize_offsets(log_odds, self._model.weights) if self._model.noise_share else log_odds
+            prepared.append((counts, moment, offsets))
         after = maximize_posterior(
             compute_expectation(prepared, self._model)[0], self._model, self._prior, fixed_degrees=True
         )
         self.move = measure_largest_move(self._model, after)
         self._model = after
+
+
+def _normalize_offsets(log_odds: Logs, weights: Floats) -> Floats:
+    """Compute log offsets log o_j = a_j - log sum_i w_i exp(a_i), so that sum_j w_j o_j = 1 at each cell: (k, n)."""
+    raised = np.exp(log_odds - log_odds.max(axis=0), dtype=np.float64)
+    return np.asarray(np.log(np.maximum(raised, 1e-300) / (weights @ raised)))
 
 
 def fit_with_neighbors(
@@ -143,8 +149,8 @@ def fit_with_neighbors(
         The mixture after the last step, in the coordinates of the data.
     """
     for _ in range(MAX_STEPS):
-        posteriors = pool_posteriors(em.compute_posteriors().T.astype(np.float64), groups)
-        class_log_odds = compute_neighbor_log_odds(_compute_logs(posteriors).T)
+        posteriors = pool_posteriors(em.compute_posteriors().T, groups).T
+        class_log_odds = compute_neighbor_log_odds(_compute_logs(posteriors))
         # All components of a class get the log odds of the class.
         em.run_step(class_log_odds[groups])
         if em.move < MOVE_TOLERANCE:
@@ -179,32 +185,23 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     >>> np.exp(compute_class_log_posteriors(model, np.array([0, 1]), make_point_cells([[2.0]]))).round(3).tolist()
     [[0.5, 0.5]]
     """
-    if model.n_components >= MIN_BLOCKED_COMPONENTS and len(cells) > 0:
-        blocks = split_into_blocks(len(cells))
-        return np.concatenate([_compute_block_of_log_posteriors(model, groups, cells[rows]) for rows in blocks])
-    return _compute_logs(_pool_all_posteriors(model, groups, cells))
+    logs = np.empty((int(groups.max(initial=-1)) + 1, len(cells)), dtype=np.float32)
+    is_direct = len(logs) == len(groups) >= MIN_BLOCKED_COMPONENTS and not model.noise_share
+    noise = model.noise_posteriors(cells) if model.noise_share else None
+    for rows, joint in model.iterate_log_joint(cells):
+        relative = joint - joint.max(axis=0, initial=MIN_LOG)
+        odds = np.exp(relative)
+        if is_direct:  # of many components, each a class, no posterior is needed, nor its logarithm
+            relative -= np.log(odds.sum(axis=0))
+            logs[:, rows] = np.maximum(relative, np.log(MIN_POSTERIOR))
+            continue
+        posteriors = odds / odds.sum(axis=0)
+        if noise is not None:
+            posteriors = (1 - noise[rows]) * posteriors + noise[rows] * model.weights[:, None]
+        logs[:, rows] = _compute_logs(pool_posteriors(posteriors.T, groups).T)
+    return logs.T
 
 
-def _compute_block_of_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Logs:
-    """Compute the log posteriors of the classes at some cells."""
-    if model.noise_share or not np.array_equal(groups, np.arange(len(groups))):
-        return _compute_logs(_pool_all_posteriors(model, groups, cells))
-    # Where each component is a class, no posterior is needed, nor its logarithm.
-    joint = model.log_joint(cells)
-    joint -= joint.max(axis=1, keepdims=True)
-    joint -= np.log(np.exp(joint).sum(axis=1, keepdims=True))
-    return np.maximum(joint, np.log(MIN_POSTERIOR)).astype(np.float32)
-
-
-def _pool_all_posteriors(model: MixtureModel, groups: NDArray[np.intp], cells: Cells) -> Floats:
-    """Compute the posteriors of the classes, noise shared out among them."""
-    posteriors = model.posteriors(cells)
-    if model.noise_share:
-        noise = model.noise_posteriors(cells)[:, None]
-        posteriors = (1 - noise) * posteriors + noise * model.weights
-    return pool_posteriors(posteriors, groups)
-
-
-def _compute_logs(posteriors: Floats) -> Logs:
+def _compute_logs(posteriors: NDArray[np.floating]) -> Logs:
     """Compute logarithms that are finite where a posterior is 0."""
     return np.asarray(np.log(np.maximum(posteriors, MIN_POSTERIOR), dtype=np.float32))

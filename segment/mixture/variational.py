@@ -197,8 +197,7 @@ def make_default_prior(cells: Cells, k: int) -> ParameterDistribution:
     observations as center, with the weight of a hundredth of an observation.
     """
     d = cells.n_features
-    center = cells.compute_center()
-    spread = Cells(cells.weights, cells.means - center, cells.scatters).compute_second_moment()
+    center, spread = cells.center_and_covariance
     # Keeps the scale positive definite where features are constant or collinear.
     variances = np.diagonal(spread)
     spread = spread + 1e-10 * np.diag(np.where(variances > MIN_VARIANCE, variances, 1.0))

@@ -11,7 +11,6 @@ from os import PathLike
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
@@ -121,21 +120,21 @@ def segment_image(
     unmerged = found.classes.unmerged  # merging classes changes no label of the others
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     model = _describe_classes(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
     return build_result(image, spatial, found, labeled, cleaned, model, config, provenance, start)
 
 
 def clean_labels(
-    raw: NDArray[np.uint8], classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig, image: Image
+    labeled: LabeledPixels, classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig, image: Image
 ) -> CleanedLabels:
     """Clean up the labels of the preprocessed image, as the settings and the spatial model say.
 
     Parameters
     ----------
-    raw : ndarray of shape (H, W), uint8
-        Labels 1..k, 0 for none. Not changed.
+    labeled : LabeledPixels
+        The labels 1..k, 0 for none. Not changed.
     classes : ClassMixture
         Ties go to the heavier class.
     spatial : SpatialModel
@@ -154,13 +153,15 @@ def clean_labels(
     SettingsError
         If a size is in meters and the area of a pixel is not known.
     """
+    raw = labeled.label_image
     if not spatial.is_cleaned:
         return CleanedLabels(raw, 0.0)
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space = spatial.data.space
     design_effect = 1.0
     if config.clean_up == "evidence":
-        design_effect = measure_design_effect(classes, space, make_working_copy(spatial.data.copies[0]))
+        copy = make_working_copy(spatial.data.copies[0])
+        design_effect = labeled.design_effect or measure_design_effect(classes, space, copy)
     return clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
 
 

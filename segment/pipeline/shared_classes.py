@@ -254,7 +254,7 @@ def label_with_model(
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)  # 5 postprocessor
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)

@@ -89,17 +89,19 @@ def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     is_large = np.isin(labels, large)
     logs, places = logs[is_large], places[is_large]
     numbers = first = np.searchsorted(large, labels[is_large])
-    lightness = logs.mean(axis=1)
-    both = np.concatenate([places, lightness[:, None]], axis=1)
+    # The terms of the function, the channels and the lightness side by side.
+    everything = np.concatenate([places, logs, logs.mean(axis=1, keepdims=True)], axis=1)
+    n_terms = places.shape[1]
     for turn in range(N_ROUNDS + 1):
         # Deviations from the means of the classes, of the lightness and of the terms of the function alike.
-        deviations = both - _average(both, numbers, len(large))[numbers]
-        terms, values = deviations[:, :-1], deviations[:, -1]
+        averages = _average(everything, numbers, len(large))
+        deviations = everything - averages[numbers]
+        terms, values = deviations[:, :n_terms], deviations[:, -1]
         weights = np.linalg.lstsq(terms.T @ terms, terms.T @ values, rcond=None)[0]
         if turn == N_ROUNDS:
             break
         even = logs - (places @ weights)[:, None]
-        means = _average(even, numbers, len(large))
+        means = averages[:, n_terms:-1] - (averages[:, :n_terms] @ weights)[:, None]
         # The nearest mean, by its squared distance without the part that is the same for all.
         nearest = ((means**2).sum(axis=1) - 2 * even @ means.T).argmin(axis=1)
         if np.array_equal(nearest, numbers):
@@ -130,5 +132,5 @@ def _draw_sample(copy: Image, label_image: NDArray[np.integer]) -> tuple[Floats,
 
 def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> Floats:
     """Average the rows (n, m) of each class 0..k-1: (k, m)."""
-    counts = np.maximum(np.bincount(numbers, minlength=k), 1)
-    return np.stack([np.bincount(numbers, column, k) / counts for column in values.T], axis=1)
+    members = (numbers == np.arange(k)[:, None]).astype(values.dtype)
+    return np.asarray(members @ values / np.maximum(members.sum(axis=1), 1)[:, None])

@@ -13,13 +13,15 @@ from segment.features.color_space import FeatureSpace
 from segment.postprocessor.color_evidence import ColorEvidence
 from segment.preprocessor.working_copy import compute_field_step
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.calibration import compute_design_effect, measure_neighbor_correlation, measure_residuals
+from segment.segmenter.field.calibration import (
+    choose_bands,
+    compute_design_effect,
+    measure_neighbor_correlation,
+    measure_residuals,
+)
 from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
 
 __all__ = ["make_color_evidence", "measure_design_effect"]
-
-# Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
-N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
 
 
 def make_color_evidence(
@@ -97,10 +99,11 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
     float, 1 to 10
         See :func:`segment.segmenter.field.calibration.compute_design_effect`.
     """
-    copy = _take_bands(copy)
+    rows, is_counted = choose_bands(copy.valid.shape, REACH_PIXELS)
+    copy = replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows] & is_counted[:, None], interest=None)
     if classes.n_classes < 2 or not copy.valid.any():
         return 1.0
-    whiten, n_features = compute_whitening_matrix(classes.model), classes.model.n_features
+    whiten = compute_whitening_matrix(classes.model)
     # What a merged class has of two colors is no texture.
     components = ClassMixture(classes.model, np.arange(len(classes.groups)))
 
@@ -110,19 +113,6 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
         labels = components.compute_log_posteriors(cells).argmax(axis=1)[:, None]
         return np.concatenate([cells.means @ whiten, labels], axis=1).astype(np.float32)
 
-    planes = ColorIndex(copy).make_pixel_lookup(describe_colors)(np.arange(copy.valid.size)).T
-    planes = planes.reshape(n_features + 1, *copy.valid.shape)
+    planes = ColorIndex(copy).map_to_planes(describe_colors)
     residuals = measure_residuals(planes[:-1], planes[-1].astype(np.intp), copy.valid)
     return compute_design_effect(measure_neighbor_correlation(residuals, copy.valid, REACH_PIXELS))
-
-
-def _take_bands(copy: Image) -> Image:
-    """Take bands of rows spread over a working copy, each above rows that do not count."""
-    rows = max(MIN_BAND_ROWS, MEASURED_PIXELS // (N_BANDS * copy.width))
-    if copy.height <= N_BANDS * rows:
-        return copy
-    starts = np.linspace(0, copy.height - rows - REACH_PIXELS, N_BANDS).astype(int)
-    chosen = (starts[:, None] + np.arange(rows + REACH_PIXELS)).reshape(-1)
-    valid = copy.valid[chosen].reshape(N_BANDS, -1, copy.width)
-    valid[:, rows:] = False
-    return replace(copy, pixels=copy.pixels[chosen], valid=valid.reshape(-1, copy.width), interest=None)

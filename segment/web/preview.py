@@ -254,7 +254,7 @@ def _label(
         spatial = ColorsAlone(working, data, ColorIndex(working))
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
-    cleaned = clean_labels(labeled.label_image, unmerged, spatial, config, image)
+    cleaned = clean_labels(labeled, unmerged, spatial, config, image)
     model = ClassModel.from_fit(
         found.classes,
         found.names,

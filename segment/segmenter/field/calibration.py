@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
 __all__ = [
+    "choose_bands",
     "compute_design_effect",
     "compute_temperature",
+    "measure_band_design_effect",
     "measure_neighbor_correlation",
     "measure_overlap",
     "measure_residuals",
@@ -33,6 +35,8 @@ WITNESSES = 10
 OVERLAP_WEIGHT = 6.0
 # Posteriors below this, close to the least number of single precision, are raised to it before the logarithm.
 MIN_POSTERIOR = 1.2e-38
+# Rows of the working copy in which the correlation of neighbors is measured, in bands, and about how many pixels.
+N_BANDS, MIN_BAND_ROWS, MEASURED_PIXELS = 8, 16, 2**16
 
 
 def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_]) -> Planes:
@@ -56,7 +60,7 @@ def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDAr
     chosen = slice(None) if valid.all() else np.flatnonzero(valid)
     numbers = labels.reshape(-1)[chosen].astype(np.intp)
     counts = np.maximum(np.bincount(numbers), 1)
-    residuals = np.zeros_like(features)
+    residuals = np.zeros(features.shape, dtype=features.dtype)
     for plane, out in zip(features.reshape(len(features), -1), residuals.reshape(len(features), -1), strict=True):
         values = plane[chosen]
         means = np.bincount(numbers, weights=values) / counts
@@ -121,6 +125,58 @@ def compute_design_effect(correlation: float) -> float:
     (1.0, 10.0)
     """
     return 1.0 + (WITNESSES - 1) * max(correlation, 0.0)
+
+
+def choose_bands(shape: tuple[int, int], reach: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Choose bands of rows spread over a working copy, each above rows that do not count.
+
+    Parameters
+    ----------
+    shape : (height, width)
+        Of the copy, in pixels.
+    reach : int, >= 1, pixels
+        Rows between bands, so that no pixel has neighbors in two of them.
+
+    Returns
+    -------
+    rows : ndarray of shape (n,), int
+        All rows of a small copy.
+    is_counted : ndarray of shape (n,), bool
+        Whether a row belongs to a band.
+    """
+    height, width = shape
+    size = max(MIN_BAND_ROWS, MEASURED_PIXELS // (N_BANDS * width))
+    if height <= N_BANDS * size:
+        return np.arange(height), np.ones(height, dtype=bool)
+    starts = np.linspace(0, height - size - reach, N_BANDS).astype(int)
+    rows = starts[:, None] + np.arange(size + reach)
+    return rows.reshape(-1), np.resize(np.arange(size + reach) < size, rows.size)
+
+
+def measure_band_design_effect(
+    features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_], reach: int
+) -> float:
+    """Measure the design effect of the pixels in the bands of :func:`choose_bands`.
+
+    Parameters
+    ----------
+    features : ndarray of shape (d, h, w), float32
+        In standard deviations within a class.
+    labels : ndarray of shape (h, w), integers
+        The class of each pixel, from 0.
+    valid : ndarray of shape (h, w), bool
+        Pixels that count.
+    reach : int, >= 1, pixels
+        Of the field.
+
+    Returns
+    -------
+    float, 1 to 10
+    """
+    rows, is_counted = choose_bands(valid.shape, reach)
+    valid = valid[rows] & is_counted[:, None]
+    residuals = measure_residuals(features.take(rows, axis=1), labels[rows], valid)
+    return compute_design_effect(measure_neighbor_correlation(residuals, valid, reach))
 
 
 def compute_temperature(correlation: float, overlap: float) -> float:

@@ -122,7 +122,7 @@ class _FieldPixels:
             index = ColorIndex(copy)
             own_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
             found = own_space.make_cells(index.pixels)  # one cell for each pixel: the field needs their places
-            self._cells.append(found[copy.valid.reshape(-1)])
+            self._cells.append(found if copy.valid.all() else found[copy.valid.reshape(-1)])
             self._features.append(found.means)
         ends = np.cumsum([len(part) for part in self._cells])
         self._slices = [slice(end - len(part), end) for end, part in zip(ends, self._cells, strict=True)]

@@ -86,6 +86,7 @@ class FieldLabeler:
         self._labels: NDArray[np.uint8] = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         self._solved: FieldSolution | None = None  # kept where shares are drawn
+        self._design_effect: float | None = None  # by the colors alone, of the copy of a whole image
         self.copy_labels = self._labels
         if classes.model.n_components == 0:
             return
@@ -100,6 +101,7 @@ class FieldLabeler:
             self._counted = copy.valid
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
+            self._design_effect = solved.measure_design_effect() if facts is None else None
             correlation = solved.measure_correlation()  # of what it is measured nothing is kept
             self._solved = replace(solved, measure_correlation=lambda: correlation)
 
@@ -134,7 +136,7 @@ class FieldLabeler:
             if len(where):
                 decided = self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column, inner)
         rows, columns = inner or (slice(None), slice(None))
-        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], decided))
+        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], decided), self._design_effect)
 
     def _draw_shares(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], decided: DecidedPixels | None

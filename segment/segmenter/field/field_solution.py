@@ -21,6 +21,7 @@ from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import (
     compute_design_effect,
+    measure_band_design_effect,
     measure_neighbor_correlation,
     measure_overlap,
     measure_residuals,
@@ -112,6 +113,10 @@ class FieldSolution(ABC):
         """Measure the expected share of wrong labels by color alone, 0 to 1."""
         return measure_overlap(self.logs, self.valid)
 
+    def measure_design_effect(self) -> float | None:
+        """Measure the design effect of the colors alone, for clean-up; None where it takes more than what is known."""
+        return None
+
     @abstractmethod
     def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :func:`share_estimate.draw_share_sample`."""
@@ -123,9 +128,17 @@ class FieldSolution(ABC):
 
 @dataclass(frozen=True, eq=False)
 class _FullSolution(FieldSolution):
-    """All k classes at each pixel."""
+    """All k classes at each pixel, and the whitened features."""
 
     field: RandomField
+    features: Planes
+
+    def measure_design_effect(self) -> float | None:
+        """Measure the design effect of the colors alone; see :meth:`FieldSolution.measure_design_effect`."""
+        if not len(self.classes.groups) == self.classes.n_classes > 1:
+            return None
+        by_color = find_highest_plane(self.logs)
+        return measure_band_design_effect(self.features, by_color, self.valid, self.field.reach)
 
     def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
@@ -253,7 +266,7 @@ def solve_field(
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     tol = MIN_MEAN_CHANGE if facts is None else 0.0
     if classes.n_classes >= MIN_CLASSES:
-        planes, features = _look_up_planes(index, space, copy, whiten, partial(compute_few_log_posteriors, classes))
+        planes, features = _look_up_planes(index, space, whiten, partial(compute_few_log_posteriors, classes))
         # Colors that show little fit many classes: then all are kept.
         if not (are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy):
             field = build_field(copy, features, smoothness, smoothness_map)
@@ -267,7 +280,7 @@ def solve_field(
                 lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
             )
             return _FewSolution(classes, q, logs, labels, copy.valid, measure_correlation, False, few, look_up)
-    logs, features = _look_up_planes(index, space, copy, whiten, classes.compute_log_posteriors)
+    logs, features = _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
@@ -279,13 +292,12 @@ def solve_field(
     best = find_highest_plane(q)
     measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
     labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation)
-    return _FullSolution(classes, q, logs, labels, copy.valid, measure_correlation, is_noisy, field)
+    return _FullSolution(classes, q, logs, labels, copy.valid, measure_correlation, is_noisy, field, features)
 
 
 def _look_up_planes(
     index: ColorIndex,
     space: FeatureSpace,
-    copy: Image,
     whiten: NDArray[np.float64],
     describe: Callable[[Cells], Planes],
 ) -> tuple[Planes, Planes]:
@@ -297,17 +309,7 @@ def _look_up_planes(
         whitened = (cells.means @ whiten).astype(np.float32)
         return np.concatenate([describe(cells), whitened], axis=1)
 
-    # By planes, in chunks: a table of (H * W, m + d) and its transpose would be in memory at once.
-    n, look_up = copy.valid.size, index.make_pixel_lookup(describe_colors)
-    planes: Planes | None = None
-    for start in range(0, n, CHUNK_PIXELS):
-        at = np.arange(start, min(start + CHUNK_PIXELS, n))
-        found = look_up(at).T
-        if planes is None:
-            planes = np.empty((len(found), n), dtype=np.float32)
-        planes[:, start : start + len(at)] = found
-    assert planes is not None  # an image has a pixel
-    planes = planes.reshape(-1, *copy.valid.shape)
+    planes = index.map_to_planes(describe_colors)
     return planes[: -len(whiten)], planes[-len(whiten) :]
 
 

@@ -146,12 +146,17 @@ def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | No
     if not windows.size:
         space = FeatureSpace(feature_name, 1 if image.is_gray else image.pixels.shape[2], image.black, image.white)
         return np.zeros(len(space.feature_names)), np.zeros(len(space.feature_names))
-    pixels = image.pixels.reshape(image.valid.size, *image.pixels.shape[2:])[windows]
-    index = ColorIndex(replace(image, pixels=pixels, valid=np.ones(windows.shape, dtype=bool)))
+    # Windows of small images overlap: their pixels are fewer than the places in windows.
+    is_small = image.valid.size <= windows.size
+    if not is_small:
+        pixels = image.pixels.reshape(image.valid.size, *image.pixels.shape[2:])[windows]
+        image = replace(image, pixels=pixels, valid=np.ones(windows.shape, dtype=bool))
+    index = ColorIndex(image)
     space = FeatureSpace(feature_name, index.n_channels, index.black, index.white)
     features = space.make_cells(index.pixels).means
-    features = (features if whiten is None else features @ whiten).reshape(*windows.shape, -1)
-    return _measure_variances(np.moveaxis(features, -1, 0)), np.asarray(features.var(axis=(0, 1)))
+    planes = np.ascontiguousarray((features if whiten is None else features @ whiten).T)
+    planes = planes.take(windows, axis=1) if is_small else planes.reshape(-1, *windows.shape)
+    return _measure_variances(planes), np.asarray(planes.var(axis=(1, 2)))
 
 
 def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -165,5 +170,6 @@ def _choose_windows(valid: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 def _measure_variances(features: NDArray[np.floating]) -> Floats:
     """Measure the variance of the noise of each feature in windows of shape (d, 9, n): (d,)."""
-    deviations = np.median(np.abs(np.matmul(MASK, features)), axis=1) / NORMAL_MEDIAN
+    filtered = np.matmul(np.array(MASK, dtype=features.dtype), features)
+    deviations = np.median(np.abs(filtered), axis=1) / NORMAL_MEDIAN
     return np.asarray(deviations**2 / MASK_POWER)

@@ -147,10 +147,14 @@ class LabeledPixels(NamedTuple):
         Labels 1..k; 0 where a pixel is not valid or is rejected.
     shares : ShareSample, optional
         What the shares of the classes are estimated from: known for a random field.
+    design_effect : float, optional
+        As :func:`segment.segmenter.pixel_evidence.measure_design_effect` measures it, where the field has what it
+        takes.
     """
 
     label_image: NDArray[np.uint8]
     shares: ShareSample | None = None
+    design_effect: float | None = None
 
 
 class DecidedPixels(NamedTuple):

@@ -1,0 +1,87 @@
+"""Colors as integers: the channels of a color side by side in one code, the first one in the lowest bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
+
+# A page of a sparse table covers the codes that differ only in this many low bits.
+PAGE_BITS = 5
+# A table counts codes faster than sorting does from so many codes on, with at most so many entries for each of them.
+MIN_TABLED, MAX_TABLE_RATIO = 2**16, 8
+
+
+def pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Encode colors (n, c) of `bits` bits a channel as integers (n,), the first channel in the lowest bits."""
+    dtype: Any = np.uint32 if bits * colors.shape[1] <= 24 else np.uint64
+    codes = colors[:, 0].astype(dtype)
+    for channel in range(1, colors.shape[1]):
+        codes |= colors[:, channel].astype(dtype) << dtype(channel * bits)
+    return codes
+
+
+def unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any]:
+    """Decode integers (n,) to colors (n, c), in the dtype of the integers."""
+    shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
+    return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
+
+
+def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Count the codes: the distinct ones in ascending order, and their counts. May sort its argument in place."""
+    if codes.dtype == np.uint32 and codes.size >= MIN_TABLED:
+        # A table of the pages that have any code.
+        high = codes >> np.uint32(PAGE_BITS)
+        is_used = np.zeros(int(high.max()) + 1, dtype=bool)
+        is_used[high] = True
+        pages = np.flatnonzero(is_used)
+        if len(pages) << PAGE_BITS <= MAX_TABLE_RATIO * codes.size:
+            places = (np.cumsum(is_used, dtype=np.int32) - np.int32(1)).take(high)
+            places <<= PAGE_BITS
+            places |= (codes & np.uint32(2**PAGE_BITS - 1)).view(np.int32)
+            counts = np.bincount(places)
+            filled = np.flatnonzero(counts)
+            distinct = (pages[filled >> PAGE_BITS] << PAGE_BITS) | (filled & (2**PAGE_BITS - 1))
+            return distinct.astype(codes.dtype), counts[filled]
+    codes.sort()
+    distinct, starts = find_runs(codes)
+    return distinct, np.diff(np.append(starts, codes.size))
+
+
+def find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Find the runs of equal codes in an ascending sequence: the distinct codes, and the start of each run."""
+    first = np.ones(codes.size, dtype=bool)
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    return codes[starts], starts
+
+
+def make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+    """Make a function that finds the positions of codes in an ascending sequence of distinct codes, by a sparse table.
+
+    The table has pages of 32 consecutive codes, and only pages that contain a code are stored. In a dense table nearly
+    every code would touch another page of memory, which takes longer than everything else. Codes have at most 24 bits;
+    the result for a code that is not in the sequence is arbitrary.
+    """
+    # A code is split into the page (high bits) and the place in it (low bits).
+    high, low = codes >> codes.dtype.type(PAGE_BITS), codes & codes.dtype.type(2**PAGE_BITS - 1)
+    is_first = np.ones(codes.size, dtype=bool)
+    np.not_equal(high[1:], high[:-1], out=is_first[1:])
+    # Pages are numbered from 1; page 0 is for codes that are not in the sequence.
+    page = np.cumsum(is_first, dtype=np.int32)
+    page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
+    page_of[high] = page
+    places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << PAGE_BITS, dtype=np.int32)
+    places[(page << PAGE_BITS) | low] = np.arange(codes.size, dtype=np.int32)
+
+    def find(wanted: NDArray[Any]) -> NDArray[np.int32]:
+        at = page_of.take(wanted >> wanted.dtype.type(PAGE_BITS), mode="clip")
+        at <<= PAGE_BITS
+        at |= (wanted & wanted.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
+        return np.asarray(places.take(at))
+
+    return find
