@@ -36,7 +36,7 @@ Logs = NDArray[np.float32]
 MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
 # Smaller posteriors are raised to this before the logarithm.
 MIN_POSTERIOR = 1e-30
-# From this number of components on, log posteriors are computed block by block, and without the posteriors.
+# From this number of components on, log posteriors are computed without the posteriors.
 MIN_BLOCKED_COMPONENTS = 17
 
 
@@ -186,7 +186,8 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     [[0.5, 0.5]]
     """
     logs = np.empty((int(groups.max(initial=-1)) + 1, len(cells)), dtype=np.float32)
-    is_direct = len(logs) == len(groups) >= MIN_BLOCKED_COMPONENTS and not model.noise_share
+    is_plain = np.array_equal(groups, np.arange(len(groups))) and not model.noise_share
+    is_direct = is_plain and model.n_components >= MIN_BLOCKED_COMPONENTS
     noise = model.noise_posteriors(cells) if model.noise_share else None
     for rows, joint in model.iterate_log_joint(cells):
         relative = joint - joint.max(axis=0, initial=MIN_LOG)

@@ -15,8 +15,23 @@ from segment.mixture.gaussian_density import (
     compute_moments,
     compute_natural_parameters,
     compute_squared_distances,
+    invert_covariances,
     split_into_blocks,
 )
+
+
+def test_many_covariances_are_inverted_as_few_are(rng: np.random.Generator) -> None:
+    factors = rng.normal(size=(80, 3, 4)) * 10.0 ** rng.uniform(-3, 0, (80, 3, 1))
+    covariances = factors @ factors.transpose(0, 2, 1)
+    precisions, log_determinants = invert_covariances(covariances)
+    # Relative to the diagonals, as features have very different variances.
+    scale = np.sqrt(np.diagonal(precisions, axis1=1, axis2=2))
+    expected = np.linalg.inv(covariances)
+    np.testing.assert_allclose(
+        precisions / (scale[:, :, None] * scale[:, None]), expected / (scale[:, :, None] * scale[:, None]), atol=1e-6
+    )
+    np.testing.assert_allclose(log_determinants, np.linalg.slogdet(covariances)[1], atol=1e-6)
+    np.testing.assert_array_equal(precisions, precisions.transpose(0, 2, 1))
 
 
 def test_parameters_times_moments_are_log_densities(rng: np.random.Generator) -> None:
