@@ -27,6 +27,7 @@ from segment.mixture.missing import (
 )
 from segment.mixture.missing_patterns import compute_rare_expectation, prepare_rare_patterns
 from segment.mixture.model import MIN_VARIANCE, MixtureModel
+from segment.mixture.near_components import MIN_CELLS, MIN_COMPONENTS, NearBlocks
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -44,6 +45,8 @@ Blocks = list[tuple[Floats, Floats]]
 
 # Cells that lack the same features; patterns of fewer cells are processed together.
 _MIN_PATTERN_CELLS = 100
+# From this number of components on, mixtures are processed one after the other: all together leave the cache.
+_MIN_SEPARATE_COMPONENTS = 17
 
 
 def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) -> tuple[Floats, Floats]:
@@ -64,6 +67,10 @@ def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) ->
     log_likelihoods : ndarray of shape (n_runs,), float64
         Sum of the weights times the cells' log densities.
     """
+    k = model.n_components // n_runs
+    if n_runs > 1 and k >= _MIN_SEPARATE_COMPONENTS:
+        found = [compute_expectation(blocks, model.reorder(np.arange(at, at + k))) for at in range(0, n_runs * k, k)]
+        return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
     parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
     statistics = np.zeros_like(parameters)
     log_likelihoods = np.zeros(n_runs)
@@ -192,7 +199,9 @@ def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
     ]
 
 
-def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
+def prepare_e_step(
+    cells: Cells, shift: Floats, scale: Floats, n_components: int = 1
+) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
     """Prepare the E-step of Gaussian components on given cells.
 
     Parameters
@@ -201,6 +210,8 @@ def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[Mixt
         n cells in d dimensions. NaN is a missing value.
     shift, scale : ndarray of shape (d,), float64
         The E-step works in the coordinates ``(x - shift) / scale``.
+    n_components : int, >= 1
+        Of the mixtures. Of many, only those near a cell are taken: see :mod:`segment.mixture.near_components`.
 
     Returns
     -------
@@ -209,6 +220,8 @@ def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[Mixt
     """
     if has_missing(cells):
         return _prepare_incomplete_e_step(cells, shift, scale)
+    if n_components >= MIN_COMPONENTS and len(cells) >= MIN_CELLS:
+        return NearBlocks.from_cells(cells, shift, scale).compute_expectation
     return partial(compute_expectation, prepare_blocks(cells, shift, scale))
 
 
