@@ -23,7 +23,7 @@ from segment.postprocessor.color_evidence import ColorEvidence, clean_by_evidenc
 from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.morphology import grow_labels, smooth_block
 from segment.postprocessor.small_regions import absorb_nodes, fill_nodes
-from segment.postprocessor.windows import clean_in_windows, compute_reach, is_noise
+from segment.postprocessor.windows import clean_in_windows, compute_reach, has_many_sums, is_noise
 
 __all__ = ["CleanedLabels", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
 
@@ -125,7 +125,7 @@ def postprocess(
 
 
 def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequence[int]) -> Labels:
-    """Clean up by evidence: an image as a whole, and noise window by window."""
+    """Clean up by evidence: an image as a whole, noise and large images of many classes window by window."""
 
     def clean(part: Labels, row: int, column: int) -> Labels:
         """Clean up a window that begins in this row and column."""
@@ -138,7 +138,7 @@ def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequenc
         opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
         return clean_by_evidence(part, opened, mine, order=classes)
 
-    if not is_noise(labels):
+    if not (is_noise(labels) or has_many_sums(labels, len(classes))):
         return clean(labels, 0, 0)
     return clean_in_windows(labels, compute_reach(evidence.radius, evidence.max_area), clean)
 

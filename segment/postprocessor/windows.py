@@ -1,4 +1,4 @@
-"""Clean up label images of noise window by window, as the graph of all their regions would not fit into memory."""
+"""Clean up label images window by window, where the graph of all their regions would not fit into memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clean_in_windows", "compute_reach", "count_runs", "is_noise"]
+__all__ = ["clean_in_windows", "compute_reach", "count_runs", "has_many_sums", "is_noise"]
 
 Labels = NDArray[np.integer[Any]]
 
 # More horizontal runs of one label than this, and more than one for so many pixels, are noise: a photograph has one for
 # 10 to 500 pixels. A run takes some 350 bytes while regions are merged.
 MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
+# Sums of evidence, of each class for each run, that are in memory at once; and how many for each pixel of large images.
+MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
+MANY_CLASSES = 17  # of fewer, the sums of what is not noise are never so many
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 MIN_STEP = 64  # pixels, from window to window
@@ -39,6 +42,28 @@ def is_noise(labels: Labels) -> bool:
     (True, False)
     """
     return labels.size > MAX_RUNS and count_runs(labels) > max(MAX_RUNS, labels.size // PIXELS_PER_RUN)
+
+
+def has_many_sums(labels: Labels, n_classes: int) -> bool:
+    """Say whether the evidence of all parts for each of the classes would not fit into memory.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), integers
+    n_classes : int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> stripes = np.arange(1024) // 4 % 200 * np.ones((1024, 1), int)
+    >>> has_many_sums(stripes, 8), has_many_sums(stripes, 200)
+    (False, True)
+    """
+    most = max(MAX_SUMS, SUMS_PER_PIXEL * labels.size)
+    return n_classes >= MANY_CLASSES and n_classes * labels.size > most and n_classes * count_runs(labels) > most
 
 
 def count_runs(labels: Labels) -> int:

