@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, group_cells, make_point_cells, number_grid_bins
 
-__all__ = ["coarsen_adaptively", "coarsen_by_scatter", "is_crowded", "split_groups"]
+__all__ = ["coarsen_adaptively", "coarsen_by_scatter", "is_crowded", "is_grid_suitable", "split_groups"]
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]
@@ -51,9 +51,26 @@ def coarsen_adaptively(cells: Cells, n_bins: int, min_cells: int) -> Cells:
     (2, 21)
     """
     group, n_groups = number_grid_bins(cells, n_bins)
-    if not min_cells <= np.count_nonzero(np.bincount(group)) <= _MAX_BINS:
+    if not is_grid_suitable(group, min_cells):
         return coarsen_by_scatter(cells, max(n_bins**2, min_cells))
     return group_cells(cells, group, n_groups)
+
+
+def is_grid_suitable(group: Ids, min_cells: int) -> bool:
+    """Say whether a regular grid leaves neither too few nor too many cells.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n,), int
+        The bin of each cell.
+    min_cells : int
+        As for :func:`coarsen_adaptively`.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(min_cells <= np.count_nonzero(np.bincount(group)) <= _MAX_BINS)
 
 
 def coarsen_by_scatter(cells: Cells, n_groups: int) -> Cells:

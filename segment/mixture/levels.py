@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, make_point_cells, unpack
-from segment.mixture.coarsening import coarsen_adaptively, coarsen_by_scatter, is_crowded
+from segment.mixture.cells import Cells, make_point_cells, number_grid_bins, unpack
+from segment.mixture.coarsening import coarsen_adaptively, coarsen_by_scatter, is_crowded, is_grid_suitable
 from segment.mixture.initialization import (
     average_covariances,
     build_clusters,
@@ -175,7 +175,11 @@ class Levels:
         """Coarsen the cells by their scatter where a bin of the grid holds most of them; itself elsewhere."""
         if self.finest is None or self.coarsest is self.finest or not is_crowded(self.coarsest, _COARSEST_BINS):
             return self
-        coarse = coarsen_by_scatter(self.finest, _COARSE_BINS**2)
+        group, min_cells = number_grid_bins(self.finest, _COARSE_BINS)[0], _count_min_cells(self.k)
+        # Where the grid did not suit, the cells were coarsened so before.
+        is_known = self.coarse is not self.finest and min_cells <= _COARSE_BINS**2
+        is_known = is_known and not is_grid_suitable(group, min_cells)
+        coarse = self.coarse if is_known else coarsen_by_scatter(self.finest, _COARSE_BINS**2)
         return replace(self, coarse=coarse, coarsest=coarsen_by_scatter(coarse, _COARSEST_BINS**2))
 
     def _make_local_metric(self) -> Floats:
@@ -220,9 +224,14 @@ def coarsen_or_keep(cells: Cells, n_bins: int, k: int) -> Cells:
     Cells
         `cells` itself where coarser cells are not used.
     """
-    min_cells = max(8 * k, 64)
+    min_cells = _count_min_cells(k)
     # Where there are not twice as many cells, nothing is gained.
     if len(cells) < 2 * min_cells:
         return cells
     coarse = coarsen_adaptively(cells, n_bins, min_cells)
     return cells if len(coarse) < min_cells or len(coarse) > len(cells) / 2 else coarse
+
+
+def _count_min_cells(k: int) -> int:
+    """Count the cells that coarsening leaves at least for k components."""
+    return max(8 * k, 64)
