@@ -239,7 +239,8 @@ def split_into_parts(
     graph = graph.relabel(graph.label)
     runs = replace(runs, region=graph.origin[runs.region])
     graph = replace(graph, origin=np.arange(graph.label.size))
-    target, label = (part.astype(np.uint8) for part in np.divmod(graph.label, base))
+    # Of 255 classes the base is none of the numbers that uint8 holds.
+    target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
     sums = _sum_evidence(runs, small, evidence, np.array([0, *order]) - 1)
     return runs, replace(graph, label=label, sums=sums), target * small

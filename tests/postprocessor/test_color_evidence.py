@@ -204,3 +204,9 @@ def test_pixels_without_a_label_have_no_evidence() -> None:
     assert absorb_by_evidence(
         split_into_parts(labels, labels, make_evidence(logs), order=[1, 2])[1], make_evidence(logs)
     ).label.tolist() == [1, 2, 0]
+
+
+def test_255_classes_are_cleaned_up() -> None:
+    labels = np.arange(1, 256, dtype=np.uint8).repeat(12).reshape(-1, 12)
+    evidence = make_evidence(np.where(np.arange(1, 256) == labels[..., None], 0.0, -60.0))
+    np.testing.assert_array_equal(clean(labels, evidence), labels)
