@@ -216,6 +216,7 @@ def build_result(
     fitted_rows = rows if found.fit.restarts.size else ()
     warnings = collect_result_warnings(
         fitted_rows,
+        config,
         rejected=rejected,
         lost=find_labels_lost_in_cleanup(raw, fitted_rows),
         reason=choose_spatial_type(config).explain_empty_class(config),

@@ -108,7 +108,13 @@ def warn_of_kept_coordinates(config: SegmentConfig, georeference: Georeference) 
 
 
 def collect_result_warnings(
-    rows: Sequence[ClassRow], *, rejected: float, lost: Sequence[int], reason: str, n_colors: int = 0
+    rows: Sequence[ClassRow],
+    config: SegmentConfig,
+    *,
+    rejected: float,
+    lost: Sequence[int],
+    reason: str,
+    n_colors: int = 0,
 ) -> tuple[str, ...]:
     """Say which classes are empty, why, and what would fill them; and which share of the pixels is rejected.
 
@@ -116,6 +122,8 @@ def collect_result_warnings(
     ----------
     rows : sequence of ClassRow
         The classes; none where empty ones are not worth a warning.
+    config : SegmentConfig
+        What is cleaned up, for the remedy.
     rejected : float, 0 to 1
         Share of the valid pixels that is rejected.
     lost : sequence of int
@@ -134,7 +142,8 @@ def collect_result_warnings(
     Examples
     --------
     >>> rows = [ClassRow(1, 90, 1.0, (20.0,)), ClassRow(2, 0, 0.0, ())]
-    >>> collect_result_warnings(rows, rejected=0.0, lost=[], reason="no color is of it. Use fewer classes")
+    >>> reason = "no color is of it. Use fewer classes"
+    >>> collect_result_warnings(rows, SegmentConfig(), rejected=0.0, lost=[], reason=reason)
     ('class 2 is empty: no color is of it. Use fewer classes',)
     """
     warnings = []
@@ -147,8 +156,9 @@ def collect_result_warnings(
     empty = [row.label for row in rows if row.pixels == 0]
     swept = [label for label in empty if label in lost]
     if swept:
-        cure = "Lower --smooth-radius, --min-region or --max-hole, give --clean-up none, or use fewer classes"
-        warnings.append(_warn_of_empty(swept, f"clean-up gave all its pixels to other classes. {cure}"))
+        cure = _choose_cleanup_remedy(config)
+        reason_swept = f"clean-up gave all its pixels to other classes. {cure}, or use fewer classes"
+        warnings.append(_warn_of_empty(swept, reason_swept))
     never = [label for label in empty if label not in lost]
     if never and n_colors:
         reason = f"the image has only {pluralize(n_colors, 'distinct color')}. Use no more classes"
@@ -226,10 +236,14 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
             changes.append(f"class {number + 1} {' and '.join(parts)}")
     if not changes:
         return ()
+    return (f"clean-up changed {', '.join(changes)}. {_choose_cleanup_remedy(config)} to keep more",)
+
+
+def _choose_cleanup_remedy(config: SegmentConfig) -> str:
+    """Choose the options that keep more: the sizes that are given, or those of clean-up by evidence."""
     sizes = [name for name in ("smooth_radius", "min_region", "max_hole") if getattr(config, name)]
     options = " or ".join("--" + name.replace("_", "-") for name in sizes)
-    cure = f"Lower {options}" if sizes else "Lower --smoothness or give --clean-up none"
-    return (f"clean-up changed {', '.join(changes)}. {cure} to keep more",)
+    return f"Lower {options}" if sizes else "Lower --smoothness or give --clean-up none"
 
 
 def _warn_of_empty(labels: Sequence[int], reason: str) -> str:
