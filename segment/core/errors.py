@@ -162,6 +162,9 @@ def describe_os_error(error: BaseException) -> str:
     # "File exists" would not say that it is a file where a folder is to be made.
     if isinstance(error, FileExistsError):
         return "a file of that name is in the way"
+    # Of a fork; that of a write says how much was written.
+    if isinstance(error, BlockingIOError) and not hasattr(error, "characters_written"):
+        return "no more processes can be started: raise the limit (ulimit -u)"
     reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]
     # Only the capital of a sentence is lowered: names such as TIFF stay.
     return reason[:1].lower() + reason[1:] if reason[1:2].islower() else reason
