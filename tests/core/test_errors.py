@@ -45,7 +45,10 @@ def test_small_places_are_no_fault(error: Exception, words: str) -> None:
     [
         (FileNotFoundError(2, "No such file or directory"), "no such file or directory"),
         (FileExistsError(17, "File exists"), "a file of that name is in the way"),
-        (BlockingIOError(11, "Resource temporarily unavailable"), "no more processes can be started"),
+        (
+            BlockingIOError(11, "Resource temporarily unavailable"),
+            "no more processes can be started: raise the limit (ulimit -u)",
+        ),
         (OSError("Only words\nin two lines"), "only words in two lines"),
         (ValueError("embedded null byte"), "embedded null byte"),
         (OSError("TIFF has no room"), "TIFF has no room"),
