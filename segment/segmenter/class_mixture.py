@@ -240,13 +240,13 @@ class ClassMixture:
         Returns
         -------
         ClassMixture
-            Components in the order of their classes.
+            Components in the order of their classes; itself where no two classes become one.
         """
-        if not merges:
-            return self
         # Merged classes keep the place of the lowest; the numbers left are then made 0, 1, 2, ... again.
-        targets = np.unique(find_merge_targets(self.n_classes, merges), return_inverse=True)[1].reshape(-1)
-        merged = targets.astype(np.intp)[self.groups]
+        left, targets = np.unique(find_merge_targets(self.n_classes, merges), return_inverse=True)
+        if len(left) == self.n_classes:
+            return self
+        merged = targets.reshape(-1).astype(np.intp)[self.groups]
         order = np.argsort(merged, kind="stable")
         parts = self.groups if self.parts is None else self.parts
         return ClassMixture(self.model.reorder(order), merged[order], parts[order])

@@ -140,6 +140,8 @@ def test_classes_that_are_merged_twice_know_those_of_before(three_components: Cl
     np.testing.assert_array_equal(ordered.label_cells(cells_at(0, 10, 100)), [1, 2, 1])
     gap = ClassMixture(three_components.model, np.array([0, 2, 3]))
     np.testing.assert_array_equal(gap.merge_classes([("", (3, 4))]).groups, [0, 2, 2])
+    # With a class that is not there, nothing is merged, and no number has another one before.
+    assert each.merge_classes([("", (1, 9))]).old_numbers == ()
 
 
 def test_a_cell_of_low_density_is_rejected(three_components: ClassMixture) -> None:
