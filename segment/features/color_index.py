@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import count_codes, find_runs, make_code_finder, pack_codes, unpack_codes
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
-from segment.features.color_codes import count_codes, find_runs, make_code_finder, pack_codes, unpack_codes
 
 __all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import count_codes
+
 __all__ = ["count_integer_rows", "sort_equal_rows"]
 
 Floats = NDArray[np.float64]
@@ -69,7 +71,7 @@ def count_integer_rows(rows: Floats) -> tuple[Floats, Floats] | None:
     # Not for infinite or missing numbers, with which the comparisons are false.
     if not (n_codes <= MAX_CODES and np.abs([low, high]).max() < MAX_INTEGER):
         return None
-    # A code is below the number of codes, and so is each of its digits; 32 bits are sorted in half the time.
+    # A code is below the number of codes, and so is each of its digits; 32 bits are counted faster.
     dtype = np.dtype(np.uint32 if n_codes < 2**32 else np.uint64)
     codes: NDArray[Any] = np.zeros(len(rows), dtype)
     # The first column is the highest digit of the code: the order of the codes is that of the rows.
@@ -79,11 +81,9 @@ def count_integer_rows(rows: Floats) -> tuple[Floats, Floats] | None:
             return None
         codes *= dtype.type(size)
         codes += digits
-    codes.sort()
-    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
-    left = codes[starts]
-    distinct = np.empty((len(starts), len(columns)))
+    left, counts = count_codes(codes)
+    distinct = np.empty((len(left), len(columns)))
     for number in reversed(range(len(columns))):
         left, digits = np.divmod(left, dtype.type(sizes[number]))
         distinct[:, number] = low[number] + digits
-    return distinct, np.diff(np.append(starts, len(codes))).astype(np.float64)
+    return distinct, counts.astype(np.float64)

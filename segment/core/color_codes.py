@@ -12,8 +12,9 @@ __all__ = ["count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack
 
 # A page of a sparse table covers the codes that differ only in this many low bits.
 PAGE_BITS = 5
-# A table counts codes faster than sorting does from so many codes on, with at most so many entries for each of them.
-MIN_TABLED, MAX_TABLE_RATIO = 2**16, 8
+# A table counts codes faster than sorting does from so many codes on, with at most so many entries for each of them,
+# and where the codes have 24 bits: a list of all pages of more would itself be large.
+MIN_TABLED, MAX_TABLE_RATIO, END_OF_TABLE = 2**16, 8, 2**24
 
 
 def pack_codes(colors: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -33,7 +34,7 @@ def unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any
 
 def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Count the codes: the distinct ones in ascending order, and their counts. May sort its argument in place."""
-    if codes.dtype == np.uint32 and codes.size >= MIN_TABLED:
+    if codes.dtype == np.uint32 and codes.size >= MIN_TABLED and codes.max() < END_OF_TABLE:
         # A table of the pages that have any code.
         high = codes >> np.uint32(PAGE_BITS)
         is_used = np.zeros(int(high.max()) + 1, dtype=bool)
