@@ -169,8 +169,12 @@ def _run_pending(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -
         return
     with Status(len(run.jobs), bar=True) as status:
         status.show("starting")
-        choice = ""
+        choice = obstacle = ""
         for outcome in run.iterate_outcomes():
+            if run.obstacle and not obstacle:
+                obstacle = run.obstacle
+                status.clear()
+                print_message(f"Warning: {obstacle}")
             # A model for all images is fitted before the first one.
             if run.choice and not choice:
                 choice = run.choice

@@ -11,17 +11,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["ThreadMap", "count_threads", "run_in_threads", "start_threads"]
+__all__ = ["ThreadMap", "can_start_threads", "count_threads", "run_in_threads", "start_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Each thread has its own attributes here: `is_worker` is True in those that `start_threads` started.
 _THREAD_STATE = threading.local()
+SPARE_THREADS = 2  # the system counts a thread for a moment after Python has seen its end
 
 
 class ThreadMap(Protocol):
@@ -41,6 +43,42 @@ def count_threads() -> int:
     return 1 if getattr(_THREAD_STATE, "is_worker", False) else max(1, int(load_cv2().getNumThreads()))
 
 
+@cache
+def can_start_threads(n: int) -> bool:
+    """Say whether so many threads can be started at a time; it is tried once, not before each use of them.
+
+    Where threads and processes are limited (`ulimit -u`, the limit of a container), both count.
+
+    Parameters
+    ----------
+    n : int
+        More than those that run already.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> can_start_threads(1)
+    True
+    """
+    end = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(n + SPARE_THREADS):
+            thread = threading.Thread(target=end.wait)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:  # "can't start new thread"
+        return False
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
+    return True
+
+
 @contextmanager
 def start_threads(several: bool = True) -> Iterator[ThreadMap]:
     """Keep threads ready for as long as a block lasts.
@@ -57,7 +95,7 @@ def start_threads(several: bool = True) -> Iterator[ThreadMap]:
         that of Ctrl-C, is raised after the calls in progress have ended; the other items are not started.
     """
     n = count_threads() if several else 1
-    if n == 1:
+    if n == 1 or not can_start_threads(n):
         yield _run_in_sequence
         return
     # Without the mark, threads within threads would be more than the cores.

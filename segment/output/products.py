@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from segment.config.config_file import collect_reading, format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import Content, write_files, write_to_pipe
 from segment.core.errors import ImageError, printable_path
+from segment.core.threads import can_start_threads
 from segment.output.pictures.encoding import encode_picture
 
 __all__ = ["encode_product", "save_products", "save_sheet"]
@@ -70,7 +72,8 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     n, labels = result.n_classes, f".{config.labels_format}"
     files = plan_files(stem, config.save, picture=suffix, n_classes=n, labels=labels, regions=config.regions)
     with ThreadPoolExecutor(MAX_THREADS) as pool:
-        parts = pool.map(lambda file: encode_product(result, file), files)
+        encode = partial(encode_product, result)
+        parts = (pool.map if can_start_threads(MAX_THREADS) else map)(encode, files)
         contents = dict(zip((file.name for file in files), parts, strict=True))
     if not isinstance(folder, (str, PathLike)):
         write_to_pipe(folder, contents.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
@@ -138,7 +139,8 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     if isinstance(source, (str, PathLike)):
         # All later stages need OpenCV, decoding does not, and both take as long: they go on side by side.
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(load_cv2)
+            with suppress(RuntimeError):  # where no thread can be started, the stage that needs it loads it
+                pool.submit(load_cv2)
             return load_image(source, **collect_load_options(config))
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)

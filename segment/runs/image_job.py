@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -265,8 +266,10 @@ def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None
     on_stage(Stage.READ)
     begin = time.perf_counter()
     with ThreadPoolExecutor(1) as pool:
-        # Nobody asks for the result: a library that cannot be loaded is reported by the stage that needs it.
-        pool.submit(_load_libraries, config)
+        # Nobody asks for the result: a library that cannot be loaded is reported by the stage that needs it. Where no
+        # thread can be started, that stage loads it.
+        with suppress(RuntimeError):
+            pool.submit(_load_libraries, config)
         image = load_image(job.source, **collect_load_options(config))
     return LoadedFile(os.fspath(job.source), image, begin)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from segment.core.opencv import load_cv2
-from segment.core.threads import count_threads, run_in_threads, start_threads
+from segment.core.threads import can_start_threads, count_threads, run_in_threads, start_threads
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_threads_start_no_further_threads() -> None:
 
 def test_one_thread_is_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_cv2(), "getNumThreads", lambda: 1)
+    assert run_in_threads(lambda _: threading.current_thread(), range(3)) == [threading.current_thread()] * 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_without_threads_the_present_one_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr("segment.core.threads.can_start_threads", can_start_threads.__wrapped__)
     assert run_in_threads(lambda _: threading.current_thread(), range(3)) == [threading.current_thread()] * 3
 
 

@@ -100,6 +100,8 @@ class FolderRun:
         Images of kinds that are not read with what is installed; they are among `jobs`.
     passed_over : list of Path
         Pictures that carry the mark of results although no manifest names them.
+    obstacle : str
+        Why images are done one after the other, in this process; empty where workers do them.
 
     Raises
     ------
@@ -142,6 +144,7 @@ class FolderRun:
             raise
         self._state = ResumeState(self._journal, folder, output, config)
         self._classes: ClassSource | None = None
+        self.obstacle = ""
         self._feed = self._make_feed(skip_done=settings.resume)
         self._n_in_manifest = 0  # of the images begun
         # Temporary files of processes that were killed. Those of living processes stay.
@@ -207,6 +210,7 @@ class FolderRun:
             run_image_task, config=self.config, classes=self._classes or ClassSource(), debug=self.settings.debug
         )
         workers = self._start_workers(function, prepare_retry=prepare_retry)
+        self.obstacle = workers.obstacle
         # Closed at once, not by the garbage collector: that ends the workers, also if the caller stops in between.
         with contextlib.closing(self._run_tasks(workers)) as decided:
             yield from report_in_order(decided)

@@ -41,7 +41,11 @@ class DaskWorkers(Generic[Task, Result]):
     ----------
     in_progress : dict of int to task
         Tasks that were sent and have no result yet, by their number.
+    obstacle : str
+        Empty: a cluster that cannot be used is refused before.
     """
+
+    obstacle = ""
 
     def __init__(
         self,

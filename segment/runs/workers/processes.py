@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from segment.core.errors import SettingsError
+from segment.core.threads import can_start_threads
 from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
 from segment.runs.workers.time_limit import limit_time
 
@@ -24,6 +25,11 @@ __all__ = ["ProcessWorkers", "count_cores", "hold_signals", "watch_parent"]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+# Processes and threads, which the system counts alike: this process starts two of each for joblib; a worker is a
+# process, its watch, and two threads that write. For each core there is a thread of OpenCV and one of the stages.
+OWN_TASKS = 4
+TASKS_OF_WORKER = 4
+TASKS_OF_CORE = 2
 POLL_SECONDS = 0.25  # between two checks whether the parent process is still there
 
 
@@ -55,6 +61,8 @@ class ProcessWorkers(Generic[Task, Result]):
     ----------
     in_progress : dict of int to task
         Tasks that have begun and have no result yet, by their number.
+    obstacle : str
+        Why this process does the tasks itself, one after the other, and the remedy; empty where workers do them.
 
     Raises
     ------
@@ -79,6 +87,7 @@ class ProcessWorkers(Generic[Task, Result]):
         n_threads = max(1, count_cores() // n_workers)
         self._call = WorkerTask(function, os.getpid(), str(Path.cwd()), n_threads, timeout)
         self.in_progress: dict[int, Task] = {}
+        self.obstacle = _find_obstacle(n_workers)
 
     def run(self, tasks: Iterator[Task]) -> Generator[tuple[Task, Result | TaskLost]]:
         """Do the tasks, and yield each with its result as soon as there is one.
@@ -127,8 +136,7 @@ class ProcessWorkers(Generic[Task, Result]):
         """Start workers that do the tasks until there are no more, or until one of the workers dies."""
         from joblib import Parallel, delayed, parallel_config
 
-        # Without POSIX semaphores, as in small containers, there are no worker processes: this one does the tasks.
-        if import_module("joblib._multiprocessing_helpers").mp is None:
+        if self.obstacle:
             for number, task in tasks:
                 yield self._call(number, task)
             return
@@ -156,6 +164,18 @@ class ProcessWorkers(Generic[Task, Result]):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 results.close()
+
+
+def _find_obstacle(n_workers: int) -> str:
+    """Say in one line why worker processes cannot be started, and the remedy; empty if they can."""
+    if import_module("joblib._multiprocessing_helpers").mp is None:
+        why = "there are no POSIX semaphores. Make /dev/shm writable"
+    # It is tried before: with too few, joblib fails halfway or waits for ever.
+    elif not can_start_threads(OWN_TASKS + TASKS_OF_WORKER * max(2, n_workers) + TASKS_OF_CORE * count_cores()):
+        why = "so many processes cannot be started. Raise the limit (ulimit -u or -v), or give fewer --jobs,"
+    else:
+        return ""
+    return f"One image at a time: {why} to do several side by side."
 
 
 def _start_resource_tracker() -> None:

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from folder_runs import kill_worker, sleep_if_slow
 
 from segment.core.errors import SettingsError
+from segment.core.threads import can_start_threads
 from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import ProcessWorkers, count_cores, hold_signals
 
@@ -78,3 +80,28 @@ def test_without_semaphores_this_process_does_the_tasks(monkeypatch: pytest.Monk
     monkeypatch.setattr("joblib._multiprocessing_helpers.mp", None)
     workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=2)
     assert list(workers.run(iter("ab"))) == [("a", os.getpid()), ("b", os.getpid())]
+    assert workers.obstacle.endswith(
+        "there are no POSIX semaphores. Make /dev/shm writable to do several side by side."
+    )
+
+
+def test_at_the_limit_of_processes_this_process_does_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, most = threading.Thread.start, threading.active_count() + 6
+
+    def start_within_limit(thread: threading.Thread) -> None:
+        if threading.active_count() >= most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def refuse_process(*_: object) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    # The system counts threads as processes.
+    monkeypatch.setattr(threading.Thread, "start", start_within_limit)
+    monkeypatch.setattr("_posixsubprocess.fork_exec", refuse_process)
+    monkeypatch.setattr("segment.runs.workers.processes.can_start_threads", can_start_threads.__wrapped__)
+    # Many, so that workers which earlier tests have started are too few.
+    workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=9)
+    assert list(workers.run(iter("ab"))) == [("a", os.getpid()), ("b", os.getpid())]
+    assert "Raise the limit (ulimit -u or -v), or give fewer --jobs" in workers.obstacle
+    assert threading.active_count() == most - 6
