@@ -231,7 +231,8 @@ def prepare_field_posteriors(
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
     The mean field is too sure where neighbors are no independent witnesses: its log odds are divided by a temperature
-    (:mod:`segment.segmenter.field.calibration`). The most probable class of a pixel stays the same.
+    (:mod:`segment.segmenter.field.calibration`). The most probable class of a pixel stays that of the field; where only
+    the likeliest of many classes are kept, some pixels in a thousand may have another, as posteriors need them all.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def prepare_field_posteriors(
         overlap = solved.measure_overlap() if facts is None else facts.overlap
         temperature = compute_temperature(solved.measure_correlation(), overlap)
     has_all, shape = len(solved.q) == classes.n_classes, image.valid.shape
-    flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature)
+    flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature) if has_all else solved.q
     if has_all and copy.valid.shape == shape:
         return lambda at: flat[:, at].T
     # As for the labels: posteriors of the copy away from borders, where noise of single pixels says nothing.
