@@ -67,6 +67,19 @@ def test_images_that_are_not_read_are_counted_with_the_remedy(run_program: Progr
     assert run_program("batch", "in", "--model", "shared", "-k", "2", "-o", "other").code == 1
 
 
+def test_batch_says_why_it_does_one_image_at_a_time(run_program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joblib._multiprocessing_helpers.mp", None)
+    Path("in").mkdir()
+    for name in "ab":
+        PilImage.open("a.png").save(f"in/{name}.png")
+    result = run_program("batch", "in", "-k", "2", "-o", "out", "--save", "labels")
+    assert result.code == 0
+    assert result.out.splitlines() == ["out/a_labels.png", "out/b_labels.png"]
+    warning, tally = result.err.splitlines()
+    assert warning.startswith("Warning: One image at a time: there are no POSIX semaphores. Make /dev/shm writable to")
+    assert tally == "2 of 2 images segmented."
+
+
 def test_batch_counts_warnings(run_program: Program) -> None:
     PilImage.fromarray(make_flat(3, 3)).save("b.png")
     result = run_program("batch", ".", "-k", "2", "-o", "out")
