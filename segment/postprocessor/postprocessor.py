@@ -140,7 +140,8 @@ def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequenc
 
     if not (is_noise(labels) or has_many_sums(labels, len(classes))):
         return clean(labels, 0, 0)
-    return clean_in_windows(labels, compute_reach(evidence.radius, evidence.max_area), clean)
+    halo = compute_reach(evidence.radius, evidence.max_area)
+    return clean_in_windows(labels, halo, clean, n_classes=len(classes))
 
 
 def _clean_by_size(labels: Labels, max_area: int, min_area: int) -> Labels:

@@ -19,6 +19,7 @@ Labels = NDArray[np.integer[Any]]
 MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
 # Sums of evidence, of each class for each run, that are in memory at once; and how many for each pixel of large images.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
+MAX_WINDOW_SUMS = 2**26  # of a window in which each pixel is a part
 MANY_CLASSES = 17  # of fewer, the sums of what is not noise are never so many
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
@@ -88,7 +89,9 @@ def count_runs(labels: Labels) -> int:
     return int(height + sum(np.count_nonzero(band[:, 1:] != band[:, :-1]) for band in bands))
 
 
-def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels]) -> Labels:
+def clean_in_windows(
+    labels: Labels, halo: int, clean: Callable[[Labels, int, int], Labels], *, n_classes: int = 1
+) -> Labels:
     """Clean up an image window by window; each is cleaned with what lies around it.
 
     Parameters
@@ -100,6 +103,8 @@ def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, in
         overlap more.
     clean : callable
         Takes the labels of a window and its first row and column, and returns labels of the same shape.
+    n_classes : int
+        Of which `clean` needs evidence for each part of a window: windows are smaller if they are many.
 
     Returns
     -------
@@ -107,7 +112,7 @@ def clean_in_windows(labels: Labels, halo: int, clean: Callable[[Labels, int, in
     """
     height, width = labels.shape
     # About 70 MB, and 11 bytes for each pixel of the image.
-    area = CHUNK_PIXELS + labels.size // 25
+    area = min(CHUNK_PIXELS + labels.size // 25, MAX_WINDOW_SUMS // n_classes)
     rows = min(height, max(math.isqrt(area), 2 * halo + MIN_STEP))
     columns = max(area // rows, 2 * halo + MIN_STEP)
     steps = rows if rows == height else rows - 2 * halo, columns - 2 * halo
