@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells
-from segment.mixture.em import measure_largest_move
-from segment.mixture.gaussian_density import compute_moments, compute_natural_parameters, split_into_blocks
-from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior
-from segment.mixture.model import MixtureModel
-from segment.mixture.prior import Prior
+from segment.mixture.gaussian_steps import maximize_posterior
+from segment.mixture.spatial_em import MIN_POSTERIOR, SpatialEMState
 
 __all__ = ["N_FEW", "FewSpatialEM", "choose_few"]
 
@@ -21,7 +17,7 @@ Numbers = NDArray[np.intp]
 
 N_FEW = 8  # components of each cell
 MAX_GAP = 1e30  # of log densities, for single precision
-MIN_LOG_POSTERIOR = np.log(np.float32(1e-30))  # as for all components
+MIN_LOG_POSTERIOR = np.log(np.float32(MIN_POSTERIOR))
 
 
 def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
@@ -59,40 +55,12 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
 
 
-class FewSpatialEM:
+class FewSpatialEM(SpatialEMState):
     """EM steps of Gaussian components of which a few matter to each cell.
 
-    As those of :class:`segment.mixture.spatial_em.SpatialEM`, with all components at each cell.
-
-    Parameters
-    ----------
-    cells : Cells
-        n cells, none missing.
-    model : MixtureModel
-        The first mixture: of any covariance type, without noise and t components.
-    prior : Prior
-        Of means and covariances.
-
-    Attributes
-    ----------
-    move : float
-        The largest change of a parameter in the last step; infinity before the first.
+    See :class:`segment.mixture.spatial_em.SpatialEMState` for the parameters and attributes; the mixture has neither
+    noise nor t components.
     """
-
-    def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
-        self._shift, self._scale = compute_standard_coordinates(cells, model.covariance_type)
-        self._blocks = [
-            (rows, cells.weights[rows], compute_moments(cells[rows].rescale(self._shift, self._scale)))
-            for rows in split_into_blocks(len(cells))
-        ]
-        self._model = model.rescale(self._shift, self._scale)
-        self._prior = prior.rescale(self._shift, self._scale)
-        self.move = np.inf
-
-    @property
-    def model(self) -> MixtureModel:
-        """The present mixture, in the coordinates of the data."""
-        return self._model.rescale(-self._shift / self._scale, 1 / self._scale)
 
     def choose_components(self) -> Numbers:
         """Choose the likeliest components of each cell from its features alone.
@@ -137,7 +105,7 @@ class FewSpatialEM:
         log_joint : ndarray of shape (m, n), float32
             Their log posteriors, with the neighbors of the cell, up to a constant for each cell.
         """
-        k = self._model.n_components
+        k = self._shape[0]
         statistics = np.zeros((k, len(self._blocks[0][2])))
         for rows, weights, moments in self._blocks:
             shares = np.exp(log_joint[:, rows] - log_joint[:, rows].max(axis=0), dtype=np.float64)
@@ -145,9 +113,4 @@ class FewSpatialEM:
             spread = np.zeros(k * len(weights))
             spread[numbers[:, rows] * len(weights) + np.arange(len(weights))] = shares
             statistics += spread.reshape(k, -1) @ moments.T
-        after = maximize_posterior(statistics, self._model, self._prior)
-        self.move = measure_largest_move(self._model, after)
-        self._model = after
-
-    def _compute_parameters(self) -> NDArray[np.float64]:
-        return compute_natural_parameters(self._model.weights, self._model.means, self._model.covariances)
+        self._replace_model(maximize_posterior(statistics, self._model, self._prior))

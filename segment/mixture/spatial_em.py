@@ -27,7 +27,15 @@ from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_expectation, maximize_posterior
 from segment.mixture.student_t import convert_to_student_t
 
-__all__ = ["MAX_STEPS", "MOVE_TOLERANCE", "SpatialEM", "compute_class_log_posteriors", "fit_with_neighbors"]
+__all__ = [
+    "MAX_STEPS",
+    "MIN_POSTERIOR",
+    "MOVE_TOLERANCE",
+    "SpatialEM",
+    "SpatialEMState",
+    "compute_class_log_posteriors",
+    "fit_with_neighbors",
+]
 
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
@@ -40,16 +48,15 @@ MIN_POSTERIOR = 1e-30
 MIN_BLOCKED_COMPONENTS = 17
 
 
-class SpatialEM:
-    """EM steps of one mixture on cells that each have their own prior probabilities of the components.
+class SpatialEMState:
+    """The present mixture of EM steps on cells that each have their own prior probabilities of the components.
 
     Parameters
     ----------
     cells : Cells
         n cells, none missing.
     model : MixtureModel
-        The first mixture: of any covariance type, with or without noise and t components, whose degrees of freedom
-        are kept.
+        The first mixture, of any covariance type.
     prior : Prior
         Of means and covariances.
 
@@ -76,6 +83,23 @@ class SpatialEM:
         """The present mixture, in the coordinates of the data."""
         return self._model.rescale(-self._shift / self._scale, 1 / self._scale)
 
+    def _compute_parameters(self) -> Floats:
+        """Compute what the log joint densities are linear in, in the coordinates of the moments."""
+        return compute_natural_parameters(self._model.weights, self._model.means, self._model.covariances)
+
+    def _replace_model(self, after: MixtureModel) -> None:
+        """Take the mixture of an M-step for the present one, and measure the move."""
+        self.move = measure_largest_move(self._model, after)
+        self._model = after
+
+
+class SpatialEM(SpatialEMState):
+    """EM steps with all components at each cell.
+
+    The mixture may have noise and t components, whose degrees of freedom are kept; see :class:`SpatialEMState` for the
+    parameters and attributes.
+    """
+
     def compute_posteriors(self) -> NDArray[np.float32]:
         """Compute the posterior of each component at each cell from its features alone, without neighbors.
 
@@ -85,7 +109,7 @@ class SpatialEM:
             Columns sum to 1. The share of noise is divided among the components by their weights.
         """
         model = self._model
-        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        parameters = self._compute_parameters()
         peaks = compute_log_peaks(model.weights, model.covariances)
         # All densities are divided by (1 - noise_share), which cancels in the posteriors.
         noise = model.noise_share * model.noise_density / (1 - model.noise_share) if model.noise_share else 0.0
@@ -115,11 +139,8 @@ class SpatialEM:
             # Without noise a common factor of all components changes no responsibility.
             offsets = _normalize_offsets(log_odds, self._model.weights) if self._model.noise_share else log_odds
             prepared.append((counts, moment, offsets))
-        after = maximize_posterior(
-            compute_expectation(prepared, self._model)[0], self._model, self._prior, fixed_degrees=True
-        )
-        self.move = measure_largest_move(self._model, after)
-        self._model = after
+        statistics = compute_expectation(prepared, self._model)[0]
+        self._replace_model(maximize_posterior(statistics, self._model, self._prior, fixed_degrees=True))
 
 
 def _normalize_offsets(log_odds: Logs, weights: Floats) -> Floats:

@@ -265,10 +265,15 @@ def solve_field(
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     tol = MIN_MEAN_CHANGE if facts is None else 0.0
+
+    def is_noisy_in(features: Planes) -> bool:
+        """Say whether colors show little, in these whitened features."""
+        return are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy
+
     if classes.n_classes >= MIN_CLASSES:
         planes, features = _look_up_planes(index, space, whiten, partial(compute_few_log_posteriors, classes))
         # Colors that show little fit many classes: then all are kept.
-        if not (are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy):
+        if not is_noisy_in(features):
             field = build_field(copy, features, smoothness, smoothness_map)
             few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
             logs = planes[N_FEW:]
@@ -284,7 +289,7 @@ def solve_field(
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
-    is_noisy = are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy
+    is_noisy = is_noisy_in(features)
     if is_noisy:
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
         first = smooth_likelihoods(logs, weights.astype(np.float64), copy.valid)
