@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -35,6 +35,7 @@ __all__ = [
     "get_source_name",
     "get_source_path",
     "list_pages",
+    "load_file",
     "load_source",
     "preprocess",
     "read_image",
@@ -137,15 +138,40 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     if isinstance(source, FilePage):
         return _load_page(source, config)
     if isinstance(source, (str, PathLike)):
-        # All later stages need OpenCV, decoding does not, and both take as long: they go on side by side.
-        with ThreadPoolExecutor(1) as pool:
-            with suppress(RuntimeError):  # where no thread can be started, the stage that needs it loads it
-                pool.submit(load_cv2)
-            return load_image(source, **collect_load_options(config))
+        # All later stages need OpenCV, and decoding does not.
+        return load_file(source, config, load_cv2)
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)
         return load_stream(stream, **collect_load_options(config))
     return _convert_to_image(source, config)
+
+
+def load_file(path: str | PathLike[str], config: SegmentConfig, load_libraries: Callable[[], object]) -> Image:
+    """Load the image of a file while another thread loads libraries: both take as long.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    config : SegmentConfig
+        As for :func:`load_source`.
+    load_libraries : callable
+        Loads what later stages need. Its errors are not raised: the stage that needs a library reports them, and loads
+        it where no thread can be started.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be read.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        with suppress(RuntimeError):
+            pool.submit(load_libraries)
+        return load_image(path, **collect_load_options(config))
 
 
 def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) -> tuple[PixelSize, tuple[str, ...]]:

@@ -204,9 +204,8 @@ class Segmentation(ResultViews, EqualByValue):
                 yield from (self._posteriors[..., number].copy() for number in numbers)
                 continue
             maps = np.empty((len(numbers), self.working.valid.size), dtype=np.float32)
-            for start in range(0, maps.shape[1], CHUNK_PIXELS):
-                at = np.arange(start, min(start + CHUNK_PIXELS, maps.shape[1]))
-                maps[:, at[0] : at[-1] + 1] = self.look_up_posteriors(at)[:, numbers.start : numbers.stop].T
+            for at, posteriors in self._iterate_posteriors():
+                maps[:, at[0] : at[-1] + 1] = posteriors[:, numbers.start : numbers.stop].T
             for values in maps:
                 # A copy, as whoever keeps one map keeps none of the others.
                 yield self._enlarge_map(values.reshape(self.working.valid.shape).copy(), 0.0)
@@ -278,36 +277,28 @@ class Segmentation(ResultViews, EqualByValue):
     @cached_property
     def look_up_posteriors(self) -> Callable[[Indices], Maps]:
         """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
-        return self.prepare_posteriors()
-
-    def prepare_posteriors(self, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
-        """Prepare the posteriors of pixels of `working`; those of merged classes are sums.
-
-        Parameters
-        ----------
-        is_tempered : bool
-            See :meth:`segment.segmenter.spatial_model.SpatialModel.prepare_posteriors`.
-
-        Returns
-        -------
-        callable
-            Takes numbers of pixels in row order, (n,), and returns (n, k), float32.
-        """
         classes = self.class_mixture
-        look_up = self.spatial.prepare_posteriors(classes.unmerged, is_tempered=is_tempered)
+        look_up = self.spatial.prepare_posteriors(classes.unmerged)
         if classes.parts is None:
             return look_up
+        # Those of merged classes are sums.
         return lambda at: pool_posteriors(look_up(at), classes.merged_numbers)
+
+    def _iterate_posteriors(self) -> Iterator[tuple[Indices, Maps]]:
+        """Iterate over the numbers of some pixels each time, and their posteriors (n, k)."""
+        # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
+        size = self.working.valid.size
+        for start in range(0, size, CHUNK_PIXELS):
+            at = np.arange(start, min(start + CHUNK_PIXELS, size))
+            yield at, self.look_up_posteriors(at)
 
     def _map_posteriors(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
         """Map a function of the posteriors (n, k) of some pixels and of their numbers (n,) to the image: (H, W)."""
         if self.n_classes == 0:
             return np.full(self.label_image.shape, nothing, dtype=np.float32)
         values = np.empty(self.working.valid.size, dtype=np.float32)
-        # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
-        for start in range(0, values.size, CHUNK_PIXELS):
-            at = np.arange(start, min(start + CHUNK_PIXELS, values.size))
-            values[at] = function(self.look_up_posteriors(at), at)
+        for at, posteriors in self._iterate_posteriors():
+            values[at] = function(posteriors, at)
         return self._enlarge_map(values.reshape(self.working.valid.shape), nothing)
 
     def _enlarge_map(self, values: Maps, nothing: float) -> Maps:

@@ -156,9 +156,8 @@ def collect_result_warnings(
     empty = [row.label for row in rows if row.pixels == 0]
     swept = [label for label in empty if label in lost]
     if swept:
-        cure = _choose_cleanup_remedy(config)
-        reason_swept = f"clean-up gave all its pixels to other classes. {cure}, or use fewer classes"
-        warnings.append(_warn_of_empty(swept, reason_swept))
+        cure = f"{_choose_cleanup_remedy(config)}, or use fewer classes"
+        warnings.append(_warn_of_empty(swept, f"clean-up gave all its pixels to other classes. {cure}"))
     never = [label for label in empty if label not in lost]
     if never and n_colors:
         reason = f"the image has only {pluralize(n_colors, 'distinct color')}. Use no more classes"

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.setting_arguments import SettingArguments
-from segment.core.errors import SettingsError
+from segment.core.errors import ModelError, SettingsError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
@@ -155,7 +155,7 @@ def apply_classes(
     ImageError
         If the image cannot be read.
     ModelError
-        If the model does not fit the image: other features, or no classes.
+        If the model does not fit the image, other features or no classes; or if it is no ClassModel.
     SettingsError
         If a setting is unknown, out of its range, or one of the fit.
 
@@ -168,6 +168,8 @@ def apply_classes(
     >>> [row.pixels for row in apply_classes(model, tuesday).classes]
     [48, 16]
     """
+    if not isinstance(model, ClassModel):
+        raise ModelError(f"model: a ClassModel; got {type(model).__name__}. Give the model first, then the image.")
     settings, arrays = take_arrays(given)
     config = resolve_for_model(model, config, settings)
     return label_with_model(model, source, config, on_stage=on_stage, arrays=arrays)

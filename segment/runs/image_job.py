@@ -7,8 +7,6 @@ import math
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -260,17 +258,12 @@ def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None
     """Read the file of a job while another thread loads the libraries that segment it; return a pipe as it is."""
     if job.pipe_in is not None:
         return job.pipe_in
-    from segment.loader.loader import LoadedFile, load_image
-    from segment.pipeline.preparation import collect_load_options
+    from segment.loader.loader import LoadedFile
+    from segment.pipeline.preparation import load_file
 
     on_stage(Stage.READ)
     begin = time.perf_counter()
-    with ThreadPoolExecutor(1) as pool:
-        # Nobody asks for the result: a library that cannot be loaded is reported by the stage that needs it. Where no
-        # thread can be started, that stage loads it.
-        with suppress(RuntimeError):
-            pool.submit(_load_libraries, config)
-        image = load_image(job.source, **collect_load_options(config))
+    image = load_file(job.source, config, partial(_load_libraries, config))
     return LoadedFile(os.fspath(job.source), image, begin)
 
 

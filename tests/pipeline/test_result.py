@@ -56,7 +56,7 @@ def test_posterior_maps_are_made_together_where_they_fit(
     limit: int, n_passes: int, quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = segment_image(quadrants, k=4)
-    look_up, asked = result.prepare_posteriors(), []
+    look_up, asked = result.look_up_posteriors, []
     result.__dict__["look_up_posteriors"] = lambda at: asked.append(len(at)) or look_up(at)
     monkeypatch.setattr("segment.pipeline.result.MAX_MAP_VALUES", limit)
     maps = list(result.posterior_maps())

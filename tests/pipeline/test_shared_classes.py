@@ -281,6 +281,13 @@ def test_settings_of_the_fit_are_refused_when_applying(model: ClassModel, quadra
     assert (result.config.k, result.config.max_hole) == (4, 0)
 
 
+def test_an_image_in_place_of_the_model_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
+    with pytest.raises(ModelError, match=r"^model: a ClassModel; got ndarray\. Give the model first, then the image"):
+        segment.apply_classes(quadrants, model)
+    with pytest.raises(ModelError, match=r"^model: a ClassModel; got Image\."):
+        segment.apply_classes(segment.Image.from_array(quadrants), model)
+
+
 def test_nothing_to_fit_is_refused(quadrants: np.ndarray) -> None:
     with pytest.raises(SettingsError, match="at least one image"):
         segment.fit_classes([], k=2)

@@ -253,14 +253,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     shape = (run.raster.height, run.raster.width)
     label: Callable[[Image, Window, Inner], LabeledPixels]
     if is_field_fine(shape):
-        fine = FineFieldLabeler(
-            unmerged,
-            space,
-            copy,
-            smoothness=config.smoothness,
-            min_log_density=min_log_density,
-            draws_shares=True,
-        )
+        fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
         label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731
         # The copy is too coarse for the field; its colors say enough of the light.
         labels = ColorIndex(copy).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))

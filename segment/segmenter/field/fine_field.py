@@ -49,8 +49,6 @@ class FineFieldLabeler:
         Log odds in nats that neighbors of one class give a pixel.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
-    draws_shares : bool
-        Whether to draw the samples that shares are estimated from.
     """
 
     def __init__(
@@ -61,11 +59,9 @@ class FineFieldLabeler:
         *,
         smoothness: float,
         min_log_density: float = -math.inf,
-        draws_shares: bool = False,
     ) -> None:
         self._classes, self._space = classes, space
         self._smoothness, self._min_log_density = smoothness, min_log_density
-        self._draws_shares = draws_shares
         self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
 
     def label(self, image: Image, inner: Inner | None = None) -> LabeledPixels:
@@ -77,7 +73,7 @@ class FineFieldLabeler:
             The window. Its first row and column in the image are multiples of `MAX_FIELD_STEP`, and it shows
             `FIELD_HALO` pixels more on each side than what is to be labeled right, as far as the image reaches.
         inner : tuple of two slices, optional
-            Rows and columns of the window whose shares count, where these are asked for; all by default.
+            Rows and columns of the window whose shares count; all by default.
 
         Returns
         -------
@@ -95,7 +91,7 @@ class FineFieldLabeler:
                 part.valid.shape,
                 smoothness=self._smoothness,
                 min_log_density=self._min_log_density,
-                draws_shares=self._draws_shares,
+                draws_shares=True,
                 facts=self._facts,
             )
             found = labeler.label(_take_rows(image, start, stop), start - first, inner=(own_rows, columns))
@@ -130,9 +126,7 @@ def label_with_field(
     LabeledPixels
     """
     if is_field_fine(image.valid.shape):
-        fine = FineFieldLabeler(
-            classes, space, copy, smoothness=smoothness, min_log_density=min_log_density, draws_shares=True
-        )
+        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
         return fine.label(image)
     labeler = FieldLabeler(
         classes,
