@@ -38,19 +38,19 @@ for axis in axes:
 # -------------------
 #
 # Tables give the ``expected`` share of each class with a standard deviation. The expected share is the mean of the
-# posteriors, :math:`e_k = \frac1n \sum_i q_i(k)`, which clean-up does not change. A large image has a field on a
-# smaller copy, whose pixels on a border have a mixed color, perhaps that of a third class: there the posteriors of the
-# pixels of the image count. What makes the share wrong is not the noise
-# of single pixels, which averages out, but what many pixels share: the place of a border, another optimum of the fit,
-# shading that goes over into the next class. Its standard deviation is
+# posteriors, :math:`e_k = \frac1n \sum_i q_i(k)`, which clean-up does not change. The field of a large
+# image is solved on a smaller copy, whose pixels on a border have a mixed color, perhaps that of a third class: at
+# borders the posteriors of the pixels of the image itself are taken. What makes the share wrong is not the noise of
+# single pixels, which averages out, but what many pixels share: the place of a border, another optimum of the fit,
+# shading that passes gradually into the next class. Its standard deviation is
 #
 # .. math:: s_k^2 = (0.6 + \rho^2)^2\, d_k \bar d + 1.5^2 (c_k - e_k)^2 + m_k^2 + 0.0005^2
 #
 # with the *doubt* :math:`d_k`, the mean probability of being wrong about the class by calibrated posteriors, and
 # :math:`\bar d` its mean over the classes; the correlation :math:`\rho` of neighbors' deviations from their class
 # mean, 0 in noise and .7 to .95 in photographs; :math:`c_k`, the share by color alone; and :math:`m_k`, by how much
-# clean-up by evidence changes the share of the labels, 0 where sizes are given. The constants are such that
-# :math:`e_k \pm 1.645 s_k` holds the true share in nine of ten images: it was tried on labeled cells, skies and tissue,
+# clean-up by evidence changes the share of the labels, 0 with `--min-region`, `--max-hole` or
+# `--smooth-radius`. The constants are such that :math:`e_k \pm 1.645 s_k` holds the true share in nine of ten images: it was tried on labeled cells, skies and tissue,
 # synthetic classes and grains (``tests/benchmarks/certainty.py``). A class that the fit misses altogether, or that you
 # divide otherwise than by color, is beyond it.
 

@@ -12,8 +12,8 @@ __all__ = ["count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack
 
 # A page of a sparse table covers the codes that differ only in this many low bits.
 PAGE_BITS = 5
-# A table counts codes faster than sorting does from so many codes on, with at most so many entries for each of them,
-# and where the codes have 24 bits: a list of all pages of more would itself be large.
+# A table counts faster than sorting does where there are at least `MIN_TABLED` codes, at most `MAX_TABLE_RATIO` entries
+# of the table for each code, and no code of more than 24 bits: the list of all pages would be large itself.
 MIN_TABLED, MAX_TABLE_RATIO, END_OF_TABLE = 2**16, 8, 2**24
 
 

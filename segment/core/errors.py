@@ -162,7 +162,7 @@ def describe_os_error(error: BaseException) -> str:
     # "File exists" would not say that it is a file where a folder is to be made.
     if isinstance(error, FileExistsError):
         return "a file of that name is in the way"
-    # Of a fork; that of a write says how much was written.
+    # Of os.fork, at the limit of processes. One that a write raises has `characters_written`.
     if isinstance(error, BlockingIOError) and not hasattr(error, "characters_written"):
         return "no more processes can be started: raise the limit (ulimit -u)"
     reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 # Each thread has its own attributes here: `is_worker` is True in those that `start_threads` started.
 _THREAD_STATE = threading.local()
-SPARE_THREADS = 2  # the system counts a thread for a moment after Python has seen its end
+SPARE_THREADS = 2  # the system counts a thread for a moment longer than Python does
 
 
 class ThreadMap(Protocol):
@@ -45,14 +45,14 @@ def count_threads() -> int:
 
 @cache
 def can_start_threads(n: int) -> bool:
-    """Say whether so many threads can be started at a time; it is tried once, not before each use of them.
+    """Check whether n more threads can run at once, by starting them. The answer for each n is kept.
 
-    Where threads and processes are limited (`ulimit -u`, the limit of a container), both count.
+    A limit of processes (`ulimit -u`, the limit of a container) counts threads too.
 
     Parameters
     ----------
     n : int
-        More than those that run already.
+        Threads, in addition to those that run already.
 
     Returns
     -------

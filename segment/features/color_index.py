@@ -168,7 +168,7 @@ class ColorIndex:
         function : callable
             Takes colors, (m, n_channels) integers, and returns an array of shape (m, k).
         in_chunks : bool
-            Compute the values for the pixels of each call anew: no table of the values of all colors is held.
+            Compute the values at each call, for its pixels only, and keep no table of the values of all colors.
 
         Returns
         -------

@@ -62,7 +62,7 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
         deviations = compute_share_deviations(
             shares, doubts, mean_doubts, moves, result.calibration.correlation, cleanup_moves=cleanup_moves
         )
-    # Shares of what counts, as for the whole image.
+    # Shares of the pixels whose class counts, as for the whole image.
     shares[:, [math.isnan(row.share) for row in result.classes]] = np.nan
     counted = np.nansum(shares, axis=1, keepdims=True)
     counted = np.where(counted > 0, counted, np.nan)
@@ -70,9 +70,10 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
 
 
 def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
-    """Sum the posteriors, the doubt of each class, the mean doubt, and what neighbors and clean-up move.
+    """Sum over the pixels what the shares and their standard deviations are computed from, (5, n_rows, k).
 
-    Shape (5, n_rows, k). The mean doubt is that of the classes before some were merged.
+    In this order: the posteriors, the doubts, the mean doubt of the classes before some were merged, the posteriors by
+    color alone minus those of the field, and the labels after clean-up minus those before.
     """
     working, interest, calibration = result.working, result.image.interest, result.calibration
     labels = result.find_working_labels().reshape(-1)
@@ -112,7 +113,7 @@ def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
 def _prepare_moves(result: Segmentation, look_up: Callable[[Indices], Maps]) -> Callable[[Indices], Maps]:
     """Prepare the posteriors of pixels by color alone minus those with their neighbors, (n, k).
 
-    Both are those of the copy that the field is solved on: single pixels of a large image have more noise.
+    Both are taken from the copy that the field is solved on: single pixels of a large image have more noise.
     """
     working, classes, copy = result.working, result.class_mixture, result.spatial.data.copies[0]
     if copy is not working:

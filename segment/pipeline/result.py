@@ -40,7 +40,7 @@ Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
-MAX_MAP_VALUES = 2**26  # of the maps of posteriors that are made together
+MAX_MAP_VALUES = 2**26  # of all maps of posteriors that are computed together: 256 MB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -196,7 +196,7 @@ class Segmentation(ResultViews, EqualByValue):
         ndarray of shape (H, W), float32
             As in :meth:`posteriors`.
         """
-        # All classes of a pixel are found together, and large images solve their field anew each time.
+        # Several maps at once: each pass computes all classes of a pixel, and solves the field of a large image again.
         step = max(1, MAX_MAP_VALUES // self.working.valid.size)
         for first in range(0, self.n_classes, step):
             numbers = range(first, min(first + step, self.n_classes))
@@ -207,7 +207,7 @@ class Segmentation(ResultViews, EqualByValue):
             for at, posteriors in self._iterate_posteriors():
                 maps[:, at[0] : at[-1] + 1] = posteriors[:, numbers.start : numbers.stop].T
             for values in maps:
-                # A copy, as whoever keeps one map keeps none of the others.
+                # A copy: a caller that keeps one map does not keep the others in memory.
                 yield self._enlarge_map(values.reshape(self.working.valid.shape).copy(), 0.0)
 
     def uncertainty(self) -> Maps:

@@ -123,7 +123,7 @@ def collect_result_warnings(
     rows : sequence of ClassRow
         The classes; none where empty ones are not worth a warning.
     config : SegmentConfig
-        What is cleaned up, for the remedy.
+        Its settings for clean-up decide which remedy is named.
     rejected : float, 0 to 1
         Share of the valid pixels that is rejected.
     lost : sequence of int
@@ -205,7 +205,7 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
     before, after : ndarray of shape (2, k), int
         Pixels and regions of each class before and after clean-up; the smallest regions do not count.
     config : SegmentConfig
-        What is cleaned up, for the remedy.
+        Its settings for clean-up decide which remedy is named.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
 
 
 def _choose_cleanup_remedy(config: SegmentConfig) -> str:
-    """Choose the options that keep more: the sizes that are given, or those of clean-up by evidence."""
+    """Name the options that make clean-up change less: the sizes that are given, or else those for evidence."""
     sizes = [name for name in ("smooth_radius", "min_region", "max_hole") if getattr(config, name)]
     options = " or ".join("--" + name.replace("_", "-") for name in sizes)
     return f"Lower {options}" if sizes else "Lower --smoothness or give --clean-up none"

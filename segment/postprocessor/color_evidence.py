@@ -153,7 +153,8 @@ def restore_by_evidence(
     logs : ndarray of shape (k, h, w), float32
         Log posteriors of the classes by color, without neighbors.
     numbers : ndarray of shape (k, h, w), uint8, optional
-        The classes from 0, that of the label among them, that `logs` are for at each pixel; by default 0 to k - 1.
+        The classes, from 0, of the planes of `logs` at each pixel; the class of its label is one of them. By default
+        0 to k - 1.
     smoothness : float, >= 0
         Of the field.
     find_design_effect : callable
@@ -239,7 +240,7 @@ def split_into_parts(
     graph = graph.relabel(graph.label)
     runs = replace(runs, region=graph.origin[runs.region])
     graph = replace(graph, origin=np.arange(graph.label.size))
-    # Of 255 classes the base is none of the numbers that uint8 holds.
+    # With 255 classes the base is 256, which uint8 does not hold.
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
     sums = _sum_evidence(runs, small, evidence, np.array([0, *order]) - 1)

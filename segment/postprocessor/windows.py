@@ -17,10 +17,11 @@ Labels = NDArray[np.integer[Any]]
 # More horizontal runs of one label than this, and more than one for so many pixels, are noise: a photograph has one for
 # 10 to 500 pixels. A run takes some 350 bytes while regions are merged.
 MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
-# Sums of evidence, of each class for each run, that are in memory at once; and how many for each pixel of large images.
+# Clean-up by evidence has a sum for each class and run. This many may be in memory at once: `MAX_SUMS` in small images,
+# `SUMS_PER_PIXEL` for each pixel of large ones.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
-MAX_WINDOW_SUMS = 2**26  # of a window in which each pixel is a part
-MANY_CLASSES = 17  # of fewer, the sums of what is not noise are never so many
+MAX_WINDOW_SUMS = 2**26  # in a window, if each of its pixels were a run
+MANY_CLASSES = 17  # with fewer, only noise has so many sums, and `is_noise` finds it
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 MIN_STEP = 64  # pixels, from window to window
@@ -46,7 +47,7 @@ def is_noise(labels: Labels) -> bool:
 
 
 def has_many_sums(labels: Labels, n_classes: int) -> bool:
-    """Say whether the evidence of all parts for each of the classes would not fit into memory.
+    """Say whether the evidence of all parts for all classes would need too much memory at once.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def clean_in_windows(
     clean : callable
         Takes the labels of a window and its first row and column, and returns labels of the same shape.
     n_classes : int
-        Of which `clean` needs evidence for each part of a window: windows are smaller if they are many.
+        Classes for which `clean` sums evidence in each part of a window: the more, the smaller are the windows.
 
     Returns
     -------

@@ -122,12 +122,12 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
 
 
 def _measure_disagreement(found: FittedClasses, new: RegroupedClasses) -> float:
-    """Measure the largest share of the pixels that a rival gives to other classes, of those that are left."""
+    """Measure the largest share of the pixels that a rival gives to other classes; merged classes count as one."""
     shares = [0.0]
     for rival in found.rivals:
         numbers = None
         if new.classes.parts is not None:
-            # The classes of the rest of the fit may have other numbers, but they have the same colors.
+            # The numbers of the classes may have changed since the fit; their colors have not.
             numbers = new.numbers[found.classes.label_cells(make_point_cells(rival.means)).astype(np.intp) - 1]
         shares.append(compute_disagreement(rival.table, numbers))
     return max(shares)

@@ -111,7 +111,7 @@ def choose_shrinkage(
     shrinkage : float
         In mean class sizes.
     rivals : tuple of Rival
-        What shrinkages of nearly the same cut make of the pixels of the first image.
+        How the shrinkages whose cut is nearly the smallest label the pixels of the first image.
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
         return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, ()

@@ -101,7 +101,7 @@ class FolderRun:
     passed_over : list of Path
         Pictures that carry the mark of results although no manifest names them.
     obstacle : str
-        Why images are done one after the other, in this process; empty where workers do them.
+        Why this process does the images itself, one after the other; empty where workers do them.
 
     Raises
     ------

@@ -25,8 +25,9 @@ __all__ = ["ProcessWorkers", "count_cores", "hold_signals", "watch_parent"]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Processes and threads, which the system counts alike: this process starts two of each for joblib; a worker is a
-# process, its watch, and two threads that write. For each core there is a thread of OpenCV and one of the stages.
+# Tasks of the system: its limit counts processes and threads alike. For joblib this process starts two processes and
+# two threads; a worker is a process with a thread that watches the parent and two that write. Each core has a thread
+# of OpenCV and one of the stages.
 OWN_TASKS = 4
 TASKS_OF_WORKER = 4
 TASKS_OF_CORE = 2
@@ -170,12 +171,12 @@ def _find_obstacle(n_workers: int) -> str:
     """Say in one line why worker processes cannot be started, and the remedy; empty if they can."""
     if import_module("joblib._multiprocessing_helpers").mp is None:
         why = "there are no POSIX semaphores. Make /dev/shm writable"
-    # It is tried before: with too few, joblib fails halfway or waits for ever.
+    # Tried first: at the limit joblib fails halfway or waits forever.
     elif not can_start_threads(OWN_TASKS + TASKS_OF_WORKER * max(2, n_workers) + TASKS_OF_CORE * count_cores()):
-        why = "so many processes cannot be started. Raise the limit (ulimit -u or -v), or give fewer --jobs,"
+        why = "so many processes cannot be started. Raise the limit (ulimit -u or -v) or lower --jobs"
     else:
         return ""
-    return f"One image at a time: {why} to do several side by side."
+    return f"One image at a time: {why} to process several at once."
 
 
 def _start_resource_tracker() -> None:

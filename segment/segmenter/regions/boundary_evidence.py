@@ -111,7 +111,7 @@ def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> Bo
     # Boundary strengths: where the posteriors, the lightness and the chroma change.
     mixture_strengths = compute_boundary_strengths(posteriors, half, sigmas=tuple(s / 2 for s in _SIGMAS))
     mixed = [resize_map(each, shape) / np.float32(len(_COMPONENTS)) for each in mixture_strengths]
-    # A gray image has a and b of 0.
+    # A gray image has an a and b of 0.
     gray = [np.zeros(shape, np.float32)] * (3 - len(colors))
     scaled = [each / np.float32(unit) for each, unit in zip((*colors, *gray), _LAB_UNITS, strict=True)]
     light, chroma = (compute_boundary_strengths(part, shape, sigmas=_SIGMAS) for part in (scaled[:1], scaled[1:]))

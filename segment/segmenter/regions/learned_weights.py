@@ -1,4 +1,4 @@
-"""The learned weights, which the package brings as files beside this module: see ``WEIGHTS.md`` there."""
+"""The learned weights, files of the package beside this module: see ``WEIGHTS.md`` there."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def load_weights(file_name: str) -> dict[str, NDArray[Any]]:
     dict of str to ndarray
         Arrays by name.
     """
-    # By the package's resources, so that it is found in a zipped installation too.
+    # By importlib.resources, so that the file is found in a zipped installation too.
     with files(__package__).joinpath(file_name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)

@@ -81,7 +81,7 @@ def test_without_semaphores_this_process_does_the_tasks(monkeypatch: pytest.Monk
     workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=2)
     assert list(workers.run(iter("ab"))) == [("a", os.getpid()), ("b", os.getpid())]
     assert workers.obstacle.endswith(
-        "there are no POSIX semaphores. Make /dev/shm writable to do several side by side."
+        "there are no POSIX semaphores. Make /dev/shm writable to process several at once."
     )
 
 
@@ -103,5 +103,5 @@ def test_at_the_limit_of_processes_this_process_does_the_tasks(monkeypatch: pyte
     # Many, so that workers which earlier tests have started are too few.
     workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=9)
     assert list(workers.run(iter("ab"))) == [("a", os.getpid()), ("b", os.getpid())]
-    assert "Raise the limit (ulimit -u or -v), or give fewer --jobs" in workers.obstacle
+    assert "Raise the limit (ulimit -u or -v) or lower --jobs" in workers.obstacle
     assert threading.active_count() == most - 6
