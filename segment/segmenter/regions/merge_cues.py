@@ -19,6 +19,9 @@ _CHANGES, _STRENGTH, _SQUARED_STRENGTH, _PARTED = slice(1, 8), 8, 9, slice(10, 1
 # Columns of the sums: area, then the posteriors of the mixtures of color and texture with 8, 16 and 32 components.
 _MIXTURES = (slice(9, 25), slice(25, 57))  # those that are compared
 
+# Numbers in the names. Mixture, light and chroma: the scale, relative to the finest. Hellinger: the components of the
+# mixture. Parted: the distance in pixels between the two sides. Contact is the share of the smaller region's border
+# that lies between the two.
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
     *("hellinger 16", "hellinger 32", "smaller area", "larger area", "contact", "regions"),
