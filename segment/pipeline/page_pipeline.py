@@ -57,7 +57,7 @@ def segment_pages(
     ImageError
         If a page cannot be read.
     ModelError
-        If the pages have different features, such as gray and color ones.
+        If the pages have different features, such as gray and color ones, or if the model is no ClassModel.
     SettingsError
         If a setting is unknown, out of its range, or would be ignored.
 

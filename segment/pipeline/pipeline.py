@@ -45,6 +45,7 @@ from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.field.share_estimate import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
@@ -87,7 +88,7 @@ def segment_image(
     ImageError
         If the image cannot be read or has no pixel to segment.
     ModelError
-        If the image has other features than the model to start from.
+        If the image has other features than the model to start from, or if that is no ClassModel.
     SettingsError
         If a setting is unknown, out of its range, or would be ignored.
 
@@ -256,6 +257,7 @@ def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], star
     """Resolve the settings of a run; the model it starts from gives those that are not named."""
     if start is None:
         return SegmentConfig.resolve(config, settings).for_door("segment_image")
+    require_class_model("start", start)
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
         SegmentConfig.from_values(**settings).for_door("segment_image")

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.setting_arguments import SettingArguments
-from segment.core.errors import ModelError, SettingsError
+from segment.core.errors import SettingsError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
@@ -25,6 +25,7 @@ from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.validation import PREPROCESSING
 from segment.segmenter.class_regrouping import regroup_classes
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
@@ -168,8 +169,6 @@ def apply_classes(
     >>> [row.pixels for row in apply_classes(model, tuesday).classes]
     [48, 16]
     """
-    if not isinstance(model, ClassModel):
-        raise ModelError(f"model: a ClassModel; got {type(model).__name__}. Give the model first, then the image.")
     settings, arrays = take_arrays(given)
     config = resolve_for_model(model, config, settings)
     return label_with_model(model, source, config, on_stage=on_stage, arrays=arrays)
@@ -193,9 +192,12 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
 
     Raises
     ------
+    ModelError
+        If the model is no ClassModel.
     SettingsError
         If a setting is unknown, out of its range, or one of the fit.
     """
+    require_class_model("model", model)
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
         # But names and merges count by the classes of the model.

@@ -281,11 +281,13 @@ def test_settings_of_the_fit_are_refused_when_applying(model: ClassModel, quadra
     assert (result.config.k, result.config.max_hole) == (4, 0)
 
 
-def test_an_image_in_place_of_the_model_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
-    with pytest.raises(ModelError, match=r"^model: a ClassModel; got ndarray\. Give the model first, then the image"):
+def test_what_is_no_model_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
+    with pytest.raises(ModelError, match=r"^model: a ClassModel; got ndarray\. Load a file with load_class_model\.$"):
         segment.apply_classes(quadrants, model)
-    with pytest.raises(ModelError, match=r"^model: a ClassModel; got Image\."):
-        segment.apply_classes(segment.Image.from_array(quadrants), model)
+    with pytest.raises(ModelError, match=r"^model: a ClassModel; got str\."):
+        segment.segment_pages("stack.tif", model="model.json")
+    with pytest.raises(ModelError, match=r"^start: a ClassModel; got str\."):
+        segment.segment_image(quadrants, start="model.json")
 
 
 def test_nothing_to_fit_is_refused(quadrants: np.ndarray) -> None:

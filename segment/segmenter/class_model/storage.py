@@ -12,7 +12,7 @@ from segment.core.atomic_files import write_files
 from segment.core.errors import ModelError, OutputError, describe_os_error, printable_path
 from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["check_model_path", "load_class_model", "save_class_model"]
+__all__ = ["check_model_path", "load_class_model", "require_class_model", "save_class_model"]
 
 _MAX_BYTES = 2**24  # of a model; 255 classes take a fiftieth of it
 
@@ -158,6 +158,25 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
         raise OutputError(
             f"{printable_path(path)}: is an input, and the model would replace it. Give another file with -o."
         )
+
+
+def require_class_model(name: str, model: object) -> None:
+    """Require that an argument is a class model, and not its path or an image.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    model : object
+        Its value.
+
+    Raises
+    ------
+    ModelError
+        If it is something else.
+    """
+    if not isinstance(model, ClassModel):
+        raise ModelError(f"{name}: a ClassModel; got {type(model).__name__}. Load a file with load_class_model.")
 
 
 def _is_same_file(path: Path, other: Path) -> bool:
