@@ -29,9 +29,7 @@ from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_g
 
 __all__ = [
     "Source",
-    "choose_page",
     "choose_pixel_size",
-    "collect_load_options",
     "get_source_name",
     "get_source_path",
     "list_pages",
@@ -142,7 +140,7 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
         return load_file(source, config, load_cv2)
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)
-        return load_stream(stream, **collect_load_options(config))
+        return load_stream(stream, **_collect_load_options(config))
     return _convert_to_image(source, config)
 
 
@@ -171,7 +169,7 @@ def load_file(path: str | PathLike[str], config: SegmentConfig, load_libraries: 
     with ThreadPoolExecutor(1) as pool:
         with suppress(RuntimeError):
             pool.submit(load_libraries)
-        return load_image(path, **collect_load_options(config))
+        return load_image(path, **_collect_load_options(config))
 
 
 def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) -> tuple[PixelSize, tuple[str, ...]]:
@@ -204,7 +202,7 @@ def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) ->
 
 def _load_page(page: FilePage, config: SegmentConfig) -> Image:
     """Load one of all pages of a file."""
-    image = load_image(page, **collect_load_options(replace(config, page=page.number)))
+    image = load_image(page, **_collect_load_options(replace(config, page=page.number)))
     notes = tuple(note for note in image.notes if not isinstance(note, PageNote))
     kind = identify_file(Path(page.path)) if image.is_gray else None
     # The palettes of a GIF may be gray in some of its pictures, and the classes need the same features in all.
@@ -213,27 +211,26 @@ def _load_page(page: FilePage, config: SegmentConfig) -> Image:
     return replace(image, notes=notes)
 
 
-def collect_load_options(config: SegmentConfig) -> dict[str, Any]:
-    """Collect the settings that count for the reading of a file.
-
-    Parameters
-    ----------
-    config : SegmentConfig
-        The settings of the group Loading count, and `bands`.
-
-    Returns
-    -------
-    dict of str to value
-        Arguments of :func:`segment.load_image`.
-    """
+def _collect_load_options(config: SegmentConfig) -> dict[str, Any]:
+    """Collect the arguments of :func:`segment.load_image` from the settings of the group Loading and `bands`."""
     return {
         "max_pixels": config.max_pixels,
         "allow_truncated": config.allow_truncated,
         "keep_profile": config.keep_profile,
-        "page": choose_page(config),
+        "page": _choose_page(config),
         "bands": config.band_numbers,
         "dpi": config.pixel_size == "dpi",
     }
+
+
+def _choose_page(config: SegmentConfig) -> int:
+    """Choose the page of a file, where one is segmented; raise a SettingsError if all are asked for."""
+    if isinstance(config.page, str):
+        raise SettingsError(
+            f"page (--page): here one page at a time; got {config.page}. All pages of a file are for segment run, "
+            "report, apply, fit and batch, and for segment_pages and fit_classes."
+        )
+    return config.page
 
 
 def _convert_to_image(source: Source, config: SegmentConfig) -> Image:
@@ -275,31 +272,6 @@ def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]
             raise SettingsError("page (--page): all pages of a file that has a path; got other pixels. Leave it out.")
         pages += [FilePage(os.fsdecode(source), number) for number in range(1, count_pages(source) + 1)]
     return pages
-
-
-def choose_page(config: SegmentConfig) -> int:
-    """Choose the page of a file, where one is segmented.
-
-    Parameters
-    ----------
-    config : SegmentConfig
-        Its `page` counts.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    SettingsError
-        If all pages are asked for.
-    """
-    if isinstance(config.page, str):
-        raise SettingsError(
-            f"page (--page): here one page at a time; got {config.page}. All pages of a file are for segment run, "
-            "report, apply, fit and batch, and for segment_pages and fit_classes."
-        )
-    return config.page
 
 
 def preprocess(image: Image, config: SegmentConfig) -> Image:

@@ -156,7 +156,7 @@ def summarize_raster(
     classes: RasterClasses,
     tiles: Sequence[LabeledTile],
     config: SegmentConfig,
-    shares: ShareSample | None = None,
+    shares: ShareSample | None,
 ) -> RasterSegmentation:
     """Summarize a segmented raster.
 
@@ -174,7 +174,7 @@ def summarize_raster(
         All tiles; their labels are not used.
     config : SegmentConfig
         Its `background` and `group` count, and what is cleaned up, for the remedies of warnings.
-    shares : ShareSample, optional
+    shares : ShareSample or None
         What the shares of the classes are estimated from: known for a random field.
 
     Returns
