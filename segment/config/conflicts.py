@@ -196,7 +196,7 @@ def _check_labels(config: SettingValues) -> None:
         if absent:
             raise SettingsError(
                 f"{option} (--{option}): the classes are 1 to {max_label}; got {absent[0]}. There is no class "
-                f"{absent[0]}: give another number, or fit more classes."
+                f"{absent[0]}: give another number."
             )
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:

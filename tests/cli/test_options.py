@@ -172,7 +172,7 @@ def test_names_of_classes_are_explained(run_program: Program) -> None:
         )
         return result.err
 
-    assert "got 9. There is no class 9: give another number, or fit more classes." in take_one_line(run("9=sky"))
+    assert "got 9. There is no class 9: give another number." in take_one_line(run("9=sky"))
     assert "a name has no comma, because commas separate names; got '4=sky, clouds'." in take_one_line(
         run("4=sky, clouds")
     )

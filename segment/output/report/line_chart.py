@@ -12,7 +12,8 @@ from segment.output.density_chart import choose_ticks
 __all__ = ["draw_line_chart"]
 
 _SIZE = (460, 250)  # width and height in pixels, before the page scales it
-_BOX = (88, 16, 444, 200)  # left, top, right, bottom of the plot, in pixels
+_BOX = (88, 16, 444, 200)  # left, top, right, bottom of the plot, in pixels; more to the right where numbers are long
+_DIGIT_WIDTH = 8.5  # pixels at most
 _ROUNDING = 1e-9  # values that differ by less than this share of themselves are drawn as one value
 _MAX_POINTS = 30  # charts of up to so many points have a circle at each
 
@@ -39,6 +40,9 @@ def draw_line_chart(
     left, top, right, bottom = _BOX
     first, last = _widen_point(float(x[0]), float(x[-1]), 0.0)
     low, high = _widen_point(min(y), max(y), _ROUNDING)
+    levels = [float(value) for value in choose_ticks(low, high, 4)]
+    texts = _format_ticks(levels)
+    left = max(left, math.ceil(12 + _DIGIT_WIDTH * max(map(len, texts), default=0)))
 
     def place_x(value: float) -> float:
         return left + (value - first) / (last - first) * (right - left)
@@ -49,8 +53,7 @@ def draw_line_chart(
     # Rows of SVG go down, values up.
     points = [(place_x(a), place_y(b)) for a, b in zip(x, y, strict=True)]
     parts = [Markup('<path class="axis" d="M{0} {1}V{2}H{3}" />').format(left, top, bottom, right)]
-    levels = [float(value) for value in choose_ticks(low, high, 4)]
-    for value, text in zip(levels, _format_ticks(levels), strict=True):
+    for value, text in zip(levels, texts, strict=True):
         parts.append(_draw_y_tick(left, place_y(value), text))
     # Iterations and classes are counted, so only whole numbers get a tick.
     for value in (float(v) for v in choose_ticks(first, last, 6) if float(v).is_integer()):

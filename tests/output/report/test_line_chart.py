@@ -23,3 +23,15 @@ def test_ticks_of_close_values_differ() -> None:
     values = re.findall(r'text-anchor="end">([^<]*)<', chart)
     assert len(values) > 1
     assert len(set(values)) == len(values)
+
+
+def test_long_numbers_have_room() -> None:
+    close = draw_line_chart([0, 1], [-12.481782, -12.481779], x_label="iteration", y_label="value")
+    far = draw_line_chart([0, 1], [1.0, 3.0], x_label="iteration", y_label="value")
+    places = [
+        float(re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">', chart)[0]) for chart in (close, far)
+    ]
+    longest = max(map(len, re.findall(r'text-anchor="end">([^<]*)<', close)))
+    assert longest == 10
+    assert places[0] >= 8 * longest
+    assert places[1] == 80
