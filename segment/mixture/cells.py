@@ -71,7 +71,7 @@ class Cells:
 
     @property
     def has_one_scatter(self) -> bool:
-        """Whether all scatters are the same one in memory, as those of colors in RGB: it is computed with once."""
+        """Whether all scatters are one in memory, as of colors in RGB: what depends on it is computed once."""
         return len(self) > 0 and self.scatters.strides[0] == 0
 
     def __len__(self) -> int:

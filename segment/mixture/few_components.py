@@ -1,4 +1,4 @@
-"""EM with neighbors where a few of many components matter to each cell."""
+"""EM with neighbors where each cell keeps the few likeliest of many components."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     >>> numbers.tolist(), round(float(np.exp(logs[0, 0])), 3)
     ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
     """
-    # Gaps are positive, so their bits ascend as they do: the lowest eight bits make place for the component.
+    # The bits of positive floats, read as integers, have the order of the floats. So a gap and its component fit in one
+    # integer, which is sorted at once: the component takes the place of the lowest eight bits of the gap.
     gaps = np.minimum(log_joint.max(axis=1, keepdims=True) - log_joint, MAX_GAP)
     codes = gaps.astype(np.float32).view(np.int32)
     codes &= np.int32(-256)
@@ -56,7 +57,7 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
 
 
 class FewSpatialEM(SpatialEMState):
-    """EM steps of Gaussian components of which a few matter to each cell.
+    """EM steps of Gaussian components of which each cell keeps a few.
 
     See :class:`segment.mixture.spatial_em.SpatialEMState` for the parameters and attributes; the mixture has neither
     noise nor t components.

@@ -176,7 +176,7 @@ class Levels:
         if self.finest is None or self.coarsest is self.finest or not is_crowded(self.coarsest, _COARSEST_BINS):
             return self
         group, min_cells = number_grid_bins(self.finest, _COARSE_BINS)[0], _count_min_cells(self.k)
-        # Where the grid did not suit, the cells were coarsened so before.
+        # Where the grid did not suit, `coarse` has been made by scatter already.
         is_known = self.coarse is not self.finest and min_cells <= _COARSE_BINS**2
         is_known = is_known and not is_grid_suitable(group, min_cells)
         coarse = self.coarse if is_known else coarsen_by_scatter(self.finest, _COARSE_BINS**2)

@@ -53,7 +53,7 @@ from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
-from segment.segmenter.field.field_labels import FieldLabeler, Inner
+from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.fine_field import FineFieldLabeler
 from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.pixel_evidence import measure_design_effect
@@ -251,7 +251,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
-    label: Callable[[Image, Window, Inner], LabeledPixels]
+    label: Callable[[Image, Window, WindowPart], LabeledPixels]
     if is_field_fine(shape):
         fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
         label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731

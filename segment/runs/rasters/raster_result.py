@@ -25,7 +25,7 @@ from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
-from segment.segmenter.field.field_labels import Inner
+from segment.segmenter.field.field_labels import WindowPart
 from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
 
 __all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
@@ -56,7 +56,7 @@ class RasterClasses:
 
     fitted: FittedClasses
     space: FeatureSpace
-    label: Callable[[Image, Window, Inner], LabeledPixels]
+    label: Callable[[Image, Window, WindowPart], LabeledPixels]
     empty_reason: str
     notes: tuple[str, ...]
     design_effect: float
@@ -173,7 +173,7 @@ def summarize_raster(
     tiles : sequence of LabeledTile
         All tiles; their labels are not used.
     config : SegmentConfig
-        Its `background` and `group` count, and what is cleaned up, for the remedies of warnings.
+        Its `background` and `group` count, and the settings of clean-up, which warnings name as remedies.
     shares : ShareSample or None
         What the shares of the classes are estimated from: known for a random field.
 

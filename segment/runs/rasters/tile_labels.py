@@ -24,7 +24,7 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_labels import Inner
+from segment.segmenter.field.field_labels import WindowPart
 from segment.segmenter.field.fine_field import FIELD_HALO
 from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
 from segment.segmenter.spatial_model import choose_spatial_type
@@ -85,7 +85,7 @@ def label_tile(
     raster: Raster,
     window: Window,
     config: SegmentConfig,
-    label: Callable[[Image, Window, Inner], LabeledPixels],
+    label: Callable[[Image, Window, WindowPart], LabeledPixels],
     classes: ClassMixture,
     space: FeatureSpace,
     design_effect: float,

@@ -18,15 +18,15 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import CHUNK_PIXELS, FieldFacts, FieldSolution, find_borders, solve_field
-from segment.segmenter.field.share_estimate import DecidedPixels, LabeledPixels, ShareSample
+from segment.segmenter.field.share_estimate import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
-__all__ = ["FieldLabeler", "Inner", "prepare_field_posteriors"]
+__all__ = ["FieldLabeler", "WindowPart", "prepare_field_posteriors"]
 
 Planes = NDArray[np.float32]
-Inner = tuple[slice, slice]  # rows and columns of a window
+WindowPart = tuple[slice, slice]  # rows and columns of a window
 
-MAX_DECIDED_SAMPLE = 2**14  # pixels that are decided, of which the posteriors are computed, too
+MAX_DECIDED_SAMPLE = 2**14  # pixels that are at_border, of which the posteriors are computed, too
 
 
 class FieldLabeler:
@@ -102,10 +102,10 @@ class FieldLabeler:
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
             self._design_effect = solved.measure_design_effect() if facts is None else None
-            correlation = solved.measure_correlation()  # of what it is measured nothing is kept
+            correlation = solved.measure_correlation()  # a number, so that the planes it is measured on can be freed
             self._solved = replace(solved, measure_correlation=lambda: correlation)
 
-    def label(self, image: Image, row: int = 0, column: int = 0, inner: Inner | None = None) -> LabeledPixels:
+    def label(self, image: Image, row: int = 0, column: int = 0, inner: WindowPart | None = None) -> LabeledPixels:
         """Label the pixels of the image or of a window of it.
 
         Parameters
@@ -130,16 +130,16 @@ class FieldLabeler:
             is_labeled = is_labeled & ~ColorIndex(image).map_to_pixels(self._is_rejected)
         if not is_labeled.all():
             labels[~is_labeled] = 0
-        decided = None
+        at_border = None
         if self._odds is not None:
             where = np.flatnonzero((labels == 0) & is_labeled)
             if len(where):
-                decided = self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column, inner)
+                at_border = self._decide_pixels(labels.reshape(-1), where, image, self._odds, row, column, inner)
         rows, columns = inner or (slice(None), slice(None))
-        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], decided), self._design_effect)
+        return LabeledPixels(labels, self._draw_shares(down[rows], across[columns], at_border), self._design_effect)
 
     def _draw_shares(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], decided: DecidedPixels | None
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], at_border: BorderPixels | None
     ) -> ShareSample | None:
         """Draw the sample that shares are estimated from, by the rows and columns of the copy that pixels lie in."""
         if self._solved is None:
@@ -148,10 +148,10 @@ class FieldLabeler:
         height, width = self._labels.shape
         counts = np.outer(np.bincount(rows, minlength=height), np.bincount(columns, minlength=width))
         weights = np.where(self._counted, counts, 0).astype(np.float32)
-        is_decided = (self._labels == 0) & (self._odds is not None)
-        if not (weights > 0).any() or (decided is None and not (weights[~is_decided] > 0).any()):
+        is_at_border = (self._labels == 0) & (self._odds is not None)
+        if not (weights > 0).any() or (at_border is None and not (weights[~is_at_border] > 0).any()):
             return None
-        return self._solved.draw_shares(weights, is_decided, decided)
+        return self._solved.draw_shares(weights, is_at_border, at_border)
 
     def _decide_pixels(
         self,
@@ -161,8 +161,8 @@ class FieldLabeler:
         odds: BilinearUpsampler,
         row: int,
         column: int,
-        inner: Inner | None,
-    ) -> DecidedPixels | None:
+        inner: WindowPart | None,
+    ) -> BorderPixels | None:
         """Label the pixels of these numbers by their colors and the log odds of their neighbors.
 
         Returned are those in the rows and columns `inner`, where shares are to be estimated.
@@ -212,7 +212,7 @@ class FieldLabeler:
         labels, posteriors = (np.concatenate([part[i] for part in found]) for i in (1, 2))
         # The labels of all pixels, and of some by how much posteriors differ from them: hardly less than those of all.
         differences = posteriors.mean(axis=0, dtype=np.float64) - np.bincount(labels, minlength=k) / len(labels)
-        return DecidedPixels(counts + counts.sum() * differences, np.ascontiguousarray(posteriors.T))
+        return BorderPixels(counts + counts.sum() * differences, np.ascontiguousarray(posteriors.T))
 
     def _is_rejected(self, colors: NDArray[np.generic]) -> NDArray[np.bool_]:
         return is_rejected(self._classes.model, self._space.make_cells(colors), self._min_log_density)
@@ -260,7 +260,7 @@ def prepare_field_posteriors(
     if has_all and copy.valid.shape == shape:
         return lambda at: flat[:, at].T
     # As for the labels: posteriors of the copy away from borders, where noise of single pixels says nothing.
-    is_decided = ((solved.labels == 0) | find_borders(solved.labels)).reshape(-1)
+    is_at_border = ((solved.labels == 0) | find_borders(solved.labels)).reshape(-1)
     down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
     odds = solved.make_upsampler(shape)
     # A table of many classes for each color of the image could be larger than the image.
@@ -277,7 +277,7 @@ def prepare_field_posteriors(
         near = down[rows] * copy.width + across[columns]
         # A temperature gives weight to classes that are not among the few of a pixel.
         found = flat[:, near].T if has_all else _normalize(look_up_in_copy(near) + odds.take(near), temperature)
-        where = np.flatnonzero(is_decided[near])
+        where = np.flatnonzero(is_at_border[near])
         logs = look_up(at[where]) + odds.interpolate(rows[where], columns[where])
         found[where] = _normalize(logs, temperature)
         return found

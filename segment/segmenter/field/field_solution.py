@@ -36,7 +36,7 @@ from segment.segmenter.field.field_fit import build_field, compute_whitening_mat
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
 from segment.segmenter.field.share_estimate import (
-    DecidedPixels,
+    BorderPixels,
     ShareSample,
     choose_sample,
     draw_share_sample,
@@ -114,11 +114,13 @@ class FieldSolution(ABC):
         return measure_overlap(self.logs, self.valid)
 
     def measure_design_effect(self) -> float | None:
-        """Measure the design effect of the colors alone, for clean-up; None where it takes more than what is known."""
+        """Measure the design effect of the colors alone, for clean-up; None where it cannot be measured here."""
         return None
 
     @abstractmethod
-    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
+    def draw_shares(
+        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
+    ) -> ShareSample:
         """Draw the sample that shares are estimated from; see :func:`share_estimate.draw_share_sample`."""
 
     @abstractmethod
@@ -140,10 +142,14 @@ class _FullSolution(FieldSolution):
         by_color = find_highest_plane(self.logs)
         return measure_band_design_effect(self.features, by_color, self.valid, self.field.reach)
 
-    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
+    def draw_shares(
+        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
+    ) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
         correlation = self.measure_correlation()
-        return draw_share_sample(self.q, self.logs, weights, correlation, is_decided=is_decided, decided=decided)
+        return draw_share_sample(
+            self.q, self.logs, weights, correlation, is_at_border=is_at_border, at_border=at_border
+        )
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
@@ -165,9 +171,11 @@ class _FewSolution(FieldSolution):
     few: FewField
     look_up: Callable[[NDArray[np.intp]], Planes]
 
-    def draw_shares(self, weights: Planes, is_decided: NDArray[np.bool_], decided: DecidedPixels | None) -> ShareSample:
+    def draw_shares(
+        self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
+    ) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
-        plain = np.where(is_decided, np.float32(0), weights)
+        plain = np.where(is_at_border, np.float32(0), weights)
         sums = np.bincount(
             self.few.numbers.reshape(-1), weights=(self.q * plain).reshape(-1), minlength=self.few.n_classes
         )
@@ -177,7 +185,7 @@ class _FewSolution(FieldSolution):
         odds = self.few.compute_log_odds_of_all(self.q).reshape(-1, self.few.n_classes)[at].T
         is_plain = plain.reshape(-1)[at] > 0
         return make_share_sample(
-            sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), decided
+            sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border
         )
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
@@ -306,7 +314,7 @@ def _look_up_planes(
     whiten: NDArray[np.float64],
     describe: Callable[[Cells], Planes],
 ) -> tuple[Planes, Planes]:
-    """Look up what is said of the color of each pixel, (m, h, w), and its whitened features, (d, h, w)."""
+    """Look up the description of the color of each pixel, (m, h, w), and its whitened features, (d, h, w)."""
 
     def describe_colors(colors: NDArray[np.generic]) -> Planes:
         """Describe colors, with their whitened features: (n, m + d)."""

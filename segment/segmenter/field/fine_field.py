@@ -23,7 +23,7 @@ from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import REACH_PIXELS
-from segment.segmenter.field.field_labels import FieldLabeler, Inner, prepare_field_posteriors
+from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solution import MAX_ITERATIONS, measure_field_facts
 from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
 
@@ -64,7 +64,7 @@ class FineFieldLabeler:
         self._smoothness, self._min_log_density = smoothness, min_log_density
         self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
 
-    def label(self, image: Image, inner: Inner | None = None) -> LabeledPixels:
+    def label(self, image: Image, inner: WindowPart | None = None) -> LabeledPixels:
         """Label a window of the image.
 
         Parameters

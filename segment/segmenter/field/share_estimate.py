@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from segment.segmenter.field.calibration import compute_temperature, measure_overlap, temper_posteriors
 
 __all__ = [
+    "BorderPixels",
     "Calibration",
-    "DecidedPixels",
     "LabeledPixels",
     "ShareEstimate",
     "ShareSample",
@@ -157,7 +157,7 @@ class LabeledPixels(NamedTuple):
     design_effect: float | None = None
 
 
-class DecidedPixels(NamedTuple):
+class BorderPixels(NamedTuple):
     """Pixels of an image that are labeled at full resolution, beside borders.
 
     Attributes
@@ -178,8 +178,8 @@ def draw_share_sample(
     weights: Planes,
     correlation: float,
     *,
-    is_decided: NDArray[np.bool_] | None = None,
-    decided: DecidedPixels | None = None,
+    is_at_border: NDArray[np.bool_] | None = None,
+    at_border: BorderPixels | None = None,
 ) -> ShareSample:
     """Draw the sample that shares are estimated from: every s-th of the pixels that count.
 
@@ -188,12 +188,12 @@ def draw_share_sample(
     posteriors, logs : ndarray of shape (k, h, w), float32
         Of the random field, and the logarithms of those by color alone.
     weights : ndarray of shape (h, w), float32
-        How many pixels of the image each pixel of the copy stands for; 0 where it does not count. One counts at least.
+        How many pixels of the image each pixel of the copy stands for; 0 where it does not count. At least one counts.
     correlation : float
         Of the deviations of neighbors.
-    is_decided : ndarray of shape (h, w), bool, optional
+    is_at_border : ndarray of shape (h, w), bool, optional
         Pixels of the copy in whose place those of the image count.
-    decided : DecidedPixels, optional
+    at_border : BorderPixels, optional
         These.
 
     Returns
@@ -201,11 +201,11 @@ def draw_share_sample(
     ShareSample
     """
     flat, flat_logs = (planes.reshape(len(planes), -1) for planes in (posteriors, logs))
-    plain = (weights if is_decided is None else np.where(is_decided, np.float32(0), weights)).reshape(-1)
+    plain = (weights if is_at_border is None else np.where(is_at_border, np.float32(0), weights)).reshape(-1)
     # NumPy adds up by pairs, so that single precision is exact enough.
     sums = np.array([(plane * plain).sum() for plane in flat], dtype=np.float64)
     at = choose_sample(weights > 0)
-    return make_share_sample(sums, flat[:, at], flat_logs[:, at], plain[at] > 0, correlation, decided)
+    return make_share_sample(sums, flat[:, at], flat_logs[:, at], plain[at] > 0, correlation, at_border)
 
 
 def make_share_sample(
@@ -214,7 +214,7 @@ def make_share_sample(
     logs: Planes,
     is_plain: NDArray[np.bool_],
     correlation: float,
-    decided: DecidedPixels | None,
+    at_border: BorderPixels | None,
 ) -> ShareSample:
     """Make the sample that shares are estimated from.
 
@@ -231,7 +231,7 @@ def make_share_sample(
         Those away from borders.
     correlation : float
         Of the deviations of neighbors.
-    decided : DecidedPixels, optional
+    at_border : BorderPixels, optional
         Those beside borders.
 
     Returns
@@ -240,13 +240,13 @@ def make_share_sample(
     """
     moves = (np.exp(logs) - posteriors).mean(axis=1, dtype=np.float64)
     overlap = measure_overlap(logs, np.ones(logs.shape[1:], dtype=bool))
-    sample = posteriors[:, is_plain] if decided is not None or is_plain.any() else posteriors
+    sample = posteriors[:, is_plain] if at_border is not None or is_plain.any() else posteriors
     n_plain = float(sums.sum())
-    if decided is not None:
+    if at_border is not None:
         # As many for each pixel of the image as of those away from borders.
-        n = round(sample.shape[1] * float(decided.sums.sum()) / n_plain) if is_plain.any() else MAX_SAMPLE
-        sample = np.concatenate([sample, _thin(decided.posteriors, n)], axis=1)
-        sums = sums + decided.sums
+        n = round(sample.shape[1] * float(at_border.sums.sum()) / n_plain) if is_plain.any() else MAX_SAMPLE
+        sample = np.concatenate([sample, _thin(at_border.posteriors, n)], axis=1)
+        sums = sums + at_border.sums
     return ShareSample(sums / sums.sum(), sample, moves, overlap, correlation, round(float(sums.sum())))
 
 
