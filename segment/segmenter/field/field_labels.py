@@ -26,7 +26,7 @@ __all__ = ["FieldLabeler", "WindowPart", "prepare_field_posteriors"]
 Planes = NDArray[np.float32]
 WindowPart = tuple[slice, slice]  # rows and columns of a window
 
-MAX_DECIDED_SAMPLE = 2**14  # pixels that are at_border, of which the posteriors are computed, too
+MAX_DECIDED_SAMPLE = 2**14  # pixels decided at full resolution, of which the posteriors are computed, too
 
 
 class FieldLabeler:
