@@ -87,12 +87,12 @@ def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple
 
 
 def warn_of_coordinates(config: SegmentConfig, georeference: Georeference) -> tuple[str, ...]:
-    """Say which results have no coordinates, or others than one would expect.
+    """Say which results have other coordinates than one would expect.
 
     Parameters
     ----------
     config : SegmentConfig
-        Its `save`, `labels_format` and `geojson_crs` count.
+        Its `save` and `geojson_crs` count.
     georeference : Georeference
         Of the image.
 
@@ -102,8 +102,6 @@ def warn_of_coordinates(config: SegmentConfig, georeference: Georeference) -> tu
         A sentence each.
     """
     told = []
-    if georeference and "labels" in config.save and config.labels_format == "png":
-        told.append("labels as PNG have no georeference: give --labels-format tif to keep it")
     wants_degrees = "geojson" in config.save and config.geojson_crs == "wgs84"
     if wants_degrees and georeference and georeference.crs != "EPSG:4326" and not find_spec("rasterio"):
         told.append(f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install rasterio)")

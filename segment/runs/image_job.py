@@ -19,7 +19,7 @@ from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
-from segment.runs.result_outcome import describe_choice, describe_result
+from segment.runs.result_outcome import describe_choice, describe_result, warn_of_lost_georeference
 
 if TYPE_CHECKING:
     from segment.loader.loader import LoadedFile
@@ -209,7 +209,8 @@ def _segment_regions(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     found = segment_regions(source, config, on_stage=on_stage)
     on_stage(Stage.WRITE)
     paths = tuple(found.save(job.pipe_out or job.folder, stem=job.stem, suffix=job.picture_suffix))
-    return Outcome(job, paths, warnings=found.warnings, n_regions=found.n_regions)
+    warnings = found.warnings + warn_of_lost_georeference(found)
+    return Outcome(job, paths, warnings=warnings, n_regions=found.n_regions)
 
 
 def _compare_methods(job: Job, config: SegmentConfig, on_stage: Callable[[str], None]) -> Outcome:

@@ -13,6 +13,7 @@ from segment.core.stages import Stage
 from segment.runs.image_job import try_job
 from segment.runs.job import Job, refuse_conflicts
 from segment.runs.outcome import Outcome
+from segment.runs.result_outcome import warn_of_lost_georeference
 
 __all__ = ["plan_relabel_jobs", "run_relabel_job"]
 
@@ -99,7 +100,7 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
         tuple(paths),
         tuple((row.label, c, row.share, m) for row, c, m in zip(result.classes, colors, means, strict=True)),
         changed=math.nan,
-        warnings=result.warnings,
+        warnings=result.warnings + warn_of_lost_georeference(result),
         names=result.names,
         pixels=tuple(row.pixels for row in result.classes),
         areas=tuple(row.area for row in result.classes if row.area is not None),

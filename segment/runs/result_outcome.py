@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment.pipeline.class_table import ClassRow
+    from segment.pipeline.region_pipeline import RegionSegmentation
+    from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["describe_choice", "describe_result", "list_expected_shares"]
+__all__ = ["describe_choice", "describe_result", "list_expected_shares", "warn_of_lost_georeference"]
 
 
 def describe_result(
@@ -47,7 +49,7 @@ def describe_result(
         tuple(paths),
         rows,
         changed=result.changed,
-        warnings=result.warnings,
+        warnings=result.warnings + warn_of_lost_georeference(result),
         names=result.names,
         pixels=tuple(_skip_absent(result, row, None, row.pixels) for row in result.classes),
         # Of a class without counterpart nothing is known, which is not 0.
@@ -62,6 +64,24 @@ def describe_result(
         **(_collect_shares(job, result) if with_shares else {}),
         **_collect_index_values(result),
     )
+
+
+def warn_of_lost_georeference(result: Segmentation | RegionSegmentation | RelabeledImage) -> tuple[str, ...]:
+    """Say that labels were written to a file that has no place for the georeference of the image.
+
+    Parameters
+    ----------
+    result : Segmentation, RegionSegmentation or RelabeledImage
+
+    Returns
+    -------
+    tuple of str
+        One sentence, or none.
+    """
+    config = result.config
+    if result.image.georeference and "labels" in config.save and config.labels_format == "png":
+        return ("labels as PNG have no georeference: give --labels-format tif to keep it",)
+    return ()
 
 
 def describe_choice(result: Segmentation) -> str:

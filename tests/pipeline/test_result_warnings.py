@@ -163,12 +163,3 @@ def test_polygons_that_stay_in_their_system_are_told(monkeypatch: pytest.MonkeyP
     (note,) = warn_of_coordinates(config, place)
     assert note == "GeoJSON stays in EPSG:32632: longitude and latitude need rasterio (pip install rasterio)"
     assert warn_of_coordinates(SegmentConfig(save=("geojson",), geojson_crs="keep"), place) == ()
-
-
-def test_labels_without_their_place_are_told() -> None:
-    place = Georeference((1.0, 0, 5e5, 0, -1.0, 4e6), "EPSG:32632", 1.0)
-    (note,) = warn_of_coordinates(SegmentConfig(), place)
-    assert note == "labels as PNG have no georeference: give --labels-format tif to keep it"
-    assert warn_of_coordinates(SegmentConfig(), Georeference()) == ()
-    assert warn_of_coordinates(SegmentConfig(labels_format="tif"), place) == ()
-    assert warn_of_coordinates(SegmentConfig(save=("panel",)), place) == ()
