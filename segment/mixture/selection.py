@@ -35,7 +35,7 @@ CRITERIA = ("bic", "aic", "icl", "entropy", "variational")
 # than in AIC, and with one observation nothing.
 MIN_N_EFFECTIVE = 8.0
 # Names of criteria in sentences, where they are not the capital letters of their option.
-CRITERION_NAMES = {"variational": "bound of -2 log evidence"}
+CRITERION_NAMES = {"variational": "bound of -2 log evidence", "entropy": "entropy"}
 # Share of the largest possible entropy, log k: posteriors with less are clear, and no components are merged.
 CLEAR_ENTROPY_SHARE = 0.01
 
@@ -95,6 +95,11 @@ class Selection:
     n_effective: float
     candidates: tuple[Candidate, ...]
     reason: str
+
+    @property
+    def criterion_name(self) -> str:
+        """The criterion as people write it, such as ``BIC``."""
+        return _name_criterion(self.criterion)
 
     @property
     def sentence(self) -> str:
@@ -312,13 +317,17 @@ def _select_best(rows: list[Candidate], criterion: str, n: float, min_classes: i
     best, second = ranked[0], ranked[min(1, len(ranked) - 1)]
     reason = "no other number was possible"
     if min_classes > 1:
-        found = f"its {criterion.upper()} of {best.value:.1f} is the lowest but for that of one class"
+        found = f"its {_name_criterion(criterion)} of {best.value:.1f} is the lowest but for that of one class"
         reason = f"{found}, {_describe_n_effective(n)}; more of them speak against one class"
     elif len(rows) > 1:
-        name = CRITERION_NAMES.get(criterion, criterion.upper())
-        gap = second.value - best.value
-        reason = f"its {name} of {best.value:.1f} is the lowest, by {gap:.1f}, {_describe_n_effective(n)}"
+        found = f"its {_name_criterion(criterion)} of {best.value:.1f} is the lowest"
+        reason = f"{found}, by {second.value - best.value:.1f}, {_describe_n_effective(n)}"
     return Selection(best.n_classes, best.n_components, second.n_classes, criterion, n, tuple(rows), reason)
+
+
+def _name_criterion(criterion: str) -> str:
+    """Name a criterion as people write it."""
+    return CRITERION_NAMES.get(criterion, criterion.upper())
 
 
 def _select_merged(cells: Cells, model: MixtureModel, best: Candidate, low: int, n: float) -> Selection:

@@ -104,11 +104,10 @@ def draw_density_chart(
     n_classes = parts.shape[1]
     inks = [tuple(color) for color in (pick_class_colors(n_classes) if colors is None else colors).tolist()]
     curves = [(scale.place(x, part), color) for part, color in zip(parts.T, inks, strict=True)]
-    curves.append((scale.place(x, parts.sum(axis=1)), INK))
     names = names or [str(number) for number in range(1, n_classes + 1)]
     words = [f"{name}   {100 * weight:.1f} %" for name, weight in zip(names, model.weights @ membership, strict=True)]
     entries = list(zip(["sample", "mixture", *words], [_BAR_COLOR, INK, *inks], strict=True))
-    return _draw_chart(bars, curves, scale, label, entries)
+    return _draw_chart(bars, scale.place(x, parts.sum(axis=1)), curves, scale, label, entries)
 
 
 def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floats]:
@@ -217,12 +216,13 @@ def _check_sample(sample: ArrayLike | Cells) -> Cells:
 
 def _draw_chart(
     bars: list[Points],
+    mixture: Points,
     curves: list[tuple[Points, tuple[int, ...]]],
     scale: _PlotScale,
     label: str,
     entries: list[tuple[str, tuple[int, ...]]],
 ) -> NDArray[np.uint8]:
-    """Draw bars (two opposite corners each), curves, axes and legend."""
+    """Draw bars (two opposite corners each), the density of the mixture, those of its classes, axes and legend."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
@@ -234,8 +234,12 @@ def _draw_chart(
     for (x0, y0), (x1, y1) in bars:
         if x1 > x0 and y0 < y1:
             draw.rectangle((x0, y0, x1 - 1, y1), fill=_BAR_COLOR)
+    # A light color is seen by the dark edge of its line alone.
     for line, color in curves:
-        draw.line(line, fill=color, width=2 * _OVERSAMPLING, joint="curve")
+        draw.line(line, fill=tuple(value * 3 // 5 for value in color), width=5 * _OVERSAMPLING, joint="curve")
+        draw.line(line, fill=color, width=3 * _OVERSAMPLING, joint="curve")
+    # The mixture is thinner and drawn last: both are seen where one class has all of its density.
+    draw.line(mixture, fill=INK, width=2 * _OVERSAMPLING, joint="curve")
     # Lines are wide: erase what goes beyond the box at its top and its bottom.
     for outside in ((0, 0, panel.width, upper - 1), (0, lower + 1, panel.width, panel.height)):
         draw.rectangle(outside, fill="white")

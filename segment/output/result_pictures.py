@@ -306,4 +306,4 @@ def draw_exploration(exploration: Exploration) -> Picture:
         tries.append(Try(title, result.label_image, result.colors, shares))
     curve = [(candidate.n_classes, candidate.value) for candidate in selection.candidates]
     image = exploration.results[0].image
-    return draw_exploration_sheet(image, tries, curve, selection.chosen, selection.criterion)
+    return draw_exploration_sheet(image, tries, curve, selection.chosen, selection.criterion_name)

@@ -54,7 +54,7 @@ def format_number(value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e11 else f"{value:.4g}"
 
 
 def format_share(share: float) -> str:

@@ -71,7 +71,7 @@ def draw_exploration_sheet(
     chosen : int
         The number that is marked.
     criterion : str
-        Its name, such as ``bic``.
+        Its name, such as ``BIC``.
 
     Returns
     -------
@@ -87,8 +87,7 @@ def draw_exploration_sheet(
         picture[-_BAR:] = _draw_share_bar(item.shares, item.colors, cell[0])
         cells.append((item.title, picture))
     if len(curve) > 1:
-        name = criterion.upper() if len(criterion) == 3 else criterion
-        cells.append((f"{name}: the lowest is taken", _draw_curve(curve, chosen, cell)))
+        cells.append((f"{criterion}: the lowest is taken", _draw_curve(curve, chosen, cell)))
     return draw_sheet(cells, _COLUMNS, ())
 
 

@@ -41,7 +41,7 @@ def draw_log_density_map(values: Values, *, room: tuple[int, int] = _MAP_ROOM) -
     # Quantiles, because a few pixels of extremely low density would make all others look alike.
     known = values[np.isfinite(values)]
     low, high = (float(value) for value in (np.quantile(known, (0.005, 0.995)) if known.size else (0.0, 0.0)))
-    ends = f"usual: {high:.4g} nats", f"unusual: {low:.4g}"
+    ends = f"usual: {high:.4g} nats", f"unusual: {low:.4g} nats"
     return _draw_map(values, "log-likelihood of each pixel", (high, low), ends, room)
 
 
@@ -68,9 +68,8 @@ def draw_entropy_map(values: Values, n_classes: int, *, room: tuple[int, int] = 
     known = values[np.isfinite(values)]
     highest = float(np.quantile(known, 0.995)) if known.size else undecided
     highest = min(max(highest, _MIN_ENTROPY_RANGE), undecided)
-    words = (
-        f"{highest:.2g} bits" if highest == undecided else f"{highest:.2g} bits and more (undecided: {undecided:.3g})"
-    )
+    words = f"{highest:.2g} {'bit' if highest == 1 else 'bits'}"
+    words += "" if highest == undecided else f" and more (undecided: {undecided:.3g})"
     return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words), room)
 
 

@@ -258,10 +258,10 @@ def _draw_class_count_curve(result: Segmentation) -> list[tuple[str, Any, str]]:
         [candidate.n_classes for candidate in selection.candidates],
         [candidate.value for candidate in selection.candidates],
         x_label="number of classes",
-        y_label=selection.criterion,
+        y_label=selection.criterion_name,
         marked=[selection.chosen],
     )
-    return [("Number of classes", chart, f"Criterion {selection.criterion}; lower is better. {selection.sentence}.")]
+    return [("Number of classes", chart, f"{selection.criterion_name}: lower is better. {selection.sentence}.")]
 
 
 def _build_command(result: Segmentation) -> tuple[str, ...]:
