@@ -136,7 +136,7 @@ def run_em(
     e_step: Callable[[MixtureModel], tuple[Any, Floats]]
     m_step: Callable[[Any, MixtureModel, Prior], MixtureModel]
     if steps is None:
-        e_step, m_step = prepare_e_step(cells, shift, scale), maximize_posterior
+        e_step, m_step = prepare_e_step(cells, shift, scale, start.n_components), maximize_posterior
     else:
         e_step, m_step = partial(steps.expectation, prepare_blocks(cells, shift, scale)), steps.maximization
 

@@ -27,6 +27,7 @@ from segment.mixture.missing import (
 )
 from segment.mixture.missing_patterns import compute_rare_expectation, prepare_rare_patterns
 from segment.mixture.model import MIN_VARIANCE, MixtureModel
+from segment.mixture.near_components import MIN_CELLS, MIN_COMPONENTS, NearBlocks
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -198,7 +199,9 @@ def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
     ]
 
 
-def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
+def prepare_e_step(
+    cells: Cells, shift: Floats, scale: Floats, n_components: int = 1
+) -> Callable[[MixtureModel], tuple[Floats, Floats]]:
     """Prepare the E-step of Gaussian components on given cells.
 
     Parameters
@@ -207,6 +210,8 @@ def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[Mixt
         n cells in d dimensions. NaN is a missing value.
     shift, scale : ndarray of shape (d,), float64
         The E-step works in the coordinates ``(x - shift) / scale``.
+    n_components : int
+        Of the mixtures. Of many, each block of cells has those that are near.
 
     Returns
     -------
@@ -215,6 +220,8 @@ def prepare_e_step(cells: Cells, shift: Floats, scale: Floats) -> Callable[[Mixt
     """
     if has_missing(cells):
         return _prepare_incomplete_e_step(cells, shift, scale)
+    if n_components >= MIN_COMPONENTS and len(cells) >= MIN_CELLS:
+        return NearBlocks.from_cells(cells, shift, scale).compute_expectation
     return partial(compute_expectation, prepare_blocks(cells, shift, scale))
 
 

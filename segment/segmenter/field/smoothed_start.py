@@ -41,6 +41,7 @@ NEIGHBORHOOD_SIGMA = 1.0
 NEIGHBORHOOD_PIXELS = 4 * math.pi * NEIGHBORHOOD_SIGMA**2
 
 
+STRIP_ROWS = 32  # whose likelihoods are computed at once
 # Pixels that clusters are found from: more of a smoothed copy tell nothing new.
 MAX_SAMPLED_PIXELS = 2**16
 
@@ -208,10 +209,15 @@ def compute_mean_field_likelihood(
     the neighbor log odds (Forbes & Peyrard 2003, IEEE Trans. Pattern Anal. Mach. Intell. 25, 1089-1101). The free
     energy cannot compare mixtures: a strong field prefers the mixture with the fewest borders, which joins classes.
     """
-    log_odds = field.compute_neighbor_log_odds(q)
-    top = log_odds.max(axis=0)
-    raised = np.exp(log_odds - top, dtype=np.float64)
-    # p(x) P(c | x) is the weight times the density of class c.
-    joint = (np.exp(log_posteriors, dtype=np.float64) * raised).sum(axis=0)
-    priors = np.tensordot(class_weights, raised, axes=1)
-    return np.asarray(np.log(np.maximum(joint, 1e-300)) - np.log(priors) + log_densities)
+    found = np.empty(log_densities.shape)
+    # Row by row of strips: of many classes, all planes in double precision would be most of the memory of a fit.
+    for start in range(0, len(found), STRIP_ROWS):
+        rows = slice(start, min(start + STRIP_ROWS, len(found)))
+        log_odds = field.compute_log_odds_of_rows(q, rows)
+        top = log_odds.max(axis=0)
+        raised = np.exp(log_odds - top, dtype=np.float64)
+        # p(x) P(c | x) is the weight times the density of class c.
+        joint = (np.exp(log_posteriors[:, rows], dtype=np.float64) * raised).sum(axis=0)
+        priors = np.tensordot(class_weights, raised, axes=1)
+        found[rows] = np.log(np.maximum(joint, 1e-300)) - np.log(priors) + log_densities[rows]
+    return found

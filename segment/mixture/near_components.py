@@ -1,0 +1,143 @@
+"""The E-step of many components: each block of cells has only the components that are near it.
+
+Of a hundred components a few matter to a cell. Cells that are near each other are put in one block, and bounds of the
+log densities over the block tell how much of a component's weight can lie in it. Where that is next to nothing of its
+weight, the component is left out, so that all blocks without it hold at most `MAX_LEFT_OUT` of the weight that it has.
+The bound is relative to each component, however small it is: one that has next to no weight may grow again in the
+steps that follow, and would not if it lost cells. Each iteration finds the near components anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.mixture.cells import Cells, get_triangle_indices
+from segment.mixture.gaussian_density import (
+    compute_log_peaks,
+    compute_log_weights,
+    compute_moments,
+    compute_natural_parameters,
+)
+from segment.mixture.model import MixtureModel
+
+__all__ = ["MAX_LEFT_OUT", "MIN_CELLS", "MIN_COMPONENTS", "NearBlocks"]
+
+Floats = NDArray[np.float64]
+
+MIN_COMPONENTS, MIN_CELLS = 33, 2**12  # fewer components are all near, and few cells are in too few blocks
+MAX_LEFT_OUT = 1e-7  # share of the weight of a component
+BLOCK_CELLS = 512
+
+
+@dataclass(frozen=True)
+class NearBlocks:
+    """Complete cells in blocks of near ones, with what bounds need to know of each block.
+
+    Attributes
+    ----------
+    blocks : list of (weights, moments)
+        Arrays of shape (b,) and (m, b) for each of n blocks.
+    weights : ndarray of shape (n,), float64
+        Sums of the weights of the cells of each block.
+    centers : ndarray of shape (m, n), float64
+        Moments of the middle of the box around the means of the cells of each block.
+    spans : ndarray of shape (d (d + 1) / 2, n), float64
+        Products of the half widths of the box.
+    scatters : ndarray of shape (d (d + 1) / 2, n), float64
+        The largest absolute scatters of the cells.
+    """
+
+    blocks: list[tuple[Floats, Floats]]
+    weights: Floats
+    centers: Floats
+    spans: Floats
+    scatters: Floats
+
+    @classmethod
+    def from_cells(cls, cells: Cells, shift: Floats, scale: Floats) -> NearBlocks:
+        """Divide cells into blocks.
+
+        Parameters
+        ----------
+        cells : Cells
+            n complete cells in d dimensions.
+        shift, scale : ndarray of shape (d,), float64
+            The blocks are in the coordinates ``(x - shift) / scale``.
+
+        Returns
+        -------
+        NearBlocks
+        """
+        parts = [cells[rows].rescale(shift, scale) for rows in _split_by_nearness((cells.means - shift) / scale)]
+        low, high = (np.array([edge(part.means, axis=0) for part in parts]) for edge in (np.min, np.max))
+        middle, half = (low + high) / 2, (high - low) / 2
+        rows, columns = get_triangle_indices(cells.n_features)
+        return cls(
+            [(part.weights, compute_moments(part)) for part in parts],
+            np.array([part.total_weight for part in parts]),
+            compute_moments(Cells(np.ones(len(parts)), middle, np.zeros((len(parts), len(rows))))),
+            (half[:, rows] * half[:, columns]).T,
+            np.array([np.abs(part.scatters).max(axis=0) for part in parts]).T,
+        )
+
+    def compute_expectation(self, model: MixtureModel) -> tuple[Floats, Floats]:
+        """Compute the E-step; see :func:`segment.mixture.gaussian_steps.compute_expectation`.
+
+        Parameters
+        ----------
+        model : MixtureModel
+            Of k components, in the coordinates of the blocks.
+
+        Returns
+        -------
+        statistics : ndarray of shape (k, m), float64
+        log_likelihoods : ndarray of shape (1,), float64
+        """
+        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        near = self._find_near(parameters, model)
+        statistics, log_likelihood = np.zeros_like(parameters), 0.0
+        for (weights, moments), is_near in zip(self.blocks, near.T, strict=True):
+            at = np.flatnonzero(is_near)
+            joint = parameters[at] @ moments
+            top = joint.max(axis=0)
+            joint -= top
+            np.exp(joint, out=joint)
+            total = joint.sum(axis=0)
+            log_likelihood += float((top + np.log(total)) @ weights)
+            joint *= weights / total
+            statistics[at] += joint @ moments.T
+        return statistics, np.array([log_likelihood])
+
+    def _find_near(self, parameters: Floats, model: MixtureModel) -> NDArray[np.bool_]:
+        """Find the components that matter to each block: (k, n)."""
+        # A Mahalanobis distance within the box is that of its middle give or take r, with r**2 = h' |P| h for half
+        # widths h. The scatter of a cell adds tr(P S) to the square of its distance.
+        peaks = compute_log_peaks(model.weights, model.covariances)[:, None]
+        absolute = 2 * np.abs(parameters[:, -len(self.spans) :])
+        distance = np.sqrt(np.maximum(2 * (peaks - parameters @ self.centers), 0.0))
+        radius = np.sqrt(absolute @ self.spans)
+        highest = peaks - np.maximum(distance - radius, 0.0) ** 2 / 2
+        lowest = peaks - ((distance + radius) ** 2 + absolute @ self.scatters) / 2
+        # At most what a component has in a block, and what it may lose there, as logarithms of weights of cells.
+        bound = highest - lowest.max(axis=0) + np.log(self.weights)
+        loss = compute_log_weights(model.weights) + np.log(self.weights.sum() * MAX_LEFT_OUT / len(self.weights))
+        # An extrapolation may give a component more weight than it has: it keeps the block where it has most.
+        return np.asarray((bound > loss[:, None]) | (bound == bound.max(axis=1, keepdims=True)))
+
+
+def _split_by_nearness(points: Floats) -> Iterator[NDArray[np.intp]]:
+    """Halve points (n, d) along their widest axis, again and again, and yield the numbers of those of each block."""
+    waiting = [np.arange(len(points))]
+    while waiting:
+        rows = waiting.pop()
+        if len(rows) <= BLOCK_CELLS:
+            yield rows
+            continue
+        own = points[rows]
+        axis = int(np.ptp(own, axis=0).argmax())
+        order = np.argpartition(own[:, axis], len(rows) // 2)
+        waiting += [rows[order[len(rows) // 2 :]], rows[order[: len(rows) // 2]]]
