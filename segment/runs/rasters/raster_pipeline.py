@@ -36,6 +36,7 @@ from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.label_blocks import LabelBlock, cut_blocks
 from segment.runs.rasters.raster_opening import Paths, open_raster, read_raster_size
 from segment.runs.rasters.raster_result import RasterClasses, RasterSegmentation, summarize_raster
 from segment.runs.rasters.raster_run import RasterRun, RasterStage
@@ -176,14 +177,12 @@ def segment_raster(
         classes = replace(classes, notes=classes.notes + absent)
         tiles: list[LabeledTile] = []
         shares: ShareSample | None = None
-        written = np.zeros((0, 0), dtype=np.uint8)  # takes the place of labels that are in the file
         # Labels are written as they come, in this process; only their counts are kept.
         with create_label_raster(path, run.raster, colors, overwrite=config.overwrite) as writer:
-            for part in _label_tiles(run, classes):
-                writer.write(part.window, part.label_image)
-                tiles.append(replace(part, label_image=written, shares=None))
+            for part, blocks in _label_tiles(run, classes):
+                writer.write(blocks)
+                tiles.append(replace(part, shares=None))
                 shares = pool_share_samples([each for each in (shares, part.shares) if each])
-            on_stage(RasterStage.WRITE_OVERVIEWS)
     return summarize_raster(path, run.raster, colors, classes, tiles, config, shares)
 
 
@@ -332,8 +331,8 @@ def _count_colors(run: RasterRun) -> ColorSum:
     return colors
 
 
-def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile]:
-    """Make the second pass: label each tile and clean it up."""
+def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[tuple[LabeledTile, list[LabelBlock]]]:
+    """Make the second pass: label each tile, clean it up, and compress its labels."""
     label = partial(
         label_tile,
         run.raster,
@@ -343,7 +342,17 @@ def _label_tiles(run: RasterRun, classes: RasterClasses) -> Iterator[LabeledTile
         space=classes.space,
         design_effect=classes.design_effect,
     )
-    return run.map_tiles(label, RasterStage.LABEL)
+    shape = run.raster.height, run.raster.width
+    return run.map_tiles(partial(_label_and_compress, label, shape), RasterStage.LABEL)
+
+
+def _label_and_compress(
+    label: Callable[[Window], LabeledTile], shape: tuple[int, int], window: Window
+) -> tuple[LabeledTile, list[LabelBlock]]:
+    """Label a tile; its labels are in the blocks of the file alone."""
+    tile = label(window)
+    nothing = np.zeros((0, 0), dtype=np.uint8)
+    return replace(tile, label_image=nothing), cut_blocks(tile.label_image, window, shape)
 
 
 def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:

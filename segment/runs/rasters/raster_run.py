@@ -28,7 +28,6 @@ class RasterStage(StrEnum):
     FIT = Stage.FIT
     SOLVE_FIELD = "solving the random field"
     LABEL = "labeling"
-    WRITE_OVERVIEWS = "writing overviews"
 
 
 @dataclass(frozen=True, eq=False)

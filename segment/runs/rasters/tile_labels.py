@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +69,6 @@ class LabeledTile:
     interest: NDArray[np.float64] | None = None
     shares: ShareSample | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Compress the labels: a tile that is pickled travels from a worker over the scheduler of a cluster."""
-        return {**self.__dict__, "label_image": zlib.compress(self.label_image.data, 1)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        window = state["window"]
-        labels = np.frombuffer(zlib.decompress(state["label_image"]), dtype=np.uint8)
-        self.__dict__.update(state, label_image=labels.reshape(window.height, window.width))
-
 
 def label_tile(
     raster: Raster,
@@ -143,7 +132,7 @@ def label_tile(
         lost=find_labels_lost_in_cleanup(before, table),
         counts=np.stack([count_pixels_and_regions(part, n_classes, shape) for part in (before, clean)]),
         interest=interest,
-        shares=labeled.shares,
+        shares=labeled.shares and labeled.shares.thin(clean.size / math.prod(shape)),
     )
 
 

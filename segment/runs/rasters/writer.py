@@ -1,92 +1,104 @@
-"""Write a label raster: the complete file, or nothing."""
+"""Write a label raster: the complete file, or nothing.
+
+GDAL makes the file without its blocks: sizes, georeference, palette, and tables for the places of the blocks, overviews
+included. The blocks come compressed and are appended, and their places are entered in the tables at the end.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
 from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.loader.decoders.tiff_high_depth import open_with_tifffile
 from segment.output.result_mark import MARK
-from segment.runs.rasters.gdal_lock import GDAL_LOCK
+from segment.runs.rasters.label_blocks import BLOCK_SIDE, LabelBlock, compress_labels, decompress_labels, list_levels
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tiles import Window, cut_tiles
-
-if TYPE_CHECKING:
-    from rasterio.io import DatasetWriter
 
 __all__ = ["LabelWriter", "create_label_raster"]
 
-BLOCK_SIDE = 512  # pixels, of the tiles of the file
-MAX_SMALLEST_OVERVIEW = 256  # pixels on its longer side
-CHECK_SIDE = 1024  # pixels, of the windows that are read to check the file
+_OFFSETS, _SIZES = 324, 325  # the TIFF tags of the first bytes of blocks, and of how many there are
+_INTEGERS = {4: "u4", 16: "u8"}  # by the number that a TIFF has for them
 
 
 class LabelWriter:
-    """Writes labels to an open file, window by window.
+    """Writes blocks of labels to an open file.
 
     Parameters
     ----------
-    file : rasterio.io.DatasetWriter
-        Open for writing.
+    file : binary file
+        A label raster without its blocks, open for reading and writing.
+    shape : tuple of 2 int, pixels
+        Height and width of the raster.
     """
 
-    def __init__(self, file: DatasetWriter) -> None:
+    def __init__(self, file: BinaryIO, shape: tuple[int, int]) -> None:
         self._file = file
-        self._counts = np.zeros(256, dtype=np.int64)
+        self._shapes = [(len(rows), len(columns)) for rows, columns in list_levels(*shape)]
+        # Of each block of each level: its first byte in the file, and how many there are; 0 while it is not written.
+        self._places = [
+            np.zeros((2, *(-(-side // BLOCK_SIDE) for side in sides)), dtype=np.int64) for sides in self._shapes
+        ]
+        # Blocks of which tiles had a part, and how many pixels are still to come.
+        self._begun: dict[tuple[int, int, int], tuple[NDArray[np.uint8], int]] = {}
+        file.seek(0, io.SEEK_END)
 
-    def write(self, window: Window, labels: NDArray[np.uint8]) -> None:
-        """Write the labels of a window.
+    def write(self, blocks: Iterable[LabelBlock]) -> None:
+        """Write the blocks of a tile.
 
         Parameters
         ----------
-        window : Window
-            No two windows may overlap.
-        labels : ndarray of the window's shape, uint8
-            0 for no label.
+        blocks : iterable of LabelBlock
+            No two tiles may overlap. A block that lies in several tiles is kept until it is complete.
         """
-        self._counts += _count_labels(labels)
-        with GDAL_LOCK:
-            self._file.write(labels, 1, window=_convert_window(window))
+        for block in blocks:
+            data = block.data if block.is_complete else self._complete(block)
+            if data:
+                self._places[block.level][:, block.row, block.column] = self._file.tell(), len(data)
+                self._file.write(data)
 
-    def add_overviews(self) -> None:
-        """Add smaller copies of the raster to the file, each half as large as the one before, for viewers."""
-        from rasterio.enums import Resampling
+    def _complete(self, block: LabelBlock) -> bytes:
+        """Add what a tile has of a block to what other tiles had; return the block once it is complete."""
+        key = block.level, block.row, block.column
+        if key not in self._begun:
+            sides = (
+                min(BLOCK_SIDE, size - number * BLOCK_SIDE)
+                for number, size in zip(key[1:], self._shapes[block.level], strict=True)
+            )
+            self._begun[key] = np.zeros((BLOCK_SIDE, BLOCK_SIDE), dtype=np.uint8), math.prod(sides)
+        labels, missing = self._begun.pop(key)
+        labels[block.window.slices] = decompress_labels(block.data, block.window)
+        missing -= block.window.height * block.window.width
+        if missing == 0:
+            return compress_labels(labels)
+        self._begun[key] = labels, missing
+        return b""
 
-        longest = max(self._file.height, self._file.width)
-        # Halved until the longer side has at most MAX_SMALLEST_OVERVIEW pixels.
-        levels = [2**i for i in range(1, 32) if longest / 2 ** (i - 1) > MAX_SMALLEST_OVERVIEW]
-        if levels:
-            self._file.build_overviews(levels, Resampling.nearest)
-
-    def check(self, path: Path) -> None:
-        """Read the closed file and compare its labels: GDAL does not report every write that fails on a full disk.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
+    def finish(self) -> None:
+        """Enter the places of all blocks in the tables of the file.
 
         Raises
         ------
         OSError
-            If the file does not hold what was written.
+            If some block was not written.
         """
-        import rasterio
-
-        # Counting labels needs no memory; a block that was not written reads as zeros or not at all.
-        counts = np.zeros_like(self._counts)
-        with rasterio.open(path, driver="GTiff") as file:
-            for window in cut_tiles(file.height, file.width, CHECK_SIDE):
-                counts += _count_labels(file.read(1, window=_convert_window(window)))
-        if not np.array_equal(counts, self._counts):
-            raise OSError("not all of it was written, as on a full disk")
+        if not all(places.all() for places in self._places):
+            raise OSError("not all of it was written")
+        with open_with_tifffile(self._file) as file:
+            pages = list(file.pages)
+            for page, places in zip(pages, self._places, strict=True):
+                for tag, numbers in zip((page.tags[_OFFSETS], page.tags[_SIZES]), places, strict=True):
+                    self._file.seek(tag.valueoffset)
+                    self._file.write(numbers.astype(file.byteorder + _INTEGERS[tag.dtype]).tobytes())
 
 
 @contextlib.contextmanager
@@ -112,7 +124,7 @@ def create_label_raster(
     Yields
     ------
     LabelWriter
-        Takes the labels. The file is completed and checked at the end of the block.
+        Takes the labels. The file is completed at the end of the block.
 
     Raises
     ------
@@ -128,11 +140,12 @@ def create_label_raster(
     temporary = path.parent / make_temporary_name()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _create_file(temporary, raster, colors) as file:
-            writer = LabelWriter(file)
+        frame = _make_frame(raster, colors)
+        with temporary.open("w+b") as file:
+            file.write(frame)
+            writer = LabelWriter(file, (raster.height, raster.width))
             yield writer
-            writer.add_overviews()
-        writer.check(temporary)
+            writer.finish()
         # Once more: another program may have written it meanwhile.
         if not overwrite:
             refuse_existing(path)
@@ -145,61 +158,47 @@ def create_label_raster(
         raise
 
 
-def _create_file(temporary: Path, raster: Raster, colors: NDArray[np.uint8]) -> Any:
-    """Create an empty label raster and open it for writing."""
+def _make_frame(raster: Raster, colors: NDArray[np.uint8]) -> bytes:
+    """Make a label raster that has all but its blocks."""
     import rasterio
-    from rasterio.enums import ColorInterp
+    from rasterio.enums import ColorInterp, Resampling
 
     # A raster without a place on the map gets none: an identity transform would be taken for one.
     place: dict[str, Any] = {"crs": raster.crs or None}
     if raster.crs or rasterio.Affine(*raster.transform) != rasterio.Affine.identity():
         place["transform"] = rasterio.Affine(*raster.transform)
-    file = rasterio.open(
-        os.path.abspath(temporary),  # noqa: PTH100
-        "w",
-        driver="GTiff",
-        height=raster.height,
-        width=raster.width,
-        count=1,
-        dtype="uint8",
-        nodata=0,
-        tiled=True,
-        blockxsize=BLOCK_SIDE,
-        blockysize=BLOCK_SIDE,
-        compress="deflate",
-        zlevel=1,
-        photometric="palette",
-        bigtiff="if_safer",
-        **place,
-    )
-    file.update_tags(TIFFTAG_SOFTWARE=MARK)
-    file.colorinterp = [ColorInterp.palette]
-    file.write_colormap(1, {0: (0, 0, 0, 0), **{i: (*rgb, 255) for i, rgb in enumerate(colors.tolist(), start=1)}})
-    return file
-
-
-def _count_labels(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count how often each label occurs, (256,)."""
-    # Row by row: numpy.bincount converts to eight bytes a pixel.
-    counts = np.zeros(256, dtype=np.int64)
-    for row in labels:
-        counts += np.bincount(row, minlength=256)
-    return counts
-
-
-def _convert_window(window: Window) -> Any:
-    """Convert a window to one of rasterio's."""
-    from rasterio.windows import Window as FileWindow
-
-    return FileWindow(window.column, window.row, window.width, window.height)
+    # In memory, as GDAL does not report every write that fails on a full disk.
+    with rasterio.Env(SPARSE_OK_OVERVIEW=True), rasterio.MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            height=raster.height,
+            width=raster.width,
+            count=1,
+            dtype="uint8",
+            nodata=0,
+            tiled=True,
+            blockxsize=BLOCK_SIDE,
+            blockysize=BLOCK_SIDE,
+            compress="deflate",
+            photometric="palette",
+            bigtiff="if_safer",
+            sparse_ok=True,
+            **place,
+        ) as file:
+            file.update_tags(TIFFTAG_SOFTWARE=MARK)
+            file.colorinterp = [ColorInterp.palette]
+            palette = {i: (*rgb, 255) for i, rgb in enumerate(colors.tolist(), start=1)}
+            file.write_colormap(1, {0: (0, 0, 0, 0), **palette})
+            n_overviews = len(list_levels(raster.height, raster.width)) - 1
+            if n_overviews:
+                file.build_overviews([2**i for i in range(1, n_overviews + 1)], Resampling.nearest)
+        return bytes(memory.read())
 
 
 def _remove_all(temporary: Path, made: list[Path]) -> None:
     """Remove an incomplete file, and the folders that were made for it."""
-    # GDAL keeps what does not fit into the TIFF in a file beside it.
-    for leftover in (temporary, temporary.with_name(temporary.name + ".aux.xml")):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+    with contextlib.suppress(OSError):
+        temporary.unlink()
     for folder in made:
         with contextlib.suppress(OSError):
             folder.rmdir()

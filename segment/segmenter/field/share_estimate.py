@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,6 +105,21 @@ class ShareSample:
     overlap: float
     correlation: float
     n_pixels: int
+
+    def thin(self, share: float) -> ShareSample:
+        """Keep no more pixels than are needed of a part of an image.
+
+        Parameters
+        ----------
+        share : float, 0 to 1
+            Of the image that the part is.
+
+        Returns
+        -------
+        ShareSample
+        """
+        # Twice as many as all parts together may have: not all pixels of the other parts need be valid.
+        return replace(self, posteriors=_thin(self.posteriors, math.ceil(2 * MAX_SAMPLE * share)))
 
     def estimate(self, numbers: NDArray[np.integer], cleanup_moves: Floats | float = 0.0) -> ShareEstimate:
         """Estimate the shares of the classes.

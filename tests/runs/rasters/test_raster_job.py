@@ -31,7 +31,7 @@ def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(outcome.paths[0]), 1 + (gray > 100))
     assert stages[0] == RasterStage.READ
     assert f"{RasterStage.LABEL}, tile 1 of 1" in stages
-    assert stages[-2:] == [RasterStage.WRITE_OVERVIEWS, Stage.WRITE]
+    assert stages[-2:] == [f"{RasterStage.LABEL}, tile 1 of 1", Stage.WRITE]
 
 
 def test_a_failure_is_an_outcome(tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 from raster_files import write
 
 from segment.config.config import SegmentConfig
@@ -56,15 +54,6 @@ def test_a_tile_has_its_labels_and_its_share_of_the_report(raster: Raster) -> No
     assert (tile.changed, tile.rejected, tile.valid, tile.lost) == (0, 1, 19 * 8, ())
     assert [row.pixels for row in tile.classes] == [19 * 8 - 2, 1]
     assert tile.classes[0].mean == (20.0,)
-
-
-def test_a_tile_travels_compressed(raster: Raster) -> None:
-    with configure_rasterio():
-        tile = label_tile(raster, Window(0, 0, 20, 8), NO_CLEAN_UP, label_bright, CLASSES, SPACE, 1.0)
-    large = replace(tile, window=Window(0, 0, 200, 80), label_image=tile.label_image.repeat(10, 0).repeat(10, 1))
-    sent = pickle.dumps(large, protocol=5)
-    assert len(sent) < large.label_image.size / 4
-    assert_array_equal(pickle.loads(sent).label_image, large.label_image)
 
 
 def test_clean_up_sees_what_lies_beyond_the_tile(raster: Raster) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from raster_files import PLACE, rasterio, write
+from raster_files import rasterio, write
+from rasterio.enums import Resampling
 
 import segment
 from segment.core.errors import OutputError
 from segment.runs.rasters.gdal_files import configure_rasterio
+from segment.runs.rasters.label_blocks import cut_blocks, list_levels
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window, cut_tiles
@@ -32,47 +34,53 @@ def raster(tmp_path: Path) -> Raster:
         return open_raster(write(tmp_path / "a.tif", np.zeros((700, 600), dtype=np.uint8)))
 
 
-def test_labels_are_written_window_by_window(tmp_path: Path, raster: Raster, rng: np.random.Generator) -> None:
-    labels = rng.integers(0, 3, (700, 600)).astype(np.uint8)
+@pytest.mark.parametrize(("height", "width"), [(700, 601), (512, 1024), (30, 20), (2050, 777)])
+def test_the_file_is_that_of_gdal(tmp_path: Path, rng: np.random.Generator, height: int, width: int) -> None:
+    source = write(tmp_path / "a.tif", np.zeros((height, width), dtype=np.uint8))
+    labels = rng.integers(0, 3, (height, width)).astype(np.uint8)
     path = tmp_path / "new" / "labels.tif"
-    with configure_rasterio(), create_label_raster(path, raster, COLORS) as writer:
-        for window in cut_tiles(700, 600, 250):
-            writer.write(window, labels[window.slices])
+    with configure_rasterio(), create_label_raster(path, open_raster(source), COLORS) as writer:
+        for window in cut_tiles(height, width, 512 if height == 512 else 250):
+            writer.write(cut_blocks(labels[window.slices], window, (height, width)))
         assert not path.exists()
-    with rasterio.open(path) as file:
-        np.testing.assert_array_equal(file.read(1), labels)
-        assert (file.crs.to_epsg(), tuple(file.transform)[:6]) == (32632, tuple(PLACE["transform"])[:6])
-        assert (file.nodata, file.dtypes, file.compression.name) == (0, ("uint8",), "deflate")
-        assert file.block_shapes == [(512, 512)]
-        assert file.overviews(1) == [2, 4]
-        assert file.colorinterp[0].name == "palette"
-        assert [file.colormap(1)[label][:3] for label in (1, 2)] == [(0, 0, 255), (0, 200, 0)]
-        np.testing.assert_array_equal(file.read(1, out_shape=(350, 300)), labels[::2, ::2])
+    layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "photometric": "palette"}
+    expected = write(tmp_path / "gdal.tif", labels, nodata=0, **layout)
+    with rasterio.open(expected, "r+") as file:
+        file.build_overviews([2**i for i in range(1, len(list_levels(height, width)))], Resampling.nearest)
+    with rasterio.open(path) as found, rasterio.open(expected) as file:
+        np.testing.assert_array_equal(found.read(1), labels)
+        assert found.profile == file.profile
+        assert found.overviews(1) == file.overviews(1)
+        assert found.colorinterp[0].name == "palette"
+        assert [found.colormap(1)[label] for label in range(3)] == [(0, 0, 0, 0), (0, 0, 255, 255), (0, 200, 0, 255)]
+        n_overviews = len(file.overviews(1))
+    for level in range(n_overviews):
+        with rasterio.open(path, overview_level=level) as found, rasterio.open(expected, overview_level=level) as file:
+            np.testing.assert_array_equal(found.read(1), file.read(1))
     assert [each.name for each in path.parent.iterdir()] == ["labels.tif"]
 
 
 def test_an_error_leaves_nothing(tmp_path: Path, raster: Raster) -> None:
-    path = tmp_path / "new" / "labels.tif"
+    path, window = tmp_path / "new" / "labels.tif", Window(0, 0, 250, 250)
     with (  # noqa: PT012  a part was written
         configure_rasterio(),
         pytest.raises(ZeroDivisionError),
         create_label_raster(path, raster, COLORS) as writer,
     ):
-        writer.write(Window(0, 0, 250, 250), np.ones((250, 250), dtype=np.uint8))
+        writer.write(cut_blocks(np.ones((250, 250), dtype=np.uint8), window, (700, 600)))
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
-def test_a_write_that_gdal_does_not_report_is_found(tmp_path: Path, raster: Raster) -> None:
-    message = r"labels\.tif: cannot be written; not all of it was written, as on a full disk\. Check the disk\."
-    path = tmp_path / "labels.tif"
-    with (  # noqa: PT012  a part was written
+def test_a_raster_that_is_not_complete_is_no_result(tmp_path: Path, raster: Raster) -> None:
+    path, window = tmp_path / "labels.tif", Window(0, 0, 700, 550)
+    message = r"labels\.tif: cannot be written; not all of it was written\. Check the disk\."
+    with (
         configure_rasterio(),
         pytest.raises(OutputError, match=message),
         create_label_raster(path, raster, COLORS) as writer,
     ):
-        writer.write(Window(0, 0, 250, 250), np.ones((250, 250), dtype=np.uint8))
-        writer._counts[1] += 1  # as if one more label had been written
+        writer.write(cut_blocks(np.ones((700, 550), dtype=np.uint8), window, (700, 600)))
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 

@@ -30,6 +30,8 @@ def test_the_sample_has_pixels_that_count_and_the_shares_of_all(rng: np.random.G
     assert sample.posteriors[0].max() < 1
     assert np.unique(np.flatnonzero(np.isin(posteriors[0], sample.posteriors[0])) % 400).size == 300
     assert sample.moves == pytest.approx(np.zeros(3), abs=1e-6)
+    assert sample.thin(1.0).posteriors is sample.posteriors
+    assert sample.thin(0.1).posteriors.shape == (3, 1639)
 
 
 def test_doubt_and_moves_make_shares_less_sure() -> None:
