@@ -156,6 +156,7 @@ def choose_n_components(
     cells: Cells,
     k_range: tuple[int, int] = (1, 12),
     *,
+    fitted_range: tuple[int, int] | None = None,
     criterion: str = "bic",
     components_per_class: int = 1,
     n_effective: float | Callable[[MixtureModel], float] | None = None,
@@ -175,6 +176,10 @@ def choose_n_components(
         n cells in d dimensions, n at least 1.
     k_range : (int, int)
         Minimum and maximum number of classes. No more components are tried than there are cells.
+    fitted_range : (int, int), optional
+        Numbers that are fitted too, though not chosen from: as each fit starts from the next larger one, and
+        `n_effective` is estimated from several, the criterion of a number depends on all that are fitted. The
+        criterion ``variational`` makes no use of it.
     criterion : {"bic", "aic", "icl", "entropy", "variational"}
         The first three are in :mod:`segment.mixture.criteria`. ``entropy`` takes the components that BIC chooses in the
         range and merges them until merging more hardly makes the classes clearer (Baudry et al. 2010).
@@ -215,10 +220,14 @@ def choose_n_components(
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
-    coarse = coarsen_to_few(cells, numbers[-1] * components_per_class)
+    fitted = numbers[-1:] if criterion == "variational" else numbers
+    if fitted_range is not None and criterion != "variational":
+        others = range(fitted_range[0], min(fitted_range[1], len(cells) // components_per_class) + 1)
+        fitted = sorted({*numbers, *others})
+    coarse = coarsen_to_few(cells, fitted[-1] * components_per_class)
     models = fit_nested_mixtures(
         coarse,
-        [min(k * components_per_class, len(coarse)) for k in (numbers[-1:] if criterion == "variational" else numbers)],
+        [min(k * components_per_class, len(coarse)) for k in fitted],
         covariance_type=covariance_type,
         metric=metric,
         seed=seed,
@@ -228,6 +237,8 @@ def choose_n_components(
     n = max(MIN_N_EFFECTIVE, _estimate_n_effective(n_effective, models) if callable(n_effective) else n_effective)
     if criterion == "variational":
         return _select_best(_prune_candidates(coarse, models[-1], numbers[0], n), criterion, n)
+
+    models = [models[fitted.index(k)] for k in numbers]
 
     def evaluate(n: float) -> list[Candidate]:
         return [_evaluate_candidate(coarse, model, k, criterion, n) for k, model in zip(numbers, models, strict=True)]

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
@@ -68,7 +69,6 @@ def choose_classes(
     criterion: str = "bic",
     components_per_class: int = 1,
     covariance_type: str = "full",
-    seed: int = 0,
 ) -> Selection:
     """Choose the number of classes by a criterion that counts independent pixels.
 
@@ -89,8 +89,6 @@ def choose_classes(
         Components that each class has.
     covariance_type : {"full", "tied", "diag", "spherical"}
         Of the components.
-    seed : int
-        Of the random starts. The same seed gives the same result.
 
     Returns
     -------
@@ -109,9 +107,13 @@ def choose_classes(
             total = _TYPICAL_INDEPENDENT_PIXELS * (total / _TYPICAL_INDEPENDENT_PIXELS) ** _ESTIMATE_SHARE
         return min(_MAX_INDEPENDENT_PIXELS, total)
 
+    # The seed is always the same, and the default range is always fitted, unless there is nothing to choose: the image
+    # alone decides, and the criterion of a number is the same in every range up to that.
+    low, high = min(k_range[0], len(cells)), min(k_range[1], len(cells))
     return choose_n_components(
         copy_cells,
-        (min(k_range[0], len(cells)), min(k_range[1], len(cells))),
+        (low, high),
+        fitted_range=None if low == high else (SegmentConfig.k_range[0], max(SegmentConfig.k_range[1], high)),
         criterion=criterion,
         components_per_class=components_per_class,
         n_effective=count_independent_pixels,
@@ -119,7 +121,6 @@ def choose_classes(
         n_against_one=_MAX_INDEPENDENT_PIXELS,
         covariance_type=covariance_type,
         metric=space.compute_start_metric(copy_cells),
-        seed=seed,
     )
 
 

@@ -212,7 +212,6 @@ def _select_number(data: FitData, config: SegmentConfig, kind: type[SpatialModel
         criterion=config.criterion,
         components_per_class=config.components_per_class,
         covariance_type=config.covariance_type,
-        seed=config.seed,
     )
     few = f"the image has fewer {kind.unit} than the {config.k_range[0]} classes asked for: it gets {n}"
     return selection, (few,) if n < config.k_range[0] else ()
@@ -231,7 +230,6 @@ def _weight_cells(data: FitData, config: SegmentConfig, selection: Selection) ->
             data.copies,
             (k, k),
             covariance_type=config.covariance_type,
-            seed=config.seed,
         )
         n_effective = chosen.n_effective
     return data.cells.scale_weights(n_effective)

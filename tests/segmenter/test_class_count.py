@@ -164,8 +164,8 @@ def test_the_cells_of_two_images_have_the_classes_of_each(quadrants: np.ndarray)
 
 
 def test_a_small_number_of_independent_pixels_is_drawn_to_the_typical_one(rng: np.random.Generator) -> None:
-    """Waves as wide as a third of the picture repeat themselves: they are some 40 independent pixels."""
-    rough = gaussian_filter(rng.normal(size=(120, 160)), 12)
+    """Waves as wide as half of the picture repeat themselves: they are some 40 independent pixels."""
+    rough = gaussian_filter(rng.normal(size=(120, 160)), 30)
     image = segment.Image.from_array(np.interp(rough, (rough.min(), rough.max()), (0, 255)).astype(np.uint8))
     space = FeatureSpace("intensity", 1, 0, 255)
     cells = collect_cells(space, ColorIndex(image).iterate_parts(), exact=True)
@@ -235,6 +235,13 @@ def test_the_number_is_chosen_from_the_range(landscape: Path) -> None:
     result = segment.segment_image(landscape, k="auto", k_range="6..7", max_size=200)
     assert result.n_classes in (6, 7)
     assert [row.n_classes for row in result.selection.candidates] == [6, 7]
+
+
+def test_neither_seed_nor_range_changes_the_criterion(landscape: Path) -> None:
+    found = segment.segment_image(landscape, k="auto", max_size=100).selection
+    assert segment.segment_image(landscape, k="auto", max_size=100, seed=1).selection == found
+    few = segment.segment_image(landscape, k="auto", max_size=100, k_range=(2, 4)).selection
+    assert few.candidates == found.candidates[1:4]
 
 
 @pytest.mark.parametrize("criterion", ["aic", "icl", "entropy", "variational"])
