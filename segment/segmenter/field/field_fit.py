@@ -45,6 +45,7 @@ FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
 REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
 MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
+MAX_OVERLAP = 0.01  # share of a component that lies where another is likelier, up to which colors tell it apart
 STRONG_EDGE = 2.0  # change of the smoothed features from pixel to pixel, in standard deviations within a class
 
 
@@ -77,8 +78,8 @@ def fit_with_field(
         See :class:`segment.segmenter.field.random_field.RandomField`.
     may_restart : bool
         Whether the classes of noisy images may be found anew, in any order, from smoothed copies: the better fit is
-        returned. Images without noise (:func:`segment.segmenter.field.noise_level.is_noisy`) and classes of several
-        components are never fitted anew.
+        returned. Images without noise (:func:`segment.segmenter.field.noise_level.is_noisy`), classes of several
+        components and classes that colors alone tell apart are never fitted anew.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def fit_with_field(
     if has_few and not noisy:
         return pixels.run_em_of_few(classes, prior)
     model = pixels.run_em(classes, prior)
-    if not is_restarted:
+    if not is_restarted or pixels.are_told_apart(model):
         return model
     best, best_likelihood = model, pixels.compute_likelihood(classes.groups, model)
     for sigma in SMOOTHING_SIGMAS:
@@ -184,6 +185,13 @@ class _FieldPixels:
             features = np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
             self._fields.append(build_field(copy, features, self._smoothness))
         self._q = [None] * len(self._copies)
+
+    def are_told_apart(self, model: MixtureModel) -> bool:
+        """Say whether colors alone tell every component from the others, so that smoothed copies show nothing new."""
+        cells = concatenate(*self._cells)
+        posteriors = model.posteriors(cells[choose_sample(len(cells))])
+        wrong = np.where(posteriors < posteriors.max(axis=1, keepdims=True), posteriors, 0).sum(axis=0)
+        return bool((wrong <= MAX_OVERLAP * posteriors.sum(axis=0)).all())
 
     def make_smoothed_start(
         self, classes: ClassMixture, prior: Prior, sigma: float

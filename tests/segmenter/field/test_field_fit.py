@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,19 @@ def test_images_without_noise_are_not_fitted_anew() -> None:
         for each in (False, True)
     ]
     np.testing.assert_array_equal(models[0].means, models[1].means)
+
+
+def test_classes_that_colors_tell_apart_are_not_fitted_anew(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segment.segmenter.field.field_fit.find_smoothed_clusters", lambda *_, **__: 1 / 0)
+    for distance, fails in ((120, False), (40, True)):
+        picture = np.where(np.arange(80) < 40, 60.0, 60.0 + distance) + rng.normal(0, 15, (60, 80))
+        features = extract_features(Image.from_array(picture.clip(0, 255).astype(np.uint8)), "rgb")
+        found = fit_mixture(features.cells, 2, shrinkage=1.5)
+        fitted = ClassMixture(found.model, np.arange(2)), found.prior, features.space, (features.image,)
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+            fit_with_field(*fitted, smoothness=12.0, may_restart=True)
 
 
 def test_one_class_is_left_as_it_is(overlapping_halves: Image) -> None:
