@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, get_triangle_indices, pack
+from segment.mixture.covariances import MANY_MATRICES
 
 __all__ = [
     "MIN_LOG",
@@ -30,8 +31,6 @@ Floats = NDArray[np.float64]
 MIN_LOG = -1e300
 # Cells processed at once: their moments and log densities stay in the processor's cache.
 _BLOCK_CELLS = 8192
-# Matrices from which on it is faster to invert all of them at once.
-_MANY_MATRICES = 64
 
 
 def split_into_blocks(n: int) -> Iterator[slice]:
@@ -91,15 +90,17 @@ def compute_natural_parameters(weights: Floats, means: Floats, covariances: Floa
         With P the inverse of a component's covariance and m its mean:
         ``log w - (d log 2 pi - log det P + m' P m) / 2``, ``P m`` and ``-P / 2``.
     """
+    # Components last, as in the M-step: an operation is one loop over all of them.
     d = means.shape[1]
     precisions, log_determinants = invert_covariances(covariances)
-    linear = (precisions @ means[:, :, None])[:, :, 0]
-    parameters = np.empty((len(weights), 1 + d + d * (d + 1) // 2))
-    parameters[:, 0] = _compute_log_peaks(weights, log_determinants, d) - (linear * means).sum(axis=1) / 2
-    parameters[:, 1 : 1 + d] = linear
+    by_entry, by_feature = np.moveaxis(precisions, 0, 2), np.ascontiguousarray(means.T)
+    linear = (by_entry * by_feature).sum(axis=1)
+    parameters = np.empty((1 + d + d * (d + 1) // 2, len(weights)))
+    parameters[0] = _compute_log_peaks(weights, log_determinants, d) - (linear * by_feature).sum(axis=0) / 2
+    parameters[1 : 1 + d] = linear
     # The packed x x' holds every product of two different features once, the sum x' P x needs it twice.
-    np.multiply(pack(precisions), pack(np.eye(d) / 2 - 1), out=parameters[:, 1 + d :])
-    return parameters
+    np.multiply(by_entry[get_triangle_indices(d)], pack(np.eye(d) / 2 - 1)[:, None], out=parameters[1 + d :])
+    return parameters.T
 
 
 def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
@@ -123,23 +124,23 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
     >>> precisions.tolist(), log_determinants.round(3).tolist()
     ([[[0.5, 0.0], [0.0, 0.25]]], [2.079])
     """
-    if len(covariances) < _MANY_MATRICES:
+    if len(covariances) < MANY_MATRICES:
         # Inversion leaves rounding that is not symmetric, which packing would keep in part.
         precisions = np.linalg.inv(covariances)
         return (precisions + np.swapaxes(precisions, 1, 2)) / 2, np.linalg.slogdet(covariances)[1]
-    # LAPACK takes one small matrix after the other. The sweep operator (Goodnight 1979, The American Statistician 33,
+    # The sweep operator (Goodnight 1979, The American Statistician 33,
     # 149-158) is applied to all of them in each operation: swept by every row, A becomes -inv(A), and the determinant
     # is the product of the pivots.
     swept = np.moveaxis(covariances, 0, 2).copy()
-    log_determinants = np.zeros(len(covariances))
+    pivots = np.empty(swept.shape[1:])
     for i in range(len(swept)):
-        row, pivot = swept[i].copy(), swept[i, i].copy()
+        row, pivots[i] = swept[i].copy(), swept[i, i]
+        pivot = pivots[i]
         scaled = row / np.sqrt(pivot)
         swept -= scaled[:, None] * scaled
         swept[i] = swept[:, i] = row / pivot
         swept[i, i] = -1 / pivot
-        log_determinants += np.log(pivot)
-    return np.moveaxis(-swept, 2, 0), log_determinants
+    return np.moveaxis(-swept, 2, 0), np.log(pivots).sum(axis=0)
 
 
 def compute_log_peaks(weights: Floats, covariances: Floats) -> Floats:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, unpack
+from segment.mixture.cells import Cells, get_triangle_indices
 from segment.mixture.covariances import constrain_covariances, limit_eigenvalues
 from segment.mixture.gaussian_density import compute_moments, compute_natural_parameters, split_into_blocks
 from segment.mixture.missing import (
@@ -49,7 +49,9 @@ _MIN_PATTERN_CELLS = 100
 _MIN_SEPARATE_COMPONENTS = 17
 
 
-def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) -> tuple[Floats, Floats]:
+def compute_expectation(
+    blocks: Blocks, model: MixtureModel, n_runs: int = 1, *, is_scored: bool = True
+) -> tuple[Floats, Floats]:
     """Compute the E-step: the expected sums that the M-step needs, and the log likelihood.
 
     Parameters
@@ -59,6 +61,8 @@ def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) ->
     model : MixtureModel
     n_runs : int, >= 1
         How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
+    is_scored : bool
+        False leaves the log likelihoods at 0, for steps whose score nobody asks for.
 
     Returns
     -------
@@ -69,10 +73,11 @@ def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) ->
     """
     k = model.n_components // n_runs
     if n_runs > 1 and k >= _MIN_SEPARATE_COMPONENTS:
-        found = [compute_expectation(blocks, model.reorder(np.arange(at, at + k))) for at in range(0, n_runs * k, k)]
+        runs = (model.reorder(np.arange(at, at + k)) for at in range(0, n_runs * k, k))
+        found = [compute_expectation(blocks, run, is_scored=is_scored) for run in runs]
         return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
     parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
-    statistics = np.zeros_like(parameters)
+    sums = np.zeros(parameters.T.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:
         # Log of weight times density, (n_runs, k, b), and its logarithm of the sum over k without overflow.
@@ -81,11 +86,12 @@ def compute_expectation(blocks: Blocks, model: MixtureModel, n_runs: int = 1) ->
         joint -= top[:, None]
         np.exp(joint, out=joint)
         total = joint.sum(axis=1)
-        log_likelihoods += (top + np.log(total)) @ weights
+        if is_scored:
+            log_likelihoods += (top + np.log(total)) @ weights
         # Responsibilities times the cells' weights, in place.
         joint *= (weights / total)[:, None]
-        statistics += joint.reshape(len(parameters), -1) @ moments.T
-    return statistics, log_likelihoods
+        sums += moments @ joint.reshape(len(parameters), -1).T
+    return sums.T, log_likelihoods
 
 
 def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior, n_runs: int = 1) -> MixtureModel:
@@ -106,51 +112,70 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     -------
     MixtureModel
     """
-    # A component is empty where its weight is rounding of the total.
+    # Components last, and of each symmetric matrix one triangle: so an operation is one loop over all components.
     d = previous.n_features
-    counts = statistics[:, 0]
+    rows, columns = get_triangle_indices(d)
+    sums = np.ascontiguousarray(statistics.T)
+    # A component is empty where its weight is rounding of the total.
+    counts = sums[0]
     alive = counts > np.finfo(float).eps * counts.sum()
-    divisor = np.where(alive, counts, 1.0)[:, None]
+    divisor = np.where(alive, counts, 1.0)
 
     # Maximum likelihood: mean E[x] and covariance E[x x' + S] - E[x] E[x]' of each component.
-    own_means = np.where(alive[:, None], statistics[:, 1 : 1 + d] / divisor, previous.means)
-    within = unpack(statistics[:, 1 + d :] / divisor) - own_means[:, :, None] * own_means[:, None, :]
-    within = np.where(alive[:, None, None], within, previous.covariances)
+    own_means = sums[1 : 1 + d] / divisor
+    within = sums[1 + d :] / divisor - own_means[rows] * own_means[columns]
+    if not alive.all():
+        own_means = np.where(alive, own_means, previous.means.T)
+        within = np.where(alive, within, previous.covariances[:, rows, columns].T)
 
     # Maximum of the posterior: C = (count * within + pull + strength * target) / (count + strength), and one such
     # ratio of sums for all components of a mixture whose covariances are tied.
-    mass = np.where(alive, counts, 0.0)[:, None, None]
+    mass = np.where(alive, counts, 0.0)
     means, pull = _pull_means(own_means, mass, prior)
-    scatter = mass * within + pull + prior.strength * prior.target
+    scatter = mass * within + pull + (prior.strength * prior.target)[rows, columns][:, None]
+    total = mass + prior.strength
     if previous.covariance_type == "tied":
-        by_run = scatter.reshape(n_runs, -1, d, d)
-        pooled = by_run.sum(axis=1) / (mass.reshape(n_runs, -1, 1) + prior.strength).sum(axis=1)[:, None]
-        covariances = np.repeat(pooled, by_run.shape[1], axis=0)
+        k = len(counts) // n_runs
+        pooled = scatter.reshape(-1, n_runs, k).sum(axis=2) / total.reshape(n_runs, k).sum(axis=1)
+        packed = np.repeat(pooled, k, axis=1)
     else:
-        covariances = scatter / np.where(mass + prior.strength > 0, mass + prior.strength, 1.0)
-        covariances = np.where(alive[:, None, None], covariances, within)
-    covariances = constrain_covariances(covariances, previous.covariance_type) + np.diag(prior.ridge)
+        packed = np.where(alive, scatter / np.where(total > 0, total, 1.0), within)
+    covariances = constrain_covariances(np.moveaxis(packed[_number_entries(d)], 2, 0), previous.covariance_type)
+    if prior.ridge.any():
+        covariances = covariances + np.diag(prior.ridge)
 
     # Weights are shares of their own run. A run without any weight, in which all is noise, keeps its weights.
     totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
     shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)
-    return replace(previous, weights=shares, means=means, covariances=limit_eigenvalues(covariances))
+    return replace(
+        previous, weights=shares, means=np.ascontiguousarray(means.T), covariances=limit_eigenvalues(covariances)
+    )
 
 
-def _pull_means(own_means: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats]:
-    """Pull the means (k, d) towards the prior's center, and return what the pull adds to the scatter, (k, d, d).
+@cache
+def _number_entries(d: int) -> NDArray[np.intp]:
+    """Return which number of its packed triangle each entry of a symmetric matrix is: (d, d)."""
+    numbers = np.empty((d, d), dtype=np.intp)
+    rows, columns = get_triangle_indices(d)
+    numbers[rows, columns] = numbers[columns, rows] = np.arange(len(rows))
+    return numbers
+
+
+def _pull_means(own_means: Floats, mass: Floats, prior: Prior) -> tuple[Floats, Floats | float]:
+    """Pull the means (d, k) towards the prior's center, and return what the pull adds to the scatter, packed, (t, k).
 
     With m observations of mean x, center c of weight w and the new mean y, that is ``m (x - y)(x - y)'`` of the
     observations and ``w (y - c)(y - c)'`` of the prior. The mean of a component without observations stays.
     """
     if prior.mean_strength == 0:
-        return own_means, np.zeros((len(own_means), 1, 1))
+        return own_means, 0.0
     # The new mean y = (m x + w c) / (m + w), as a share of x and one of c.
     share = np.where(mass > 0, mass / (mass + prior.mean_strength), 1.0)
-    means = share[:, :, 0] * own_means + (1 - share[:, :, 0]) * prior.center
-    to_center, moved = means - prior.center, own_means - means
-    of_observations = mass * moved[:, :, None] * moved[:, None, :]
-    of_prior = prior.mean_strength * to_center[:, :, None] * to_center[:, None, :]
+    means = share * own_means + (1 - share) * prior.center[:, None]
+    to_center, moved = means - prior.center[:, None], own_means - means
+    rows, columns = get_triangle_indices(len(means))
+    of_observations = mass * moved[rows] * moved[columns]
+    of_prior = prior.mean_strength * to_center[rows] * to_center[columns]
     return means, of_observations + of_prior
 
 

@@ -116,17 +116,19 @@ def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: floa
     """
     if centers.ndim == 2:
         return run_k_means(cells, centers[None], max_iter=max_iter, trim=trim)[0]
-    best = assign(cells, centers.copy(), trim=trim)
-    active = np.arange(len(centers))
+    best = current = assign(cells, centers.copy(), trim=trim)
+    active, moments = np.arange(len(centers)), _tile_moments(cells, len(centers))
     for _ in range(max_iter):
         # Only the runs that still improve go on.
-        following = assign(cells, _compute_means(cells, best[active]), trim=trim)
-        better = following.inertia < best.inertia[active]
-        active, following = active[better], following[better]
+        following = assign(cells, _compute_means(moments, current), trim=trim)
+        better = following.inertia < current.inertia
+        if not better.all():
+            active, following = active[better], following[better]
         if not active.size:
             break
-        best.centers[active], best.labels[active] = following.centers, following.labels
-        best.inertia[active] = following.inertia
+        current = following
+        best.centers[active], best.labels[active] = current.centers, current.labels
+        best.inertia[active] = current.inertia
     return best
 
 
@@ -195,19 +197,22 @@ def draw_random_cells(cells: Cells, n_clusters: int, n_runs: int, rng: np.random
     return cells.means[np.argpartition(keys, n_clusters - 1, axis=1)[:, :n_clusters]]
 
 
-def _compute_means(cells: Cells, partition: Partition) -> Floats:
+def _tile_moments(cells: Cells, n_runs: int) -> Floats:
+    """Repeat the weights and the weighted means of n cells for each run, one after the other: (1 + d, n_runs * n)."""
+    return np.tile(np.concatenate([cells.weights[None], cells.weights * cells.means.T]), n_runs)
+
+
+def _compute_means(moments: Floats, partition: Partition) -> Floats:
     """Compute the means (n_runs, k, d) of the clusters of every run; the center where a cluster has no cells."""
     n_runs, k, _ = partition.centers.shape
     # All clusters of all runs are summed at once. Label -1, the trimmed cells, is bin 0 of each run and left out.
-    bins = (partition.labels + 1 + (k + 1) * np.arange(n_runs)[:, None]).reshape(-1)
-
-    def sum_by_cluster(values: Floats) -> Floats:
-        sums = np.bincount(bins, weights=np.tile(values, n_runs), minlength=n_runs * (k + 1))
-        return np.asarray(sums.reshape(n_runs, k + 1)[:, 1:])
-
-    totals = sum_by_cluster(cells.weights)[:, :, None]
-    sums = np.stack([sum_by_cluster(cells.weights * x) for x in cells.means.T], axis=2)
-    return np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), partition.centers)
+    bins = (partition.labels + (1 + (k + 1) * np.arange(n_runs)[:, None])).reshape(-1)
+    # The first runs may have ended: all have the same moments.
+    sums = [np.bincount(bins, weights=each[: bins.size], minlength=n_runs * (k + 1)) for each in moments]
+    by_cluster = np.array(sums).reshape(len(moments), n_runs, k + 1)[:, :, 1:]
+    totals = by_cluster[0]
+    means = np.moveaxis(by_cluster[1:] / np.where(totals > 0, totals, 1.0), 0, 2)
+    return means.copy() if (totals > 0).all() else np.where(totals[:, :, None] > 0, means, partition.centers)
 
 
 def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -219,7 +224,8 @@ def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int
     rows = np.arange(n_runs)[:, None]
     cumulative = np.cumsum(masses, axis=1)
     # Rows without any mass: equal chances.
-    cumulative[cumulative[:, -1] == 0] = np.arange(1, n + 1)
+    if not cumulative[:, -1].all():
+        cumulative[cumulative[:, -1] == 0] = np.arange(1, n + 1)
     cumulative /= cumulative[:, -1:]
     # Row i lies in i..i + 1, so that all rows together ascend and one search finds the draws of all.
     cumulative += rows
@@ -232,6 +238,10 @@ def _compute_squared_distances(points: Floats, centers: Floats) -> Floats:
     # |x - c|**2 = |c|**2 - 2 c x + |x|**2, with the first center as origin so that no digits are lost.
     origin = centers.reshape(-1, centers.shape[-1])[0]
     points, centers = points - origin, centers - origin
-    distances = (centers**2).sum(axis=-1)[..., None] - 2 * centers @ points.T
-    distances += np.einsum("nd,nd->n", points, points)
+    rows = centers.reshape(-1, centers.shape[-1])  # one product for all runs
+    products = rows @ points.T
+    products *= -2
+    products += np.einsum("nd,nd->n", rows, rows)[:, None]
+    products += np.einsum("nd,nd->n", points, points)
+    distances = products.reshape(*centers.shape[:-1], len(points))
     return np.asarray(np.maximum(distances, 0.0, out=distances))

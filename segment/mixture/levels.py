@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 from segment.mixture.cells import Cells, make_point_cells, number_grid_bins, unpack
 from segment.mixture.coarsening import coarsen_adaptively, coarsen_by_scatter, is_crowded, is_grid_suitable
 from segment.mixture.initialization import (
-    average_covariances,
-    build_clusters,
     compute_pooled_covariance,
     standardize_metric,
 )
 from segment.mixture.kmeans import draw_k_means_plus_plus, run_k_means
-from segment.mixture.prior import make_flat_prior
 
 __all__ = ["Levels", "coarsen_or_keep"]
 
@@ -199,11 +196,14 @@ class Levels:
         measured = make_point_cells(cells.means @ metric, cells.weights)
         # A fixed seed: metrics are compared by the same draws, whatever the seed of the fit.
         runs = run_k_means(measured, draw_k_means_plus_plus(measured, self.k, _N_METRIC_RUNS, np.random.default_rng(0)))
-        labels = runs.labels[int(runs.inertia.argmin())]
-        clusters = build_clusters(cells, labels[None], self.k, "full", make_flat_prior(cells.n_features))
-        # In units of the standard deviations of all cells, so that no unit is too small or too large to be squared.
+        # In units of the standard deviations of all cells, so that no unit is too small or too large to be squared, the
+        # covariance within clusters is that of all cells without that of the clusters' means.
         standard = standardize_metric(cells)
-        variances, axes = np.linalg.eigh(standard @ average_covariances(clusters[0]) @ standard)
+        center, covariance = cells.center_and_covariance
+        clusters = runs[int(runs.inertia.argmin())].make_cluster_cells(cells)
+        offsets = (clusters.means - center) @ standard
+        between = (clusters.weights / cells.total_weight * offsets.T) @ offsets
+        variances, axes = np.linalg.eigh(standard @ covariance @ standard - between)
         variances = np.maximum(variances, _MIN_SPREAD)
         return standard @ axes / np.sqrt(variances), float(np.log(variances).sum())
 

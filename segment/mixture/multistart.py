@@ -145,7 +145,7 @@ def run_short_em(
         totals = compute_robust_expectation(blocks, stacked, shares)[1]
     else:
         for _ in range(n_iter):
-            statistics, _log_likelihoods = compute_expectation(blocks, stacked, n_runs)
+            statistics, _ = compute_expectation(blocks, stacked, n_runs, is_scored=False)
             stacked = maximize_posterior(statistics, stacked, scaled_prior, n_runs)
         totals = compute_expectation(blocks, stacked, n_runs)[1]
     # Back to the density of the original coordinates.

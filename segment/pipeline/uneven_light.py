@@ -89,24 +89,27 @@ def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     is_large = np.isin(labels, large)
     logs, places = logs[is_large], places[is_large]
     numbers = first = np.searchsorted(large, labels[is_large])
-    # The terms of the function, the channels and the lightness side by side.
+    # The terms of the function, the channels and the lightness side by side, around their means: no digits are lost.
     everything = np.concatenate([places, logs, logs.mean(axis=1, keepdims=True)], axis=1)
-    n_terms = places.shape[1]
+    everything -= everything.mean(axis=0)
+    n_terms, products = places.shape[1], everything.T @ everything
+    places, logs = everything[:, :n_terms], everything[:, n_terms:-1]
     for turn in range(N_ROUNDS + 1):
-        # Deviations from the means of the classes, of the lightness and of the terms of the function alike.
-        averages = _average(everything, numbers, len(large))
-        deviations = everything - averages[numbers]
-        terms, values = deviations[:, :n_terms], deviations[:, -1]
-        weights = np.linalg.lstsq(terms.T @ terms, terms.T @ values, rcond=None)[0]
+        # Products of the deviations from the means of the classes: those of the values without those of the means.
+        averages, sizes = _average(everything, numbers, len(large))
+        within = products - (averages * sizes[:, None]).T @ averages
+        weights = np.linalg.lstsq(within[:n_terms, :n_terms], within[:n_terms, -1], rcond=None)[0]
         if turn == N_ROUNDS:
             break
-        even = logs - (places @ weights)[:, None]
+        even = logs.T - places @ weights
         means = averages[:, n_terms:-1] - (averages[:, :n_terms] @ weights)[:, None]
         # The nearest mean, by its squared distance without the part that is the same for all.
-        nearest = ((means**2).sum(axis=1) - 2 * even @ means.T).argmin(axis=1)
+        nearest = ((means**2).sum(axis=1)[:, None] - 2 * means @ even).argmin(axis=0)
         if np.array_equal(nearest, numbers):
             break
         numbers = nearest
+    deviations = everything - averages[numbers]
+    terms, values = deviations[:, :n_terms], deviations[:, -1]
     left = np.bincount(numbers, (values - terms @ weights) ** 2, len(large))
     total = np.bincount(numbers, values**2, len(large))
     is_left = total > 0
@@ -130,7 +133,8 @@ def _draw_sample(copy: Image, label_image: NDArray[np.integer]) -> tuple[Floats,
     return np.log(shares + DARK_OFFSET), places, labels.reshape(-1)[at].astype(np.intp)
 
 
-def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> Floats:
-    """Average the rows (n, m) of each class 0..k-1: (k, m)."""
+def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:
+    """Average the rows (n, m) of each class 0..k-1, (k, m), and count them, (k,)."""
     members = (numbers == np.arange(k)[:, None]).astype(values.dtype)
-    return np.asarray(members @ values / np.maximum(members.sum(axis=1), 1)[:, None])
+    sizes = members.sum(axis=1)
+    return np.asarray(members @ values / np.maximum(sizes, 1)[:, None]), sizes
