@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from segment.core.image import Image
 from segment.preprocessor.preprocessor import compute_shrunk_shape, shrink
 
@@ -40,7 +42,8 @@ def make_working_copy(image: Image, max_pixels: int | None = None) -> Image:
     """
     # A shrunk pixel needs half of its area valid, so scattered pixels vanish.
     copy = shrink(image, max_size=max(compute_working_shape(image.height, image.width, max_pixels)))
-    return copy if copy.valid.mean() >= image.valid.mean() / 2 else image
+    left, before = (np.count_nonzero(each.valid) / max(1, each.valid.size) for each in (copy, image))
+    return copy if left >= before / 2 else image
 
 
 def compute_working_shape(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
+from segment.core.pixel_arrays import find_highest_plane
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
 __all__ = [
@@ -63,7 +65,7 @@ def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDAr
     residuals = np.zeros(features.shape, dtype=features.dtype)
     for plane, out in zip(features.reshape(len(features), -1), residuals.reshape(len(features), -1), strict=True):
         values = plane[chosen]
-        means = np.bincount(numbers, weights=values) / counts
+        means = (np.bincount(numbers, weights=values) / counts).astype(values.dtype)
         out[chosen] = values - means.take(numbers)
     return residuals
 
@@ -100,9 +102,11 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
     power = product = 0.0
     # One feature after the other: all of them at once would take tens of megabytes.
+    cv2 = load_cv2()
     for plane in residuals:
-        power += float((plane * plane * share).sum(dtype=np.float64))
-        product += float((plane * field.compute_neighbor_log_odds(plane[None])[0]).sum(dtype=np.float64))
+        # OpenCV sums in double precision.
+        power += cv2.sumElems(plane * plane * share)[0]
+        product += cv2.sumElems(plane * field.compute_neighbor_log_odds(plane[None])[0])[0]
     return product / power if power > 0 else 0.0
 
 
@@ -153,17 +157,15 @@ def choose_bands(shape: tuple[int, int], reach: int) -> tuple[NDArray[np.intp], 
     return rows.reshape(-1), np.resize(np.arange(size + reach) < size, rows.size)
 
 
-def measure_band_design_effect(
-    features: Planes, labels: NDArray[np.integer], valid: NDArray[np.bool_], reach: int
-) -> float:
+def measure_band_design_effect(features: Planes, logs: Planes, valid: NDArray[np.bool_], reach: int) -> float:
     """Measure the design effect of the pixels in the bands of :func:`choose_bands`.
 
     Parameters
     ----------
     features : ndarray of shape (d, h, w), float32
         In standard deviations within a class.
-    labels : ndarray of shape (h, w), integers
-        The class of each pixel, from 0.
+    logs : ndarray of shape (k, h, w), float32
+        Log posteriors of the classes by color: the class of a pixel is that of the highest.
     valid : ndarray of shape (h, w), bool
         Pixels that count.
     reach : int, >= 1, pixels
@@ -175,7 +177,8 @@ def measure_band_design_effect(
     """
     rows, is_counted = choose_bands(valid.shape, reach)
     valid = valid[rows] & is_counted[:, None]
-    residuals = measure_residuals(features.take(rows, axis=1), labels[rows], valid)
+    labels = find_highest_plane(logs.take(rows, axis=1))
+    residuals = measure_residuals(features.take(rows, axis=1), labels, valid)
     return compute_design_effect(measure_neighbor_correlation(residuals, valid, reach))
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from math import comb
 from typing import Any
 
@@ -68,10 +68,11 @@ class RandomField:
             raise SettingsError(f"smoothness: zero or above; got {self.smoothness}. Use 0 to switch it off.")
         if self.reach < 1:
             raise SettingsError(f"reach: at least 1 pixel; got {self.reach}.")
-        if self.pixel_weights.ndim != 2 or not ((self.pixel_weights >= 0) & (self.pixel_weights <= 1)).all():
+        weights = self.pixel_weights
+        if weights.ndim != 2 or not (weights.min(initial=0) >= 0 and weights.max(initial=0) <= 1):
             raise SettingsError("pixel_weights: (H, W) numbers from 0 to 1; got others. Divide by the largest.")
 
-    @property
+    @cached_property
     def taps(self) -> Planes:
         """The kernel along one axis with its center, shape (2 * reach + 1,): its outer product sums to 1."""
         n = 2 * self.reach
@@ -138,10 +139,9 @@ class RandomField:
         summed = np.empty_like(weighted)
         for plane, out in zip(weighted, summed, strict=True):
             cv2.sepFilter2D(plane, -1, self.taps, self.taps, dst=out, borderType=cv2.BORDER_CONSTANT)
-        log_odds = weighted[:, inner] * middle
-        np.subtract(summed[:, inner], log_odds, out=log_odds)
-        log_odds *= own_weights
-        log_odds *= factor
+        log_odds = weighted[:, inner] * -middle
+        log_odds += summed[:, inner]
+        log_odds *= own_weights * factor
         return log_odds
 
 
@@ -204,7 +204,7 @@ def compute_posteriors(log_joint: Planes) -> Planes:
     """
     q = np.empty_like(log_joint)
     for rows in _split_rows(q.shape[1]):
-        q[:, rows] = _normalize(log_joint[:, rows])
+        _normalize(log_joint[:, rows].copy(), out=q[:, rows])
     return q
 
 
@@ -248,7 +248,7 @@ def solve_mean_field(
         return q if start is None else compute_posteriors(log_joint)
     # Every strip reads the old posteriors, also those of the strips beside it, and writes the new: order and number of
     # threads make no difference.
-    strips = _split_rows(q.shape[1])
+    strips = [(rows, *_weigh_steps(field, rows)) for rows in _split_rows(q.shape[1])]
     with start_threads(q.size >= _MIN_THREADED_SIZE) as each:
         for _ in range(n_iter):
             q_after = np.empty_like(q)
@@ -259,22 +259,33 @@ def solve_mean_field(
     return q
 
 
-def _update_rows(q_after: Planes, q: Planes, log_joint: Planes, field: RandomField, rows: slice) -> float:
-    """Take one mean-field step in some rows, and return the probability that it moved there."""
+def _weigh_steps(field: RandomField, rows: slice) -> tuple[Planes, Planes]:
+    """Weigh both terms of a mean-field step in some rows: ``1 / (1 + d / 2)`` and ``(d / 2) / (1 + d / 2)``.
+
+    d is the weight of the center at each pixel.
+    """
+    damping = np.float32(field.smoothness * field.center_weight / 2) * field.pixel_weights[rows] ** 2
+    share: Planes = np.float32(1) / (1 + damping)
+    return share, damping * share
+
+
+def _update_rows(
+    q_after: Planes, q: Planes, log_joint: Planes, field: RandomField, strip: tuple[slice, Planes, Planes]
+) -> float:
+    """Take one mean-field step in a strip of rows with its weights; return the probability that it moved there."""
     # log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2), with d the weight of the center.
+    cv2, (rows, share, damping) = load_cv2(), strip
+    before, updated = q[:, rows], q_after[:, rows]
     target = field.compute_log_odds_of_rows(q, rows)
     target += log_joint[:, rows]
-    damping = np.float32(field.smoothness * field.center_weight / 2) * field.pixel_weights[rows] ** 2
-    share = 1 / (1 + damping)
-    damping *= share
     target *= share
-    log_q = _apply_to_planes(load_cv2().log, np.maximum(q[:, rows], np.float32(1e-30)))
+    # The sum is finite in the logarithm, changes no larger posterior, and is faster than a maximum.
+    log_q = _apply_to_planes(cv2.log, before + np.float32(1e-30))
     log_q *= damping
     target += log_q
-    updated = q_after[:, rows]
-    updated[:] = _normalize(target)
+    _normalize(target, out=updated)
     # Each pixel's change is counted twice: in the classes that lose, and in those that gain.
-    return float(np.abs(updated - q[:, rows]).sum()) / 2
+    return float(sum(cv2.norm(*pair, cv2.NORM_L1) for pair in zip(updated, before, strict=True))) / 2
 
 
 def compute_free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
@@ -335,11 +346,11 @@ def run_iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_i
     return labels
 
 
-def _normalize(logs: Planes) -> Planes:
-    """Compute probabilities (k, h, w) from logarithms, of which the largest is taken off against overflow."""
-    found = _apply_to_planes(load_cv2().exp, logs - logs.max(axis=0))
-    found /= found.sum(axis=0)
-    return found
+def _normalize(logs: Planes, out: Planes) -> None:
+    """Compute probabilities (k, h, w) from logarithms, which are changed: the largest is taken off against overflow."""
+    logs -= logs.max(axis=0)
+    found = _apply_to_planes(load_cv2().exp, logs)
+    np.divide(found, found.sum(axis=0), out=out)
 
 
 def _apply_to_planes(function: Callable[[Planes], Planes], planes: Planes) -> Planes:
