@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
+__all__ = ["PAGE_BITS", "count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
 
 # A page of a sparse table covers the codes that differ only in this many low bits.
 PAGE_BITS = 5

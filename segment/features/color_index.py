@@ -8,19 +8,20 @@ in the lowest bits.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.color_codes import count_codes, find_runs, make_code_finder, pack_codes, unpack_codes
+from segment.core.color_codes import count_codes, make_code_finder, pack_codes, unpack_codes
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
+from segment.features.color_memory import ColorMemory, KeptValues
 
-__all__ = ["MAX_COLORS", "ColorCounts", "ColorIndex", "sum_counts"]
+__all__ = ["MAX_COLORS", "ColorIndex"]
 
 # Float pixels are quantized to this many steps between black and white.
 FLOAT_STEPS = 65535
@@ -77,6 +78,7 @@ class ColorIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_countable = self._bits * self.n_channels <= _TABLE_BITS
+        self._recalled: tuple[Hashable, KeptValues] | None = None
 
     @cached_property
     def _table(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
@@ -86,7 +88,7 @@ class ColorIndex:
     @property
     def is_tabled(self) -> bool:
         """Whether :meth:`iterate_parts` yields one part with every color once: they are countable, not too many."""
-        return self._table is not None
+        return self._recalled is not None or self._table is not None
 
     @property
     def _is_wide(self) -> bool:
@@ -217,6 +219,34 @@ class ColorIndex:
         parts = [look_up(np.arange(rows.start, rows.stop)).T for rows in self._iterate_blocks()]
         return np.concatenate(parts, axis=1).reshape(-1, *self._shape)
 
+    def recall(
+        self, memory: ColorMemory, key: Hashable, function: Callable[[NDArray[Any]], NDArray[np.float32]]
+    ) -> KeptValues | None:
+        """Look up a function of the color of each pixel in what is kept of other images.
+
+        Parameters
+        ----------
+        memory : ColorMemory
+            It also keeps the values of the colors of this image that are new.
+        key : hashable
+            Stands for the function.
+        function : callable
+            Takes colors, (m, n_channels) integers, and returns an array of shape (m, k), float32.
+
+        Returns
+        -------
+        KeptValues or None
+            None for large images, colors of more than 24 bits, and more colors than can be kept.
+        """
+        if not self.is_countable or not 0 < len(self._pixels) <= PIECE_PIXELS:
+            return None
+        key = (key, self._bits, self.n_channels)
+        if self._recalled is None or self._recalled[0] != key:
+            codes = self._encode(self._pixels)
+            found = memory.look_up(key, codes, lambda some: function(self._decode(some)))
+            self._recalled = found and (key, found)
+        return self._recalled and self._recalled[1]
+
     @cached_property
     def _places(self) -> NDArray[np.int32]:
         """Place of the color of each pixel in the table, (H * W,); only where there is a table."""
@@ -282,101 +312,6 @@ class ColorIndex:
     def _decode(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Decode codes (n,) to colors (n, n_channels)."""
         return unpack_codes(codes, self._bits, self.n_channels).astype(self._pixels.dtype)
-
-
-class ColorCounts:
-    """Counts of each color over many parts of an image that is too large for memory.
-
-    Parameters
-    ----------
-    dtype : {"uint8", "uint16"}
-        Data type of the colors.
-    n_channels : int
-        Number of channels; a color has at most 24 bits.
-    """
-
-    def __init__(self, dtype: str, n_channels: int) -> None:
-        self._dtype = np.dtype(dtype)
-        self._bits = 8 * self._dtype.itemsize
-        self._n_channels = n_channels
-        self._counts = np.zeros(2 ** (self._bits * n_channels), dtype=np.int64)
-
-    def add(self, colors: NDArray[Any], counts: NDArray[np.int64]) -> None:
-        """Add the counts of some colors.
-
-        Parameters
-        ----------
-        colors : ndarray of shape (m, n_channels), unsigned integers
-            Distinct colors.
-        counts : ndarray of shape (m,), int64
-            Number of pixels of each color.
-        """
-        self._counts[pack_codes(colors, self._bits)] += counts
-
-    def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
-        """Iterate over the distinct colors and their counts, in one part.
-
-        Yields
-        ------
-        colors : ndarray of shape (m, n_channels), unsigned integers
-            In ascending order of their codes.
-        counts : ndarray of shape (m,), int64
-            Number of pixels of each color.
-        """
-        codes = np.flatnonzero(self._counts)
-        yield unpack_codes(codes, self._bits, self._n_channels).astype(self._dtype), self._counts[codes]
-
-    def make_lookup(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        """Make a lookup table of a function of the color.
-
-        Parameters
-        ----------
-        function : callable
-            Takes colors, (m, n_channels) integers, and returns an array of shape (m,).
-
-        Returns
-        -------
-        callable
-            Takes counted colors, (m, n_channels), and returns the values of the function, (m,).
-        """
-        ((colors, _),) = self.iterate_parts()
-        known = function(colors)
-        values = np.zeros(len(self._counts), dtype=known.dtype)
-        values[pack_codes(colors, self._bits)] = known
-        bits = self._bits
-        return lambda asked: values.take(pack_codes(asked, bits))
-
-
-def sum_counts(
-    parts: Iterable[tuple[NDArray[Any], NDArray[np.int64]]],
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Add up the counts of colors over parts.
-
-    Parameters
-    ----------
-    parts : iterable of (colors, counts)
-        At least one pair of arrays, of shape (m, c) and (m,), as :meth:`ColorIndex.iterate_parts` yields them. A color
-        has at most 64 bits.
-
-    Returns
-    -------
-    colors : ndarray of shape (m, c), unsigned integers
-        Each color once, in ascending order of their codes.
-    counts : ndarray of shape (m,), int64
-        Their counts.
-
-    Examples
-    --------
-    >>> parts = [(np.array([[1], [5]], np.uint8), np.array([2, 1])), (np.array([[5]], np.uint8), np.array([4]))]
-    >>> colors, counts = sum_counts(parts)
-    >>> colors.tolist(), counts.tolist()
-    ([[1], [5]], [2, 5])
-    """
-    colors, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    codes = pack_codes(colors, 8 * colors.dtype.itemsize)
-    order = np.argsort(codes, kind="stable")
-    _, starts = find_runs(codes[order])
-    return colors[order[starts]], np.add.reduceat(counts[order], starts) if counts.size else counts
 
 
 def _quantize_floats(image: Image) -> NDArray[np.uint16]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,15 +31,20 @@ class PixelFeatures:
         Its distinct colors, and the way back from them to the pixels.
     space : FeatureSpace
         How a color becomes a feature vector.
-    cells : Cells
-        One cell for each distinct color, weighted by its number of pixels; no cell if no pixel is valid. Images with
-        more colors than memory should hold have cells that stand for boxes of colors.
     """
 
     image: Image
     index: ColorIndex
     space: FeatureSpace
-    cells: Cells
+
+    @cached_property
+    def cells(self) -> Cells:
+        """One cell for each distinct color, weighted by its number of pixels; collected when first asked for.
+
+        There is no cell if no pixel is valid. Images with more colors than memory should hold have cells that stand for
+        boxes of colors.
+        """
+        return collect_cells(self.space, self.index.iterate_parts(), exact=self.index.is_tabled)
 
 
 def extract_features(image: Image, features: str) -> PixelFeatures:
@@ -66,7 +72,7 @@ def extract_features(image: Image, features: str) -> PixelFeatures:
     """
     index = ColorIndex(image)
     space = FeatureSpace(features, index.n_channels, index.black, index.white)
-    return PixelFeatures(image, index, space, collect_cells(space, index.iterate_parts(), exact=index.is_tabled))
+    return PixelFeatures(image, index, space)
 
 
 def collect_cells(

@@ -298,23 +298,24 @@ def _run_stages(
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
 
 
-def score_as_fit(model: MixtureModel, cells: Cells) -> MixtureFit:
-    """Score a given mixture on cells, as a fit of no iterations.
+def score_as_fit(model: MixtureModel, scored: Cells | float) -> MixtureFit:
+    """Score a given mixture, as a fit of no iterations.
 
     Parameters
     ----------
     model : MixtureModel
-    cells : Cells
-        Its log likelihood is 0 where there are none.
+    scored : Cells or float
+        What it is scored on, or the mean log density there; 0 for no cells.
 
     Returns
     -------
     MixtureFit
     """
-    weight = cells.total_weight
-    mean = np.array([float(cells.weights @ model.score_samples(cells)) / weight if weight else 0.0])
-    finish = Fit(model, mean, mean, True, 1)
-    return MixtureFit(finish, np.zeros(0), np.zeros(0), make_flat_prior(model.n_features))
+    if isinstance(scored, Cells):
+        weight = scored.total_weight
+        scored = float(scored.weights @ model.score_samples(scored)) / weight if weight else 0.0
+    mean = np.array([scored])
+    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), make_flat_prior(model.n_features))
 
 
 def _fit_incomplete(

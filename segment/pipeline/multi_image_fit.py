@@ -20,7 +20,8 @@ from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
-from segment.segmenter.spatial_model import FitData, build_spatial_model, choose_spatial_type
+from segment.segmenter.fit_data import FitData
+from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
 __all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
 
@@ -138,7 +139,7 @@ def collect_part(
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
     copies = (make_working_copy(working, max_pixels),) if is_kept else ()
     own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
-    return ImagePart(replace(data, cells=cells, copies=copies), own, n_bins, notes)
+    return ImagePart(replace(data, source=cells, copies=copies), own, n_bins, notes)
 
 
 def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:

@@ -13,8 +13,7 @@ from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import extract_features
-from segment.mixture.cells import Cells
+from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
@@ -28,6 +27,8 @@ from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.validation import PREPROCESSING
 from segment.segmenter.class_regrouping import regroup_classes
+from segment.segmenter.fit_data import FitData
+from segment.segmenter.known_colors import recall_colors
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
 __all__ = ["apply_classes", "fit_and_select", "fit_classes", "label_with_model", "resolve_for_model"]
@@ -254,7 +255,7 @@ def label_with_model(
     model.check_features(features.space, get_source_name(source))
     spatial = build_spatial_model(working, features, config, clock)
     clock(Stage.LABEL)
-    found = _take_classes(model, spatial.data.cells, n_before, regrouped)  # 4 segmenter, without a fit
+    found = _take_classes(model, spatial.data, n_before, regrouped)  # 4 segmenter, without a fit
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
@@ -278,11 +279,14 @@ def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel
     )
 
 
-def _take_classes(model: ClassModel, cells: Cells, n_before: int, notes: tuple[str, ...]) -> FittedClasses:
-    """Take the classes of a model as they are, and measure how well they explain the cells of an image."""
-    fit = score_as_fit(model.mixture, cells)
+def _take_classes(model: ClassModel, data: FitData, n_before: int, notes: tuple[str, ...]) -> FittedClasses:
+    """Take the classes of a model as they are, and measure how well they explain an image."""
+    classes, source, valid = model.class_mixture, data.source, data.copies[0].valid
+    has_pixels, known = bool(valid.any()), None
+    if has_pixels and isinstance(source, PixelFeatures):
+        known = recall_colors(classes.unmerged, source.space, source.index)
+    fit = score_as_fit(model.mixture, known.compute_mean_log_density(valid) if known else data.cells)
     log_likelihood = float(fit.finish.log_likelihoods[-1])
-    warnings = model.training.describe_drift(log_likelihood) if len(cells) else ("no pixel is valid",)
+    warnings = model.training.describe_drift(log_likelihood) if has_pixels else ("no pixel is valid",)
     selection = Selection.from_number(n_before, model.mixture.n_components)  # merges do not count
-    classes = model.class_mixture
     return FittedClasses(classes, selection, fit, model.names, log_likelihood, (*warnings, *notes))

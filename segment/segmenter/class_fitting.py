@@ -21,8 +21,9 @@ from segment.segmenter.class_count import choose_classes
 from segment.segmenter.class_mixture import ClassMixture, make_default_names
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_regrouping import RegroupedClasses, make_order_key, regroup_classes
+from segment.segmenter.fit_data import FitData
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
-from segment.segmenter.spatial_model import FitData, SpatialModel, choose_spatial_type
+from segment.segmenter.spatial_model import SpatialModel, choose_spatial_type
 
 __all__ = ["FittedClasses", "fit_image_classes"]
 
@@ -171,7 +172,7 @@ def _adapt_classes(data: FitData, config: SegmentConfig, kind: type[SpatialModel
         return FittedClasses(start.class_mixture, selection, fit, start.names, log_likelihood, (few,))
     weighted = _weight_cells(data, config, selection)
     fit, unfinished = _fit_cells(weighted, data.space, n, config, _get_shrinkage(config), start.mixture)
-    classes = replace(start.class_mixture, model=fit.model)
+    classes = ClassMixture(fit.model, start.groups, start.parts)
     classes, log_likelihood = _continue_fit(classes, fit, data, config, kind)
     return FittedClasses(classes, selection, fit, start.names, log_likelihood, unfinished)
 

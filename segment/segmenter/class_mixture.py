@@ -6,11 +6,12 @@ The one place where class 0 becomes label 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.features.color_memory import ColorMemory
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.model import MixtureModel
@@ -46,6 +47,8 @@ class ClassMixture:
     parts : ndarray of shape (K,), int, optional
         The class of each component before classes were merged; none where none were. Pixels are labeled, and labels
         cleaned up, with the classes of before: merging some changes no label of the others.
+    memory : ColorMemory, optional
+        Where the values of colors are kept for the next image; of the classes of a saved model.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class ClassMixture:
     model: MixtureModel
     groups: Groups
     parts: Groups | None = None
+    memory: ColorMemory | None = field(default=None, compare=False, repr=False)
 
     @property
     def n_classes(self) -> int:
@@ -76,7 +80,7 @@ class ClassMixture:
         if self.parts is None:
             return self
         order = np.argsort(self.parts, kind="stable")
-        return ClassMixture(self.model.reorder(order), self.parts[order])
+        return ClassMixture(self.model.reorder(order), self.parts[order], memory=self.memory)
 
     @property
     def merged_numbers(self) -> Groups:

@@ -20,6 +20,7 @@ from segment.segmenter.field.calibration import (
     measure_residuals,
 )
 from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
+from segment.segmenter.known_colors import recall_colors
 
 __all__ = ["make_color_evidence", "measure_design_effect"]
 
@@ -72,6 +73,8 @@ def make_color_evidence(
         """Compute the log posteriors of each distinct color of these pixels once."""
         colors = pixels.take(at, axis=0).reshape(1, len(at), *image.pixels.shape[2:])
         index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool)))
+        if known := recall_colors(classes, space, index):
+            return known.map_log_posteriors()
         find = index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
         return np.asarray(find(np.arange(len(at))))
 
@@ -103,6 +106,11 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
     copy = replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows] & is_counted[:, None], interest=None)
     if classes.n_classes < 2 or not copy.valid.any():
         return 1.0
+    index = ColorIndex(copy)
+    if known := recall_colors(classes, space, index):
+        return _measure_design_effect(
+            known.map_whitened(copy.valid.shape), known.map_components(copy.valid.shape), copy
+        )
     whiten = compute_whitening_matrix(classes.model)
     # What a merged class has of two colors is no texture.
     components = ClassMixture(classes.model, np.arange(len(classes.groups)))
@@ -113,6 +121,11 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
         labels = components.compute_log_posteriors(cells).argmax(axis=1)[:, None]
         return np.concatenate([cells.means @ whiten, labels], axis=1).astype(np.float32)
 
-    planes = ColorIndex(copy).map_to_planes(describe_colors)
-    residuals = measure_residuals(planes[:-1], planes[-1].astype(np.intp), copy.valid)
+    planes = index.map_to_planes(describe_colors)
+    return _measure_design_effect(planes[:-1], planes[-1].astype(np.intp), copy)
+
+
+def _measure_design_effect(features: NDArray[np.float32], components: NDArray[np.integer], copy: Image) -> float:
+    """Measure the design effect of whitened features (d, h, w), by the component of each pixel (h, w)."""
+    residuals = measure_residuals(features, components, copy.valid)
     return compute_design_effect(measure_neighbor_correlation(residuals, copy.valid, REACH_PIXELS))

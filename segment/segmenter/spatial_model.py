@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
-from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.rejection import find_rejection_threshold
@@ -29,13 +27,14 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
 from segment.segmenter.field.fine_field import label_with_field, prepare_posteriors
 from segment.segmenter.field.share_estimate import LabeledPixels
+from segment.segmenter.fit_data import FitData
+from segment.segmenter.known_colors import recall_colors
 
 if TYPE_CHECKING:
     from segment.segmenter.regions.region_classes import RegionCells
 
 __all__ = [
     "ColorsAlone",
-    "FitData",
     "PixelField",
     "RegionClasses",
     "SpatialModel",
@@ -46,28 +45,6 @@ __all__ = [
 Indices = NDArray[np.intp]
 Maps = NDArray[np.float32]
 MAX_PLANE_VALUES = 2**24  # pixels of a working copy times classes; a field holds some eight floats for each
-
-
-@dataclass(frozen=True, eq=False)
-class FitData:
-    """What classes are fitted to: the cells of one or many images, and what their neighbors are known by.
-
-    Attributes
-    ----------
-    space : FeatureSpace
-        How a color becomes a feature vector; that of the first image.
-    cells : Cells
-        The cells of all images.
-    copies : tuple of Image
-        Small copies of the images, or of a part of them; none where nothing asks for neighbors.
-    regions : tuple of RegionCells
-        The regions of each image, where regions are given to classes as a whole.
-    """
-
-    space: FeatureSpace
-    cells: Cells
-    copies: tuple[Image, ...]
-    regions: tuple[RegionCells, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +145,7 @@ class SpatialModel(ABC):
         float
             In nats; -inf for a share of 0.
         """
-        return find_rejection_threshold(classes.model, self.data.cells, reject)
+        return find_rejection_threshold(classes.model, self.data.cells, reject) if reject else -math.inf
 
     @abstractmethod
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
@@ -224,6 +201,8 @@ class ColorsAlone(SpatialModel):
 
     def label(self, classes: ClassMixture, *, min_log_density: float = -math.inf) -> LabeledPixels:
         """Label each distinct color once and map the labels to the pixels; see :meth:`SpatialModel.label`."""
+        if min_log_density == -math.inf and (known := recall_colors(classes, self.data.space, self.index)):
+            return LabeledPixels(known.map_labels(self.image.valid))
 
         def label_colors(colors: NDArray[Any]) -> NDArray[np.uint8]:
             return classes.label_cells(self.data.space.make_cells(colors), min_log_density=min_log_density)
@@ -385,7 +364,7 @@ def build_spatial_model(
     SpatialModel
     """
     kind = choose_spatial_type(config)
-    data = FitData(features.space, features.cells, (features.image,))
+    data = FitData(features.space, features, (features.image,))
     if kind is RegionClasses:
         from segment.segmenter.regions.region_classes import find_region_cells
 

@@ -29,9 +29,9 @@ from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import load_class_model
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import (
     ColorsAlone,
-    FitData,
     PixelField,
     RegionClasses,
     SpatialModel,

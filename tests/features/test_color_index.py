@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segment.core.image import Image
-from segment.features.color_index import ColorCounts, ColorIndex, sum_counts
+from segment.features.color_index import ColorIndex
 
 IMAGES = st.one_of(
     hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
@@ -100,22 +100,6 @@ def test_colors_of_more_than_64_bits_are_not_counted(rng: np.random.Generator) -
     np.testing.assert_array_equal(
         index.make_pixel_lookup(lambda colors: colors)(np.array([3])), pixels.reshape(-1, 6)[[3]]
     )
-
-
-def test_counts_of_parts_are_added_and_looked_up(rng: np.random.Generator) -> None:
-    parts = [rng.integers(0, 5, (40, 3)).astype(np.uint8) for _ in range(3)]
-    counts = ColorCounts("uint8", 3)
-    counted = [np.unique(part, axis=0, return_counts=True) for part in parts]
-    for colors, numbers in counted:
-        counts.add(colors, numbers)
-    expected, numbers = np.unique(np.concatenate(parts), axis=0, return_counts=True)
-    expected = dict(zip(map(tuple, expected.tolist()), numbers.tolist(), strict=True))
-    ((colors, added),) = counts.iterate_parts()
-    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
-    colors, added = sum_counts(counted)
-    assert dict(zip(map(tuple, colors.tolist()), added.tolist(), strict=True)) == expected
-    lookup = counts.make_lookup(lambda colors: colors.sum(axis=1))
-    np.testing.assert_array_equal(lookup(parts[0]), parts[0].sum(axis=1))
 
 
 @pytest.mark.parametrize("size", [30, 90])

@@ -248,6 +248,22 @@ def test_drift_is_flagged_for_other_pictures_and_light(name: str, photographs: d
 # Refusals
 
 
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_what_a_model_keeps_of_a_frame_changes_nothing_of_the_next(
+    spatial: str, photographs: dict[str, np.ndarray], model: ClassModel
+) -> None:
+    frames = [photographs[name][::2, ::2] for name in ("landscape", "mountains", "landscape")]
+    frames += [np.roll(frames[0], 9, axis=1), frames[0].astype(np.uint16) * 257]
+    for frame in frames:
+        fresh = ClassModel.from_json(model.to_json())
+        expected = segment.apply_classes(fresh, frame, spatial=spatial)
+        result = segment.apply_classes(model, frame, spatial=spatial)
+        np.testing.assert_array_equal(result.label_image, expected.label_image)
+        assert result.warnings == expected.warnings
+        shares = [[row.expected_share for row in found.classes] for found in (result, expected)]
+        np.testing.assert_allclose(*shares, atol=1e-6)
+
+
 def test_an_image_of_other_features_is_refused(photographs: dict[str, np.ndarray], model: ClassModel) -> None:
     pixels = photographs["landscape"]
     gray = pixels[..., 1]

@@ -9,7 +9,7 @@ from segment import Image, SegmentConfig, SettingsError, segment_image
 from segment.features.pixel_features import extract_features
 from segment.mixture.rivals import Rival
 from segment.segmenter.class_fitting import fit_image_classes, warn_of_rivals
-from segment.segmenter.spatial_model import FitData
+from segment.segmenter.fit_data import FitData
 
 
 def make_data(pixels: np.ndarray) -> FitData:

@@ -57,8 +57,9 @@ from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.fine_field import FineFieldLabeler
 from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample, pool_share_samples
+from segment.segmenter.fit_data import FitData
 from segment.segmenter.pixel_evidence import measure_design_effect
-from segment.segmenter.spatial_model import FitData, choose_spatial_type
+from segment.segmenter.spatial_model import choose_spatial_type
 
 __all__ = ["RasterSegmentation", "segment_raster"]
 

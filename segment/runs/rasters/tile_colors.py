@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.features.color_index import MAX_COLORS, ColorCounts, ColorIndex, sum_counts
+from segment.features.color_counts import ColorCounts, sum_counts
+from segment.features.color_index import MAX_COLORS, ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.streaming_bins import StreamingBins

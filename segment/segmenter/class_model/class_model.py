@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_start_settings
 from segment.core.errors import ModelError, printable_path
 from segment.core.image import Image
+from segment.features.color_memory import ColorMemory
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
@@ -231,10 +233,10 @@ class ClassModel:
         """Number of classes."""
         return int(self.groups.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def class_mixture(self) -> ClassMixture:
-        """The mixture together with the class of each component."""
-        return ClassMixture(self.mixture, self.groups, self.parts)
+        """The mixture together with the class of each component, and with a memory for the colors of images."""
+        return ClassMixture(self.mixture, self.groups, self.parts, ColorMemory())
 
     @property
     def feature_names(self) -> tuple[str, ...]:

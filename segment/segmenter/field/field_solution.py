@@ -44,6 +44,7 @@ from segment.segmenter.field.share_estimate import (
 )
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler
+from segment.segmenter.known_colors import recall_colors
 
 __all__ = [
     "CHUNK_PIXELS",
@@ -139,8 +140,7 @@ class _FullSolution(FieldSolution):
         """Measure the design effect of the colors alone; see :meth:`FieldSolution.measure_design_effect`."""
         if not len(self.classes.groups) == self.classes.n_classes > 1:
             return None
-        by_color = find_highest_plane(self.logs)
-        return measure_band_design_effect(self.features, by_color, self.valid, self.field.reach)
+        return measure_band_design_effect(self.features, self.logs, self.valid, self.field.reach)
 
     def draw_shares(
         self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
@@ -293,7 +293,9 @@ def solve_field(
                 lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
             )
             return _FewSolution(classes, q, logs, labels, copy.valid, measure_correlation, False, few, look_up)
-    logs, features = _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
+    known = recall_colors(classes, space, index)
+    found = known.map_to_planes(copy.valid.shape) if known else None
+    logs, features = found or _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
@@ -319,8 +321,7 @@ def _look_up_planes(
     def describe_colors(colors: NDArray[np.generic]) -> Planes:
         """Describe colors, with their whitened features: (n, m + d)."""
         cells = space.make_cells(colors)
-        whitened = (cells.means @ whiten).astype(np.float32)
-        return np.concatenate([describe(cells), whitened], axis=1)
+        return np.concatenate([describe(cells), (cells.means @ whiten).astype(np.float32)], axis=1)
 
     planes = index.map_to_planes(describe_colors)
     return planes[: -len(whiten)], planes[-len(whiten) :]

@@ -1,0 +1,122 @@
+"""What the classes of a saved model say of the colors of an image, kept from one image to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segment.features.color_index import ColorIndex
+from segment.features.color_memory import KeptValues
+from segment.features.color_space import FeatureSpace
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.few_classes import MIN_CLASSES
+from segment.segmenter.field.field_fit import compute_whitening_matrix
+
+__all__ = ["KnownColors", "recall_colors"]
+
+Planes = NDArray[np.float32]
+
+N_NUMBERS = 4  # that are kept of a color besides log posteriors and features
+
+
+@dataclass(frozen=True)
+class KnownColors:
+    """What k classes say of the color of each pixel of an image.
+
+    Attributes
+    ----------
+    kept : KeptValues
+        Of each color: k log posteriors, d whitened features, the component, the label, and the log density rounded to
+        single precision and what rounding took off.
+    n_classes : int
+        k.
+    """
+
+    kept: KeptValues
+    n_classes: int
+
+    def map_to_planes(self, shape: tuple[int, int]) -> tuple[Planes, Planes]:
+        """Map the log posteriors of the classes by color, (k, h, w), and the whitened features, (d, h, w)."""
+        planes = self._map(slice(-N_NUMBERS)).reshape(-1, *shape)
+        return planes[: self.n_classes], planes[self.n_classes :]
+
+    def map_log_posteriors(self) -> Planes:
+        """Map the log posteriors of the classes by color to the pixels: (n, k)."""
+        return self._map(slice(self.n_classes)).T
+
+    def map_whitened(self, shape: tuple[int, int]) -> Planes:
+        """Map the features, of mean variance 1 within the components, to the pixels: (d, h, w)."""
+        return self._map(slice(self.n_classes, -N_NUMBERS)).reshape(-1, *shape)
+
+    def map_components(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """Map the most probable component, from 0, to the pixels: (h, w)."""
+        return self._map_numbers(-N_NUMBERS).reshape(shape)
+
+    def map_labels(self, valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Map the labels 1..k to the valid pixels (h, w); all others get 0."""
+        labels = self._map_numbers(1 - N_NUMBERS).reshape(valid.shape)
+        if not valid.all():
+            labels[~valid] = 0
+        return labels
+
+    def compute_mean_log_density(self, valid: NDArray[np.bool_]) -> float:
+        """Compute the mean log density of the valid pixels (h, w), of which there is one at least."""
+        places = self.kept.places if valid.all() else self.kept.places[valid.reshape(-1)]
+        densities = self.kept.values[-2].astype(np.float64) + self.kept.values[-1]
+        return float(np.bincount(places, minlength=len(densities)) @ densities / len(places))
+
+    def _map(self, which: slice) -> Planes:
+        """Map some of the values to the pixels: (m, n)."""
+        chosen = self.kept.values[which]
+        planes = np.empty((len(chosen), len(self.kept.places)), dtype=np.float32)
+        for values, plane in zip(chosen, planes, strict=True):
+            np.take(values, self.kept.places, out=plane, mode="clip")
+        return planes
+
+    def _map_numbers(self, which: int) -> NDArray[np.uint8]:
+        """Map whole numbers, one for each color, to the pixels: (n,)."""
+        return np.asarray(self.kept.values[which].astype(np.uint8).take(self.kept.places, mode="clip"))
+
+
+def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex) -> KnownColors | None:
+    """Look up what classes say of the colors of an image, and keep it for the next image.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+        Those of a saved model; others have no memory.
+    space : FeatureSpace
+        How a color becomes a feature vector.
+    index : ColorIndex
+        The colors of the image.
+
+    Returns
+    -------
+    KnownColors or None
+        None where nothing is kept: for classes that were fitted to the image, for more than 16 of them, and for images
+        with too many colors or pixels.
+    """
+    model = classes.model
+    if classes.memory is None or not 0 < model.n_components <= 255 or classes.n_classes >= MIN_CLASSES:
+        return None
+    whiten = compute_whitening_matrix(model)
+
+    def describe_colors(colors: NDArray[np.generic]) -> Planes:
+        """Compute what is kept of some colors: (n, k + d + N_NUMBERS)."""
+        cells = space.make_cells(colors)
+        logs, densities = classes.compute_log_posteriors(cells), model.score_samples(cells)
+        numbers = (
+            model.predict(cells),
+            classes.label_cells(cells),
+            densities,
+            densities - densities.astype(np.float32),
+        )
+        return np.column_stack([logs, cells.means @ whiten, *numbers]).astype(np.float32)
+
+    # Arrays of a model can be written to, so that their content is compared.
+    arrays = (model.weights, model.means, model.covariances, model.degrees_of_freedom, classes.groups)
+    key = (space, model.noise_share, model.noise_density, *(array.tobytes() for array in arrays))
+    kept = index.recall(classes.memory, key, describe_colors)
+    return kept and KnownColors(kept, classes.n_classes)
