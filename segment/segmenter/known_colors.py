@@ -65,7 +65,7 @@ class KnownColors:
         """Compute the mean log density of the valid pixels (h, w), of which there is one at least."""
         places = self.kept.places if valid.all() else self.kept.places[valid.reshape(-1)]
         densities = self.kept.values[-2].astype(np.float64) + self.kept.values[-1]
-        return float(np.bincount(places, minlength=len(densities)) @ densities / len(places))
+        return float(densities.take(places, mode="clip").mean())
 
     def _map(self, which: slice) -> Planes:
         """Map some of the values to the pixels: (m, n)."""
