@@ -48,10 +48,10 @@ def measure_result(result: Segmentation) -> tuple[Table, Table]:
         The columns of :func:`segment.output.measurements.measure_classes` and
         :func:`segment.output.measurements.measure_regions`; also ``posterior``, the mean probability of the pixels' own
         class, and ``uncertainty``, the mean entropy of the posteriors in bits; and for classes ``expected_share``, the
-        share by the posteriors, and ``expected_share_sd``, its standard deviation, NaN without a random field. Where
-        the image has regions of interest, there is a row for each of them and each class, and its name is in the first
-        column, ``roi``. With the setting `group`, ``group`` and ``group_share`` of the class. A class that does not
-        count has no share.
+        share by the posteriors, and ``expected_share_sd``, its standard deviation, both NaN without a random field.
+        Where the image has regions of interest, there is a row for each of them and each class, and its name is in the
+        first column, ``roi``. With the setting `group`, ``group`` and ``group_share`` of the class. A class that does
+        not count has no share.
     """
     maps = {"posterior": result.confidence(), "uncertainty": result.uncertainty()}
     classes, regions = measure_label_image(result, maps)

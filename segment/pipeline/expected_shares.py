@@ -43,25 +43,23 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     Returns
     -------
     shares, deviations : ndarray of shape (n, k), float64
-        A row for each region of interest, or one for the whole image. NaN where no pixel counts, and for a class whose
-        share is NaN. The standard deviations are NaN without a random field. An image of more than 2 ** 18 pixels
-        without regions of interest is sampled: every s-th pixel in the order of rows counts.
+        A row for each region of interest, or one for the whole image. NaN without a random field, as nothing then tells
+        how far off they are, where no pixel counts, and for a class whose share is NaN. An image of more than 2 ** 18
+        pixels without regions of interest is sampled: every s-th pixel in the order of rows counts.
     """
     k, interest = result.n_classes, result.image.interest
     if k and interest is None and not all(math.isnan(row.expected_share) for row in result.classes):
         known = np.array([(row.expected_share, row.expected_share_sd) for row in result.classes])
         return known[None, :, 0], known[None, :, 1]
     n_rows = 1 if interest is None else len(interest.names)
-    if k == 0:
+    if k == 0 or result.calibration is None:
         return np.full((n_rows, k), np.nan), np.full((n_rows, k), np.nan)
-    sums = _sum_posteriors(result, n_rows)
+    sums = _sum_posteriors(result, result.calibration.temperature, n_rows)
     totals = sums[0].sum(axis=1, keepdims=True)
     shares, doubts, mean_doubts, moves, cleanup_moves = sums / np.where(totals > 0, totals, np.nan)
-    deviations = np.full_like(shares, np.nan)
-    if result.calibration is not None:
-        deviations = compute_share_deviations(
-            shares, doubts, mean_doubts, moves, result.calibration.correlation, cleanup_moves=cleanup_moves
-        )
+    deviations = compute_share_deviations(
+        shares, doubts, mean_doubts, moves, result.calibration.correlation, cleanup_moves=cleanup_moves
+    )
     # Shares of the pixels whose class counts, as for the whole image.
     shares[:, [math.isnan(row.share) for row in result.classes]] = np.nan
     counted = np.nansum(shares, axis=1, keepdims=True)
@@ -69,13 +67,13 @@ def compute_expected_shares(result: Segmentation) -> tuple[Floats, Floats]:
     return shares / counted, (deviations + 0 * shares) / counted
 
 
-def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
+def _sum_posteriors(result: Segmentation, temperature: float, n_rows: int) -> Floats:
     """Sum over the pixels what the shares and their standard deviations are computed from, (5, n_rows, k).
 
     In this order: the posteriors, the doubts, the mean doubt of the classes before some were merged, the posteriors by
     color alone minus those of the field, and the labels after clean-up minus those before.
     """
-    working, interest, calibration = result.working, result.image.interest, result.calibration
+    working, interest = result.working, result.image.interest
     labels = result.find_working_labels().reshape(-1)
     regions = None if interest is None else _shrink(interest, working.valid.shape).reshape(-1)
     # A step that has no divisor in common with the width passes over no column.
@@ -87,20 +85,18 @@ def _sum_posteriors(result: Segmentation, n_rows: int) -> Floats:
     # A temperature pulls posteriors towards equal shares.
     classes = result.class_mixture
     look_up = result.spatial.prepare_posteriors(classes.unmerged, is_tempered=False)
-    look_up_moves = _prepare_moves(result, look_up) if calibration is not None else look_up
+    look_up_moves = _prepare_moves(result, look_up)
     for start in range(0, numbers.size, CHUNK_PIXELS):
         at = numbers[start : start + CHUNK_PIXELS]
         at = at[labels[at] > 0]
         rows = np.zeros(at.size, np.intp) if regions is None else regions[at].astype(np.intp) - 1
         at, rows = at[rows >= 0], rows[rows >= 0]
         unmerged = look_up(at)
-        maps = [pool_posteriors(unmerged, classes.merged_numbers).T]
-        if calibration is not None:
-            tempered = temper_posteriors(unmerged.T, calibration.temperature)
-            doubts = compute_doubts(pool_posteriors(tempered.T, classes.merged_numbers).T)
-            mean_doubt = np.broadcast_to(compute_doubts(tempered).mean(axis=0), doubts.shape)
-            maps += [doubts, mean_doubt, look_up_moves(at).T]
-        if calibration is not None and is_cleanup_by_evidence(result.config):
+        tempered = temper_posteriors(unmerged.T, temperature)
+        doubts = compute_doubts(pool_posteriors(tempered.T, classes.merged_numbers).T)
+        mean_doubt = np.broadcast_to(compute_doubts(tempered).mean(axis=0), doubts.shape)
+        maps = [pool_posteriors(unmerged, classes.merged_numbers).T, doubts, mean_doubt, look_up_moves(at).T]
+        if is_cleanup_by_evidence(result.config):
             raw = classes.merged_numbers[unmerged.argmax(axis=1)]
             numbers_of_classes = np.arange(result.n_classes)[:, None]
             maps += [np.subtract(numbers_of_classes == labels[at] - 1, numbers_of_classes == raw, dtype=np.float32)]

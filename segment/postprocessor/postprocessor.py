@@ -25,7 +25,7 @@ from segment.postprocessor.morphology import grow_labels, smooth_block
 from segment.postprocessor.small_regions import absorb_nodes, fill_nodes
 from segment.postprocessor.windows import clean_in_windows, compute_reach, has_many_sums, is_noise
 
-__all__ = ["CleanedLabels", "absorb_small_regions", "fill_holes", "open_and_close", "postprocess"]
+__all__ = ["CleanedLabels", "open_and_close", "postprocess"]
 
 Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
@@ -62,9 +62,8 @@ def postprocess(
 ) -> CleanedLabels:
     """Clean up by evidence; then open and close the classes, fill holes and absorb small regions of the sizes given.
 
-    The last three are the same as calling the three functions in turn; the regions are found only once. All sizes are
-    shares of the whole image, background included, so they mean the same number of pixels whatever is masked out, and
-    the same part of the picture at every resolution.
+    All sizes are shares of the whole image, background included, so they mean the same number of pixels whatever is
+    masked out, and the same part of the picture at every resolution.
 
     Parameters
     ----------
@@ -91,6 +90,18 @@ def postprocess(
     ------
     SettingsError
         If the label image is not two-dimensional, has no labels or negative ones, or a size is negative or not finite.
+
+    Notes
+    -----
+    A hole is a 4-connected area of other labels (one or several) whose 4-neighbors all have one and the same label, and
+    which touches neither the border of the image nor the background; an island in it that has the label around it is
+    not counted. Larger holes are filled before the smaller ones inside or around them (ties: the lowest label), until
+    none is left. The time grows with the number of classes.
+
+    A small region, 4-connected, goes to the neighbor with the longest shared border (ties: the larger area, then the
+    lower label). Smallest first, in rounds: a region moves if that neighbor is larger than itself (ties: has the lower
+    label), and waits a round if a smaller one wants to join it; then borders and areas are counted anew, until no
+    region with a labeled neighbor is too small.
 
     Examples
     --------
@@ -230,86 +241,6 @@ def open_and_close(label_image: Labels, *, radius: float) -> Labels:
     result: Labels = decided[1:-1, 1:-1].astype(label_image.dtype)
     np.copyto(result, label_image, where=undecided[1:-1, 1:-1])
     return result
-
-
-def fill_holes(label_image: Labels, *, max_area: int) -> Labels:
-    """Give every hole in a class to that class.
-
-    A hole is a 4-connected area of other labels (one or several) whose 4-neighbors all have one and the same label,
-    and which touches neither the border of the image nor the background. Larger holes are filled before the smaller
-    ones inside or around them (ties: the lowest class), until none is left, so that a second call changes nothing.
-
-    Parameters
-    ----------
-    label_image : ndarray of shape (H, W), integers
-        0 is background.
-    max_area : int, >= 0
-        The largest hole to fill, in pixels; 0 fills none. An island inside a hole that has the label of the class
-        around the hole is not counted. Raised: larger islands disappear.
-
-    Returns
-    -------
-    ndarray of shape (H, W), of the same dtype
-
-    Raises
-    ------
-    SettingsError
-        If the label image is not two-dimensional, has no labels or negative ones, or the area is negative or not
-        finite.
-
-    Notes
-    -----
-    The time grows with the number of classes.
-
-    Examples
-    --------
-    >>> labels = np.array([[1, 1, 1, 1],
-    ...                    [1, 2, 3, 1],
-    ...                    [1, 1, 1, 1]])
-    >>> fill_holes(labels, max_area=2)[1].tolist()
-    [1, 1, 1, 1]
-    >>> fill_holes(labels, max_area=1)[1].tolist()
-    [1, 2, 3, 1]
-    """
-    _check_input(label_image, max_area=max_area)
-    if max_area < 1 or label_image.size == 0:
-        return label_image.copy()
-    runs, graph = find_regions(label_image, largest=max_area)
-    filled = fill_nodes(graph, max_area)
-    return runs.paint(filled.label[filled.origin])
-
-
-def absorb_small_regions(label_image: Labels, *, min_area: int) -> Labels:
-    """Give every 4-connected region of less than `min_area` pixels to a neighbor.
-
-    A region goes to the neighbor with the longest shared border (ties: the larger area, then the lower label).
-    Smallest first, in rounds: a region moves if that neighbor is larger than itself (ties: has the lower label), and
-    waits a round if a smaller one wants to join it; then borders and areas are counted anew. It ends when no region
-    with a labeled neighbor is too small, so that a second call changes nothing.
-
-    Parameters
-    ----------
-    label_image : ndarray of shape (H, W), integers
-        0 is background.
-    min_area : int, >= 0
-        The smallest region to keep, in pixels. Raised: fewer, larger regions; above the labeled area of a connected
-        part one label is left there. A small region with no neighbor but background stays as it is.
-
-    Returns
-    -------
-    ndarray of shape (H, W), of the same dtype
-
-    Raises
-    ------
-    SettingsError
-        If the label image is not two-dimensional, has no labels or negative ones, or the area is negative or not
-        finite.
-    """
-    _check_input(label_image, min_area=min_area)
-    if min_area < 2 or label_image.size == 0:
-        return label_image.copy()
-    runs, graph = find_regions(label_image, largest=min_area - 1)
-    return runs.paint(absorb_nodes(graph, min_area))
 
 
 def _order_labels(label_image: Labels, precedence: Sequence[int]) -> Ids:

@@ -21,7 +21,6 @@ MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
 # `SUMS_PER_PIXEL` for each pixel of large ones.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
 MAX_WINDOW_SUMS = 2**26  # in a window, if each of its pixels were a run
-MANY_CLASSES = 17  # with fewer, only noise has so many sums, and `is_noise` finds it
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 MIN_STEP = 64  # pixels, from window to window
@@ -65,7 +64,9 @@ def has_many_sums(labels: Labels, n_classes: int) -> bool:
     (False, True)
     """
     most = max(MAX_SUMS, SUMS_PER_PIXEL * labels.size)
-    return n_classes >= MANY_CLASSES and n_classes * labels.size > most and n_classes * count_runs(labels) > most
+    # With fewer classes only noise has so many sums, and `is_noise` finds it: the runs need not be counted again.
+    has_many = n_classes > SUMS_PER_PIXEL * PIXELS_PER_RUN
+    return has_many and n_classes * labels.size > most and n_classes * count_runs(labels) > most
 
 
 def count_runs(labels: Labels) -> int:

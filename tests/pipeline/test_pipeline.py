@@ -207,7 +207,7 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     from segment.features.color_index import ColorIndex
     from segment.features.color_space import FeatureSpace
     from segment.features.pixel_features import collect_cells
-    from segment.postprocessor.postprocessor import absorb_small_regions
+    from segment.postprocessor.postprocessor import postprocess
     from segment.preprocessor.preprocessor import to_grayscale
     from segment.segmenter.class_mixture import ClassMixture
 
@@ -218,7 +218,7 @@ def test_each_stage_can_be_used_alone(quadrants: np.ndarray) -> None:
     model = segment.fit_mixture(cells, 2).model
     classes = ClassMixture(model, np.arange(2))
     labels = index.map_to_pixels(lambda colors: classes.label_cells(space.make_cells(colors)))
-    assert set(np.unique(absorb_small_regions(labels, min_area=2))) == {1, 2}
+    assert set(np.unique(postprocess(labels, radius=0, min_region=0.01, max_hole=0).label_image)) == {1, 2}
 
 
 def test_noise_of_as_many_colors_as_pixels_is_fitted_in_bins(

@@ -15,7 +15,18 @@ from skimage import morphology
 from segment.core.errors import SettingsError
 from segment.postprocessor import morphology as morphology_module
 from segment.postprocessor import postprocessor
-from segment.postprocessor.postprocessor import absorb_small_regions, fill_holes, open_and_close, postprocess
+from segment.postprocessor.postprocessor import open_and_close, postprocess
+
+
+def fill_holes(labels: np.ndarray, *, max_area: int) -> np.ndarray:
+    """Holes of at most so many pixels filled, and nothing else."""
+    return postprocess(labels, radius=0, min_region=0, max_hole=max_area / max(labels.size, 1)).label_image
+
+
+def absorb_small_regions(labels: np.ndarray, *, min_area: int) -> np.ndarray:
+    """Regions of fewer pixels absorbed, and nothing else."""
+    return postprocess(labels, radius=0, min_region=min_area / max(labels.size, 1), max_hole=0).label_image
+
 
 OPERATIONS = {
     "open_and_close": lambda x: open_and_close(x, radius=1),
@@ -27,7 +38,7 @@ every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=
 
 
 def absorb_slowly(labels: np.ndarray, min_area: int) -> np.ndarray:
-    """The rule in the docstring, region by region, with the image labeled anew in every round."""
+    """The rule in the notes of `postprocess`, region by region, with the image labeled anew in every round."""
     labels = labels.copy()
     while True:
         numbered, count = number_with_scipy(labels)
@@ -468,8 +479,8 @@ class TestRefusals:
     @pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
     def test_sizes_that_are_negative_or_not_finite(self, value):
         image = np.ones((3, 3), int)
-        for call, name in ((open_and_close, "radius"), (fill_holes, "max_area"), (absorb_small_regions, "min_area")):
+        with pytest.raises(SettingsError, match=f"radius: .* got {value}"):
+            open_and_close(image, radius=value)
+        for name in ("radius", "min_region", "max_hole"):
             with pytest.raises(SettingsError, match=f"{name}: .* got {value}"):
-                call(image, **{name: value})
-        with pytest.raises(SettingsError, match="max_hole"):
-            postprocess(image, radius=0, min_region=0, max_hole=value)
+                postprocess(image, **{"radius": 0, "min_region": 0, "max_hole": 0, name: value})

@@ -102,7 +102,7 @@ def fit_with_field(
     if has_few and not noisy:
         return pixels.run_em_of_few(classes, prior)
     model = pixels.run_em(classes, prior)
-    if not is_restarted or pixels.are_told_apart(model):
+    if not is_restarted or pixels.have_separate_colors(model):
         return model
     best, best_likelihood = model, pixels.compute_likelihood(classes.groups, model)
     for sigma in SMOOTHING_SIGMAS:
@@ -186,7 +186,7 @@ class _FieldPixels:
             self._fields.append(build_field(copy, features, self._smoothness))
         self._q = [None] * len(self._copies)
 
-    def are_told_apart(self, model: MixtureModel) -> bool:
+    def have_separate_colors(self, model: MixtureModel) -> bool:
         """Say whether colors alone tell every component from the others, so that smoothed copies show nothing new."""
         cells = concatenate(*self._cells)
         posteriors = model.posteriors(cells[choose_sample(len(cells))])

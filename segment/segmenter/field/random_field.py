@@ -31,10 +31,8 @@ from segment.core.threads import start_threads
 
 __all__ = [
     "RandomField",
-    "compute_free_energy",
     "compute_pixel_weights",
     "compute_posteriors",
-    "run_iterated_conditional_modes",
     "solve_mean_field",
 ]
 
@@ -286,64 +284,6 @@ def _update_rows(
     _normalize(target, out=updated)
     # Each pixel's change is counted twice: in the classes that lose, and in those that gain.
     return float(sum(cv2.norm(*pair, cv2.NORM_L1) for pair in zip(updated, before, strict=True))) / 2
-
-
-def compute_free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
-    """Compute the free energy that the mean field minimizes.
-
-    Parameters
-    ----------
-    q : ndarray of shape (k, H, W), float32
-        Posteriors, summing to 1 over the classes.
-    log_joint : ndarray of shape (k, H, W), float32
-        Log of weight times density of each class at each pixel, finite.
-    field : RandomField
-        The neighborhoods.
-
-    Returns
-    -------
-    float
-        In nats. Its negative is a lower bound of the log of the joint probability summed over all labelings.
-    """
-    # In float64: the energies of two steps differ by little.
-    exact, joint = q.astype(np.float64), log_joint.astype(np.float64)
-    entropy = -float((exact * np.log(np.where(exact > 0, exact, 1.0))).sum())
-    # Half of the neighbor term: each pair of pixels is in it twice.
-    return -entropy - float((exact * joint).sum()) - float((exact * field.compute_neighbor_log_odds(q)).sum()) / 2
-
-
-def run_iterated_conditional_modes(log_joint: Planes, field: RandomField, *, n_iter: int = 50) -> NDArray[np.intp]:
-    """Find labels at a local maximum of the joint probability: a simple reference for the mean field.
-
-    Every pixel in turn takes the class that is most probable given the labels of its neighbors (Besag 1986).
-
-    Parameters
-    ----------
-    log_joint : ndarray of shape (k, H, W), float32
-        Log of weight times density of each class at each pixel, finite.
-    field : RandomField
-        The neighborhoods.
-    n_iter : int, >= 0
-        Sweeps over the image at most. It stops earlier where nothing changes.
-
-    Returns
-    -------
-    ndarray of shape (H, W), int
-        Labels 0..k-1.
-    """
-    labels: NDArray[np.intp] = log_joint.argmax(axis=0)
-    classes = np.arange(len(log_joint))[:, None, None]
-    # Pixels so far apart are no neighbors, so updating them together is the same as one after the other.
-    step = field.reach + 1
-    for _ in range(n_iter):
-        before = labels.copy()
-        for row, column in np.ndindex(step, step):
-            grid = (slice(row, None, step), slice(column, None, step))
-            log_odds = field.compute_neighbor_log_odds((labels == classes).astype(np.float32))
-            labels[grid] = (log_joint + log_odds)[(slice(None), *grid)].argmax(axis=0)
-        if np.array_equal(before, labels):
-            break
-    return labels
 
 
 def _normalize(logs: Planes, out: Planes) -> None:

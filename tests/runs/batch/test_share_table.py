@@ -53,7 +53,10 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
     )
     run_folder(folder, tmp_path / "out", config)
     run_folder(folder, tmp_path / "field", replace(config, spatial="field"))
-    deviations = [row["expected_share_sd"] for row in read_rows(tmp_path / "field")]
+    in_field = read_rows(tmp_path / "field")
+    shares = [float(row["expected_share"]) for row in in_field if row["name"] == "lesion"]
+    assert shares == pytest.approx([16 / 320, 32 / 320], abs=0.01)
+    deviations = [row["expected_share_sd"] for row in in_field]
     assert [bool(text) for text in deviations] == [False, True, True] * 2
     assert all(0 < float(text) < 0.02 for text in deviations if text)
     rows = {(row["input"], row["name"]): row for row in read_rows(tmp_path / "out")}
@@ -62,12 +65,11 @@ def test_each_image_and_class_has_a_row(tmp_path: Path) -> None:
         row = rows[f"{day}.png", "lesion"]
         assert (row["pixels"], row["group"], row["area"], row["roi"]) == (str(pixels), "leaf", "", "")
         assert float(row["share"]) == float(row["group_share"]) == pixels / 320
-        assert float(row["expected_share"]) == pytest.approx(pixels / 320, abs=0.01)
         assert [float(row[f"mean_{name}"]) for name in ("red", "green", "blue")] == pytest.approx([200, 180, 60])
         assert row["acquired"] == f"2024-05-0{day}T12:00:00"
         soil = rows[f"{day}.png", "soil"]
         assert (soil["pixels"], soil["share"], soil["expected_share"], soil["group"]) == ("400", "", "", "")
-        assert row["expected_share_sd"] == ""
+        assert (row["expected_share"], row["expected_share_sd"]) == ("", "")
     with (tmp_path / "out" / "segment_manifest.csv").open(newline="") as file:
         (first, _) = csv.DictReader(file)
     assert (first["share_soil"], first["share_lesion"]) == ("", "0.050000")

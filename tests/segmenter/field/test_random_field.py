@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.segmenter.field.random_field import (
     RandomField,
-    compute_free_energy,
     compute_pixel_weights,
     compute_posteriors,
-    run_iterated_conditional_modes,
     solve_mean_field,
 )
 
@@ -61,6 +59,14 @@ def make_field(
     return log_joint, RandomField(rng.uniform(0.3, 1, (height, width)).astype(np.float32), smoothness, reach)
 
 
+def compute_free_energy(q: Planes, log_joint: Planes, field: RandomField) -> float:
+    """What the mean field minimizes: its negative is a lower bound of the log of the sum over all labelings."""
+    exact = q.astype(np.float64)
+    entropy = -float((exact * np.log(np.where(exact > 0, exact, 1.0))).sum())
+    # Half of the neighbor term: each pair of pixels is in it twice.
+    return -entropy - float((exact * log_joint).sum()) - float((exact * field.compute_neighbor_log_odds(q)).sum()) / 2
+
+
 def test_the_log_odds_are_the_weighted_sum_over_the_neighbors() -> None:
     log_joint, field = make_field(0, 3, 5, 4, 2.5, reach=2)
     q = compute_posteriors(log_joint)
@@ -75,27 +81,13 @@ def test_neighbors_all_of_one_class_give_the_smoothness() -> None:
 
 @pytest.mark.parametrize(("k", "height", "width"), [(2, 3, 3), (3, 2, 4), (2, 1, 7), (4, 1, 1)])
 @pytest.mark.parametrize("seed", range(3))
-def test_posteriors_and_modes_against_enumeration(k: int, height: int, width: int, seed: int) -> None:
+def test_posteriors_against_enumeration(k: int, height: int, width: int, seed: int) -> None:
     log_joint, field = make_field(seed, k, height, width, 0.5)
-    exact, best, log_sum = enumerate_labelings(log_joint, field)
+    exact, _, log_sum = enumerate_labelings(log_joint, field)
     q = solve_mean_field(log_joint, field, n_iter=200)
     alone = np.abs(compute_posteriors(log_joint) - exact).max()
     assert np.abs(q - exact).max() <= max(0.02, alone / 3)  # the approximation's own error, of second order
     assert -compute_free_energy(q, log_joint, field) <= log_sum + 1e-4  # a lower bound
-    labels = run_iterated_conditional_modes(log_joint, field)
-    value = compute_log_probability(labels, log_joint, field)
-    assert value <= compute_log_probability(best, log_joint, field) + 1e-4
-    for at in np.ndindex(height, width):  # no single change is better
-        for c in range(k):
-            other = labels.copy()
-            other[at] = c
-            assert compute_log_probability(other, log_joint, field) <= value + 1e-4
-
-
-def compute_log_probability(labels: NDArray[np.intp], log_joint: Planes, field: RandomField) -> float:
-    flat = labels.ravel()
-    own = log_joint.reshape(len(log_joint), -1)[flat, np.arange(flat.size)].sum()
-    return float(own + np.triu(compute_couplings(field) * (flat[:, None] == flat), 1).sum())
 
 
 def test_a_pixel_between_two_areas_follows_its_neighbors() -> None:
@@ -105,7 +97,6 @@ def test_a_pixel_between_two_areas_follows_its_neighbors() -> None:
     field = RandomField(np.ones((3, 4), np.float32), 4.0, 1)
     _, best, _ = enumerate_labelings(log_joint, field)
     assert best.tolist() == [[0, 0, 1, 1]] * 3
-    np.testing.assert_array_equal(run_iterated_conditional_modes(log_joint, field), best)
     np.testing.assert_array_equal(solve_mean_field(log_joint, field, n_iter=50).argmax(axis=0), best)
 
 
