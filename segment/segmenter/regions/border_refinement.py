@@ -104,26 +104,37 @@ def _label_watershed_lines(labels: Labels, pixels: NDArray[np.uint8], fallback: 
 
     Lines, and the frame of the image, are -1; pixels that they cut off from all regions are 0.
     """
-    rows, columns = np.nonzero(labels <= 0)
-    while rows.size:
-        own = pixels[rows, columns].astype(np.int16)
-        best_label = np.zeros(len(rows), dtype=labels.dtype)
-        smallest = np.full(len(rows), np.iinfo(np.int32).max)
-        for down, across in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-            there = (np.clip(rows + down, 0, labels.shape[0] - 1), np.clip(columns + across, 0, labels.shape[1] - 1))
-            is_open = labels[there] <= 0
-            inside = (there[0] != rows) | (there[1] != columns)
-            # Twice the color difference, so that of two equally similar neighbors the labeled one is chosen.
-            change = 2 * np.abs(pixels[there] - own).sum(axis=1, dtype=np.int32) + is_open
-            better = inside & (change < smallest)
-            best_label[better], smallest[better] = labels[there][better], change[better]
+    height, width = labels.shape
+    flat, colors = labels.reshape(-1), pixels.reshape(-1, 3)
+    at = np.flatnonzero(flat <= 0)
+    rows, columns = np.divmod(at, width)
+    own = colors[at].astype(np.int16)
+    beside, changes = [], []
+    for step, inside in (
+        (-width, rows > 0),
+        (-1, columns > 0),
+        (1, columns < width - 1),
+        (width, rows < height - 1),
+    ):
+        there = np.where(inside, at + step, at)
+        change = np.abs(colors[there] - own)
+        # Twice the color difference, so that of two equally similar neighbors the labeled one is chosen.
+        twice = 2 * (change[:, 0] + change[:, 1] + change[:, 2])
+        beside.append(there)
+        changes.append(np.where(inside, twice, np.iinfo(np.int16).max - 1))
+    neighbors, costs = np.stack(beside), np.stack(changes)
+    while at.size:
+        found = flat[neighbors]
+        best = np.argmin(costs + (found <= 0), axis=0)
+        label = np.take_along_axis(found, best[None], axis=0)[0]
         # A pixel most similar to an unlabeled one waits for that one's label.
-        decided = best_label > 0
+        decided = label > 0
         if not decided.any():
-            labels[rows, columns] = fallback[rows, columns]
+            flat[at] = fallback.reshape(-1)[at]
             return
-        labels[rows[decided], columns[decided]] = best_label[decided]
-        rows, columns = rows[~decided], columns[~decided]
+        flat[at[decided]] = label[decided]
+        waiting = ~decided
+        at, neighbors, costs = at[waiting], neighbors[:, waiting], costs[:, waiting]
 
 
 def _connect_regions(labels: Labels, min_part: float) -> RefinedRegions:
