@@ -116,10 +116,10 @@ def run_batch(place: Path, *more: str, processes: Sequence[int] = ()) -> Run:
     return run_program(command, output, processes)
 
 
-def run_raster(place: Path, *scheduler: str, processes: Sequence[int] = ()) -> Run:
-    """Run `segment raster` on the raster."""
+def run_raster(place: Path, *scheduler: str, processes: Sequence[int] = (), tile: int = TILE_SIDE) -> Run:
+    """Run `segment raster` on the raster, in tiles of so many pixels."""
     output = place / "out"
-    command = ["-c", _RASTER, str(place / "raster.tif"), str(output / "labels.tif"), str(TILE_SIDE), *scheduler]
+    command = ["-c", _RASTER, str(place / "raster.tif"), str(output / "labels.tif"), str(tile), *scheduler]
     return run_program(command, output, processes)
 
 

@@ -2,9 +2,9 @@
 
     python tests/benchmarks/cluster_growth.py images/landscape.jpg
 
-One worker on this machine does a small and a larger folder, and a small and a larger raster in tiles of 2048 pixels.
-From these come the seconds of each task, the processor seconds that the scheduler and the program need for each
-further task, and the seconds of the program before, between and after the tasks. The simulation then sends tasks as
+One worker on this machine does a small and a larger folder, and a raster in tiles of 2048 and of 512 pixels. From these
+come the seconds of each task, the processor seconds that the scheduler and the program need for each further task, and
+the seconds of the program before, between and after the tasks. The simulation then sends tasks as
 `segment.runs.workers.dask_tasks.TaskGroup` does: at most twice as many as workers are in progress, each passes the
 scheduler, a worker and the program, and the results of a raster are taken in the order of the tiles. It knows no
 network and no file system: what these can carry is another bound.
@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,14 +159,19 @@ def main() -> None:
     given = parser.parse_args()
     print(describe_machine())
     with tempfile.TemporaryDirectory() as name:
-        observed = []
-        for count, side in ((8, 4096), (32, 8192)):
+        folders = []
+        for count in (8, 32):
             place = Path(name) / str(count)
             place.mkdir()
             make_images(given.photograph, place / "in", count)
-            make_raster(given.photograph, place / "raster.tif", side)
-            observed.append((observe_run(run_batch, place, "--scheduler"), observe_run(run_raster, place)))
-    folder, raster = (compute_times(small, large) for small, large in zip(*observed, strict=True))
+            folders.append(observe_run(run_batch, place, "--scheduler"))
+        make_raster(given.photograph, Path(name) / "raster.tif", 8192)
+        large_tiles = observe_run(run_raster, Path(name))
+        small_tiles = observe_run(partial(run_raster, tile=512), Path(name))
+    folder, raster = compute_times(*folders), compute_times(large_tiles, small_tiles)
+    # Small tiles only tell what one more task costs.
+    alone = large_tiles.seconds - sum(map(sum, large_tiles.stages))
+    raster = raster._replace(stages=large_tiles.stages, alone=alone)
     sizes = {"1000 images": 1000, "10,000 images": 10_000}
     print(describe_growth("`segment batch`", folder, sizes, in_order=False))
     sizes = {"1 gigapixel": 238, "10 gigapixels": 2384}
