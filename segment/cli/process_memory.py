@@ -11,7 +11,7 @@ __all__ = ["collect_rarely", "keep_freed_memory"]
 
 GC_THRESHOLD = 100_000  # new objects between two collections: about as many as loading all modules makes
 # The names of mallopt(3).
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 MAX_KEPT_BYTES, MAX_BLOCK_BYTES = 2**28, 2**25
 
 
@@ -30,7 +30,8 @@ def keep_freed_memory() -> None:
     """Let the C library, where it is GNU's, keep freed memory for the next allocations.
 
     By default much of it goes back to the system and is fetched anew page by page, a fourteenth of the time of a run.
-    At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway.
+    At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway. All
+    threads share them: with arenas of their own, tables made in a thread would take their memory beside what is kept.
     """
     # Other C libraries have no mallopt.
     if sys.platform == "linux":
@@ -38,3 +39,4 @@ def keep_freed_memory() -> None:
         if mallopt is not None:
             mallopt(_M_MMAP_THRESHOLD, MAX_BLOCK_BYTES)
             mallopt(_M_TRIM_THRESHOLD, MAX_KEPT_BYTES)
+            mallopt(_M_ARENA_MAX, 1)
