@@ -34,6 +34,7 @@ from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regi
 __all__ = [
     "MAX_JUDGED_PIXELS",
     "ColorEvidence",
+    "EvidenceSums",
     "absorb_by_evidence",
     "clean_by_evidence",
     "open_by_evidence",
@@ -100,6 +101,36 @@ class ColorEvidence:
         return self.smoothness * BORDER_SHARE * self.scale
 
 
+class EvidenceSums:
+    """The sums of the log posteriors over the pixels of each region, which add up in place as regions are merged.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, k + 1), float64
+        Of each first region, by label, in nats. Changed.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self._values = values
+        self._rows = np.arange(len(values))  # of the current regions
+
+    def look_up(self, region: Ids, label: Labels) -> Floats:
+        """Look up the sum of each region for a label, (n,)."""
+        return np.asarray(self._values[self._rows[region], label])
+
+    def merge(self, graph: RegionGraph) -> None:
+        """Add up the sums of the regions that `graph` has merged since they were added up last."""
+        region = graph.origin[self._rows]
+        # The sum of a region is that of its first part: regions are numbered in the order of these.
+        is_first = np.diff(np.maximum.accumulate(region), prepend=-1) > 0
+        rows, others = self._rows[is_first], np.flatnonzero(~is_first)
+        step = max(1, CHUNK_VALUES // self._values.shape[1])
+        for at in range(0, len(others), step):
+            some = others[at : at + step]
+            np.add.at(self._values, rows[region[some]], self._values[self._rows[some]])
+        self._rows = rows
+
+
 def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]) -> Labels:
     """Open thin parts and absorb small regions where the energy falls.
 
@@ -126,9 +157,9 @@ def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *
            [1, 1, 1, 1, 1, 1, 2, 1],
            [1, 1, 1, 1, 1, 1, 1, 1]], dtype=uint8)
     """
-    runs, graph, target = split_into_parts(labels, opened, evidence, order=order)
-    graph = open_by_evidence(graph, target, evidence)
-    graph = absorb_by_evidence(graph, evidence)
+    runs, graph, target, sums = split_into_parts(labels, opened, evidence, order=order)
+    graph = open_by_evidence(graph, target, sums, evidence)
+    graph = absorb_by_evidence(graph, sums, evidence)
     return runs.paint(graph.label[graph.origin]).astype(labels.dtype)
 
 
@@ -208,7 +239,7 @@ def restore_by_evidence(
 
 def split_into_parts(
     labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]
-) -> tuple[Runs, RegionGraph, Labels]:
+) -> tuple[Runs, RegionGraph, Labels, EvidenceSums]:
     """Split a label image into the parts that are judged as a whole: its regions, and what opening changes of them.
 
     Parameters
@@ -225,9 +256,11 @@ def split_into_parts(
     runs : Runs
         The image.
     graph : RegionGraph
-        The parts, with their evidence as its sums.
+        The parts.
     target : ndarray of shape (n,), uint8
         The label that each part would get by opening; 0 for those that it keeps.
+    sums : EvidenceSums
+        The evidence of each part.
     """
     base = len(order) + 1
     split = labels
@@ -244,7 +277,7 @@ def split_into_parts(
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
     sums = _sum_evidence(runs, small, evidence, np.array([0, *order]) - 1)
-    return runs, replace(graph, label=label, sums=sums), target * small
+    return runs, replace(graph, label=label), target * small, EvidenceSums(sums)
 
 
 def _sum_evidence(runs: Runs, small: Mask, evidence: ColorEvidence, columns: Ids) -> Floats:
@@ -271,7 +304,9 @@ def _split_runs(runs: Ids, length: Ids, n_pixels: int) -> Iterator[Ids]:
     return (part for part in np.split(runs, np.flatnonzero(np.diff(group)) + 1) if part.size)
 
 
-def open_by_evidence(graph: RegionGraph, target: Labels, evidence: ColorEvidence) -> RegionGraph:
+def open_by_evidence(
+    graph: RegionGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence
+) -> RegionGraph:
     """Give thin parts to the classes that opening gives them to, where the energy falls.
 
     Parameters
@@ -280,6 +315,8 @@ def open_by_evidence(graph: RegionGraph, target: Labels, evidence: ColorEvidence
         Of :func:`split_into_parts`.
     target : ndarray of shape (n,), uint8
         The label that each part would get; 0 for those that are not thin.
+    sums : EvidenceSums
+        The evidence of each part. Added up as parts are merged.
     evidence : ColorEvidence
         What borders cost.
 
@@ -296,12 +333,14 @@ def open_by_evidence(graph: RegionGraph, target: Labels, evidence: ColorEvidence
     sign = (label[neighbor] == target[source]).astype(np.intp) - (label[neighbor] == label[source])
     gained = np.bincount(source, border * sign, label.size)
     part = np.arange(label.size)
-    change = graph.sums[part, label] - graph.sums[part, target] - evidence.side_cost * gained
+    change = sums.look_up(part, label) - sums.look_up(part, target) - evidence.side_cost * gained
     change = np.where(target > 0, change, 0.0)
-    return graph.relabel(_move(label, np.where(change < 0, target, 0), change, source, neighbor))
+    graph = graph.relabel(_move(label, np.where(change < 0, target, 0), change, source, neighbor))
+    sums.merge(graph)
+    return graph
 
 
-def absorb_by_evidence(graph: RegionGraph, evidence: ColorEvidence) -> RegionGraph:
+def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEvidence) -> RegionGraph:
     """Give small regions to a class beside them where the energy falls, in rounds, until it falls nowhere.
 
     A region goes to the class beside it with which the energy falls most. It waits a round if the region that it would
@@ -311,6 +350,8 @@ def absorb_by_evidence(graph: RegionGraph, evidence: ColorEvidence) -> RegionGra
     ----------
     graph : RegionGraph
         Of :func:`split_into_parts`; no neighbors have the same label.
+    sums : EvidenceSums
+        The evidence of each region. Added up as regions are merged.
     evidence : ColorEvidence
         What borders cost.
 
@@ -333,7 +374,7 @@ def absorb_by_evidence(graph: RegionGraph, evidence: ColorEvidence) -> RegionGra
         region, new = np.divmod(key[order[begin]], base)
         shared = np.add.reduceat(border[order], begin)
         saved = evidence.region_cost + evidence.side_cost * shared
-        change = graph.sums[region, label[region]] - graph.sums[region, new] - saved
+        change = sums.look_up(region, label[region]) - sums.look_up(region, new) - saved
         # Of each region the best class; keys ascend, so that the lowest label wins a tie.
         least = np.zeros(n)
         np.minimum.at(least, region, change)
@@ -343,6 +384,7 @@ def absorb_by_evidence(graph: RegionGraph, evidence: ColorEvidence) -> RegionGra
         target = np.zeros(n, label.dtype)
         target[region[best]] = new[best]
         graph = graph.relabel(_move(label, target, least, source, neighbor))
+        sums.merge(graph)
 
 
 def _move(label: Labels, target: Labels, change: Floats, source: Ids, neighbor: Ids) -> Labels:

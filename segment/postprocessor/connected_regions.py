@@ -76,8 +76,6 @@ class RegionGraph:
         two regions that are both larger than was asked for.
     origin : ndarray of shape (m,), int
         The current region of every region that was first found.
-    sums : ndarray of shape (n, m), float64
-        Numbers of each region that add up when regions are merged; m is 0 where none are needed.
     """
 
     label: Labels
@@ -87,7 +85,6 @@ class RegionGraph:
     high: Ids
     border: Ids
     origin: Ids
-    sums: NDArray[np.float64]
 
     def list_directed_borders(self) -> tuple[Ids, Ids, Ids]:
         """List every border from both its sides: (region, its neighbor, length of the border), each (2 p,)."""
@@ -120,10 +117,7 @@ class RegionGraph:
         # Contacts at corners, which have no length, were for these labels alone.
         kept = ~same & (self.border > 0)
         borders = _sum_borders(region[self.low[kept]], region[self.high[kept]], self.border[kept])
-        sums = np.zeros((count, self.sums.shape[1]))
-        for column, values in zip(sums.T, self.sums.T, strict=True):
-            column[:] = np.bincount(region, values, count)
-        return RegionGraph(merged, area, exposed, *borders, region[self.origin], sums)
+        return RegionGraph(merged, area, exposed, *borders, region[self.origin])
 
 
 class _JoinedRuns(NamedTuple):
@@ -310,7 +304,7 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
     # Of noise each of these takes as much as the image.
     del start, label, pieces, above, below, at_left, at_right, listed
     borders = _sum_borders(low, high, border)
-    graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count), np.zeros((count, 0)))
+    graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count))
     return Runs((height, width), length, region), graph
 
 

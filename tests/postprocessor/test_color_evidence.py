@@ -12,11 +12,13 @@ from segment.postprocessor import color_evidence
 from segment.postprocessor.color_evidence import (
     BORDER_SHARE,
     ColorEvidence,
+    EvidenceSums,
     absorb_by_evidence,
     open_by_evidence,
     restore_by_evidence,
     split_into_parts,
 )
+from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.postprocessor import postprocess
 
 DARK, BRIGHT = 60.0, 120.0
@@ -134,8 +136,8 @@ def test_a_thin_part_is_opened_where_its_colors_do_not_uphold_it() -> None:
     for loss, expected in ((limit - 0.1, 1), (limit + 0.1, 2)):
         logs[arm] = [-loss, 0.0]
         evidence = make_evidence(logs, scale=5.0)
-        runs, graph, target = split_into_parts(labels, opened, evidence, order=[1, 2])
-        graph = open_by_evidence(graph, target, evidence)
+        runs, graph, target, sums = split_into_parts(labels, opened, evidence, order=[1, 2])
+        graph = open_by_evidence(graph, target, sums, evidence)
         cleaned = runs.paint(graph.label[graph.origin])
         assert (cleaned[arm] == expected).all()
         assert (cleaned[20:50, 20:50] == 2).all()
@@ -201,9 +203,23 @@ def test_pixels_without_a_label_have_no_evidence() -> None:
     np.put_along_axis(logs, np.maximum(labels[..., None].astype(int) - 1, 0), 0.0, axis=2)
     logs[1, 1] = np.nan
     np.testing.assert_array_equal(clean(labels, make_evidence(logs)), labels)
-    assert absorb_by_evidence(
-        split_into_parts(labels, labels, make_evidence(logs), order=[1, 2])[1], make_evidence(logs)
-    ).label.tolist() == [1, 2, 0]
+    _, graph, _, sums = split_into_parts(labels, labels, make_evidence(logs), order=[1, 2])
+    assert absorb_by_evidence(graph, sums, make_evidence(logs)).label.tolist() == [1, 2, 0]
+
+
+def test_sums_add_up_where_regions_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = draw_labels("1122 1132 4432")
+    _, graph = find_regions(labels, largest=labels.size)
+    for chunk in (color_evidence.CHUNK_VALUES, 1):
+        monkeypatch.setattr(color_evidence, "CHUNK_VALUES", chunk)
+        sums = EvidenceSums(np.column_stack([graph.area, 10.0 * graph.label]))
+        merged = graph
+        for table in ([0, 1, 1, 3, 4], [0, 1, 1, 1, 4]):  # 1 takes in 2, then 3 as well
+            merged = merged.relabel(np.array(table, np.uint8)[merged.label])
+            sums.merge(merged)
+            each = np.arange(merged.label.size)
+            assert sums.look_up(each, 0 * each).tolist() == merged.area.tolist()
+        assert sorted(sums.look_up(each, 0 * each + 1).tolist()) == [40, 60]
 
 
 def test_255_classes_are_cleaned_up() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,15 +95,6 @@ def test_small_regions_that_touch_at_a_corner_may_be_one():
     _, graph = find_regions(labels, largest=2, has_corners=True)
     graph = graph.relabel(np.where(np.arange(4) == 1, 3, graph.label))
     assert (graph.border > 0).all()
-
-
-def test_sums_add_up_where_regions_are_merged():
-    labels = draw_labels("1122 1132 4432")
-    _, graph = find_regions(labels, largest=labels.size)
-    graph = replace(graph, sums=np.column_stack([graph.area, 10.0 * graph.label]))
-    merged = graph.relabel(np.array([0, 1, 1, 3, 4], np.uint8)[graph.label])
-    assert merged.sums[:, 0].tolist() == merged.area.tolist()
-    assert sorted(merged.sums[:, 1].tolist()) == [30, 30, 40]
 
 
 def test_the_regions_of_each_label_are_counted_from_a_size_on():
