@@ -72,8 +72,8 @@ class LocalCluster:
 
 
 def is_idle(cluster: Cluster) -> bool:
-    """Wait until no worker has anything left of any run: tasks, results and threads; false after eight seconds."""
-    end = time.monotonic() + 8
+    """Wait until no worker has anything left of any run: tasks, results and threads; false after half a minute."""
+    end = time.monotonic() + 30
     while cluster.count_leftovers("segment-") and time.monotonic() < end:
         time.sleep(0.02)
     return cluster.count_leftovers("segment-") == 0

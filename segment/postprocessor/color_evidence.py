@@ -51,7 +51,7 @@ Floats = NDArray[np.float64]
 # goes where noise hides the colors, as the energy knows nothing of how large areas usually are.
 MAX_JUDGED_PIXELS = 48
 BORDER_SHARE = 0.12  # of the smoothness, that a pixel side of a border costs; a region costs the smoothness once
-CHUNK_VALUES = 2**22  # log posteriors that are in memory at once, of all classes
+CHUNK_VALUES = 2**20  # log posteriors that are in memory at once, of all classes
 MAX_CHUNK_PIXELS = 2**18
 
 
@@ -276,24 +276,30 @@ def split_into_parts(
     # With 255 classes the base is 256, which uint8 does not hold.
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
-    sums = _sum_evidence(runs, small, evidence, np.array([0, *order]) - 1)
+    sums = _sum_evidence(runs, np.where(small, graph.area, 0), evidence, np.array([0, *order]) - 1)
     return runs, replace(graph, label=label), target * small, EvidenceSums(sums)
 
 
-def _sum_evidence(runs: Runs, small: Mask, evidence: ColorEvidence, columns: Ids) -> Floats:
-    """Sum the log posteriors over the pixels of the small parts: (n, k + 1), by label, 0 for label 0."""
-    sums = np.zeros((small.size, columns.size))
+def _sum_evidence(runs: Runs, area: Ids, evidence: ColorEvidence, columns: Ids) -> Floats:
+    """Sum the log posteriors over the pixels of the small parts: (n, k + 1), by label, 0 for label 0.
+
+    `area` is that of each part in pixels, 0 for those that are not small.
+    """
+    sums = np.zeros((area.size, columns.size))
     end = np.cumsum(runs.length)
-    chosen = np.flatnonzero(small[runs.region])
-    is_in_order = np.array_equal(columns[1:], np.arange(evidence.n_classes))
-    for some in _split_runs(chosen, runs.length[chosen], min(MAX_CHUNK_PIXELS, CHUNK_VALUES // columns.size)):
+    chosen = np.flatnonzero(area[runs.region])
+    order = slice(None) if np.array_equal(columns[1:], np.arange(evidence.n_classes)) else columns[1:]
+    n_pixels = min(MAX_CHUNK_PIXELS, CHUNK_VALUES // columns.size)
+    is_pixel = area[runs.region[chosen]] == 1
+    # Most parts of noise are single pixels, which need no sum.
+    for some in _split_runs(chosen[is_pixel], runs.length[chosen[is_pixel]], n_pixels):
+        sums[runs.region[some], 1:] = evidence.look_up(end[some] - 1)[:, order]
+    for some in _split_runs(chosen[~is_pixel], runs.length[chosen[~is_pixel]], n_pixels):
         length = runs.length[some]
         first = np.cumsum(length) - length
         # The pixels of a run follow each other.
         at = np.arange(first[-1] + length[-1]) + np.repeat(end[some] - length - first, length)
-        logs = evidence.look_up(at)
-        if not is_in_order:
-            logs = logs[:, columns[1:]]
+        logs = evidence.look_up(at)[:, order]
         np.add.at(sums[:, 1:], runs.region[some], np.add.reduceat(logs, first, axis=0, dtype=np.float64))
     return sums
 
@@ -304,9 +310,7 @@ def _split_runs(runs: Ids, length: Ids, n_pixels: int) -> Iterator[Ids]:
     return (part for part in np.split(runs, np.flatnonzero(np.diff(group)) + 1) if part.size)
 
 
-def open_by_evidence(
-    graph: RegionGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence
-) -> RegionGraph:
+def open_by_evidence(graph: RegionGraph, target: Labels, sums: EvidenceSums, evidence: ColorEvidence) -> RegionGraph:
     """Give thin parts to the classes that opening gives them to, where the energy falls.
 
     Parameters
@@ -368,13 +372,16 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
         base = int(label.max(initial=0)) + 1
         key = source * base + label[neighbor]
         order = np.argsort(key, kind="stable")
-        begin = np.flatnonzero(np.diff(key[order], prepend=-1))
+        key, border = key[order], border[order]
+        begin = np.flatnonzero(np.diff(key, prepend=-1))
         if begin.size == 0:
             return graph
-        region, new = np.divmod(key[order[begin]], base)
-        shared = np.add.reduceat(border[order], begin)
-        saved = evidence.region_cost + evidence.side_cost * shared
-        change = sums.look_up(region, label[region]) - sums.look_up(region, new) - saved
+        region, new = np.divmod(key[begin], base)
+        shared = np.add.reduceat(border, begin)
+        # Of noise each of these takes as much as some ten images.
+        del key, border, order, begin
+        change = sums.look_up(region, label[region]) - sums.look_up(region, new)
+        change -= evidence.region_cost + evidence.side_cost * shared
         # Of each region the best class; keys ascend, so that the lowest label wins a tie.
         least = np.zeros(n)
         np.minimum.at(least, region, change)
@@ -383,6 +390,7 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
             return graph
         target = np.zeros(n, label.dtype)
         target[region[best]] = new[best]
+        del region, new, shared, change, best
         graph = graph.relabel(_move(label, target, least, source, neighbor))
         sums.merge(graph)
 

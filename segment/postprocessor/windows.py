@@ -20,10 +20,10 @@ MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
 # Clean-up by evidence has a sum for each class and run. This many may be in memory at once: `MAX_SUMS` in small images,
 # `SUMS_PER_PIXEL` for each pixel of large ones.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
-MAX_WINDOW_SUMS = 2**26  # in a window, if each of its pixels were a run
+CLASSES_AS_RUN = 28  # beyond the first 8: their sums, of 8 bytes each, take about as much as a run
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
-MIN_STEP = 64  # pixels, from window to window
+MIN_STEP = 128  # pixels, from window to window
 
 
 def is_noise(labels: Labels) -> bool:
@@ -106,7 +106,8 @@ def clean_in_windows(
     clean : callable
         Takes the labels of a window and its first row and column, and returns labels of the same shape.
     n_classes : int
-        Classes for which `clean` sums evidence in each part of a window: the more, the smaller are the windows.
+        Classes for which `clean` sums evidence in each part of a window: the more classes and parts, the smaller are
+        the windows.
 
     Returns
     -------
@@ -114,7 +115,8 @@ def clean_in_windows(
     """
     height, width = labels.shape
     # About 70 MB, and 11 bytes for each pixel of the image.
-    area = min(CHUNK_PIXELS + labels.size // 25, MAX_WINDOW_SUMS // n_classes)
+    share_of_sums = count_runs(labels) / max(1, labels.size) * max(0, n_classes - 8) / CLASSES_AS_RUN
+    area = round((CHUNK_PIXELS + labels.size // 25) / (1 + share_of_sums))
     rows = min(height, max(math.isqrt(area), 2 * halo + MIN_STEP))
     columns = max(area // rows, 2 * halo + MIN_STEP)
     steps = rows if rows == height else rows - 2 * halo, columns - 2 * halo

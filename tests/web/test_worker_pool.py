@@ -74,7 +74,7 @@ def test_too_many_requests_are_refused() -> None:
     run_in_pool(work, max_waiting=1)
 
 
-def test_a_worker_that_knows_an_image_is_preferred_and_a_free_one_to_waiting() -> None:
+def test_a_worker_that_knows_an_image_is_preferred_and_a_free_one_to_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(pool: WorkerPool) -> None:
         a, b = await asyncio.gather(pool.run("a", os.getpid), pool.run("b", os.getpid))
         assert a != b
@@ -84,7 +84,8 @@ def test_a_worker_that_knows_an_image_is_preferred_and_a_free_one_to_waiting() -
         await asyncio.sleep(0.05)
         assert await pool.run("a", os.getpid) == b
         busy.cancel()
-        # The worker that ends a canceled request is worth a short wait.
+        # The worker that ends a canceled request is worth a short wait, here of any length.
+        monkeypatch.setattr("segment.web.worker_pool.PATIENCE_SECONDS", 30.0)
         busy = asyncio.create_task(pool.run("b", work_endlessly, "busy"))
         await asyncio.sleep(0.05)
         busy.cancel()

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ import pytest
 from folder_runs import (
     CONFIG,
     hash_results,
-    list_processes,
     needs_proc,
     read_manifest,
     read_manifest_without_times,
@@ -38,6 +36,11 @@ from segment.runs.batch.share_table import SHARES
 # Runs that are stopped go on
 
 
+KILL_WORKER = """import os, sys
+is_worker = "LokyProcess" in open("/proc/self/cmdline").read()
+kill = lambda event, given: event == "open" and str(given[0]).endswith("in/01.png") and os.kill(os.getpid(), 9)
+is_worker and sys.addaudithook(kill)
+"""
 SLOW = ("--n-init", "150")  # so that a run is stopped in its midst
 
 
@@ -66,10 +69,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_files(
         os.killpg(process.pid, number)  # as a terminal does
     else:
         os.kill(process.pid, number)
-    began = time.monotonic()
     _, errors = process.communicate()
     assert process.returncode == code
-    assert time.monotonic() - began < 5
     assert wait_for_end(process.pid)
     done = {name for name in hash_results("out") if name.endswith("_labels.png")}
     assert 2 <= len(done) < 12
@@ -143,18 +144,11 @@ def test_files_of_others_are_not_replaced(here: Path, capsys: pytest.CaptureFixt
 
 @needs_proc
 def test_an_image_that_kills_its_process_is_reported(here: Path) -> None:
-    """A worker killed from outside, as the kernel does when memory runs out, each time it takes up a certain image."""
+    """A worker that is killed, as the kernel does when memory runs out, each time it opens a certain image."""
     for number in range(2, 12):
         Path(f"in/{number:02d}.png").unlink()
-    with PilImage.open("in/01.png") as image:
-        image.resize((5000, 5000)).save("in/01.png")  # takes long enough to be caught at it
-    process = start_batch("out", "--denoise", "median", "--denoise-radius", "0.02", lines=1)
-    while process.poll() is None:
-        for number in list_processes(process.pid):
-            with contextlib.suppress(OSError):  # it may have ended meanwhile
-                if b"LokyProcess" in Path(f"/proc/{number}/cmdline").read_bytes() and process.poll() is None:
-                    os.kill(number, signal.SIGKILL)
-        time.sleep(0.02)
+    Path("sitecustomize.py").write_text(KILL_WORKER)
+    process = start_batch("out", lines=1, modules=str(here))
     _, errors = process.communicate()
     assert process.returncode == 1
     assert "Error: in/01.png: its process was killed, and again when" in errors

@@ -109,7 +109,7 @@ def test_a_program_that_is_stopped_leaves_no_task_and_no_thread(
     assert process.stdout is not None
     assert process.stdout.readline() == b"a\n"
     process.send_signal(number)
-    process.communicate(timeout=5)
+    process.communicate(timeout=30)
     assert is_idle(cluster)
 
 

@@ -83,7 +83,7 @@ def test_a_task_is_stopped_when_its_time_is_over(states: dict[str, Any]) -> None
     lost = run(work_endlessly, "busy", seconds=0.2)
     assert isinstance(lost, TaskLost)
     assert lost.reason == "timeout"
-    assert 0.2 <= lost.seconds < 5
+    assert 0.2 <= lost.seconds < 50
     assert run(return_task, "a") == "a"
 
 
@@ -97,7 +97,7 @@ def test_a_task_is_stopped_when_nobody_waits_for_it(
     threading.Timer(0.3, lambda: setattr(states["key"], "state", "cancelled")).start()
     begin = time.monotonic()
     assert isinstance(run(work_endlessly, task), TaskLost)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 50
     assert not child.is_alive
     assert dask_worker._IDLE_CHILDREN == []
 
