@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.errors import ImageError, printable_path
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelGrid
 from segment.pipeline.class_table import measure_pixel
@@ -23,6 +24,7 @@ __all__ = [
     "measure_classes",
     "measure_labels",
     "measure_regions",
+    "refuse_regions",
 ]
 
 Labels = NDArray[np.integer[Any]]
@@ -109,6 +111,15 @@ def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, 
 def count_regions(label_image: Labels, n_labels: int) -> int:
     """Count the connected regions of the labels 1 to `n_labels` of an image (H, W)."""
     return int(tally_labels(label_image, n_labels, min_area=1)[1].sum())
+
+
+def refuse_regions(label_image: Labels, image: Image) -> NoReturn:
+    """Raise an ImageError that says how many connected regions the labels of an image (H, W) have."""
+    n = count_regions(label_image, int(label_image.max(initial=0)))
+    raise ImageError(
+        f"{printable_path(image.file_name or 'image')}: tables and numbers of at most {MAX_REGIONS} connected regions; "
+        f"got {n} or more. Raise --min-region, or save no regions, objects, numbers, outline or measurements."
+    )
 
 
 def measure_labels(label_image: Labels, image: Image, *, maps: Maps, n_labels: int = 0) -> Table:

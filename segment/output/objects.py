@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.units import METERS_PER_UNIT
-from segment.output.measurements import measure_labels
+from segment.output.measurements import MAX_REGIONS, count_regions, measure_labels, refuse_regions
 from segment.postprocessor.connected_regions import number_regions
 
 if TYPE_CHECKING:
@@ -45,25 +45,31 @@ def number_objects(result: Segmentation) -> tuple[Labels, Ids, tuple[str, ...]]:
         The class of each object.
     roi : tuple of str
         The name of the region of interest of each; empty where there are none.
+
+    Raises
+    ------
+    ImageError
+        If there are more connected regions than a table may have rows.
     """
-    labels = result.label_image.astype(np.int64)
+    interest, k = result.image.interest, max(1, result.n_classes)
+    labels = result.label_image.copy()
     uncounted = [row.label for row in result.classes if np.isnan(row.share)]
     labels[np.isin(labels, uncounted)] = 0
-    interest, k = result.image.interest, max(1, result.n_classes)
     if interest is not None:
-        places = interest.label_image.astype(np.int64)
+        places = interest.label_image.astype(np.int32)
         labels = np.where((labels > 0) & (places > 0), (places - 1) * k + labels, 0)
+    if count_regions(labels, k * (1 if interest is None else len(interest.names))) > MAX_REGIONS:
+        refuse_regions(labels, result.image)
     distance = _find_distance(result.config.group_distance, result.image)
-    if interest is not None and not distance:
-        objects, pair = _renumber(labels)
-    else:
-        regions, of_region = number_regions(labels)
-        group = group_regions(regions, of_region, distance)
-        objects, _ = _renumber(np.append(0, group + 1)[regions])
-        # All regions of an object are of one class.
-        pair = np.zeros(int(objects.max(initial=0)), np.intp)
-        is_any = objects > 0
-        pair[objects[is_any] - 1] = labels[is_any]
+    regions, of_region = number_regions(labels)
+    is_place = interest is not None and not distance  # all that is of one class in a region of interest
+    group = of_region if is_place else group_regions(regions, of_region, distance)
+    # Objects, as regions are, are numbered in the order of their first pixels.
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.argsort(order)[number]
+    objects = np.append(0, rank + 1).astype(np.int32)[regions]
+    pair = of_region[first[order]].astype(np.intp)  # all regions of an object are of one class
     roi, label = np.divmod(pair - 1, k)
     return objects, label + 1, () if interest is None else tuple(interest.names[i] for i in roi.tolist())
 
@@ -161,13 +167,3 @@ def _find_distance(text: str, image: Image) -> float:
         )
     side = np.sqrt(grid.compute_mean_area((image.height, image.width)))
     return float(number * METERS_PER_UNIT[unit] / side)
-
-
-def _renumber(labels: Labels) -> tuple[Labels, Ids]:
-    """Number the labels that occur 1, 2, ... in the order of their first pixels; return the label of each too."""
-    found, first, numbers = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(np.where(found == 0, -1, first), kind="stable")
-    rank = np.empty(len(found), np.intp)
-    rank[order] = np.arange(len(found))
-    shift = 0 if found[0] == 0 else 1
-    return (rank[numbers.reshape(labels.shape)] + shift), found[order][1 - shift :].astype(np.intp)

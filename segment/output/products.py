@@ -271,20 +271,23 @@ def _draw_numbers(result: Any) -> Any:
 
     from segment.output.objects import number_objects
     from segment.output.pictures.numbered import write_numbers
+    from segment.output.pictures.scaling import enlarge_pixels
 
     picture, (objects, label, _) = result.overlay(), number_objects(result)
     # A small picture is enlarged.
     factor = picture.shape[0] // objects.shape[0]
-    large = objects.repeat(factor, axis=0).repeat(factor, axis=1)
-    write_numbers(picture, large, np.arange(1, len(label) + 1), dark=False)
+    write_numbers(picture, enlarge_pixels(objects, factor), np.arange(1, len(label) + 1), dark=False)
     return picture
 
 
 def _draw_outline(result: Any) -> Any:
     """Draw the contours of the regions with the numbers of their classes."""
+    from segment.output.measurements import MAX_REGIONS, count_regions, refuse_regions
     from segment.output.pictures.numbered import draw_numbered_outline
     from segment.postprocessor.connected_regions import number_regions
 
+    if count_regions(result.label_image, result.n_classes) > MAX_REGIONS:
+        refuse_regions(result.label_image, result.image)
     regions, label = number_regions(result.label_image)
     return draw_numbered_outline(regions, label, result.names, result.colors)
 

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import ImageError, printable_path
 from segment.output.interest_tables import (
     measure_classes_of_interest,
     measure_labels_of_interest,
     measure_regions_of_interest,
 )
 from segment.output.measurements import (
-    MAX_REGIONS,
     Table,
-    count_regions,
     measure_classes,
     measure_labels,
     measure_regions,
+    refuse_regions,
 )
 from segment.pipeline.expected_shares import compute_expected_shares
 
@@ -134,13 +132,9 @@ def require_regions(table: Table, label_image: NDArray[np.integer], image: Image
     ImageError
         If there are more regions than a table may have rows.
     """
-    if table:
-        return table
-    n = count_regions(label_image, int(label_image.max(initial=0)))
-    raise ImageError(
-        f"{printable_path(image.file_name or 'image')}: a table of at most {MAX_REGIONS} connected regions; got {n} or "
-        "more. Raise --min-region, or save no regions, objects or measurements."
-    )
+    if not table:
+        refuse_regions(label_image, image)
+    return table
 
 
 def _set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:

@@ -30,11 +30,11 @@ from numpy.typing import NDArray
 
 from segment.core.pixel_arrays import find_highest_plane
 from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regions
+from segment.postprocessor.evidence_sums import EvidenceSums
 
 __all__ = [
     "MAX_JUDGED_PIXELS",
     "ColorEvidence",
-    "EvidenceSums",
     "absorb_by_evidence",
     "clean_by_evidence",
     "open_by_evidence",
@@ -99,36 +99,6 @@ class ColorEvidence:
     def side_cost(self) -> float:
         """Energy of a pixel side of a border, in nats."""
         return self.smoothness * BORDER_SHARE * self.scale
-
-
-class EvidenceSums:
-    """The sums of the log posteriors over the pixels of each region, which add up in place as regions are merged.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, k + 1), float64
-        Of each first region, by label, in nats. Changed.
-    """
-
-    def __init__(self, values: Floats) -> None:
-        self._values = values
-        self._rows = np.arange(len(values))  # of the current regions
-
-    def look_up(self, region: Ids, label: Labels) -> Floats:
-        """Look up the sum of each region for a label, (n,)."""
-        return np.asarray(self._values[self._rows[region], label])
-
-    def merge(self, graph: RegionGraph) -> None:
-        """Add up the sums of the regions that `graph` has merged since they were added up last."""
-        region = graph.origin[self._rows]
-        # The sum of a region is that of its first part: regions are numbered in the order of these.
-        is_first = np.diff(np.maximum.accumulate(region), prepend=-1) > 0
-        rows, others = self._rows[is_first], np.flatnonzero(~is_first)
-        step = max(1, CHUNK_VALUES // self._values.shape[1])
-        for at in range(0, len(others), step):
-            some = others[at : at + step]
-            np.add.at(self._values, rows[region[some]], self._values[self._rows[some]])
-        self._rows = rows
 
 
 def clean_by_evidence(labels: Labels, opened: Labels, evidence: ColorEvidence, *, order: Sequence[int]) -> Labels:

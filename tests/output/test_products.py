@@ -166,7 +166,7 @@ def test_noise_has_too_many_regions_and_corners(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segment.output.measurements.MAX_REGIONS", 20)
-    monkeypatch.setattr("segment.output.result_tables.MAX_REGIONS", 20)
+    monkeypatch.setattr("segment.output.objects.MAX_REGIONS", 20)
     monkeypatch.setattr("segment.output.interest_tables.MAX_REGIONS", 20)
     monkeypatch.setattr("segment.output.vectors.MAX_POINTS", 100)
     noise = rng.integers(0, 256, (20, 20)).astype(np.uint8)
@@ -174,10 +174,13 @@ def test_noise_has_too_many_regions_and_corners(
     for roi in (None, "grid:1x2"):
         result = segment.segment_image(noise, save=("classes",), roi=roi, **kept)
         result.save(tmp_path, stem=f"noise_{roi is None}")
-        with pytest.raises(
-            ImageError, match=r"^image: a table of at most 20 connected regions; got \d+ or more\. Raise"
-        ):
+        too_many = r"^image: tables and numbers of at most 20 connected regions; got \d+ or more\. Raise"
+        with pytest.raises(ImageError, match=too_many):
             result.region_table()
+    for product in ("objects", "numbers", "outline"):
+        result = segment.segment_image(noise, save=(product,), **kept)
+        with pytest.raises(ImageError, match=too_many):
+            result.save(tmp_path)
     for product in ("geojson", "svg"):
         result = segment.segment_image(noise, save=(product,), **kept)
         with pytest.raises(ImageError, match=r"^image: polygons of at most 133 points .* got \d{3,4}\. Raise"):

@@ -12,13 +12,11 @@ from segment.postprocessor import color_evidence
 from segment.postprocessor.color_evidence import (
     BORDER_SHARE,
     ColorEvidence,
-    EvidenceSums,
     absorb_by_evidence,
     open_by_evidence,
     restore_by_evidence,
     split_into_parts,
 )
-from segment.postprocessor.connected_regions import find_regions
 from segment.postprocessor.postprocessor import postprocess
 
 DARK, BRIGHT = 60.0, 120.0
@@ -205,21 +203,6 @@ def test_pixels_without_a_label_have_no_evidence() -> None:
     np.testing.assert_array_equal(clean(labels, make_evidence(logs)), labels)
     _, graph, _, sums = split_into_parts(labels, labels, make_evidence(logs), order=[1, 2])
     assert absorb_by_evidence(graph, sums, make_evidence(logs)).label.tolist() == [1, 2, 0]
-
-
-def test_sums_add_up_where_regions_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = draw_labels("1122 1132 4432")
-    _, graph = find_regions(labels, largest=labels.size)
-    for chunk in (color_evidence.CHUNK_VALUES, 1):
-        monkeypatch.setattr(color_evidence, "CHUNK_VALUES", chunk)
-        sums = EvidenceSums(np.column_stack([graph.area, 10.0 * graph.label]))
-        merged = graph
-        for table in ([0, 1, 1, 3, 4], [0, 1, 1, 1, 4]):  # 1 takes in 2, then 3 as well
-            merged = merged.relabel(np.array(table, np.uint8)[merged.label])
-            sums.merge(merged)
-            each = np.arange(merged.label.size)
-            assert sums.look_up(each, 0 * each).tolist() == merged.area.tolist()
-        assert sorted(sums.look_up(each, 0 * each + 1).tolist()) == [40, 60]
 
 
 def test_255_classes_are_cleaned_up() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 from segment.output.pictures.layout import draw_sheet
-from segment.output.pictures.scaling import Picture
+from segment.output.pictures.scaling import Picture, enlarge_pixels
 
 __all__ = ["draw_numbered_outline", "find_places", "write_numbers"]
 
@@ -46,7 +46,7 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
         RGB.
     """
     factor = max(1, -(-_LONG_SIDE // max(regions.shape)))
-    large = regions.repeat(factor, axis=0).repeat(factor, axis=1)
+    large = enlarge_pixels(regions, factor)
     is_line = np.zeros(large.shape, bool)
     # A pixel on both sides of each border.
     for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,19 +161,19 @@ def choose_enlargement(height: int, width: int) -> int:
     return -(-_MIN_LONG_SIDE // max(height, width))
 
 
-def enlarge_pixels(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+def enlarge_pixels(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     """Enlarge a picture or label image by a whole factor, each pixel to a square.
 
     Parameters
     ----------
-    pixels : ndarray of shape (H, W) or (H, W, c), uint8
+    pixels : ndarray of shape (H, W) or (H, W, c)
         Picture or labels.
     factor : int
         1 and more.
 
     Returns
     -------
-    ndarray of shape (H * factor, W * factor) or with channels, uint8
+    ndarray of shape (H * factor, W * factor) or with channels, of the same dtype
         The pixels themselves for a factor of 1.
 
     Examples
