@@ -93,13 +93,12 @@ class ColorMemory:
             missing = np.flatnonzero(places < 0)
             if not missing.size:
                 return KeptValues(self._values[:, : self._n_colors], places)
-            wanted = count_codes(codes.take(missing))[0]
-            if not self._add(wanted, describe):
+            was_empty = self._n_colors == 0
+            if not self._add(count_codes(codes.take(missing))[0], describe):
                 self._clear(key)
-                if missing.size < len(codes):
-                    wanted, missing = count_codes(codes.copy())[0], np.arange(len(codes))
-                if not self._add(wanted, describe):
+                if was_empty or not self._add(count_codes(codes.copy())[0], describe):
                     return None
+                missing = np.arange(len(codes))
             places[missing] = self._find(codes.take(missing))
             return KeptValues(self._values[:, : self._n_colors], places)
 
@@ -134,20 +133,21 @@ class ColorMemory:
         values = describe(codes).T
         if end * len(values) > MAX_VALUES:
             return False
-        self._values = _make_room(self._values if first else np.empty((len(values), 0), np.float32), first, end)
+        before = self._values if first else np.empty((len(values), 0), np.float32)
+        self._values = _make_room(before, first, end, MAX_VALUES // len(values))
         self._values[:, first:end] = values
-        self._pages = _make_room(self._pages, self._n_pages << PAGE_BITS, n_pages << PAGE_BITS)
+        self._pages = _make_room(self._pages, *(number << PAGE_BITS for number in (self._n_pages, n_pages, MAX_PAGES)))
         self._page_of[new_pages] = np.arange(self._n_pages, n_pages)
         self._pages[self._find_entries(codes)] = np.arange(first, end)
         self._n_colors, self._n_pages = end, n_pages
         return True
 
 
-def _make_room(buffer: NDArray[Any], n_used: int, n: int) -> NDArray[Any]:
-    """Return a buffer (..., at least n) with the first entries of another, and -1 after them."""
+def _make_room(buffer: NDArray[Any], n_used: int, n: int, n_most: int) -> NDArray[Any]:
+    """Return a buffer (..., n to n_most) with the first entries of another, and -1 after them."""
     if n <= buffer.shape[-1]:
         return buffer
     # Twice the place: entries are copied a few times only. Who holds the old buffer keeps what was in it.
-    grown = np.full((*buffer.shape[:-1], max(n, 2 * n_used)), -1, dtype=buffer.dtype)
+    grown = np.full((*buffer.shape[:-1], max(n, min(2 * n_used, n_most))), -1, dtype=buffer.dtype)
     grown[..., :n_used] = buffer[..., :n_used]
     return grown

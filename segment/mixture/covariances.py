@@ -73,7 +73,7 @@ def _are_positive_definite(matrices: Floats) -> bool:
             return False
         return True
     # Matrices last: each operation is one loop over all of them.
-    left = np.moveaxis(matrices, 0, 2).copy()
+    left = matrices.transpose(1, 2, 0).copy()
     for i in range(len(left)):
         pivot = left[i, i]
         if not (pivot > 0).all():

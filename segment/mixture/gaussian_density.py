@@ -7,6 +7,7 @@ components at all cells are one matrix product. A cell's scatter S is added to x
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +94,20 @@ def compute_natural_parameters(weights: Floats, means: Floats, covariances: Floa
     # Components last, as in the M-step: an operation is one loop over all of them.
     d = means.shape[1]
     precisions, log_determinants = invert_covariances(covariances)
-    by_entry, by_feature = np.moveaxis(precisions, 0, 2), np.ascontiguousarray(means.T)
+    by_entry, by_feature = precisions.transpose(1, 2, 0), np.ascontiguousarray(means.T)
     linear = (by_entry * by_feature).sum(axis=1)
     parameters = np.empty((1 + d + d * (d + 1) // 2, len(weights)))
     parameters[0] = _compute_log_peaks(weights, log_determinants, d) - (linear * by_feature).sum(axis=0) / 2
     parameters[1 : 1 + d] = linear
     # The packed x x' holds every product of two different features once, the sum x' P x needs it twice.
-    np.multiply(by_entry[get_triangle_indices(d)], pack(np.eye(d) / 2 - 1)[:, None], out=parameters[1 + d :])
+    np.multiply(by_entry[get_triangle_indices(d)], _get_entry_factors(d), out=parameters[1 + d :])
     return parameters.T
+
+
+@cache
+def _get_entry_factors(d: int) -> Floats:
+    """Return -1/2 for the entries on the diagonal of a packed matrix and -1 for those beside it: (t, 1)."""
+    return pack(np.eye(d) / 2 - 1)[:, None]
 
 
 def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
@@ -131,7 +138,7 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
     # The sweep operator (Goodnight 1979, The American Statistician 33,
     # 149-158) is applied to all of them in each operation: swept by every row, A becomes -inv(A), and the determinant
     # is the product of the pivots.
-    swept = np.moveaxis(covariances, 0, 2).copy()
+    swept = covariances.transpose(1, 2, 0).copy()
     pivots = np.empty(swept.shape[1:])
     for i in range(len(swept)):
         row, pivots[i] = swept[i].copy(), swept[i, i]
@@ -140,7 +147,7 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
         swept -= scaled[:, None] * scaled
         swept[i] = swept[:, i] = row / pivot
         swept[i, i] = -1 / pivot
-    return np.moveaxis(-swept, 2, 0), np.log(pivots).sum(axis=0)
+    return -swept.transpose(2, 0, 1), np.log(pivots).sum(axis=0)
 
 
 def compute_log_peaks(weights: Floats, covariances: Floats) -> Floats:

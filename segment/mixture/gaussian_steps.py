@@ -45,6 +45,7 @@ Blocks = list[tuple[Floats, Floats]]
 
 # Cells that lack the same features; patterns of fewer cells are processed together.
 _MIN_PATTERN_CELLS = 100
+_EPSILON = float(np.finfo(float).eps)
 # From this number of components on, mixtures are processed one after the other: all together leave the cache.
 _MIN_SEPARATE_COMPONENTS = 17
 
@@ -118,7 +119,7 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     sums = np.ascontiguousarray(statistics.T)
     # A component is empty where its weight is rounding of the total.
     counts = sums[0]
-    alive = counts > np.finfo(float).eps * counts.sum()
+    alive = counts > _EPSILON * counts.sum()
     divisor = np.where(alive, counts, 1.0)
 
     # Maximum likelihood: mean E[x] and covariance E[x x' + S] - E[x] E[x]' of each component.
@@ -140,7 +141,7 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
         packed = np.repeat(pooled, k, axis=1)
     else:
         packed = np.where(alive, scatter / np.where(total > 0, total, 1.0), within)
-    covariances = constrain_covariances(np.moveaxis(packed[_number_entries(d)], 2, 0), previous.covariance_type)
+    covariances = constrain_covariances(packed[_number_entries(d)].transpose(2, 0, 1), previous.covariance_type)
     if prior.ridge.any():
         covariances = covariances + np.diag(prior.ridge)
 

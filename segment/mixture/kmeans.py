@@ -7,6 +7,7 @@ Distances are Euclidean between the cells' means. Runs that start differently ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,36 @@ class Partition:
         return make_point_cells(np.stack(sums, axis=1) / totals[:, None], totals)
 
 
+class _Points(NamedTuple):
+    """Points whose distances from many centers are computed.
+
+    ``|p - c|**2 = (-2 c, |c|**2) (p, 1)' + |p|**2``, with the first point as origin so that no digits are lost.
+    """
+
+    origin: Floats  # (d,)
+    factors: Floats  # (d + 1, n): the points and 1
+    squares: Floats  # (n,)
+
+    @classmethod
+    def from_rows(cls, rows: Floats) -> _Points:
+        """Prepare points (n, d)."""
+        factors = np.ones((rows.shape[1] + 1, len(rows)))
+        np.subtract(rows.T, rows[0][:, None], out=factors[:-1])
+        return cls(rows[0], factors, np.einsum("dn,dn->n", factors[:-1], factors[:-1]))
+
+    def compute_squared_distances(self, centers: Floats) -> Floats:
+        """Compute the squared Euclidean distances (..., k, n) from centers (..., k, d)."""
+        d = centers.shape[-1]
+        factors = np.empty((centers.size // d, d + 1))  # one product for all runs
+        offsets = centers.reshape(-1, d) - self.origin
+        np.multiply(offsets, -2, out=factors[:, :-1])
+        np.einsum("nd,nd->n", offsets, offsets, out=factors[:, -1])
+        distances = factors @ self.factors
+        distances += self.squares
+        np.maximum(distances, 0.0, out=distances)
+        return distances.reshape(*centers.shape[:-1], len(self.squares))
+
+
 def assign(cells: Cells, centers: Floats, *, trim: float = 0.0) -> Partition:
     """Assign every cell to the nearest center.
 
@@ -71,8 +102,13 @@ def assign(cells: Cells, centers: Floats, *, trim: float = 0.0) -> Partition:
     -------
     Partition
     """
+    return _assign(cells, _Points.from_rows(cells.means), centers, trim)
+
+
+def _assign(cells: Cells, points: _Points, centers: Floats, trim: float) -> Partition:
+    """Assign cells, whose means are the points, as :func:`assign` does."""
     # Distances are (..., k, n): the minimum is over the centers of each run.
-    distances = _compute_squared_distances(cells.means, centers)
+    distances = points.compute_squared_distances(centers)
     labels, nearest = distances.argmin(axis=-2), distances.min(axis=-2)
     if trim > 0:
         order = np.argsort(nearest, axis=-1, kind="stable")
@@ -116,11 +152,12 @@ def run_k_means(cells: Cells, centers: Floats, *, max_iter: int = 50, trim: floa
     """
     if centers.ndim == 2:
         return run_k_means(cells, centers[None], max_iter=max_iter, trim=trim)[0]
-    best = current = assign(cells, centers.copy(), trim=trim)
+    points = _Points.from_rows(cells.means)
+    best = current = _assign(cells, points, centers.copy(), trim)
     active, moments = np.arange(len(centers)), _tile_moments(cells, len(centers))
     for _ in range(max_iter):
         # Only the runs that still improve go on.
-        following = assign(cells, _compute_means(moments, current), trim=trim)
+        following = _assign(cells, points, _compute_means(moments, current), trim)
         better = following.inertia < current.inertia
         if not better.all():
             active, following = active[better], following[better]
@@ -161,12 +198,13 @@ def draw_k_means_plus_plus(
         centers = cells.means[_draw(np.broadcast_to(cells.weights, (n_runs, len(cells))), 1, rng)]
     else:
         centers = np.repeat(given[None], n_runs, axis=0)
-    nearest = _compute_squared_distances(cells.means, centers).min(axis=1)
+    points = _Points.from_rows(cells.means)
+    nearest = points.compute_squared_distances(centers).min(axis=1)
     runs = np.arange(n_runs)
     while centers.shape[1] < n_clusters:
         candidates = _draw(cells.weights * nearest, n_candidates, rng)
         # Distances (n_runs, n_candidates, n) to the nearest center, were each candidate the next center.
-        distances = np.minimum(_compute_squared_distances(cells.means, cells.means[candidates]), nearest[:, None])
+        distances = np.minimum(points.compute_squared_distances(cells.means[candidates]), nearest[:, None])
         best = (distances @ cells.weights).argmin(axis=1)
         centers = np.concatenate([centers, cells.means[candidates[runs, best]][:, None]], axis=1)
         nearest = distances[runs, best]
@@ -211,7 +249,7 @@ def _compute_means(moments: Floats, partition: Partition) -> Floats:
     sums = [np.bincount(bins, weights=each[: bins.size], minlength=n_runs * (k + 1)) for each in moments]
     by_cluster = np.array(sums).reshape(len(moments), n_runs, k + 1)[:, :, 1:]
     totals = by_cluster[0]
-    means = np.moveaxis(by_cluster[1:] / np.where(totals > 0, totals, 1.0), 0, 2)
+    means = (by_cluster[1:] / np.where(totals > 0, totals, 1.0)).transpose(1, 2, 0)
     return means.copy() if (totals > 0).all() else np.where(totals[:, :, None] > 0, means, partition.centers)
 
 
@@ -231,17 +269,3 @@ def _draw(masses: Floats, size: int, rng: np.random.Generator) -> NDArray[np.int
     cumulative += rows
     drawn = np.searchsorted(cumulative.reshape(-1), rng.random((n_runs, size)) + rows, side="right") - n * rows
     return np.asarray(np.minimum(drawn, n - 1))
-
-
-def _compute_squared_distances(points: Floats, centers: Floats) -> Floats:
-    """Compute the squared Euclidean distances (..., k, n) of points (n, d) from centers (..., k, d)."""
-    # |x - c|**2 = |c|**2 - 2 c x + |x|**2, with the first center as origin so that no digits are lost.
-    origin = centers.reshape(-1, centers.shape[-1])[0]
-    points, centers = points - origin, centers - origin
-    rows = centers.reshape(-1, centers.shape[-1])  # one product for all runs
-    products = rows @ points.T
-    products *= -2
-    products += np.einsum("nd,nd->n", rows, rows)[:, None]
-    products += np.einsum("nd,nd->n", points, points)
-    distances = products.reshape(*centers.shape[:-1], len(points))
-    return np.asarray(np.maximum(distances, 0.0, out=distances))
