@@ -17,7 +17,7 @@ from segment.mixture.initialization import build_clusters, draw_first_clusters, 
 from segment.mixture.levels import Levels
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
-from segment.mixture.multistart import Runs, run_short_em, select_best_distinct
+from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_short_em, select_best_distinct
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -195,6 +195,8 @@ def fit_shrunk_mixtures(
 ) -> list[MixtureModel]:
     """Fit a mixture for each of several strengths of the shrinkage, all from the same starts.
 
+    Of many components, only the first is fitted from the starts, and the others from it.
+
     Parameters
     ----------
     levels : Levels
@@ -213,10 +215,13 @@ def fit_shrunk_mixtures(
     # final fit: which optimum few starts find would decide between the strengths by chance.
     k, coarsest = levels.k, levels.coarsest
     drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(0))
-    models = []
+    models: list[MixtureModel] = []
     for strength in strengths:
         weight = strength * coarsest.total_weight / k
         prior = Prior(levels.compute_target(strength), weight, np.zeros(coarsest.n_features))
+        if models and k >= MANY_COMPONENTS:
+            models.append(run_em(levels.coarse, models[0], prior, tol=_SHRUNK_TOL).model)
+            continue
         starts = build_clusters(coarsest, drawn, k, covariance_type, prior)
         runs, objectives = run_short_em(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS)
         best = select_best_distinct(objectives, _N_FINALISTS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
+from segment.mixture.coarsening import coarsen_by_scatter
 from segment.mixture.em import Fit, Steps, run_em
 from segment.mixture.gaussian_steps import compute_standard_coordinates
 from segment.mixture.initialization import INITS, build_clusters, draw_first_clusters
 from segment.mixture.levels import Levels
 from segment.mixture.missing import coarsen_patterns, complete_cells, has_missing
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, run_successive_halving, select_best_distinct
+from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_successive_halving, select_best_distinct
 from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
 from segment.mixture.rivals import Rival, find_rivals
 from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
@@ -31,6 +33,8 @@ TAILS = ("gaussian", "student")
 
 _SHORT_ITERATIONS = 30  # of the short runs on the coarsest cells
 _N_FINALISTS = 4  # runs that are continued on the coarse cells
+# With many components: tolerance on the coarse cells, and cells between these and all, and the tolerance on them.
+_ROUGH_TOL, _N_GROUPS_BETWEEN, _TOL_BETWEEN = 1e-4, 2**12, 1e-5
 # Of every start.
 _FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
 _TRIMMED_SHARE = 0.2  # of the weight, left out of the pooled covariance where there may be outliers
@@ -271,29 +275,26 @@ def _run_stages(
     cells: Cells, levels: Levels, starts: Runs, prior: Prior, options: EMOptions, robustness: Robustness
 ) -> MixtureFit:
     """Run EM from all starts on the coarsest cells, from the best on coarse cells, and from the best of them on all."""
-    steps = robustness.make_steps()
-
-    improve = partial(
-        run_em,
-        prior=prior,
-        tol=options.tol,
-        tol_step=options.tol_step,
-        max_iter=options.max_iter,
-        accelerate=options.accelerate,
-        steps=steps,
-    )
-
+    settings: dict[str, Any] = {"prior": prior, "steps": robustness.make_steps(), **asdict(options)}
+    improve: Callable[..., Fit] = partial(run_em, **settings)
     # 1. Short runs from all starts. A single start has no rivals: it is only scored.
     n_short = min(_SHORT_ITERATIONS, options.max_iter) if len(starts) > 1 else 0
     short_runs, objectives, scores = run_successive_halving(
         levels.coarsest, starts, prior, n_iter=n_short, fixed_degrees=robustness.has_fixed_degrees
     )
-    # 2. The best of them that have found different optima, to convergence.
-    finals = [improve(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
+    # 2. The best of them that have found different optima, to convergence. With many components most steps are left to
+    # cells in between.
+    is_last = levels.coarse is cells
+    is_many = levels.k >= MANY_COMPONENTS and not is_last
+    first = partial(improve, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_many else improve
+    finals = [first(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
     reached = _collect_objectives(finals)
     best = finals[int(reached.argmax())]
+    between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN) if is_many else cells
+    if len(between) < len(cells) / 2:
+        best = improve(between, best.model, tol=max(options.tol, _TOL_BETWEEN))
     # 3. The finish, unless the coarse cells are all there are.
-    finish = best if levels.coarse is cells else improve(cells, best.model)
+    finish = best if is_last else improve(cells, best.model)
     rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
 

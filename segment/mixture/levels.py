@@ -21,6 +21,7 @@ from segment.mixture.initialization import (
     standardize_metric,
 )
 from segment.mixture.kmeans import draw_k_means_plus_plus, run_k_means
+from segment.mixture.multistart import MANY_COMPONENTS
 
 __all__ = ["Levels", "coarsen_or_keep"]
 
@@ -28,8 +29,9 @@ Floats = NDArray[np.float64]
 
 # Bins along the widest feature, for the finalists and for all starts.
 _COARSE_BINS, _COARSEST_BINS = 32, 16
-# Runs of k-means for the pooled covariance. A shrinkage up to _WEAK_SHRINKAGE needs few of them.
-_N_POOLED_RUNS, _N_WEAK_POOLED_RUNS, _WEAK_SHRINKAGE = 30, 5, 0.1
+# Runs of k-means for the pooled covariance. A shrinkage up to _WEAK_SHRINKAGE needs few of them; so do many clusters,
+# over which the covariance is averaged.
+_N_POOLED_RUNS, _N_FEW_POOLED_RUNS, _WEAK_SHRINKAGE = 30, 5, 0.1
 
 # Gain in log det from which tighter clusters are taken unseen: two classes 3.5 standard deviations apart gain as much
 # over one class that holds both.
@@ -161,12 +163,13 @@ class Levels:
         """
         if shrinkage > _WEAK_SHRINKAGE and trim == 0:
             return self._pooled
-        n_runs = _N_POOLED_RUNS if shrinkage > _WEAK_SHRINKAGE else _N_WEAK_POOLED_RUNS if shrinkage > 0 else 1
+        n_runs = _N_POOLED_RUNS if shrinkage > _WEAK_SHRINKAGE else _N_FEW_POOLED_RUNS if shrinkage > 0 else 1
         return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs, trim=trim)
 
     @cached_property
     def _pooled(self) -> Floats:
-        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, _N_POOLED_RUNS)
+        n_runs = _N_FEW_POOLED_RUNS if self.k >= MANY_COMPONENTS else _N_POOLED_RUNS
+        return compute_pooled_covariance(self.coarse, self.coarsest, self.k, self.metric, n_runs)
 
     def _leave_crowded_grid(self) -> Levels:
         """Coarsen the cells by their scatter where a bin of the grid holds most of them; itself elsewhere."""

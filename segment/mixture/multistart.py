@@ -25,14 +25,17 @@ from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_expectation as compute_robust_expectation
 from segment.mixture.robust import maximize_posterior as maximize_robust_posterior
 
-__all__ = ["Runs", "run_short_em", "run_successive_halving", "select_best_distinct"]
+__all__ = ["MANY_COMPONENTS", "Runs", "run_short_em", "run_successive_halving", "select_best_distinct"]
 
 Floats = NDArray[np.float64]
 
 # Log posteriors per unit weight that differ by less belong to the same optimum.
 _SAME_OPTIMUM = 1e-3
-# The worse half of the runs ends after the iterations divided by this.
-_HALVING_DIVISOR = 3
+MANY_COMPONENTS = 17
+"""From this number of components on, starts differ little and an iteration takes long: less is spent on each start."""
+
+# When runs are given up: after the iterations divided by the first number, all but the starts divided by the second.
+_ROUNDS, _ROUNDS_OF_MANY = ((3, 2),), ((10, 4), (3, 8))
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,9 @@ def run_successive_halving(
 ) -> tuple[Runs, Floats, Floats]:
     """Run EM from all starts for a third of the iterations, and from the better half to the end.
 
+    Of mixtures of many components, a quarter of the runs goes on after a tenth of the iterations, and an eighth after a
+    third.
+
     Parameters
     ----------
     cells, starts, prior, n_iter, fixed_degrees
@@ -168,20 +174,24 @@ def run_successive_halving(
     Returns
     -------
     runs : Runs
-        The better half, after all iterations.
+        The better ones, after all iterations.
     objectives : ndarray of shape (len(runs),), float64
         Log posterior per unit weight of each of them.
     scores : ndarray of shape (len(starts),), float64
         Log posterior per unit weight of every start, when it was given up or at the end.
     """
-    n_early = n_iter // _HALVING_DIVISOR
-    # Scores are used only to order the runs; ties keep the order of the starts.
-    early, scores = run_short_em(cells, starts, prior, n_iter=n_early, fixed_degrees=fixed_degrees)
-    better = np.argsort(-scores, kind="stable")[: (len(starts) + 1) // 2]
-    runs, objectives = run_short_em(
-        cells, early.select(better), prior, n_iter=n_iter - n_early, fixed_degrees=fixed_degrees
-    )
-    scores[better] = objectives
+    rounds = _ROUNDS_OF_MANY if starts.n_components >= MANY_COMPONENTS else _ROUNDS
+    ends = [n_iter // divisor for divisor, _ in rounds] + [n_iter]
+    runs, objectives = run_short_em(cells, starts, prior, n_iter=ends[0], fixed_degrees=fixed_degrees)
+    numbers, scores = np.arange(len(starts)), objectives.copy()
+    for (_, divisor), start, end in zip(rounds, ends[:-1], ends[1:], strict=True):
+        # Scores are used only to order the runs; ties keep the order of the starts.
+        better = np.argsort(-objectives, kind="stable")[: -(-len(starts) // divisor)]
+        numbers = numbers[better]
+        runs, objectives = run_short_em(
+            cells, runs.select(better), prior, n_iter=end - start, fixed_degrees=fixed_degrees
+        )
+        scores[numbers] = objectives
     return runs, objectives, scores
 
 

@@ -14,7 +14,7 @@ from segment.mixture.cells import coarsen, make_point_cells
 from segment.mixture.em import run_em
 from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
-from segment.mixture.multistart import Runs, run_short_em, run_successive_halving, select_best_distinct
+from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_short_em, run_successive_halving, select_best_distinct
 from segment.mixture.prior import Prior
 from segment.mixture.robust import make_robust_steps
 
@@ -57,6 +57,22 @@ def test_only_the_better_half_of_the_runs_is_continued() -> None:
     for run, model in enumerate(runs):
         alone = run_em(cells, starts[better[run]], prior, tol=0, max_iter=9, accelerate=False).model
         np.testing.assert_allclose(model.means, alone.means, rtol=1e-7, atol=1e-9)
+
+
+def test_of_many_components_most_runs_end_early(rng: np.random.Generator) -> None:
+    cells = coarsen(make_point_cells(rng.normal(size=(600, 2))), 12)
+    prior = Prior(np.eye(2), 5.0, np.zeros(2))
+    k = MANY_COMPONENTS
+    starts = build_clusters(cells, draw_first_clusters(cells, k, "random", 16, np.eye(2), rng), k, "full", prior)
+    runs, reached, scores = run_successive_halving(cells, starts, prior, n_iter=20)
+    early, middle, late = (run_short_em(cells, starts, prior, n_iter=n)[1] for n in (2, 6, 20))
+    some = np.argsort(-early)[:4]
+    last = some[np.argsort(-middle[some])[:2]]
+    expected = early.copy()
+    expected[some], expected[last] = middle[some], late[last]
+    np.testing.assert_allclose(scores, expected, rtol=1e-9)
+    np.testing.assert_allclose(reached, late[last], rtol=1e-9)
+    assert len(runs) == 2
 
 
 def test_only_runs_with_different_optima_are_selected() -> None:
