@@ -282,19 +282,18 @@ def _run_stages(
     short_runs, objectives, scores = run_successive_halving(
         levels.coarsest, starts, prior, n_iter=n_short, fixed_degrees=robustness.has_fixed_degrees
     )
-    # 2. The best of them that have found different optima, to convergence. With many components most steps are left to
-    # cells in between.
-    is_last = levels.coarse is cells
-    is_many = levels.k >= MANY_COMPONENTS and not is_last
+    # 2. The best of them that have found different optima, to convergence; of many components, roughly.
+    is_many = levels.k >= MANY_COMPONENTS and levels.coarse is not cells
     first = partial(improve, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_many else improve
     finals = [first(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
     reached = _collect_objectives(finals)
     best = finals[int(reached.argmax())]
+    # Of many components, most steps are made on cells in between.
     between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN) if is_many else cells
     if len(between) < len(cells) / 2:
         best = improve(between, best.model, tol=max(options.tol, _TOL_BETWEEN))
     # 3. The finish, unless the coarse cells are all there are.
-    finish = best if is_last else improve(cells, best.model)
+    finish = best if levels.coarse is cells else improve(cells, best.model)
     rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
 

@@ -30,22 +30,26 @@ Floats = NDArray[np.float64]
 
 # Log weight of an empty component: minus infinity would put NaN into the matrix products.
 MIN_LOG = -1e300
-# Cells processed at once: their moments and log densities stay in the processor's cache.
-_BLOCK_CELLS = 8192
+# Cells processed at once: their moments and log densities stay in the processor's cache. Of many components, the log
+# densities of fewer cells fit in it.
+_BLOCK_CELLS, _MIN_BLOCK_CELLS, _BLOCK_COMPONENTS = 8192, 1024, 16
 
 
-def split_into_blocks(n: int) -> Iterator[slice]:
+def split_into_blocks(n: int, n_components: int = 1) -> Iterator[slice]:
     """Yield slices that cut n cells into blocks whose moments and log densities stay in the processor's cache.
 
     Parameters
     ----------
     n : int, >= 0
+    n_components : int
+        Components whose log densities are computed.
 
     Returns
     -------
     iterator of slice
     """
-    return (slice(start, min(start + _BLOCK_CELLS, n)) for start in range(0, n, _BLOCK_CELLS))
+    step = max(_MIN_BLOCK_CELLS, _BLOCK_CELLS * _BLOCK_COMPONENTS // max(n_components, _BLOCK_COMPONENTS))
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 def compute_moments(cells: Cells) -> Floats:

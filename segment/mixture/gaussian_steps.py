@@ -205,7 +205,7 @@ def compute_standard_coordinates(cells: Cells, covariance_type: str) -> tuple[Fl
     return center, scale
 
 
-def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
+def prepare_blocks(cells: Cells, shift: Floats, scale: Floats, n_components: int = 1) -> Blocks:
     """Prepare complete cells for the E-step: weights and moments in the coordinates ``(x - shift) / scale``.
 
     Parameters
@@ -213,6 +213,8 @@ def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
     cells : Cells
         n complete cells in d dimensions.
     shift, scale : ndarray of shape (d,), float64
+    n_components : int
+        Of the mixtures that the E-step is for: of many, the blocks are smaller.
 
     Returns
     -------
@@ -221,7 +223,7 @@ def prepare_blocks(cells: Cells, shift: Floats, scale: Floats) -> Blocks:
     """
     return [
         (cells.weights[rows], compute_moments(cells[rows].rescale(shift, scale)))
-        for rows in split_into_blocks(len(cells))
+        for rows in split_into_blocks(len(cells), n_components)
     ]
 
 
@@ -248,7 +250,7 @@ def prepare_e_step(
         return _prepare_incomplete_e_step(cells, shift, scale)
     if n_components >= MIN_COMPONENTS and len(cells) >= MIN_CELLS:
         return NearBlocks.from_cells(cells, shift, scale).compute_expectation
-    return partial(compute_expectation, prepare_blocks(cells, shift, scale))
+    return partial(compute_expectation, prepare_blocks(cells, shift, scale, n_components))
 
 
 def _prepare_incomplete_e_step(

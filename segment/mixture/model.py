@@ -261,7 +261,7 @@ class MixtureModel(EqualByValue):
         )
         # Log share of what is not noise, and the change of density from standard to original coordinates.
         constant = np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
-        for rows in split_into_blocks(len(cells)):
+        for rows in split_into_blocks(len(cells), self.n_components):
             block = parameters @ compute_moments(cells[rows].rescale(shift, scale))
             for j in narrow:
                 block[j] = peaks[j] - compute_squared_distances(cells[rows], self.means[j], self.covariances[j]) / 2

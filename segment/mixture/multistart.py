@@ -135,7 +135,7 @@ def run_short_em(
         Log posterior per unit weight of each of them.
     """
     shift, scale = compute_standard_coordinates(cells, starts.stacked.covariance_type)
-    blocks = prepare_blocks(cells, shift, scale)
+    blocks = prepare_blocks(cells, shift, scale, starts.n_components)
     scaled_prior = prior.rescale(shift, scale)
     n_runs = len(starts)
     stacked, shares = starts.stacked.rescale(shift, scale), starts.noise_shares

@@ -71,7 +71,7 @@ class SpatialEMState:
         self._shift, self._scale = compute_standard_coordinates(cells, model.covariance_type)
         self._blocks = [
             (rows, cells.weights[rows], compute_moments(cells[rows].rescale(self._shift, self._scale)))
-            for rows in split_into_blocks(len(cells))
+            for rows in split_into_blocks(len(cells), model.n_components)
         ]
         self._shape = (model.n_components, len(cells))
         self._model = model.rescale(self._shift, self._scale)
