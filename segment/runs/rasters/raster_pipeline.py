@@ -65,6 +65,7 @@ __all__ = ["RasterSegmentation", "segment_raster"]
 
 TILE_BYTES = 450_000_000  # that a thread needs for a tile and the halo around it, roughly
 PIXEL_BYTES = 24  # of them for each pixel, besides its values and a copy of them
+COUNTED_PIXEL_BYTES = 40  # the same without a field, where in noise nearly each pixel has a color to be counted
 TILE_STEP = 512  # pixels: the side of a tile is a multiple of this
 MAX_COPY_SIDE = 1024  # pixels, of the copy by which the number of classes is chosen
 CHUNK_COLORS = 2**20  # colors that are labeled at once
@@ -207,7 +208,8 @@ def _check_any_pixel(run: RasterRun, classes: RasterClasses) -> None:
 
 def _choose_tile(raster: Raster, config: SegmentConfig) -> int:
     """Choose the side of the tiles, in pixels, so that a tile with its halo fits the memory of a thread."""
-    bytes_each = PIXEL_BYTES + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
+    own = PIXEL_BYTES if choose_spatial_type(config).needs_copies else COUNTED_PIXEL_BYTES
+    bytes_each = own + 2 * len(raster.bands) * np.dtype(raster.dtype).itemsize
     # The halos are read on both sides of a tile.
     halo = compute_label_halo(raster, config) + compute_filter_halo(raster, config)
     return max(TILE_STEP, (math.isqrt(TILE_BYTES // bytes_each) - 2 * halo) // TILE_STEP * TILE_STEP)
