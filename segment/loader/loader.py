@@ -381,7 +381,7 @@ def _choose_decoder(stream: BinaryIO) -> Callable[..., Image]:
     kind = identify_stream(stream)
     if kind is None:
         stream.seek(0)
-        begins = "".join(chr(byte) if 32 < byte < 127 else f"\\x{byte:02x}" for byte in stream.read(8))
+        begins = "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in stream.read(8))
         raise ImageError(f"an image is {READABLE_FORMATS}; got a file that begins with {begins}. Convert it.")
     if not kind.is_readable:
         error = DependencyError if kind.decoder[0] else ImageError

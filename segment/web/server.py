@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import DependencyError, SettingsError, describe_os_error, printable_path
+from segment.core.threads import can_start_threads
 
 if TYPE_CHECKING:
     from segment.web.image_store import ImageStore
@@ -19,6 +20,7 @@ __all__ = ["ServerOptions", "run_server"]
 
 MIN_TOKEN = 8  # characters
 MAX_CONNECTIONS = 100
+TASKS_OF_WORKER = 4  # threads and processes: one that waits for it, itself, and those that it starts
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,16 @@ def run_server(
     from segment.web.image_store import ImageStore
     from segment.web.worker_pool import WorkerPool
 
+    n_workers = options.workers or min(4, count_cores())
+    if not can_start_threads(TASKS_OF_WORKER * n_workers + count_cores()):
+        raise SettingsError(
+            f"workers (--workers): so many processes cannot be started; got {n_workers}. Lower it, or raise the limit "
+            "(ulimit -u or -v)."
+        )
     token = options.token or secrets.token_urlsafe(18)
     listener = _listen(options)
     store = ImageStore()
-    pool = WorkerPool(
-        n_workers=options.workers or min(4, count_cores()), max_waiting=options.max_waiting, timeout=options.timeout
-    )
+    pool = WorkerPool(n_workers=n_workers, max_waiting=options.max_waiting, timeout=options.timeout)
     try:
         n_images = _add_source(store, source)
         name = printable_path(source.resolve().name) if source else ""

@@ -54,6 +54,12 @@ def test_a_port_in_use_and_a_source_that_is_none(tmp_path: Path) -> None:
         run_server(tmp_path, SegmentConfig(), ServerOptions(), never)
 
 
+def test_without_processes_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.web.server.can_start_threads", lambda _: False)
+    with pytest.raises(SettingsError, match=r"^workers \(--workers\): so many .* got 3\. Lower it, or raise"):
+        run_server(None, SegmentConfig(), ServerOptions(workers=3), never)
+
+
 def test_without_the_libraries_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(DependencyError, match=r"pip install 'gmm-segment\[serve\]'\.$"):

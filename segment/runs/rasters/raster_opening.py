@@ -117,6 +117,8 @@ def identify_driver(name: str) -> str:
         raise ImageError(
             f"{shown}: cannot be opened; {describe_os_error(error)}. Check the path and its permissions."
         ) from error
+    if not head:
+        raise ImageError(f"{shown}: the file is empty; 0 bytes. Fetch or export it again.")
     found = next((driver for start, driver in _SIGNATURES.items() if head.startswith(start)), "")
     if found or _VRT.match(head):
         return found or "VRT"

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from segment.core.threads import can_start_threads
+
 __all__ = ["Window", "cut_tiles", "map_in_order"]
 
 Item = TypeVar("Item")
@@ -104,6 +106,8 @@ def cut_tiles(height: int, width: int, side: int) -> list[Window]:
 def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
     """Apply a function to items in several threads, few items ahead of whoever takes the results.
 
+    Where the system lets no more threads start, this one does the work.
+
     Parameters
     ----------
     function : callable
@@ -118,6 +122,9 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, t
     object
         The results in the order of the items.
     """
+    if not can_start_threads(threads):
+        yield from map(function, items)
+        return
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

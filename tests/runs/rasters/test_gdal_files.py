@@ -163,6 +163,7 @@ def test_formats_that_gdal_reads(driver: str, tmp_path: Path) -> None:
     ("write_other", "message"),
     [
         (lambda path: path.write_bytes(b"ENVI\nsamples = 3\n"), "ENVI header. Name the file beside it"),
+        (lambda path: path.write_bytes(b""), "the file is empty; 0 bytes. Fetch"),
         (lambda path: path.write_bytes(b"%PDF-1.7"), "another kind of file. Convert it to a TIFF"),
         (lambda path: path.write_bytes(b"GIF89a" + bytes(50)), "got GIF. Give it to 'segment run'"),
         (lambda path: path.mkdir(), "a raster is a regular file"),

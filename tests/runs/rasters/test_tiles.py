@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from segment.core.threads import can_start_threads
 from segment.runs.rasters.tiles import Window, cut_tiles, map_in_order
 
 
@@ -27,6 +28,16 @@ def test_results_come_in_the_order_of_the_items() -> None:
         return item
 
     assert list(map_in_order(wait_at_first, range(9), threads=3)) == list(range(9))
+
+
+def test_without_threads_the_present_one_does_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr("segment.runs.rasters.tiles.can_start_threads", can_start_threads.__wrapped__)
+    found = map_in_order(lambda _: threading.current_thread(), range(3), threads=2)
+    assert list(found) == [threading.current_thread()] * 3
 
 
 def test_a_window_expands_as_far_as_the_raster_reaches() -> None:
