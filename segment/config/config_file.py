@@ -113,7 +113,7 @@ def parse_config(text: str) -> dict[str, Any]:
 
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"a file of settings is TOML, such as k = 6; got {error}. Mend that line.") from error
     settings = {setting.name: setting for setting in list_settings()}
     found: dict[str, Any] = {}

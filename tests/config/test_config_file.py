@@ -46,6 +46,7 @@ def test_texts_survive_quotes_and_control_characters() -> None:
             "greyscale = true\ngrayscale = true",
             r"^grayscale: a setting is given once; got greyscale in another",
         ),
+        ("k = " + 9999 * "[", r"^a file of settings is TOML, such as k = 6; got .*recursion.*\. Mend that line\.$"),
         ("k = \nseed = 1", r"^a file of settings is TOML, such as k = 6; got .*line 1.*\. Mend that line\.$"),
     ],
 )
