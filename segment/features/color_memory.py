@@ -87,20 +87,31 @@ class ColorMemory:
             None for an image with too many colors.
         """
         with self._lock:
-            if key != self._key:
-                self._clear(key)
-            places = self._find(codes)
-            missing = np.flatnonzero(places < 0)
-            if not missing.size:
-                return KeptValues(self._values[:, : self._n_colors], places)
-            was_empty = self._n_colors == 0
-            if not self._add(count_codes(codes.take(missing))[0], describe):
-                self._clear(key)
-                if was_empty or not self._add(count_codes(codes.copy())[0], describe):
-                    return None
-                missing = np.arange(len(codes))
-            places[missing] = self._find(codes.take(missing))
+            try:
+                return self._look_up(key, codes, describe)
+            except BaseException:
+                # Ctrl-C or a time limit may have come where colors were added in part.
+                self._clear(None)
+                raise
+
+    def _look_up(
+        self, key: Hashable, codes: NDArray[np.uint32], describe: Callable[[NDArray[np.uint32]], Planes]
+    ) -> KeptValues | None:
+        """Look up values as :meth:`look_up` does, while no other thread does."""
+        if key != self._key:
+            self._clear(key)
+        places = self._find(codes)
+        missing = np.flatnonzero(places < 0)
+        if not missing.size:
             return KeptValues(self._values[:, : self._n_colors], places)
+        was_empty = self._n_colors == 0
+        if not self._add(count_codes(codes.take(missing))[0], describe):
+            self._clear(key)
+            if was_empty or not self._add(count_codes(codes.copy())[0], describe):
+                return None
+            missing = np.arange(len(codes))
+        places[missing] = self._find(codes.take(missing))
+        return KeptValues(self._values[:, : self._n_colors], places)
 
     def _clear(self, key: Hashable) -> None:
         """Forget all colors."""

@@ -45,7 +45,8 @@ def find_rejection_threshold(model: MixtureModel, cells: Cells, share: float) ->
     Returns
     -------
     float
-        Threshold for :func:`is_rejected`. -inf where nothing is to be rejected, inf where everything is.
+        Threshold for :func:`is_rejected`. -inf where nothing is to be rejected, as without cells; inf where everything
+        is.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def find_rejection_threshold(model: MixtureModel, cells: Cells, share: float) ->
     >>> is_rejected(standard_normal, cells, threshold)
     array([False, False, False,  True])
     """
-    if share == 0 or model.n_components == 0:
+    if share == 0 or model.n_components == 0 or not len(cells):
         return -np.inf
     # From the least likely cell up, the first whose weight would exceed the share is the threshold.
     densities = _score_without_noise(model, cells)

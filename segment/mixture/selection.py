@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.errors import SettingsError
+from segment.core.errors import SettingsError, pluralize
 from segment.mixture.candidates import coarsen_to_few, fit_nested_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import (
@@ -352,7 +352,7 @@ def _select_merged(cells: Cells, model: MixtureModel, best: Candidate, low: int,
     ]
     # Two lines can meet only between the ends: from 2 to k - 1 classes.
     inner = sorted(rows[max(low, 2) - 1 : k - 1], key=lambda row: (row.value, row.n_classes))
-    found = f"BIC is lowest for {k} components, {_describe_n_effective(n)}"
+    found = f"BIC is lowest for {pluralize(k, 'component')}, {_describe_n_effective(n)}"
     if not inner or merging.entropies[-1] <= CLEAR_ENTROPY_SHARE * np.log(k):
         return Selection(k, k, max(k - 1, 1), "entropy", n, tuple(rows), f"{found}, and merging is not needed")
     chosen, second = inner[0].n_classes, inner[min(1, len(inner) - 1)].n_classes

@@ -59,6 +59,23 @@ def test_memory_is_bounded(limit: str, value: int, monkeypatch: pytest.MonkeyPat
     check(memory, frames[0])
 
 
+def test_an_interruption_leaves_no_colors_that_were_added_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, find, calls = ColorMemory(), ColorMemory._find_entries, []
+    check(memory, np.arange(5, dtype=np.uint32))
+
+    def interrupt(self: ColorMemory, codes: np.ndarray) -> np.ndarray:
+        calls.append(codes)
+        if len(calls) == 2:  # the first call finds out what is missing
+            raise KeyboardInterrupt
+        return find(self, codes)
+
+    monkeypatch.setattr(ColorMemory, "_find_entries", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        check(memory, np.arange(40, 80, dtype=np.uint32))
+    for codes in (np.arange(200, 280), np.arange(40, 80)):
+        check(memory, codes.astype(np.uint32))
+
+
 def test_threads_take_turns(rng: np.random.Generator) -> None:
     memory = ColorMemory()
     frames = [rng.integers(0, 5000, 400).astype(np.uint32) for _ in range(40)]

@@ -40,11 +40,12 @@ def test_noise_does_not_keep_outliers() -> None:
     assert is_rejected(noisy, cells, -10.0).tolist() == [False, True]
 
 
-def test_nothing_is_rejected_without_a_share_or_without_components() -> None:
+def test_nothing_is_rejected_without_a_share_components_or_cells() -> None:
     cells = make_point_cells([[0.0], [9.0]])
     no_components = MixtureModel(np.zeros(0), np.zeros((0, 1)), np.zeros((0, 1, 1)))
     assert find_rejection_threshold(STANDARD_NORMAL, cells, 0.0) == -np.inf
     assert find_rejection_threshold(no_components, cells, 0.5) == -np.inf
+    assert find_rejection_threshold(STANDARD_NORMAL, cells[:0], 0.5) == -np.inf
 
 
 @given(st.integers(0, 1000), st.floats(0, 1))
