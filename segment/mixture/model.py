@@ -28,8 +28,7 @@ Floats = NDArray[np.float64]
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
-# A smaller variance is that of a constant: its inverse could overflow.
-MIN_VARIANCE = 1e-280
+MIN_VARIANCE = 1e-280  # a smaller variance is that of a constant: its inverse could overflow
 # Share of the mixture's variance below which products of moments lose more than half of their digits.
 _NARROW_VARIANCE = 1e-8
 
@@ -256,9 +255,8 @@ class MixtureModel(EqualByValue):
         parameters = compute_natural_parameters(standard.weights, standard.means, standard.covariances)
         peaks = compute_log_peaks(standard.weights, standard.covariances)
         # Narrow components, whose log densities would be small differences of large products, are computed separately.
-        narrow = np.flatnonzero(
-            np.diagonal(standard.covariances, axis1=1, axis2=2).min(axis=1, initial=1) < _NARROW_VARIANCE
-        )
+        variances = np.diagonal(standard.covariances, axis1=1, axis2=2)
+        narrow = np.flatnonzero(variances.min(axis=1, initial=1) < _NARROW_VARIANCE)
         # Log share of what is not noise, and the change of density from standard to original coordinates.
         constant = np.log(max(1 - self.noise_share, np.finfo(float).tiny)) - np.log(scale).sum()
         for rows in split_into_blocks(len(cells), self.n_components):
@@ -316,8 +314,7 @@ class MixtureModel(EqualByValue):
         array([0.003, 1.   ])
         """
         # Bayes' rule: density of the noise over that of the whole mixture.
-        noise = self.noise_share * self.noise_density
-        return np.asarray(noise * np.exp(-self.score_samples(X)))
+        return np.asarray(self.noise_share * self.noise_density * np.exp(-self.score_samples(X)))
 
     def posteriors(self, X: ArrayLike | Cells) -> Floats:
         """Compute the probability of every component for each row, given that the row is not noise.
@@ -366,7 +363,11 @@ class MixtureModel(EqualByValue):
         >>> model.predict([[1.0], [9.0]])
         array([0, 1])
         """
-        return np.asarray(self.log_joint(X).argmax(axis=1))
+        cells = X if isinstance(X, Cells) else make_point_cells(X)
+        found = np.empty(len(cells), dtype=np.intp)
+        for rows, block in self.iterate_log_joint(cells):
+            found[rows] = block.argmax(axis=0)
+        return found
 
     def impute(self, X: ArrayLike) -> Floats:
         """Replace every NaN by its expectation given the features that the row has.

@@ -93,17 +93,17 @@ class FieldLabeler:
         solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
         self._is_noisy = solved.is_noisy
         self._labels = self.copy_labels = solved.labels
-        if copy.valid.shape != shape:
-            # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
-            self._labels = np.where(find_borders(solved.labels), np.uint8(0), solved.labels)
-            self._odds = solved.make_upsampler(shape)
         if draws_shares:
             self._counted = copy.valid
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
             self._design_effect = solved.measure_design_effect() if facts is None else None
             correlation = solved.measure_correlation()  # a number, so that the planes it is measured on can be freed
-            self._solved = replace(solved, measure_correlation=lambda: correlation)
+            self._solved = solved = replace(solved, measure_correlation=lambda: correlation)
+        if copy.valid.shape != shape:
+            # Label 0 marks the pixels of the copy beside a border, which are decided at full resolution.
+            self._labels = np.where(find_borders(solved.labels), np.uint8(0), solved.labels)
+            self._odds = solved.make_upsampler(shape)
 
     def label(self, image: Image, row: int = 0, column: int = 0, inner: WindowPart | None = None) -> LabeledPixels:
         """Label the pixels of the image or of a window of it.

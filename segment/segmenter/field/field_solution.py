@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,7 @@ from segment.segmenter.field.calibration import (
     measure_overlap,
     measure_residuals,
 )
-from segment.segmenter.field.few_classes import (
-    MIN_CLASSES,
-    FewField,
-    compute_few_log_posteriors,
-    normalize,
-)
+from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors, normalize
 from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
@@ -171,6 +166,11 @@ class _FewSolution(FieldSolution):
     few: FewField
     look_up: Callable[[NDArray[np.intp]], Planes]
 
+    @cached_property
+    def _log_odds_of_all(self) -> Planes:
+        """Neighbor log odds of all classes, (h, w, k): the largest array of all, so it is there once."""
+        return self.few.compute_log_odds_of_all(self.q)
+
     def draw_shares(
         self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
     ) -> ShareSample:
@@ -182,7 +182,7 @@ class _FewSolution(FieldSolution):
         # A temperature gives weight to classes that are not among the few: the sample has all.
         at = choose_sample(weights > 0)
         logs = self.look_up(at).T
-        odds = self.few.compute_log_odds_of_all(self.q).reshape(-1, self.few.n_classes)[at].T
+        odds = self._log_odds_of_all.reshape(-1, self.few.n_classes)[at].T
         is_plain = plain.reshape(-1)[at] > 0
         return make_share_sample(
             sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border
@@ -190,7 +190,7 @@ class _FewSolution(FieldSolution):
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
-        return BilinearUpsampler(np.moveaxis(self.few.compute_log_odds_of_all(self.q), 2, 0), shape)
+        return BilinearUpsampler(np.moveaxis(self._log_odds_of_all, 2, 0), shape)
 
 
 def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
