@@ -133,8 +133,10 @@ def run_server(
             """A server that ends at once: its workers are killed, so that nobody waits for them."""
 
             def handle_exit(self, sig: int, frame: Any) -> None:
-                pool.kill()
-                super().handle_exit(sig, frame)
+                # It ends already: a second Ctrl-C would break off how it ends, with a traceback.
+                if not self.should_exit:
+                    pool.kill()
+                    super().handle_exit(sig, frame)
 
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)

@@ -288,6 +288,14 @@ def test_nothing_is_told_without_the_token(server: Server) -> None:
     assert server.call("/static/app.js", headers={"Authorization": ""}).status == 200
 
 
+def is_listening(server: Server) -> bool:
+    try:
+        server.call("/")
+    except ConnectionError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_at_once_and_leaves_nothing(tmp_path: Path, number: int, code: int) -> None:
     write_photograph(str(tmp_path / "a.png"), side=16)
@@ -299,6 +307,9 @@ def test_a_signal_ends_it_at_once_and_leaves_nothing(tmp_path: Path, number: int
             answer = server.call(f"/api/images/{image['id']}")
             assert (answer.status, answer.headers["retry-after"]) == (503, "2")
             begin = time.monotonic()
+            server.process.send_signal(number)
+            # It ends, and is told so once more by one who cannot wait.
+            wait_until(lambda: not is_listening(server))
             found, text = server.stop(number)
         assert time.monotonic() - begin < 30
         assert found == code

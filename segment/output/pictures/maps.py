@@ -68,7 +68,8 @@ def draw_entropy_map(values: Values, n_classes: int, *, room: tuple[int, int] = 
     known = values[np.isfinite(values)]
     highest = float(np.quantile(known, 0.995)) if known.size else undecided
     highest = min(max(highest, _MIN_ENTROPY_RANGE), undecided)
-    words = f"{highest:.2g} {'bit' if highest == 1 else 'bits'}"
+    number = f"{highest:.2g}"
+    words = f"{number} {'bit' if number == '1' else 'bits'}"
     words += "" if highest == undecided else f" and more (undecided: {undecided:.3g})"
     return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words), room)
 

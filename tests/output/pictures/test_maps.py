@@ -21,6 +21,11 @@ def test_a_map_of_entropy_is_bright_where_it_is_high() -> None:
     assert set(np.unique(panel[:100])) == {225, 250}
 
 
+def test_an_entropy_that_is_rounded_to_1_is_one_bit() -> None:
+    below, exact = (draw_entropy_map(np.full((4, 4), value), 4)[-60:] for value in (0.999, 1.0))
+    assert np.array_equal(below, exact)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (30, 40), (1, 3000), (3000, 2), (900, 1600)])
 @pytest.mark.parametrize("k", [0, 1, 4, 30])
 def test_posteriors_of_any_size_and_number_have_a_sheet(height: int, width: int, k: int) -> None:
