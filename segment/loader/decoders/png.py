@@ -21,8 +21,9 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # The seven passes of an interlaced PNG (PNG specification, 8.2): first column and row, steps to the right and down.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-# Chunks that are visited: a file may consist of millions of empty ones.
-MAX_CHUNKS = 1_000_000
+# Chunks that are visited: a file may consist of millions of empty ones. With pixels in chunks of 8 kB, as libpng writes
+# them, so many have 1.6 GB.
+MAX_CHUNKS = 200_000
 # Bytes that the chunks may have besides twice the size of the pixels.
 MAX_OTHER_BYTES = 1 << 20
 # Chunks without which there is no picture, and those that change how it looks.
@@ -206,6 +207,8 @@ def _iterate_chunks(stream: BinaryIO, max_pixels: int = 0) -> Iterator[_Chunk]:
                 check_size(*_parse_size(chunk.body), max_pixels)
             bytes_left += 2 * _compute_raw_size(chunk.body)
         yield chunk
+    else:
+        raise ImageError(f"a PNG file has at most {MAX_CHUNKS:,} chunks; got more. Export it again.")
 
 
 def _parse_size(header: bytes) -> tuple[int, int]:

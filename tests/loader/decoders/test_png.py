@@ -124,6 +124,13 @@ def test_chunk_far_longer_than_its_picture_is_refused():
         check_png(io.BytesIO(bytes(data)))
 
 
+def test_more_chunks_than_a_picture_has_are_refused_as_such(monkeypatch):
+    monkeypatch.setattr("segment.loader.decoders.png.MAX_CHUNKS", 50)
+    check_png(io.BytesIO(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"IDAT", b"")] * 40)))
+    with pytest.raises(ImageError, match=r"^a PNG file has at most 50 chunks; got more\. Export it again\.$"):
+        check_png(io.BytesIO(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"IDAT", b"")] * 60)))
+
+
 def test_truncated_16_bit_pixels_are_filled_with_zeros():
     array = np.arange(1, 5, dtype=np.uint16).reshape(2, 2) * 10_000
     raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
