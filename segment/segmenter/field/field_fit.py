@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from segment.mixture.spatial_em import (
 )
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.calibration import measure_band_design_effect
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, carry_posteriors
 from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field
@@ -45,7 +46,9 @@ FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
 REACH_PIXELS = 2  # of the copy, to the farthest neighbors; the weights' standard deviation is 1 pixel
 MIN_SHRINKAGE = 0.02  # of the mixture of a smoothed copy, in mean component weights: no component collapses
-MAX_OVERLAP = 0.01  # share of a component that lies where another is likelier, up to which colors tell it apart
+# Share of a component that lies where another is likelier, up to which colors tell it apart; and the design effect of
+# the pixels within components, up to which neighbors share nothing, as they would where one holds two areas.
+MAX_OVERLAP, MAX_DESIGN_EFFECT = 0.01, 1.2
 STRONG_EDGE = 2.0  # change of the smoothed features from pixel to pixel, in standard deviations within a class
 
 
@@ -179,19 +182,33 @@ class _FieldPixels:
 
     def _build_fields(self, model: MixtureModel) -> None:
         """Build the fields of the copies, by the edges that a mixture sees, and forget the posteriors."""
-        whiten = compute_whitening_matrix(model)
-        self._fields = []
-        for copy, means in zip(self._copies, self._features, strict=True):
-            features = np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
-            self._fields.append(build_field(copy, features, self._smoothness))
+        self._fields = [
+            build_field(copy, features, self._smoothness)
+            for copy, features in zip(self._copies, self._whiten(model), strict=True)
+        ]
         self._q = [None] * len(self._copies)
 
+    def _whiten(self, model: MixtureModel) -> Iterator[Planes]:
+        """Compute the features of each copy in standard deviations within the components, (d, h, w)."""
+        whiten = compute_whitening_matrix(model)
+        for copy, means in zip(self._copies, self._features, strict=True):
+            yield np.ascontiguousarray((means @ whiten).T, dtype=np.float32).reshape(-1, *copy.valid.shape)
+
     def have_separate_colors(self, model: MixtureModel) -> bool:
-        """Say whether colors alone tell every component from the others, so that smoothed copies show nothing new."""
+        """Say whether colors alone tell the areas of the copies apart, so that smoothed copies show nothing new.
+
+        The posteriors are those that the last fit ended with, of this model.
+        """
         cells = concatenate(*self._cells)
         posteriors = model.posteriors(cells[choose_sample(len(cells))])
         wrong = np.where(posteriors < posteriors.max(axis=1, keepdims=True), posteriors, 0).sum(axis=0)
-        return bool((wrong <= MAX_OVERLAP * posteriors.sum(axis=0)).all())
+        if (wrong > MAX_OVERLAP * posteriors.sum(axis=0)).any():
+            return False
+        # A component apart from the others may be that of a few dead pixels, while another holds two areas.
+        return all(
+            q is not None and measure_band_design_effect(features, q, copy.valid, REACH_PIXELS) <= MAX_DESIGN_EFFECT
+            for features, q, copy in zip(self._whiten(model), self._q, self._copies, strict=True)
+        )
 
     def make_smoothed_start(
         self, classes: ClassMixture, prior: Prior, sigma: float

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from segment import Image
+from segment import Image, segment_image
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
@@ -83,6 +83,15 @@ def test_classes_that_colors_tell_apart_are_not_fitted_anew(
         fitted = ClassMixture(found.model, np.arange(2)), found.prior, features.space, (features.image,)
         with pytest.raises(ZeroDivisionError) if fails else nullcontext():
             fit_with_field(*fitted, smoothness=12.0, may_restart=True)
+
+
+def test_a_class_of_dead_pixels_does_not_hide_two_areas(rng: np.random.Generator) -> None:
+    # Colors tell the dead pixels from all others, which hold both areas.
+    areas = np.indices((100, 120))[1] >= 60
+    picture = 100 + 25 * areas + rng.normal(0, 15, areas.shape)
+    picture[rng.random(areas.shape) < 0.01] = 250
+    labels = segment_image(picture.clip(0, 255).astype(np.uint8), k=2).label_image
+    assert (labels == 1 + areas).mean() > 0.97
 
 
 def test_one_class_is_left_as_it_is(overlapping_halves: Image) -> None:
