@@ -67,7 +67,7 @@ def test_naming_a_class_that_does_not_exist_warns() -> None:
     [
         (
             {"merge": ("2,5",)},
-            r"merge \(--merge\): the classes are 1 to 4; got 5\. There is no class 5: give another number, or ",
+            r"merge \(--merge\): the classes are 1 to 4; got 5\. There is no class 5: give another number\.$",
         ),
         ({"merge": ("2,3", "3,4")}, "at most once; got 3"),
         ({"merge": ("2",)}, r"merge \(--merge\): classes written NAME=A,B or A,B, such as ground=2,3; got '2'"),
