@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import socket
 from collections.abc import Callable
@@ -54,9 +55,7 @@ class ServerOptions:
     timeout: float = 120.0
 
     def __post_init__(self) -> None:
-        from segment.web.protection import is_loopback
-
-        if not is_loopback(self.host) and not self.token:
+        if not _is_loopback(self.host) and not self.token:
             raise SettingsError(
                 f"host (--host): other machines reach it, so a token is needed; got {self.host}. Give --token too."
             )
@@ -75,6 +74,16 @@ class ServerOptions:
             if not low <= value <= high:
                 option = name.replace("_", "-")
                 raise SettingsError(f"{name} (--{option}): a number from {low} to {high}; got {value:g}.")
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a host, an address or a name."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def run_server(

@@ -60,7 +60,10 @@ def test_without_processes_it_does_not_start(monkeypatch: pytest.MonkeyPatch) ->
         run_server(None, SegmentConfig(), ServerOptions(workers=3), never)
 
 
-def test_without_the_libraries_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
+@pytest.mark.parametrize("library", ["starlette", "uvicorn"])
+def test_without_the_libraries_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    for name in [name for name in sys.modules if name.startswith((f"{library}.", "segment.web."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(DependencyError, match=r"pip install 'gmm-segment\[serve\]'\.$"):
         run_server(None, SegmentConfig(), ServerOptions(), never)
