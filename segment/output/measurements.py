@@ -19,6 +19,7 @@ from segment.preprocessor.preprocessor import clip_floats
 __all__ = [
     "MAX_REGIONS",
     "Table",
+    "check_region_count",
     "count_regions",
     "measure_areas",
     "measure_classes",
@@ -111,6 +112,12 @@ def measure_regions(label_image: Labels, image: Image, names: Sequence[str], *, 
 def count_regions(label_image: Labels, n_labels: int) -> int:
     """Count the connected regions of the labels 1 to `n_labels` of an image (H, W)."""
     return int(tally_labels(label_image, n_labels, min_area=1)[1].sum())
+
+
+def check_region_count(label_image: Labels, image: Image) -> None:
+    """Raise an ImageError if the labels of an image (H, W) have more connected regions than a table has rows."""
+    if count_regions(label_image, int(label_image.max(initial=0))) > MAX_REGIONS:
+        refuse_regions(label_image, image)
 
 
 def refuse_regions(label_image: Labels, image: Image) -> NoReturn:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.units import METERS_PER_UNIT
-from segment.output.measurements import MAX_REGIONS, count_regions, measure_labels, refuse_regions
+from segment.output.measurements import check_region_count, measure_labels
 from segment.postprocessor.connected_regions import number_regions
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def number_objects(result: Segmentation) -> tuple[Labels, Ids, tuple[str, ...]]:
     if interest is not None:
         places = interest.label_image.astype(np.int32)
         labels = np.where((labels > 0) & (places > 0), (places - 1) * k + labels, 0)
-    if count_regions(labels, k * (1 if interest is None else len(interest.names))) > MAX_REGIONS:
-        refuse_regions(labels, result.image)
+    check_region_count(labels, result.image)
     distance = _find_distance(result.config.group_distance, result.image)
     regions, of_region = number_regions(labels)
     is_place = interest is not None and not distance  # all that is of one class in a region of interest

@@ -282,12 +282,11 @@ def _draw_numbers(result: Any) -> Any:
 
 def _draw_outline(result: Any) -> Any:
     """Draw the contours of the regions with the numbers of their classes."""
-    from segment.output.measurements import MAX_REGIONS, count_regions, refuse_regions
+    from segment.output.measurements import check_region_count
     from segment.output.pictures.numbered import draw_numbered_outline
     from segment.postprocessor.connected_regions import number_regions
 
-    if count_regions(result.label_image, result.n_classes) > MAX_REGIONS:
-        refuse_regions(result.label_image, result.image)
+    check_region_count(result.label_image, result.image)
     regions, label = number_regions(result.label_image)
     return draw_numbered_outline(regions, label, result.names, result.colors)
 

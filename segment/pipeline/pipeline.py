@@ -36,7 +36,7 @@ from segment.pipeline.result_warnings import (
     find_labels_lost_in_cleanup,
     warn_of_absent_classes,
     warn_of_cleanup,
-    warn_of_coordinates,
+    warn_of_kept_coordinates,
 )
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.postprocessor.postprocessor import CleanedLabels
@@ -244,7 +244,7 @@ def build_result(
         + found.warnings
         + warnings
         + warn_of_absent_classes(config, found.names)
-        + warn_of_coordinates(config, image.georeference),
+        + warn_of_kept_coordinates(config, image.georeference),
         config=config,
         class_model=class_model,
         provenance=provenance,

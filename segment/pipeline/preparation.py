@@ -33,7 +33,6 @@ __all__ = [
     "get_source_name",
     "get_source_path",
     "list_pages",
-    "load_file",
     "load_source",
     "preprocess",
     "read_image",
@@ -112,7 +111,7 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     return select_pixels(image, config, get_source_path(source, image), arrays)
 
 
-def load_source(source: Source, config: SegmentConfig) -> Image:
+def load_source(source: Source, config: SegmentConfig, load_libraries: Callable[[], object] = load_cv2) -> Image:
     """Load the whole image of a file, a stream, an array or an Image.
 
     Parameters
@@ -121,6 +120,9 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
         Its `max_pixels` and `allow_truncated` count for files and streams.
+    load_libraries : callable
+        Loads what later stages need, in another thread while a file is decoded. Its errors are not raised: the stage
+        that needs a library reports them, and loads it where no thread can be started.
 
     Returns
     -------
@@ -136,40 +138,15 @@ def load_source(source: Source, config: SegmentConfig) -> Image:
     if isinstance(source, FilePage):
         return _load_page(source, config)
     if isinstance(source, (str, PathLike)):
-        # All later stages need OpenCV, and decoding does not.
-        return load_file(source, config, load_cv2)
+        # Both take as long.
+        with ThreadPoolExecutor(1) as pool:
+            with suppress(RuntimeError):
+                pool.submit(load_libraries)
+            return load_image(source, **_collect_load_options(config))
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)
         return load_stream(stream, **_collect_load_options(config))
     return _convert_to_image(source, config)
-
-
-def load_file(path: str | PathLike[str], config: SegmentConfig, load_libraries: Callable[[], object]) -> Image:
-    """Load the image of a file while another thread loads libraries: both take as long.
-
-    Parameters
-    ----------
-    path : path
-        Of the file.
-    config : SegmentConfig
-        As for :func:`load_source`.
-    load_libraries : callable
-        Loads what later stages need. Its errors are not raised: the stage that needs a library reports them, and loads
-        it where no thread can be started.
-
-    Returns
-    -------
-    Image
-
-    Raises
-    ------
-    ImageError
-        If the image cannot be read.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        with suppress(RuntimeError):
-            pool.submit(load_libraries)
-        return load_image(path, **_collect_load_options(config))
 
 
 def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) -> tuple[PixelSize, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from segment.pipeline.output_loader import load_output
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.pipeline.result_views import LabelViews
-from segment.pipeline.result_warnings import warn_of_coordinates
+from segment.pipeline.result_warnings import warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.regions.region_finding import region_hierarchy
 from segment.segmenter.regions.region_graph import RegionGraph
@@ -214,7 +214,7 @@ def segment_regions(
     n = config.regions if isinstance(config.regions, int) else 1
     hierarchy = region_hierarchy(working, min_regions=n, on_stage=on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
-    warnings += warn_of_coordinates(config, image.georeference)
+    warnings += warn_of_kept_coordinates(config, image.georeference)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)
 
 

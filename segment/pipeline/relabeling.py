@@ -26,7 +26,7 @@ from segment.pipeline.class_table import ClassRow, tabulate_classes
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.preparation import Source, load_source, read_image
 from segment.pipeline.result_views import ResultViews
-from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_coordinates
+from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import clip_floats
 from segment.segmenter.class_mixture import ClassMixture, find_label
 from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
@@ -182,7 +182,7 @@ def relabel_classes(
         + _warn_of_photograph(stored)
         + new.warnings
         + warn_of_absent_classes(config, new.names)
-        + warn_of_coordinates(config, shown.georeference),
+        + warn_of_kept_coordinates(config, shown.georeference),
         config=config,
     )
     return replace(result, colors=_choose_colors(result, stored, new), old_numbers=new.classes.old_numbers)

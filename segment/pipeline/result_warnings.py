@@ -20,7 +20,7 @@ __all__ = [
     "find_labels_lost_in_cleanup",
     "warn_of_absent_classes",
     "warn_of_cleanup",
-    "warn_of_coordinates",
+    "warn_of_kept_coordinates",
 ]
 
 # Of the pixels, in points, by which clean-up may move a class without a word; and the shares of its regions and of its
@@ -86,8 +86,8 @@ def warn_of_absent_classes(config: SegmentConfig, names: Sequence[str]) -> tuple
     return tuple(told)
 
 
-def warn_of_coordinates(config: SegmentConfig, georeference: Georeference) -> tuple[str, ...]:
-    """Say which results have other coordinates than one would expect.
+def warn_of_kept_coordinates(config: SegmentConfig, georeference: Georeference) -> tuple[str, ...]:
+    """Say that polygons are to be in longitude and latitude and are not, because rasterio is not installed.
 
     Parameters
     ----------
@@ -99,13 +99,12 @@ def warn_of_coordinates(config: SegmentConfig, georeference: Georeference) -> tu
     Returns
     -------
     tuple of str
-        A sentence each.
+        A sentence, if there is something to say.
     """
-    told = []
     wants_degrees = "geojson" in config.save and config.geojson_crs == "wgs84"
-    if wants_degrees and georeference and georeference.crs != "EPSG:4326" and not find_spec("rasterio"):
-        told.append(f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install rasterio)")
-    return tuple(told)
+    if not wants_degrees or not georeference or georeference.crs == "EPSG:4326" or find_spec("rasterio"):
+        return ()
+    return (f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install rasterio)",)
 
 
 def collect_result_warnings(

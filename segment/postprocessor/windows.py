@@ -20,7 +20,8 @@ MAX_RUNS, PIXELS_PER_RUN = 2**19, 9
 # Clean-up by evidence has a sum for each class and run. This many may be in memory at once: `MAX_SUMS` in small images,
 # `SUMS_PER_PIXEL` for each pixel of large ones.
 MAX_SUMS, SUMS_PER_PIXEL = 2**24, 2
-CLASSES_AS_RUN = 28  # beyond the first 8: their sums, of 8 bytes each, take about as much as a run
+# The sums of this many classes, beyond the first ones, take about as much memory as a run.
+FREE_CLASSES, CLASSES_AS_RUN = 8, 28
 CHUNK_PIXELS = 2**18
 UNDECIDED_STEPS = 16  # pixels that clean-up follows undecided pixels, nearly always
 MIN_STEP = 128  # pixels, from window to window
@@ -115,7 +116,7 @@ def clean_in_windows(
     """
     height, width = labels.shape
     # About 70 MB, and 11 bytes for each pixel of the image.
-    share_of_sums = count_runs(labels) / max(1, labels.size) * max(0, n_classes - 8) / CLASSES_AS_RUN
+    share_of_sums = count_runs(labels) / max(1, labels.size) * max(0, n_classes - FREE_CLASSES) / CLASSES_AS_RUN
     area = round((CHUNK_PIXELS + labels.size // 25) / (1 + share_of_sums))
     rows = min(height, max(math.isqrt(area), 2 * halo + MIN_STEP))
     columns = max(area // rows, 2 * halo + MIN_STEP)

@@ -16,7 +16,7 @@ from segment.pipeline.result_warnings import (
     collect_result_warnings,
     find_labels_lost_in_cleanup,
     warn_of_cleanup,
-    warn_of_coordinates,
+    warn_of_kept_coordinates,
 )
 from segment.segmenter.field.field_labels import FieldLabeler
 from segment.segmenter.field.share_estimate import LabeledPixels
@@ -158,8 +158,8 @@ def test_labels_lost_in_cleanup_had_pixels_before_it() -> None:
 def test_polygons_that_stay_in_their_system_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Georeference((1.0, 0, 5e5, 0, -1.0, 4e6), "EPSG:32632", 1.0)
     config = SegmentConfig(save=("geojson",))
-    assert warn_of_coordinates(config, place) == ()
+    assert warn_of_kept_coordinates(config, place) == ()
     monkeypatch.setattr(result_warnings, "find_spec", lambda _: None)
-    (note,) = warn_of_coordinates(config, place)
+    (note,) = warn_of_kept_coordinates(config, place)
     assert note == "GeoJSON stays in EPSG:32632: longitude and latitude need rasterio (pip install rasterio)"
-    assert warn_of_coordinates(SegmentConfig(save=("geojson",), geojson_crs="keep"), place) == ()
+    assert warn_of_kept_coordinates(SegmentConfig(save=("geojson",), geojson_crs="keep"), place) == ()

@@ -36,8 +36,8 @@ class LabelBlock:
         Of the block, counted in blocks.
     window : Window
         What the tile has of it, counted from the first pixel of the block.
-    is_complete : bool
-        Whether this is all of it.
+    shape : tuple of 2 int, pixels
+        Height and width of the complete block, less than `BLOCK_SIDE` at the end of the raster.
     data : bytes
         Its labels by :func:`compress_labels`: those of the window, or of the complete block filled up with zeros.
     """
@@ -46,8 +46,13 @@ class LabelBlock:
     row: int
     column: int
     window: Window
-    is_complete: bool
+    shape: tuple[int, int]
     data: bytes
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tile has all of it."""
+        return (self.window.height, self.window.width) == self.shape
 
 
 @lru_cache(maxsize=4)
@@ -111,13 +116,11 @@ def cut_blocks(labels: Labels, window: Window, shape: tuple[int, int]) -> list[L
             for column, first_column, last_column in _cut_range(left, right):
                 part = here[first_row - top : last_row - top, first_column - left : last_column - left]
                 place = Window(first_row - row * BLOCK_SIDE, first_column - column * BLOCK_SIDE, *part.shape)
-                is_complete = part.shape == (
-                    min(BLOCK_SIDE, len(rows) - row * BLOCK_SIDE),
-                    min(BLOCK_SIDE, len(columns) - column * BLOCK_SIDE),
-                )
-                if is_complete and part.shape != (BLOCK_SIDE, BLOCK_SIDE):
+                height = min(BLOCK_SIDE, len(rows) - row * BLOCK_SIDE)
+                width = min(BLOCK_SIDE, len(columns) - column * BLOCK_SIDE)
+                if part.shape == (height, width) != (BLOCK_SIDE, BLOCK_SIDE):
                     part = np.pad(part, [(0, BLOCK_SIDE - n) for n in part.shape])
-                blocks.append(LabelBlock(level, row, column, place, is_complete, compress_labels(part)))
+                blocks.append(LabelBlock(level, row, column, place, (height, width), compress_labels(part)))
     return blocks
 
 

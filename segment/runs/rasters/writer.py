@@ -43,10 +43,10 @@ class LabelWriter:
 
     def __init__(self, file: BinaryIO, shape: tuple[int, int]) -> None:
         self._file = file
-        self._shapes = [(len(rows), len(columns)) for rows, columns in list_levels(*shape)]
         # Of each block of each level: its first byte in the file, and how many there are; 0 while it is not written.
         self._places = [
-            np.zeros((2, *(-(-side // BLOCK_SIDE) for side in sides)), dtype=np.int64) for sides in self._shapes
+            np.zeros((2, *(-(-len(side) // BLOCK_SIDE) for side in sides)), dtype=np.int64)
+            for sides in list_levels(*shape)
         ]
         # Blocks of which tiles had a part, and how many pixels are still to come.
         self._begun: dict[tuple[int, int, int], tuple[NDArray[np.uint8], int]] = {}
@@ -70,11 +70,7 @@ class LabelWriter:
         """Add what a tile has of a block to what other tiles had; return the block once it is complete."""
         key = block.level, block.row, block.column
         if key not in self._begun:
-            sides = (
-                min(BLOCK_SIDE, size - number * BLOCK_SIDE)
-                for number, size in zip(key[1:], self._shapes[block.level], strict=True)
-            )
-            self._begun[key] = np.zeros((BLOCK_SIDE, BLOCK_SIDE), dtype=np.uint8), math.prod(sides)
+            self._begun[key] = np.zeros((BLOCK_SIDE, BLOCK_SIDE), dtype=np.uint8), math.prod(block.shape)
         labels, missing = self._begun.pop(key)
         labels[block.window.slices] = decompress_labels(block.data, block.window)
         missing -= block.window.height * block.window.width
