@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+from segment.runs.workers import time_limit
+
 
 def work_endlessly(task: str) -> str:
     """Return a task; two of them take a minute, of which one does not react to signals, as a long call in C."""
@@ -15,6 +17,11 @@ def work_endlessly(task: str) -> str:
     while task == "busy" and time.monotonic() < end:
         time.sleep(0.01)
     return task
+
+
+def set_kill_seconds(seconds: float) -> None:
+    """Let a task that does not react to the end of its time be killed so many seconds later, in this process."""
+    time_limit.KILL_SECONDS = seconds
 
 
 def return_task(task: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dask_work import return_task, work_endlessly
+from dask_work import return_task, set_kill_seconds, work_endlessly
 
 from segment.runs.workers.child_process import ChildProcess
 from segment.runs.workers.lost_tasks import TaskLost
@@ -58,7 +58,7 @@ def test_an_error_that_cannot_be_pickled_is_described(child: ChildProcess) -> No
 
 
 def test_a_child_that_does_not_react_to_the_end_of_its_time_is_killed(child: ChildProcess) -> None:
-    run(child, return_task, "a")
+    assert run(child, set_kill_seconds, 0.2) == (None, None)
     (lost, error) = run(child, work_endlessly, "unresponsive", seconds=0.1)
     assert error is None
     assert isinstance(lost, TaskLost)
