@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAGE_BITS", "count_codes", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
+__all__ = ["PAGE_BITS", "count_codes", "find_entries", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
 
 # A page of a sparse table covers the codes that differ only in this many low bits.
 PAGE_BITS = 5
@@ -41,10 +41,7 @@ def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         is_used[high] = True
         pages = np.flatnonzero(is_used)
         if len(pages) << PAGE_BITS <= MAX_TABLE_RATIO * codes.size:
-            places = (np.cumsum(is_used, dtype=np.int32) - np.int32(1)).take(high)
-            places <<= PAGE_BITS
-            places |= (codes & np.uint32(2**PAGE_BITS - 1)).view(np.int32)
-            counts = np.bincount(places)
+            counts = np.bincount(find_entries(np.cumsum(is_used, dtype=np.int32) - np.int32(1), codes))
             filled = np.flatnonzero(counts)
             distinct = (pages[filled >> PAGE_BITS] << PAGE_BITS) | (filled & (2**PAGE_BITS - 1))
             return distinct.astype(codes.dtype), counts[filled]
@@ -61,7 +58,15 @@ def find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     return codes[starts], starts
 
 
-def make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
+def find_entries(page_of: NDArray[np.int32], codes: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """Find the entries of codes in a sparse table, whose pages are given by the high bits of the codes."""
+    at = page_of.take(codes >> np.uint32(PAGE_BITS), mode="clip")
+    at <<= PAGE_BITS
+    at |= (codes & np.uint32(2**PAGE_BITS - 1)).view(np.int32)
+    return np.asarray(at)
+
+
+def make_code_finder(codes: NDArray[np.uint32]) -> Callable[[NDArray[np.uint32]], NDArray[np.int32]]:
     """Make a function that finds the positions of codes in an ascending sequence of distinct codes, by a sparse table.
 
     The table has pages of 32 consecutive codes, and only pages that contain a code are stored. In a dense table nearly
@@ -69,7 +74,7 @@ def make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np
     the result for a code that is not in the sequence is arbitrary.
     """
     # A code is split into the page (high bits) and the place in it (low bits).
-    high, low = codes >> codes.dtype.type(PAGE_BITS), codes & codes.dtype.type(2**PAGE_BITS - 1)
+    high = codes >> np.uint32(PAGE_BITS)
     is_first = np.ones(codes.size, dtype=bool)
     np.not_equal(high[1:], high[:-1], out=is_first[1:])
     # Pages are numbered from 1; page 0 is for codes that are not in the sequence.
@@ -77,12 +82,5 @@ def make_code_finder(codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np
     page_of = np.zeros(int(high[-1]) + 1 if codes.size else 1, dtype=np.int32)
     page_of[high] = page
     places = np.zeros((int(page[-1]) + 1 if codes.size else 1) << PAGE_BITS, dtype=np.int32)
-    places[(page << PAGE_BITS) | low] = np.arange(codes.size, dtype=np.int32)
-
-    def find(wanted: NDArray[Any]) -> NDArray[np.int32]:
-        at = page_of.take(wanted >> wanted.dtype.type(PAGE_BITS), mode="clip")
-        at <<= PAGE_BITS
-        at |= (wanted & wanted.dtype.type(2**PAGE_BITS - 1)).astype(np.int32)
-        return np.asarray(places.take(at))
-
-    return find
+    places[find_entries(page_of, codes)] = np.arange(codes.size, dtype=np.int32)
+    return lambda wanted: places.take(find_entries(page_of, wanted))

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.color_codes import PAGE_BITS, count_codes, find_runs
+from segment.core.color_codes import PAGE_BITS, count_codes, find_entries, find_runs
 
 __all__ = ["ColorMemory", "KeptValues"]
 
-Planes = NDArray[np.float32]
+Values = NDArray[np.float32]
 
 # What is kept: pages of 32 consecutive codes that have any color, 8 MB of them, and values of colors, 16 MB.
 MAX_PAGES, MAX_VALUES = 2**16, 2**22
@@ -35,7 +35,7 @@ class KeptValues(NamedTuple):
         The color of each pixel, from 0 to n - 1.
     """
 
-    values: Planes
+    values: Values
     places: NDArray[np.int32]
 
 
@@ -68,7 +68,7 @@ class ColorMemory:
         return ColorMemory, ()
 
     def look_up(
-        self, key: Hashable, codes: NDArray[np.uint32], describe: Callable[[NDArray[np.uint32]], Planes]
+        self, key: Hashable, codes: NDArray[np.uint32], describe: Callable[[NDArray[np.uint32]], Values]
     ) -> KeptValues | None:
         """Look up the values of the colors of an image, and compute those that are not known.
 
@@ -95,7 +95,7 @@ class ColorMemory:
                 raise
 
     def _look_up(
-        self, key: Hashable, codes: NDArray[np.uint32], describe: Callable[[NDArray[np.uint32]], Planes]
+        self, key: Hashable, codes: NDArray[np.uint32], describe: Callable[[NDArray[np.uint32]], Values]
     ) -> KeptValues | None:
         """Look up values as :meth:`look_up` does, while no other thread does."""
         if key != self._key:
@@ -120,20 +120,13 @@ class ColorMemory:
         # Pages hold the place of each of their codes, -1 where that is not known. Page 0 is that of no color.
         self._page_of: NDArray[np.int32] = np.zeros(MAX_CODES >> PAGE_BITS, dtype=np.int32)
         self._pages: NDArray[np.int32] = np.full(2**PAGE_BITS, -1, dtype=np.int32)
-        self._values: Planes = np.empty((0, 0), dtype=np.float32)
+        self._values: Values = np.empty((0, 0), dtype=np.float32)
 
     def _find(self, codes: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Find the places of colors; -1 where they are not known."""
-        return np.asarray(self._pages.take(self._find_entries(codes), mode="clip"))
+        return np.asarray(self._pages.take(find_entries(self._page_of, codes), mode="clip"))
 
-    def _find_entries(self, codes: NDArray[np.uint32]) -> NDArray[np.int32]:
-        """Find the entries of codes in the pages; those of page 0 where there is no page."""
-        at = self._page_of.take(codes >> np.uint32(PAGE_BITS), mode="clip")
-        at <<= PAGE_BITS
-        at |= (codes & np.uint32(2**PAGE_BITS - 1)).view(np.int32)
-        return np.asarray(at)
-
-    def _add(self, codes: NDArray[np.uint32], describe: Callable[[NDArray[Any]], Planes]) -> bool:
+    def _add(self, codes: NDArray[np.uint32], describe: Callable[[NDArray[Any]], Values]) -> bool:
         """Add colors that are not known, distinct and ascending; return False, and add none, if they are too many."""
         first, end = self._n_colors, self._n_colors + len(codes)
         high = codes >> np.uint32(PAGE_BITS)
@@ -149,7 +142,7 @@ class ColorMemory:
         self._values[:, first:end] = values
         self._pages = _make_room(self._pages, *(number << PAGE_BITS for number in (self._n_pages, n_pages, MAX_PAGES)))
         self._page_of[new_pages] = np.arange(self._n_pages, n_pages)
-        self._pages[self._find_entries(codes)] = np.arange(first, end)
+        self._pages[find_entries(self._page_of, codes)] = np.arange(first, end)
         self._n_colors, self._n_pages = end, n_pages
         return True
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from segment.core.color_codes import find_entries
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_memory import ColorMemory
@@ -60,16 +61,16 @@ def test_memory_is_bounded(limit: str, value: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_interruption_leaves_no_colors_that_were_added_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory, find, calls = ColorMemory(), ColorMemory._find_entries, []
+    memory, calls = ColorMemory(), []
     check(memory, np.arange(5, dtype=np.uint32))
 
-    def interrupt(self: ColorMemory, codes: np.ndarray) -> np.ndarray:
+    def interrupt(page_of: np.ndarray, codes: np.ndarray) -> np.ndarray:
         calls.append(codes)
         if len(calls) == 2:  # the first call finds out what is missing
             raise KeyboardInterrupt
-        return find(self, codes)
+        return find_entries(page_of, codes)
 
-    monkeypatch.setattr(ColorMemory, "_find_entries", interrupt)
+    monkeypatch.setattr("segment.features.color_memory.find_entries", interrupt)
     with pytest.raises(KeyboardInterrupt):
         check(memory, np.arange(40, 80, dtype=np.uint32))
     for codes in (np.arange(200, 280), np.arange(40, 80)):
