@@ -22,6 +22,7 @@ __all__ = [
     "compute_moments",
     "compute_natural_parameters",
     "compute_squared_distances",
+    "convert_to_responsibilities",
     "invert_covariances",
     "split_into_blocks",
 ]
@@ -114,6 +115,37 @@ def _get_entry_factors(d: int) -> Floats:
     return pack(np.eye(d) / 2 - 1)[:, None]
 
 
+def convert_to_responsibilities(joint: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Convert log joint densities to responsibilities times the weights of the cells, in place.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (..., k, b), float64
+        Log of weight times density of k components at b cells; overwritten.
+    weights : ndarray of shape (b,), float64
+        Of the cells.
+
+    Returns
+    -------
+    top, total : ndarray of shape (..., b), float64
+        The log density of a cell is ``top + log(total)``: the logarithm is taken only where it is asked for.
+
+    Examples
+    --------
+    >>> joint = np.log([[0.3], [0.1]])
+    >>> _ = convert_to_responsibilities(joint, np.array([8.0]))
+    >>> joint.round(3).tolist()
+    [[6.0], [2.0]]
+    """
+    # The largest term is subtracted before exp (log-sum-exp), so that nothing overflows.
+    top = joint.max(axis=-2)
+    joint -= top[..., None, :]
+    np.exp(joint, out=joint)
+    total = joint.sum(axis=-2)
+    joint *= (weights / total)[..., None, :]
+    return top, total
+
+
 def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
     """Invert covariance matrices and compute the logarithms of their determinants.
 
@@ -139,9 +171,8 @@ def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:
         # Inversion leaves rounding that is not symmetric, which packing would keep in part.
         precisions = np.linalg.inv(covariances)
         return (precisions + np.swapaxes(precisions, 1, 2)) / 2, np.linalg.slogdet(covariances)[1]
-    # The sweep operator (Goodnight 1979, The American Statistician 33,
-    # 149-158) is applied to all of them in each operation: swept by every row, A becomes -inv(A), and the determinant
-    # is the product of the pivots.
+    # The sweep operator (Goodnight 1979, The American Statistician 33, 149-158) is applied to all matrices in each
+    # operation: swept by every row, A becomes -inv(A), and the determinant is the product of the pivots.
     swept = covariances.transpose(1, 2, 0).copy()
     pivots = np.empty(swept.shape[1:])
     for i in range(len(swept)):

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, get_triangle_indices
 from segment.mixture.covariances import constrain_covariances, limit_eigenvalues
-from segment.mixture.gaussian_density import compute_moments, compute_natural_parameters, split_into_blocks
+from segment.mixture.gaussian_density import (
+    compute_moments,
+    compute_natural_parameters,
+    convert_to_responsibilities,
+    split_into_blocks,
+)
 from segment.mixture.missing import (
     complete_moments,
     compute_observed_moments,
@@ -81,16 +86,11 @@ def compute_expectation(
     sums = np.zeros(parameters.T.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:
-        # Log of weight times density, (n_runs, k, b), and its logarithm of the sum over k without overflow.
+        # Log of weight times density, (n_runs, k, b); then responsibilities times the cells' weights.
         joint = (parameters @ moments).reshape(n_runs, -1, len(weights))
-        top = joint.max(axis=1)
-        joint -= top[:, None]
-        np.exp(joint, out=joint)
-        total = joint.sum(axis=1)
+        top, total = convert_to_responsibilities(joint, weights)
         if is_scored:
             log_likelihoods += (top + np.log(total)) @ weights
-        # Responsibilities times the cells' weights, in place.
-        joint *= (weights / total)[:, None]
         sums += moments @ joint.reshape(len(parameters), -1).T
     return sums.T, log_likelihoods
 

@@ -21,6 +21,7 @@ from segment.mixture.gaussian_density import (
     compute_log_weights,
     compute_moments,
     compute_natural_parameters,
+    convert_to_responsibilities,
 )
 from segment.mixture.model import MixtureModel
 
@@ -103,12 +104,8 @@ class NearBlocks:
         for (weights, moments), is_near in zip(self.blocks, near.T, strict=True):
             at = np.flatnonzero(is_near)
             joint = parameters[at] @ moments
-            top = joint.max(axis=0)
-            joint -= top
-            np.exp(joint, out=joint)
-            total = joint.sum(axis=0)
+            top, total = convert_to_responsibilities(joint, weights)
             log_likelihood += float((top + np.log(total)) @ weights)
-            joint *= weights / total
             statistics[at] += joint @ moments.T
         return statistics, np.array([log_likelihood])
 
