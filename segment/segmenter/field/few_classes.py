@@ -22,7 +22,7 @@ from segment.core.threads import start_threads
 from segment.mixture.cells import Cells
 from segment.mixture.few_components import N_FEW, choose_few
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.random_field import RandomField
+from segment.segmenter.field.random_field import RandomField, weigh_steps
 
 __all__ = ["MIN_CLASSES", "FewField", "carry_posteriors", "compute_few_log_posteriors", "normalize"]
 
@@ -204,11 +204,10 @@ class FewField:
         # As for all classes: log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2).
         target = self._compute_log_odds_of_rows(q, rows)
         target += logs[:, rows]
-        damping = np.float32(self.field.smoothness * self.field.center_weight / 2) * self.field.pixel_weights[rows] ** 2
-        share = 1 / (1 + damping)
+        share, damping = weigh_steps(self.field, rows)
         target *= share
         log_q = np.log(np.maximum(q[:, rows], TINY))
-        log_q *= damping * share
+        log_q *= damping
         target += log_q
         updated = q_after[:, rows]
         updated[:] = normalize(target)

@@ -34,6 +34,7 @@ __all__ = [
     "compute_pixel_weights",
     "compute_posteriors",
     "solve_mean_field",
+    "weigh_steps",
 ]
 
 Planes = NDArray[np.float32]
@@ -246,7 +247,7 @@ def solve_mean_field(
         return q if start is None else compute_posteriors(log_joint)
     # Every strip reads the old posteriors, also those of the strips beside it, and writes the new: order and number of
     # threads make no difference.
-    strips = [(rows, *_weigh_steps(field, rows)) for rows in _split_rows(q.shape[1])]
+    strips = [(rows, *weigh_steps(field, rows)) for rows in _split_rows(q.shape[1])]
     with start_threads(q.size >= _MIN_THREADED_SIZE) as each:
         for _ in range(n_iter):
             q_after = np.empty_like(q)
@@ -257,10 +258,20 @@ def solve_mean_field(
     return q
 
 
-def _weigh_steps(field: RandomField, rows: slice) -> tuple[Planes, Planes]:
-    """Weigh both terms of a mean-field step in some rows: ``1 / (1 + d / 2)`` and ``(d / 2) / (1 + d / 2)``.
+def weigh_steps(field: RandomField, rows: slice) -> tuple[Planes, Planes]:
+    """Weigh both terms of a mean-field step in some rows.
 
-    d is the weight of the center at each pixel.
+    Parameters
+    ----------
+    field : RandomField
+        The neighborhoods.
+    rows : slice
+        The rows.
+
+    Returns
+    -------
+    share, damping : ndarray of shape (rows, W), float32
+        ``1 / (1 + d / 2)`` and ``(d / 2) / (1 + d / 2)``, with d the weight of the center at each pixel.
     """
     damping = np.float32(field.smoothness * field.center_weight / 2) * field.pixel_weights[rows] ** 2
     share: Planes = np.float32(1) / (1 + damping)
