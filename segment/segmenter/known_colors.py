@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from segment.features.color_index import ColorIndex
 from segment.features.color_memory import KeptValues
 from segment.features.color_space import FeatureSpace
+from segment.mixture.cells import Cells
+from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.few_classes import MIN_CLASSES
 from segment.segmenter.field.field_fit import compute_whitening_matrix
 
-__all__ = ["KnownColors", "recall_colors"]
+__all__ = ["KnownColors", "find_components", "recall_colors"]
 
 Planes = NDArray[np.float32]
 
-N_NUMBERS = 4  # that are kept of a color besides log posteriors and features
+# Where single numbers are in what is kept of a color, after its log posteriors and features.
+COMPONENT, LABEL, LOG_DENSITY, REMAINDER = range(-4, 0)
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class KnownColors:
     Attributes
     ----------
     kept : KeptValues
-        Of each color: k log posteriors, d whitened features, the component, the label, and the log density rounded to
-        single precision and what rounding took off.
+        Of each color: k log posteriors, d whitened features, the component, the label, the log density rounded to
+        single precision, and the remainder that rounding took off.
     n_classes : int
         k.
     """
@@ -37,26 +40,21 @@ class KnownColors:
     kept: KeptValues
     n_classes: int
 
-    def map_to_planes(self, shape: tuple[int, int]) -> tuple[Planes, Planes]:
-        """Map the log posteriors of the classes by color, (k, h, w), and the whitened features, (d, h, w)."""
-        planes = self._map(slice(-N_NUMBERS)).reshape(-1, *shape)
-        return planes[: self.n_classes], planes[self.n_classes :]
-
-    def map_log_posteriors(self) -> Planes:
-        """Map the log posteriors of the classes by color to the pixels: (n, k)."""
-        return self._map(slice(self.n_classes)).T
+    def map_log_posteriors(self, shape: tuple[int, int]) -> Planes:
+        """Map the log posteriors of the classes by color to the pixels: (k, h, w)."""
+        return self._map(slice(self.n_classes)).reshape(-1, *shape)
 
     def map_whitened(self, shape: tuple[int, int]) -> Planes:
         """Map the features, of mean variance 1 within the components, to the pixels: (d, h, w)."""
-        return self._map(slice(self.n_classes, -N_NUMBERS)).reshape(-1, *shape)
+        return self._map(slice(self.n_classes, COMPONENT)).reshape(-1, *shape)
 
     def map_components(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """Map the most probable component, from 0, to the pixels: (h, w)."""
-        return self._map_numbers(-N_NUMBERS).reshape(shape)
+        return self._map_numbers(COMPONENT).reshape(shape)
 
     def map_labels(self, valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Map the labels 1..k to the valid pixels (h, w); all others get 0."""
-        labels = self._map_numbers(1 - N_NUMBERS).reshape(valid.shape)
+        labels = self._map_numbers(LABEL).reshape(valid.shape)
         if not valid.all():
             labels[~valid] = 0
         return labels
@@ -64,7 +62,7 @@ class KnownColors:
     def compute_mean_log_density(self, valid: NDArray[np.bool_]) -> float:
         """Compute the mean log density of the valid pixels (h, w), of which there is one at least."""
         places = self.kept.places if valid.all() else self.kept.places[valid.reshape(-1)]
-        densities = self.kept.values[-2].astype(np.float64) + self.kept.values[-1]
+        densities = self.kept.values[LOG_DENSITY].astype(np.float64) + self.kept.values[REMAINDER]
         return float(densities.take(places, mode="clip").mean())
 
     def _map(self, which: slice) -> Planes:
@@ -78,6 +76,24 @@ class KnownColors:
     def _map_numbers(self, which: int) -> NDArray[np.uint8]:
         """Map whole numbers, one for each color, to the pixels: (n,)."""
         return np.asarray(self.kept.values[which].astype(np.uint8).take(self.kept.places, mode="clip"))
+
+
+def find_components(model: MixtureModel, cells: Cells) -> NDArray[np.intp]:
+    """Find the most probable component of each cell, with the share of noise divided among them by their weights.
+
+    Parameters
+    ----------
+    model : MixtureModel
+    cells : Cells
+        n cells.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        From 0.
+    """
+    components = ClassMixture(model, np.arange(model.n_components))
+    return np.asarray(components.compute_log_posteriors(cells).argmax(axis=1))
 
 
 def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex) -> KnownColors | None:
@@ -104,11 +120,11 @@ def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex)
     whiten = compute_whitening_matrix(model)
 
     def describe_colors(colors: NDArray[np.generic]) -> Planes:
-        """Compute what is kept of some colors: (n, k + d + N_NUMBERS)."""
+        """Compute what is kept of some colors: (n, k + d + 4)."""
         cells = space.make_cells(colors)
         logs, densities = classes.compute_log_posteriors(cells), model.score_samples(cells)
         numbers = (
-            model.predict(cells),
+            find_components(model, cells),
             classes.label_cells(cells),
             densities,
             densities - densities.astype(np.float32),

@@ -20,7 +20,7 @@ from segment.segmenter.field.calibration import (
     measure_residuals,
 )
 from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
-from segment.segmenter.known_colors import recall_colors
+from segment.segmenter.known_colors import find_components, recall_colors
 
 __all__ = ["make_color_evidence", "measure_design_effect"]
 
@@ -74,7 +74,7 @@ def make_color_evidence(
         colors = pixels.take(at, axis=0).reshape(1, len(at), *image.pixels.shape[2:])
         index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool)))
         if known := recall_colors(classes, space, index):
-            return known.map_log_posteriors()
+            return known.map_log_posteriors((1, len(at)))[:, 0].T
         find = index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
         return np.asarray(find(np.arange(len(at))))
 
@@ -112,14 +112,12 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
             known.map_whitened(copy.valid.shape), known.map_components(copy.valid.shape), copy
         )
     whiten = compute_whitening_matrix(classes.model)
-    # What a merged class has of two colors is no texture.
-    components = ClassMixture(classes.model, np.arange(len(classes.groups)))
 
     def describe_colors(colors: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the whitened features and the component from 0 of each color: (m, d + 1)."""
         cells = space.make_cells(colors)
-        labels = components.compute_log_posteriors(cells).argmax(axis=1)[:, None]
-        return np.concatenate([cells.means @ whiten, labels], axis=1).astype(np.float32)
+        # By components, not classes: what a merged class has of two colors is no texture.
+        return np.column_stack([cells.means @ whiten, find_components(classes.model, cells)]).astype(np.float32)
 
     planes = index.map_to_planes(describe_colors)
     return _measure_design_effect(planes[:-1], planes[-1].astype(np.intp), copy)

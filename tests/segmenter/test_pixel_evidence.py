@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from segment.core.image import Image
+from segment.features.color_memory import ColorMemory
 from segment.features.pixel_features import extract_features
 from segment.mixture.model import MixtureModel
 from segment.preprocessor.working_copy import compute_field_step
@@ -66,3 +67,12 @@ def test_a_merged_class_of_two_colors_is_no_texture(rng: np.random.Generator) ->
     space = extract_features(image, "rgb").space
     alone, merged = (measure_design_effect(ClassMixture(model, np.array(groups)), space, image) for groups in GROUPS)
     assert merged == alone == pytest.approx(1, abs=0.2)
+
+
+def test_a_memory_of_colors_changes_nothing_where_there_is_noise(rng: np.random.Generator) -> None:
+    noisy = ClassMixture(replace(CLASSES.model, noise_share=0.05, noise_density=1e-7), CLASSES.groups)
+    smooth = gaussian_filter(rng.normal(0, 1, (40, 50, 3)), (3, 3, 0))
+    image = Image.from_array(np.clip(np.rint(70 + 60 * smooth / smooth.std()), 0, 255).astype(np.uint8))
+    space = extract_features(image, "rgb").space
+    recalled = measure_design_effect(replace(noisy, memory=ColorMemory()), space, image)
+    assert recalled == measure_design_effect(noisy, space, image) > 1.5

@@ -167,8 +167,8 @@ class _FewSolution(FieldSolution):
     look_up: Callable[[NDArray[np.intp]], Planes]
 
     @cached_property
-    def _log_odds_of_all(self) -> Planes:
-        """Neighbor log odds of all classes, (h, w, k): the largest array of all, so it is there once."""
+    def _neighbor_log_odds(self) -> Planes:
+        """What the neighbors add to the log odds of all classes, (h, w, k): a large array, made once."""
         return self.few.compute_log_odds_of_all(self.q)
 
     def draw_shares(
@@ -182,7 +182,7 @@ class _FewSolution(FieldSolution):
         # A temperature gives weight to classes that are not among the few: the sample has all.
         at = choose_sample(weights > 0)
         logs = self.look_up(at).T
-        odds = self._log_odds_of_all.reshape(-1, self.few.n_classes)[at].T
+        odds = self._neighbor_log_odds.reshape(-1, self.few.n_classes)[at].T
         is_plain = plain.reshape(-1)[at] > 0
         return make_share_sample(
             sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border
@@ -190,7 +190,7 @@ class _FewSolution(FieldSolution):
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
-        return BilinearUpsampler(np.moveaxis(self._log_odds_of_all, 2, 0), shape)
+        return BilinearUpsampler(np.moveaxis(self._neighbor_log_odds, 2, 0), shape)
 
 
 def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -293,9 +293,10 @@ def solve_field(
                 lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
             )
             return _FewSolution(classes, q, logs, labels, copy.valid, measure_correlation, False, few, look_up)
-    known = recall_colors(classes, space, index)
-    found = known.map_to_planes(copy.valid.shape) if known else None
-    logs, features = found or _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
+    if known := recall_colors(classes, space, index):
+        logs, features = known.map_log_posteriors(copy.valid.shape), known.map_whitened(copy.valid.shape)
+    else:
+        logs, features = _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
     field = build_field(copy, features, smoothness, smoothness_map)
     # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
     first = None
