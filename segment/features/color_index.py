@@ -88,6 +88,7 @@ class ColorIndex:
     @property
     def is_tabled(self) -> bool:
         """Whether :meth:`iterate_parts` yields one part with every color once: they are countable, not too many."""
+        # Colors that are recalled are few enough for a table, so they need not be counted to know it.
         return self._recalled is not None or self._table is not None
 
     @property

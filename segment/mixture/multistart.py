@@ -34,7 +34,7 @@ _SAME_OPTIMUM = 1e-3
 MANY_COMPONENTS = 17
 """From this number of components on, starts differ little and an iteration takes long: less is spent on each start."""
 
-# When runs are given up: after the iterations divided by the first number, all but the starts divided by the second.
+# Rounds (a, b) in which runs are given up: after 1 / a of the iterations, 1 / b of the starts go on.
 _ROUNDS, _ROUNDS_OF_MANY = ((3, 2),), ((10, 4), (3, 8))
 
 

@@ -220,8 +220,10 @@ def choose_n_components(
     numbers = [k for k in range(low, high + 1) if k * components_per_class <= len(cells)] or [
         max(1, len(cells) // components_per_class)
     ]
-    fitted = numbers[-1:] if criterion == "variational" else numbers
-    if fitted_range is not None and criterion != "variational":
+    fitted = numbers
+    if criterion == "variational":
+        fitted = numbers[-1:]
+    elif fitted_range is not None:
         others = range(fitted_range[0], min(fitted_range[1], len(cells) // components_per_class) + 1)
         fitted = sorted({*numbers, *others})
     coarse = coarsen_to_few(cells, fitted[-1] * components_per_class)

@@ -145,6 +145,7 @@ class SpatialModel(ABC):
         float
             In nats; -inf for a share of 0.
         """
+        # Without a share the cells are not asked for: they may not have been collected yet.
         return find_rejection_threshold(classes.model, self.data.cells, reject) if reject else -math.inf
 
     @abstractmethod

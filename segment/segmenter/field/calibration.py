@@ -101,8 +101,8 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     field = RandomField(compute_pixel_weights(valid), 1.0, reach)
     share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
     power = product = 0.0
-    # One feature after the other: all of them at once would take tens of megabytes.
     cv2 = load_cv2()
+    # One feature after the other: all of them at once would take tens of megabytes.
     for plane in residuals:
         # OpenCV sums in double precision.
         power += cv2.sumElems(plane * plane * share)[0]
@@ -157,15 +157,15 @@ def choose_bands(shape: tuple[int, int], reach: int) -> tuple[NDArray[np.intp], 
     return rows.reshape(-1), np.resize(np.arange(size + reach) < size, rows.size)
 
 
-def measure_band_design_effect(features: Planes, logs: Planes, valid: NDArray[np.bool_], reach: int) -> float:
+def measure_band_design_effect(features: Planes, posteriors: Planes, valid: NDArray[np.bool_], reach: int) -> float:
     """Measure the design effect of the pixels in the bands of :func:`choose_bands`.
 
     Parameters
     ----------
     features : ndarray of shape (d, h, w), float32
         In standard deviations within a class.
-    logs : ndarray of shape (k, h, w), float32
-        Log posteriors of the classes by color: the class of a pixel is that of the highest.
+    posteriors : ndarray of shape (k, h, w), float32
+        Of the classes, or their logarithms: a pixel belongs to the class with the highest.
     valid : ndarray of shape (h, w), bool
         Pixels that count.
     reach : int, >= 1, pixels
@@ -177,7 +177,7 @@ def measure_band_design_effect(features: Planes, logs: Planes, valid: NDArray[np
     """
     rows, is_counted = choose_bands(valid.shape, reach)
     valid = valid[rows] & is_counted[:, None]
-    labels = find_highest_plane(logs.take(rows, axis=1))
+    labels = find_highest_plane(posteriors.take(rows, axis=1))
     residuals = measure_residuals(features.take(rows, axis=1), labels, valid)
     return compute_design_effect(measure_neighbor_correlation(residuals, valid, reach))
 

@@ -231,8 +231,8 @@ def prepare_field_posteriors(
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
     The mean field is too sure where neighbors are no independent witnesses: its log odds are divided by a temperature
-    (:mod:`segment.segmenter.field.calibration`). The most probable class of a pixel stays that of the field; where only
-    the likeliest of many classes are kept, some pixels in a thousand may have another, as posteriors need them all.
+    (:mod:`segment.segmenter.field.calibration`). The most probable class of a pixel stays that of the field; where the
+    field keeps only the likeliest of many classes, some pixels in a thousand may have another: posteriors are of all.
 
     Parameters
     ----------
@@ -256,8 +256,9 @@ def prepare_field_posteriors(
         overlap = solved.measure_overlap() if facts is None else facts.overlap
         temperature = compute_temperature(solved.measure_correlation(), overlap)
     has_all, shape = len(solved.q) == classes.n_classes, image.valid.shape
-    flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature) if has_all else solved.q
-    if has_all and copy.valid.shape == shape:
+    # A temperature gives weight to classes that are not among the few of a pixel: they have no planes to temper.
+    flat = temper_posteriors(solved.q.reshape(len(solved.q), -1), temperature) if has_all else None
+    if flat is not None and copy.valid.shape == shape:
         return lambda at: flat[:, at].T
     # As for the labels: posteriors of the copy away from borders, where noise of single pixels says nothing.
     is_at_border = ((solved.labels == 0) | find_borders(solved.labels)).reshape(-1)
@@ -275,8 +276,10 @@ def prepare_field_posteriors(
         """Compute the posteriors of these pixels, beside borders by their colors and the neighbors in the copy."""
         rows, columns = np.divmod(at, image.width)
         near = down[rows] * copy.width + across[columns]
-        # A temperature gives weight to classes that are not among the few of a pixel.
-        found = flat[:, near].T if has_all else _normalize(look_up_in_copy(near) + odds.take(near), temperature)
+        if flat is not None:
+            found = flat[:, near].T
+        else:
+            found = _normalize(look_up_in_copy(near) + odds.take(near), temperature)
         where = np.flatnonzero(is_at_border[near])
         logs = look_up(at[where]) + odds.interpolate(rows[where], columns[where])
         found[where] = _normalize(logs, temperature)

@@ -40,8 +40,8 @@ SMOOTHING_SIGMAS = (1.0, 2.0)
 NEIGHBORHOOD_SIGMA = 1.0
 NEIGHBORHOOD_PIXELS = 4 * math.pi * NEIGHBORHOOD_SIGMA**2
 
-
-STRIP_ROWS = 32  # whose likelihoods are computed at once
+# Rows whose likelihoods are computed at once.
+STRIP_ROWS = 32
 # Pixels that clusters are found from: more of a smoothed copy tell nothing new.
 MAX_SAMPLED_PIXELS = 2**16
 
@@ -210,7 +210,7 @@ def compute_mean_field_likelihood(
     energy cannot compare mixtures: a strong field prefers the mixture with the fewest borders, which joins classes.
     """
     found = np.empty(log_densities.shape)
-    # Row by row of strips: of many classes, all planes in double precision would be most of the memory of a fit.
+    # In strips: of many classes, all planes at once in double precision would be most of the memory of a fit.
     for start in range(0, len(found), STRIP_ROWS):
         rows = slice(start, min(start + STRIP_ROWS, len(found)))
         log_odds = field.compute_log_odds_of_rows(q, rows)

@@ -121,6 +121,7 @@ def _label_watershed_lines(labels: Labels, pixels: NDArray[np.uint8], fallback: 
         # Twice the color difference, so that of two equally similar neighbors the labeled one is chosen.
         twice = 2 * (change[:, 0] + change[:, 1] + change[:, 2])
         beside.append(there)
+        # Outside the image: more than any color difference, and one more still fits.
         changes.append(np.where(inside, twice, np.iinfo(np.int16).max - 1))
     neighbors, costs = np.stack(beside), np.stack(changes)
     while at.size:
