@@ -103,7 +103,8 @@ def segment_folder(
     """Segment every image of FOLDER, keeping its structure below the folder for the results.
 
     An image that fails is reported and does not stop the rest. segment_manifest.csv and segment_manifest.jsonl have a
-    row for each. Whatever stops the run, the same command with --resume goes on.
+    row for each, segment_shares.csv one for each of its classes; --save report adds segment_index.html, a page of all.
+    Whatever stops the run, the same command with --resume goes on.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, l
 from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
-from segment.config.doors import DOORS, START, Door, reject_ignored
+from segment.config.doors import DOORS, START, Door, make_unused_error, reject_ignored
 from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
 from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
@@ -176,11 +176,17 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     # A command writes what it always writes, and the products that may be asked for beside it.
     for values in (given, written):
         if "save" in values and "save" in DOORS[door].fixed:
-            values["save"] = (*DOORS[door].fixed["save"], *values["save"])
+            values["save"] = tuple(dict.fromkeys((*DOORS[door].fixed["save"], *values["save"])))
     # First the options as they were given: the settings of a model or the defaults of a command might seem to
     # contradict an option that is not used at all.
     reject_ignored(given, list_settings(), DOORS[door], defaults)
     written = leave_out_unused(written, DOORS[door], defaults)
+    # What a command does in any case is not changed to what others do by default.
+    fixed = {name: value for name, value in DOORS[door].fixed.items() if name != "save"}
+    written = {name: value for name, value in written.items() if name not in fixed}
+    for setting in list_settings():
+        if setting.name in fixed and given.get(setting.name, fixed[setting.name]) != fixed[setting.name]:
+            raise make_unused_error(setting, given[setting.name], DOORS[door])
     if written:
         written = leave_out_contradicted(written, given, defaults)
     config = SegmentConfig.from_values(**{**defaults, **written, **given})

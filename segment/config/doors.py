@@ -88,7 +88,7 @@ _RASTER = Door(
     besides=("palette", "group", "background", "overwrite", "crop", "nodata", "mask", "roi", "pixel_size"),
     fixed={"save": ("labels",), "labels_format": "tif"},
     remedies={
-        "Loading": "Leave it out: a raster may have any number of pixels",
+        "max_pixels": "Leave it out: a raster may have any number of pixels",
         "keep_profile": "Leave it out: the numbers of a raster are never converted",
         "max_size": "Leave it out: a raster keeps its size",
         "regions": "Leave it out, or segment a smaller copy with segment_regions",
@@ -96,6 +96,9 @@ _RASTER = Door(
         "save": "Leave it out: the labels are written as a GeoTIFF",
         "labels_format": "Leave it out: the labels are written as a GeoTIFF",
     },
+)
+_RASTER_PRODUCTS = (
+    *("labels", "panel", "geojson", "svg", "coco", "classes", "regions", "measurements", "model", "config"),
 )
 # A model holds classes alone: what is done with labels is decided where it is applied.
 _FIT = Door(
@@ -187,10 +190,8 @@ DOORS: Mapping[str, Door] = {
         _RASTER.leave_out,
         (*_RASTER.besides, "drop_class", "geojson_crs"),
         _RASTER.fixed,
-        _RASTER.remedies,
-        products=(
-            *("labels", "panel", "geojson", "svg", "coco", "classes", "regions", "measurements", "model", "config"),
-        ),
+        {**_RASTER.remedies, "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}"},
+        products=_RASTER_PRODUCTS,
     ),
     "fit": Door(
         "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)

@@ -146,8 +146,8 @@ def describe_flat_border(flat: FlatBorder) -> str:
         A sentence without its period.
     """
     return (
-        f"one color, {flat.text}, fills {flat.share:.0%} of the image and lies at its border; if it is no part of the "
-        f"picture, give --nodata {flat.text}, or --roi circle for a round picture"
+        f"one color, {flat.text}, fills {100 * flat.share:.0f} % of the image and lies at its border; if it is no part "
+        f"of the picture, give --nodata {flat.text}, or --roi circle for a round picture"
     )
 
 

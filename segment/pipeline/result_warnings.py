@@ -149,7 +149,7 @@ def collect_result_warnings(
     warnings = []
     if rejected:
         cure = ". Lower --reject" if rejected == 1 else ""
-        warnings.append(f"{rejected:.2%} of the pixels are rejected as unlikely and have no label{cure}")
+        warnings.append(f"{100 * rejected:.2f} % of the pixels are rejected as unlikely and have no label{cure}")
     if rejected == 1:
         return tuple(warnings)
     # Each empty class has one cause: clean-up, too few colors, rejection, or its neighbors and competitors.

@@ -56,8 +56,8 @@ def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     if explained < MIN_EXPLAINED or moved < MIN_MOVED:
         return ()
     return (
-        f"the light is uneven, and shares depend on it: in even light {moved:.0%} of the pixels would be of another "
-        "class. Divide the image by one of an empty field in the same light, or try --coherence region",
+        f"the light is uneven, and shares depend on it: in even light {100 * moved:.0f} % of the pixels would be of "
+        "another class. Divide the image by one of an empty field in the same light, or try --coherence region",
     )
 
 

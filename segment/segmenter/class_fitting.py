@@ -150,14 +150,14 @@ def warn_of_rivals(disagreement: float) -> tuple[str, ...]:
     Examples
     --------
     >>> warn_of_rivals(0.12)[0].partition(":")[0]
-    'another fit is about as good and gives 12% of the pixels to other classes'
+    'another fit is about as good and gives 12 % of the pixels to other classes'
     """
     if disagreement < MIN_DISAGREEMENT:
         return ()
     return (
-        f"another fit is about as good and gives {disagreement:.0%} of the pixels to other classes: shares depend on "
-        "which is found. Compare with another --seed or --shrinkage, or use another -k, which segment explore helps to "
-        "choose",
+        f"another fit is about as good and gives {100 * disagreement:.0f} % of the pixels to other classes: shares "
+        "depend on which is found. Compare with another --seed or --shrinkage, or use another -k, which segment "
+        "explore helps to choose",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image as PilImage
 from program_runs import Program, hash_tree, take_one_line
 
 import segment
@@ -26,8 +27,6 @@ SETTINGS = ["--max-size", "30", "--smoothness", "3", "-k", "3", "--n-init", "2"]
 def test_a_run_with_the_settings_it_wrote_makes_the_same_files(command: str, run_program: Program) -> None:
     if command == "raster":
         pytest.importorskip("rasterio")
-        from PIL import Image as PilImage
-
         PilImage.open("a.png").save("a.tif")
     if command == "batch":
         Path("in").mkdir()
@@ -67,6 +66,18 @@ def test_options_go_before_the_file(run_program: Program, image_folder: Path) ->
         "n_init = 2",
         'save = ["config"]',
     ]
+
+
+def test_labels_of_a_raster_are_a_geotiff_whatever_is_the_default_of_others(run_program: Program) -> None:
+    pytest.importorskip("rasterio")
+    PilImage.open("a.png").save("a.tif")
+    Path("s.toml").write_text('k = 2\nn_init = 2\nspatial = "none"\nlabels_format = "png"\n')
+    result = run_program("raster", "a.tif", "--config", "s.toml")
+    assert (result.code, result.out.splitlines()[0]) == (0, "outputs/a_labels.tif")
+    refused = run_program("raster", "a.tif", "--labels-format", "png", "-o", "other")
+    assert refused.code == 2
+    assert "not used by segment raster; got png. Leave it out: the labels are written as a GeoTIFF." in refused.err
+    assert "got labels, report. Choose of labels, panel" in run_program("raster", "a.tif", "--save", "report").err
 
 
 def test_a_setting_of_the_file_that_the_command_does_not_use_is_said(run_program: Program) -> None:

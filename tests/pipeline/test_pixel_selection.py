@@ -88,7 +88,7 @@ def test_every_function_takes_them(picture: np.ndarray) -> None:
     regions = segment.segment_regions("a.png", regions=2, mask=INSIDE)
     assert np.array_equal(regions.label_image > 0, INSIDE)
     model = segment.fit_classes(["a.png"], k=2)
-    assert "a.png: one color, 0, fills 20% of the image" in model.training.notes[0]
+    assert "a.png: one color, 0, fills 20 % of the image" in model.training.notes[0]
 
 
 def test_arrays_have_no_command(picture: np.ndarray) -> None:
@@ -98,7 +98,7 @@ def test_arrays_have_no_command(picture: np.ndarray) -> None:
 
 def test_a_flat_border_has_a_hint(picture: np.ndarray) -> None:
     (hint,) = segment.segment_image("a.png", k=2).warnings
-    assert hint.startswith("one color, 0, fills 20% of the image and lies at its border")
+    assert hint.startswith("one color, 0, fills 20 % of the image and lies at its border")
     assert "--nodata 0" in hint
     assert "--roi circle" in hint
 

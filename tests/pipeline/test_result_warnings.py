@@ -93,7 +93,7 @@ def test_a_class_that_the_field_removes(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("spatial", ["field", "none"])
 def test_an_image_that_is_rejected(spatial: str) -> None:
     (warning,) = collect_warnings(draw_noisy_halves(), k=2, reject=1.0, spatial=spatial)
-    assert warning == "100.00% of the pixels are rejected as unlikely and have no label. Lower --reject"
+    assert warning == "100.00 % of the pixels are rejected as unlikely and have no label. Lower --reject"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeyp
                 "class 2 is empty: they took all its pixels",
             ],
         ),
-        (0.1, [], 0, ["10.00% of the pixels are rejected", "classes 2, 3 are empty: all their pixels were rejected"]),
+        (0.1, [], 0, ["10.00 % of the pixels are rejected", "classes 2, 3 are empty: all their pixels were rejected"]),
         (0.0, [], 2, ["classes 2, 3 are empty: the image has only 2 distinct colors"]),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_shrinkage_of_nearly_the_same_cut_and_other_labels_is_told(
     warnings = segment.segment_image(draw_stripes(rng), k=3).warnings
     told = [text for text in warnings if "another fit is about as good" in text]
     assert len(told) == is_told
-    assert all("gives 20% of the pixels" in text and "--seed" in text for text in told)
+    assert all("gives 20 % of the pixels" in text and "--seed" in text for text in told)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def render_page(result: Segmentation) -> str:
         classes=[_make_class_row(result, row) for row in result.classes],
         interest=_make_interest_rows(result),
         histograms=_draw_histograms(result),
+        scale=_describe_scale(result),
         curves=_draw_fit_curves(result) + _draw_class_count_curve(result),
         maps=_draw_maps(result),
         command=shlex.join(_build_command(result)),
@@ -133,8 +134,8 @@ def _describe_image(result: Segmentation) -> str:
     kind = f"{_name_kind(image)}, {image.pixels.dtype}"
     unlabeled = float(np.mean(result.label_image == 0))
     words = f"{image.width} x {image.height} pixels, {kind}; {pluralize(result.n_classes, 'class')}"
-    words += f"; {unlabeled:.2%} of the pixels without a label" if unlabeled else ""
-    return words + f"; clean-up changed {result.changed:.2%} of the labeled pixels"
+    words += f"; {100 * unlabeled:.2f} % of the pixels without a label" if unlabeled else ""
+    return words + f"; clean-up changed {100 * result.changed:.2f} % of the labeled pixels"
 
 
 def _name_kind(image: Image) -> str:
@@ -194,6 +195,16 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
         )
         pictures.append((name, encode_picture_url(picture, suffix=".png")))
     return pictures
+
+
+def _describe_scale(result: Segmentation) -> str:
+    """Say what the features count from black to white where it is not what the image counts; else nothing."""
+    black, white = result.image.black, result.image.white
+    if (black, white) == (0, 255) or result.space.name == "lab":
+        return ""
+    return (
+        f"The axes count 0 for black and 255 for white, which are {black:g} and {white:g} in the image and the table."
+    )
 
 
 def _select_feature(model: MixtureModel, number: int) -> MixtureModel:

@@ -87,6 +87,13 @@ def test_a_page_shows_warnings_and_escapes_names() -> None:
     assert page.count(html.escape(MARKUP, quote=False).replace('"', "&#34;")) == 2
 
 
+def test_histograms_say_what_their_axes_count(page: str) -> None:
+    pixels = np.linspace(0, 4000, 400).astype(np.uint16).reshape(20, 20)
+    text = segment.segment_image(pixels, k=2).report()
+    assert "The axes count 0 for black and 255 for white, which are 0 and 4095 in the image" in text
+    assert "The axes count" not in page
+
+
 @pytest.mark.parametrize(
     "pixels",
     [

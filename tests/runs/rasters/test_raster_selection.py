@@ -88,7 +88,7 @@ def test_colors_alone_have_no_part_either(scene: np.ndarray) -> None:
 @pytest.mark.parametrize("spatial", ["field", "none"])
 def test_a_collar_has_a_hint(scene: np.ndarray, spatial: str) -> None:
     result = segment.segment_raster("a.tif", "out.tif", k=4, n_init=2, spatial=spatial)
-    assert result.warnings[0].startswith("one color, 0, fills 29% of the image and lies at its border")
+    assert result.warnings[0].startswith("one color, 0, fills 29 % of the image and lies at its border")
 
 
 def test_the_circle_of_a_picture_is_found(tmp_path: Path, rng: np.random.Generator) -> None:
