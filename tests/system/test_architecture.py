@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -140,23 +141,34 @@ NO_TERMINAL = [name for name in MODULES if name.split(".")[0] != "cli" and name 
 each_module = pytest.mark.parametrize("name", MODULES)
 
 
+@cache
 def tree(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_trees() -> Iterator[None]:
+    """The trees of all modules take too much memory to be kept for the tests of other files."""
+    yield
+    tree.cache_clear()
 
 
 def room(name: str) -> str:
     return name.split(".", maxsplit=1)[0]
 
 
-def imports(name: str) -> Iterator[str]:
+@cache
+def imports(name: str) -> list[str]:
     """The full names of everything a module imports, at the top, in functions or for type checkers."""
+    found: list[str] = []
     for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}: imports are absolute"
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (full if full.removeprefix("segment.") in MODULES else str(node.module) for full in inner)
+            found += [full if full.removeprefix("segment.") in MODULES else str(node.module) for full in inner]
+    return found
 
 
 def own_imports(name: str) -> set[str]:
@@ -164,11 +176,11 @@ def own_imports(name: str) -> set[str]:
     return {full.removeprefix("segment").lstrip(".") for full in imports(name) if full.split(".")[0] == "segment"}
 
 
-def calls(name: str) -> Iterator[str]:
+@cache
+def calls(name: str) -> set[str]:
     """What a module calls, as written: ``print``, ``path.unlink``."""
-    for node in ast.walk(tree(name)):
-        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-            yield ast.unparse(node.func)
+    called = [node.func for node in ast.walk(tree(name)) if isinstance(node, ast.Call)]
+    return {ast.unparse(function) for function in called if isinstance(function, (ast.Name, ast.Attribute))}
 
 
 def lines_of(node: ast.AST) -> int:
@@ -218,7 +230,7 @@ def test_only_loader_writer_and_batch_touch_files(name: str) -> None:
 
 @pytest.mark.parametrize("name", NO_TERMINAL)
 def test_only_the_command_line_prints_or_exits(name: str) -> None:
-    found = set(calls(name))
+    found = calls(name)
     assert not found & {"print", "exit", "quit", "input", "breakpoint", "sys.exit", "os._exit", "os.abort"}
     attributes = {ast.unparse(node) for node in ast.walk(tree(name)) if isinstance(node, ast.Attribute)}
     assert not attributes & {"sys.stdout", "sys.stderr", "sys.argv"}
@@ -239,6 +251,7 @@ def test_every_module_says_what_it_is_and_is_named_by_a_noun(name: str) -> None:
     assert name.rsplit(".", maxsplit=1)[-1] not in {"utils", "util", "helpers", "misc", "tools"}
 
 
+@cache
 def offered(name: str) -> set[str]:
     """The names in a module's ``__all__``."""
     for node in tree(name).body:
