@@ -25,7 +25,7 @@ def make_scene(depth: str) -> np.ndarray:
     """Soft areas and noise, in six tiles of 512 pixels: the colors of 8 bits have a table, those of 16 are binned."""
     rows, columns = np.mgrid[:600, :1100]
     near = np.stack([rows / 600, columns / 1100, 0.5 + 0.5 * np.sin(rows / 90) * np.cos(columns / 130)], axis=-1)
-    pixels = 30 + 190 * near + np.random.default_rng(3).normal(0, 9, near.shape)
+    pixels = 30 + 190 * near + np.random.default_rng(3).normal(0, 2, near.shape)
     return np.clip(pixels * (1 if depth == "uint8" else 100), 0, 65535).astype(depth)
 
 
