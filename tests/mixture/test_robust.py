@@ -200,7 +200,10 @@ def test_the_least_probable_pixels_are_rejected_with_a_warning(rng: np.random.Ge
     assert 0.07 < result.rejected <= 0.08
     assert rejected.mean() == pytest.approx(result.rejected)
     assert outlier[rejected].mean() > 0.99
-    assert any("rejected" in warning and f"{result.rejected:.2%}" in warning for warning in result.warnings)
+    assert any(
+        "rejected" in warning and f"{100 * result.rejected:.2f} % of the pixels" in warning
+        for warning in result.warnings
+    )
     kept = segment.segment_image(pixels, **RAW)
     assert kept.rejected == 0
     assert not any("rejected" in warning for warning in kept.warnings)
