@@ -16,10 +16,14 @@ from typing import Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["ThreadMap", "can_start_threads", "count_threads", "run_in_threads", "start_threads"]
+__all__ = ["IMPORT_LOCK", "ThreadMap", "can_start_threads", "count_threads", "run_in_threads", "start_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Held where a function imports SciPy, or a library that does. Threads that import two parts of a package at once wait
+# for each other's modules; Python ends that with a half-loaded module, and the import fails.
+IMPORT_LOCK = threading.RLock()
 
 # Each thread has its own attributes here: `is_worker` is True in those that `start_threads` started.
 _THREAD_STATE = threading.local()

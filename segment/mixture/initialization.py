@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
+from segment.core.threads import IMPORT_LOCK
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import compute_moments
 from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior
@@ -219,7 +220,8 @@ def _compute_trimming_factor(d: int, trim: float) -> float:
     """
     if trim == 0:
         return 1.0
-    from scipy.special import gammainc, gammaincinv
+    with IMPORT_LOCK:
+        from scipy.special import gammainc, gammaincinv
 
     return float((1 - trim) / gammainc(d / 2 + 1, gammaincinv(d / 2, 1 - trim)))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.threads import IMPORT_LOCK
+
 __all__ = ["MAX_DEGREES", "MIN_DEGREES", "convert_to_student_t", "fit_degrees_of_freedom"]
 
 Floats = NDArray[np.float64]
@@ -50,7 +52,8 @@ def convert_to_student_t(joint: Floats, peaks: Floats, degrees: Floats, d: int) 
     >>> np.exp(log_joint).round(4).tolist(), scales.tolist()
     ([[0.3183]], [[2.0]])
     """
-    from scipy.special import gammaln
+    with IMPORT_LOCK:
+        from scipy.special import gammaln
 
     # The Gaussian log density is its peak minus half the squared Mahalanobis distance, which gives the distance.
     squares = np.maximum(2 * (peaks[:, None] - joint), 0.0)
@@ -79,7 +82,8 @@ def fit_degrees_of_freedom(mean_log_scales: Floats, degrees: Floats, d: int) -> 
     ndarray of shape (k,), float64
         The next degrees of freedom, from `MIN_DEGREES` to `MAX_DEGREES`.
     """
-    from scipy.special import psi
+    with IMPORT_LOCK:
+        from scipy.special import psi
 
     # The part of the equation that does not depend on the unknown v: 1 + mean(log u - u) + psi((v0 + d) / 2)
     # - log((v0 + d) / 2), with v0 the present degrees of freedom.

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
+from segment.core.threads import IMPORT_LOCK
 from segment.mixture.cells import Cells, unpack
 from segment.mixture.gaussian_steps import compute_standard_coordinates, prepare_e_step
 from segment.mixture.missing import has_missing
@@ -64,7 +65,8 @@ class ParameterDistribution:
     @cached_property
     def log_weights(self) -> Floats:
         """Expected logarithms of the weights, (k,)."""
-        from scipy.special import psi
+        with IMPORT_LOCK:
+            from scipy.special import psi
 
         # E[log w_j] = psi(a_j) - psi(sum_i a_i).
         return np.asarray(psi(self.concentrations) - psi(self.concentrations.sum()))
@@ -72,7 +74,8 @@ class ParameterDistribution:
     @cached_property
     def log_precisions(self) -> Floats:
         """Expected log determinants of the precisions, (k,)."""
-        from scipy.special import psi
+        with IMPORT_LOCK:
+            from scipy.special import psi
 
         d = self.means.shape[1]
         # E[log det P] = sum_i psi((degrees - i) / 2) + d log 2 - log det(scale), i = 0 .. d - 1.
@@ -130,7 +133,8 @@ class ParameterDistribution:
         float
             In nats, at least 0.
         """
-        from scipy.special import gammaln, multigammaln
+        with IMPORT_LOCK:
+            from scipy.special import gammaln, multigammaln
 
         d = self.means.shape[1]
         # Dirichlet distributions of the weights.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
+from segment.core.threads import IMPORT_LOCK
 from segment.core.units import METERS_PER_UNIT
 from segment.output.measurements import check_region_count, measure_labels
 from segment.postprocessor.connected_regions import number_regions
@@ -121,9 +122,10 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
     >>> group_regions(np.array([[1, 0, 2, 0, 0, 3]]), [1, 1, 1], 2.0).tolist()
     [0, 0, 1]
     """
-    from scipy.ndimage import distance_transform_edt
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    with IMPORT_LOCK:
+        from scipy.ndimage import distance_transform_edt
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
 
     n = len(label)
     if not distance or n == 0:

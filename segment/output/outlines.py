@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+from segment.core.threads import IMPORT_LOCK
 
 __all__ = ["Outlines", "count_points", "trace_outlines"]
 
@@ -193,7 +194,8 @@ def _choose_turns(inside: NDArray[np.integer[Any]], edges: NDArray[np.bool_]) ->
 
 def _order_cycles(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ids]:
     """Order the elements of a permutation cycle after cycle; return where each cycle begins too, and their number."""
-    from scipy.sparse.csgraph import breadth_first_order, connected_components
+    with IMPORT_LOCK:
+        from scipy.sparse.csgraph import breadth_first_order, connected_components
 
     count = following.size
     if count == 0:
@@ -213,7 +215,8 @@ def _order_cycles(following: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ids]
 
 def _make_graph(following: NDArray[np.int32]) -> csr_array:
     """Make a graph with an edge from each element to the one that follows it."""
-    from scipy.sparse import csr_array
+    with IMPORT_LOCK:
+        from scipy.sparse import csr_array
 
     count = following.size
     # SciPy's searches work on 32 bits.

@@ -17,6 +17,7 @@ from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.stages import Stage
+from segment.core.threads import IMPORT_LOCK
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells, coarsen
 from segment.mixture.model import MixtureModel
@@ -217,8 +218,9 @@ def _segment_by_centers(
 
 def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
     """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
+    with IMPORT_LOCK:
+        from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.threads import IMPORT_LOCK
+
 __all__ = ["assign_pairs", "compute_adjusted_rand_index", "compute_class_distances", "count_overlaps", "match_labels"]
 
 Floats = NDArray[np.float64]
@@ -88,7 +90,8 @@ def assign_pairs(costs: Floats, limit: float) -> NDArray[np.intp]:
     array([ 0, -1])
     """
     # Loaded here and below: it takes as long as a small image, and most runs match nothing.
-    from scipy.optimize import linear_sum_assignment
+    with IMPORT_LOCK:
+        from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(np.minimum(costs, limit))
     partners = np.full(len(costs), -1, dtype=np.intp)
@@ -154,7 +157,8 @@ def match_labels(table: Floats) -> NDArray[np.intp]:
     >>> match_labels(np.array([[1.0, 5.0], [6.0, 0.0]]))
     array([1, 0])
     """
-    from scipy.optimize import linear_sum_assignment
+    with IMPORT_LOCK:
+        from scipy.optimize import linear_sum_assignment
 
     columns, rows = linear_sum_assignment(table.T, maximize=True)
     return np.asarray(rows[np.argsort(columns)], dtype=np.intp)

@@ -17,6 +17,7 @@ from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.nearest import fill_in_bands, find_nearest
 from segment.core.opencv import load_cv2
+from segment.core.threads import IMPORT_LOCK
 
 __all__ = [
     "DENOISERS",
@@ -274,7 +275,8 @@ def _filter_median(pixels: NDArray[np.generic], radius: float) -> NDArray[np.gen
         return _filter_wide_median(pixels, size)
     if pixels.dtype == np.uint8 or size <= 5:
         return load_cv2().medianBlur(np.ascontiguousarray(pixels), size)  # type: ignore[no-any-return]
-    from scipy.ndimage import median_filter
+    with IMPORT_LOCK:
+        from scipy.ndimage import median_filter
 
     window = (size, size) if pixels.ndim == 2 else (size, size, 1)
     return median_filter(pixels, size=window, mode="nearest")  # type: ignore[no-any-return]

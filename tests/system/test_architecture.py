@@ -237,6 +237,23 @@ def test_only_the_command_line_prints_or_exits(name: str) -> None:
     assert not any(call.split(".")[-1] in {"imshow", "show", "waitKey"} for call in found)
 
 
+def test_functions_import_scipy_one_at_a_time() -> None:
+    """Threads that import two parts of it at once get an ImportError now and then."""
+
+    def find_imports(body: ast.AST) -> list[str]:
+        if isinstance(body, ast.With) and ast.unparse(body.items[0]) == "IMPORT_LOCK":
+            return []
+        found = [part for child in ast.iter_child_nodes(body) for part in find_imports(child)]
+        names = {ast.Import: lambda node: node.names[0].name, ast.ImportFrom: lambda node: str(node.module)}
+        return found + [read(body) for kind, read in names.items() if isinstance(body, kind)]
+
+    libraries = {"scipy", "skimage", "sklearn"}
+    for name in MODULES:
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.FunctionDef):
+                assert not {part.split(".")[0] for part in find_imports(node)} & libraries, (name, node.name)
+
+
 @each_module
 def test_files_and_functions_stay_short(name: str) -> None:
     length = len(MODULES[name].read_text(encoding="utf-8").splitlines())

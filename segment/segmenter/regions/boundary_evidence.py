@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.core.threads import IMPORT_LOCK
 from segment.mixture.cells import Cells, make_point_cells, pack
 from segment.mixture.em import run_em
 from segment.mixture.initialization import build_clusters, standardize_metric
@@ -77,7 +78,8 @@ class BoundaryEvidence:
         ndarray of shape (n_regions, c), float64
             As :func:`segment.segmenter.regions.merge_cues.compute_merge_cues` takes them.
         """
-        from scipy.sparse import csr_matrix
+        with IMPORT_LOCK:
+            from scipy.sparse import csr_matrix
 
         rows, columns = np.nonzero(labels >= 0)
         regions = labels[rows, columns]

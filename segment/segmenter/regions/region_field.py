@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.threads import IMPORT_LOCK
+
 __all__ = ["RegionField"]
 
 Floats = NDArray[np.float64]
@@ -60,7 +62,8 @@ class RegionField:
     @cached_property
     def _affinity_matrix(self) -> Any:
         """All affinities, (n, n); sparse, because a mask may leave thousands of parts that do not touch."""
-        from scipy.sparse import csr_matrix
+        with IMPORT_LOCK:
+            from scipy.sparse import csr_matrix
 
         n = len(self.shares)
         upper = csr_matrix((self.affinities, (self.pairs[:, 0], self.pairs[:, 1])), shape=(n, n))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
+from segment.core.threads import IMPORT_LOCK
 
 __all__ = ["find_even_basins", "find_watershed_basins"]
 
@@ -47,7 +48,8 @@ def find_watershed_basins(
     >>> n, labels[0, [0, 8]].tolist()
     (2, [0, 1])
     """
-    from scipy.ndimage import label
+    with IMPORT_LOCK:
+        from scipy.ndimage import label
 
     cv2 = load_cv2()
     # Markers: the pixels that are as low as the lowest around them (erosion is the minimum over a window).
@@ -121,8 +123,9 @@ def _flood(
     heights: NDArray[np.float32], markers: NDArray[np.integer], valid: NDArray[np.bool_], *, compactness: float = 0.0
 ) -> tuple[NDArray[np.intp], int]:
     """Flood the valid pixels from markers, each valid part without one from its own, and number the basins from 0."""
-    from scipy.ndimage import label
-    from skimage.segmentation import watershed
+    with IMPORT_LOCK:
+        from scipy.ndimage import label
+        from skimage.segmentation import watershed
 
     # A valid part has no marker of its own where the lowest pixel of its window lies beyond a gap in the mask.
     parts, n_parts = label(valid)
