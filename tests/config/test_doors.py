@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +46,21 @@ RUNS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a picture, labels for it and a model of its classes."""
+    folder = tmp_path_factory.mktemp("doors")
+    gray = np.kron(np.array([[40, 200], [90, 140]], np.uint8), np.ones((6, 10), np.uint8))
+    PilImage.fromarray(np.dstack([gray, gray // 2, 255 - gray])).save(folder / "a.tif")
+    PilImage.fromarray((gray > 100).astype(np.uint8) + np.uint8(1)).save(folder / "labels.png")
+    segment.save_class_model(segment.fit_classes([folder / "a.tif"], k=2), folder / "m.json")
+    return folder
+
+
 @pytest.fixture
-def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quadrants: np.ndarray) -> str:
+def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Path) -> str:
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    PilImage.fromarray(quadrants).save("a.tif")
-    PilImage.fromarray((quadrants[..., 0] > 100).astype(np.uint8) + np.uint8(1)).save("labels.png")
-    segment.save_class_model(segment.fit_classes(["a.tif"], k=2), "m.json")
     return "a.tif"
 
 
