@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from threading import Lock
+from threading import RLock
 from typing import Any, cast
 
 import numpy as np
@@ -115,7 +115,7 @@ class Segmentation(ResultViews, EqualByValue):
     absent: tuple[int, ...] = ()
     calibration: Calibration | None = field(default=None, compare=False)
     # Files are made in threads, and several may ask for one cached value at once.
-    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+    _lock: RLock = field(default_factory=RLock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # The names are those of the model, which may have been given others.
@@ -127,7 +127,7 @@ class Segmentation(ResultViews, EqualByValue):
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock())
+        self.__dict__.update(state, _lock=RLock())
 
     @property
     def model(self) -> MixtureModel:
@@ -288,9 +288,11 @@ class Segmentation(ResultViews, EqualByValue):
         """Iterate over the numbers of some pixels each time, and their posteriors (n, k)."""
         # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
         size = self.working.valid.size
+        with self._lock:
+            look_up = self.look_up_posteriors
         for start in range(0, size, CHUNK_PIXELS):
             at = np.arange(start, min(start + CHUNK_PIXELS, size))
-            yield at, self.look_up_posteriors(at)
+            yield at, look_up(at)
 
     def _map_posteriors(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:
         """Map a function of the posteriors (n, k) of some pixels and of their numbers (n,) to the image: (H, W)."""
