@@ -13,6 +13,7 @@ __all__ = [
     "TRUNCATED_NOTE",
     "PageNote",
     "TruncatedError",
+    "check_canvas",
     "check_size",
     "check_tile_size",
     "check_zeros",
@@ -25,6 +26,9 @@ __all__ = [
 
 # Tiles of this size are always allowed: a small image may lie in one tile that is larger than it.
 TILE_PIXELS = 1 << 26
+
+# A canvas of a GIF costs memory wherever no picture lies on it.
+MAX_CANVAS_PIXELS, MAX_CANVAS_GROWTH = 1 << 24, 100
 
 # Files that a decoder needs in memory are read up to this size: 268 megapixels fit into as many bytes.
 MAX_FILE_BYTES = 1 << 30
@@ -85,6 +89,31 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise ImageError(
             f"at most {max_pixels} pixels are read; got {width} x {height} = {width * height}. "
             "Raise the limit (--max-pixels) if you trust the file, or give a TIFF to 'segment raster'."
+        )
+
+
+def check_canvas(box: tuple[int, int, int, int], canvas: tuple[int, int]) -> None:
+    """Refuse a huge canvas of a GIF with next to no picture on it.
+
+    Parameters
+    ----------
+    box : tuple of int
+        Left, top, right and bottom of the picture.
+    canvas : tuple of (int, int), pixels
+        Width and height.
+
+    Raises
+    ------
+    ImageError
+        If the canvas has more than `MAX_CANVAS_PIXELS` pixels, and `MAX_CANVAS_GROWTH` times those of the picture.
+    """
+    left, top, right, bottom = box
+    width, height = canvas
+    pixels = (right - left) * (bottom - top)
+    if width * height > MAX_CANVAS_PIXELS and width * height > MAX_CANVAS_GROWTH * pixels:
+        raise ImageError(
+            f"a GIF of more than {MAX_CANVAS_PIXELS} pixels is filled by its picture; got {pixels} of "
+            f"{width} x {height}. Export it again."
         )
 
 

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from segment.core.errors import ImageError
+
 __all__ = ["MAX_FRAMES", "TiffPage", "count_gif_frames", "count_webp_frames", "iterate_webp_chunks", "list_tiff_pages"]
 
 # Frames are counted up to here.
 MAX_FRAMES = 10_000
 
-# GIF blocks that are visited: reading as many takes a quarter of a second.
+# GIF blocks and WebP chunks that are visited: reading as many takes a quarter of a second.
 MAX_BLOCKS = 500_000
 
 # Numbers of TIFF tags, of which only the first entries of a page are read, and format codes of the types of numbers.
@@ -38,6 +40,11 @@ def count_gif_frames(stream: BinaryIO) -> int:
     -------
     int
         Their number up to `MAX_FRAMES`, or up to the first block that is damaged.
+
+    Raises
+    ------
+    ImageError
+        If there are more than `MAX_BLOCKS` blocks before the first picture.
     """
     stream.seek(0)
     # Signature (6 bytes), canvas size (4), flags, background color, aspect ratio; then an optional color table.
@@ -64,6 +71,10 @@ def count_gif_frames(stream: BinaryIO) -> int:
             stream.seek(size[0], 1)
             blocks += 1
         blocks += 1
+    if frames == 0 and blocks >= MAX_BLOCKS:
+        raise ImageError(
+            f"a GIF file has at most {MAX_BLOCKS:,} blocks before its first picture; got more. Export it again."
+        )
     return frames
 
 
@@ -95,10 +106,17 @@ def iterate_webp_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     ------
     tuple of (bytes, int, int)
         The kind, four letters; the first byte of its content, and the first behind it.
+
+    Raises
+    ------
+    ImageError
+        If there are more than `MAX_BLOCKS`.
     """
     size = stream.seek(0, 2)
     begin, chunks = 12, 0
-    while begin + 8 <= size and chunks < MAX_BLOCKS:
+    while begin + 8 <= size:
+        if chunks >= MAX_BLOCKS:
+            raise ImageError(f"a WebP file has at most {MAX_BLOCKS:,} chunks; got more. Export it again.")
         stream.seek(begin)
         head = stream.read(8)
         length = int.from_bytes(head[4:], "little")

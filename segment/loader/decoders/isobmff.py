@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from segment.core.errors import ImageError
@@ -87,6 +88,11 @@ def iterate_boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[Box]:
     Box
         Its end may lie behind that of the part if the file is truncated or damaged; it is the last one then.
 
+    Raises
+    ------
+    ImageError
+        If there are more than `MAX_BOXES`.
+
     Examples
     --------
     >>> list(iterate_boxes(io.BytesIO(b"\0\0\0\x0cfree\0\0\0\0"), 0, 12))
@@ -110,6 +116,7 @@ def iterate_boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[Box]:
             return
         yield Box(kind, begin + content, begin + length)
         begin += length
+    raise ImageError(f"a file has at most {MAX_BOXES:,} boxes in a row; got more. Export it again.")
 
 
 def find_box(stream: BinaryIO, kind: bytes, begin: int, end: int) -> Box | None:
@@ -185,9 +192,12 @@ def require_no_zeros(stream: BinaryIO, name: str) -> None:
     ImageError
         If there is a run of 128 zeros or more in a picture.
     """
-    for begin, end in _find_coded_parts(stream):
-        stream.seek(begin)
-        check_zeros(stream.read(end - begin), name)
+    done = 0
+    for begin, end in sorted(_find_coded_parts(stream)):
+        # Parts may lie over each other: no byte is looked at twice.
+        stream.seek(max(begin, done))
+        check_zeros(stream.read(max(end - stream.tell(), 0)), name)
+        done = max(done, end)
 
 
 def _find_coded_parts(stream: BinaryIO) -> list[tuple[int, int]]:
@@ -200,7 +210,10 @@ def _find_coded_parts(stream: BinaryIO) -> list[tuple[int, int]]:
     boxes = {box.kind: data[box.begin : box.end] for box in iterate_boxes(io.BytesIO(data), 4, len(data))}
     try:
         pictures = _parse_item_types(boxes[b"iinf"])
-        return [part for item, part in _parse_locations(boxes[b"iloc"]) if pictures.get(item) in _CODED_TYPES]
+        parts = list(islice(_parse_locations(boxes[b"iloc"]), MAX_BOXES + 1))
+        if len(parts) > MAX_BOXES:
+            raise ImageError(f"a file has its pictures in at most {MAX_BOXES:,} parts; got more. Export it again.")
+        return [part for item, part in parts if pictures.get(item) in _CODED_TYPES]
     except (KeyError, struct.error, IndexError):  # the decoder says what is wrong
         return []
 

@@ -24,15 +24,19 @@ __all__ = ["JpegLayout", "check_jpeg", "hide_end", "is_filled", "mark_last_row",
 # No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
 MAX_SCANS = 256
 MAX_HEADER_BYTES = 2**25  # of all segments before the first scan, such as Exif and color profiles
-# Of all segments, and of those with Exif, which Pillow joins one by one.
-MAX_SEGMENTS, MAX_EXIF_BYTES = 8192, 2**20
+# Of all segments, and of those with Exif, which Pillow joins one by one; and of bytes between two segments, of which
+# Pillow reads each by itself.
+MAX_SEGMENTS, MAX_EXIF_BYTES, MAX_FILL_BYTES = 8192, 2**20, 2**16
 MAX_FILE_BYTES = 2**30
 _CHUNK_BYTES = 2**20
-# In coded data FF is followed by 00, or by a marker that restarts the decoder.
-_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
+# In coded data FF is followed by 00, or where restarts are announced, by their markers, which have data between them.
+# Anywhere else libjpeg takes such a marker for the end of the data, and fills what is missing.
+_MARKER = re.compile(rb"\xff[^\0\xff]")
+_MARKER_OR_GAP = re.compile(rb"\xff([^\0\xff\xd0-\xd7]|[\xd0-\xd7]\xff[\xd0-\xd7])")
+_RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
-_END, _SCAN, _EXIF = 0xD9, 0xDA, 0xE1
+_END, _SCAN, _EXIF, _INTERVAL = 0xD9, 0xDA, 0xE1, 0xDD
 _HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
 # What the last row holds before it is decoded.
 _ROW_SEED = 20_260_101
@@ -84,30 +88,39 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     ------
     ImageError
         If there are more scans, segments, Exif data or bytes before the first scan than any encoder writes.
+    TruncatedError
+        If an interval between two restarts has no data.
     """
     stream.seek(2)
     frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
     # The bits that each component lacks of each coefficient; 14 for one that no scan has.
     missing: dict[int, list[int]] = {}
-    limit, n_segments, n_exif = MAX_HEADER_BYTES, 0, 0
-    while (marker := _find_marker(stream, limit)) is not None:
+    limit, n_segments, n_exif, n_fill = MAX_HEADER_BYTES, 0, 0, 0
+    after, pattern = 2, _MARKER
+    while (marker := _find_marker(stream, limit, pattern)) is not None:
         if marker == _END:
             end = stream.tell() - 2
             break
+        if marker in _RESTARTS and n_scans:
+            raise TruncatedError("a part of it is missing")
+        n_fill += 0 if n_scans else stream.tell() - 2 - after
         length = int.from_bytes(stream.read(2), "big") - 2
         after = stream.tell() + length
         is_exif = marker == _EXIF and stream.read(min(6, max(length, 0))).startswith(b"Exif")
-        body = stream.read(length) if length > 0 and (marker in FRAME_MARKERS or marker == _SCAN) else b""
+        has_body = length > 0 and (marker in FRAME_MARKERS or marker in (_SCAN, _INTERVAL))
+        body = stream.read(length) if has_body else b""
         if length < 0:
             return None
         if not body:
             stream.seek(after)
         n_segments, n_exif = n_segments + 1, n_exif + length * is_exif
-        _check_segments(n_segments, n_exif)
+        _check_segments(n_segments, n_exif, n_fill)
         if marker in FRAME_MARKERS and not frame and len(body) >= 6:
             frame, size = marker, body
             limit += _compute_max_bytes(*_read_size(body))
             missing = {number: [14] * 64 for number in body[6::3][: body[5]]}
+        elif marker == _INTERVAL:
+            pattern = _MARKER_OR_GAP if any(body) else _MARKER
         elif marker == _SCAN and body:
             n_scans, first_scan = n_scans + 1, first_scan or stream.tell()
             _count_coefficients(missing, body)
@@ -117,17 +130,23 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
             )
         if n_scans > MAX_SCANS:
             raise ImageError(f"a JPEG has at most {MAX_SCANS} scans; got more. Export it again.")
+    if not n_scans:
+        _check_segments(n_segments, n_exif, stream.tell() - after)
     if not frame or not n_scans:
         return None
     width, height = _read_size(size)
-    is_covered = not any(map(any, missing.values())) if n_scans > 1 else True
+    is_covered = not any(map(any, missing.values())) if n_scans > 1 or frame in _PROGRESSIVE else True
     n_blocks = -(-width // 8) * -(-height // 8)
     return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, end)
 
 
-def _check_segments(n_segments: int, n_exif: int) -> None:
-    """Refuse more segments, or bytes of Exif, than any encoder writes."""
-    for what, most, got in (("segments", MAX_SEGMENTS, n_segments), ("bytes of Exif", MAX_EXIF_BYTES, n_exif)):
+def _check_segments(n_segments: int, n_exif: int, n_fill: int) -> None:
+    """Refuse more segments, or bytes of Exif or between segments, than any encoder writes."""
+    for what, most, got in (
+        ("segments", MAX_SEGMENTS, n_segments),
+        ("bytes of Exif", MAX_EXIF_BYTES, n_exif),
+        ("bytes between segments", MAX_FILL_BYTES, n_fill),
+    ):
         if got > most:
             raise ImageError(f"a JPEG has at most {most} {what}; got more. Export it again.")
 
@@ -142,11 +161,11 @@ def _compute_max_bytes(width: int, height: int) -> int:
     return 16 * width * height + 2**20
 
 
-def _find_marker(stream: BinaryIO, limit: int) -> int | None:
+def _find_marker(stream: BinaryIO, limit: int, pattern: re.Pattern[bytes]) -> int | None:
     """Find the next marker before a place, and leave the stream behind it; None if there is none."""
     begin = stream.tell()
     while begin < limit and (chunk := stream.read(_CHUNK_BYTES)):
-        if found := _MARKER.search(chunk):
+        if found := pattern.search(chunk):
             stream.seek(begin + found.end())
             return chunk[found.end() - 1]
         # A marker may lie across the border of two chunks.

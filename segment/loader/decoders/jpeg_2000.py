@@ -42,7 +42,7 @@ class Codestream:
     depths : tuple of int
         Bits of each channel.
     is_complete : bool
-        Whether all parts of the tiles that begin in the file end in it.
+        Whether each tile begins in the file, and all parts of tiles that begin in it end in it.
     """
 
     width: int
@@ -138,14 +138,17 @@ def read_codestream(stream: BinaryIO, begin: int) -> Codestream:
         # Sides are rounded up where a channel has fewer samples than the grid.
         step_x, step_y = min(dx for _, dx, _ in channels), min(dy for _, _, dy in channels)
         depths = tuple((depth & 0x7F) + 1 for depth, _, _ in channels)
-        is_complete = _is_complete(stream, end)
-    except (struct.error, ValueError) as error:
+        # Tiles lie on a grid with its own beginning.
+        n_tiles = -((fields[8] - fields[2]) // fields[6]) * -((fields[9] - fields[3]) // fields[7])
+        is_complete = _is_complete(stream, end, n_tiles)
+    except (struct.error, ValueError, ZeroDivisionError) as error:
         raise ImageError("the JPEG 2000 file is damaged; it holds no picture. Fetch or export it again.") from error
     return Codestream(-(-width // step_x), -(-height // step_y), depths, is_complete)
 
 
-def _is_complete(stream: BinaryIO, end: int) -> bool:
+def _is_complete(stream: BinaryIO, end: int, n_tiles: int) -> bool:
     """Follow the segments of a codestream from where the file stands to its end marker or the end of the file."""
+    tiles: set[int] = set()
     for _ in range(MAX_SEGMENTS):
         marker, length = struct.unpack(">HH", stream.read(4))
         if marker == _TILE_PART:
@@ -157,20 +160,21 @@ def _is_complete(stream: BinaryIO, end: int) -> bool:
         head = stream.read(12)
         if len(head) < 2:
             # Files without an end marker are common, and complete.
-            return at == end
+            return at == end and len(tiles) == n_tiles
         (marker,) = struct.unpack_from(">H", head)
         if marker != _TILE_PART:
-            return int(marker) == _END
+            return int(marker) == _END and len(tiles) == n_tiles
         # Marker, length of this segment, number of the tile, length of this part, 0 for up to the end.
         if len(head) < 12:
             return False
-        (part,) = struct.unpack_from(">I", head, 6)
+        tile, part = struct.unpack_from(">HI", head, 4)
+        tiles.add(tile)
         if part == 0:
-            return True
+            return len(tiles) == n_tiles
         if at + part > end:
             return False
         at += max(part, 12)
-    return True
+    raise ImageError(f"a JPEG 2000 file has at most {MAX_TILE_PARTS:,} parts of tiles; got more. Export it again.")
 
 
 def _read_colors(stream: BinaryIO, header: Box) -> _Colors:

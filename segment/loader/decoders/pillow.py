@@ -18,16 +18,19 @@ from segment.core.errors import ImageError
 from segment.loader.decoders.checks import (
     TRUNCATED_NOTE,
     TruncatedError,
+    check_canvas,
     check_size,
     check_zeros,
     describe_other_frames,
+    read_all_bytes,
     select_page,
 )
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, iterate_webp_chunks
 from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
-from segment.loader.decoders.png import check_png, copy_essential_chunks, has_profile, read_color_codes
+from segment.loader.decoders.png import check_chunks, check_png, copy_essential_chunks, has_profile, read_color_codes
+from segment.loader.decoders.png import is_filled as is_filled_png
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -51,10 +54,9 @@ __all__ = [
 # All of a WebP file is read at once. 268 megapixels, the most that the format allows, fit into as many bytes.
 MAX_WEBP_BYTES = 1 << 30
 
-_WEBP_PICTURES = (b"VP8 ", b"VP8L", b"ANMF")  # chunks with coded pixels
+_RUN_LENGTHS = (b"\1\0\0\0", b"\2\0\0\0")  # compressions of a BMP
 
-# A canvas costs memory wherever no picture lies on it.
-MAX_CANVAS_PIXELS, MAX_CANVAS_GROWTH = 2**24, 100
+_WEBP_PICTURES = (b"VP8 ", b"VP8L", b"ANMF")  # chunks with coded pixels
 
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
@@ -73,8 +75,8 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
         The picture, upright.
     """
     plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
-    layout = read_layout(stream)
     try:
+        layout = read_layout(stream)
         if layout is not None:
             check_jpeg(layout, stream.seek(0, os.SEEK_END), max_pixels)
             copies = hide_end(stream, layout)
@@ -114,6 +116,7 @@ def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
         The picture, upright; 16-bit files keep their depth.
     """
     plugin = load_plugin("PngImagePlugin", "PngImageFile")
+    check_chunks(stream)
     try:
         return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
     except ImageError:
@@ -163,6 +166,9 @@ def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
         The picture.
     """
     plugin = load_plugin("BmpImagePlugin", "BmpImageFile")
+    stream.seek(30)
+    if stream.read(4) in _RUN_LENGTHS:  # Pillow reads them one by one
+        stream = io.BytesIO(read_all_bytes(stream, "BMP"))
     return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
 
 
@@ -216,18 +222,6 @@ def decode_webp(
     with lift_pixel_limit():
         return decode_with_plugin(
             io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
-        )
-
-
-def _check_canvas(box: tuple[int, int, int, int], canvas: tuple[int, int]) -> None:
-    """Refuse a huge canvas of a GIF with next to no picture on it."""
-    left, top, right, bottom = box
-    width, height = canvas
-    pixels = (right - left) * (bottom - top)
-    if width * height > MAX_CANVAS_PIXELS and width * height > MAX_CANVAS_GROWTH * pixels:
-        raise ImageError(
-            f"a GIF of more than {MAX_CANVAS_PIXELS} pixels is filled by its picture; got {pixels} of "
-            f"{width} x {height}. Export it again."
         )
 
 
@@ -350,7 +344,9 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     stream.seek(0)
     picture: PillowImage = source.plugin(stream)
     check_size(picture.width, picture.height, source.max_pixels)
-    format_, n_frames = picture.format, int(getattr(picture, "n_frames", 1))
+    format_ = picture.format
+    # Pictures of a GIF have been counted, faster than Pillow does.
+    n_frames = source.page if format_ == "GIF" else int(getattr(picture, "n_frames", 1))
     if source.page > 1:
         picture.seek(select_page(source.page, n_frames) - 1)
     # Later pictures of an animation lie over the first one.
@@ -359,11 +355,13 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     if format_ == "PNG":
         check_png(stream)
     if format_ == "GIF":
-        _check_canvas(box, picture.size)
+        check_canvas(box, picture.size)
     if not is_marked:
         picture.load()
     elif not _is_filled_by(picture):
         raise TruncatedError
+    if format_ == "PNG" and not is_truncated and not is_filled_png(stream, picture):
+        raise OSError("the picture is truncated")
     # Import NumPy as late as possible: another thread may still be loading it while Pillow decodes.
     from segment.core.image import Image
     from segment.core.pixel_arrays import describe_transparent

@@ -13,8 +13,17 @@ from segment.loader.decoders.checks import check_size, silence_stderr
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image as PillowImage
 
-__all__ = ["check_png", "copy_essential_chunks", "decode_png16", "has_profile", "read_color_codes"]
+__all__ = [
+    "check_chunks",
+    "check_png",
+    "copy_essential_chunks",
+    "decode_png16",
+    "has_profile",
+    "is_filled",
+    "read_color_codes",
+]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Number of channels by color type: gray, RGB, palette, gray with alpha, RGB with alpha.
@@ -24,8 +33,9 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 # Chunks that are visited: a file may consist of millions of empty ones. With pixels in chunks of 8 kB, as libpng writes
 # them, so many have 1.6 GB.
 MAX_CHUNKS = 200_000
-# Bytes that the chunks may have besides twice the size of the pixels.
-MAX_OTHER_BYTES = 1 << 20
+# Bytes that the useful chunks may have besides twice the size of the pixels, and those of all chunks that hold none:
+# Pillow keeps these in memory.
+MAX_OTHER_BYTES, MAX_EXTRA_BYTES = 1 << 20, 1 << 27
 # Chunks without which there is no picture, and those that change how it looks.
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 _USEFUL = (*_CRITICAL, b"tRNS", b"eXIf")
@@ -52,6 +62,64 @@ class _Chunk(NamedTuple):
     def encoded(self) -> bytes:
         """The chunk as it stands in a file."""
         return len(self.body).to_bytes(4, "big") + self.name + self.body + self.checksum
+
+
+def check_chunks(stream: BinaryIO) -> None:
+    """Refuse a PNG of far more chunks than a picture needs, before Pillow reads them one by one.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+
+    Raises
+    ------
+    ImageError
+        If there are more than `MAX_CHUNKS`, or if those without pixels have more than `MAX_EXTRA_BYTES` bytes.
+    """
+    at, bytes_left = len(_SIGNATURE), MAX_EXTRA_BYTES
+    for _ in range(MAX_CHUNKS):
+        stream.seek(at)
+        head = stream.read(8)
+        length, name = int.from_bytes(head[:4], "big"), head[4:]
+        if name == b"IEND" or len(name) < 4:
+            return
+        bytes_left -= 0 if name == b"IDAT" else length
+        if bytes_left < 0:
+            raise ImageError(
+                f"a PNG file has at most {MAX_EXTRA_BYTES:,} bytes besides its pixels; got more. Export it again."
+            )
+        at += length + 12
+    raise ImageError(f"a PNG file has at most {MAX_CHUNKS:,} chunks; got more. Export it again.")
+
+
+def is_filled(stream: BinaryIO, picture: PillowImage) -> bool:
+    """Say whether the data of a PNG fill its picture: Pillow leaves the rest black and says nothing.
+
+    Parameters
+    ----------
+    stream : binary file
+        The PNG.
+    picture : PIL.Image.Image
+        It has been decoded.
+
+    Returns
+    -------
+    bool
+    """
+    chunks = _iterate_chunks(stream)
+    header = next(chunks).body
+    # The rows of an interlaced picture are not stored in their order.
+    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+    if not header[12] and any(last.tobytes()):
+        return True
+    data, bytes_left = zlib.decompressobj(), _compute_raw_size(header)
+    for chunk in chunks:
+        part = chunk.body if chunk.name == b"IDAT" else b""
+        while part and bytes_left > 0 and not data.eof:
+            bytes_left -= len(data.decompress(part, MAX_OTHER_BYTES))
+            part = data.unconsumed_tail
+    return bytes_left <= len(data.flush())
 
 
 def check_png(stream: BinaryIO) -> None:

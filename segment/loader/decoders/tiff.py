@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
 from segment.loader.decoders.checks import (
+    TRUNCATED_NOTE,
     check_size,
     check_tile_size,
     describe_page,
@@ -103,17 +104,20 @@ def _decode_one(
     """Decode one page or plane, with the options of `decode_tiff`."""
     if may_be_stack(images):
         for item in images:
-            check_tiff_page(stream, item)
+            check_tiff_page(stream, item, allow_truncated=options["allow_truncated"])
         plane = decode_plane(stream, page, **options)
         if plane is not None:
             return plane
     chosen = images[select_page(page, len(images)) - 1]
     notes = describe_page(page, len(images), at_least=len(pages) >= MAX_FRAMES)
     mask = _find_mask(pages, chosen)
-    for item in (chosen, mask) if mask else (chosen,):
-        check_tiff_page(stream, item)
+    parts = [chosen, mask] if mask else [chosen]
+    are_whole = [check_tiff_page(stream, item, allow_truncated=options["allow_truncated"]) for item in parts]
+    if not all(are_whole):
+        notes = (*notes, TRUNCATED_NOTE)
     try:
-        if options["bands"]:
+        # Pillow leaves black what is missing, and does not say it.
+        if options["bands"] or not all(are_whole):
             raise _NotForPillowError
         with allow_truncated_files(False):
             return _decode_with_pillow(stream, chosen, mask, options["max_pixels"], keep_profile, notes)
@@ -198,13 +202,10 @@ def _decode_with_pillow(
     stored_orientation = read_orientation(picture)
     tile_width = max(_convert_to_tuple(tags.get(_TILE_WIDTH, 1)))
     check_tile_size(tile_width * max(_convert_to_tuple(tags.get(_TILE_LENGTH, 1))), max_pixels)
-    if picture.tile and picture.tile[0][0] == "libtiff":
-        # Some codecs of libtiff fill a missing part with white and report nothing.
-        if _is_cut_off(picture, stream):
-            raise _NotForPillowError
-        with silence_stderr():
-            picture.load()
-    else:
+    # Some codecs of libtiff fill a missing part with white and report nothing.
+    if _is_cut_off(picture, stream):
+        raise _NotForPillowError
+    with silence_stderr():
         picture.load()
     nodata = tags.get(_NODATA)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
@@ -242,11 +243,11 @@ def _convert_to_tuple(value: Any) -> tuple[int, ...]:
 
 
 def _is_cut_off(picture: TiffImageFile, stream: BinaryIO) -> bool:
-    """Whether a strip or a tile lies, in part, behind the end of the file."""
+    """Whether a strip or a tile has no data, or lies in part behind the end of the file."""
     size = os.fstat(stream.fileno()).st_size
     for offsets_tag, lengths_tag in _OFFSETS_AND_LENGTHS:
         offsets, lengths = picture.tag_v2.get(offsets_tag), picture.tag_v2.get(lengths_tag)
         if offsets is not None and lengths is not None:
             pairs = zip(_convert_to_tuple(offsets), _convert_to_tuple(lengths), strict=False)
-            return any(offset + length > size for offset, length in pairs)
+            return any(not offset or not length or offset + length > size for offset, length in pairs)
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,7 +164,8 @@ def decode_page(
     else:
         shaped, present = _decode_present_parts(page, stream)
     samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
-    return convert_samples(page, samples, present, bands, () if is_complete else (TRUNCATED_NOTE,))
+    notes = _describe_absent(page) if is_complete else (TRUNCATED_NOTE,)
+    return convert_samples(page, samples, present, bands, notes)
 
 
 def read_place(page: Any) -> tuple[Any, Georeference]:
@@ -204,7 +206,7 @@ def make_image(decoded: DecodedPage, place: tuple[Any, Georeference], notes: tup
         array,
         valid=valid,
         white=decoded.white,
-        notes=notes + decoded.notes,
+        notes=tuple(dict.fromkeys(notes + decoded.notes)),
         alpha=decoded.has_alpha,
         channel_axis=-1 if decoded.array.ndim == 3 else None,
     )
@@ -280,9 +282,19 @@ def _check_page(page: Any, max_pixels: int) -> None:
         raise ImageError(f"the TIFF numbers have an unknown type; {page.bitspersample} bits. Export it again.")
 
 
+def _describe_absent(page: Any) -> tuple[str, ...]:
+    """Write a note on strips or tiles without data, as GDAL leaves out those of a sparse file."""
+    n = sum(not offset or not count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if not n:
+        return ()
+    return (f"{n:,} of the {len(page.dataoffsets):,} strips or tiles have no data in the file: they are blank",)
+
+
 def _is_complete(page: Any, stream: BinaryIO) -> bool:
-    """Whether every strip or tile lies within the file."""
+    """Whether every strip or tile is listed and lies within the file."""
     size = stream.seek(0, 2)
+    if len(page.dataoffsets) < math.prod(page.chunked):
+        return False
     if page.is_contiguous:
         return bool(page.dataoffsets[0] + page.nbytes <= size)
     return all(offset + count <= size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))

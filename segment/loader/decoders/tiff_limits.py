@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from segment.core.errors import ImageError
+from segment.loader.decoders.checks import TruncatedError
 from segment.loader.decoders.frame_count import TiffPage
 from segment.loader.decoders.picture_size import read_picture_size
 
@@ -45,13 +46,13 @@ _BYTES_OF_TYPES = {
 _CODES = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 # Compressions that are pictures with headers of their own.
 _PICTURES = {6, 7, 33003, 33004, 33005, 34712, 34933, 50001}
-_HEAD_BYTES = 2**16
+_HEAD_BYTES, _END_BYTES = 2**16, 64
 
 Tags = Mapping[int, tuple[int, int, int]]
 
 
-def check_tiff_page(stream: BinaryIO, page: TiffPage) -> None:
-    """Refuse a page whose tags or strips demand more than any picture needs.
+def check_tiff_page(stream: BinaryIO, page: TiffPage, *, allow_truncated: bool = False) -> bool:
+    """Refuse a page whose tags or strips demand more than any picture needs, or that lacks strips.
 
     Parameters
     ----------
@@ -59,11 +60,20 @@ def check_tiff_page(stream: BinaryIO, page: TiffPage) -> None:
         A TIFF or BigTIFF.
     page : TiffPage
         The page.
+    allow_truncated : bool
+        Do not refuse a page that lacks strips.
+
+    Returns
+    -------
+    bool
+        Whether it has all its strips or tiles.
 
     Raises
     ------
     ImageError
         If it has too many tags or strips, a tag is too large, or a strip holds a picture that is larger than the strip.
+    TruncatedError
+        If there are fewer strips or tiles than the page needs, or pictures in strips are cut or smaller.
     """
     stream.seek(0)
     head = stream.read(4)
@@ -79,9 +89,12 @@ def check_tiff_page(stream: BinaryIO, page: TiffPage) -> None:
                     f"a tag of a TIFF has at most {MAX_TAG_BYTES} bytes; tag {tag} has {size}. Export it again, "
                     "without layers."
                 )
-        _check_pictures(stream, tags, order)
+        is_whole = _has_all_segments(stream, tags, order) and _check_pictures(stream, tags, order)
     except (struct.error, OverflowError, OSError, ValueError):
-        return  # the decoder says what is damaged
+        return True  # the decoder says what is damaged
+    if not is_whole and not allow_truncated:
+        raise TruncatedError("some of its strips or tiles are missing or cut")
+    return is_whole
 
 
 def _read_tags(stream: BinaryIO, offset: int, order: str, *, is_big: bool) -> Tags:
@@ -107,6 +120,11 @@ def _trim(table: bytes, size: int) -> bytes:
     return table[: len(table) // size * size]
 
 
+def _read_first(stream: BinaryIO, tags: Tags, tag: int, order: str, default: int) -> int:
+    """Read the first value of a tag of whole numbers."""
+    return next(iter(_read_numbers(stream, tags, tag, order)), default)
+
+
 def _read_numbers(stream: BinaryIO, tags: Tags, tag: int, order: str) -> tuple[int, ...]:
     """Read the values of a tag of whole numbers; none if it is not there."""
     if tag not in tags or tags[tag][0] not in _CODES:
@@ -119,26 +137,53 @@ def _read_numbers(stream: BinaryIO, tags: Tags, tag: int, order: str) -> tuple[i
     )
 
 
-def _check_pictures(stream: BinaryIO, tags: Tags, order: str) -> None:
-    """Compare the size of each strip or tile with that in the header of the picture that it is."""
+def _has_all_segments(stream: BinaryIO, tags: Tags, order: str) -> bool:
+    """Say whether as many strips or tiles are listed as the size of the page needs."""
+    width, length = (_read_first(stream, tags, tag, order, 0) for tag in (_WIDTH, _LENGTH))
+    is_tiled = _TILE_WIDTH in tags
+    columns = _read_first(stream, tags, _TILE_WIDTH, order, width) if is_tiled else width
+    rows = _read_first(stream, tags, _TILE_LENGTH if is_tiled else _ROWS, order, length)
+    listed = [tags[tag][1] for tag in _OFFSETS if tag in tags]
+    if not listed or not columns or not rows:
+        return True  # the decoder says what is damaged
+    return max(listed) >= -(-width // columns) * -(-length // rows)
 
-    def read_one(tag: int, default: int) -> int:
-        return next(iter(_read_numbers(stream, tags, tag, order)), default)
 
-    if read_one(_COMPRESSION, 1) not in _PICTURES:
-        return
-    length = read_one(_LENGTH, 0)
-    width = read_one(_TILE_WIDTH, read_one(_WIDTH, 0))
-    declared = width * read_one(_TILE_LENGTH, min(read_one(_ROWS, length), length))
+def _check_pictures(stream: BinaryIO, tags: Tags, order: str) -> bool:
+    """Compare the size of each strip or tile with that in the header of the picture that it is.
+
+    Return whether each strip is filled by its picture, and each JPEG has an end.
+    """
+    if _read_first(stream, tags, _COMPRESSION, order, 1) not in _PICTURES:
+        return True
+    length = _read_first(stream, tags, _LENGTH, order, 0)
+    width = _read_first(stream, tags, _TILE_WIDTH, order, _read_first(stream, tags, _WIDTH, order, 0))
+    rows = min(_read_first(stream, tags, _ROWS, order, length), length)
+    declared = width * _read_first(stream, tags, _TILE_LENGTH, order, rows)
     limit = max(MAX_SEGMENT_GROWTH * declared, MIN_SEGMENT_PIXELS)
-    for begin, size in _list_segments(stream, tags, order):
+    n_strips = 0 if _TILE_WIDTH in tags else -(-length // max(rows, 1))
+    is_whole = True
+    for index, (begin, size) in enumerate(_list_segments(stream, tags, order)):
         stream.seek(begin)
-        found = read_picture_size(stream.read(min(size, _HEAD_BYTES)))
+        head = stream.read(min(size, _HEAD_BYTES))
+        found = read_picture_size(head)
         if found[0] * found[1] > limit:
             raise ImageError(
                 f"a strip or tile of this TIFF has {declared} pixels; got a picture of {found[0]} x {found[1]} in it. "
                 "Export it again."
             )
+        # The last strip may have fewer rows.
+        is_filled = not n_strips or found[1] >= min(rows, length - index % n_strips * rows) or not found[1]
+        is_whole = is_whole and is_filled and _has_end(stream, head, begin, size)
+    return is_whole
+
+
+def _has_end(stream: BinaryIO, head: bytes, begin: int, size: int) -> bool:
+    """Say whether a strip or tile that is a JPEG has an end marker, perhaps with some filling behind it."""
+    if not head.startswith(b"\xff\xd8"):
+        return True
+    stream.seek(begin + max(0, size - _END_BYTES))
+    return b"\xff\xd9" in stream.read(_END_BYTES)
 
 
 def _list_segments(stream: BinaryIO, tags: Tags, order: str) -> Iterator[tuple[int, int]]:

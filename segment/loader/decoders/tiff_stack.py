@@ -7,6 +7,7 @@ samples of a pixel, Z for depths, T for times; Y and X are rows and columns.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -97,7 +98,14 @@ def may_be_stack(images: Sequence[TiffPage]) -> bool:
     (True, False)
     """
     description = images[0].description.lstrip()
-    return description.startswith(_DESCRIPTIONS) or (len(images) > 1 and description.startswith(_DESCRIPTIONS_OF_PAGES))
+    if description.startswith(_DESCRIPTIONS):
+        return True
+    if len(images) < 2 or not description.startswith(_DESCRIPTIONS_OF_PAGES):
+        return False
+    # Where pages were written one by one, each is a series of its own, and tifffile compares all with each other.
+    width, height = images[0].size
+    shape = tuple(map(int, re.findall(rb"\d+", description.partition(b"]")[0])))
+    return shape not in ((height, width), *((height, width, n) for n in (1, 3, 4)))
 
 
 def count_planes(stream: BinaryIO) -> int:

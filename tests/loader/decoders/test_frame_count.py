@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from encoded_images import GRAY, RGB, encode_with_pillow
 
+from segment.core.errors import ImageError
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, list_tiff_pages
 from segment.loader.loader import load_image
 
@@ -84,3 +85,14 @@ def test_overviews_and_masks_are_told_from_images(order, bigtiff):
     assert [page.is_mask for page in pages] == [False, True, False, False, False]
     assert [page.size for page in pages] == [(50, 40), (50, 40), (25, 20), (25, 20), (50, 40)]
     assert pages[0].description.startswith(b"a stack")
+
+
+def test_blocks_and_chunks_have_a_bound(write_file, monkeypatch):
+    monkeypatch.setattr("segment.loader.decoders.frame_count.MAX_BLOCKS", 20)
+    gif, webp = encode_with_pillow(RGB, "GIF"), encode_with_pillow(RGB, "WEBP")
+    first = gif.index(b",\0\0\0\0")
+    with pytest.raises(ImageError, match="a GIF file has at most 20 blocks before its first picture"):
+        load_image(write_file(gif[:first] + b"!\xfe\1x\0" * 20 + gif[first:]))
+    body = webp[8:] + b"ABCD\0\0\0\0" * 20
+    with pytest.raises(ImageError, match="a WebP file has at most 20 chunks"):
+        load_image(write_file(b"RIFF" + struct.pack("<I", len(body)) + body))

@@ -28,7 +28,9 @@ def test_complete_pictures_are_decoded_as_they_are(write_file, pixels, options):
 def test_half_a_picture_is_refused(write_file, options):
     data = encode_with_pillow(np.kron(NOISE, np.ones((3, 3, 1), np.uint8)), "JPEG", quality=95, **options)
     half = len(data) // 2
+    restarts = b"\xff\xd0\xff\xd1" * 300
     for damaged in (
+        data[:half] + restarts + b"\xff\xd9",
         data[:half],
         data[:half] + b"\xff\xd9",
         data[:half] + bytes(half),
@@ -71,3 +73,17 @@ def test_many_small_segments_are_refused(segment: bytes, n: int, what: str) -> N
     assert jpeg.read_layout(io.BytesIO(data[:2] + 30 * segment + data[2:])) is not None
     with pytest.raises(ImageError, match=f"at most {what}; got more"):
         jpeg.read_layout(io.BytesIO(data[:2] + n * segment + data[2:]))
+
+
+def test_a_progressive_jpeg_of_one_scan_is_truncated(write_file):
+    data = encode_with_pillow(NOISE, "JPEG", progressive=True)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    with pytest.raises(ImageError, match="some scans of the picture are missing"):
+        load_image(write_file(data[:second] + b"\xff\xd9"))
+
+
+def test_bytes_between_segments_have_a_bound(write_file):
+    data = encode_with_pillow(NOISE, "JPEG")
+    assert load_image(write_file(data[:2] + b"\xff" * 60_000 + data[2:])).notes == ()
+    with pytest.raises(ImageError, match="at most 65536 bytes between segments"):
+        load_image(write_file(data[:2] + b"\xff" * 70_000 + data[2:]))

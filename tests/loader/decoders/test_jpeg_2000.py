@@ -124,3 +124,10 @@ def test_damaged_files_load_or_give_one_line(write_file, capfd):
     for head in (b"\xffO\xffQ", b"\0\0\0\x0cjP  \r\n\x87\n", data[:100]):
         with pytest.raises(ImageError, match="the JPEG 2000 file is damaged"):
             load_image(write_file(head))
+
+
+def test_a_file_without_all_tiles_is_truncated(write_file):
+    data = encode_with_pillow(NOISE, tile_size=(32, 32), no_jp2=True)
+    assert load_image(write_file(data)).pixels.shape == NOISE.shape
+    last = data.rindex(b"\xff\x90\x00\x0a")
+    assert "truncated; the picture is incomplete" in get_error_message(write_file(data[:last] + b"\xff\xd9"), False)

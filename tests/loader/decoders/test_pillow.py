@@ -103,3 +103,12 @@ def test_pillows_global_switch_has_no_effect_and_is_restored(write_file, monkeyp
     with pytest.raises(ImageError, match="truncated"):
         load_image(write_file(data[: len(data) // 2]))
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+def test_runs_of_a_bmp_are_no_search_through_a_damaged_file(write_file, monkeypatch):
+    monkeypatch.setattr("segment.loader.loader.MAX_SMALL_READS", 50)
+    sizes = struct.pack("<IiiHHIIiiII", 40, 100, 2, 1, 8, 1, 0, 0, 0, 256, 0)
+    palette = bytes(value for index in range(256) for value in (index, index, index, 0))
+    row = b"".join(bytes([1, value]) for value in range(100)) + b"\0\0"
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 1024) + sizes + palette + row * 2 + b"\0\1"
+    np.testing.assert_array_equal(load_image(write_file(data)).pixels, np.tile(np.arange(100, dtype=np.uint8), (2, 1)))

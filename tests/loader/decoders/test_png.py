@@ -124,11 +124,32 @@ def test_chunk_far_longer_than_its_picture_is_refused():
         check_png(io.BytesIO(bytes(data)))
 
 
-def test_more_chunks_than_a_picture_has_are_refused_as_such(monkeypatch):
-    monkeypatch.setattr("segment.loader.decoders.png.MAX_CHUNKS", 50)
-    check_png(io.BytesIO(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"IDAT", b"")] * 40)))
-    with pytest.raises(ImageError, match=r"^a PNG file has at most 50 chunks; got more\. Export it again\.$"):
-        check_png(io.BytesIO(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"IDAT", b"")] * 60)))
+@pytest.mark.parametrize(
+    ("limit", "value", "words"),
+    [("MAX_CHUNKS", 50, "50 chunks"), ("MAX_EXTRA_BYTES", 200, "200 bytes besides its pixels")],
+)
+@pytest.mark.parametrize("name", [b"tEXt", b"prIv", b"ABCD", b"IDAT"])
+def test_more_chunks_than_a_picture_has_are_refused_as_such(write_file, monkeypatch, name, limit, value, words):
+    monkeypatch.setattr(f"segment.loader.decoders.png.{limit}", value)
+    body = b"" if limit == "MAX_CHUNKS" else b"T\0word"
+    data = encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(name, body)] * 60)
+    message = get_error_message(write_file(data), allow=False)
+    # What the pixels have is bounded by their number.
+    assert (f"a PNG file has at most {words}; got more. Export it again." in message) == (
+        limit == "MAX_CHUNKS" or name != b"IDAT"
+    )
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_data_that_end_before_the_picture_are_truncated(write_file, interlace):
+    # The rows of seven pictures have other filters.
+    raw = bytes(12 * 41) if interlace else b"".join(b"\0" + bytes(row) for row in GRAY[:12])
+    path = write_file(encode_png(0, 8, raw, (40, 24), interlace=interlace))
+    assert "the file is truncated" in get_error_message(path, allow=False)
+    image = load_image(path, allow_truncated=True)
+    assert "truncated" in image.notes[0]
+    # Black below is a picture too.
+    assert load_image(write_file(encode_png(0, 8, raw + bytes(12 * 41), (40, 24)))).notes == ()
 
 
 def test_truncated_16_bit_pixels_are_filled_with_zeros():

@@ -8,6 +8,7 @@ import pytest
 from encoded_images import RGB, encode_tiff, encode_with_pillow
 
 from segment.core.errors import ImageError
+from segment.loader.decoders.checks import TRUNCATED_NOTE
 from segment.loader.loader import load_image
 
 
@@ -68,3 +69,42 @@ def test_a_page_has_few_tags(write_file):
     tags = b"".join(struct.pack("<HHII", 256 + i, 3, 1, 9) for i in range(5000))
     with pytest.raises(ImageError, match="a page of a TIFF has at most 4096 tags; got 5000"):
         load_image(write_file(struct.pack("<2sHIH", b"II", 42, 8, 5000) + tags + bytes(4)))
+
+
+def change_tag(data, number, value):
+    """Set the value of a tag of the first page, which lies in its entry."""
+    begin = int.from_bytes(data[4:8], "little")
+    (n,) = struct.unpack_from("<H", data, begin)
+    place = next(
+        begin + 2 + 12 * i for i in range(n) if struct.unpack_from("<H", data, begin + 2 + 12 * i)[0] == number
+    )
+    return data[: place + 8] + struct.pack("<I", value) + data[place + 12 :]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"compression": "lzw", "rowsperstrip": 8}])
+def test_strips_that_are_not_there_are_truncated(write_file, options, dtype):
+    path = write_file(change_tag(encode_tiff(RGB.astype(dtype), **options), 257, 48))
+    with pytest.raises(ImageError, match="truncated; some of its strips or tiles are missing or cut"):
+        load_image(path)
+    image = load_image(path, allow_truncated=True)
+    assert image.notes[0] == TRUNCATED_NOTE
+    assert image.valid[:24].all()
+    assert not image.valid[24:].any()
+
+
+def test_a_jpeg_in_a_strip_is_whole_and_fills_it(write_file):
+    jpeg = encode_with_pillow(RGB[..., 0], "JPEG")
+    for strip in (jpeg[: len(jpeg) // 2], encode_with_pillow(RGB[:12, :, 0], "JPEG")):
+        with pytest.raises(ImageError, match="truncated; some of its strips or tiles are missing or cut"):
+            load_image(write_file(encode_strip(strip, 7)))
+
+
+def test_strips_without_data_are_said(write_file):
+    data = encode_tiff(RGB, compression="zlib", rowsperstrip=8)
+    begin = int.from_bytes(data[4:8], "little")
+    place = next(at for at in range(begin + 2, len(data), 12) if struct.unpack_from("<H", data, at)[0] == 273)
+    (offsets,) = struct.unpack_from("<I", data, place + 8)
+    image = load_image(write_file(data[:offsets] + bytes(4) + data[offsets + 4 :]))
+    assert image.notes == ("1 of the 3 strips or tiles have no data in the file: they are blank",)
+    np.testing.assert_array_equal(image.pixels[8:], RGB[8:])

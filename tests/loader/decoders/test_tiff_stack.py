@@ -122,3 +122,11 @@ def test_stack_is_told_by_its_description(tmp_path):
         with (tmp_path / "a.tif").open("rb") as stream:
             assert may_be_stack(list_tiff_pages(stream)) == expected
             assert decode_tiff(stream, max_pixels=10**6, allow_truncated=False, page=3).pixels[0, 0] == 2400
+
+
+def test_pages_written_one_by_one_are_no_stack(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for _ in range(3):
+            writer.write(np.zeros((5, 7, 3), np.uint8), photometric="rgb", contiguous=False)
+    with (tmp_path / "a.tif").open("rb") as stream:
+        assert not may_be_stack(list_tiff_pages(stream))
