@@ -17,7 +17,13 @@ from segment.core.errors import ImageError
 from segment.core.float_range import format_share
 from segment.core.georeference import Georeference
 from segment.core.image import Image
-from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size, check_tile_size
+from segment.loader.decoders.checks import (
+    TRUNCATED_NOTE,
+    TruncatedError,
+    check_size,
+    check_tile_size,
+    silence_stderr,
+)
 from segment.loader.decoders.color_profile import DAMAGED_PROFILE, convert_to_srgb
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation
@@ -158,11 +164,12 @@ def decode_page(
     if not is_complete and not allow_truncated:
         raise TruncatedError
     # tifffile's five axes: planes, depth, height, width, samples of a pixel.
-    if is_complete:
-        shaped = page.asarray(squeeze=False, maxworkers=1)
-        present = np.ones(shaped.shape[2:4], dtype=bool)
-    else:
-        shaped, present = _decode_present_parts(page, stream)
+    with silence_stderr():
+        if is_complete:
+            shaped = page.asarray(squeeze=False, maxworkers=1)
+            present = np.ones(shaped.shape[2:4], dtype=bool)
+        else:
+            shaped, present = _decode_present_parts(page, stream)
     samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
     notes = _describe_absent(page) if is_complete else (TRUNCATED_NOTE,)
     return convert_samples(page, samples, present, bands, notes)
