@@ -217,8 +217,11 @@ class ColorIndex:
             return planes.reshape(-1, *self._shape)
         # In chunks: a table of all pixels and its transpose would be in memory at once.
         look_up = self.make_pixel_lookup(function)
-        parts = [look_up(np.arange(rows.start, rows.stop)).T for rows in self._iterate_blocks()]
-        return np.concatenate(parts, axis=1).reshape(-1, *self._shape)
+        first = look_up(np.arange(min(1, len(self._pixels))))
+        planes = np.empty((first.shape[1], len(self._pixels)), dtype=first.dtype)
+        for rows in self._iterate_blocks():
+            planes[:, rows] = look_up(np.arange(rows.start, rows.stop)).T
+        return planes.reshape(-1, *self._shape)
 
     def recall(
         self, memory: ColorMemory, key: Hashable, function: Callable[[NDArray[Any]], NDArray[np.float32]]

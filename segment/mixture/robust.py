@@ -7,7 +7,7 @@ far from the mean has a lower weight (Peel & McLachlan 2000, Statistics and Comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -122,7 +122,7 @@ def compute_noise_density(cells: Cells) -> float:
 
 
 def compute_expectation(
-    prepared: Sequence[tuple[Floats, Floats, *tuple[NDArray[np.floating], ...]]],
+    prepared: Iterable[tuple[Floats, Floats, *tuple[NDArray[np.floating], ...]]],
     model: MixtureModel,
     noise_shares: Floats | None = None,
 ) -> tuple[RobustStatistics, Floats]:
@@ -130,7 +130,7 @@ def compute_expectation(
 
     Parameters
     ----------
-    prepared : sequence of (weights, moments) or (weights, moments, offsets)
+    prepared : iterable of (weights, moments) or (weights, moments, offsets)
         The cells in blocks: arrays of shape (b,) and (m, b), as
         :func:`segment.mixture.gaussian_density.compute_moments` makes them. The offsets, of shape (k, b), are added to
         the log weights of the components at each cell.

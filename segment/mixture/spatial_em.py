@@ -6,7 +6,7 @@ cell; the E-step adds them to the log weights of the components, and the M-step 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,20 +100,26 @@ class SpatialEM(SpatialEMState):
     parameters and attributes.
     """
 
-    def compute_posteriors(self) -> NDArray[np.float32]:
-        """Compute the posterior of each component at each cell from its features alone, without neighbors.
+    def compute_log_posteriors(self, groups: NDArray[np.intp]) -> Logs:
+        """Compute the log posterior of each class at each cell from its features alone, without neighbors.
+
+        Parameters
+        ----------
+        groups : ndarray of shape (K,), int
+            The class 0..k-1 of each component.
 
         Returns
         -------
         ndarray of shape (k, n), float32
-            Columns sum to 1. The share of noise is divided among the components by their weights.
+            Natural logarithms, at least log(1e-30). The share of noise is divided among the components by their
+            weights.
         """
         model = self._model
         parameters = self._compute_parameters()
         peaks = compute_log_peaks(model.weights, model.covariances)
         # All densities are divided by (1 - noise_share), which cancels in the posteriors.
         noise = model.noise_share * model.noise_density / (1 - model.noise_share) if model.noise_share else 0.0
-        found = np.empty(self._shape, dtype=np.float32)
+        found = np.empty((int(groups.max(initial=-1)) + 1, self._shape[1]), dtype=np.float32)
         for rows, _, moment in self._blocks:
             joint = parameters @ moment
             if model.degrees_of_freedom.size:
@@ -122,24 +128,30 @@ class SpatialEM(SpatialEMState):
             joint = np.exp(joint - top)
             if noise:
                 joint += model.weights[:, None] * (noise * np.exp(-top))
-            found[:, rows] = joint / joint.sum(axis=0)
+            posteriors = (joint / joint.sum(axis=0)).astype(np.float32)
+            found[:, rows] = _compute_logs(pool_posteriors(posteriors.T, groups).T)
         return found
 
-    def run_step(self, neighbor_log_odds: NDArray[np.float32]) -> None:
+    def run_step(self, neighbor_log_odds: Logs, groups: NDArray[np.intp]) -> None:
         """Run one E-step and one M-step.
 
         Parameters
         ----------
         neighbor_log_odds : ndarray of shape (k, n), float32
-            What the neighbors of each cell add to the log weights of the components.
+            What the neighbors of each cell add to the log weight of each class.
+        groups : ndarray of shape (K,), int
+            The class 0..k-1 of each component: all components of a class get the log odds of the class.
         """
-        prepared = []
-        for rows, counts, moment in self._blocks:
-            log_odds = neighbor_log_odds[:, rows]
-            # Without noise a common factor of all components changes no responsibility.
-            offsets = _normalize_offsets(log_odds, self._model.weights) if self._model.noise_share else log_odds
-            prepared.append((counts, moment, offsets))
-        statistics = compute_expectation(prepared, self._model)[0]
+
+        def prepare_blocks() -> Iterator[tuple[Floats, Floats, NDArray[np.floating]]]:
+            """Prepare one block after the other: those of all cells would be as large as all log odds."""
+            for rows, counts, moment in self._blocks:
+                log_odds = neighbor_log_odds[:, rows][groups]
+                # Without noise a common factor of all components changes no responsibility.
+                offsets = _normalize_offsets(log_odds, self._model.weights) if self._model.noise_share else log_odds
+                yield counts, moment, offsets
+
+        statistics = compute_expectation(prepare_blocks(), self._model)[0]
         self._replace_model(maximize_posterior(statistics, self._model, self._prior, fixed_degrees=True))
 
 
@@ -162,7 +174,7 @@ def fit_with_neighbors(
         The class 0..k-1 of each component.
     compute_neighbor_log_odds : callable
         Takes the log posterior of each class at each cell from its features alone, (k, n) float32, and returns what
-        the neighbors of the cells add to the log weight of each class, (k, n) float32.
+        the neighbors of the cells add to the log weight of each class, (k, n) float32; in the same array if it likes.
 
     Returns
     -------
@@ -170,10 +182,7 @@ def fit_with_neighbors(
         The mixture after the last step, in the coordinates of the data.
     """
     for _ in range(MAX_STEPS):
-        posteriors = pool_posteriors(em.compute_posteriors().T, groups).T
-        class_log_odds = compute_neighbor_log_odds(_compute_logs(posteriors))
-        # All components of a class get the log odds of the class.
-        em.run_step(class_log_odds[groups])
+        em.run_step(compute_neighbor_log_odds(em.compute_log_posteriors(groups)), groups)
         if em.move < MOVE_TOLERANCE:
             break
     return em.model

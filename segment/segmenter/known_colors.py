@@ -20,6 +20,8 @@ __all__ = ["KnownColors", "find_components", "recall_colors"]
 
 Planes = NDArray[np.float32]
 
+MAX_VALUES = 2**20  # log posteriors of all components that are computed at once
+
 # Where single numbers are in what is kept of a color, after its log posteriors and features.
 COMPONENT, LABEL, LOG_DENSITY, REMAINDER = range(-4, 0)
 
@@ -92,8 +94,11 @@ def find_components(model: MixtureModel, cells: Cells) -> NDArray[np.intp]:
     ndarray of shape (n,), int
         From 0.
     """
-    components = ClassMixture(model, np.arange(model.n_components))
-    return np.asarray(components.compute_log_posteriors(cells).argmax(axis=1))
+    components, found = ClassMixture(model, np.arange(model.n_components)), np.zeros(len(cells), dtype=np.intp)
+    step = max(1, MAX_VALUES // max(1, model.n_components))
+    for start in range(0, len(cells), step):
+        found[start : start + step] = components.compute_log_posteriors(cells[start : start + step]).argmax(axis=1)
+    return found
 
 
 def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex) -> KnownColors | None:

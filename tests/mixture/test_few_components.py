@@ -30,7 +30,7 @@ def test_a_step_with_few_components_is_that_with_all() -> None:
     odds = rng.uniform(0, 3, size=(30, 9000)).astype(np.float32)
     full, few = SpatialEM(cells, model, prior), FewSpatialEM(cells, model, prior)
     for _ in range(2):
-        full.run_step(odds)
+        full.run_step(odds, np.arange(30))
         numbers = few.choose_components()
         few.run_step(numbers, few.compute_log_posteriors(numbers) + np.take_along_axis(odds, numbers, axis=0))
     np.testing.assert_allclose(few.model.means, full.model.means, atol=0.02)

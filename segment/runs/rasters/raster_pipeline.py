@@ -54,6 +54,7 @@ from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.fine_field import FineFieldLabeler
 from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample, pool_share_samples
@@ -254,17 +255,18 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     run.on_stage(RasterStage.SOLVE_FIELD)
     shape = (run.raster.height, run.raster.width)
     label: Callable[[Image, Window, WindowPart], LabeledPixels]
+    small = shrink_noisy_copy(unmerged, space, copy)
     if is_field_fine(shape):
         fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
         label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731
         # The copy is too coarse for the field; its colors say enough of the light.
-        labels = ColorIndex(copy).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))
+        labels = ColorIndex(small).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))
     else:
         # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
         labeler = FieldLabeler(
             unmerged,
             space,
-            copy,
+            small,
             shape,
             smoothness=config.smoothness,
             min_log_density=min_log_density,
@@ -279,7 +281,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, labels, unmerged.n_classes),
+        warn_of_uneven_light(small, labels, unmerged.n_classes),
     )
 
 

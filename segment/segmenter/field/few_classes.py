@@ -130,27 +130,26 @@ class FewField:
             log_odds[:, rows] = self._compute_log_odds_of_rows(q, rows)
         return log_odds
 
-    def compute_log_odds_of_all(self, q: Planes) -> Planes:
+    def compute_log_odds_of_all(self, q: Planes, rows: slice) -> Planes:
         """Compute what the neighbors of each pixel add to the log odds of all classes.
 
         Parameters
         ----------
         q : ndarray of shape (m, h, w), float32
             Posteriors of the classes of each pixel.
+        rows : slice
+            First row and the row after the last, both given: of these pixels.
 
         Returns
         -------
-        ndarray of shape (h, w, k), float32
+        ndarray of shape (rows, w, k), float32
             In nats.
         """
-        log_odds = np.empty((*q.shape[1:], self.n_classes), dtype=np.float32)
-        for rows in self._split_rows():
-            summed, index, own = self._sum_neighbors(q, rows)
-            flat = summed.reshape(-1)
-            flat[index] -= own * self._middle
-            summed *= self._scale_rows(rows)[..., None]
-            log_odds[rows] = summed
-        return log_odds
+        summed, index, own = self._sum_neighbors(q, rows)
+        flat = summed.reshape(-1)
+        flat[index] -= own * self._middle
+        summed *= self._scale_rows(rows)[..., None]
+        return summed
 
     @property
     def _middle(self) -> np.float32:

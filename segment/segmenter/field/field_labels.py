@@ -26,6 +26,7 @@ __all__ = ["FieldLabeler", "WindowPart", "prepare_field_posteriors"]
 Planes = NDArray[np.float32]
 WindowPart = tuple[slice, slice]  # rows and columns of a window
 
+MAX_DECIDED_VALUES = 2**21  # log posteriors of all classes at the pixels that are decided at once
 MAX_DECIDED_SAMPLE = 2**14  # pixels decided at full resolution, of which the posteriors are computed, too
 
 
@@ -180,10 +181,11 @@ class FieldLabeler:
         )
 
         k, step = self._classes.n_classes, max(1, len(where) // MAX_DECIDED_SAMPLE)
+        chunk = CHUNK_PIXELS if has_few else max(1, min(CHUNK_PIXELS, MAX_DECIDED_VALUES // k))
 
         def decide_chunk(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Planes]:
             """Return the counts of the labels, and the labels and posteriors (n, k) of some pixels."""
-            at = np.arange(start, min(start + CHUNK_PIXELS, len(where)))
+            at = np.arange(start, min(start + chunk, len(where)))
             down, across = np.divmod(where[at], image.width)
             logs, numbers = look_up(at), None
             if has_few:
@@ -205,7 +207,7 @@ class FieldLabeler:
                 np.put_along_axis(posteriors, numbers[some], few, axis=1)
             return np.bincount(labels, minlength=k), labels[some], posteriors
 
-        found = run_in_threads(decide_chunk, range(0, len(where), CHUNK_PIXELS))
+        found = run_in_threads(decide_chunk, range(0, len(where), chunk))
         counts = np.sum([part[0] for part in found], axis=0)
         if not counts.any():
             return None

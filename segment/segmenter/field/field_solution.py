@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +148,7 @@ class _FullSolution(FieldSolution):
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
-        return BilinearUpsampler(self.field.compute_neighbor_log_odds(self.q), shape)
+        return BilinearUpsampler(partial(_compute_values, self.field, self.q), (*self.valid.shape, len(self.q)), shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,23 +166,17 @@ class _FewSolution(FieldSolution):
     few: FewField
     look_up: Callable[[NDArray[np.intp]], Planes]
 
-    @cached_property
-    def _neighbor_log_odds(self) -> Planes:
-        """What the neighbors add to the log odds of all classes, (h, w, k): a large array, made once."""
-        return self.few.compute_log_odds_of_all(self.q)
-
     def draw_shares(
         self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
     ) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
         plain = np.where(is_at_border, np.float32(0), weights)
-        sums = np.bincount(
-            self.few.numbers.reshape(-1), weights=(self.q * plain).reshape(-1), minlength=self.few.n_classes
-        )
+        numbers, weighted = self.few.numbers.reshape(-1), (self.q * plain).reshape(-1)
+        sums = np.bincount(numbers, weights=weighted, minlength=self.few.n_classes)
         # A temperature gives weight to classes that are not among the few: the sample has all.
         at = choose_sample(weights > 0)
         logs = self.look_up(at).T
-        odds = self._neighbor_log_odds.reshape(-1, self.few.n_classes)[at].T
+        odds = self.make_upsampler(self.valid.shape).take(at).T
         is_plain = plain.reshape(-1)[at] > 0
         return make_share_sample(
             sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border
@@ -190,7 +184,8 @@ class _FewSolution(FieldSolution):
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
-        return BilinearUpsampler(np.moveaxis(self._neighbor_log_odds, 2, 0), shape)
+        size = (*self.valid.shape, self.few.n_classes)
+        return BilinearUpsampler(partial(self.few.compute_log_odds_of_all, self.q), size, shape)
 
 
 def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -309,6 +304,11 @@ def solve_field(
     measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
     labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation)
     return _FullSolution(classes, q, logs, labels, copy.valid, measure_correlation, is_noisy, field, features)
+
+
+def _compute_values(field: RandomField, q: Planes, rows: slice) -> Planes:
+    """Compute the neighbor log odds of all classes at the pixels of some rows, (rows, w, k)."""
+    return np.ascontiguousarray(field.compute_log_odds_of_rows(q, rows).transpose(1, 2, 0))
 
 
 def _look_up_planes(

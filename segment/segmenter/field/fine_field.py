@@ -22,7 +22,7 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_fit import REACH_PIXELS
+from segment.segmenter.field.field_fit import REACH_PIXELS, shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solution import MAX_ITERATIONS, measure_field_facts
 from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
@@ -62,7 +62,8 @@ class FineFieldLabeler:
     ) -> None:
         self._classes, self._space = classes, space
         self._smoothness, self._min_log_density = smoothness, min_log_density
-        self._facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
+        small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
+        self._facts = measure_field_facts(classes, space, small, smoothness)
 
     def label(self, image: Image, inner: WindowPart | None = None) -> LabeledPixels:
         """Label a window of the image.
@@ -128,14 +129,15 @@ def label_with_field(
     if is_field_fine(image.valid.shape):
         fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
         return fine.label(image)
+    small = shrink_noisy_copy(classes, space, copy)
     labeler = FieldLabeler(
         classes,
         space,
-        copy,
+        small,
         image.valid.shape,
         smoothness=smoothness,
         min_log_density=min_log_density,
-        index=index,
+        index=index if small is copy else None,
         draws_shares=True,
     )
     return labeler.label(image)
@@ -165,8 +167,9 @@ def prepare_posteriors(
     """
     prepare = partial(prepare_field_posteriors, classes, space, smoothness=smoothness, is_tempered=is_tempered)
     if not is_field_fine(image.valid.shape):
-        return prepare(copy, image)
-    facts = measure_field_facts(classes, space, make_working_copy(copy, WORKING_PIXELS), smoothness)
+        return prepare(shrink_noisy_copy(classes, space, copy), image)
+    small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
+    facts = measure_field_facts(classes, space, small, smoothness)
     parts = _split_rows(image, classes.n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
 

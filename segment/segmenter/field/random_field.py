@@ -34,12 +34,15 @@ __all__ = [
     "compute_pixel_weights",
     "compute_posteriors",
     "solve_mean_field",
+    "split_rows",
     "weigh_steps",
 ]
 
 Planes = NDArray[np.float32]
+Margins = tuple[Planes, Planes]
 
 _STRIP_ROWS = 96  # updated at once, so that their planes stay in the cache
+_STRIP_VALUES, _MIN_STRIP_ROWS = 2**20, 8  # of many classes, fewer rows
 _MIN_THREADED_SIZE = 2**20  # numbers in all planes from which on several threads pay
 
 
@@ -105,11 +108,11 @@ class RandomField:
         4.0
         """
         log_odds = np.empty_like(q)
-        for rows in _split_rows(q.shape[1]):
+        for rows in split_rows(q.shape):
             log_odds[:, rows] = self.compute_log_odds_of_rows(q, rows)
         return log_odds
 
-    def compute_log_odds_of_rows(self, q: Planes, rows: slice) -> Planes:
+    def compute_log_odds_of_rows(self, q: Planes, rows: slice, margins: Margins | None = None) -> Planes:
         """Compute the neighbor log odds of some rows only.
 
         Parameters
@@ -118,6 +121,8 @@ class RandomField:
             Posteriors at each pixel of the image.
         rows : slice
             First row and the row after the last, both given.
+        margins : (ndarray, ndarray), optional
+            The rows of `q` above and below as :meth:`take_margins` takes them, where `q` itself may have others by now.
 
         Returns
         -------
@@ -129,11 +134,15 @@ class RandomField:
         # The rows with as many above and below as the kernel reaches.
         top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, height)
         inner = slice(rows.start - top, rows.stop - top)
+        above, below = margins or self.take_margins(q, rows)
         weights_around, own_weights = self.pixel_weights[top:bottom], self.pixel_weights[rows]
         # Without its center the kernel sums to 1 / (1 + center_weight); this factor makes that the smoothness.
         factor = np.float32(self.smoothness * (1 + self.center_weight))
         middle = np.float32(self.taps[self.reach] ** 2)
-        weighted = np.multiply(q[:, top:bottom], weights_around, order="C")
+        weighted = np.empty((len(q), bottom - top, q.shape[2]), dtype=np.float32)
+        places = slice(0, inner.start), inner, slice(inner.stop, None)
+        for part, place in zip((above, q[:, rows], below), places, strict=True):
+            np.multiply(part, weights_around[place], out=weighted[:, place])
         # The kernel with its center is separable, which is fast; what the center adds is subtracted afterwards.
         summed = np.empty_like(weighted)
         for plane, out in zip(weighted, summed, strict=True):
@@ -142,6 +151,11 @@ class RandomField:
         log_odds += summed[:, inner]
         log_odds *= own_weights * factor
         return log_odds
+
+    def take_margins(self, q: Planes, rows: slice) -> Margins:
+        """Take the rows of posteriors (k, H, W) above and below some rows that the kernel reaches, as views."""
+        top, bottom = max(rows.start - self.reach, 0), min(rows.stop + self.reach, q.shape[1])
+        return q[:, top : rows.start], q[:, rows.stop : bottom]
 
 
 def compute_pixel_weights(
@@ -188,22 +202,24 @@ def compute_pixel_weights(
     return weights
 
 
-def compute_posteriors(log_joint: Planes) -> Planes:
+def compute_posteriors(log_joint: Planes, out: Planes | None = None) -> Planes:
     """Compute the posteriors of pixels without neighbors.
 
     Parameters
     ----------
     log_joint : ndarray of shape (k, H, W), float32
         Log of weight times density of each class, up to a constant for each pixel.
+    out : ndarray of shape (k, H, W), float32, optional
+        Takes the posteriors; may be `log_joint` itself.
 
     Returns
     -------
     ndarray of shape (k, H, W), float32
         Sums to 1 over the classes.
     """
-    q = np.empty_like(log_joint)
-    for rows in _split_rows(q.shape[1]):
-        _normalize(log_joint[:, rows].copy(), out=q[:, rows])
+    q = np.empty_like(log_joint) if out is None else out
+    for rows in split_rows(q.shape):
+        q[:, rows] = _normalize(log_joint[:, rows].copy())
     return q
 
 
@@ -221,7 +237,7 @@ def solve_mean_field(
     n_iter : int, >= 0
         Steps at most.
     start : ndarray of shape (k, H, W), float32, optional
-        Posteriors to start from; those without neighbors by default.
+        Posteriors to start from; those without neighbors by default. They are overwritten.
     tol : float, >= 0
         Stop when a step moves at most this share of a pixel's probability to other classes, on average.
 
@@ -245,15 +261,14 @@ def solve_mean_field(
     # Without neighbors, or with one class, the posteriors are exact at once.
     if log_joint.size == 0 or field.smoothness == 0 or len(log_joint) == 1:
         return q if start is None else compute_posteriors(log_joint)
-    # Every strip reads the old posteriors, also those of the strips beside it, and writes the new: order and number of
-    # threads make no difference.
-    strips = [(rows, *weigh_steps(field, rows)) for rows in _split_rows(q.shape[1])]
+    # Every strip is updated in place, by the old posteriors of the rows beside it, which are set aside: order and
+    # number of threads make no difference, and memory holds the posteriors once.
+    strips = [(rows, *weigh_steps(field, rows)) for rows in split_rows(q.shape)]
     with start_threads(q.size >= _MIN_THREADED_SIZE) as each:
         for _ in range(n_iter):
-            q_after = np.empty_like(q)
-            moved = sum(each(partial(_update_rows, q_after, q, log_joint, field), strips))
-            q = q_after
-            if moved <= tol * q[0].size:
+            margins = [tuple(part.copy() for part in field.take_margins(q, rows)) for rows, *_ in strips]
+            moves = each(partial(_update_rows, q, log_joint, field, tol > 0), zip(strips, margins, strict=True))
+            if tol > 0 and sum(moves) <= tol * q[0].size:
                 break
     return q
 
@@ -279,29 +294,37 @@ def weigh_steps(field: RandomField, rows: slice) -> tuple[Planes, Planes]:
 
 
 def _update_rows(
-    q_after: Planes, q: Planes, log_joint: Planes, field: RandomField, strip: tuple[slice, Planes, Planes]
+    q: Planes,
+    log_joint: Planes,
+    field: RandomField,
+    is_measured: bool,
+    strip: tuple[tuple[slice, Planes, Planes], Margins],
 ) -> float:
-    """Take one mean-field step in a strip of rows with its weights; return the probability that it moved there."""
+    """Take one mean-field step in a strip of rows with its weights; return the probability that it moved, if asked."""
     # log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2), with d the weight of the center.
-    cv2, (rows, share, damping) = load_cv2(), strip
-    before, updated = q[:, rows], q_after[:, rows]
-    target = field.compute_log_odds_of_rows(q, rows)
+    cv2, ((rows, share, damping), margins) = load_cv2(), strip
+    before = q[:, rows]
+    target = field.compute_log_odds_of_rows(q, rows, margins)
     target += log_joint[:, rows]
     target *= share
     # The sum is finite in the logarithm, changes no larger posterior, and is faster than a maximum.
     log_q = _apply_to_planes(cv2.log, before + np.float32(1e-30))
     log_q *= damping
     target += log_q
-    _normalize(target, out=updated)
-    # Each pixel's change is counted twice: in the classes that lose, and in those that gain.
-    return float(sum(cv2.norm(*pair, cv2.NORM_L1) for pair in zip(updated, before, strict=True))) / 2
+    updated, moved = _normalize(target), 0.0
+    if is_measured:
+        # Each pixel's change is counted twice: in the classes that lose, and in those that gain.
+        moved = float(sum(cv2.norm(*pair, cv2.NORM_L1) for pair in zip(updated, before, strict=True))) / 2
+    before[:] = updated
+    return moved
 
 
-def _normalize(logs: Planes, out: Planes) -> None:
+def _normalize(logs: Planes) -> Planes:
     """Compute probabilities (k, h, w) from logarithms, which are changed: the largest is taken off against overflow."""
     logs -= logs.max(axis=0)
     found = _apply_to_planes(load_cv2().exp, logs)
-    np.divide(found, found.sum(axis=0), out=out)
+    found /= found.sum(axis=0)
+    return found
 
 
 def _apply_to_planes(function: Callable[[Planes], Planes], planes: Planes) -> Planes:
@@ -309,6 +332,18 @@ def _apply_to_planes(function: Callable[[Planes], Planes], planes: Planes) -> Pl
     return function(planes.reshape(-1, planes.shape[2])).reshape(planes.shape)
 
 
-def _split_rows(height: int) -> list[slice]:
-    """Split the rows of an image into strips."""
-    return [slice(start, min(start + _STRIP_ROWS, height)) for start in range(0, height, _STRIP_ROWS)]
+def split_rows(shape: tuple[int, ...]) -> list[slice]:
+    """Split the rows of planes into strips that are updated at once.
+
+    Parameters
+    ----------
+    shape : (k, H, W)
+        Of the planes.
+
+    Returns
+    -------
+    list of slice
+    """
+    k, height, width = shape
+    step = min(_STRIP_ROWS, max(_MIN_STRIP_ROWS, _STRIP_VALUES // max(1, k * width)))
+    return [slice(start, min(start + step, height)) for start in range(0, height, step)]

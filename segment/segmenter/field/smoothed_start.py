@@ -141,11 +141,16 @@ def smooth_planes(planes: Planes, valid: NDArray[np.bool_], sigma: float) -> Pla
     def blur(plane: Planes) -> Planes:
         return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101))
 
+    smooth = np.empty_like(planes)
     if valid.all():
-        return np.stack([blur(plane) for plane in planes])
+        for out, plane in zip(smooth, planes, strict=True):
+            out[:] = blur(plane)
+        return smooth
     # Normalized convolution: pixels that are not valid count as 0 in both the sum and the weight.
     weight = np.maximum(blur(valid.astype(np.float32)), np.finfo(np.float32).tiny)
-    return np.stack([blur(plane * valid) / weight for plane in planes])
+    for out, plane in zip(smooth, planes, strict=True):
+        np.divide(blur(plane * valid), weight, out=out)
+    return smooth
 
 
 def smooth_likelihoods(log_posteriors: Planes, class_weights: NDArray[np.float64], valid: NDArray[np.bool_]) -> Planes:
@@ -171,9 +176,13 @@ def smooth_likelihoods(log_posteriors: Planes, class_weights: NDArray[np.float64
     the Gaussian-smoothed log likelihoods times the number of pixels that the filter averages over.
     """
     log_weights = np.log(np.maximum(class_weights, np.finfo(np.float32).tiny)).astype(np.float32)[:, None, None]
-    # Log posterior minus log weight is the log likelihood, up to a number that is the same for all classes.
-    likelihoods = smooth_planes(log_posteriors - log_weights, valid, NEIGHBORHOOD_SIGMA)
-    return compute_posteriors(np.float32(NEIGHBORHOOD_PIXELS) * likelihoods + log_weights)
+    logs = np.empty_like(log_posteriors)
+    # Plane by plane: of many classes, one more array of all planes would be much of the memory of a run.
+    for number, (plane, log_weight) in enumerate(zip(log_posteriors, log_weights, strict=True)):
+        # Log posterior minus log weight is the log likelihood, up to a number that is the same for all classes.
+        (likelihoods,) = smooth_planes(plane[None] - log_weight, valid, NEIGHBORHOOD_SIGMA)
+        logs[number] = np.float32(NEIGHBORHOOD_PIXELS) * likelihoods + log_weight
+    return compute_posteriors(logs, out=logs)
 
 
 def compute_mean_field_likelihood(

@@ -5,6 +5,7 @@ Both have the same extent: pixel i of m covers the interval from ``i / m`` to ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,27 @@ from numpy.typing import NDArray
 
 __all__ = ["BilinearUpsampler", "find_nearest_pixels"]
 
-Planes = NDArray[np.float32]
+Values = NDArray[np.float32]
 
 CHUNK_PIXELS = 2**16  # whose positions are computed at once
+STRIP_VALUES = 2**20  # of the pixels of the copy that are computed at once
+BLOCK_VALUES = 2**18  # interpolated at once
+KEPT_STRIPS = 4  # two for each of two threads, as places go on from one to the next
 
 
 class BilinearUpsampler:
     """Bilinear interpolation from the pixels of a small copy to those of an image.
 
+    The values are computed in strips of rows when they are asked for, and only those of the last strips are kept: ask
+    in the order of rows.
+
     Parameters
     ----------
-    planes : ndarray of shape (k, h, w), float32
-        k values at each pixel of the copy.
+    compute_values : callable
+        Takes a slice of rows of the copy, of which first and last are given, and returns k values at each of their
+        pixels, (rows, w, k), float32.
+    size : (int, int, int)
+        Height and width of the copy, and k.
     shape : (int, int)
         Height and width of the image.
 
@@ -31,18 +41,22 @@ class BilinearUpsampler:
     --------
     Two pixels with the values 0 and 8, looked up in an image of four pixels:
 
-    >>> upsampler = BilinearUpsampler(np.array([[[0, 8]]], np.float32), (1, 4))
+    >>> values = np.array([[[0], [8]]], np.float32)
+    >>> upsampler = BilinearUpsampler(lambda rows: values[rows], values.shape, (1, 4))
     >>> upsampler.interpolate(np.zeros(4, dtype=int), np.arange(4)).ravel()
     array([0., 2., 6., 8.], dtype=float32)
     """
 
-    def __init__(self, planes: Planes, shape: tuple[int, int]) -> None:
-        # The k values of a pixel lie side by side: they are always looked up together.
-        self._values = np.ascontiguousarray(np.moveaxis(planes, 0, 2)).reshape(-1, len(planes))
-        self._height, self._width = planes.shape[1:]
-        self._down, self._across = (_find_positions(n, m) for n, m in zip(planes.shape[1:], shape, strict=True))
+    def __init__(
+        self, compute_values: Callable[[slice], Values], size: tuple[int, int, int], shape: tuple[int, int]
+    ) -> None:
+        self._height, self._width, self._n_values = size
+        self._down, self._across = (_find_positions(n, m) for n, m in zip(size[:2], shape, strict=True))
+        self._compute_values = compute_values
+        self._strip_rows = max(1, STRIP_VALUES // max(1, self._width * self._n_values))
+        self._strips: dict[int, Values] = {}
 
-    def take(self, pixels: NDArray[np.intp]) -> Planes:
+    def take(self, pixels: NDArray[np.intp]) -> Values:
         """Take the values at pixels of the copy.
 
         Parameters
@@ -54,11 +68,15 @@ class BilinearUpsampler:
         -------
         ndarray of shape (n, k), float32
         """
-        return self._values.take(pixels, axis=0)
+        found = np.empty((len(pixels), self._n_values), dtype=np.float32)
+        for number, where in self._split(pixels // self._width):
+            first = number * self._strip_rows * self._width
+            found[where] = self._compute_strip(number).take(pixels[where] - first, axis=0)
+        return found
 
     def interpolate(
         self, row: NDArray[np.intp], column: NDArray[np.intp], planes: NDArray[np.intp] | None = None
-    ) -> Planes:
+    ) -> Values:
         """Interpolate the values at some pixels of the image.
 
         Parameters
@@ -73,24 +91,61 @@ class BilinearUpsampler:
         ndarray of shape (n, k) or (n, m), float32
             The values at each of the pixels.
         """
-        (above, down), (left, across) = (
-            [part[at] for part in axis] for axis, at in ((self._down, row), (self._across, column))
-        )
+        m = self._n_values if planes is None else planes.shape[1]
+        found, step = np.empty((len(row), m), dtype=np.float32), max(1, BLOCK_VALUES // max(1, m))
+        for start in range(0, len(row), step):
+            block = slice(start, start + step)
+            some_rows, some_columns, out = row[block], column[block], found[block]
+            some_planes = None if planes is None else planes[block]
+            for number, where in self._split(self._down[0][some_rows]):
+                own = None if some_planes is None else some_planes[where]
+                out[where] = self._interpolate_in_strip(number, some_rows[where], some_columns[where], own)
+        return found
+
+    def _interpolate_in_strip(
+        self, number: int, row: NDArray[np.intp], column: NDArray[np.intp], planes: NDArray[np.intp] | None
+    ) -> Values:
+        """Interpolate the values at pixels of the image whose upper neighbors in the copy lie in one strip."""
+        above, down = self._down[0][row], self._down[1][row]
+        left, across = self._across[0][column], self._across[1][column]
         below, right = np.minimum(above + 1, self._height - 1), np.minimum(left + 1, self._width - 1)
         # Repeated and not broadcast along the values, which takes twice as long.
-        k = self._values.shape[1]
+        values, k = self._compute_strip(number), self._n_values
         m = k if planes is None else planes.shape[1]
         down, across = (share.repeat(m).reshape(-1, m) for share in (down, across))
-        above, below = above * self._width, below * self._width
+        first = number * self._strip_rows
+        starts = [(each - first) * self._width for each in (above, below)]
 
-        def take(pixels: NDArray[np.integer[Any]]) -> Planes:
-            """Take the values of these pixels of the copy."""
+        def take(pixels: NDArray[np.integer[Any]]) -> Values:
+            """Take the values of these pixels of the strip."""
             if planes is None:
-                return self._values.take(pixels, axis=0)
-            return self._values.reshape(-1).take((pixels.astype(np.intp) * k)[:, None] + planes)
+                return values.take(pixels, axis=0)
+            return values.reshape(-1).take((pixels.astype(np.intp) * k)[:, None] + planes)
 
-        upper, lower = (take(start + left) * (1 - across) + take(start + right) * across for start in (above, below))
+        upper, lower = (take(start + left) * (1 - across) + take(start + right) * across for start in starts)
         return np.asarray(upper * (1 - down) + lower * down)
+
+    def _compute_strip(self, number: int) -> Values:
+        """Compute the values of the pixels of a strip and of the row below it, (n, k), or take those that are kept."""
+        strip = self._strips.get(number)
+        if strip is None:
+            start, stop = number * self._strip_rows, (number + 1) * self._strip_rows + 1
+            # The k values of a pixel lie side by side: they are always looked up together.
+            strip = self._compute_values(slice(start, min(stop, self._height))).reshape(-1, self._n_values)
+            # Several threads ask: the oldest may be gone already.
+            for old in list(self._strips)[: 1 - KEPT_STRIPS]:
+                self._strips.pop(old, None)
+            self._strips[number] = strip
+        return strip
+
+    def _split(self, rows: NDArray[np.integer[Any]]) -> list[tuple[int, slice | NDArray[np.intp]]]:
+        """Split rows of the copy, (n,), by strips: the number of each strip, and where its rows are."""
+        first, last = (int(end) // self._strip_rows for end in (rows.min(), rows.max())) if rows.size else (0, 0)
+        if first == last:
+            return [(first, slice(None))]
+        numbers = rows // self._strip_rows
+        found = ((number, np.flatnonzero(numbers == number)) for number in range(first, last + 1))
+        return [(number, where) for number, where in found if where.size]
 
 
 def find_nearest_pixels(n: int, m: int) -> NDArray[np.intp]:

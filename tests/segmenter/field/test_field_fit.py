@@ -12,11 +12,13 @@ from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field import field_fit
 from segment.segmenter.field.field_fit import (
     build_field,
     compute_edge_strengths,
     compute_whitening_matrix,
     fit_with_field,
+    shrink_noisy_copy,
 )
 
 
@@ -137,3 +139,31 @@ def test_the_field_is_weak_across_an_edge() -> None:
     step[:, :, 15:] = 10
     weights = build_field(image, step, 12.0).pixel_weights
     assert weights[:, 15].max() < 0.5 < weights[:, 5].min()
+
+
+def test_noise_in_many_classes_is_labeled_on_a_smaller_copy(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field_fit, "MAX_FIELD_VALUES", 17 * 32 * 32)
+    noise = Image.from_array(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8))
+    flat = Image.from_array(np.full((64, 64, 3), 90, np.uint8))
+    space = extract_features(noise, "rgb").space
+    for k in (16, 17):
+        means = rng.uniform(0, 255, (k, 3))
+        classes = ClassMixture(
+            MixtureModel(np.full(k, 1 / k), means, np.full((k, 1, 1), 1e3) * np.eye(3)), np.arange(k)
+        )
+        copies = [shrink_noisy_copy(classes, space, image) for image in (noise, flat)]
+        assert copies[0].valid.shape == ((64, 64) if k == 16 else (32, 32))
+        assert copies[1] is flat
+
+
+def test_bands_of_a_copy_are_spread_over_it_and_keep_its_noise(rng: np.random.Generator) -> None:
+    copy = Image.from_array(rng.integers(0, 256, (400, 10)).astype(np.uint8))
+    assert field_fit._split_into_bands(copy, 1.0) == [copy]
+    bands = field_fit._split_into_bands(copy, 0.5)
+    assert [band.valid.shape for band in bands] == [(25, 10)] * 8
+    np.testing.assert_array_equal(bands[0].pixels, copy.pixels[:25])
+    np.testing.assert_array_equal(bands[-1].pixels, copy.pixels[-25:])
+    (shrunk,) = field_fit._split_into_bands(Image.from_array(copy.pixels[:100]), 0.25)
+    assert shrunk.valid.size <= 250

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
+from segment.segmenter.field import random_field
 from segment.segmenter.field.random_field import (
     RandomField,
     compute_pixel_weights,
@@ -162,3 +164,16 @@ def test_edges_and_a_smoothness_map_lower_the_weights() -> None:
 def test_values_out_of_range_are_refused(weights: NDArray[np.float64], smoothness: float, reach: int) -> None:
     with pytest.raises(SettingsError):
         RandomField(weights.astype(np.float32), smoothness, reach)
+
+
+def test_a_step_holds_the_posteriors_once(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_field, "_STRIP_VALUES", 2**14)
+    log_joint = rng.normal(size=(20, 512, 32)).astype(np.float32)
+    field = RandomField(np.ones((512, 32), np.float32), smoothness=9.0, reach=2)
+    q = compute_posteriors(log_joint)
+    tracemalloc.start()
+    try:
+        assert solve_mean_field(log_joint, field, n_iter=2, start=q) is q
+        assert tracemalloc.get_traced_memory()[1] < 0.8 * q.nbytes
+    finally:
+        tracemalloc.stop()
