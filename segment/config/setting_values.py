@@ -233,7 +233,7 @@ class SettingValues:
     shrinkage: float | Literal["auto"] = _setting(
         "auto",
         "Mixture",
-        "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75, 1.5 or 3.",
+        "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75 to 3.",
         high=1000,
     )
     tails: Literal["gaussian", "student"] = _setting(

@@ -6,6 +6,9 @@ labeled by each of them, and the *normalized cut* (Shi & Malik 2000) of the labe
 it is small where neighbors in different classes look different. The likelihood cannot choose, because it is always
 highest without any shrinkage.
 
+What is taken is a mean of the three, in which those of small cuts count most. Of two cuts that are nearly the same, a
+slightly changed image would have the other one as the smallest, and other labels with it; the mean hardly moves.
+
 The common covariance is that within clusters, and clusters depend on the units of the features. Where other units make
 them tighter (:attr:`segment.mixture.levels.Levels.tightest`), as where a class far away stretches the unit of
 lightness, a mixture with these is compared as well.
@@ -43,10 +46,11 @@ __all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_norma
 DEFAULT_SHRINKAGE = 1.5
 """In mean class sizes: the best of those that are the same for all images."""
 
-# The shrinkages that are compared with the default: twice and half of it.
-_ALTERNATIVES = (3.0, 0.75)
-# Share by which the cut of an alternative must be smaller than that of the default. Smaller differences are chance.
-_MIN_GAIN = 0.05
+# The shrinkages that are compared: the default, twice and half of it.
+_SHRINKAGES = (DEFAULT_SHRINKAGE, 3.0, 0.75)
+# Share by which a cut is larger than the smallest where its shrinkage weighs 1 / e as much. With half of it, labels of
+# changed images agree less often; with twice as much, those of labeled images lie worse.
+_CUT_SCALE = 0.1
 # Share by which the cut of another shrinkage may be larger than the smallest so that it still counts as another answer.
 _MAX_RIVAL_CUT = 0.1
 # Tighter clusters are compared from this gain in log det; below it, labels hardly differ. They are taken where their
@@ -75,12 +79,12 @@ def choose_shrinkage(
     clean_up: Mapping[str, Any],
     init: str | ArrayLike,
 ) -> tuple[Levels, float, tuple[Rival, ...]]:
-    """Choose the clusters and the shrinkage whose labels have the smallest normalized cut.
+    """Choose the clusters and the shrinkage whose labels have a small normalized cut.
 
     The default, twice and half of it are compared. Each mixture is fitted quickly, and small copies of the images are
-    labeled by it, random field and clean-up included. The default stays unless another has a cut smaller by a
-    twentieth. Tighter clusters, if there are, are tried with the default shrinkage. They are taken where their cut is
-    smaller than a fifth of that of the default.
+    labeled by it, random field and clean-up included. The geometric mean of the three is taken, weighted by
+    ``exp(-10 (cut / smallest cut - 1))``. Tighter clusters, if there are, are tried with the default shrinkage. They
+    are taken where their cut is smaller than a fifth of that of the default.
 
     Parameters
     ----------
@@ -115,11 +119,10 @@ def choose_shrinkage(
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
         return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, ()
-    shrinkages = (DEFAULT_SHRINKAGE, *_ALTERNATIVES)
-    models = fit_shrunk_mixtures(levels, shrinkages, covariance_type=covariance_type, init=init)
+    models = fit_shrunk_mixtures(levels, _SHRINKAGES, covariance_type=covariance_type, init=init)
     tighter = levels.tightest
     if tighter.gain > _MIN_TIGHTER_GAIN:
-        models += fit_shrunk_mixtures(tighter, shrinkages[:1], covariance_type=covariance_type, init=init)
+        models += fit_shrunk_mixtures(tighter, _SHRINKAGES[:1], covariance_type=covariance_type, init=init)
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
@@ -140,18 +143,26 @@ def choose_shrinkage(
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
             if image is chosen_images[0]:
                 first_labels.append(label_image[copy.valid] - 1)
-    if len(cuts) > len(shrinkages) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
+    if len(cuts) > len(_SHRINKAGES) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
         return tighter, DEFAULT_SHRINKAGE, ()
-    cuts = cuts[: len(shrinkages)]
-    is_near = cuts <= (1 + _MAX_RIVAL_CUT) * cuts.min()
-    # The default is first, and wins unless another is better by more than the gain.
-    cuts[0] *= 1 - _MIN_GAIN
-    chosen = int(cuts.argmin())
-    near = [number for number in np.flatnonzero(is_near).tolist() if number != chosen]
+    cuts = cuts[: len(_SHRINKAGES)]
+    best = int(cuts.argmin())
+    near = np.flatnonzero(cuts <= (1 + _MAX_RIVAL_CUT) * cuts[best]).tolist()
     rivals = tuple(
-        describe_rival(first_cells, first_labels[chosen], first_labels[number], n_classes) for number in near
+        describe_rival(first_cells, first_labels[best], first_labels[number], n_classes)
+        for number in near
+        if number != best
     )
-    return levels, shrinkages[chosen], rivals
+    return levels, _average_shrinkages(cuts), rivals
+
+
+def _average_shrinkages(cuts: NDArray[np.float64]) -> float:
+    """Average the shrinkages by the cuts (3,) of their labels."""
+    # Labels without any cut are taken as they are: then every other cut is infinitely larger.
+    excess = (cuts - cuts.min()) / max(float(cuts.min()), np.finfo(np.float32).tiny)
+    weights = np.exp(-excess / _CUT_SCALE)
+    # Rounded, so that it can be given as it is shown.
+    return round(float(np.exp(weights @ np.log(_SHRINKAGES) / weights.sum())), 2)
 
 
 @dataclass(frozen=True)

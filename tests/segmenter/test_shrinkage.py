@@ -80,9 +80,15 @@ def draw_stripes(rng: np.random.Generator, noise: float = 12) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("cuts", "chosen"), [((1.0, 0.96, 0.97), 1.5), ((1.0, 0.94, 0.96), 3), ((1.0, 0.9, 0.8), 0.75)]
+    ("cuts", "chosen"),
+    [
+        ((1.0, 1.0, 1.0), 1.5),
+        ((2.0, 1.0, 2.0), 3),
+        ((0.5, 0.5, 0.0), 0.75),
+        ((1.1, 1.0, 2.0), 2.49),  # the shrinkage 1.5 weighs 1 / e: 3 ** 0.731 * 1.5 ** 0.269
+    ],
 )
-def test_the_default_stays_unless_another_cut_is_smaller_by_a_twentieth(
+def test_shrinkages_are_averaged_by_their_cuts(
     cuts: tuple[float, ...], chosen: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter(cuts)

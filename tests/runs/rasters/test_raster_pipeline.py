@@ -338,8 +338,12 @@ def test_extreme_values_and_bands_are_read_as_in_memory(
     assert min(row.pixels for row in in_memory.classes) > 1000
     hidden = kind in ("lone minimum", "lowest float", "signed")
     assert (in_memory.label_image[:40, :50] == 0).all() == hidden
-    assert set(tiled.warnings) <= set(in_memory.warnings)
-    assert any("stand" in warning for warning in tiled.warnings) == hidden
+    # Tiles know the labels before clean-up alone, by which uneven light moves other pixels.
+    told, told_in_memory = (
+        {text.partition("in even light")[0] for text in each.warnings} for each in (tiled, in_memory)
+    )
+    assert told <= told_in_memory
+    assert any("stand" in text for text in told) == hidden
 
 
 def test_mask_in_the_file_counts_in_memory_too(tmp_path: Path, scene: np.ndarray) -> None:
