@@ -10,13 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MANY_MATRICES", "compress_covariances", "constrain_covariances", "expand_covariances", "limit_eigenvalues"]
+__all__ = [
+    "MANY_MATRICES",
+    "MIN_EIGENVALUE",
+    "compress_covariances",
+    "constrain_covariances",
+    "expand_covariances",
+    "limit_eigenvalues",
+]
 
 
 Floats = NDArray[np.float64]
 
-# Smallest eigenvalue, as a share of the data's variance: anything smaller cannot be distinguished from rounding.
-_MIN_EIGENVALUE = 1e-10
+MIN_EIGENVALUE = 1e-10
+"""Smallest eigenvalue, as a share of the data's variance: anything smaller cannot be distinguished from rounding."""
 
 MANY_MATRICES = 64
 """Matrices from which on it is faster to eliminate or invert all at once: LAPACK takes one after the other."""
@@ -58,10 +65,10 @@ def limit_eigenvalues(covariances: Floats) -> Floats:
     ndarray of shape (k, d, d), float64
     """
     # Nearly always nothing has to change. Elimination shows it in a small part of the time of the eigenvalues.
-    if _are_positive_definite(covariances - _MIN_EIGENVALUE * np.eye(covariances.shape[-1])):
+    if _are_positive_definite(covariances - MIN_EIGENVALUE * np.eye(covariances.shape[-1])):
         return covariances
     values, vectors = np.linalg.eigh(covariances)
-    return np.asarray((vectors * np.maximum(values, _MIN_EIGENVALUE)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
+    return np.asarray((vectors * np.maximum(values, MIN_EIGENVALUE)[:, None, :]) @ np.swapaxes(vectors, 1, 2))
 
 
 def _are_positive_definite(matrices: Floats) -> bool:

@@ -9,14 +9,13 @@ responsibilities with the same moments. A cell's scatter S enters both as part o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells, get_triangle_indices
-from segment.mixture.covariances import constrain_covariances, limit_eigenvalues
+from segment.mixture.covariances import MIN_EIGENVALUE, constrain_covariances, limit_eigenvalues
 from segment.mixture.gaussian_density import (
     compute_moments,
     compute_natural_parameters,
@@ -148,8 +147,18 @@ def maximize_posterior(statistics: Floats, previous: MixtureModel, prior: Prior,
     # Weights are shares of their own run. A run without any weight, in which all is noise, keeps its weights.
     totals = counts.reshape(n_runs, -1).sum(axis=1).repeat(len(counts) // n_runs)
     shares = np.where(totals > 0, counts / np.where(totals > 0, totals, 1.0), previous.weights)
-    return replace(
-        previous, weights=shares, means=np.ascontiguousarray(means.T), covariances=limit_eigenvalues(covariances)
+    # Far above the limit, which rounding cannot reach then, nothing has to be looked at.
+    if not alive.all() or prior.bound_eigenvalues(float(counts.max())) < 100 * MIN_EIGENVALUE:
+        covariances = limit_eigenvalues(covariances)
+    # As `replace`, which takes longer than each of the operations above.
+    return MixtureModel(
+        shares,
+        np.ascontiguousarray(means.T),
+        covariances,
+        previous.covariance_type,
+        previous.noise_share,
+        previous.noise_density,
+        previous.degrees_of_freedom,
     )
 
 

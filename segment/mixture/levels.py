@@ -138,10 +138,10 @@ class Levels:
             metric, last = start, np.inf
             is_known = start is self.metric and levels is self
             whitening, log_det = first if is_known else levels._find_clusters(start)
-            for _ in range(_N_METRIC_ROUNDS):
+            for following in range(1, _N_METRIC_ROUNDS + 1):
                 if log_det < best_log_det:
                     best, best_log_det = replace(levels, metric=metric, gain=first[1] - log_det), log_det
-                if last - log_det < _MIN_ROUND_GAIN:
+                if last - log_det < _MIN_ROUND_GAIN or following == _N_METRIC_ROUNDS:
                     break
                 metric, last = whitening, log_det
                 whitening, log_det = levels._find_clusters(metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,31 @@ class Prior:
         Prior
         """
         return replace(self, strength=self.strength / weight, mean_strength=self.mean_strength / weight)
+
+    @cached_property
+    def _min_eigenvalue(self) -> float:
+        """The smallest eigenvalue of the target."""
+        return float(np.linalg.eigvalsh(self.target)[0])
+
+    def bound_eigenvalues(self, weight: float) -> float:
+        """Compute a bound below the eigenvalues of the covariances of an M-step.
+
+        Parameters
+        ----------
+        weight : float, >= 0
+            The largest of the components, in observations.
+
+        Returns
+        -------
+        float
+            That of the target's share, ``strength / (weight + strength)``; what is added to it has none below 0.
+
+        Examples
+        --------
+        >>> Prior(np.diag([2.0, 8.0]), strength=5.0, ridge=np.zeros(2)).bound_eigenvalues(15.0)
+        0.5
+        """
+        return self.strength / (weight + self.strength) * self._min_eigenvalue if self.strength > 0 else 0.0
 
     def log_density(self, model: MixtureModel) -> float:
         """Compute the log density of a model's means and covariances.
