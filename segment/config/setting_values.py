@@ -57,7 +57,8 @@ def _setting(
     return field(default=default, metadata={**about, "form": form})
 
 
-@dataclass(frozen=True, kw_only=True)
+# SegmentConfig has these methods: to make them for 60 settings takes a millisecond of each start.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SettingValues:
     """The values of all settings; :class:`segment.SegmentConfig` checks them."""
 

@@ -22,8 +22,6 @@ from segment.mixture.component_merging import (
 )
 from segment.mixture.criteria import compute_aic, compute_bic, compute_icl
 from segment.mixture.model import MixtureModel
-from segment.mixture.variational import make_default_prior
-from segment.mixture.variational_pruning import compute_evidence_bound, prune_components
 
 __all__ = ["CRITERIA", "Candidate", "Selection", "choose_n_components", "compute_residuals"]
 
@@ -302,6 +300,10 @@ def _evaluate_candidate(cells: Cells, model: MixtureModel, k: int, criterion: st
 
 def _prune_candidates(cells: Cells, model: MixtureModel, low: int, n: float) -> list[Candidate]:
     """Remove components from the largest mixture one by one; the value of each candidate is -2 log evidence."""
+    # Here, as no other criterion needs it: a start is faster without.
+    from segment.mixture.variational import make_default_prior
+    from segment.mixture.variational_pruning import compute_evidence_bound, prune_components
+
     # Variational Bayes takes the total weight as the number of independent observations.
     scaled = cells.scale_weights(n)
     shares = cells.weights / cells.total_weight

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from segment.core.errors import pluralize
 from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors, compute_class_means
-from segment.output.pictures.exploration_sheet import Try, draw_exploration_sheet
 from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.overlays import (
@@ -295,6 +294,9 @@ def draw_exploration(exploration: Exploration) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen.
     """
+    # Here, as nothing else that draws a picture needs it: a start is faster without.
+    from segment.output.pictures.exploration_sheet import Try, draw_exploration_sheet
+
     selection = exploration.selection
     tries = []
     for result in exploration.results:

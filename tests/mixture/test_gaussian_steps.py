@@ -91,3 +91,24 @@ def test_missing_values_are_integrated_out_of_the_log_likelihood(rng: np.random.
     _, log_likelihood = prepare_e_step(cells, shift, scale)(model.rescale(shift, scale))
     expected = model.score_samples(X).sum() + len(X) * np.log(scale).sum()
     assert log_likelihood.tolist() == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_no_eigenvalue_is_below_the_bound_of_the_prior(covariance_type: str, rng: np.random.Generator) -> None:
+    X = draw_three_blobs(rng)
+    X[:, 2] = X[:, 0]  # without a prior the covariances would be singular
+    model = make_random_model(rng, 3, 3, covariance_type)
+    statistics, _ = compute_expectation(prepare_blocks(make_point_cells(X), *UNCHANGED), model)
+    prior = Prior(np.diag([2.0, 1.0, 0.5]), 0.1, np.zeros(3))
+    bound = prior.bound_eigenvalues(float(statistics[:, 0].max()))
+    least = np.linalg.eigvalsh(maximize_posterior(statistics, model, prior).covariances).min()
+    assert 0 < bound <= least
+    # The bound must not reach up where only some components are near it.
+    assert covariance_type != "full" or least < 3 * bound
+
+
+def test_a_component_too_narrow_for_the_prior_is_widened() -> None:
+    previous = MixtureModel(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    statistics = np.array([[4.0, 8.0, 16.0]])  # four equal observations
+    found = maximize_posterior(statistics, previous, Prior(np.eye(1), 1e-11, np.zeros(1)))
+    assert found.covariances.item() == pytest.approx(1e-10)

@@ -93,7 +93,7 @@ def test_an_image_of_one_color_has_a_sheet_too(
     found = segment.explore("flat.png", k_range=(2, 3))
     assert found.chosen is found.results[0]
     titles: list[str] = []
-    sheet = "segment.output.result_pictures.draw_exploration_sheet"
+    sheet = "segment.output.pictures.exploration_sheet.draw_exploration_sheet"
     monkeypatch.setattr(sheet, lambda _image, tries, *_: titles.extend(item.title for item in tries))
     found.panel()
     assert titles == ["1 class of 2: chosen by -k auto"]
