@@ -96,7 +96,8 @@ def test_commands_of_the_documentation_are_those_of_the_program(name: str) -> No
     assert {"--rm", "--init", "--read-only"} < set(words)
     arguments = words[words.index("gmm-segment") + 2 :]
     command = cli.commands[name]
-    with click.Context(command) as context:
+    # Click keeps the names of the help option of a command as it first meets them.
+    with click.Context(command, **cli.context_settings) as context:
         options, _, _ = command.make_parser(context).parse_args(arguments)
     if name == "serve":
         (port,) = find_all("EXPOSE")
