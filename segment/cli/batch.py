@@ -119,7 +119,6 @@ def segment_folder(
         The exit code.
     """
     from segment.runs.batch.folder_run import FolderRun, FolderSettings
-    from segment.runs.batch.folder_search import describe_unread_images
 
     _check_numbers(jobs=jobs, timeout=timeout)
     classes, config = _plan_classes(model_option, align, start, options)
@@ -157,11 +156,20 @@ def segment_folder(
         return get_exit_code(stop)
     if outcomes is not None:
         click.echo(format_document(outcomes, config), nl=False)
+    elif run.index:
+        click.echo(printable_path(output / run.index.name, limit=sys.maxsize))
+    _report_end(run, tally)
+    return int(tally.failed > 0)
+
+
+def _report_end(run: FolderRun, tally: Tally) -> None:
+    """Print how many images were done, and which kinds are not read with what is installed."""
+    from segment.runs.batch.folder_search import describe_unread_images
+
     if len(run.jobs) > 1:
         print_message(tally.format(kept=run.n_kept))
     for line in describe_unread_images(run.unread):
         print_message(line)
-    return int(tally.failed > 0)
 
 
 def _run_pending(run: FolderRun, tally: Tally, outcomes: list[Outcome] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,9 +12,9 @@ import click
 
 from segment.cli.commands import cli
 from segment.cli.process_memory import collect_rarely, keep_freed_memory
-from segment.cli.signals import get_exit_code, interrupt_on_sigterm
+from segment.cli.signals import get_exit_code, interrupt_on_signals
 from segment.cli.terminal import print_message
-from segment.core.errors import SegmentError, describe_fault, describe_os_error, printable_path
+from segment.core.errors import SegmentError, describe_fault, describe_os_error, get_write_remedy, printable_path
 
 __all__ = ["main"]
 
@@ -36,12 +37,13 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     # A test that runs the program in its own process passes arguments and keeps its memory settings.
+    is_program = arguments is None
     if arguments is None:
         arguments = sys.argv[1:]
         collect_rarely()
         keep_freed_memory()
     try:
-        with interrupt_on_sigterm():
+        with interrupt_on_signals(ends_process=is_program):
             code = cli.main(args=arguments, prog_name="segment", standalone_mode=False)
     # Click turns an interruption into an Abort, whose cause says which signal it was.
     except (KeyboardInterrupt, click.Abort) as stop:
@@ -68,5 +70,6 @@ def _describe_error(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         return f"{message} See '{context.command_path} --help'." if context else message
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot go on; {describe_os_error(error)}."
+        remedy = f" {get_write_remedy(error)}" if error.errno == errno.EMFILE else ""
+        return f"cannot go on; {describe_os_error(error)}.{remedy}"
     return describe_fault(error)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["Terminated", "exit_on_signals", "get_exit_code", "interrupt_on_sigterm"]
+__all__ = ["Terminated", "exit_on_signals", "get_exit_code", "interrupt_on_signals"]
+
+
+CLEANUP_SECONDS = 5.0  # after a first signal, in which others are ignored
 
 
 class Terminated(KeyboardInterrupt):
@@ -58,20 +63,35 @@ def exit_on_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def interrupt_on_sigterm() -> Iterator[None]:
-    """Interrupt the block on SIGTERM as Ctrl-C does, so that it cleans up; a second SIGTERM is ignored."""
+def interrupt_on_signals(*, ends_process: bool = False) -> Iterator[None]:
+    """Interrupt the block on Ctrl-C and SIGTERM, so that it cleans up; others that come shortly after are ignored.
+
+    Parameters
+    ----------
+    ends_process : bool
+        Whether the process ends after the block. Then Ctrl-C is ignored from there on: all is written, and while
+        Python waits for threads it would print a traceback.
+    """
     # Only the main thread may set handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    latest = -math.inf
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         # The first request cleans up; a second one must not stop that half way.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Terminated
+        nonlocal latest
+        if time.monotonic() - latest > CLEANUP_SECONDS:
+            latest = time.monotonic()
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        # A shell starts background processes with SIGINT ignored; that stays so.
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if ends_process and number == signal.SIGINT else handler)

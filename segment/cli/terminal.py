@@ -17,7 +17,7 @@ import click
 from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize, printable_path
 from segment.core.version import __version__
-from segment.output.tables import drop_nan, format_expected_share, format_number, format_share, to_json
+from segment.output.tables import drop_nan, format_area, format_expected_share, format_number, format_share, to_json
 from segment.runs.outcome import Outcome
 
 __all__ = ["Status", "Tally", "format_document", "print_message", "report_outcome"]
@@ -251,7 +251,7 @@ def _list_areas(outcome: Outcome) -> Sequence[float | None]:
 
 def _format_area(area: float | None, unit: str) -> str:
     """Write an area in a column of the table."""
-    return "" if area is None else f"  {format_number(area):>11} {unit}"
+    return "" if area is None else f"  {format_area(area):>11} {unit}"
 
 
 def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
 
 __all__ = [
     "Content",
@@ -124,7 +124,8 @@ def write_files(folder: Path, contents: Mapping[str, Content], *, overwrite: boo
     except OSError as error:
         _remove(created)
         raise OutputError(
-            f"{printable_path(folder)}: cannot be made a folder for results; {describe_os_error(error)}."
+            f"{printable_path(folder)}: cannot be made a folder for results; {describe_os_error(error)}. "
+            f"{get_write_remedy(error)}"
         ) from error
     for path in paths:
         if path.is_dir():
@@ -157,7 +158,8 @@ def write_files(folder: Path, contents: Mapping[str, Content], *, overwrite: boo
         _remove(created)
         if isinstance(error, OSError):
             raise OutputError(
-                f"{printable_path(folder)}: the results cannot be written; {describe_os_error(error)}."
+                f"{printable_path(folder)}: the results cannot be written; {describe_os_error(error)}. "
+                f"{get_write_remedy(error)}"
             ) from error
         raise
     return paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "SettingsError",
     "describe_fault",
     "describe_os_error",
+    "get_write_remedy",
     "lacks_memory",
     "pluralize",
     "printable_path",
@@ -168,6 +170,40 @@ def describe_os_error(error: BaseException) -> str:
     reason = " ".join(str(getattr(error, "strerror", None) or error.__cause__ or error).split())[:MAX_REASON]
     # Only the capital of a sentence is lowered: names such as TIFF stay.
     return reason[:1].lower() + reason[1:] if reason[1:2].islower() else reason
+
+
+def get_write_remedy(error: BaseException) -> str:
+    """Get what a user can do where a result cannot be written.
+
+    Parameters
+    ----------
+    error : BaseException
+        Why it cannot.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> get_write_remedy(PermissionError(13, "Permission denied"))
+    'Give a folder that may be written.'
+    >>> get_write_remedy(OSError(28, "No space left on device"))
+    'Make room there, or give another folder.'
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Give a folder that may be written."
+    if number in (errno.EMFILE, errno.ENFILE):
+        return "Raise the limit of open files (ulimit -n)."
+    if number == errno.EFBIG:
+        return "Raise the limit of the size of files (ulimit -f)."
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "Make room there, or give another folder."
+    if number in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
+        return "Give another folder."
+    return "Check the disk, or give another folder."
 
 
 def describe_fault(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.opencv import load_cv2
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
-from segment.output.tables import format_expected_share, format_number, format_share
+from segment.output.tables import format_area, format_expected_share, format_number, format_share
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation
@@ -76,7 +76,7 @@ def _render_row(result: Segmentation, label: int) -> str:
     row = result.classes[label - 1]
     swatch = f'<span style="background:{format_hex_color(result.colors[label - 1])}">&emsp;</span>'
     mean = " ".join(map(format_number, row.mean)) or "-"
-    area = () if row.area is None else (format_number(row.area),)
+    area = () if row.area is None else (format_area(row.area),)
     about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
     expected = (about,) if result.calibration else ()
     cells = (swatch, str(label), escape(row.name), f"{row.pixels}", *area, format_share(row.share), *expected, mean)

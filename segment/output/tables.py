@@ -15,6 +15,7 @@ from segment.core.errors import DependencyError, printable_path
 __all__ = [
     "drop_nan",
     "escape_formula",
+    "format_area",
     "format_expected_share",
     "format_number",
     "format_share",
@@ -32,6 +33,27 @@ CHUNK_ROWS = 2**13  # whose text is in memory at once
 
 # A spreadsheet runs text as a formula if it begins with one of these; the last four are the full-width forms.
 _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+
+
+def format_area(value: float) -> str:
+    """Format an area for people.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+
+    Returns
+    -------
+    str
+        As of :func:`format_number`, with commas between thousands.
+
+    Examples
+    --------
+    >>> format_area(115017.2), format_area(0.0123456)
+    ('115,017', '0.01235')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e11 else format_number(value)
 
 
 def format_number(value: float) -> str:

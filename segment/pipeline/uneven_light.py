@@ -57,7 +57,7 @@ def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
         return ()
     return (
         f"the light is uneven, and shares depend on it: in even light {100 * moved:.0f} % of the pixels would be of "
-        "another class. Divide the image by one of an empty field in the same light, or try --coherence region",
+        "another class. Divide the image by a picture of a blank sheet in the same light, or try --coherence region",
     )
 
 

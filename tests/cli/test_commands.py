@@ -313,7 +313,7 @@ def test_output_folder_that_is_a_file_is_an_error(run_program: Program) -> None:
     result = run_program("run", "a.png", "-k", "2", "-o", "out")
     assert (result.code, take_one_line(result.err)) == (
         1,
-        "Error: out: cannot be made a folder for results; a file of that name is in the way.",
+        "Error: out: cannot be made a folder for results; a file of that name is in the way. Give another folder.",
     )
     assert Path("out").read_bytes() == b"mine"
 

@@ -194,7 +194,9 @@ def test_failure_leaves_nothing(
         write_files(tmp_path / folder, FILES)
     assert list_tree(tmp_path) == {}
     if error is FULL:
-        assert str(caught.value).endswith(": the results cannot be written; no space left on device.")
+        assert str(caught.value).endswith(
+            ": the results cannot be written; no space left on device. Make room there, or give another folder."
+        )
 
 
 @pytest.mark.parametrize(("call", "done"), [(0, False), (0, True), (1, False), (1, True)])

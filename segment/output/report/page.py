@@ -29,7 +29,7 @@ from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
 from segment.output.pictures.panels import scale_pair
 from segment.output.pictures.scaling import stretch_for_display
 from segment.output.report.line_chart import draw_line_chart
-from segment.output.tables import format_expected_share, format_number, format_share
+from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.pipeline.class_table import ClassRow, tabulate_interest
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _name_columns(result: Segmentation) -> tuple[str, ...]:
 def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
     means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
-    area = () if row.area is None else (format_number(row.area),)
+    area = () if row.area is None else (format_area(row.area),)
     about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
     expected = (about,) if result.calibration else ()
     cells = (f"{row.pixels:,}", *area, format_share(row.share), *expected, *means)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from segment.core.errors import printable_path
@@ -20,7 +21,7 @@ __all__ = ["INDEX", "write_index"]
 INDEX = "segment_index.html"
 
 
-def write_index(journal: Journal, names: Sequence[str]) -> None:
+def write_index(journal: Journal, names: Sequence[str]) -> Path:
     """Write the index page into the folder of the journal.
 
     Parameters
@@ -29,6 +30,11 @@ def write_index(journal: Journal, names: Sequence[str]) -> None:
         Has the rows of the images.
     names : sequence of str
         The images, in order; those without a row are left out.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
 
     Raises
     ------
@@ -39,8 +45,10 @@ def write_index(journal: Journal, names: Sequence[str]) -> None:
     entries = [_build_entry(row) for row in rows]
     # Columns have the names of the classes only where all images have the same classes.
     class_names = {tuple(item["name"] for item in row["classes"]) for row in rows if row["classes"]}
-    with open_replacement(journal.folder / INDEX) as file:
+    path = journal.folder / INDEX
+    with open_replacement(path) as file:
         file.write(render_index(entries, names=class_names.pop() if len(class_names) == 1 else ()))
+    return path
 
 
 def _build_entry(row: dict[str, Any]) -> Entry:

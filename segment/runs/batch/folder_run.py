@@ -102,6 +102,8 @@ class FolderRun:
         Pictures that carry the mark of results although no manifest names them.
     obstacle : str
         Why this process does the images itself, one after the other; empty where workers do them.
+    index : Path or None
+        The page of all images, once it is written.
 
     Raises
     ------
@@ -145,6 +147,7 @@ class FolderRun:
         self._state = ResumeState(self._journal, folder, output, config)
         self._classes: ClassSource | None = None
         self.obstacle = ""
+        self.index: Path | None = None
         self._feed = self._make_feed(skip_done=settings.resume)
         self._n_in_manifest = 0  # of the images begun
         # Temporary files of processes that were killed. Those of living processes stay.
@@ -322,7 +325,7 @@ class FolderRun:
         if "report" in self.config.save:
             from segment.runs.batch.folder_index import write_index
 
-            write_index(self._journal, names)
+            self.index = write_index(self._journal, names)
 
     def _remove_partial_results(self, tasks: Iterable[ImageTask]) -> None:
         """Remove what workers that were stopped have left; results that a task was to replace stay."""

@@ -154,7 +154,7 @@ def explain_errors(name: str) -> Iterator[None]:
     except SegmentError:
         raise
     except (RasterioError, OSError, ValueError) as error:
-        reason = describe_os_error(error)
+        reason = describe_os_error(error).rstrip(".")
         raise ImageError(
             f"{printable_path(name)}: the raster is damaged or of an unknown kind; {reason}. Export it again."
         ) from error

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from segment.config.config import SegmentConfig
+from segment.core.errors import SegmentError, printable_path
 from segment.core.stages import Stage
 from segment.runs.config_files import write_config_file
 from segment.runs.image_job import try_job
@@ -49,8 +50,20 @@ def run_raster_job(
     Outcome
         The file and the class table, or why the raster failed.
     """
-    work = partial(_segment_raster, cluster=cluster, allow_vrt_sources=allow_vrt_sources)
+    work = partial(_name_as_given, cluster=cluster, allow_vrt_sources=allow_vrt_sources)
     return try_job(job, config, work, on_stage, debug)
+
+
+def _name_as_given(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], **options: Any) -> Outcome:
+    """Segment a raster; errors name it as it was given, although GDAL and workers get its absolute path."""
+    try:
+        return _segment_raster(job, config, on_stage, **options)
+    except SegmentError as error:
+        for source in (job.source, *job.more_bands):
+            absolute = printable_path(source.absolute())
+            if str(error).startswith(f"{absolute}: "):
+                error.args = (printable_path(source) + str(error).removeprefix(absolute),)
+        raise
 
 
 def _segment_raster(

@@ -23,6 +23,7 @@ from segment.config.setting_arguments import SettingArguments
 from segment.core.atomic_files import refuse_existing
 from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.image import Image
+from segment.core.threads import can_start_threads
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
@@ -46,7 +47,7 @@ from segment.runs.rasters.tile_colors import ColorSum, add_tile_colors, collect_
 from segment.runs.rasters.tile_labels import LabeledTile, compute_label_halo, label_tile
 from segment.runs.rasters.tile_preprocessing import compute_filter_halo
 from segment.runs.rasters.tile_selection import EVERYTHING
-from segment.runs.rasters.tile_workers import DaskTiles, Threads
+from segment.runs.rasters.tile_workers import N_THREADS, DaskTiles, Threads
 from segment.runs.rasters.tiles import Window
 from segment.runs.rasters.value_range import ValueRange, apply_scale, find_value_range
 from segment.runs.rasters.working_copy import assemble_copy, is_scattered, make_copy_block, plan_copy_blocks
@@ -70,6 +71,10 @@ COUNTED_PIXEL_BYTES = 40  # the same without a field, where in noise nearly each
 TILE_STEP = 512  # pixels: the side of a tile is a multiple of this
 MAX_COPY_SIDE = 1024  # pixels, of the copy by which the number of classes is chosen
 CHUNK_COLORS = 2**20  # colors that are labeled at once
+_ONE_THREAD = (
+    "one thread does the work, which takes longer: the system lets no more start; raise the limit of processes "
+    "(ulimit -u) or of memory (ulimit -v)"
+)
 _SCATTERED = "the valid pixels lie too far apart for a random field: they are labeled by color alone"
 
 
@@ -163,6 +168,8 @@ def segment_raster(
         on_stage(RasterStage.READ)
         raster = open_raster(source, config.band_numbers, allow_vrt_sources=allow_vrt_sources)
         raster = _choose_size(raster, config)
+        if cluster is None and not can_start_threads(N_THREADS):
+            raster = replace(raster, notes=(*raster.notes, _ONE_THREAD))
         _check_settings(raster, path, config)
         # The workers of a cluster have other working folders.
         config = config if cluster is None else make_selection_absolute(config)

@@ -13,7 +13,7 @@ from segment.runs.rasters.tiles import Window, map_in_order
 from segment.runs.workers.dask_client import Cluster
 from segment.runs.workers.dask_tasks import TaskGroup
 
-__all__ = ["DaskTiles", "Threads", "TileWorkers"]
+__all__ = ["N_THREADS", "DaskTiles", "Threads", "TileWorkers"]
 
 Result = TypeVar("Result")
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.atomic_files import make_temporary_name, refuse_existing, remove_abandoned
-from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile
 from segment.output.result_mark import MARK
 from segment.runs.rasters.label_blocks import BLOCK_SIDE, LabelBlock, compress_labels, decompress_labels, list_levels
@@ -150,7 +150,9 @@ def create_label_raster(
         _remove_all(temporary, made)
         if isinstance(error, (OSError, RasterioError)):
             reason = describe_os_error(error)
-            raise OutputError(f"{printable_path(path)}: cannot be written; {reason}. Check the disk.") from error
+            raise OutputError(
+                f"{printable_path(path)}: cannot be written; {reason}. {get_write_remedy(error)}"
+            ) from error
         raise
 
 

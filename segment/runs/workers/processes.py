@@ -31,6 +31,9 @@ Result = TypeVar("Result")
 OWN_TASKS = 4
 TASKS_OF_WORKER = 4
 TASKS_OF_CORE = 2
+# Descriptors that are open at the same time: of this process, and for each worker.
+OWN_FILES = 10
+FILES_OF_WORKER = 4
 POLL_SECONDS = 0.25  # between two checks whether the parent process is still there
 
 
@@ -174,9 +177,22 @@ def _find_obstacle(n_workers: int) -> str:
     # Tried first: at the limit joblib fails halfway or waits forever.
     elif not can_start_threads(OWN_TASKS + TASKS_OF_WORKER * max(2, n_workers) + TASKS_OF_CORE * count_cores()):
         why = "so many processes cannot be started. Raise the limit (ulimit -u or -v) or lower --jobs"
+    elif not _can_open_files(OWN_FILES + FILES_OF_WORKER * max(2, n_workers)):
+        why = "so many files cannot be open. Raise the limit (ulimit -n) or lower --jobs"
     else:
         return ""
     return f"One image at a time: {why} to process several at once."
+
+
+def _can_open_files(n: int) -> bool:
+    """Check whether n more files can be open at once, by opening them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            for _ in range(n):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            return False
+    return True
 
 
 def _start_resource_tracker() -> None:

@@ -177,8 +177,8 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     capsys.readouterr()
     assert run_batch("disk", *more) == 1
     *failures, last = capsys.readouterr().err.splitlines()
-    full = [line for line in failures if line.endswith("no space left on device.")]
-    assert full
+    full = [line for line in failures if "; no space left on device. Make room there" in line]
+    assert full, failures
     assert all(re.match(r"Error: in/\S+: has no results; ", line) for line in full)
     assert len(set(full)) == len(full)
     assert last == "Error: disk: takes no more results; 12 images in all. Make room there, then give --resume."

@@ -31,6 +31,8 @@ def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(outcome.paths[0]), 1 + (gray > 100))
     assert stages[0] == RasterStage.READ
     assert f"{RasterStage.LABEL}, tile 1 of 1" in stages
+    # Of a system without a limit of threads there is nothing to say.
+    assert not any("one thread" in warning for warning in outcome.warnings)
     assert stages[-2:] == [f"{RasterStage.LABEL}, tile 1 of 1", Stage.WRITE]
 
 
@@ -40,3 +42,18 @@ def test_a_failure_is_an_outcome(tmp_path: Path) -> None:
     assert "a raster is a TIFF" in run_raster_job(job, CONFIG).error
     with pytest.raises(ImageError):
         run_raster_job(job, CONFIG, debug=True)
+
+
+def test_errors_name_the_raster_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tif").write_bytes(b"no TIFF")
+    (job,) = plan_jobs([Path("a.tif")], Path("out"), CONFIG)
+    assert run_raster_job(job, CONFIG).error.startswith("a.tif: a raster is a TIFF")
+
+
+def test_one_thread_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("raster_pipeline", "tiles"):
+        monkeypatch.setattr(f"segment.runs.rasters.{module}.can_start_threads", lambda _: False)
+    gray = np.repeat([[20, 200]], [30, 10], axis=1).repeat(20, axis=0).astype(np.uint8)
+    (job,) = plan_jobs([write(tmp_path / "a.tif", gray)], tmp_path / "out", CONFIG)
+    assert "one thread does the work, which takes longer" in run_raster_job(job, CONFIG).warnings[0]

@@ -74,7 +74,7 @@ def test_an_error_leaves_nothing(tmp_path: Path, raster: Raster) -> None:
 
 def test_a_raster_that_is_not_complete_is_no_result(tmp_path: Path, raster: Raster) -> None:
     path, window = tmp_path / "labels.tif", Window(0, 0, 700, 550)
-    message = r"labels\.tif: cannot be written; not all of it was written\. Check the disk\."
+    message = r"labels\.tif: cannot be written; not all of it was written\. Check the disk, or give another folder\."
     with (
         configure_rasterio(),
         pytest.raises(OutputError, match=message),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -81,6 +82,18 @@ def test_without_semaphores_this_process_does_the_tasks(monkeypatch: pytest.Monk
     assert workers.obstacle.endswith(
         "there are no POSIX semaphores. Make /dev/shm writable to process several at once."
     )
+
+
+def test_with_few_open_files_this_process_does_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.runs.workers.processes.OWN_FILES", 10**6)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits[0], 256), limits[1]))
+    try:
+        workers: ProcessWorkers[str, int] = ProcessWorkers(lambda _: os.getpid(), n_workers=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert list(workers.run(iter("a"))) == [("a", os.getpid())]
+    assert "Raise the limit (ulimit -n) or lower --jobs" in workers.obstacle
 
 
 def test_at_the_limit_of_processes_this_process_does_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
