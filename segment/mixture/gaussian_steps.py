@@ -50,6 +50,9 @@ Blocks = list[tuple[Floats, Floats]]
 # Cells that lack the same features; patterns of fewer cells are processed together.
 _MIN_PATTERN_CELLS = 100
 _EPSILON = float(np.finfo(float).eps)
+# Multiplications in a product for several mixtures. OpenBLAS divides larger ones among threads, unless it is told not
+# to, and waking these takes ten times as long as the products for the starts on a small image.
+_MAX_PRODUCT = 2**18
 # From this number of components on, mixtures are processed one after the other: all together leave the cache.
 _MIN_SEPARATE_COMPONENTS = 17
 
@@ -85,12 +88,15 @@ def compute_expectation(
     sums = np.zeros(parameters.T.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:
-        # Log of weight times density, (n_runs, k, b); then responsibilities times the cells' weights.
-        joint = (parameters @ moments).reshape(n_runs, -1, len(weights))
-        top, total = convert_to_responsibilities(joint, weights)
-        if is_scored:
-            log_likelihoods += (top + np.log(total)) @ weights
-        sums += moments @ joint.reshape(len(parameters), -1).T
+        step = max(1, _MAX_PRODUCT // (k * moments.size))
+        for start in range(0, n_runs, step):
+            own_runs, own = slice(start, start + step), slice(k * start, k * (start + step))
+            # Log of weight times density, (runs, k, b); then responsibilities times the cells' weights.
+            joint = (parameters[own] @ moments).reshape(-1, k, len(weights))
+            top, total = convert_to_responsibilities(joint, weights)
+            if is_scored:
+                log_likelihoods[own_runs] += (top + np.log(total)) @ weights
+            sums[:, own] += moments @ joint.reshape(-1, len(weights)).T
     return sums.T, log_likelihoods
 
 

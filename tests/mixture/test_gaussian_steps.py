@@ -52,6 +52,17 @@ def test_mixtures_side_by_side_make_the_steps_that_each_makes_alone(
         np.testing.assert_allclose(next_model.covariances, own_next.covariances)
 
 
+def test_mixtures_in_several_products_make_the_step_of_one(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    blocks = prepare_blocks(make_point_cells(draw_three_blobs(rng)), *UNCHANGED)
+    stacked = Runs.from_models([make_random_model(rng, 2, 3) for _ in range(5)]).stacked
+    whole = compute_expectation(blocks, stacked, 5)
+    monkeypatch.setattr("segment.mixture.gaussian_steps._MAX_PRODUCT", 2 * 2 * blocks[0][1].size)  # two mixtures
+    for parts, expected in zip(compute_expectation(blocks, stacked, 5), whole, strict=True):
+        np.testing.assert_allclose(parts, expected)
+
+
 def test_an_empty_component_keeps_its_mean_and_covariance() -> None:
     previous = MixtureModel(np.array([1.0, 0.0]), np.array([[0.0], [50.0]]), np.array([[[1.0]], [[7.0]]]))
     statistics = np.array([[4.0, 8.0, 20.0], [0.0, 0.0, 0.0]])  # four observations of mean 2 and variance 1
