@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.mixture.cells import Cells
 from segment.mixture.gaussian_steps import maximize_posterior
+from segment.mixture.model import MixtureModel
+from segment.mixture.near_components import MIN_CELLS, MIN_COMPONENTS, NearBlocks
+from segment.mixture.prior import Prior
 from segment.mixture.spatial_em import MIN_POSTERIOR, SpatialEMState
 
 __all__ = ["N_FEW", "FewSpatialEM", "choose_few"]
@@ -20,18 +24,20 @@ MAX_GAP = 1e30  # of log densities, for single precision
 MIN_LOG_POSTERIOR = np.log(np.float32(MIN_POSTERIOR))
 
 
-def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
+def choose_few(log_joint: NDArray[np.floating[Any]], components: Numbers | None = None) -> tuple[Numbers, Logs]:
     """Choose the likeliest components of each row.
 
     Parameters
     ----------
     log_joint : ndarray of shape (n, k), float
         Log of weight times density of each component, up to a constant for each row; `N_FEW` <= k <= 256.
+    components : ndarray of shape (k,), int, optional
+        The numbers of the components, 0..255, in ascending order; 0..k-1 by default.
 
     Returns
     -------
     numbers : ndarray of shape (n, N_FEW), int
-        The likeliest components, 0..k-1, the likeliest first.
+        The likeliest components, the likeliest first.
     logs : ndarray of shape (n, N_FEW), float32
         Their log posteriors, as if there were no others.
 
@@ -46,11 +52,15 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     gaps = np.minimum(log_joint.max(axis=1, keepdims=True) - log_joint, MAX_GAP)
     codes = gaps.astype(np.float32).view(np.int32)
     codes &= np.int32(-256)
-    codes |= np.arange(codes.shape[1], dtype=np.int32)
+    if components is None:
+        components = np.arange(codes.shape[1])
+    codes |= components.astype(np.int32)
     codes.partition(N_FEW - 1, axis=1)
     few = np.sort(codes[:, :N_FEW], axis=1)
     numbers = (few & np.int32(255)).astype(np.intp)
-    logs = np.take_along_axis(log_joint, numbers, axis=1)
+    places = np.zeros(256, dtype=np.intp)
+    places[components] = np.arange(len(components))
+    logs = np.take_along_axis(log_joint, places.take(numbers), axis=1)
     logs -= logs.max(axis=1, keepdims=True)
     logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
     return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
@@ -63,6 +73,11 @@ class FewSpatialEM(SpatialEMState):
     noise nor t components.
     """
 
+    def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
+        super().__init__(cells, model, prior)
+        is_near = model.n_components >= MIN_COMPONENTS and len(cells) >= MIN_CELLS
+        self._near = NearBlocks.from_cells(cells, self._shift, self._scale) if is_near else None
+
     def choose_components(self) -> Numbers:
         """Choose the likeliest components of each cell from its features alone.
 
@@ -72,8 +87,15 @@ class FewSpatialEM(SpatialEMState):
             These components, 0..k-1.
         """
         parameters = self._compute_parameters()
-        chosen = [choose_few((parameters @ moments).T)[0] for _, _, moments in self._blocks]
-        return np.ascontiguousarray(np.concatenate(chosen).T)
+        if self._near is None:
+            chosen = [choose_few((parameters @ moments).T)[0] for _, _, moments in self._blocks]
+            return np.ascontiguousarray(np.concatenate(chosen).T)
+        numbers = np.empty((N_FEW, self._shape[1]), dtype=np.intp)
+        candidates = self._near.find_candidates(self._model, N_FEW)
+        for rows, (_, moments), is_candidate in zip(self._near.rows, self._near.blocks, candidates.T, strict=True):
+            at = np.flatnonzero(is_candidate)
+            numbers[:, rows] = choose_few((parameters[at] @ moments).T, at)[0].T
+        return numbers
 
     def compute_log_posteriors(self, numbers: Numbers) -> Logs:
         """Compute the log posteriors of some components of each cell from its features alone.

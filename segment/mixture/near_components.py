@@ -40,8 +40,10 @@ class NearBlocks:
 
     Attributes
     ----------
+    rows : list of ndarray of shape (b,), int
+        The numbers of the cells of each of n blocks.
     blocks : list of (weights, moments)
-        Arrays of shape (b,) and (m, b) for each of n blocks.
+        Arrays of shape (b,) and (m, b) for each block.
     weights : ndarray of shape (n,), float64
         Sums of the weights of the cells of each block.
     centers : ndarray of shape (m, n), float64
@@ -52,6 +54,7 @@ class NearBlocks:
         The largest absolute scatters of the cells.
     """
 
+    rows: list[NDArray[np.intp]]
     blocks: list[tuple[Floats, Floats]]
     weights: Floats
     centers: Floats
@@ -73,11 +76,13 @@ class NearBlocks:
         -------
         NearBlocks
         """
-        parts = [cells[rows].rescale(shift, scale) for rows in _split_by_nearness((cells.means - shift) / scale)]
+        numbers = list(_split_by_nearness((cells.means - shift) / scale))
+        parts = [cells[own].rescale(shift, scale) for own in numbers]
         low, high = (np.array([edge(part.means, axis=0) for part in parts]) for edge in (np.min, np.max))
         middle, half = (low + high) / 2, (high - low) / 2
         rows, columns = get_triangle_indices(cells.n_features)
         return cls(
+            numbers,
             [(part.weights, compute_moments(part)) for part in parts],
             np.array([part.total_weight for part in parts]),
             compute_moments(Cells(np.ones(len(parts)), middle, np.zeros((len(parts), len(rows))))),
@@ -109,8 +114,40 @@ class NearBlocks:
             statistics[at] += joint @ moments.T
         return statistics, np.array([log_likelihood])
 
+    def find_candidates(self, model: MixtureModel, n: int) -> NDArray[np.bool_]:
+        """Find the components that can be among the n likeliest of a cell of each block.
+
+        Parameters
+        ----------
+        model : MixtureModel
+            Of k components, in the coordinates of the blocks.
+        n : int, 1 to k
+
+        Returns
+        -------
+        ndarray of shape (k, n_blocks), bool
+            At least n for each block.
+        """
+        parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+        highest, lowest = self._bound_log_joint(parameters, model)
+        # n components are at least as likely as this at each cell of a block.
+        least = np.partition(lowest, len(lowest) - n, axis=0)[len(lowest) - n]
+        return np.asarray(highest >= least - 1e-9 * np.abs(least))
+
     def _find_near(self, parameters: Floats, model: MixtureModel) -> NDArray[np.bool_]:
         """Find the components that matter to each block: (k, n)."""
+        highest, lowest = self._bound_log_joint(parameters, model)
+        # At most what a component has in a block, and what it may lose there, as logarithms of weights of cells.
+        bound = highest - lowest.max(axis=0) + np.log(self.weights)
+        loss = compute_log_weights(model.weights) + np.log(self.weights.sum() * MAX_LEFT_OUT / len(self.weights))
+        # An extrapolation may give a component more weight than it has: it keeps the block where it has most.
+        return np.asarray((bound > loss[:, None]) | (bound == bound.max(axis=1, keepdims=True)))
+
+    def _bound_log_joint(self, parameters: Floats, model: MixtureModel) -> tuple[Floats, Floats]:
+        """Bound the log of weight times density of each component at the cells of each block: (k, n), above and below.
+
+        The scatter of the cells counts below only.
+        """
         # A Mahalanobis distance within the box is that of its middle give or take r, with r**2 = h' |P| h for half
         # widths h. The scatter of a cell adds tr(P S) to the square of its distance.
         peaks = compute_log_peaks(model.weights, model.covariances)[:, None]
@@ -118,12 +155,7 @@ class NearBlocks:
         distance = np.sqrt(np.maximum(2 * (peaks - parameters @ self.centers), 0.0))
         radius = np.sqrt(absolute @ self.spans)
         highest = peaks - np.maximum(distance - radius, 0.0) ** 2 / 2
-        lowest = peaks - ((distance + radius) ** 2 + absolute @ self.scatters) / 2
-        # At most what a component has in a block, and what it may lose there, as logarithms of weights of cells.
-        bound = highest - lowest.max(axis=0) + np.log(self.weights)
-        loss = compute_log_weights(model.weights) + np.log(self.weights.sum() * MAX_LEFT_OUT / len(self.weights))
-        # An extrapolation may give a component more weight than it has: it keeps the block where it has most.
-        return np.asarray((bound > loss[:, None]) | (bound == bound.max(axis=1, keepdims=True)))
+        return highest, peaks - ((distance + radius) ** 2 + absolute @ self.scatters) / 2
 
 
 def _split_by_nearness(points: Floats) -> Iterator[NDArray[np.intp]]:

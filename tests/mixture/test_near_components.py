@@ -41,3 +41,15 @@ def test_a_component_of_next_to_no_weight_keeps_its_cells(rng: np.random.Generat
     assert expected[[7, 9], 0].max() < 1e-9
     found = NearBlocks.from_cells(cells, *UNCHANGED).compute_expectation(model)[0]
     np.testing.assert_allclose(found[[7, 9]], expected[[7, 9]], rtol=1e-6)
+
+
+def test_the_likeliest_components_of_each_cell_are_among_those_of_its_block(rng: np.random.Generator) -> None:
+    means = rng.uniform(0, 100, size=(60, 3))
+    variances = rng.uniform(4, 60, size=(60, 3))
+    model = MixtureModel(rng.dirichlet(np.full(60, 0.3)), means, variances[:, None] * np.eye(3))
+    cells = coarsen(make_point_cells(rng.uniform(0, 100, size=(6000, 3))), 30)
+    near = NearBlocks.from_cells(cells, *UNCHANGED)
+    candidates, joint = near.find_candidates(model, 5), model.log_joint(cells)
+    assert candidates.mean() < 0.9
+    for rows, is_candidate in zip(near.rows, candidates.T, strict=True):
+        assert is_candidate[np.argsort(-joint[rows], axis=1)[:, :5]].all()

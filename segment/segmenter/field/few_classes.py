@@ -24,7 +24,7 @@ from segment.mixture.few_components import N_FEW, choose_few
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.random_field import RandomField, weigh_steps
 
-__all__ = ["MIN_CLASSES", "FewField", "carry_posteriors", "compute_few_log_posteriors", "normalize"]
+__all__ = ["MIN_CLASSES", "FewField", "carry_posteriors", "compute_few_log_posteriors", "has_few_classes", "normalize"]
 
 Planes = NDArray[np.float32]
 Numbers = NDArray[np.uint8]
@@ -34,7 +34,26 @@ CHUNK_CELLS = 2**13  # whose posteriors of all classes are in memory at once
 STRIP_VALUES = 2**20  # of all classes at the pixels of a strip
 MIN_STRIP_ROWS = 8
 MAX_CHANNELS = 128  # that OpenCV filters at once
+# Where there are more classes than planes, those that have posteriors above this are summed over the neighbors: what is
+# left out of the log odds of a class is at most so much of the smoothness.
+MAX_PLANES, MIN_POSTERIOR = 32, 1e-6
 TINY = np.float32(1e-30)
+
+
+def has_few_classes(classes: ClassMixture) -> bool:
+    """Say whether a few of the classes may stand for all at each pixel: of many, each one Gaussian.
+
+    Parameters
+    ----------
+    classes : ClassMixture
+
+    Returns
+    -------
+    bool
+    """
+    model = classes.model
+    is_plain = model.n_components == classes.n_classes and not (model.noise_share or model.degrees_of_freedom.size)
+    return is_plain and classes.n_classes >= MIN_CLASSES
 
 
 def compute_few_log_posteriors(classes: ClassMixture, cells: Cells) -> Planes:
@@ -112,6 +131,26 @@ class FewField:
                     break
         return q
 
+    def take_step(self, q: Planes, logs: Planes, log_odds: Planes) -> Planes:
+        """Take one step of the mean field by log odds that are known.
+
+        Parameters
+        ----------
+        q, logs : ndarray of shape (m, h, w), float32
+            Posteriors before the step, and what :meth:`solve` takes.
+        log_odds : ndarray of shape (m, h, w), float32
+            What :meth:`compute_log_odds` returns for `q`; overwritten.
+
+        Returns
+        -------
+        ndarray of shape (m, h, w), float32
+            Sums to 1 over the classes of a pixel.
+        """
+        q_after = np.empty_like(q)
+        for rows in self._split_rows():
+            q_after[:, rows] = self._move_rows(q, logs, log_odds[:, rows], rows)
+        return q_after
+
     def compute_log_odds(self, q: Planes) -> Planes:
         """Compute what the neighbors of each pixel add to the log odds of its classes.
 
@@ -145,7 +184,7 @@ class FewField:
         ndarray of shape (rows, w, k), float32
             In nats.
         """
-        summed, index, own = self._sum_neighbors(q, rows)
+        summed, index, own = self._sum_neighbors(q, rows, has_all=True)
         flat = summed.reshape(-1)
         flat[index] -= own * self._middle
         summed *= self._scale_rows(rows)[..., None]
@@ -162,27 +201,36 @@ class FewField:
     def _split_rows(self) -> list[slice]:
         """Split the rows so that the planes of all classes of a strip stay in the cache."""
         _, height, width = self.numbers.shape
-        step = max(MIN_STRIP_ROWS, STRIP_VALUES // (width * self.n_classes))
+        step = max(MIN_STRIP_ROWS, STRIP_VALUES // (width * min(self.n_classes, 2 * MAX_PLANES)))
         return [slice(start, min(start + step, height)) for start in range(0, height, step)]
 
-    def _sum_neighbors(self, q: Planes, rows: slice) -> tuple[Planes, NDArray[np.intp], Planes]:
-        """Sum the weighted posteriors of all classes over the neighbors of each pixel, and the pixel itself.
+    def _sum_neighbors(
+        self, q: Planes, rows: slice, *, has_all: bool = False
+    ) -> tuple[Planes, NDArray[np.intp], Planes]:
+        """Sum the weighted posteriors of the classes over the neighbors of each pixel, and the pixel itself.
 
-        Returned are the sums (rows, w, k), the places of the classes of each pixel in them, and their own posteriors,
-        weighted, both (m, rows, w).
+        Returned are the sums (rows, w, n), the places of the classes of each pixel in them, and their own posteriors,
+        weighted, both (m, rows, w). Of very many classes n are those that have more than next to nothing there, and one
+        place for all others, unless `has_all`.
         """
-        field, (_, height, width), k = self.field, self.numbers.shape, self.n_classes
+        field, (_, height, width), n = self.field, self.numbers.shape, self.n_classes
         top, bottom = max(rows.start - field.reach, 0), min(rows.stop + field.reach, height)
         shape = (bottom - top, width)
-        index = self.numbers[:, top:bottom] + np.arange(0, shape[0] * width * k, k, dtype=np.intp).reshape(shape)
         weighted = q[:, top:bottom] * field.pixel_weights[top:bottom]
-        spread = np.zeros((*shape, k), dtype=np.float32)
+        numbers: NDArray[np.integer] = self.numbers[:, top:bottom]
+        if n > MAX_PLANES and not has_all:
+            is_present = np.zeros(n, dtype=bool)
+            is_present[numbers[weighted > MIN_POSTERIOR]] = True
+            n = int(is_present.sum()) + 1
+            numbers = np.where(is_present, np.cumsum(is_present) - 1, n - 1).take(numbers)
+        index = numbers + np.arange(0, shape[0] * width * n, n, dtype=np.intp).reshape(shape)
+        spread = np.zeros((*shape, n), dtype=np.float32)
         spread.reshape(-1)[index] = weighted
         summed = np.concatenate(
-            [self._filter(spread[..., at : at + MAX_CHANNELS]) for at in range(0, k, MAX_CHANNELS)], 2
+            [self._filter(spread[..., at : at + MAX_CHANNELS]) for at in range(0, n, MAX_CHANNELS)], 2
         )
         inner = slice(rows.start - top, rows.stop - top)
-        return summed[inner], index[:, inner] - inner.start * width * k, weighted[:, inner]
+        return summed[inner], index[:, inner] - inner.start * width * n, weighted[:, inner]
 
     def _filter(self, planes: Planes) -> Planes:
         """Filter planes (rows, w, n), of at most `MAX_CHANNELS`, with the kernel of the field."""
@@ -200,17 +248,20 @@ class FewField:
 
     def _update_rows(self, q_after: Planes, q: Planes, logs: Planes, rows: slice) -> float:
         """Take one mean-field step in some rows, and return the probability that it moved there."""
+        updated = q_after[:, rows]
+        updated[:] = self._move_rows(q, logs, self._compute_log_odds_of_rows(q, rows), rows)
+        return float(np.abs(updated - q[:, rows]).sum()) / 2
+
+    def _move_rows(self, q: Planes, logs: Planes, target: Planes, rows: slice) -> Planes:
+        """Compute the posteriors of some rows after a step; `target` are the neighbor log odds, overwritten."""
         # As for all classes: log q_after = (log p + neighbor log odds + d / 2 log q) / (1 + d / 2).
-        target = self._compute_log_odds_of_rows(q, rows)
         target += logs[:, rows]
         share, damping = weigh_steps(self.field, rows)
         target *= share
         log_q = np.log(np.maximum(q[:, rows], TINY))
         log_q *= damping
         target += log_q
-        updated = q_after[:, rows]
-        updated[:] = normalize(target)
-        return float(np.abs(updated - q[:, rows]).sum()) / 2
+        return normalize(target)
 
 
 def normalize(logs: Planes) -> Planes:

@@ -28,7 +28,7 @@ from segment.mixture.spatial_em import (
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import measure_band_design_effect
-from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, carry_posteriors
+from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, carry_posteriors, has_few_classes, normalize
 from segment.segmenter.field.noise_level import is_noisy
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights, solve_mean_field, split_rows
 from segment.segmenter.field.smoothed_start import (
@@ -101,7 +101,7 @@ def fit_with_field(
     """
     if classes.n_classes < 2 or not any(image.valid.any() for image in images):
         return classes.model
-    has_few = _has_few(classes)
+    has_few = has_few_classes(classes)
     can_restart = may_restart and classes.n_classes == classes.model.n_components
     noisy = (can_restart or has_few) and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
     is_restarted = can_restart and noisy
@@ -215,20 +215,27 @@ class _FieldPixels:
         self._build_fields(classes.model)
         k = classes.n_classes
         em = FewSpatialEM(concatenate(*self._cells), classes.model, prior)
-        numbers = em.choose_components()
-        last: list[NDArray[np.uint8] | None] = [None] * len(self._copies)
+        places = list(zip(self._slices, self._copies, self._fields, strict=True))
+        # Of each copy, its field, its posteriors, and what the neighbors add to the log odds of its few classes.
+        few, q, log_odds = list[FewField](), list[Planes](), list[Planes]()
         for step in range(MAX_STEPS):
-            # Chosen again before the steps 1, 2, 3, 5, 9 and 17: the classes move less and less.
-            if step and step & (step - 1) == 0:
+            # Chosen before the steps 0, 1, 2, 4, 8 and 16: the classes move less and less.
+            is_chosen = step & (step - 1) == 0
+            if is_chosen:
                 numbers = em.choose_components()
             log_joint = em.compute_log_posteriors(numbers)
-            for i, (own, copy, field) in enumerate(zip(self._slices, self._copies, self._fields, strict=True)):
-                few = FewField(field, _place_pixels(numbers[:, own], copy.valid).astype(np.uint8), k)
-                q, before = self._q[i], last[i]
-                start = None if q is None or before is None else carry_posteriors(q, before, few.numbers, k)
-                self._q[i] = after = few.solve(_place_pixels(log_joint[:, own], copy.valid), n_iter=1, start=start)
-                last[i] = few.numbers
-                log_joint[:, own] += _take_valid(few.compute_log_odds(after), copy.valid)
+            logs = [_place_pixels(log_joint[:, own], copy.valid) for own, copy, _ in places]
+            if is_chosen:
+                chosen = [_place_pixels(numbers[:, own], copy.valid).astype(np.uint8) for own, copy, _ in places]
+                pairs = zip(q, few, chosen, strict=True)
+                carried = [carry_posteriors(own, last.numbers, new, k) for own, last, new in pairs] if few else []
+                few = [FewField(field, new, k) for (_, _, field), new in zip(places, chosen, strict=True)]
+                q = carried or [normalize(own.copy()) for own in logs]
+                log_odds = [field.compute_log_odds(own) for field, own in zip(few, q, strict=True)]
+            for i, (own, copy, _) in enumerate(places):
+                q[i] = few[i].take_step(q[i], logs[i], log_odds[i])
+                log_odds[i] = few[i].compute_log_odds(q[i])
+                log_joint[:, own] += _take_valid(log_odds[i], copy.valid)
             em.run_step(numbers, log_joint)
             if em.move < MOVE_TOLERANCE:
                 break
@@ -307,13 +314,6 @@ class _FieldPixels:
             likelihoods = compute_mean_field_likelihood(logs, densities, model.weights, field, q)
             total += float(likelihoods[copy.valid].sum())
         return total
-
-
-def _has_few(classes: ClassMixture) -> bool:
-    """Say whether a few of the classes may stand for all at each pixel: of many, each one Gaussian."""
-    model = classes.model
-    is_plain = model.n_components == classes.n_classes and not (model.noise_share or model.degrees_of_freedom.size)
-    return is_plain and classes.n_classes >= MIN_CLASSES
 
 
 def _place_pixels(values: NDArray[Any], valid: NDArray[np.bool_]) -> Planes:

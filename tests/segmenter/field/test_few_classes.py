@@ -8,7 +8,7 @@ from segment.mixture.cells import make_point_cells
 from segment.mixture.few_components import N_FEW
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.few_classes import FewField, compute_few_log_posteriors
+from segment.segmenter.field.few_classes import MIN_POSTERIOR, FewField, compute_few_log_posteriors
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
 
 
@@ -19,6 +19,9 @@ def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> 
     order = rng.permuted(np.broadcast_to(np.arange(N_FEW)[:, None, None], logs.shape), axis=0)
     few = FewField(field, order.astype(np.uint8), N_FEW)
     q = few.solve(np.take_along_axis(logs, order, axis=0), n_iter=5)
+    again = few.solve(np.take_along_axis(logs, order, axis=0), n_iter=4)
+    again = few.take_step(again, np.take_along_axis(logs, order, axis=0), few.compute_log_odds(again))
+    np.testing.assert_array_equal(again, q)
     expected = solve_mean_field(logs, field, n_iter=5)
     np.testing.assert_allclose(q, np.take_along_axis(expected, order, axis=0), atol=2e-5)
     odds = field.compute_neighbor_log_odds(expected)
@@ -51,4 +54,20 @@ def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
     full = np.zeros((200, 6, 5), np.float32)
     np.put_along_axis(full, numbers, q, axis=0)
     found = FewField(field, numbers.astype(np.uint8), 200).compute_log_odds_of_all(q, slice(0, 6))
-    np.testing.assert_allclose(np.moveaxis(found, 2, 0), field.compute_neighbor_log_odds(full), atol=1e-4)
+    expected = field.compute_neighbor_log_odds(full)
+    np.testing.assert_allclose(np.moveaxis(found, 2, 0), expected, atol=1e-4)
+
+
+def test_classes_without_posteriors_are_left_out_of_the_sums_within_the_bound() -> None:
+    rng = np.random.default_rng(3)
+    field = RandomField(rng.random((6, 5), dtype=np.float32), smoothness=6.0, reach=2)
+    numbers = rng.permuted(np.broadcast_to(np.arange(90)[:, None, None], (90, 6, 5)), axis=0)[:N_FEW]
+    # Of classes 60 to 89 every posterior is a little below what counts.
+    q = np.where(numbers < 60, rng.random(numbers.shape), 0.9 * MIN_POSTERIOR).astype(np.float32)
+    full = np.zeros((90, 6, 5), np.float32)
+    np.put_along_axis(full, numbers, q, axis=0)
+    expected = np.take_along_axis(field.compute_neighbor_log_odds(full), numbers, axis=0)
+    found = FewField(field, numbers.astype(np.uint8), 90).compute_log_odds(q)
+    np.testing.assert_allclose(found[numbers < 60], expected[numbers < 60], atol=1e-5)
+    left_out = np.abs(found - expected)[numbers >= 60]
+    assert left_out.max() <= 1.2 * MIN_POSTERIOR * field.smoothness
