@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -191,10 +192,15 @@ def draw_posterior_panel(result: Segmentation) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen.
     """
-    # Where the image is not valid all probabilities are 0; NaN shows such pixels as a checkerboard instead of black.
-    titles = [words for words, _ in describe_classes(result)]
-    maps = (np.where(result.image.valid, part, np.float32(np.nan)) for part in result.posterior_maps())
-    return draw_probability_maps(maps, titles, (result.image.width, result.image.height))
+    titles, is_left_out = [words for words, _ in describe_classes(result)], ~result.image.valid
+
+    def iterate_maps() -> Iterator[NDArray[np.float32]]:
+        """Iterate over the maps, with NaN where the image is not valid: a checkerboard instead of black."""
+        for values in result.posterior_maps():
+            values[is_left_out] = np.nan
+            yield values
+
+    return draw_probability_maps(iterate_maps(), titles, (result.image.width, result.image.height))
 
 
 def draw_uncertainty_panel(result: Segmentation) -> Picture:

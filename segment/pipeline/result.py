@@ -40,7 +40,7 @@ Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
-MAX_MAP_VALUES = 2**26  # of all maps of posteriors that are computed together: 256 MB
+MAX_MAP_VALUES = 2**25  # of all maps of posteriors that are computed together: 128 MB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,12 +203,14 @@ class Segmentation(ResultViews, EqualByValue):
             if "_posteriors" in self.__dict__:
                 yield from (self._posteriors[..., number].copy() for number in numbers)
                 continue
-            maps = np.empty((len(numbers), self.working.valid.size), dtype=np.float32)
+            # Arrays of their own, each given away: a caller that keeps one map does not keep the others in memory.
+            maps = [np.empty(self.working.valid.size, dtype=np.float32) for _ in numbers]
             for at, posteriors in self._iterate_posteriors():
-                maps[:, at[0] : at[-1] + 1] = posteriors[:, numbers.start : numbers.stop].T
-            for values in maps:
-                # A copy: a caller that keeps one map does not keep the others in memory.
-                yield self._enlarge_map(values.reshape(self.working.valid.shape).copy(), 0.0)
+                for values, own in zip(maps, posteriors[:, numbers.start : numbers.stop].T, strict=True):
+                    values[at[0] : at[-1] + 1] = own
+            del values
+            while maps:
+                yield self._enlarge_map(maps.pop(0).reshape(self.working.valid.shape), 0.0)
 
     def uncertainty(self) -> Maps:
         """Compute how uncertain the class of each pixel is: the entropy of its :meth:`posteriors`.

@@ -23,6 +23,7 @@ _LINE = (96, 96, 96)  # color of contours
 _MIN_TEXT, _MAX_TEXT = 9, 26
 _MIN_TEXT_SHARE, _MAX_TEXT_SHARE = 1 / 200, 1 / 40
 _LINE_SHARE = 1 / 1600  # of the longer side: how far a line reaches from a border on either side
+_CHUNK_PIXELS = 2**18  # whose regions are looked up at once
 _HERSHEY_HEIGHT = 21  # pixels, of the digits of the font at scale 1
 
 
@@ -127,20 +128,26 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
     >>> row.tolist()[0], column.tolist()[0], bool(radius[0] > radius[1])
     (3, 3, True)
     """
-    # The frame of the image is a border too.
-    padded = np.pad(regions, 1)
-    inner = padded[1:-1, 1:-1]
     is_border = np.zeros(regions.shape, bool)
-    for other in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        is_border |= inner != other
+    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        differs = regions[one] != regions[other]
+        is_border[one] |= differs
+        is_border[other] |= differs
+    # The frame of the image is a border too, but of what is no region.
+    for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        is_border[side] |= regions[side] != 0
     cv2 = load_cv2()
-    depth = cv2.distanceTransform((~is_border).astype(np.uint8), cv2.DIST_L2, 5).reshape(-1)
+    depth = cv2.distanceTransform(np.logical_not(is_border, out=is_border).view(np.uint8), cv2.DIST_L2, 5).reshape(-1)
     # Without any border the distances mean nothing; with the frame there is one.
     flat = regions.reshape(-1)
-    radius = np.zeros(n + 1, np.float32)
-    np.maximum.at(radius, flat, depth)
-    deepest = np.flatnonzero(depth == radius[flat])
-    place = np.zeros(n + 1, np.intp)
-    place[flat[deepest[::-1]]] = deepest[::-1]
+    radius, place = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.intp)
+    # In parts: numbers of regions as indices of arrays would take twice the memory of all else.
+    parts = [slice(start, start + _CHUNK_PIXELS) for start in range(0, flat.size, _CHUNK_PIXELS)]
+    for part in parts:
+        np.maximum.at(radius, flat[part], depth[part])
+    # From the last pixel to the first, so that the first of equal ones is what stays.
+    for part in reversed(parts):
+        deepest = np.flatnonzero(depth[part] == radius[flat[part]])[::-1] + part.start
+        place[flat[deepest]] = deepest
     row, column = np.divmod(place, regions.shape[1])
     return radius[1:], row[1:], column[1:]
