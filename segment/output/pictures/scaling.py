@@ -314,5 +314,5 @@ def scale_values(values: NDArray[np.floating], size: tuple[int, int]) -> NDArray
     # As for images: the mean of the values with 0 for NaN, over the share of the values that are not NaN.
     known = np.isfinite(values)
     share = cv2.resize(known.astype(np.float32), size, interpolation=method)
-    total = cv2.resize(np.where(known, values, 0).astype(np.float32), size, interpolation=method)
+    total = cv2.resize(np.where(known, values, 0).astype(np.float32, copy=False), size, interpolation=method)
     return np.where(share >= 0.5, total / np.maximum(share, 0.5), np.nan)

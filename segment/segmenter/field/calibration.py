@@ -253,7 +253,8 @@ def temper_posteriors(posteriors: Planes, temperature: float) -> Planes:
     """
     if temperature == 1 or len(posteriors) < 2:
         return posteriors
-    tempered = np.log(np.maximum(posteriors, np.float32(MIN_POSTERIOR)))
+    tempered = np.maximum(posteriors, np.float32(MIN_POSTERIOR))
+    np.log(tempered, out=tempered)
     tempered -= tempered.max(axis=0)
     tempered /= np.float32(temperature)
     np.exp(tempered, out=tempered)
