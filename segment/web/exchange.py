@@ -6,6 +6,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+DROP_SECONDS = 5.0  # for which the rest of a body that is refused is taken
 
 _TYPES = {
     ".png": "image/png",
@@ -252,14 +255,27 @@ def format_disposition(name: str) -> str:
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
-async def answer_error(_request: Request, error: Exception) -> Response:
+async def answer_error(request: Request, error: Exception) -> Response:
     """Answer a failure in one line."""
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # nobody reads it
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     text = str(error) if isinstance(error, SegmentError) else describe_fault(error)
     headers = {"retry-after": "2"} if status == 503 else {}
-    # Whatever is left of the body is not worth the wait.
     if status == 413:
         headers["connection"] = "close"
+        await _drop_body(request)
     return JSONResponse({"error": text}, status, headers)
+
+
+async def _drop_body(request: Request) -> None:
+    """Take what is left of a body for a moment: who still sends when the connection is closed never reads the answer.
+
+    A client that waits for permission to send is answered at once.
+    """
+    if "expect" in request.headers:
+        return
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DROP_SECONDS):
+            async for _ in request.stream():
+                pass
