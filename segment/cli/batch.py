@@ -20,9 +20,9 @@ from segment.cli.options import (
     Options,
     add_setting_options,
     connect_cluster,
+    describe_default_k,
     load_start,
     make_config,
-    report_default_k,
 )
 from segment.cli.signals import get_exit_code
 from segment.cli.standard_streams import discard_stdout
@@ -139,7 +139,8 @@ def segment_folder(
     outcomes: list[Outcome] | None = [] if as_json else None
     try:
         with connect_cluster(scheduler) as cluster, FolderRun(folder, output, config, settings, cluster) as run:
-            report_default_k(options, config, classes.model)
+            if note := describe_default_k(options, config, classes.model):
+                print_message(note)
             _report_skipped_results(run)
             _run_pending(run, tally, outcomes)
             # Until Ctrl-C.

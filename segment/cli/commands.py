@@ -25,9 +25,9 @@ from segment.cli.options import (
     Options,
     add_setting_options,
     connect_cluster,
+    describe_default_k,
     load_start,
     make_config,
-    report_default_k,
 )
 from segment.cli.relabel import relabel_labels
 from segment.cli.serve import serve
@@ -177,8 +177,7 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     check_model_path(output, inputs, overwrite=config.overwrite)
     if "config" in config.save and not config.overwrite:
         refuse_existing(output.parent / f"{output.stem}_config.toml")
-    report_default_k(options, config, None)
-    with Status(len(inputs), bar=False) as status:
+    with Status(len(inputs), bar=False, note=describe_default_k(options, config, None)) as status:
         on_stage = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
         model, selection = fit_and_select(inputs, replace(config, save=SegmentConfig.save), on_stage=on_stage)
     if selection.candidates:
@@ -255,8 +254,7 @@ def compare(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any)
     config = make_config("compare", options)
     save = ("compared", "config") if "config" in config.save else ("compared",)
     jobs = plan_jobs(inputs, output, config, also_read=list_selection_paths(config), save=save)
-    report_default_k(options, config, None)
-    return run_jobs(jobs, config, compare_job, debug=debug)
+    return run_jobs(jobs, config, compare_job, debug=debug, note=describe_default_k(options, config, None))
 
 
 @cli.command(
@@ -347,10 +345,10 @@ def segment_rasters(
     # These two are fixed: they name the file.
     config = make_config("raster", options, labels_format="tif", save=("labels",))
     jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))
-    report_default_k(options, config, None)
+    note = describe_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
         work = partial(run_raster_job, allow_vrt_sources=allow_vrt_sources, cluster=cluster)
-        return run_jobs(jobs, config, work, debug=debug, as_json=as_json)
+        return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 
 def _segment_images(
@@ -372,8 +370,9 @@ def _segment_images(
     else:
         also_read = (*(() if start is None else (start,)), *list_selection_paths(config))
         jobs = plan_jobs(inputs, output, config, also_read=also_read)
-    report_default_k(options, config, model)
-    return run_jobs(jobs, config, partial(run_job, model=model, adapt=True), debug=debug, as_json=as_json)
+    note = describe_default_k(options, config, model)
+    work = partial(run_job, model=model, adapt=True)
+    return run_jobs(jobs, config, work, debug=debug, as_json=as_json, note=note)
 
 
 cli.add_command(check_installation)

@@ -22,7 +22,9 @@ class Work(Protocol):
     def __call__(self, job: Job, config: SegmentConfig, *, on_stage: Callable[[str], None], debug: bool) -> Outcome: ...
 
 
-def run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool, as_json: bool = False) -> int:
+def run_jobs(
+    jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool, as_json: bool = False, note: str = ""
+) -> int:
     """Do the jobs one after the other, and report each.
 
     Parameters
@@ -37,6 +39,8 @@ def run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool,
         Whether a failure is raised.
     as_json : bool
         Whether one JSON document is printed in place of tables.
+    note : str
+        As for :class:`segment.cli.terminal.Status`.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def run_jobs(jobs: list[Job], config: SegmentConfig, work: Work, *, debug: bool,
     """
     tally = Tally()
     outcomes = []
-    with Status(len(jobs), bar=False) as status:
+    with Status(len(jobs), bar=False, note=note) as status:
         for job in jobs:
             outcome = work(job, config, on_stage=partial(status.show, source=job.source), debug=debug)
             outcomes.append(outcome)

@@ -35,9 +35,9 @@ __all__ = [
     "Options",
     "add_setting_options",
     "connect_cluster",
+    "describe_default_k",
     "load_start",
     "make_config",
-    "report_default_k",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -174,9 +174,13 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     """
     given, written = select_given(options)
     # A command writes what it always writes, and the products that may be asked for beside it.
-    for values in (given, written):
-        if "save" in values and "save" in DOORS[door].fixed:
-            values["save"] = tuple(dict.fromkeys((*DOORS[door].fixed["save"], *values["save"])))
+    if "save" in DOORS[door].fixed:
+        if not set(given.get("save", ())) <= set(DOORS[door].products):
+            (setting,) = [setting for setting in list_settings() if setting.name == "save"]
+            raise make_unused_error(setting, given["save"], DOORS[door])
+        for values in (given, written):
+            if "save" in values:
+                values["save"] = tuple(dict.fromkeys((*DOORS[door].fixed["save"], *values["save"])))
     # First the options as they were given: the settings of a model or the defaults of a command might seem to
     # contradict an option that is not used at all.
     reject_ignored(given, list_settings(), DOORS[door], defaults)
@@ -231,8 +235,8 @@ def load_start(
     return model, config
 
 
-def report_default_k(options: Options, config: SegmentConfig, model: ClassModel | None) -> None:
-    """Print the number of classes where it was not given.
+def describe_default_k(options: Options, config: SegmentConfig, model: ClassModel | None) -> str:
+    """Say the number of classes where it was not given.
 
     Parameters
     ----------
@@ -241,9 +245,14 @@ def report_default_k(options: Options, config: SegmentConfig, model: ClassModel 
     config : SegmentConfig
     model : ClassModel or None
         A saved model, which has a number of classes.
+
+    Returns
+    -------
+    str
+        A sentence; empty where nothing is to be said.
     """
-    if options["k"] is None and model is None and config.regions == 0:
-        print_message(f"No -k given: {config.k} classes.")
+    missing = options["k"] is None and model is None and config.regions == 0
+    return f"No -k given: {config.k} classes." if missing else ""
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import click
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize, printable_path
+from segment.core.stages import Stage
 from segment.core.version import __version__
 from segment.output.tables import drop_nan, format_area, format_expected_share, format_number, format_share, to_json
 from segment.runs.outcome import Outcome
@@ -35,12 +36,15 @@ class Status:
         Number of images.
     bar : bool
         Whether to show how many of them are done, and the time left.
+    note : str
+        A line that is printed once, as soon as an image has been read; empty for none.
     """
 
-    def __init__(self, total: int, *, bar: bool) -> None:
+    def __init__(self, total: int, *, bar: bool, note: str = "") -> None:
         self._total = total
         self._done = 0
         self._bar = bar
+        self._note = note
         self._begin = time.monotonic()
         self._visible = sys.stderr is not None and sys.stderr.isatty()
 
@@ -61,6 +65,11 @@ class Status:
         source : Path, optional
             The image.
         """
+        # Not before the first error: what cannot be read has no classes.
+        if self._note and stage != Stage.READ:
+            self.clear()
+            print_message(self._note)
+            self._note = ""
         if not self._visible:
             return
         text = f"{printable_path(source.name)}: {stage}" if source else stage

@@ -77,7 +77,7 @@ def test_labels_of_a_raster_are_a_geotiff_whatever_is_the_default_of_others(run_
     refused = run_program("raster", "a.tif", "--labels-format", "png", "-o", "other")
     assert refused.code == 2
     assert "not used by segment raster; got png. Leave it out: the labels are written as a GeoTIFF." in refused.err
-    assert "got labels, report. Choose of labels, panel" in run_program("raster", "a.tif", "--save", "report").err
+    assert "got report. Choose of labels, panel" in run_program("raster", "a.tif", "--save", "report").err
 
 
 def test_a_setting_of_the_file_that_the_command_does_not_use_is_said(run_program: Program) -> None:

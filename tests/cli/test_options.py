@@ -90,6 +90,15 @@ def test_default_number_of_classes_is_printed(run_program: Program) -> None:
     assert (result.code, result.err) == (0, "No -k given: 4 classes.\n")
     assert read_labels("out/a_labels.png").max() == 4
     assert run_program("batch", ".", "-o", "again").err.startswith("No -k given: 4 classes.\n")
+    # What cannot be read has no classes.
+    assert run_program("run", "no.png", "a.png", "-o", "two").err.splitlines()[0].startswith("Error: no.png: ")
+    assert "No -k given" not in run_program("fit", "no.png").err
+
+
+def test_a_product_that_a_report_lacks_is_named_alone(run_program: Program) -> None:
+    result = run_program("report", "a.png", "--save", "panel")
+    line = "Error: save (--save): not used by segment report; got panel. Give it to segment run.\n"
+    assert (result.code, result.err) == (2, line)
 
 
 def test_chosen_number_of_classes_is_explained_on_stderr(run_program: Program) -> None:

@@ -84,7 +84,7 @@ def draw_methods(
     return _draw_panel(image, segmentations, entries, title)
 
 
-def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title: str = "original") -> Picture:
+def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Picture:
     """Draw the original with the borders of its regions, beside the regions in their mean colors.
 
     Parameters
@@ -93,8 +93,6 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title
         The original.
     label_image : ndarray of shape (H, W), integers 0..n
         Regions; 0 is none and shown white.
-    title : str
-        Text above the original.
 
     Returns
     -------
@@ -104,7 +102,7 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer], *, title
     columns, room = _choose_columns(image)
     size = fit_size(image.height, image.width, room)
     shown, cv2 = stretch_for_display(image), load_cv2()
-    original, title = scale_image(shown, size), describe_stretch(title, image, shown)
+    original, title = scale_image(shown, size), describe_stretch("original, with borders", image, shown)
     labels = cv2.resize(label_image.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
     # Mean color of each region in the scaled picture; a region too small to be seen there has none.
     counts = np.maximum(np.bincount(labels.ravel()), 1)

@@ -88,8 +88,13 @@ def test_a_browser_sorts_the_index(browser: Any, result: segment.Segmentation, t
     dialog = browser.find_element("id", "enlarged")
     assert [image.is_displayed() for image in dialog.find_elements("tag name", "img")] == [True, True]
     assert "a 10.jpg" in dialog.text
-    browser.set_window_size(400, 800)
-    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    browser.execute_script("arguments[0].close()", dialog)
+    for width in (400, 800, 1100):
+        browser.set_window_size(width, 800)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+        # Nor has the table a bar of its own.
+        frame = browser.find_element("css selector", ".wide")
+        assert browser.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", frame)
     browser.set_window_size(1280, 800)
     assert browser.get_log("browser") == []
 
