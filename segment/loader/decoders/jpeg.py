@@ -19,7 +19,7 @@ from segment.loader.decoders.picture_size import FRAME_MARKERS
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-__all__ = ["JpegLayout", "check_jpeg", "hide_end", "is_filled", "mark_last_row", "read_layout"]
+__all__ = ["JpegLayout", "check_jpeg", "fills_picture", "hide_end", "read_layout"]
 
 # No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
 MAX_SCANS = 256
@@ -29,9 +29,11 @@ MAX_HEADER_BYTES = 2**25  # of all segments before the first scan, such as Exif 
 MAX_SEGMENTS, MAX_EXIF_BYTES, MAX_FILL_BYTES = 8192, 2**20, 2**16
 MAX_FILE_BYTES = 2**30
 _CHUNK_BYTES = 2**20
-# In coded data FF is followed by 00, or where restarts are announced, by their markers, which have data between them.
-# Anywhere else libjpeg takes such a marker for the end of the data, and fills what is missing.
+# In coded data FF is followed by 00, or where restarts are announced, by their markers, which have data between them
+# unless the code is arithmetic: it may need no bits. Anywhere else libjpeg takes such a marker for the end of the data,
+# and fills what is missing.
 _MARKER = re.compile(rb"\xff[^\0\xff]")
+_MARKER_BUT_RESTARTS = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _MARKER_OR_GAP = re.compile(rb"\xff([^\0\xff\xd0-\xd7]|[\xd0-\xd7]\xff[\xd0-\xd7])")
 _RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
@@ -89,7 +91,7 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     ImageError
         If there are more scans, segments, Exif data or bytes before the first scan than any encoder writes.
     TruncatedError
-        If an interval between two restarts has no data.
+        If an interval between two restarts has no data, in a code that needs some.
     """
     stream.seek(2)
     frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
@@ -120,7 +122,8 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
             limit += _compute_max_bytes(*_read_size(body))
             missing = {number: [14] * 64 for number in body[6::3][: body[5]]}
         elif marker == _INTERVAL:
-            pattern = _MARKER_OR_GAP if any(body) else _MARKER
+            with_restarts = _MARKER_BUT_RESTARTS if frame in _ARITHMETIC else _MARKER_OR_GAP
+            pattern = with_restarts if any(body) else _MARKER
         elif marker == _SCAN and body:
             n_scans, first_scan = n_scans + 1, first_scan or stream.tell()
             _count_coefficients(missing, body)
@@ -239,42 +242,38 @@ def hide_end(stream: BinaryIO, layout: JpegLayout) -> list[BinaryIO]:
     return [*copies, io.BytesIO(data[: -_HOLE_BYTES // 2])] if has_hole else copies
 
 
-def mark_last_row(picture: Any) -> None:
-    """Let a picture begin with noise in its last row, and let it end where its file does.
+def fills_picture(picture: Any) -> bool:
+    """Decode a picture over a row of noise, as far as its file goes, and say whether its data reach the last row.
 
     Parameters
     ----------
     picture : PIL.ImageFile.ImageFile
-        A JPEG that is open and not decoded.
-    """
-    prepare = picture.load_prepare
-
-    def prepare_marked() -> None:
-        # The picture would hold itself, and its memory would not be free with its last user.
-        del picture.load_prepare
-        prepare()
-        row = _make_row(picture)
-        picture.im.paste(row.im, (0, picture.height - 1, picture.width, picture.height))
-
-    picture.load_prepare = prepare_marked
-    # Pillow would add the end marker.
-    picture._ended = True
-
-
-def is_filled(picture: PillowImage) -> bool:
-    """Say whether the last row of a marked picture was decoded.
-
-    Parameters
-    ----------
-    picture : PIL.ImageFile.ImageFile
-        It has been decoded.
+        A PNG, or a JPEG without its end marker. It is open and not decoded.
 
     Returns
     -------
     bool
     """
-    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    return last.tobytes() != _make_row(picture).tobytes()
+    prepare, noise = picture.load_prepare, _make_row(picture)
+
+    def prepare_marked() -> None:
+        # The picture would hold itself, and its memory would not be free with its last user.
+        del picture.load_prepare
+        prepare()
+        picture.im.paste(noise.im, _find_last_row(picture))
+
+    picture.load_prepare = prepare_marked
+    # Pillow would add the end marker.
+    picture._ended = True
+    picture.load()
+    return bool(picture.crop(_find_last_row(picture)).tobytes() != noise.tobytes())
+
+
+def _find_last_row(picture: PillowImage) -> tuple[int, int, int, int]:
+    """Return the box of the row that is decoded last: in an interlaced PNG, the last of every second row."""
+    skipped = picture.height % 2 if picture.info.get("interlace") else 0
+    bottom = max(picture.height - skipped, 1)
+    return 0, bottom - 1, picture.width, bottom
 
 
 def _make_row(picture: PillowImage) -> PillowImage:
@@ -283,5 +282,6 @@ def _make_row(picture: PillowImage) -> PillowImage:
 
     from PIL import Image
 
-    n = picture.width * len(picture.getbands())
-    return Image.frombytes(picture.mode, (picture.width, 1), random.Random(_ROW_SEED).randbytes(n))
+    size = picture.width, 1
+    n = len(Image.new(picture.mode, size).tobytes())
+    return Image.frombytes(picture.mode, size, random.Random(_ROW_SEED).randbytes(n))

@@ -26,11 +26,17 @@ from segment.loader.decoders.checks import (
     select_page,
 )
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, iterate_webp_chunks
-from segment.loader.decoders.jpeg import check_jpeg, hide_end, is_filled, mark_last_row, read_layout
+from segment.loader.decoders.jpeg import check_jpeg, fills_picture, hide_end, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
-from segment.loader.decoders.png import check_chunks, check_png, copy_essential_chunks, has_profile, read_color_codes
-from segment.loader.decoders.png import is_filled as is_filled_png
+from segment.loader.decoders.png import (
+    check_chunks,
+    check_png,
+    copy_essential_chunks,
+    has_all_pixels,
+    has_profile,
+    read_color_codes,
+)
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -81,7 +87,7 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
             check_jpeg(layout, stream.seek(0, os.SEEK_END), max_pixels)
             copies = hide_end(stream, layout)
             with allow_truncated_files(True):
-                if len(copies) > 1 and _is_filled_by(plugin(copies[1])):
+                if len(copies) > 1 and fills_picture(plugin(copies[1])):
                     raise TruncatedError("a part of it is zeros")
                 if copies:
                     source = _Source(copies[0], plugin, max_pixels, keep_profile, None, 1)
@@ -93,13 +99,6 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
             source = _Source(stream, plugin, max_pixels, keep_profile, None, 1)
             return _read(source, (TRUNCATED_NOTE,), is_truncated=True)
     return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
-
-
-def _is_filled_by(picture: PillowImage) -> bool:
-    """Decode a JPEG without its end marker, and return whether its data fill the picture."""
-    mark_last_row(picture)
-    picture.load()
-    return is_filled(picture)
 
 
 def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -356,12 +355,14 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
         check_png(stream)
     if format_ == "GIF":
         check_canvas(box, picture.size)
-    if not is_marked:
+    if format_ == "PNG" and not is_truncated:
+        # A row may look like the mark, and the only row of an interlaced picture is decoded in parts.
+        if not (fills_picture(picture) and picture.height > 1) and not has_all_pixels(stream):
+            raise OSError("the picture is truncated")
+    elif not is_marked:
         picture.load()
-    elif not _is_filled_by(picture):
+    elif not fills_picture(picture):
         raise TruncatedError
-    if format_ == "PNG" and not is_truncated and not is_filled_png(stream, picture):
-        raise OSError("the picture is truncated")
     # Import NumPy as late as possible: another thread may still be loading it while Pillow decodes.
     from segment.core.image import Image
     from segment.core.pixel_arrays import describe_transparent

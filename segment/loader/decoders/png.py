@@ -13,15 +13,14 @@ from segment.loader.decoders.checks import check_size, silence_stderr
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image as PillowImage
 
 __all__ = [
     "check_chunks",
     "check_png",
     "copy_essential_chunks",
     "decode_png16",
+    "has_all_pixels",
     "has_profile",
-    "is_filled",
     "read_color_codes",
 ]
 
@@ -84,7 +83,7 @@ def check_chunks(stream: BinaryIO) -> None:
         length, name = int.from_bytes(head[:4], "big"), head[4:]
         if name == b"IEND" or len(name) < 4:
             return
-        bytes_left -= 0 if name == b"IDAT" else length
+        bytes_left -= 0 if name in (b"IDAT", b"fdAT") else length
         if bytes_left < 0:
             raise ImageError(
                 f"a PNG file has at most {MAX_EXTRA_BYTES:,} bytes besides its pixels; got more. Export it again."
@@ -93,27 +92,20 @@ def check_chunks(stream: BinaryIO) -> None:
     raise ImageError(f"a PNG file has at most {MAX_CHUNKS:,} chunks; got more. Export it again.")
 
 
-def is_filled(stream: BinaryIO, picture: PillowImage) -> bool:
-    """Say whether the data of a PNG fill its picture: Pillow leaves the rest black and says nothing.
+def has_all_pixels(stream: BinaryIO) -> bool:
+    """Decompress a PNG to say whether its data fill the picture: Pillow leaves the rest as it is and says nothing.
 
     Parameters
     ----------
     stream : binary file
         The PNG.
-    picture : PIL.Image.Image
-        It has been decoded.
 
     Returns
     -------
     bool
     """
     chunks = _iterate_chunks(stream)
-    header = next(chunks).body
-    # The rows of an interlaced picture are not stored in their order.
-    last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-    if not header[12] and any(last.tobytes()):
-        return True
-    data, bytes_left = zlib.decompressobj(), _compute_raw_size(header)
+    data, bytes_left = zlib.decompressobj(), _compute_raw_size(next(chunks).body)
     for chunk in chunks:
         part = chunk.body if chunk.name == b"IDAT" else b""
         while part and bytes_left > 0 and not data.eof:

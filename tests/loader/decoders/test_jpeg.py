@@ -41,6 +41,13 @@ def test_half_a_picture_is_refused(write_file, options):
         assert load_image(write_file(damaged), allow_truncated=True).notes
 
 
+def test_only_arithmetic_code_has_intervals_without_bits():
+    data = encode_with_pillow(NOISE, "JPEG", restart_marker_blocks=1).replace(b"\xff\xd0", b"\xff\xd0\xff\xd1", 1)
+    with pytest.raises(ImageError, match="a part of it is missing"):
+        jpeg.read_layout(io.BytesIO(data))
+    assert jpeg.read_layout(io.BytesIO(data.replace(b"\xff\xc0", b"\xff\xc9"))).n_scans == 1
+
+
 def test_a_size_that_the_bytes_cannot_hold_is_refused(write_file):
     data = bytearray(encode_with_pillow(RGB, "JPEG"))
     begin = data.index(b"\xff\xc0")

@@ -22,7 +22,7 @@ from encoded_images import (
 )
 
 from segment.core.errors import ImageError
-from segment.loader.decoders.png import check_png, copy_essential_chunks, decode_png16
+from segment.loader.decoders.png import check_chunks, check_png, copy_essential_chunks, decode_png16
 from segment.loader.loader import load_image
 
 
@@ -140,11 +140,16 @@ def test_more_chunks_than_a_picture_has_are_refused_as_such(write_file, monkeypa
     )
 
 
-@pytest.mark.parametrize("interlace", [0, 1])
-def test_data_that_end_before_the_picture_are_truncated(write_file, interlace):
+def test_pictures_of_an_animation_are_no_extra_bytes(monkeypatch):
+    monkeypatch.setattr("segment.loader.decoders.png.MAX_EXTRA_BYTES", 20)
+    check_chunks(io.BytesIO(encode_png(0, 8, b"\0\1\2", (2, 1), chunks=[(b"fdAT", bytes(99))])))
+
+
+@pytest.mark.parametrize(("interlace", "height"), [(0, 24), (1, 24), (1, 23), (1, 1)])
+def test_data_that_end_before_the_picture_are_truncated(write_file, interlace, height):
     # The rows of seven pictures have other filters.
     raw = bytes(12 * 41) if interlace else b"".join(b"\0" + bytes(row) for row in GRAY[:12])
-    path = write_file(encode_png(0, 8, raw, (40, 24), interlace=interlace))
+    path = write_file(encode_png(0, 8, raw[: height * 23], (40, height), interlace=interlace))
     assert "the file is truncated" in get_error_message(path, allow=False)
     image = load_image(path, allow_truncated=True)
     assert "truncated" in image.notes[0]
