@@ -11,6 +11,7 @@ from segment.core.errors import ImageError, SettingsError
 
 __all__ = [
     "TRUNCATED_NOTE",
+    "ZERO_RUN",
     "PageNote",
     "TruncatedError",
     "check_canvas",

@@ -20,12 +20,11 @@ from segment.loader.decoders.checks import (
     TruncatedError,
     check_canvas,
     check_size,
-    check_zeros,
     describe_other_frames,
     read_all_bytes,
     select_page,
 )
-from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames, iterate_webp_chunks
+from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
 from segment.loader.decoders.jpeg import check_jpeg, fills_picture, hide_end, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
@@ -37,6 +36,7 @@ from segment.loader.decoders.png import (
     has_profile,
     read_color_codes,
 )
+from segment.loader.decoders.webp import require_no_gap
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -61,8 +61,6 @@ __all__ = [
 MAX_WEBP_BYTES = 1 << 30
 
 _RUN_LENGTHS = (b"\1\0\0\0", b"\2\0\0\0")  # compressions of a BMP
-
-_WEBP_PICTURES = (b"VP8 ", b"VP8L", b"ANMF")  # chunks with coded pixels
 
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
@@ -214,11 +212,9 @@ def decode_webp(
     data = stream.read(size)
     if len(data) < size:
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
-    for kind, begin, end in iterate_webp_chunks(io.BytesIO(data)):
-        if kind in _WEBP_PICTURES:
-            check_zeros(data[begin:end], "WebP")
     plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
     with lift_pixel_limit():
+        require_no_gap(data, max_pixels)
         return decode_with_plugin(
             io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
         )
