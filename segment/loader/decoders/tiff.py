@@ -243,11 +243,16 @@ def _convert_to_tuple(value: Any) -> tuple[int, ...]:
 
 
 def _is_cut_off(picture: TiffImageFile, stream: BinaryIO) -> bool:
-    """Whether a strip or a tile has no data, or lies in part behind the end of the file."""
+    """Whether a strip or a tile lies nowhere, or in part behind the end of the file.
+
+    Lengths may be wrong where nothing depends on them: Pillow finds out itself whether raw strips are whole, and
+    libtiff estimates a length of 0.
+    """
     size = os.fstat(stream.fileno()).st_size
+    is_raw = all(tile[0] == "raw" for tile in picture.tile)
     for offsets_tag, lengths_tag in _OFFSETS_AND_LENGTHS:
         offsets, lengths = picture.tag_v2.get(offsets_tag), picture.tag_v2.get(lengths_tag)
         if offsets is not None and lengths is not None:
             pairs = zip(_convert_to_tuple(offsets), _convert_to_tuple(lengths), strict=False)
-            return any(not offset or not length or offset + length > size for offset, length in pairs)
+            return any(not offset or (not is_raw and offset + length > size) for offset, length in pairs)
     return False

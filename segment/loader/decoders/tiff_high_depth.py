@@ -291,6 +291,8 @@ def _check_page(page: Any, max_pixels: int) -> None:
 
 def _describe_absent(page: Any) -> tuple[str, ...]:
     """Write a note on strips or tiles without data, as GDAL leaves out those of a sparse file."""
+    if page.is_contiguous and page.dataoffsets[0]:
+        return ()  # tifffile reads all at once
     n = sum(not offset or not count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))
     if not n:
         return ()

@@ -108,3 +108,20 @@ def test_strips_without_data_are_said(write_file):
     image = load_image(write_file(data[:offsets] + bytes(4) + data[offsets + 4 :]))
     assert image.notes == ("1 of the 3 strips or tiles have no data in the file: they are blank",)
     np.testing.assert_array_equal(image.pixels[8:], RGB[8:])
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 8}])
+def test_lengths_of_strips_that_nobody_needs_may_be_wrong(write_file, options):
+    data = encode_tiff(RGB, **options)
+    if options == {"rowsperstrip": 8}:
+        counts = struct.pack("<3H", *[RGB[:8].size] * 3)
+        assert counts in data
+        data = data.replace(counts, counts[:4] + struct.pack("<H", 60_000))
+    else:
+        data = change_tag(data, 279, 0)
+    image = load_image(write_file(data))
+    assert image.notes == ()
+    np.testing.assert_array_equal(image.pixels, RGB)
+    image = load_image(write_file(change_tag(encode_tiff(RGB.astype(np.uint16)), 279, 0)))
+    assert "no data" not in "".join(image.notes)
+    np.testing.assert_array_equal(image.pixels, RGB)
