@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +83,17 @@ def test_a_raster_that_is_not_complete_is_no_result(tmp_path: Path, raster: Rast
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
+# Small tiles, so that many are still to come when the first of them is written, which the program says.
+STOPPED_RUN = """
+import segment.runs.rasters.raster_pipeline as pipeline
+from segment.runs.rasters.writer import LabelWriter
+pipeline._choose_tile = lambda *_: 60
+write = LabelWriter.write
+def write_and_say(self, blocks):
+    write(self, blocks)
+    print("writing", flush=True)
+LabelWriter.write = write_and_say
+"""
 RUN = "import sys; from segment.cli.main import main; main(sys.argv[1:])"
 
 
@@ -106,17 +116,27 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, rng: np.random.Generator) ->
 
 def stop_while_writing(number: int, source: Path, output: Path) -> tuple[int, str]:
     """Return exit code and stderr of the program, which gets a signal while it writes labels tile by tile."""
-    small_tiles = (
-        "import segment.runs.rasters.raster_pipeline as pipeline; pipeline._choose_tile = lambda *_: 60; " + RUN
-    )
     process = subprocess.Popen(
-        [sys.executable, "-c", small_tiles, "raster", str(source), "-k", "2", "--spatial", "none", "-o", str(output)],
+        [
+            sys.executable,
+            "-c",
+            STOPPED_RUN + RUN,
+            "raster",
+            str(source),
+            "-k",
+            "2",
+            "--spatial",
+            "none",
+            "-o",
+            str(output),
+        ],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # it takes no lock
     )
-    while process.poll() is None and not list(output.glob(".segment-*.tmp")):
-        time.sleep(0.005)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
     process.send_signal(number)
     return process.wait(), process.communicate()[1]
 
