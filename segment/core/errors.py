@@ -207,7 +207,7 @@ def get_write_remedy(error: BaseException) -> str:
 
 
 def describe_fault(error: BaseException) -> str:
-    """Describe an error that nobody foresaw: as a lack of memory or threads, or as a fault of this package.
+    """Describe an error that nobody foresaw: as a lack of memory, threads or files, or as a fault of this package.
 
     Parameters
     ----------
@@ -226,6 +226,8 @@ def describe_fault(error: BaseException) -> str:
     """
     if isinstance(error, MemoryError):
         return "not enough memory. Give --max-size to segment a smaller copy."
+    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+        return f"too many open files. {get_write_remedy(error)}"
     if lacks_memory(error):
         return "not enough memory to load a library. Raise the limit of memory (ulimit -v)."
     # Python says no more of why, and has no error of its own for it.

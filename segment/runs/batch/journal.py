@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from segment.core.atomic_files import make_folder
-from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, MAX_LINE_BYTES, TABLE, Row, parse_row, read_rows
 
 try:
@@ -105,8 +105,8 @@ class Journal:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, begin)
                 raise OutputError(
-                    f"{printable_path(self._path)}: the run cannot go on; {describe_os_error(error)}. Make room "
-                    "there, then give --resume."
+                    f"{printable_path(self._path)}: the run cannot go on; {describe_os_error(error)}. "
+                    f"{get_write_remedy(error)} Then give --resume."
                 ) from error
             self._positions[row["input"]] = begin
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from segment.core.atomic_files import make_temporary_name
-from segment.core.errors import OutputError, describe_os_error, printable_path
+from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
 from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
 from segment.runs.batch.manifest_rows import MANIFEST, MODEL_FILES, TABLE, Row
@@ -125,6 +125,6 @@ def open_replacement(path: Path) -> Iterator[IO[str]]:
         if isinstance(error, OSError):
             reason = describe_os_error(error)
             raise OutputError(
-                f"{printable_path(path)}: cannot be written; {reason}. Make room there, then give --resume."
+                f"{printable_path(path)}: cannot be written; {reason}. {get_write_remedy(error)} Then give --resume."
             ) from error
         raise

@@ -17,7 +17,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from segment.core.errors import DependencyError, ImageError, SegmentError, describe_os_error, printable_path
+from segment.core.errors import (
+    DependencyError,
+    ImageError,
+    SegmentError,
+    describe_fault,
+    describe_os_error,
+    lacks_memory,
+    printable_path,
+)
 from segment.loader.decoders.tiff_high_depth import open_with_tifffile
 
 __all__ = [
@@ -53,11 +61,13 @@ def configure_rasterio() -> Iterator[None]:
     Raises
     ------
     DependencyError
-        If rasterio is not installed.
+        If rasterio is not installed, or memory is too small for it.
     """
     try:
         import rasterio
     except ImportError as error:
+        if lacks_memory(error):
+            raise DependencyError(f"rasters: {describe_fault(error)}") from error
         raise DependencyError(
             f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install rasterio."
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import re
 import time
@@ -10,7 +11,16 @@ import warnings
 from pathlib import Path
 from types import TracebackType
 
-from segment.core.errors import ClusterError, DependencyError, SegmentError, SettingsError, printable_path
+from segment.core.errors import (
+    ClusterError,
+    DependencyError,
+    SegmentError,
+    SettingsError,
+    describe_fault,
+    lacks_memory,
+    printable_path,
+)
+from segment.core.threads import can_start_threads
 from segment.core.version import __version__
 from segment.runs.workers.dask_worker import collect_versions, count_leftovers, has_path
 
@@ -19,6 +29,7 @@ __all__ = ["CONNECT_SECONDS", "MAX_SECONDS_WITHOUT_WORKER", "POLL_SECONDS", "Clu
 CONNECT_SECONDS = 10.0  # that a scheduler has to answer, and its first worker to join
 POLL_SECONDS = 1.0  # between two checks whether the cluster is still there
 MAX_SECONDS_WITHOUT_WORKER = 60.0
+_N_THREADS = 3  # of the client, at the same time
 _LOGGERS = ("distributed", "distributed.client")
 _RESTART = "Start it again, then run the same command; a folder goes on with --resume."
 _SAME_VERSION = ("segment", "Python")  # everywhere, or the cluster is refused; other differences are a note
@@ -47,11 +58,12 @@ class Cluster:
     Raises
     ------
     DependencyError
-        If Dask is not installed.
+        If Dask is not installed, or memory is too small for it.
     SettingsError
         If `scheduler` is not an address.
     ClusterError
-        If the scheduler does not answer, has no worker, or a worker has another version of this program or of Python.
+        If the scheduler does not answer, has no worker, or a worker has another version of this program or of Python;
+        or if this process may start no threads or open no files.
 
     See Also
     --------
@@ -75,6 +87,8 @@ class Cluster:
         try:
             from distributed import Client
         except ImportError as error:
+            if lacks_memory(error):
+                raise DependencyError(f"scheduler (--scheduler): {describe_fault(error)}") from error
             raise DependencyError(
                 f"scheduler (--scheduler): needs Dask, which cannot be loaded; {error}. "
                 "Install it: pip install distributed."
@@ -82,6 +96,12 @@ class Cluster:
         if "://" not in scheduler and not re.fullmatch(r".+:\d+", scheduler):
             raise SettingsError(
                 f"scheduler (--scheduler): an address such as tcp://10.0.0.1:8786; got {printable_path(scheduler)}."
+            )
+        # Without them the client of Dask prints tracebacks and waits for ever.
+        if not can_start_threads(_N_THREADS):
+            raise ClusterError(
+                f"{printable_path(scheduler)}: no more threads can be started. Raise the limit of processes (ulimit "
+                "-u) or of memory (ulimit -v)."
             )
 
         # Dask's client reports an error at exit if it was never connected.
@@ -102,6 +122,12 @@ class Cluster:
                 self.client = QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment")
         except (OSError, ValueError, TypeError) as error:
             self._restore_log_levels()
+            # What was wrong here is no fault of the scheduler.
+            cause: BaseException | None = error
+            while cause is not None and getattr(cause, "errno", None) not in (errno.EMFILE, errno.ENFILE):
+                cause = cause.__cause__ or cause.__context__
+            if cause is not None:
+                raise ClusterError(f"{printable_path(scheduler)}: {describe_fault(cause)}") from error
             raise ClusterError(
                 f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
                 "give the address that it prints."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +34,23 @@ def test_what_is_no_address_is_refused() -> None:
 def test_without_dask_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(DependencyError, match=r"needs Dask, .* Install it: pip install distributed\.$"):
+        Cluster("tcp://127.0.0.1:9")
+
+
+def test_limits_of_this_process_are_no_fault_of_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def fail_to_connect(*_: object, **__: object) -> None:
+        try:
+            raise OSError(errno.EMFILE, "Too many open files")
+        finally:
+            raise TimeoutError
+
+    monkeypatch.setattr(distributed.Client, "__init__", fail_to_connect)
+    with pytest.raises(ClusterError, match=r"9: too many open files\. Raise the limit of open files \(ulimit -n\)\.$"):
+        Cluster("tcp://127.0.0.1:9")
+    monkeypatch.setattr(dask_client, "can_start_threads", lambda _: False)
+    with pytest.raises(ClusterError, match=r"9: no more threads can be started\. Raise the limit of processes"):
         Cluster("tcp://127.0.0.1:9")
 
 
