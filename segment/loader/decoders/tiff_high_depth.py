@@ -166,7 +166,11 @@ def decode_page(
     # tifffile's five axes: planes, depth, height, width, samples of a pixel.
     with silence_stderr():
         if is_complete:
-            shaped = page.asarray(squeeze=False, maxworkers=1)
+            # Without any data tifffile would read a single strip from the beginning of the file.
+            is_blank = not any(page.dataoffsets)
+            shaped = (
+                np.full(page.shaped, page.nodata, page.dtype) if is_blank else page.asarray(squeeze=False, maxworkers=1)
+            )
             present = np.ones(shaped.shape[2:4], dtype=bool)
         else:
             shaped, present = _decode_present_parts(page, stream)
@@ -304,7 +308,7 @@ def _is_complete(page: Any, stream: BinaryIO) -> bool:
     size = stream.seek(0, 2)
     if len(page.dataoffsets) < math.prod(page.chunked):
         return False
-    if page.is_contiguous:
+    if page.is_contiguous and page.dataoffsets[0]:
         return bool(page.dataoffsets[0] + page.nbytes <= size)
     return all(offset + count <= size for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))
 

@@ -125,3 +125,10 @@ def test_lengths_of_strips_that_nobody_needs_may_be_wrong(write_file, options):
     image = load_image(write_file(change_tag(encode_tiff(RGB.astype(np.uint16)), 279, 0)))
     assert "no data" not in "".join(image.notes)
     np.testing.assert_array_equal(image.pixels, RGB)
+
+
+def test_a_single_strip_without_data_is_blank(write_file):
+    data = change_tag(change_tag(encode_tiff(RGB), 273, 0), 279, 0)
+    image = load_image(write_file(data))
+    assert image.notes == ("1 of the 1 strips or tiles have no data in the file: they are blank",)
+    assert not image.pixels.any()
