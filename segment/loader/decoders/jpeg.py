@@ -226,10 +226,12 @@ def hide_end(stream: BinaryIO, layout: JpegLayout) -> list[BinaryIO]:
     list of binary file
         The copy. Where a part of the coded data is zeros, which may stand for data that were lost, a shorter copy too,
         which fills the picture only if the data do not belong to it. Nothing for a file of several scans, of which
-        libjpeg decodes nothing before it has seen the end, or without an end marker.
+        libjpeg decodes nothing before it has seen the end, one that is a pixel wide, or without an end marker.
     """
     size = stream.seek(0, os.SEEK_END)
     if layout.n_scans != 1 or layout.frame in _PROGRESSIVE or size > MAX_FILE_BYTES:
+        return []
+    if layout.width == 1:  # the only pixel of a row may look like the mark
         return []
     stream.seek(0)
     most = layout.first_scan + _compute_max_bytes(layout.width, layout.height)

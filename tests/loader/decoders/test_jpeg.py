@@ -15,7 +15,9 @@ from segment.loader.loader import load_image
 BLANK = np.full((700, 900, 3), 250, np.uint8)
 
 
-@pytest.mark.parametrize("pixels", [RGB, NOISE, RGB[..., 0], RGB[:1, :1], RGB[:9, :17], BLANK, BLANK * 0])
+@pytest.mark.parametrize(
+    "pixels", [RGB, NOISE, RGB[..., 0], RGB[:1, :1], RGB[:9, :17], BLANK, BLANK * 0, np.full((5, 1), 11, np.uint8)]
+)
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"subsampling": 0}, {"progressive": True}])
 def test_complete_pictures_are_decoded_as_they_are(write_file, pixels, options):
     data = encode_with_pillow(pixels, "JPEG", quality=90, **options)
