@@ -157,13 +157,15 @@ def shrink_noisy_copy(classes: ClassMixture, space: FeatureSpace, copy: Image) -
 
 def _split_into_bands(copy: Image, share: float) -> list[Image]:
     """Take bands of rows, this share of a copy together, or all of it: unlike shrinking, that leaves noise as it is."""
-    size = max(MIN_BAND_ROWS, int(share * copy.height) // N_BANDS)
-    if share >= 1:
+    if share >= 1 or not copy.valid.any():
         return [copy]
-    if size * N_BANDS >= copy.height:
-        return [make_working_copy(copy, int(share * copy.valid.size))]
-    bands = [slice(start, start + size) for start in np.linspace(0, copy.height - size, N_BANDS).astype(int)]
-    return [replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows], interest=None) for rows in bands]
+    # From the first row to the last that a mask leaves: all bands might lie between them.
+    low, high = (np.flatnonzero(copy.valid.any(axis=1))[[0, -1]] + [0, 1]).tolist()
+    size = max(MIN_BAND_ROWS, int(share * copy.height) // N_BANDS)
+    parts = [slice(start, start + size) for start in np.linspace(low, high - size, N_BANDS).astype(int)]
+    parts = [slice(low, high)] if size * N_BANDS >= high - low else parts
+    bands = (replace(copy, pixels=copy.pixels[part], valid=copy.valid[part], interest=None) for part in parts)
+    return [make_working_copy(band, int(share * copy.valid.size)) for band in bands]
 
 
 class _FieldPixels:
@@ -279,8 +281,7 @@ class _FieldPixels:
         self, classes: ClassMixture, prior: Prior, sigma: float
     ) -> tuple[ClassMixture, Prior, NDArray[np.intp]]:
         """Make the classes of the clusters of smoothed copies, with the prior that they give, and their labels."""
-        cells, k = concatenate(*self._cells), classes.n_classes
-        kind = classes.model.covariance_type
+        cells, k, kind = concatenate(*self._cells), classes.n_classes, classes.model.covariance_type
         labels = find_smoothed_clusters(
             [means.T.reshape(-1, *copy.valid.shape) for means, copy in zip(self._features, self._copies, strict=True)],
             self._copies,
@@ -306,13 +307,12 @@ class _FieldPixels:
         """Compute the mean-field likelihood of the valid pixels with the posteriors that the last fit ended with."""
         total = 0.0
         for cells, copy, field, q in zip(self._cells, self._copies, self._fields, self._q, strict=True):
-            if q is None or not copy.valid.any():
-                continue
-            logs = _place_pixels(compute_class_log_posteriors(model, groups, cells).T, copy.valid)
-            densities = np.zeros(copy.valid.shape)
-            densities[copy.valid] = model.score_samples(cells)
-            likelihoods = compute_mean_field_likelihood(logs, densities, model.weights, field, q)
-            total += float(likelihoods[copy.valid].sum())
+            if q is not None and copy.valid.any():
+                logs = _place_pixels(compute_class_log_posteriors(model, groups, cells).T, copy.valid)
+                densities = np.zeros(copy.valid.shape)
+                densities[copy.valid] = model.score_samples(cells)
+                likelihoods = compute_mean_field_likelihood(logs, densities, model.weights, field, q)
+                total += float(likelihoods[copy.valid].sum())
         return total
 
 

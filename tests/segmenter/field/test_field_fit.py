@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,14 @@ def test_bands_of_a_copy_are_spread_over_it_and_keep_its_noise(rng: np.random.Ge
     np.testing.assert_array_equal(bands[-1].pixels, copy.pixels[-25:])
     (shrunk,) = field_fit._split_into_bands(Image.from_array(copy.pixels[:100]), 0.25)
     assert shrunk.valid.size <= 250
+
+
+def test_bands_do_not_lie_between_the_rows_that_a_mask_leaves(rng: np.random.Generator) -> None:
+    copy = Image.from_array(rng.integers(0, 256, (400, 10)).astype(np.uint8))
+    valid = np.zeros_like(copy.valid)
+    valid[60:62] = True
+    (rows,) = field_fit._split_into_bands(replace(copy, valid=valid), 0.4)
+    assert (rows.pixels == copy.pixels[60:62]).all()
+    valid[390:] = True
+    bands = field_fit._split_into_bands(replace(copy, valid=valid), 0.4)
+    assert [int(band.valid.sum()) for band in bands] == [20, 0, 0, 0, 0, 0, 0, 100]
