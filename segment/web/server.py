@@ -116,7 +116,7 @@ def run_server(
         from segment.web.app import Api, build_app
     except ImportError as error:
         raise DependencyError(
-            f"segment serve: needs Starlette and uvicorn; {error}. pip install 'gmm-segment[serve]'."
+            f"segment serve: needs Starlette and uvicorn; {error}. Run: pip install 'gmm-segment[serve]'."
         ) from error
     from segment.runs.workers.processes import count_cores
     from segment.web.image_store import ImageStore
