@@ -240,12 +240,15 @@ def test_only_the_command_line_prints_or_exits(name: str) -> None:
 def test_functions_import_scipy_one_at_a_time() -> None:
     """Threads that import two parts of it at once get an ImportError now and then."""
 
-    def find_imports(body: ast.AST) -> list[str]:
-        if isinstance(body, ast.With) and ast.unparse(body.items[0]) == "IMPORT_LOCK":
-            return []
-        found = [part for child in ast.iter_child_nodes(body) for part in find_imports(child)]
-        names = {ast.Import: lambda node: node.names[0].name, ast.ImportFrom: lambda node: str(node.module)}
-        return found + [read(body) for kind, read in names.items() if isinstance(body, kind)]
+    def find_imports(node: ast.AST) -> set[str]:
+        """The modules that are imported without the lock."""
+        if isinstance(node, ast.Import):
+            return {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            return {str(node.module)}
+        if isinstance(node, ast.With) and ast.unparse(node.items[0]) == "IMPORT_LOCK":
+            return set()
+        return set().union(*map(find_imports, ast.iter_child_nodes(node)))
 
     libraries = {"scipy", "skimage", "sklearn"}
     for name in MODULES:
