@@ -15,7 +15,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.opencv import load_cv2
 from segment.core.pixel_arrays import find_highest_plane
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
@@ -101,12 +100,11 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     field = RandomField(compute_pixel_weights(valid), 1.0, reach)
     share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
     power = product = 0.0
-    cv2 = load_cv2()
     # One feature after the other: all of them at once would take tens of megabytes.
     for plane in residuals:
-        # OpenCV sums in double precision.
-        power += cv2.sumElems(plane * plane * share)[0]
-        product += cv2.sumElems(plane * field.compute_neighbor_log_odds(plane[None])[0])[0]
+        # NumPy's sum, as the last bits of OpenCV's depend on where in memory the array lies.
+        power += float((plane * plane * share).sum(dtype=np.float64))
+        product += float((plane * field.compute_neighbor_log_odds(plane[None])[0]).sum(dtype=np.float64))
     return product / power if power > 0 else 0.0
 
 
