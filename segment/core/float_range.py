@@ -217,7 +217,7 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     >>> scale.black, scale.white
     (0.0, 1.0)
     >>> scale.notes
-    ('float values are read from 0 (black) to 1 (white): 1 of 2000 lies beyond and counts as black or white',)
+    ('values are read from 0 (black) to 1 (white): 1 of 2000 lies beyond and counts as black or white',)
     """
     notes: tuple[str, ...] = ()
     if found.n_beyond:
@@ -233,7 +233,7 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     black, white, n_outside = _choose_ends(counts, low, found.high)
     if black == 0 and white == 1 and not n_outside:
         return FloatScale(nodata, 0.0, 1.0, notes)
-    note = f"float values are read from {black:g} (black) to {white:g} (white)"
+    note = f"values are read from {black:g} (black) to {white:g} (white)"
     if n_outside:
         verbs = ("lies", "counts") if n_outside == 1 else ("lie", "count")
         note += f": {n_outside} of {counts.sum()} {verbs[0]} beyond and {verbs[1]} as black or white"

@@ -228,7 +228,7 @@ def build_result(
         warnings += warn_of_cleanup(before, after, config)
     # Regions bear uneven light.
     if config.coherence == "pixel":
-        warnings += warn_of_uneven_light(spatial.data.copies[0], cleaned.label_image, found.classes.unmerged.n_classes)
+        warnings += _warn_of_light(spatial, cleaned.label_image, found.classes.unmerged.n_classes)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -297,10 +297,21 @@ def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, con
     if all(row.pixels for row in rows):
         return 0
     # Mostly the colors need only be counted: their cells would take more memory than all else.
-    if any(len(colors) >= len(rows) for colors, _ in ColorIndex(spatial.image).iterate_parts()):
+    if _has_colors(spatial.image, len(rows)):
         return 0
     n_colors = len(extract_features(spatial.image, config.features).cells)
     return n_colors if n_colors < len(rows) else 0
+
+
+def _warn_of_light(spatial: SpatialModel, label_image: NDArray[np.integer], n_classes: int) -> tuple[str, ...]:
+    """Say that the light is uneven; not where each class is one color: then only averages in the copy vary within it."""
+    light = warn_of_uneven_light(spatial.data.copies[0], label_image, n_classes)
+    return light if light and _has_colors(spatial.image, n_classes + 1) else ()
+
+
+def _has_colors(image: Image, n_colors: int) -> bool:
+    """Say whether a part of the image has that many distinct colors."""
+    return any(len(colors) >= n_colors for colors, _ in ColorIndex(image).iterate_parts())
 
 
 def _build_command(source: object, start: ClassModel | None) -> tuple[str, ...]:

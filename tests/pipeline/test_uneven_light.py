@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import PIL.Image
 import pytest
 from scipy.ndimage import gaussian_filter
 
@@ -81,3 +82,10 @@ def test_few_pixels_or_one_class_tell_nothing() -> None:
     assert measure_uneven_light(image, labels, 2) == (0, 0)
     flat = Image.from_array(np.full((40, 40), 7, np.uint8))
     assert warn_of_uneven_light(flat, 1 + (np.mgrid[:40, :40][0] > 20), 2) == ()
+
+
+def test_a_dithered_ramp_is_two_colors_and_not_light() -> None:
+    ramp = np.tile(np.linspace(20, 235, 320).astype(np.uint8), (240, 1))
+    dithered = np.asarray(PIL.Image.fromarray(ramp).convert("1"))
+    assert warn_of_uneven_light(Image.from_array(dithered), 1 + dithered, 2) != ()
+    assert segment.segment_image(dithered, k=2).warnings == ()
