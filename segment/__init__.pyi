@@ -11,8 +11,8 @@ from .core.image import Image as Image
 from .core.version import __version__ as __version__
 from .loader.loader import load_image as load_image
 from .mixture.estimator import GaussianMixture as GaussianMixture
-from .mixture.fitting import MixtureFit as MixtureFit
 from .mixture.fitting import fit_mixture as fit_mixture
+from .mixture.mixture_fit import MixtureFit as MixtureFit
 from .mixture.model import MixtureModel as MixtureModel
 from .pipeline.comparison import Comparison as Comparison
 from .pipeline.comparison import compare_image as compare_image

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_by_scatter
 from segment.mixture.em import Fit, Steps, run_em
-from segment.mixture.gaussian_steps import compute_standard_coordinates
-from segment.mixture.initialization import INITS, build_clusters, draw_first_clusters
+from segment.mixture.incomplete_fit import fit_incomplete
+from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.levels import Levels
-from segment.mixture.missing import coarsen_patterns, complete_cells, has_missing
+from segment.mixture.missing import has_missing
+from segment.mixture.mixture_fit import MixtureFit, make_empty_fit
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_successive_halving, select_best_distinct
-from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior, make_flat_prior
-from segment.mixture.rivals import Rival, find_rivals
+from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior
+from segment.mixture.rivals import find_rivals
 from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
 
-__all__ = ["INITS", "MixtureFit", "fit_mixture", "score_as_fit"]
+__all__ = ["fit_mixture"]
 
 Floats = NDArray[np.float64]
 
@@ -39,59 +37,6 @@ _ROUGH_TOL, _N_GROUPS_BETWEEN, _TOL_BETWEEN = 1e-4, 2**12, 1e-5
 _FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
 _TRIMMED_SHARE = 0.2  # of the weight, left out of the pooled covariance where there may be outliers
 _MAX_VALUE = 1e152  # its square is still far from the largest floating-point number
-_COMPLETED_ITERATIONS = 5  # on completed cells, before a start is continued on the incomplete ones
-_MIN_COARSE_CELLS = 64  # that coarsening has to leave of incomplete cells
-
-
-@dataclass(frozen=True, eq=False)
-class MixtureFit(EqualByValue):
-    """The best mixture found, and how it was found: the result of :func:`fit_mixture`.
-
-    Attributes
-    ----------
-    model : MixtureModel
-        The fitted mixture.
-    converged : bool
-        Whether the last stage converged before its iterations ran out.
-    finish : Fit
-        The last stage, on all cells: its log likelihoods are exact.
-    restarts : ndarray of shape (n_starts,), float64
-        Log posterior per unit weight of every start on the coarsest cells, when it was given up or at the end of its
-        short run.
-    finalists : ndarray of shape (n_finalists,), float64
-        Log posterior per unit weight that the best starts reached on the coarse cells.
-    prior : Prior
-        Prior of the means and covariances.
-    shrinkage : float
-        Strength of the pooled prior in mean component weights.
-    rivals : tuple of Rival
-        Other finalists that are about as good; see :func:`segment.mixture.rivals.find_rivals`.
-
-    Examples
-    --------
-    >>> import segment
-    >>> from segment.mixture.cells import make_point_cells
-    >>> fit = segment.fit_mixture(make_point_cells([[0.0], [1.0], [8.0], [9.0]]), 2, n_init=3)
-    >>> fit.converged, len(fit.restarts), fit.model.n_components
-    (True, 3, 2)
-    """
-
-    finish: Fit
-    restarts: Floats
-    finalists: Floats
-    prior: Prior
-    shrinkage: float = 0.0
-    rivals: tuple[Rival, ...] = ()
-
-    @property
-    def model(self) -> MixtureModel:
-        """The fitted mixture."""
-        return self.finish.model
-
-    @property
-    def converged(self) -> bool:
-        """Whether the last stage converged before its iterations ran out."""
-        return self.finish.converged
 
 
 @dataclass(frozen=True)
@@ -229,7 +174,7 @@ def fit_mixture(
     [0.5, 8.5]
     """
     if len(cells) == n_components == 0:
-        return _make_empty_fit(cells.n_features, covariance_type)
+        return make_empty_fit(cells.n_features, covariance_type)
     _check(cells, n_components, covariance_type, n_init, tails, prior)
     _check_not_negative(shrinkage=shrinkage, reg_covar=reg_covar, degrees_of_freedom=degrees_of_freedom)
     options = EMOptions(tol, tol_step, max_iter, accelerate)
@@ -237,9 +182,17 @@ def fit_mixture(
     if has_missing(cells):
         if robustness.is_robust:
             raise SettingsError("noise, tails: only for cells without missing values. Leave them out.")
-        settings: dict[str, Any] = {"covariance_type": covariance_type, "prior": prior, "metric": metric}
-        settings |= {"shrinkage": shrinkage, "reg_covar": reg_covar}
-        return _fit_incomplete(cells, n_components, init, n_init, options, seed, settings)
+        fit_complete = partial(
+            fit_mixture,
+            covariance_type=covariance_type,
+            prior=prior,
+            shrinkage=shrinkage,
+            reg_covar=reg_covar,
+            metric=metric,
+        )
+        return fit_incomplete(
+            cells, n_components, fit_complete, init=init, n_init=n_init, tol=tol, max_iter=max_iter, seed=seed
+        )
 
     # The prior: conjugate, or the pooled covariance with a weight in observations.
     levels = levels or Levels.choose(cells, n_components, metric, is_robust=robustness.is_robust)
@@ -275,8 +228,21 @@ def _run_stages(
     cells: Cells, levels: Levels, starts: Runs, prior: Prior, options: EMOptions, robustness: Robustness
 ) -> MixtureFit:
     """Run EM from all starts on the coarsest cells, from the best on coarse cells, and from the best of them on all."""
-    settings: dict[str, Any] = {"prior": prior, "steps": robustness.make_steps(), **asdict(options)}
-    improve: Callable[..., Fit] = partial(run_em, **settings)
+    steps = robustness.make_steps()
+
+    def improve(cells: Cells, model: MixtureModel, options: EMOptions) -> Fit:
+        """Run EM from a mixture."""
+        return run_em(
+            cells,
+            model,
+            prior,
+            tol=options.tol,
+            tol_step=options.tol_step,
+            max_iter=options.max_iter,
+            accelerate=options.accelerate,
+            steps=steps,
+        )
+
     # 1. Short runs from all starts. A single start has no rivals: it is only scored.
     n_short = min(_SHORT_ITERATIONS, options.max_iter) if len(starts) > 1 else 0
     short_runs, objectives, scores = run_successive_halving(
@@ -284,86 +250,18 @@ def _run_stages(
     )
     # 2. The best of them that have found different optima, to convergence; of many components, roughly.
     is_many = levels.k >= MANY_COMPONENTS and levels.coarse is not cells
-    first = partial(improve, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_many else improve
-    finals = [first(levels.coarse, short_runs[run]) for run in select_best_distinct(objectives, _N_FINALISTS)]
-    reached = _collect_objectives(finals)
+    first = replace(options, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_many else options
+    finals = [improve(levels.coarse, short_runs[run], first) for run in select_best_distinct(objectives, _N_FINALISTS)]
+    reached = np.array([fit.objectives[-1] for fit in finals])
     best = finals[int(reached.argmax())]
     # Of many components, most steps are made on cells in between.
     between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN) if is_many else cells
     if len(between) < len(cells) / 2:
-        best = improve(between, best.model, tol=max(options.tol, _TOL_BETWEEN))
+        best = improve(between, best.model, replace(options, tol=max(options.tol, _TOL_BETWEEN)))
     # 3. The finish, unless the coarse cells are all there are.
-    finish = best if levels.coarse is cells else improve(cells, best.model)
+    finish = best if levels.coarse is cells else improve(cells, best.model, options)
     rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
-
-
-def score_as_fit(model: MixtureModel, scored: Cells | float) -> MixtureFit:
-    """Score a given mixture, as a fit of no iterations.
-
-    Parameters
-    ----------
-    model : MixtureModel
-    scored : Cells or float
-        What it is scored on, or the mean log density there; 0 for no cells.
-
-    Returns
-    -------
-    MixtureFit
-    """
-    if isinstance(scored, Cells):
-        weight = scored.total_weight
-        scored = float(scored.weights @ model.score_samples(scored)) / weight if weight else 0.0
-    mean = np.array([scored])
-    return MixtureFit(Fit(model, mean, mean, True, 1), np.zeros(0), np.zeros(0), make_flat_prior(model.n_features))
-
-
-def _fit_incomplete(
-    cells: Cells,
-    n_components: int,
-    init: str | ArrayLike | MixtureModel,
-    n_init: int,
-    options: EMOptions,
-    seed: int,
-    settings: dict[str, Any],
-) -> MixtureFit:
-    """Fit a mixture to cells of which some lack features.
-
-    The starts, and the target of the covariances, come from cells completed by one Gaussian; all iterations that are
-    compared and the finish are those of the incomplete cells.
-    """
-    tol, max_iter = options.tol, options.max_iter
-    # Coarse cells only where they at least halve the work and leave enough for the components.
-    coarse = coarsen_patterns(cells)
-    if len(coarse) < max(n_components, _MIN_COARSE_CELLS) or len(coarse) > len(cells) / 2:
-        coarse = cells
-
-    # One Gaussian, fitted to the incomplete cells, completes them.
-    d = cells.n_features
-    center, scale = compute_standard_coordinates(coarse, "full")
-    gaussian = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
-    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4).model
-    filled = complete_cells(coarse, gaussian.means[0], gaussian.covariances[0])
-
-    # The prior, and the mixtures to start from, are those of fits to the completed cells.
-    rough = fit_mixture(filled, n_components, init=init, n_init=n_init, max_iter=1, seed=seed, **settings)
-    if isinstance(init, MixtureModel):
-        starts = [init]
-    else:
-        short: dict[str, Any] = {"init": init, "n_init": 1, "max_iter": _COMPLETED_ITERATIONS, **settings}
-        seeds = range(seed, seed + (n_init if isinstance(init, str) else 1))
-        starts = [fit_mixture(filled, n_components, seed=each, **short).model for each in seeds]
-    # The incomplete cells decide between the starts.
-    fits = [run_em(coarse, start, rough.prior, tol=tol, max_iter=max_iter) for start in starts]
-    best = max(fits, key=lambda fit: fit.objectives[-1]).model
-    finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter)
-    return MixtureFit(finish, _collect_objectives(fits), _collect_objectives(fits), rough.prior, rough.shrinkage)
-
-
-def _make_empty_fit(d: int, covariance_type: str) -> MixtureFit:
-    """Make the fit to no cells."""
-    model = MixtureModel(np.zeros(0), np.zeros((0, d)), np.zeros((0, d, d)), covariance_type)
-    return MixtureFit(Fit(model, np.zeros(0), np.zeros(0), True, 0), np.zeros(0), np.zeros(0), make_flat_prior(d))
 
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:
@@ -393,8 +291,3 @@ def _check_not_negative(**values: float) -> None:
     for name, value in values.items():
         if not (np.isfinite(value) and value >= 0):
             raise SettingsError(f"{name}: zero or above; got {value}.")
-
-
-def _collect_objectives(fits: list[Fit]) -> Floats:
-    """Collect the log posterior per unit weight that each fit ended with."""
-    return np.array([fit.objectives[-1] for fit in fits])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ModelError
-from segment.mixture.fitting import score_as_fit
+from segment.mixture.mixture_fit import score_as_fit
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.label_matching import assign_pairs, compute_class_distances
 from segment.pipeline.result import Segmentation

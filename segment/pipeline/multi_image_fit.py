@@ -11,7 +11,7 @@ from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.cells import Cells, coarsen, concatenate
-from segment.mixture.fitting import score_as_fit
+from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels

@@ -18,7 +18,7 @@ from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.component_merging import pool_posteriors
-from segment.mixture.fitting import MixtureFit
+from segment.mixture.mixture_fit import MixtureFit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.class_shares import assign_shares

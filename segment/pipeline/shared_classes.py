@@ -14,7 +14,7 @@ from segment.core.errors import SettingsError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
-from segment.mixture.fitting import score_as_fit
+from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import build_result, clean_labels

@@ -12,8 +12,9 @@ from segment.config.conflicts import reject_surplus_seed_colors
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
-from segment.mixture.fitting import MixtureFit, fit_mixture, score_as_fit
+from segment.mixture.fitting import fit_mixture
 from segment.mixture.levels import Levels
+from segment.mixture.mixture_fit import MixtureFit, score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.rivals import Rival, compute_disagreement
 from segment.mixture.selection import Selection

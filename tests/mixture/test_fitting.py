@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 from segment.core.errors import SettingsError
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells
-from segment.mixture.fitting import fit_mixture, score_as_fit
+from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -193,23 +193,6 @@ def test_all_observations_may_be_noise() -> None:
     assert np.isfinite(model.covariances).all()
     np.testing.assert_allclose(model.posteriors([[0.1], [5.0]]), 1)
     assert np.isfinite(model.score_samples([[0.1], [5.0]])).all()
-
-
-def test_no_cells_give_an_empty_mixture() -> None:
-    nothing = Cells(np.zeros(0), np.zeros((0, 2)), np.zeros((0, 3)))
-    fit = fit_mixture(nothing, 0, covariance_type="diag")
-    assert fit.model.n_components == 0
-    assert fit.model.covariance_type == "diag"
-    assert fit.converged
-
-
-def test_a_given_mixture_is_scored_without_iterations(rng: np.random.Generator) -> None:
-    cells = make_point_cells(draw_three_blobs(rng))
-    model = fit_mixture(cells, 3).model
-    fit = score_as_fit(model, cells)
-    assert fit.model is model
-    assert fit.finish.n_iter == 0
-    assert fit.finish.log_likelihoods[0] == pytest.approx(model.score_samples(cells).mean())
 
 
 @pytest.mark.parametrize(
