@@ -8,7 +8,7 @@ By default each photograph has classes of its own. Where a number is to mean the
 
    segment batch photographs -k 4 --model shared -o same          # fitted to all of them
    segment fit monday.jpg tuesday.jpg -k 4 -o model.json          # or to some,
-   segment batch photographs --model model.json -o same           # and applied to all
+   segment batch photographs --model model.json -o applied        # and applied to all
 
 An image that the model explains badly gets a warning: it has drifted.
 """

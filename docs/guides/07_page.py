@@ -37,10 +37,10 @@ photograph.thumbnail((480, 480))
 # The page asks the server by HTTP, and so can any program: an image goes in, classes and labels come out.
 
 command = [sys.executable, "-m", "segment", "serve", "--no-browser"]
-with subprocess.Popen(
-    command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-) as server:
+with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
     address, _, token = server.stdout.readline().strip().partition("/?token=")
+    if not token:  # it has said why
+        sys.exit("no page")
     body = io.BytesIO()
     photograph.save(body, "png")
     question = urllib.request.Request(
@@ -66,8 +66,8 @@ axis.axis("off")
 #
 # .. code-block:: console
 #
-#    segment report landscape.jpg -k auto -o pages        # pages/landscape_report.html
-#    segment batch photographs -k 4 --save report -o pages  # and an index of all of them
+#    segment report landscape.jpg -k auto -o pages          # pages/landscape_report.html
+#    segment batch photographs -k 4 --save report -o album  # and an index of all of them
 
 result = segment.segment_image(photograph, k="auto", name=("sky=brightest",))
 

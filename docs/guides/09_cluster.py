@@ -46,6 +46,8 @@ worker = subprocess.Popen(
     [*dask, "worker", "--nthreads", "1", "--no-nanny", *options], cwd=folder, **quiet
 )
 while not scheduler_file.exists():
+    if scheduler.poll() is not None:
+        sys.exit("no scheduler: this page needs pip install 'gmm-segment[dask]'")
     time.sleep(0.05)
 address = json.loads(scheduler_file.read_text())["address"]
 

@@ -326,8 +326,8 @@ def segment_rasters(
     For each INPUT, a TIFF, GeoTIFF, COG, BigTIFF, JPEG 2000, ENVI, HFA or VRT with any number of bands, STEM_labels.tif
     is written: a tiled GeoTIFF with a palette, overviews and the place of the input. Several files of one band each are
     the bands of one raster. No file is opened but those that are named, and what a VRT takes from its own folder. The
-    classes are those that 'segment run' would find if the whole raster were in memory. Needs rasterio: pip install
-    rasterio.
+    classes are those that 'segment run' would find if the whole raster were in memory. Needs an extra:
+    pip install 'gmm-segment[geo]'.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ SCHEDULER = click.option(
     default="",
     metavar="tcp://HOST:PORT",
     help="Work on the Dask cluster of this scheduler. Its workers must see the same files under the same paths. Needs "
-    "Dask: pip install distributed.",
+    "an extra: pip install 'gmm-segment[dask]'.",
 )
 
 

@@ -167,7 +167,7 @@ def _project(points: Floats, source: str, target: str) -> Floats:
     except ImportError as error:
         raise DependencyError(
             f"regions of interest: in another system than the image they need rasterio; {error}. "
-            "Install it: pip install rasterio."
+            "Run: pip install 'gmm-segment[geo]'."
         ) from error
     try:
         x, y = transform(source, target, *points.T.tolist())

@@ -253,7 +253,7 @@ def to_dataframe(columns: Columns) -> Any:
         import pandas as pd
     except ImportError as error:
         raise DependencyError(
-            f"to_pandas: needs pandas, which cannot be loaded; {error}. Install it: pip install pandas."
+            f"to_pandas: needs pandas, which cannot be loaded; {error}. Run: pip install 'gmm-segment[pandas]'."
         ) from error
     return pd.DataFrame({name: _list_values(column) for name, column in columns.items()}, columns=list(columns))
 

@@ -146,7 +146,7 @@ def choose_coordinates(georeference: Georeference, choice: str) -> WorldCoordina
         number = system.to_epsg()
         name = f"EPSG:{number}" if number else name
     if not name.startswith("EPSG:"):
-        remedy = "Give --geojson-crs wgs84." if system is not None else "Install rasterio: pip install rasterio."
+        remedy = "Give --geojson-crs wgs84." if system is not None else "Run: pip install 'gmm-segment[geo]'."
         raise ImageError(f"GeoJSON names a coordinate system by its EPSG number; got one without a number. {remedy}")
     crs = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{name.removeprefix('EPSG:')}"}}
     return WorldCoordinates(georeference, members={"coordinate_system": "world", "crs": crs})

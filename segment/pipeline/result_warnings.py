@@ -104,7 +104,9 @@ def warn_of_kept_coordinates(config: SegmentConfig, georeference: Georeference) 
     wants_degrees = "geojson" in config.save and config.geojson_crs == "wgs84"
     if not wants_degrees or not georeference or georeference.crs == "EPSG:4326" or find_spec("rasterio"):
         return ()
-    return (f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install rasterio)",)
+    return (
+        f"GeoJSON stays in {georeference.crs}: longitude and latitude need rasterio (pip install 'gmm-segment[geo]')",
+    )
 
 
 def collect_result_warnings(

@@ -164,5 +164,7 @@ def test_without_pandas_the_message_says_how_to_get_it(
     result: segment.Segmentation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(segment.DependencyError, match=r"^to_pandas: needs pandas.*pip install pandas\.$"):
+    with pytest.raises(
+        segment.DependencyError, match=r"^to_pandas: needs pandas.*pip install 'gmm-segment\[pandas\]'\.$"
+    ):
         result.to_pandas()

@@ -161,5 +161,5 @@ def test_polygons_that_stay_in_their_system_are_told(monkeypatch: pytest.MonkeyP
     assert warn_of_kept_coordinates(config, place) == ()
     monkeypatch.setattr(result_warnings, "find_spec", lambda _: None)
     (note,) = warn_of_kept_coordinates(config, place)
-    assert note == "GeoJSON stays in EPSG:32632: longitude and latitude need rasterio (pip install rasterio)"
+    assert note == "GeoJSON stays in EPSG:32632: longitude and latitude need rasterio (pip install 'gmm-segment[geo]')"
     assert warn_of_kept_coordinates(SegmentConfig(save=("geojson",), geojson_crs="keep"), place) == ()

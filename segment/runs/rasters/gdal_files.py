@@ -69,7 +69,7 @@ def configure_rasterio() -> Iterator[None]:
         if lacks_memory(error):
             raise DependencyError(f"rasters: {describe_fault(error)}") from error
         raise DependencyError(
-            f"rasters: need rasterio, which cannot be loaded; {error}. Install it: pip install rasterio."
+            f"rasters: need rasterio, which cannot be loaded; {error}. Run: pip install 'gmm-segment[geo]'."
         ) from error
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES, **_NOTHING_ELSE), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

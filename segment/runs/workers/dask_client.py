@@ -91,7 +91,7 @@ class Cluster:
                 raise DependencyError(f"scheduler (--scheduler): {describe_fault(error)}") from error
             raise DependencyError(
                 f"scheduler (--scheduler): needs Dask, which cannot be loaded; {error}. "
-                "Install it: pip install distributed."
+                "Run: pip install 'gmm-segment[dask]'."
             ) from error
         if "://" not in scheduler and not re.fullmatch(r".+:\d+", scheduler):
             raise SettingsError(

@@ -118,7 +118,7 @@ def test_anything_but_a_tiff_is_refused(tmp_path: Path, landscape: Path, name: s
 def test_without_rasterio_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rasterio", None)
     with (
-        pytest.raises(DependencyError, match=r"need rasterio, .* Install it: pip install rasterio\."),
+        pytest.raises(DependencyError, match=r"need rasterio, .* Run: pip install 'gmm-segment\[geo\]'\."),
         configure_rasterio(),
     ):
         pass

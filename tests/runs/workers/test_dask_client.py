@@ -33,7 +33,7 @@ def test_what_is_no_address_is_refused() -> None:
 
 def test_without_dask_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(DependencyError, match=r"needs Dask, .* Install it: pip install distributed\.$"):
+    with pytest.raises(DependencyError, match=r"needs Dask, .* Run: pip install 'gmm-segment\[dask\]'\.$"):
         Cluster("tcp://127.0.0.1:9")
 
 
