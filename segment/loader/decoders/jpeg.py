@@ -2,13 +2,16 @@
 
 libjpeg fills what is missing of a picture with gray and only warns, which Pillow does not pass on. Here the end marker
 of a file with one scan is hidden from it: then it cannot fill anything, and the last row shows whether it came so far.
+Of several scans the first is decoded again with noise behind it, which a whole scan does not show.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,7 +22,7 @@ from segment.loader.decoders.picture_size import FRAME_MARKERS
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-__all__ = ["JpegLayout", "check_jpeg", "fills_picture", "hide_end", "read_layout"]
+__all__ = ["JpegLayout", "check_jpeg", "fills_picture", "has_first_scan", "hide_end", "read_layout"]
 
 # No encoder writes as many: a scan costs the decoder a pass over the whole image, however empty it is.
 MAX_SCANS = 256
@@ -58,8 +61,8 @@ class JpegLayout:
     n_scans : int
     is_covered : bool
         Whether the scans have all coefficients of all components to the last bit.
-    first_scan : int
-        Where the first scan begins.
+    first_scan, first_scan_end : int
+        Where the coded data of the first scan begin, and the marker behind them; 0 without one.
     end : int
         Where the end marker begins; -1 without one.
     """
@@ -71,6 +74,7 @@ class JpegLayout:
     n_scans: int
     is_covered: bool
     first_scan: int
+    first_scan_end: int
     end: int
 
 
@@ -94,12 +98,14 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
         If an interval between two restarts has no data, in a code that needs some.
     """
     stream.seek(2)
-    frame, size, n_scans, first_scan, end = 0, b"", 0, 0, -1
+    frame, size, n_scans, first_scan, first_scan_end, end = 0, b"", 0, 0, 0, -1
     # The bits that each component lacks of each coefficient; 14 for one that no scan has.
     missing: dict[int, list[int]] = {}
     limit, n_segments, n_exif, n_fill = MAX_HEADER_BYTES, 0, 0, 0
     after, pattern = 2, _MARKER
     while (marker := _find_marker(stream, limit, pattern)) is not None:
+        if n_scans == 1:
+            first_scan_end = first_scan_end or stream.tell() - 2
         if marker == _END:
             end = stream.tell() - 2
             break
@@ -140,7 +146,7 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     width, height = _read_size(size)
     is_covered = not any(map(any, missing.values())) if n_scans > 1 or frame in _PROGRESSIVE else True
     n_blocks = -(-width // 8) * -(-height // 8)
-    return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, end)
+    return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, first_scan_end, end)
 
 
 def _check_segments(n_segments: int, n_exif: int, n_fill: int) -> None:
@@ -244,6 +250,38 @@ def hide_end(stream: BinaryIO, layout: JpegLayout) -> list[BinaryIO]:
     return [*copies, io.BytesIO(data[: -_HOLE_BYTES // 2])] if has_hole else copies
 
 
+def has_first_scan(stream: BinaryIO, layout: JpegLayout, plugin: Callable[[BinaryIO], Any]) -> bool:
+    """Say whether the first scan of a JPEG has data for all of its picture.
+
+    Parameters
+    ----------
+    stream : binary file
+    layout : JpegLayout
+    plugin : callable
+        What makes a picture of Pillow from a stream.
+
+    Returns
+    -------
+    bool
+        True also for a file of one scan, and for arithmetic code, which may leave out its last bits.
+    """
+    if layout.n_scans < 2 or not layout.first_scan_end or layout.frame in _ARITHMETIC:
+        return True
+    stream.seek(0)
+    data = stream.read(layout.first_scan_end)
+    # Behind a whole scan the decoder passes over anything up to the next marker, and over markers of restarts; where
+    # it still lacks blocks, it takes them from there.
+    noise = random.Random(_ROW_SEED).randbytes(9 * 64).replace(b"\xff", b"")
+    tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, marker)) for i, marker in enumerate(_RESTARTS))
+    decoded = []
+    for end in (b"", tail):
+        picture = plugin(io.BytesIO(data + end + b"\xff\xd9"))
+        picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))  # one value for a block
+        picture.load()
+        decoded.append(picture.tobytes())
+    return decoded[0] == decoded[1]
+
+
 def fills_picture(picture: Any) -> bool:
     """Decode a picture over a row of noise, as far as its file goes, and say whether its data reach the last row.
 
@@ -280,8 +318,6 @@ def _find_last_row(picture: PillowImage) -> tuple[int, int, int, int]:
 
 def _make_row(picture: PillowImage) -> PillowImage:
     """Make a row of noise, the same each time."""
-    import random
-
     from PIL import Image
 
     size = picture.width, 1

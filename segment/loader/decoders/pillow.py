@@ -25,7 +25,7 @@ from segment.loader.decoders.checks import (
     select_page,
 )
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
-from segment.loader.decoders.jpeg import check_jpeg, fills_picture, hide_end, read_layout
+from segment.loader.decoders.jpeg import check_jpeg, fills_picture, has_first_scan, hide_end, read_layout
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
 from segment.loader.decoders.picture_size import read_webp_size
 from segment.loader.decoders.png import (
@@ -83,6 +83,8 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
         layout = read_layout(stream)
         if layout is not None:
             check_jpeg(layout, stream.seek(0, os.SEEK_END), max_pixels)
+            if not has_first_scan(stream, layout, plugin):
+                raise TruncatedError
             copies = hide_end(stream, layout)
             with allow_truncated_files(True):
                 if len(copies) > 1 and fills_picture(plugin(copies[1])):

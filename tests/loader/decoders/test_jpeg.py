@@ -43,6 +43,21 @@ def test_half_a_picture_is_refused(write_file, options):
         assert load_image(write_file(damaged), allow_truncated=True).notes
 
 
+@pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 3}, {"subsampling": 0}])
+@pytest.mark.parametrize("factor", [1.1, 2])
+def test_a_progressive_picture_that_claims_more_rows_is_refused(write_file, options, factor):
+    data = bytearray(
+        encode_with_pillow(np.kron(NOISE, np.ones((3, 3, 1), np.uint8)), "JPEG", progressive=True, **options)
+    )
+    begin = data.index(b"\xff\xc2")
+    (height,) = struct.unpack_from(">H", data, begin + 5)
+    load_image(write_file(bytes(data)))
+    struct.pack_into(">H", data, begin + 5, int(factor * height))
+    with pytest.raises(ImageError, match="the file is truncated"):
+        load_image(write_file(bytes(data)))
+    assert load_image(write_file(bytes(data)), allow_truncated=True).notes
+
+
 def test_only_arithmetic_code_has_intervals_without_bits():
     data = encode_with_pillow(NOISE, "JPEG", restart_marker_blocks=1).replace(b"\xff\xd0", b"\xff\xd0\xff\xd1", 1)
     with pytest.raises(ImageError, match="a part of it is missing"):
