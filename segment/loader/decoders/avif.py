@@ -6,13 +6,23 @@ from typing import BinaryIO
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
+from segment.loader.decoders.av1 import MAX_HEADER_BYTES, read_av1_size
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
-from segment.loader.decoders.isobmff import find_box, get_size, read_properties, require_complete, require_no_zeros
+from segment.loader.decoders.isobmff import (
+    find_box,
+    find_coded_pictures,
+    get_size,
+    read_properties,
+    require_complete,
+    require_no_zeros,
+)
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
 
 __all__ = ["decode_avif"]
+
+_BLOCK = 128  # pixels a side of the largest block of AV1
 
 
 def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -38,6 +48,7 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     require_no_zeros(stream, "AVIF")
     properties = read_properties(stream)
     check_size(properties.width, properties.height, max_pixels)
+    notes = _check_coded_sizes(stream, max_pixels)
     # imagecodecs would decode all pictures of a film at once.
     if find_box(stream, b"moov", 0, get_size(stream)) is not None:
         return _decode_film(stream, max_pixels, keep_profile)
@@ -50,10 +61,31 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
         array = array[0]
     white = float(2 ** (properties.bits or 16) - 1) if array.dtype.itemsize == 2 else None
     colors = convert_to_srgb(array, properties.profile, keep_profile=keep_profile, white=white)
-    notes = (properties.color_note,) if properties.color_note and not keep_profile else ()
+    if properties.color_note and not keep_profile:
+        notes = (*notes, properties.color_note)
     upright = apply_orientation(colors.array, properties.orientation)
     has_alpha = True if array.ndim == 3 and array.shape[2] in (2, 4) else None
     return Image.from_array(upright, white=colors.white, notes=colors.notes + notes, alpha=has_alpha)
+
+
+def _check_coded_sizes(stream: BinaryIO, max_pixels: int) -> tuple[str, ...]:
+    """Refuse pictures that are not as large as the file says, to which the decoder scales them, or note it."""
+    notes: tuple[str, ...] = ()
+    for picture in find_coded_pictures(stream):
+        stream.seek(picture.begin)
+        coded = read_av1_size(stream.read(MAX_HEADER_BYTES))
+        if coded is None:
+            continue
+        check_size(*coded, max_pixels)
+        claimed = picture.width, picture.height
+        if coded == claimed or picture.has_layers:
+            continue
+        sizes = f"{claimed[0]} x {claimed[1]} pixels, and its picture has {coded[0]} x {coded[1]}"
+        # Some encoders fill up the last blocks.
+        if not all(0 <= a - b < _BLOCK for a, b in zip(coded, claimed, strict=True)):
+            raise ImageError(f"the AVIF file is damaged; it claims {sizes}. Fetch or export it again.")
+        notes = (f"the file claims {sizes}; it is scaled",)
+    return notes
 
 
 def _decode_film(stream: BinaryIO, max_pixels: int, keep_profile: bool) -> Image:

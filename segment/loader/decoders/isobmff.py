@@ -19,8 +19,10 @@ from segment.loader.decoders.declared_colors import describe_declared_colors
 
 __all__ = [
     "Box",
+    "CodedPicture",
     "PictureProperties",
     "find_box",
+    "find_coded_pictures",
     "get_size",
     "iterate_boxes",
     "read_properties",
@@ -33,6 +35,7 @@ MAX_BOXES = 10_000
 MAX_PROPERTY_BYTES = 1 << 24
 
 _CODED_TYPES = (b"hvc1", b"av01")  # of items: pictures of HEVC and of AV1
+_LAYERS = {b"lsel", b"a1op", b"a1lx"}  # properties of pictures in layers, of which one is shown
 
 # EXIF orientation by the number of quarter turns to the left (irot) and the mirroring (imir): none, then top and bottom
 # exchanged (axis 0), then left and right exchanged (axis 1). ISO/IEC 23008-12, 6.5.10 and 6.5.12: first turned.
@@ -45,6 +48,15 @@ class Box(NamedTuple):
     kind: bytes
     begin: int
     end: int
+
+
+class CodedPicture(NamedTuple):
+    """A coded picture: its first byte, its size in pixels as the file says, and whether it has layers."""
+
+    begin: int
+    width: int
+    height: int
+    has_layers: bool
 
 
 @dataclass(frozen=True)
@@ -193,27 +205,61 @@ def require_no_zeros(stream: BinaryIO, name: str) -> None:
         If there is a run of 128 zeros or more in a picture.
     """
     done = 0
-    for begin, end in sorted(_find_coded_parts(stream)):
+    for begin, end in sorted(part for _, part in _find_coded_parts(stream)):
         # Parts may lie over each other: no byte is looked at twice.
         stream.seek(max(begin, done))
         check_zeros(stream.read(max(end - stream.tell(), 0)), name)
         done = max(done, end)
 
 
-def _find_coded_parts(stream: BinaryIO) -> list[tuple[int, int]]:
-    """Find where the coded pictures of a file lie: the first byte of each part, and the first behind it."""
+def find_coded_pictures(stream: BinaryIO) -> list[CodedPicture]:
+    """Find the coded pictures of an AVIF or HEIC file whose properties are not damaged.
+
+    Parameters
+    ----------
+    stream : binary file
+        It is moved.
+
+    Returns
+    -------
+    list of CodedPicture
+    """
+    begins: dict[int, int] = {}
+    for item, (begin, _) in _find_coded_parts(stream):
+        begins.setdefault(item, begin)
+    _, data = _read_meta(stream)
+    found = []
+    for item, boxes in _list_properties(data).items():
+        size = next((data[box.begin + 4 : box.begin + 12] for box in boxes if box.kind == b"ispe"), b"")
+        if item in begins and len(size) == 8:
+            has_layers = any(box.kind in _LAYERS for box in boxes)
+            width, height = struct.unpack(">II", size)
+            found.append(CodedPicture(begins[item], width, height, has_layers))
+    return found
+
+
+def _read_meta(stream: BinaryIO) -> tuple[int, bytes]:
+    """Read the box of metadata: where its content begins, and the content; empty without a sane one."""
     meta = find_box(stream, b"meta", 0, get_size(stream))
     if meta is None or meta.end - meta.begin > MAX_PROPERTY_BYTES:
-        return []
+        return 0, b""
     stream.seek(meta.begin)
-    data = stream.read(meta.end - meta.begin)
-    boxes = {box.kind: data[box.begin : box.end] for box in iterate_boxes(io.BytesIO(data), 4, len(data))}
+    return meta.begin, stream.read(meta.end - meta.begin)
+
+
+def _find_coded_parts(stream: BinaryIO) -> list[tuple[int, tuple[int, int]]]:
+    """Find where the coded pictures of a file lie: number of the item, first byte of a part, and first behind it."""
+    begin, data = _read_meta(stream)
+    boxes = {box.kind: box for box in iterate_boxes(io.BytesIO(data), 4, len(data))}
+    # Places are counted from the beginning of the file, or of a box with small data.
+    origins = {0: 0, 1: begin + boxes[b"idat"].begin} if b"idat" in boxes else {0: 0}
     try:
-        pictures = _parse_item_types(boxes[b"iinf"])
-        parts = list(islice(_parse_locations(boxes[b"iloc"]), MAX_BOXES + 1))
+        information, locations = (data[boxes[kind].begin : boxes[kind].end] for kind in (b"iinf", b"iloc"))
+        pictures = _parse_item_types(information)
+        parts = list(islice(_parse_locations(locations, origins), MAX_BOXES + 1))
         if len(parts) > MAX_BOXES:
             raise ImageError(f"a file has its pictures in at most {MAX_BOXES:,} parts; got more. Export it again.")
-        return [part for item, part in parts if pictures.get(item) in _CODED_TYPES]
+        return [(item, part) for item, part in parts if pictures.get(item) in _CODED_TYPES]
     except (KeyError, struct.error, IndexError):  # the decoder says what is wrong
         return []
 
@@ -228,7 +274,7 @@ def _parse_item_types(data: bytes) -> dict[int, bytes]:
     return types
 
 
-def _parse_locations(data: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
+def _parse_locations(data: bytes, origins: dict[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
     """Yield the number of an item and a part of the file that it lies in (ISO/IEC 14496-12, 8.11.3)."""
     content = io.BytesIO(data)
 
@@ -245,12 +291,12 @@ def _parse_locations(data: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
         item = read_number(4 if version > 1 else 2)
         method = read_number(2) & 15 if version else 0
         read_number(2)  # which file: this one
-        base = read_number(base_size)
+        base = read_number(base_size) + origins.get(method, 0)
         for _ in range(min(read_number(2), MAX_BOXES)):
             read_number(index_size)
             begin = base + read_number(offset_size)
             length = read_number(length_size)
-            if method == 0:  # counted from the beginning of the file
+            if method in origins:
                 yield item, (begin, begin + length)
 
 
@@ -272,12 +318,10 @@ def read_properties(stream: BinaryIO) -> PictureProperties:
         If the file has no properties of pictures, or they are damaged.
     """
     damaged = ImageError("the file is damaged; it does not say how large the picture is. Fetch or export it again.")
-    meta = find_box(stream, b"meta", 0, get_size(stream))
-    if meta is None or meta.end - meta.begin > MAX_PROPERTY_BYTES:
-        raise damaged
+    _, data = _read_meta(stream)
     try:
-        stream.seek(meta.begin)
-        found = _parse_meta(stream.read(meta.end - meta.begin))
+        boxes = _list_properties(data).get(_find_main_item(data), [])
+        found = _collect([(box.kind, data[box.begin : box.end]) for box in boxes])
     except (struct.error, IndexError, ValueError) as error:
         raise damaged from error
     if not found.width or not found.height:
@@ -285,32 +329,37 @@ def read_properties(stream: BinaryIO) -> PictureProperties:
     return found
 
 
-def _parse_meta(data: bytes) -> PictureProperties:
-    """Parse the content of a box of metadata, which begins with its version and flags."""
+def _find_main_item(data: bytes) -> int:
+    """Return the number of the main picture from the content of a box of metadata; -1 if it says none."""
+    primary = find_box(io.BytesIO(data), b"pitm", 4, len(data))
+    # 16 bits, and 32 from version 1 on.
+    return (
+        -1 if primary is None else int.from_bytes(data[primary.begin + 4 :][: 4 if data[primary.begin] else 2], "big")
+    )
+
+
+def _list_properties(data: bytes) -> dict[int, list[Box]]:
+    """List the boxes of the properties of each item in the content of a box of metadata."""
     content = io.BytesIO(data)
-    boxes = {box.kind: box for box in iterate_boxes(content, 4, len(data))}
-    primary, properties = boxes.get(b"pitm"), boxes.get(b"iprp")
-    if primary is None or properties is None:
-        return PictureProperties()
-    # Number of the main picture: 16 bits, and 32 from version 1 on.
-    item = int.from_bytes(data[primary.begin + 4 : primary.begin + (8 if data[primary.begin] else 6)], "big")
-    container = find_box(content, b"ipco", properties.begin, properties.end)
-    if container is None:
-        return PictureProperties()
+    properties = find_box(content, b"iprp", 4, len(data))
+    container = properties and find_box(content, b"ipco", properties.begin, properties.end)
+    if not properties or not container:
+        return {}
     listed = list(iterate_boxes(content, container.begin, container.end))
-    numbers: list[int] = []
+    found: dict[int, list[Box]] = {}
     for box in iterate_boxes(content, properties.begin, properties.end):
         if box.kind == b"ipma":
-            numbers += _parse_associations(data[box.begin : box.end], item)
-    # Properties are counted from 1.
-    return _collect([(listed[n - 1].kind, data[listed[n - 1].begin : listed[n - 1].end]) for n in numbers if n])
+            for item, n in _parse_associations(data[box.begin : box.end]):
+                if 0 < n <= len(listed):  # counted from 1
+                    found.setdefault(item, []).append(listed[n - 1])
+    return found
 
 
-def _parse_associations(data: bytes, item: int) -> list[int]:
-    """Return the numbers of the properties of a picture from a box of associations."""
+def _parse_associations(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of items and of their properties from a box of associations."""
     version, is_wide = data[0], bool(data[3] & 1)
     (entries,) = struct.unpack_from(">I", data, 4)
-    at, found = 8, []
+    at = 8
     for _ in range(min(entries, MAX_BOXES)):
         (number,) = struct.unpack_from(">I" if version else ">H", data, at)
         at += 4 if version else 2
@@ -319,9 +368,7 @@ def _parse_associations(data: bytes, item: int) -> list[int]:
             # The highest bit tells whether the property is essential.
             (index,) = struct.unpack_from(">H" if is_wide else ">B", data, at)
             at += 2 if is_wide else 1
-            if number == item:
-                found.append(index & (0x7FFF if is_wide else 0x7F))
-    return found
+            yield number, index & (0x7FFF if is_wide else 0x7F)
 
 
 def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:

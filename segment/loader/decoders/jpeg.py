@@ -104,8 +104,7 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     limit, n_segments, n_exif, n_fill = MAX_HEADER_BYTES, 0, 0, 0
     after, pattern = 2, _MARKER
     while (marker := _find_marker(stream, limit, pattern)) is not None:
-        if n_scans == 1:
-            first_scan_end = first_scan_end or stream.tell() - 2
+        first_scan_end = first_scan_end or (n_scans and stream.tell() - 2)
         if marker == _END:
             end = stream.tell() - 2
             break
@@ -279,7 +278,7 @@ def has_first_scan(stream: BinaryIO, layout: JpegLayout, plugin: Callable[[Binar
         picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))  # one value for a block
         picture.load()
         decoded.append(picture.tobytes())
-    return decoded[0] == decoded[1]
+    return bool(decoded[0] == decoded[1])
 
 
 def fills_picture(picture: Any) -> bool:

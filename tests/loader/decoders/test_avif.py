@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from importlib.util import find_spec
 
 import imagecodecs
@@ -101,3 +102,22 @@ def test_truncated_and_damaged_files_give_one_line(write_file, allow):
     for bad in (head, head + make_box(b"meta", bytes(40)), data[:-40] + bytes(40)):
         with pytest.raises(ImageError, match=r"bin: the [^\n]*damaged[^\n]*$"):
             load_image(write_file(bad), allow_truncated=allow)
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 80), (30, 40), (59, 39), (61, 40)])
+@pytest.mark.parametrize("larger", [0, 140])
+def test_another_size_than_that_of_the_picture_is_refused_or_noted(write_file, width, height, larger):
+    shape = (40 + larger, 60 + larger, 3)
+    data = encode_avif(np.resize(SMOOTH, shape))
+    begin = data.index(b"ispe") + 8
+    changed = data[:begin] + struct.pack(">II", width, height) + data[begin + 8 :]
+    if not larger and width <= 60 and height <= 40:  # as encoders that fill up blocks write it
+        image = load_image(write_file(changed))
+        assert image.pixels.shape[:2] == (height, width)
+        assert image.notes == (f"the file claims {width} x {height} pixels, and its picture has 60 x 40; it is scaled",)
+    else:
+        with pytest.raises(ImageError, match=rf"claims {width} x {height} pixels, and its picture has {shape[1]} x"):
+            load_image(write_file(changed))
+        if larger:
+            with pytest.raises(ImageError, match="at most 10000 pixels are read; got 200 x 180"):
+                load_image(write_file(changed), max_pixels=10_000)
