@@ -24,9 +24,10 @@ _START, _SIZE, _TILE_PART, _END = 0xFF4F, 0xFF51, 0xFF90, 0xFFD9
 MAX_SEGMENTS = 1000
 MAX_TILE_PARTS = 1_000_000
 MAX_BOX_BYTES = 1 << 24
-# Methods of a box of colors that are followed by a profile, and the number of the color space of inks.
+# Methods of a box of colors that are followed by a profile, and the numbers of the color spaces of inks and of
+# gray.
 _PROFILE_METHODS = {b"\2", b"\3"}
-_CMYK = 12
+_CMYK, _GRAY = 12, 17
 # Types of channels: opacity, and opacity that the colors are multiplied with.
 _OPACITY = {1, 2}
 
@@ -39,6 +40,8 @@ class Codestream:
     ----------
     width, height : int, pixels
         Size.
+    grid : tuple of int
+        Width and height of the grid that the channels are samples of.
     depths : tuple of int
         Bits of each channel.
     is_complete : bool
@@ -47,17 +50,19 @@ class Codestream:
 
     width: int
     height: int
+    grid: tuple[int, int]
     depths: tuple[int, ...]
     is_complete: bool
 
 
 @dataclass(frozen=True)
 class _Colors:
-    """What the boxes of a file say about its channels."""
+    """What the boxes of a file say about its channels, and the width and height that they claim."""
 
+    size: tuple[int, int] | None = None
     profile: bytes | None = None
     has_alpha: bool = False
-    is_cmyk: bool = False
+    space: int = 0
 
 
 def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
@@ -90,7 +95,10 @@ def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool
     if depth > 16:
         raise ImageError(f"a JPEG 2000 image has up to 16 bits; got {depth}. Save it as TIFF.")
     colors = _read_colors(stream, header) if header else _Colors()
-    is_picture = n_channels in (1, 3) or (n_channels in (2, 4) and colors.has_alpha) or colors.is_cmyk
+    if colors.size not in (None, codestream.grid):
+        raise ImageError("the JPEG 2000 file is damaged; its headers differ in their size. Fetch or export it again.")
+    has_colors = n_channels == 1 or (n_channels == 3 and colors.space != _GRAY)
+    is_picture = has_colors or (n_channels in (2, 4) and colors.has_alpha) or colors.space == _CMYK
     if depth <= 8 and is_picture:
         plugin = load_plugin("Jpeg2KImagePlugin", "Jpeg2KImageFile")
         return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile, profile=colors.profile)
@@ -143,7 +151,7 @@ def read_codestream(stream: BinaryIO, begin: int) -> Codestream:
         is_complete = _is_complete(stream, end, n_tiles)
     except (struct.error, ValueError, ZeroDivisionError) as error:
         raise ImageError("the JPEG 2000 file is damaged; it holds no picture. Fetch or export it again.") from error
-    return Codestream(-(-width // step_x), -(-height // step_y), depths, is_complete)
+    return Codestream(-(-width // step_x), -(-height // step_y), (width, height), depths, is_complete)
 
 
 def _is_complete(stream: BinaryIO, end: int, n_tiles: int) -> bool:
@@ -178,19 +186,21 @@ def _is_complete(stream: BinaryIO, end: int, n_tiles: int) -> bool:
 
 
 def _read_colors(stream: BinaryIO, header: Box) -> _Colors:
-    """Read from the boxes of the header what the channels are."""
-    profile, has_alpha, is_cmyk = None, False, False
+    """Read from the boxes of the header what the channels are, and the size."""
+    size, profile, has_alpha, space = None, None, False, 0
     for box in iterate_boxes(stream, header.begin, header.end):
-        if box.end - box.begin > MAX_BOX_BYTES or box.kind not in (b"colr", b"cdef"):
+        if box.end - box.begin > MAX_BOX_BYTES or box.kind not in (b"ihdr", b"colr", b"cdef"):
             continue
         stream.seek(box.begin)
         content = stream.read(box.end - box.begin)
-        if box.kind == b"colr" and content[:1] in _PROFILE_METHODS:
+        if box.kind == b"ihdr" and len(content) >= 8:
+            size = int.from_bytes(content[4:8], "big"), int.from_bytes(content[:4], "big")
+        elif box.kind == b"colr" and content[:1] in _PROFILE_METHODS:
             profile = content[3:]
         elif box.kind == b"colr":
-            is_cmyk |= int.from_bytes(content[3:7], "big") == _CMYK
-        else:
+            space = int.from_bytes(content[3:7], "big")
+        elif box.kind == b"cdef":
             # The number of channels, and for each its number, its type and the color that it belongs to.
             types = [int.from_bytes(content[at : at + 2], "big") for at in range(4, len(content) - 3, 6)]
             has_alpha = bool(_OPACITY & set(types))
-    return _Colors(profile, has_alpha, is_cmyk)
+    return _Colors(size, profile, has_alpha, space)

@@ -131,3 +131,20 @@ def test_a_file_without_all_tiles_is_truncated(write_file):
     assert load_image(write_file(data)).pixels.shape == NOISE.shape
     last = data.rindex(b"\xff\x90\x00\x0a")
     assert "truncated; the picture is incomplete" in get_error_message(write_file(data[:last] + b"\xff\xd9"), False)
+
+
+def test_headers_that_differ_in_size_are_refused(write_file):
+    data = bytearray(encode_with_pillow(SMOOTH, offset=(5, 3), tile_offset=(2, 1), tile_size=(64, 64)))
+    load_image(write_file(bytes(data)))
+    begin = data.index(b"\xff\x51") + 10
+    struct.pack_into(">I", data, begin, 2 * int.from_bytes(data[begin : begin + 4], "big"))
+    struct.pack_into(">I", data, begin + 16, 200)  # one tile as before
+    with pytest.raises(ImageError, match="the JPEG 2000 file is damaged; its headers differ in their size"):
+        load_image(write_file(bytes(data)))
+
+
+def test_three_channels_that_are_called_gray_are_read(write_file):
+    data = encode_with_pillow(SMOOTH)
+    changed = data.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x11")
+    assert changed != data
+    np.testing.assert_array_equal(load_image(write_file(changed)).pixels, SMOOTH)
