@@ -37,7 +37,7 @@ def read_av1_size(data: bytes) -> tuple[int, int] | None:
 
     Examples
     --------
-    >>> read_av1_size(b"\x0a\x04\x18\x15\x7f\xbc")
+    >>> read_av1_size(b"\x0a\x088\x10\xff\xfc\xa0@@\x12")
     (32, 16)
     """
     try:
