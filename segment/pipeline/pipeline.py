@@ -228,7 +228,7 @@ def build_result(
         warnings += warn_of_cleanup(before, after, config)
     # Regions bear uneven light.
     if config.coherence == "pixel":
-        warnings += _warn_of_light(spatial, cleaned, found.classes.unmerged.n_classes)
+        warnings += _warn_of_light(spatial, found.classes.unmerged)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -303,10 +303,10 @@ def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, con
     return n_colors if n_colors < len(rows) else 0
 
 
-def _warn_of_light(spatial: SpatialModel, cleaned: CleanedLabels, n_classes: int) -> tuple[str, ...]:
+def _warn_of_light(spatial: SpatialModel, classes: ClassMixture) -> tuple[str, ...]:
     """Say that the light is uneven; not where each class is one color: only averages in the copy vary within such."""
-    light = warn_of_uneven_light(spatial.data.copies[0], cleaned.label_image, n_classes)
-    return light if light and _has_colors(spatial.image, n_classes + 1) else ()
+    light = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space)
+    return light if light and _has_colors(spatial.image, classes.n_classes + 1) else ()
 
 
 def _has_colors(image: Image, n_colors: int) -> bool:

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.features.color_index import ColorIndex
+from segment.features.color_space import FeatureSpace
 from segment.preprocessor.working_copy import make_working_copy
+from segment.segmenter.class_mixture import ClassMixture
 
 __all__ = ["measure_uneven_light", "warn_of_uneven_light"]
 
@@ -28,16 +31,17 @@ DARK_OFFSET = 0.03  # of the range of values, added before the logarithm, so tha
 MIN_EXPLAINED, MIN_MOVED = 0.7, 0.02  # from which on the light is told
 
 
-def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_classes: int) -> tuple[str, ...]:
+def warn_of_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpace) -> tuple[str, ...]:
     """Say that the light is uneven where that moves pixels to other classes.
 
     Parameters
     ----------
     image : Image
         The preprocessed image or its working copy. It is not changed.
-    label_image : ndarray of shape (H, W), integers
-        Labels 1..n_classes of the preprocessed image, 0 for none.
-    n_classes : int
+    classes : ClassMixture
+        Pixels are labeled by their colors alone, which is the same for an image in memory and for a raster in tiles.
+    space : FeatureSpace
+        How a color becomes a feature vector.
 
     Returns
     -------
@@ -46,13 +50,15 @@ def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
 
     Examples
     --------
+    >>> import segment
     >>> rows, columns = np.mgrid[:60, :80]
     >>> light, things = 0.6 + columns / 100, np.sin(rows / 4) * np.sin(columns / 5) > 0.4
     >>> image = Image.from_array(np.uint8((90 + 60 * things) * light))
-    >>> warn_of_uneven_light(image, 1 + (image.pixels > 110), 2)[0].partition(",")[0]
+    >>> result = segment.segment_image(image, k=2)
+    >>> warn_of_uneven_light(image, result.class_mixture, result.space)[0].partition(",")[0]
     'the light is uneven'
     """
-    explained, moved = measure_uneven_light(image, label_image, n_classes)
+    explained, moved = measure_uneven_light(image, classes, space)
     if explained < MIN_EXPLAINED or moved < MIN_MOVED:
         return ()
     return (
@@ -61,28 +67,29 @@ def warn_of_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     )
 
 
-def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_classes: int) -> tuple[float, float]:
+def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpace) -> tuple[float, float]:
     """Measure how well one smooth function of the place explains how light the pixels of all classes are.
 
     Parameters
     ----------
-    image, label_image, n_classes
+    image, classes, space
         As for :func:`warn_of_uneven_light`.
 
     Returns
     -------
     explained : float
         Share of the variance within a class that the function explains, in the class where it is least; at most 1, and
-        negative where it explains nothing. 0 where fewer than two classes count, or few pixels have a label.
+        negative where it explains nothing. 0 where fewer than two classes count, or few pixels are valid.
     moved : float, 0 to 1
         Share of the pixels that are nearer to another class than theirs once the function is taken off.
     """
-    if n_classes < 2:
+    if classes.n_classes < 2:
         return 0.0, 0.0
-    logs, places, labels = _draw_sample(make_working_copy(image, MAX_PIXELS), label_image)
-    if len(labels) < MIN_SAMPLE:
+    colors, logs, places = _draw_sample(make_working_copy(image, MAX_PIXELS))
+    if len(colors) < MIN_SAMPLE:
         return 0.0, 0.0
-    counts = np.bincount(labels, minlength=n_classes + 1)[1:]
+    labels = classes.label_cells(space.make_cells(colors)).astype(np.intp)
+    counts = np.bincount(labels, minlength=classes.n_classes + 1)[1:]
     large = np.flatnonzero(counts >= MIN_SHARE * len(labels)) + 1
     if len(large) < 2:
         return 0.0, 0.0
@@ -117,20 +124,17 @@ def measure_uneven_light(image: Image, label_image: NDArray[np.integer], n_class
     return explained, float(np.mean(numbers != first))
 
 
-def _draw_sample(copy: Image, label_image: NDArray[np.integer]) -> tuple[Floats, Floats, NDArray[np.intp]]:
-    """Draw pixels: logarithms of their channels (n, C), terms of a quadratic function of their place (n, 5), labels."""
-    rows, columns = (
-        (np.arange(new) * old + old // 2) // new for old, new in zip(label_image.shape, copy.valid.shape, strict=True)
-    )
-    labels = label_image[np.ix_(rows, columns)] * copy.valid
-    at = np.flatnonzero(labels)
+def _draw_sample(copy: Image) -> tuple[NDArray[np.generic], Floats, Floats]:
+    """Draw valid pixels: colors (n, C), logarithms of these, and terms of a quadratic function of the place (n, 5)."""
+    at = np.flatnonzero(copy.valid)
     at = at[:: max(1, len(at) // MAX_SAMPLE)]
-    y, x = (2 * index / size - 1 for index, size in zip(np.unravel_index(at, labels.shape), labels.shape, strict=True))
-    scale = float(copy.white) - float(copy.black)
-    values = copy.pixels.reshape(labels.size, -1)[at].astype(np.float64)
-    shares = np.maximum((values - float(copy.black)) / (scale or 1.0), 0)
-    places = np.stack([x, y, x * x, x * y, y * y], axis=1)
-    return np.log(shares + DARK_OFFSET), places, labels.reshape(-1)[at].astype(np.intp)
+    shape = copy.valid.shape
+    y, x = (2 * place / size - 1 for place, size in zip(np.unravel_index(at, shape), shape, strict=True))
+    index = ColorIndex(copy)
+    colors = index.pixels[at]
+    scale = float(index.white) - float(index.black)
+    shares = np.maximum((colors.astype(np.float64) - float(index.black)) / (scale or 1.0), 0)
+    return colors, np.log(shares + DARK_OFFSET), np.stack([x, y, x * x, x * y, y * y], axis=1)
 
 
 def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:

@@ -96,11 +96,10 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     selection, too_few = _select_number(data, config, kind)
     n = selection.n_components
     weighted = _weight_cells(data, config, selection)
-    rivals: tuple[Rival, ...] = ()
     levels, shrinkage = None, _get_shrinkage(config)
     if n and _is_shrinkage_open(config, kind):
         levels = Levels.from_cells(weighted, n, data.space.compute_start_metric(weighted))
-        levels, shrinkage, rivals = choose_shrinkage(
+        levels, shrinkage = choose_shrinkage(
             levels,
             data.cells,
             data.space,
@@ -118,8 +117,8 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
     classes, log_likelihood = _continue_fit(classes, fit, data, config, kind, may_restart=may_restart)
     classes = classes.order_classes(make_order_key(data.space, config.order))
     names = make_default_names(selection.chosen)
-    if n == selection.chosen:  # components of one class may well be divided otherwise
-        rivals += fit.rivals
+    # Components of one class may well be divided otherwise.
+    rivals = fit.rivals if n == selection.chosen else ()
     return FittedClasses(classes, selection, fit, names, log_likelihood, too_few + unfinished, rivals)
 
 

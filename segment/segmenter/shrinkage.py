@@ -34,7 +34,6 @@ from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
 from segment.mixture.levels import Levels
-from segment.mixture.rivals import Rival, describe_rival
 from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
@@ -51,8 +50,6 @@ _SHRINKAGES = (DEFAULT_SHRINKAGE, 3.0, 0.75)
 # Share by which a cut is larger than the smallest where its shrinkage weighs 1 / e as much. With half of it, labels of
 # changed images agree less often; with twice as much, those of labeled images lie worse.
 _CUT_SCALE = 0.1
-# Share by which the cut of another shrinkage may be larger than the smallest so that it still counts as another answer.
-_MAX_RIVAL_CUT = 0.1
 # Tighter clusters are compared from this gain in log det; below it, labels hardly differ. They are taken where their
 # cut is smaller than this share of the default's: 1 to 5 % where the default's clusters divide noise, 30 % and more on
 # labeled photographs, where either can be right.
@@ -78,7 +75,7 @@ def choose_shrinkage(
     smoothness: float,
     clean_up: Mapping[str, Any],
     init: str | ArrayLike,
-) -> tuple[Levels, float, tuple[Rival, ...]]:
+) -> tuple[Levels, float]:
     """Choose the clusters and the shrinkage whose labels have a small normalized cut.
 
     The default, twice and half of it are compared. Each mixture is fitted quickly, and small copies of the images are
@@ -114,11 +111,9 @@ def choose_shrinkage(
         Those given, or the tighter ones.
     shrinkage : float
         In mean class sizes.
-    rivals : tuple of Rival
-        How the shrinkages whose cut is nearly the smallest label the pixels of the first image.
     """
     if n_classes < 2 or sum(np.count_nonzero(image.valid) for image in images) < _MIN_PIXELS:
-        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE, ()
+        return levels.choose_clearly_tightest(), DEFAULT_SHRINKAGE
     models = fit_shrunk_mixtures(levels, _SHRINKAGES, covariance_type=covariance_type, init=init)
     tighter = levels.tightest
     if tighter.gain > _MIN_TIGHTER_GAIN:
@@ -126,34 +121,21 @@ def choose_shrinkage(
     candidates = [ClassMixture(model, group_components(model, cells, n_classes)) for model in models]
     # Of very many images, some spread over all of them are enough.
     chosen_images = images[:: math.ceil(len(images) / _MAX_COPIES)]
-    cuts, first_labels, first_cells = np.zeros(len(candidates)), [], cells
+    cuts = np.zeros(len(candidates))
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
         index = ColorIndex(copy)
         # Images of one fit may have different depths, so each has a feature space of its own.
         copy_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        pixels = copy_space.make_cells(index.pixels)
-        features = pixels.means.reshape(*copy.valid.shape, -1)
+        features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(features, copy.valid)
-        if image is chosen_images[0]:
-            first_cells = pixels[copy.valid.reshape(-1)]
         for number, classes in enumerate(candidates):
             labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
             label_image = postprocess(labeler.label(copy).label_image, **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
-            if image is chosen_images[0]:
-                first_labels.append(label_image[copy.valid] - 1)
     if len(cuts) > len(_SHRINKAGES) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
-        return tighter, DEFAULT_SHRINKAGE, ()
-    cuts = cuts[: len(_SHRINKAGES)]
-    best = int(cuts.argmin())
-    near = np.flatnonzero(cuts <= (1 + _MAX_RIVAL_CUT) * cuts[best]).tolist()
-    rivals = tuple(
-        describe_rival(first_cells, first_labels[best], first_labels[number], n_classes)
-        for number in near
-        if number != best
-    )
-    return levels, _average_shrinkages(cuts), rivals
+        return tighter, DEFAULT_SHRINKAGE
+    return levels, _average_shrinkages(cuts[: len(_SHRINKAGES)])
 
 
 def _average_shrinkages(cuts: NDArray[np.float64]) -> float:

@@ -167,12 +167,24 @@ def test_the_command_writes_the_panel_and_the_table(here: Path, capsys: pytest.C
         "out/a_compared.png",
         "  method               seconds    inertia  log-likelihood  agreement",
     ]
-    assert [line[:19].strip() for line in lines[2:]] == ["k-means", "hierarchical (Ward)"[:17], "Gaussian mixture"]
-    assert all(line.endswith("1.000") for line in lines[2:])
+    assert [line[:19].strip() for line in lines[2:5]] == ["k-means", "hierarchical (Ward)"[:17], "Gaussian mixture"]
+    assert all(line.endswith("1.000") for line in lines[2:5])
+    assert len(lines) == 5
     assert captured.err == ""
     assert [path.name for path in Path("out").iterdir()] == ["a_compared.png"]
     with PilImage.open("out/a_compared.png") as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")
+
+
+def test_a_lower_likelihood_of_the_mixture_is_explained(
+    here: Path, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One class is much wider than the other, so that shrinkage matters."""
+    pixels = np.hstack([rng.normal(60, 2, (30, 20)), rng.normal(180, 20, (30, 20))])
+    PilImage.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save("b.png")
+    for settings, is_told in (((), True), (("--shrinkage", "0", "--spatial", "none"), False)):
+        assert run("b.png", "-k", "2", "-o", "out", "--overwrite", *settings) == 0
+        assert ("--shrinkage 0 --spatial none compares alike" in capsys.readouterr().out) == is_told
 
 
 def test_a_jpeg_gets_a_jpeg_and_files_are_replaced_only_on_request(

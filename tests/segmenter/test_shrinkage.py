@@ -99,26 +99,6 @@ def test_shrinkages_are_averaged_by_their_cuts(
     np.testing.assert_array_equal(result.label_image, segment.segment_image(pixels, k=3, shrinkage=chosen).label_image)
 
 
-@pytest.mark.parametrize(("last_cut", "is_told"), [(1.05, True), (1.2, False)])
-def test_a_shrinkage_of_nearly_the_same_cut_and_other_labels_is_told(
-    last_cut: float, is_told: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values, labels = iter((1.0, 1.0, last_cut)), []
-
-    def change_labels(label_image: np.ndarray, *_: object) -> float:
-        """Give the last shrinkage other labels in a fifth of the image."""
-        if len(labels) == 2:
-            label_image[:, : label_image.shape[1] // 5] = label_image[0, 0] % 3 + 1
-        labels.append(label_image)
-        return next(values)
-
-    monkeypatch.setattr("segment.segmenter.shrinkage.compute_normalized_cut", change_labels)
-    warnings = segment.segment_image(draw_stripes(rng), k=3).warnings
-    told = [text for text in warnings if "another fit is about as good" in text]
-    assert len(told) == is_told
-    assert all("gives 20 % of the pixels" in text and "--seed" in text for text in told)
-
-
 @pytest.mark.parametrize(
     "change", [{"spatial": "none"}, {"noise": True}, {"tails": "student"}, {"k": 1}, {"smoothness": 0}]
 )

@@ -34,7 +34,7 @@ from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.pipeline.uneven_light import warn_of_uneven_light
 from segment.preprocessor.masking import find_flat_border
-from segment.preprocessor.preprocessor import to_grayscale
+from segment.preprocessor.preprocessor import clip_floats, to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.label_blocks import LabelBlock, cut_blocks
@@ -266,8 +266,6 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
     if is_field_fine(shape):
         fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
         label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731
-        # The copy is too coarse for the field; its colors say enough of the light.
-        labels = ColorIndex(small).map_to_pixels(lambda colors: unmerged.label_cells(space.make_cells(colors)))
     else:
         # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
         labeler = FieldLabeler(
@@ -280,7 +278,6 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
             draws_shares=True,
         )
         label = lambda image, window, inner: labeler.label(image, window.row, window.column, inner)  # noqa: E731
-        labels = labeler.copy_labels
     return RasterClasses(
         fitted,
         space,
@@ -288,7 +285,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(small, labels, unmerged.n_classes),
+        warn_of_uneven_light(copy, unmerged, space),
     )
 
 
@@ -324,7 +321,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, ColorIndex(copy).map_to_pixels(find_labels), unmerged.n_classes),
+        warn_of_uneven_light(copy, unmerged, space),
     )
 
 
@@ -369,7 +366,7 @@ def _label_and_compress(
 
 def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
     """Read the copy by which the number of classes is chosen."""
-    image = raster.read_thumbnail(MAX_COPY_SIDE)
+    image = clip_floats(raster.read_thumbnail(MAX_COPY_SIDE))
     return to_grayscale(image) if config.greyscale else image
 
 

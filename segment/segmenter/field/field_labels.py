@@ -61,11 +61,6 @@ class FieldLabeler:
     facts : FieldFacts, optional
         Where the copy is that of a part of a larger image. Then the number of steps is fixed, too, so that neighboring
         parts have the same labels where they overlap.
-
-    Attributes
-    ----------
-    copy_labels : ndarray of shape (h, w), uint8
-        Labels of the pixels of the copy; 0 where they are not valid.
     """
 
     def __init__(
@@ -88,12 +83,11 @@ class FieldLabeler:
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         self._solved: FieldSolution | None = None  # kept where shares are drawn
         self._design_effect: float | None = None  # by the colors alone, of the copy of a whole image
-        self.copy_labels = self._labels
         if classes.model.n_components == 0:
             return
         solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
         self._is_noisy = solved.is_noisy
-        self._labels = self.copy_labels = solved.labels
+        self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
             if min_log_density > -np.inf:
