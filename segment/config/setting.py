@@ -225,8 +225,10 @@ class Setting:
             parts = [name for part in parts for name in self._split_names(part)]
         # Texts go into legends and tables: they are printable and short.
         for part in parts:
-            if not re.fullmatch(self.form.pattern, part) or not part.isprintable() or len(part) > MAX_TEXT_LENGTH:
+            if not re.fullmatch(self.form.pattern, part) or not part.isprintable():
                 raise self._make_error(self.form.rule, part)
+            if len(part) > MAX_TEXT_LENGTH:
+                raise self._make_error(f"at most {MAX_TEXT_LENGTH} characters", part)
         return tuple(part.lower() if self.form is COLOR else part for part in parts)
 
     def _split_names(self, text: str) -> list[str]:

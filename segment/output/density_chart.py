@@ -28,6 +28,7 @@ _SIZE = (640, 390)  # width and height in pixels, without the legend
 _OVERSAMPLING = 2  # the chart is drawn so many times larger, then averaged, which smooths its lines
 _TEXT = 20  # height of letters, in pixels: 11 where the chart is shown 352 pixels wide, as on a telephone
 _MAX_LEGEND_COLUMNS = 4
+_MAX_LEGEND_CLASSES = 12
 _BAR_COLOR = (205, 205, 205)
 _N_BINS = 100
 _MAX_DISCRETE = 1024  # a sample of up to so many distinct values is taken for discrete
@@ -105,8 +106,7 @@ def draw_density_chart(
     inks = [tuple(color) for color in (pick_class_colors(n_classes) if colors is None else colors).tolist()]
     curves = [(scale.place(x, part), color) for part, color in zip(parts.T, inks, strict=True)]
     names = names or [str(number) for number in range(1, n_classes + 1)]
-    words = [f"{name}   {100 * weight:.1f} %" for name, weight in zip(names, model.weights @ membership, strict=True)]
-    entries = list(zip(["sample", "mixture", *words], [_BAR_COLOR, INK, *inks], strict=True))
+    entries = _make_legend(names, (model.weights @ membership).tolist(), inks)
     return _draw_chart(bars, scale.place(x, parts.sum(axis=1)), curves, scale, label, entries)
 
 
@@ -261,6 +261,17 @@ def _draw_axes(draw: ImageDraw, scale: _PlotScale, label: str) -> None:
         draw.line((left - 6 * _OVERSAMPLING, place, left, place), fill=INK, width=_OVERSAMPLING)
         _write_text(draw, (left - 10 * _OVERSAMPLING, place), f"{value:.3g}", "rm")
     _write_text(draw, (right, lower + 34 * _OVERSAMPLING), label, "ra")
+
+
+def _make_legend(
+    names: Sequence[str], weights: Sequence[float], inks: Sequence[tuple[int, ...]]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Make the text and the color of each entry of the legend: of many classes those with the largest weights."""
+    largest = sorted(range(len(weights)), key=lambda label: -weights[label])[:_MAX_LEGEND_CLASSES]
+    rows = [(f"{names[label]}   {100 * weights[label]:.1f} %", inks[label]) for label in sorted(largest)]
+    n_others = len(weights) - len(largest)
+    others = [(f"{n_others} smaller classes", (255, 255, 255))] if n_others else []
+    return [("sample", _BAR_COLOR), ("mixture", INK), *rows, *others]
 
 
 def _choose_legend_columns(texts: list[str]) -> int:

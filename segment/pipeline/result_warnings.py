@@ -30,6 +30,7 @@ MAX_SHARE_MOVE = 1.0
 MAX_REGION_LOSS = 0.2
 MAX_PIXEL_LOSS = 0.1
 MIN_TOLD_REGIONS = 5
+MAX_TOLD_CLASSES = 6  # that a warning lists
 
 
 def find_labels_lost_in_cleanup(before: NDArray[np.integer], rows: Sequence[ClassRow]) -> tuple[int, ...]:
@@ -221,23 +222,27 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
     'clean-up changed class 1 from 90.0 to 95.0 % of the pixels, class 2 from 10.0 to 5.0 % and from 63 to 3 regions'
     """
     # A class that has lost all its pixels has a warning of its own.
-    changes: list[str] = []
+    changes: dict[int, str] = {}
     shares = [100 * counts[0] / max(1, counts[0].sum()) for counts in (before, after)]
     for number in np.flatnonzero(after[0]).tolist():
         was, now = (share[number] for share in shares)
         n_was, n_now = before[1, number], after[1, number]
         parts = [f"from {was:.1f} to {now:.1f} %"] if abs(was - now) > MAX_SHARE_MOVE else []
-        if parts and not any("of the pixels" in change for change in changes):
-            parts[0] += " of the pixels"
         pixels_lost = before[0, number] - after[0, number]
         is_thinned = n_was >= MIN_TOLD_REGIONS and n_was - n_now >= MAX_REGION_LOSS * n_was
         if is_thinned and pixels_lost >= MAX_PIXEL_LOSS * before[0, number]:
             parts.append(f"from {n_was} to {n_now} regions")
         if parts:
-            changes.append(f"class {number + 1} {' and '.join(parts)}")
+            changes[number] = f"class {number + 1} {' and '.join(parts)}"
     if not changes:
         return ()
-    return (f"clean-up changed {', '.join(changes)}. {_choose_cleanup_remedy(config)} to keep more",)
+    moved = np.abs(before[0] - after[0])
+    told = sorted(sorted(changes, key=lambda number: -moved[number])[:MAX_TOLD_CLASSES])
+    n_others = len(changes) - len(told)
+    words = ", ".join([changes[number] for number in told] + ([f"and {n_others} more"] if n_others else []))
+    return (
+        f"clean-up changed {words.replace(' %', ' % of the pixels', 1)}. {_choose_cleanup_remedy(config)} to keep more",
+    )
 
 
 def _choose_cleanup_remedy(config: SegmentConfig) -> str:

@@ -135,3 +135,12 @@ def test_wrong_samples_models_and_spans_are_refused() -> None:
 )
 def test_ticks_are_round_numbers_within_the_range(low: float, high: float, expected: list[float]) -> None:
     np.testing.assert_allclose(choose_ticks(low, high), expected, atol=1e-12)
+
+
+def test_a_legend_names_the_largest_of_many_classes() -> None:
+    weights = np.array([1.0, 0, 3] + 20 * [2])
+    many = MixtureModel(weights / weights.sum(), np.arange(23.0)[:, None], np.ones((23, 1, 1)))
+    picture = draw_density_chart(np.arange(23.0), many, colors=np.repeat(np.arange(23, dtype=np.uint8)[:, None], 3, 1))
+    legend = picture[LOWER + 70 :].reshape(-1, 3).tolist()
+    seen = [number for number in range(23) if legend.count([number] * 3) > 200]
+    assert seen == list(range(2, 14))

@@ -80,6 +80,15 @@ def test_shares_and_regions_that_clean_up_takes_are_told() -> None:
     assert warn_of_cleanup(np.zeros((2, 2), int), np.zeros((2, 2), int), SegmentConfig()) == ()
 
 
+def test_of_many_classes_that_clean_up_changes_the_largest_changes_are_told() -> None:
+    before = np.array([np.arange(40, 48), np.full(8, 20)])
+    (warning,) = warn_of_cleanup(before, before - np.array([range(10, 18), [8] * 8]), SegmentConfig())
+    told = [f"class {number} from " for number in range(3, 9)]
+    assert [words in warning for words in told] == [True] * 6
+    assert warning.count("class ") == 6
+    assert ", and 2 more. Lower --smoothness" in warning
+
+
 def test_a_class_that_the_field_removes(monkeypatch: pytest.MonkeyPatch) -> None:
     ones = lambda _, image: LabeledPixels(np.ones(image.valid.shape, dtype=np.uint8))  # noqa: E731
     monkeypatch.setattr(FieldLabeler, "label", ones)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "make_thumbnail_urls", "render_index"]
 
+MAX_CLASSES = 24  # columns of classes: more make a page that nobody reads
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -75,7 +77,8 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     done = [entry for entry in entries if not entry.error]
     failures = [entry for entry in entries if entry.error]
     n_classes = max((len(entry.shares) for entry in done), default=0)
-    class_names = [names[label] if label < len(names) else f"class {label + 1}" for label in range(n_classes)]
+    labels = _choose_classes(done, n_classes)
+    class_names = [names[label] if label < len(names) else f"class {label + 1}" for label in labels]
     # Drift and uncertainty have a column only if an image has a value.
     measures = [
         (head, field)
@@ -90,7 +93,7 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
             "thumbnail": entry.thumbnail,
             "photograph": entry.photograph,
             "cells": [_make_number_cell(getattr(entry, field)) for _, field in measures]
-            + _make_share_cells(entry, n_classes),
+            + _make_share_cells(entry, labels),
             "warnings": entry.warnings,
         }
         for entry in done
@@ -103,7 +106,8 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
         heads=["image", *(head for head, _ in measures), *class_names],
         entries=rows,
         failures=failures,
-        foot=_make_foot(done, [field for _, field in measures], n_classes),
+        foot=_make_foot(done, [field for _, field in measures], labels),
+        omitted=n_classes - len(labels),
         drift=f"{DRIFT_LIMIT:g}" if any(field == "drift" for _, field in measures) else "",
     )
 
@@ -128,10 +132,19 @@ def make_thumbnail_urls(result: Segmentation) -> dict[str, str]:
     }
 
 
-def _make_foot(entries: Sequence[Entry], fields: Sequence[str], n_classes: int) -> list[tuple[str, list[str]]]:
+def _choose_classes(entries: Sequence[Entry], n_classes: int) -> list[int]:
+    """Choose the classes that have a column, in their order: of too many those with the largest shares."""
+    totals = [0.0] * n_classes
+    for entry in entries:
+        for label, (_, share) in enumerate(entry.shares):
+            totals[label] += 0.0 if math.isnan(share) else share
+    return sorted(sorted(range(n_classes), key=lambda label: -totals[label])[:MAX_CLASSES])
+
+
+def _make_foot(entries: Sequence[Entry], fields: Sequence[str], labels: Sequence[int]) -> list[tuple[str, list[str]]]:
     """Make the rows of the mean and the standard deviation of each share; none for a single image."""
     # A class that an image lacks, and the background, have no share.
-    columns = [[entry.shares[label][1] for entry in entries if label < len(entry.shares)] for label in range(n_classes)]
+    columns = [[entry.shares[label][1] for entry in entries if label < len(entry.shares)] for label in labels]
     columns = [[share for share in shares if not math.isnan(share)] for shares in columns]
     if len(entries) < 2:
         return []
@@ -147,14 +160,14 @@ def _make_number_cell(value: float) -> dict[str, Any]:
     return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "color": ""}
 
 
-def _make_share_cells(entry: Entry, n_classes: int) -> list[dict[str, Any]]:
+def _make_share_cells(entry: Entry, labels: Sequence[int]) -> list[dict[str, Any]]:
     """Make the cells of the classes; those that the image does not have are empty."""
-    cells = [
+    shares = [entry.shares[label] if label < len(entry.shares) else None for label in labels]
+    return [
         {
-            "value": "" if math.isnan(share) else repr(float(share)),
-            "text": "-" if math.isnan(share) else f"{100 * share:.1f} %",
-            "color": color,
+            "value": "" if cell is None or math.isnan(cell[1]) else repr(float(cell[1])),
+            "text": "" if cell is None else "-" if math.isnan(cell[1]) else f"{100 * cell[1]:.1f} %",
+            "color": "" if cell is None else cell[0],
         }
-        for color, share in entry.shares
+        for cell in shares
     ]
-    return cells + [{"value": "", "text": "", "color": ""}] * (n_classes - len(cells))

@@ -109,3 +109,12 @@ def test_classes_that_an_image_lacks_do_not_count_in_the_mean() -> None:
     words = " ".join(re.sub("<[^>]+>", " ", page[page.index("<tfoot") :]).split())
     assert "mean 50.0 % 100.0 %" in words
     assert "nan" not in words
+
+
+def test_of_hundreds_of_classes_those_with_the_largest_shares_have_columns() -> None:
+    shares = tuple(("#000000", 0.5 if label == 199 else label / 1e5) for label in range(255))
+    page = render_index([Entry("a", shares=shares), Entry("b", shares=shares)])
+    heads = re.findall(r'type="button">(class \d+)<', page)
+    assert heads == ["class 200", *(f"class {number}" for number in range(233, 256))]
+    assert page.count('data-head="class 200"') == 4
+    assert "The 231 classes with the smallest shares have no column: segment_shares.csv has all." in page
