@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -127,11 +127,17 @@ def is_pillow_picture(value: object) -> bool:
     return pillow is not None and isinstance(value, pillow.Image)
 
 
+def _is_masked_array(value: object) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
+    """Say whether a value is a masked array, without loading ``numpy.ma``, which takes as long as a small fit."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
+
+
 def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Convert what was given to an array (H, W) or (H, W, C), and return where it is not masked (H, W)."""
     try:
         # An array of another library, such as xarray, Dask and PyTorch, converts itself.
-        values = array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
+        values = array if _is_masked_array(array) else np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ImageError(
             f"array: cannot be converted to a NumPy array; {error}. Give an array of numbers, (H, W) or (H, W, bands)."
@@ -145,13 +151,13 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
     if values.ndim == 3 and channel_axis is not None:
         if not -3 <= channel_axis < 3:
             raise ImageError(f"channel_axis: an axis of the array, -3 to 2; got {channel_axis}.")
-        values = np.ma.asanyarray(values) if isinstance(values, np.ma.MaskedArray) else values
+        values = np.ma.asanyarray(values) if _is_masked_array(values) else values
         order = [axis for axis in range(3) if axis != channel_axis % 3] + [channel_axis % 3]
         values = values.transpose(order)
     elif values.ndim == 3:
         _refuse_other_axes(values.shape)
     everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
-    if not isinstance(values, np.ma.MaskedArray):
+    if not _is_masked_array(values):
         return np.asarray(values), everywhere
     # What lies below the mask is any number: it must not count for the type and the scale.
     mask = np.ma.getmaskarray(values)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import find_runs
 from segment.core.opencv import load_cv2
 
 __all__ = ["combine_over_disc", "grow_labels", "smooth_block"]
@@ -155,7 +156,7 @@ def grow_labels(labels: Labels, undecided: Mask, steps: int) -> None:
         flat[decided] = lowest[lowest != none] + one
         open_[decided] = False
         beside = np.concatenate([decided + offset for offset in offsets])
-        front, steps = np.unique(beside[open_[beside]]), steps - 1
+        front, steps = find_runs(np.sort(beside[open_[beside]]))[0], steps - 1
 
 
 def _grow_everywhere(labels: Labels, undecided: Mask, steps: int) -> int:

@@ -249,7 +249,7 @@ def _order_labels(label_image: Labels, precedence: Sequence[int]) -> Ids:
     first = np.array([0, *precedence], dtype=np.intp)
     if np.array_equal(first, np.arange(first.size)):
         return first[:0]
-    return np.append(first, np.setdiff1d(np.arange(max(first.max(), label_image.max(initial=0)) + 1), first))
+    return np.append(first, np.delete(np.arange(max(first.max(), label_image.max(initial=0)) + 1), first))
 
 
 def _renumber(labels: Labels, table: Ids) -> Labels:

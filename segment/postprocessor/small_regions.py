@@ -47,7 +47,7 @@ def fill_nodes(graph: RegionGraph, max_area: int) -> RegionGraph:
         best = np.zeros(n, np.intp)  # of each region, the highest rank of a hole that it lies in
         best_around = best.copy()  # of each region, the highest rank of a hole that it lies around
         found = []
-        for around in np.unique(label[target]).tolist():
+        for around in np.flatnonzero(np.bincount(label[target])).tolist():
             # Holes in this class: components of the regions of other labels that touch no third region.
             inside = fits & (label != around)
             within = inside[source] & inside[target]

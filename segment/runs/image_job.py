@@ -31,8 +31,8 @@ __all__ = ["compare_job", "explore_job", "run_job", "try_job"]
 
 # The folder for the results takes nothing more: all further images would fail alike.
 _FOLDER_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-# In the order in which they are needed; numpy.ma is needed by numpy.unique, GIF by Pillow before it saves anything.
-_FITTING = ("segment.pipeline.pipeline", "cv2", "numpy.random", "numpy.ma")
+# In the order in which they are needed; GIF is needed by Pillow before it saves anything.
+_FITTING = ("segment.pipeline.pipeline", "cv2", "numpy.random")
 _DRAWING = ("segment.output.label_formats", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "PIL.ImageDraw")
 Work = Callable[[Job, SegmentConfig, Callable[[str], None]], Outcome]
 
