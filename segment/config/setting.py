@@ -7,14 +7,16 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from dataclasses import Field, dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from segment.config.palette_file import is_palette_file, read_palette_file
 from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form
 from segment.core.errors import SettingsError
 
-__all__ = ["SPELLINGS", "Setting", "Span", "describe_field"]
+__all__ = ["SPELLINGS", "Setting", "Span", "define_setting", "describe_field"]
+
+Value = TypeVar("Value")
 
 # Other spellings of settings and of their values, on the command line and in the library, with the usual one.
 SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
@@ -101,9 +103,7 @@ class Setting:
         SettingsError
             If it is of another type or out of the range; the message says what is allowed.
         """
-        # A number or flag of NumPy becomes one of Python, so that files hold the same text.
-        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-            value = value.item()
+        value = _convert_scalar(value)
         checks: dict[type, Callable[[Any], Any]] = {
             tuple: self._check_several,
             str: self._check_text if self.is_text else self._check_word,
@@ -167,8 +167,7 @@ class Setting:
 
     def _write_word(self, value: Any) -> str:
         """Write a path or a number as text."""
-        if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-            value = value.item()
+        value = _convert_scalar(value)
         if isinstance(value, (str, os.PathLike)):
             return os.fsdecode(value)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -244,6 +243,34 @@ class Setting:
         return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
 
 
+def define_setting(
+    default: Value,
+    group: str,
+    help_: str,
+    *,
+    low: float = 0,
+    high: float = math.inf,
+    choices: tuple[str, ...] = (),
+    option: str = "",
+    form: Form = FREE,
+) -> Value:
+    """Define a setting as a field of :class:`segment.config.setting_values.SettingValues`.
+
+    Parameters
+    ----------
+    default, group, help_, low, high, choices, option, form
+        The attributes of :class:`Setting`. By default the choices are those of the annotation, where it is a Literal,
+        and the option is made of the name of the field.
+
+    Returns
+    -------
+    dataclasses.Field
+        Typed as a value of the setting, so that mypy checks the default and every use.
+    """
+    about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
+    return field(default=default, metadata={**about, "form": form})
+
+
 def describe_field(item: Field[Any], hint: object) -> Setting:
     """Describe a setting by its field in :class:`segment.config.setting_values.SettingValues`.
 
@@ -262,6 +289,11 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
     about = {**item.metadata, "choices": item.metadata["choices"] or choices}
     about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
     return Setting(name=item.name, default=item.default, type=kind, **about)
+
+
+def _convert_scalar(value: Any) -> Any:
+    """Convert a number or flag of NumPy to one of Python, so that files hold the same text; leave all else."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
 
 
 def _read_annotation(hint: Any) -> tuple[type, tuple[str, ...]]:

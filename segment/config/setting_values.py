@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Literal, TypeVar, get_type_hints
+from typing import Literal, get_type_hints
 
 from segment.config.products import PRODUCTS, describe_products
-from segment.config.setting import Setting, Span, describe_field
+from segment.config.setting import Setting, Span, define_setting, describe_field
 from segment.config.sizes import AREA, LENGTH
 from segment.config.text_forms import (
     BANDS,
@@ -16,7 +15,6 @@ from segment.config.text_forms import (
     CLASS,
     COLOR,
     DISTANCE,
-    FREE,
     GROUP,
     INTEREST,
     MERGE,
@@ -25,7 +23,6 @@ from segment.config.text_forms import (
     PALETTE,
     PATH,
     PIXEL_SIZE,
-    Form,
     parse_group,
     parse_merge,
     parse_naming,
@@ -37,25 +34,6 @@ __all__ = ["GROUPS", "SettingValues", "list_settings"]
 
 GROUPS = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space", "Clean-up", "Output")
 
-Value = TypeVar("Value")
-
-
-def _setting(
-    default: Value,
-    group: str,
-    help_: str,
-    *,
-    low: float = 0,
-    high: float = math.inf,
-    choices: tuple[str, ...] = (),
-    option: str = "",
-    form: Form = FREE,
-) -> Value:
-    """Describe a setting; its type and, where it is a Literal, its choices are those of the annotation."""
-    # The type says that a setting is a value of its own type, so that mypy checks the default and every use.
-    about = {"group": group, "help": help_, "low": low, "high": high, "choices": choices, "option": option}
-    return field(default=default, metadata={**about, "form": form})
-
 
 # SegmentConfig has these methods: to make them for 60 settings takes a millisecond of each start.
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -63,20 +41,20 @@ class SettingValues:
     """The values of all settings; :class:`segment.SegmentConfig` checks them."""
 
     # Classes: how many there are, what they are called, and what is divided into them.
-    k: int | Literal["auto"] = _setting(
+    k: int | Literal["auto"] = define_setting(
         4, "Classes", "Number of classes; auto chooses it.", low=1, high=255, option="-k"
     )
-    k_range: tuple[int, int] = _setting(
+    k_range: tuple[int, int] = define_setting(
         Span(1, 12), "Classes", "Numbers of classes that -k auto chooses from.", low=1, high=255
     )
-    criterion: Literal["bic", "aic", "icl", "entropy", "variational"] = _setting(
+    criterion: Literal["bic", "aic", "icl", "entropy", "variational"] = define_setting(
         "bic",
         "Classes",
         "How -k auto chooses: bic, aic and icl weigh the fit against the number of parameters, icl also against "
         "classes that overlap; entropy combines the components that bic chooses into clear classes; variational "
         "begins with the largest number and lets surplus classes die out.",
     )
-    components_per_class: int = _setting(
+    components_per_class: int = define_setting(
         1,
         "Classes",
         "Gaussians that make up a class: k times as many are fitted, and combined to k classes by how much they "
@@ -84,20 +62,20 @@ class SettingValues:
         low=1,
         high=16,
     )
-    order: Literal["auto", "lightness", "area", "hue"] = _setting(
+    order: Literal["auto", "lightness", "area", "hue"] = define_setting(
         "auto",
         "Classes",
         "What the classes are numbered by: lightness, 1 being the darkest; area, 1 being the largest in the fit; "
         "hue, from red over green to blue; auto is lightness where classes are fitted, and keeps those of a model.",
     )
-    merge: tuple[str, ...] = _setting(
+    merge: tuple[str, ...] = define_setting(
         (),
         "Classes",
         "Make one class of these classes, with a name if one is given; may be repeated. The numbers are those of a run "
         "without it: the new class has the lowest of them, and those after it move up.",
         form=MERGE,
     )
-    name: tuple[str, ...] = _setting(
+    name: tuple[str, ...] = define_setting(
         (),
         "Classes",
         "Name of a class in tables, legends and models; may be repeated. The numbers are those of a run without "
@@ -105,62 +83,64 @@ class SettingValues:
         "#RRGGBB for the nearest one.",
         form=NAMING,
     )
-    regions: int | Literal["auto"] = _setting(
+    regions: int | Literal["auto"] = define_setting(
         0,
         "Classes",
         "Divide the image into this many connected regions instead of classes; auto into those that a person would "
         "draw. 0 makes classes.",
         high=10_000,
     )
-    coherence: Literal["pixel", "region"] = _setting(
+    coherence: Literal["pixel", "region"] = define_setting(
         "pixel",
         "Classes",
         "What gets one label: each pixel, by its color, or each region that the image divides into.",
     )
-    seed: int = _setting(0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1)
+    seed: int = define_setting(
+        0, "Classes", "Seed of all randomness: the same seed gives the same files.", high=2**32 - 1
+    )
 
     # Loading: images that are too large or damaged, and the pixels that count.
-    max_pixels: int = _setting(
+    max_pixels: int = define_setting(
         200_000_000, "Loading", "Refuse images of more pixels than this, before decoding them.", low=1
     )
-    allow_truncated: bool = _setting(
+    allow_truncated: bool = define_setting(
         False, "Loading", "Use what can be read of a truncated file instead of refusing it."
     )
-    keep_profile: bool = _setting(
+    keep_profile: bool = define_setting(
         False,
         "Loading",
         "Leave the numbers of the file. By default the colors are converted to sRGB where the file embeds another "
         "color profile (ICC).",
     )
-    page: int | Literal["all"] = _setting(
+    page: int | Literal["all"] = define_setting(
         1,
         "Loading",
         "Page of a TIFF to segment, counted from 1: of a stack, such as the depths or times of a microscope, one "
         "plane; of an animated GIF or WebP, one picture. all segments each with the classes of all.",
         low=1,
     )
-    crop: str = _setting(
+    crop: str = define_setting(
         "",
         "Loading",
         "Use this part of the image alone: from the pixel LEFT,TOP to before RIGHT,BOTTOM, counted from 0. The results "
         "have its size.",
         form=BOX,
     )
-    nodata: str = _setting(
+    nodata: str = define_setting(
         "",
         "Loading",
         "Pixels of this value in every channel, or of these values, do not count: they have no part in the fit and get "
         "no label.",
         form=NUMBERS,
     )
-    mask: str = _setting(
+    mask: str = define_setting(
         "",
         "Loading",
         "Only pixels where this image is not zero count; a folder has a mask for each image, of the same name with any "
         "suffix. A mask has the size of the whole image.",
         form=PATH,
     )
-    roi: str = _setting(
+    roi: str = define_setting(
         "",
         "Loading",
         "Only pixels in these regions of interest count, and tables have a row for each region and class: a label "
@@ -169,7 +149,7 @@ class SettingValues:
         form=INTEREST,
     )
 
-    pixel_size: str = _setting(
+    pixel_size: str = define_setting(
         "",
         "Loading",
         "Size of a pixel, such as 0.21mm, or WIDTHxHEIGHT such as 0.2x0.3um: tables give areas and perimeters in this "
@@ -180,19 +160,21 @@ class SettingValues:
 
     # Preprocessing: a saved model keeps these settings. Lengths are shares of the image diagonal, so that a picture has
     # the same segments at any size.
-    bands: str = _setting(
+    bands: str = define_setting(
         "",
         "Preprocessing",
         "Bands to use, counted from 1, in this order; none are all. Three are red, green and blue; of any other number "
         "each is a feature as it is.",
         form=BANDS,
     )
-    max_size: int = _setting(
+    max_size: int = define_setting(
         0, "Preprocessing", "Shrink to this many pixels on the longer side before segmenting; 0 keeps the size."
     )
-    greyscale: bool = _setting(False, "Preprocessing", "Convert to grayscale first.")
-    denoise: Literal["none", "gaussian", "median", "bilateral"] = _setting("none", "Preprocessing", "Noise filter.")
-    denoise_radius: float = _setting(
+    greyscale: bool = define_setting(False, "Preprocessing", "Convert to grayscale first.")
+    denoise: Literal["none", "gaussian", "median", "bilateral"] = define_setting(
+        "none", "Preprocessing", "Noise filter."
+    )
+    denoise_radius: float = define_setting(
         0.001,
         "Preprocessing",
         "Radius of the noise filter (sigma for gaussian and bilateral), as a share of the image diagonal.",
@@ -200,72 +182,72 @@ class SettingValues:
     )
 
     # Features: the coordinates in which classes are Gaussian.
-    features: Literal["rgb", "lab", "hsv", "intensity"] = _setting(
+    features: Literal["rgb", "lab", "hsv", "intensity"] = define_setting(
         "rgb", "Features", "Color coordinates: RGB, CIELAB, HSV with hue as an angle, or intensity alone."
     )
 
     # Mixture: the model, where its fit starts and when it stops.
-    covariance_type: Literal["full", "tied", "diag", "spherical"] = _setting(
+    covariance_type: Literal["full", "tied", "diag", "spherical"] = define_setting(
         "full",
         "Mixture",
         "Shape of the components: any ellipsoids, one ellipsoid for all, axis-parallel ones, or balls.",
     )
-    init: Literal["mixed", "k-means++", "random", "ward"] = _setting(
+    init: Literal["mixed", "k-means++", "random", "ward"] = define_setting(
         "mixed",
         "Mixture",
         "Where the fit starts: colors far from each other (k-means++), random colors, both in turn, or the clusters "
         "of Ward's hierarchy.",
     )
-    seed_color: tuple[str, ...] = _setting(
+    seed_color: tuple[str, ...] = define_setting(
         (),
         "Mixture",
         "Start a class at this color; may be repeated up to k times. The other classes start far from it.",
         form=COLOR,
     )
-    n_init: int = _setting(
+    n_init: int = define_setting(
         80, "Mixture", "Number of starts, of which the best is kept. More cost little.", low=1, high=1000
     )
-    prior: Literal["pooled", "conjugate"] = _setting(
+    prior: Literal["pooled", "conjugate"] = define_setting(
         "pooled",
         "Mixture",
         "Prior of the covariances: pooled draws them towards the covariance within all clusters, by --shrinkage; "
         "conjugate is the weak prior of Fraley & Raftery, equal to some ten independent pixels a class.",
     )
-    shrinkage: float | Literal["auto"] = _setting(
+    shrinkage: float | Literal["auto"] = define_setting(
         "auto",
         "Mixture",
         "Pull of covariances towards the pooled one, in mean class sizes: 0 is none; auto takes 0.75 to 3.",
         high=1000,
     )
-    tails: Literal["gaussian", "student"] = _setting(
+    tails: Literal["gaussian", "student"] = define_setting(
         "gaussian",
         "Mixture",
         "Tails of the components; those of Student's t are heavier, so outlying colors weigh less.",
     )
-    noise: bool = _setting(
+    noise: bool = define_setting(
         False, "Mixture", "Add a component for colors that belong to no class, so that they do not distort the classes."
     )
-    reject: float = _setting(
+    reject: float = define_setting(
         0.0, "Mixture", "Leave this share of the pixels, those of the least likely colors, without a label.", high=1
     )
-    tol: float = _setting(
+    tol: float = define_setting(
         1e-6, "Mixture", "Stop when an iteration gains less than this in log-likelihood per pixel (nats)."
     )
-    tol_step: float = _setting(
+    tol_step: float = define_setting(
         1e-3,
         "Mixture",
         "Do not stop while an iteration moves a parameter by more than this, in standard deviations of the image.",
     )
-    max_iter: int = _setting(200, "Mixture", "Greatest number of EM iterations.", low=1)
+    max_iter: int = define_setting(200, "Mixture", "Greatest number of EM iterations.", low=1)
 
     # Space: how the labels of neighbors depend on each other.
-    spatial: Literal["none", "field"] = _setting(
+    spatial: Literal["none", "field"] = define_setting(
         "field",
         "Space",
         "How neighbors enter: not at all, or by a random field, in which neighboring pixels are likely to be of one "
         "class.",
     )
-    smoothness: float = _setting(
+    smoothness: float = define_setting(
         12.0,
         "Space",
         "Weight of the neighbors in the field: the log odds (nats) that they give a pixel for their class if they are "
@@ -274,40 +256,40 @@ class SettingValues:
     )
 
     # Clean-up: what the colors do not uphold; and what is too small, whatever its colors.
-    clean_up: Literal["evidence", "none"] = _setting(
+    clean_up: Literal["evidence", "none"] = define_setting(
         "evidence",
         "Clean-up",
         "Give a small region or a thin part to a class beside it where its colors speak for its own class less than "
         "its border costs at --smoothness. none leaves them.",
     )
-    smooth_radius: float | str = _setting(
+    smooth_radius: float | str = define_setting(
         0.0,
         "Clean-up",
         "Open and close each class by this radius: a share of the diagonal, 2px or 0.3mm. More smooths borders.",
         high=0.1,
         form=LENGTH,
     )
-    min_region: float | str = _setting(
+    min_region: float | str = define_setting(
         0.0, "Clean-up", "Give smaller regions to a neighbor: a share, 50px or 0.5ha. 0 keeps all.", high=1, form=AREA
     )
-    max_hole: float | str = _setting(
+    max_hole: float | str = define_setting(
         0.0, "Clean-up", "Fill holes in a class up to this size, as --min-region. 0 keeps all.", high=1, form=AREA
     )
 
     # Output: the files, their formats and colors.
-    save: tuple[str, ...] = _setting(
+    save: tuple[str, ...] = define_setting(
         ("panel", "labels"),
         "Output",
         f"What to write: {describe_products()}.",
         choices=tuple(product.name for product in PRODUCTS),
     )
-    labels_format: Literal["png", "tif", "npz"] = _setting(
+    labels_format: Literal["png", "tif", "npz"] = define_setting(
         "png",
         "Output",
         "Format of the label image: a palette PNG; a TIFF, which keeps the georeference; or an NPZ for NumPy, with the "
         "posterior probabilities.",
     )
-    palette: str | Literal["category", "mean", "seed", "viridis", "cividis", "grey"] = _setting(
+    palette: str | Literal["category", "mean", "seed", "viridis", "cividis", "grey"] = define_setting(
         "category",
         "Output",
         "Colors of the classes: distinct ones, also for color-blind readers, near the hues of the classes; the mean "
@@ -315,34 +297,34 @@ class SettingValues:
         "some classes, by name or by their number in the result, and distinct ones for the others.",
         form=PALETTE,
     )
-    drop_class: tuple[str, ...] = _setting(
+    drop_class: tuple[str, ...] = define_setting(
         (),
         "Output",
         "Leave this class out of geojson and svg, by name or number in the result; may be repeated.",
         form=CLASS,
     )
-    geojson_crs: Literal["wgs84", "keep", "pixels"] = _setting(
+    geojson_crs: Literal["wgs84", "keep", "pixels"] = define_setting(
         "wgs84",
         "Output",
         "Coordinates of geojson for a georeferenced image: longitude and latitude (WGS 84, RFC 7946), which needs "
         "rasterio for other systems; those of the image; or pixels.",
     )
-    simplify: float = _setting(
+    simplify: float = define_setting(
         0.0,
         "Output",
         "Leave out vertices of geojson and svg about so many pixels from the border; shared borders stay shared.",
         high=1000,
     )
-    svg_smooth: bool = _setting(False, "Output", "Draw borders in svg as smooth curves, the same on both sides.")
-    group: tuple[str, ...] = _setting(
+    svg_smooth: bool = define_setting(False, "Output", "Draw borders in svg as smooth curves, the same on both sides.")
+    group: tuple[str, ...] = define_setting(
         (),
         "Output",
         "Tables give the share of these classes, by name or number in the result, within the group; may be repeated.",
         form=GROUP,
     )
-    background: str = _setting("", "Output", "Leave this class out of all shares, by name or number.", form=CLASS)
-    group_distance: str = _setting("", "Output", "Regions of a class this close are one object.", form=DISTANCE)
-    overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
+    background: str = define_setting("", "Output", "Leave this class out of all shares, by name or number.", form=CLASS)
+    group_distance: str = define_setting("", "Output", "Regions of a class this close are one object.", form=DISTANCE)
+    overwrite: bool = define_setting(False, "Output", "Replace output files that exist.")
 
     @property
     def max_classes(self) -> int:
