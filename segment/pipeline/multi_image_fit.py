@@ -26,7 +26,7 @@ from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_
 __all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_parts"]
 
 MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
-MAX_BINS = 64  # along the widest feature, where an image has too many cells of its own
+BINS = (64, 32, 16, 8, 4, 2)  # along the widest feature, tried in turn where an image has too many cells of its own
 MAX_COPIES = 256  # images of which a copy is kept, from which neighbors are known
 MAX_COPY_PIXELS = 2**24  # of all these copies together
 MIN_COPY_PIXELS = 2**16  # of each copy, where there are many
@@ -144,12 +144,14 @@ def collect_part(
 
 def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
     """Merge the cells of one of many images until they are few enough; return them and the bins, 0 where none."""
-    cells, n_bins, bins = data.cells, 0, 2 * MAX_BINS
-    if data.regions:  # they are few, and each has its place in the field
-        return cells, 0
-    while n_images > 1 and len(cells) > MAX_CELLS // n_images and bins > 2:
-        n_bins = bins = bins // 2
-        cells = coarsen(cells, bins)
+    cells, n_bins = data.cells, 0
+    # Regions are few, and each has its place in the field.
+    if n_images == 1 or data.regions:
+        return cells, n_bins
+    for bins in BINS:
+        if len(cells) <= MAX_CELLS // n_images:
+            break
+        cells, n_bins = coarsen(cells, bins), bins
     return cells, n_bins
 
 

@@ -115,8 +115,7 @@ def iterate_pages(
     """
     selection = None
     if model is None:
-        tell = lambda _source, stage: on_stage(stage)  # noqa: E731
-        model, selection = fit_and_select([path], config, on_stage=tell, arrays=arrays)
+        model, selection = fit_and_select([path], config, on_stage=lambda _, stage: on_stage(stage), arrays=arrays)
         config = config.for_ready_classes()
     for page in list_pages([path], config):
         yield selection, label_with_model(model, page, config, on_stage=on_stage, arrays=arrays)

@@ -130,7 +130,10 @@ def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: Sele
     except ImageError as error:
         raise ImageError(f"{printable_path(source) or 'image'}: {error}") from error
     flat = find_flat_border(selected)
-    return selected if flat is None else replace(selected, notes=(*selected.notes, describe_flat_border(flat)))
+    # An image whose pixels were chosen before has the note already.
+    if flat is None or (note := describe_flat_border(flat)) in selected.notes:
+        return selected
+    return replace(selected, notes=(*selected.notes, note))
 
 
 def describe_flat_border(flat: FlatBorder) -> str:

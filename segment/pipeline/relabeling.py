@@ -221,23 +221,19 @@ def _check_products(config: SegmentConfig, *, has_image: bool) -> None:
 
 def _check_needs(config: SegmentConfig, *, has_image: bool) -> None:
     """Refuse what needs the colors of the image without one."""
-    needs = [
-        *(("order (--order)", config.order) for _ in range(config.order in ("lightness", "hue"))),
-        *(("name (--name)", rule) for rule, _ in config.color_namings),
-        *(("palette (--palette)", "mean") for _ in range(config.palette == "mean")),
-    ]
-    if needs and not has_image:
-        what, got = needs[0]
+    if has_image:
+        return
+    needs = [("order (--order)", config.order)] if config.order in ("lightness", "hue") else []
+    needs += [("name (--name)", rule) for rule, _ in config.color_namings]
+    needs += [("palette (--palette)", "mean")] if config.palette == "mean" else []
+    for what, got in needs:
         raise SettingsError(f"{what}: needs the colors of the image; got {got}. Give --image FILE.")
-    idle = [
-        setting
-        for setting in list_settings()
-        if (setting.group == "Loading" or setting.name == "bands") and getattr(config, setting.name) != setting.default
-    ]
-    if idle and not has_image:
-        raise SettingsError(
-            f"{idle[0].name} ({idle[0].option}): is about the image; got labels alone. Give --image FILE."
-        )
+    for setting in list_settings():
+        is_about_image = setting.group == "Loading" or setting.name == "bands"
+        if is_about_image and getattr(config, setting.name) != setting.default:
+            raise SettingsError(
+                f"{setting.name} ({setting.option}): is about the image; got labels alone. Give --image FILE."
+            )
 
 
 def _take_reading(config: SegmentConfig, stored: StoredLabels) -> SegmentConfig:

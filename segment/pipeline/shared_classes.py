@@ -8,7 +8,7 @@ from functools import partial
 from os import PathLike
 from typing import Any, Unpack
 
-from segment.config.config import SegmentConfig, list_settings
+from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.stages import Stage
@@ -240,7 +240,7 @@ def label_with_model(
     """
     own = {name: value for name, value in model.settings.items() if name not in PREPROCESSING}
     # These settings of the fit might contradict the model's number of classes.
-    of_fit = {item.name: item.default for item in list_settings() if item.name in CLASS_NUMBER_SETTINGS}
+    of_fit = {name: getattr(SegmentConfig, name) for name in CLASS_NUMBER_SETTINGS}
     config = replace(config, **of_fit, **own)
     n_before = model.n_classes
     model, regrouped = _regroup_model(model, config)

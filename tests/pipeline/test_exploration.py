@@ -36,6 +36,12 @@ def test_each_number_has_the_labels_of_its_own_run_and_auto_takes_one(noisy: np.
     assert found._repr_png_()[:4] == b"\x89PNG"
 
 
+def test_a_note_of_the_image_is_in_each_result_once(noisy: np.ndarray) -> None:
+    noisy[:6] = 0
+    for result in segment.explore(noisy, k_range=(2, 3)).results:
+        assert sum(text.startswith("one color, 0") for text in result.warnings) == 1
+
+
 def test_no_more_classes_than_colors(quadrants: np.ndarray) -> None:
     assert [result.k for result in segment.explore(quadrants, k_range=(2, 8)).results] == [2, 3, 4]
     assert [result.k for result in segment.explore(quadrants, k_range=(6, 8)).results] == [4]
