@@ -1,4 +1,4 @@
-"""Draw results as pictures. The methods of a result, such as ``panel`` and ``overlay``, call these functions."""
+"""Draw what takes more of a result than its image, labels and colors. Its methods call these functions."""
 
 from __future__ import annotations
 
@@ -12,36 +12,21 @@ from numpy.typing import NDArray
 from segment.core.errors import pluralize
 from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors, compute_class_means
-from segment.output.pictures.layout import Legend, list_legend_entries
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
-from segment.output.pictures.overlays import (
-    cut_out_class,
-    draw_class_contours,
-    draw_region_numbers,
-    draw_tinted_classes,
-)
-from segment.output.pictures.panels import draw_methods, draw_regions_beside, draw_side_by_side
+from segment.output.pictures.panels import draw_methods
 
 if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
     from segment.pipeline.comparison import Comparison
     from segment.pipeline.exploration import Exploration
-    from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.result import Segmentation
 
 __all__ = [
     "choose_class_colors",
     "compute_mean_colors",
-    "describe_classes",
     "draw_anomaly_panel",
     "draw_comparison",
-    "draw_contours",
-    "draw_cutout",
     "draw_exploration",
-    "draw_numbers",
-    "draw_overlay",
-    "draw_panel",
     "draw_posterior_panel",
-    "draw_regions",
     "draw_uncertainty_panel",
 ]
 
@@ -97,88 +82,6 @@ def compute_mean_colors(result: Segmentation) -> Picture:
     return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
 
-def describe_classes(result: Segmentation) -> Legend:
-    """List number, name and share of each class as text, and its color.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    list of (str, list of int)
-        Text and RGB of each class.
-    """
-    return list_legend_entries(result.names, [row.share for row in result.classes], result.colors)
-
-
-def draw_panel(result: Segmentation) -> Picture:
-    """Draw the original and the segmented image beside each other with a legend.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        RGB, sized for a screen.
-    """
-    return draw_side_by_side(result.image, result.label_image, describe_classes(result))
-
-
-def draw_overlay(result: Segmentation) -> Picture:
-    """Draw the image with each class tinted in its color.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    ndarray of shape (H, W, 3), uint8
-        RGB, of the image's size unless it is tiny.
-    """
-    return draw_tinted_classes(result.image, result.label_image, result.colors)
-
-
-def draw_contours(result: Segmentation) -> Picture:
-    """Draw the image with the outlines of the classes in their colors.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-
-    Returns
-    -------
-    ndarray of shape (H, W, 3), uint8
-        RGB, of the image's size unless it is tiny.
-    """
-    return draw_class_contours(result.image, result.label_image, result.colors)
-
-
-def draw_cutout(result: Segmentation, label: int) -> Picture:
-    """Draw the pixels of one class, with all others transparent.
-
-    Parameters
-    ----------
-    result : Segmentation
-        A segmented image.
-    label : int
-        The class, 1..k.
-
-    Returns
-    -------
-    ndarray of shape (H, W, 4), uint8
-        RGBA.
-    """
-    return cut_out_class(result.image, result.label_image, label)
-
-
 def draw_posterior_panel(result: Segmentation) -> Picture:
     """Draw the probability of each class, white where it is 1, on one sheet.
 
@@ -192,7 +95,7 @@ def draw_posterior_panel(result: Segmentation) -> Picture:
     ndarray of shape (h, w, 3), uint8
         RGB, sized for a screen.
     """
-    titles, is_left_out = [words for words, _ in describe_classes(result)], ~result.image.valid
+    titles, is_left_out = [words for words, _ in result.legend()], ~result.image.valid
 
     def iterate_maps() -> Iterator[NDArray[np.float32]]:
         """Iterate over the maps, with NaN where the image is not valid: a checkerboard instead of black."""
@@ -233,38 +136,6 @@ def draw_anomaly_panel(result: Segmentation) -> Picture:
         RGB, sized for a screen.
     """
     return draw_log_density_map(result.log_likelihood())
-
-
-def draw_regions(result: RegionSegmentation) -> Picture:
-    """Draw the original with the borders of its regions beside the regions in their mean colors.
-
-    Parameters
-    ----------
-    result : RegionSegmentation
-        An image that was divided into regions.
-
-    Returns
-    -------
-    ndarray of shape (h, w, 3), uint8
-        RGB, sized for a screen.
-    """
-    return draw_regions_beside(result.image, result.label_image)
-
-
-def draw_numbers(result: RegionSegmentation) -> Picture:
-    """Draw the borders of the regions and their numbers on the image.
-
-    Parameters
-    ----------
-    result : RegionSegmentation
-        An image that was divided into regions.
-
-    Returns
-    -------
-    ndarray of shape (H, W, 3), uint8
-        RGB, of the image's size unless it is tiny.
-    """
-    return draw_region_numbers(result.image, result.label_image)
 
 
 def draw_comparison(comparison: Comparison) -> Picture:

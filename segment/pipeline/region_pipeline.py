@@ -105,7 +105,8 @@ class RegionSegmentation(LabelViews, EqualByValue):
         ndarray of shape (H, W, 3), uint8
             RGB, of the image's size unless it is tiny.
         """
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_numbers(self))
+        draw = load_output("pictures.overlays").draw_region_numbers
+        return cast(NDArray[np.uint8], draw(self.image, self.label_image))
 
     def panel(self) -> NDArray[np.uint8]:
         """Draw the original with the borders beside the regions in their mean colors.
@@ -115,7 +116,8 @@ class RegionSegmentation(LabelViews, EqualByValue):
         ndarray of shape (h, w, 3), uint8
             RGB, sized for a screen.
         """
-        return cast(NDArray[np.uint8], load_output("result_pictures").draw_regions(self))
+        draw = load_output("pictures.panels").draw_regions_beside
+        return cast(NDArray[np.uint8], draw(self.image, self.label_image))
 
     def shapes(self) -> Any:
         """Trace the outlines of the regions.

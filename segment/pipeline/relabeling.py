@@ -52,7 +52,7 @@ class RelabeledImage(ResultViews, EqualByValue):
         1..k; 0 for no label.
     class_names : tuple of str
         The names of the classes.
-    colors : ndarray of shape (k, 3), uint8
+    class_colors : ndarray of shape (k, 3), uint8
         The color of each class.
     classes : tuple of ClassRow
         Area, share and mean color of each class.
@@ -67,7 +67,7 @@ class RelabeledImage(ResultViews, EqualByValue):
     image: Image
     label_image: NDArray[np.uint8]
     class_names: tuple[str, ...]
-    colors: Picture
+    class_colors: Picture
     classes: tuple[ClassRow, ...]
     warnings: tuple[str, ...]
     config: SegmentConfig
@@ -78,6 +78,11 @@ class RelabeledImage(ResultViews, EqualByValue):
     def names(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the labels."""
         return self.class_names
+
+    @property
+    def colors(self) -> Picture:
+        """The color that stands for each class, RGB: (k, 3)."""
+        return self.class_colors
 
     @property
     def n_classes(self) -> int:
@@ -176,7 +181,7 @@ def relabel_classes(
         image=shown,
         label_image=label_image,
         class_names=new.names,
-        colors=np.zeros((len(new.names), 3), np.uint8),
+        class_colors=np.zeros((len(new.names), 3), np.uint8),
         classes=assign_shares(named, config),
         warnings=shown.notes
         + _warn_of_photograph(stored)
@@ -185,7 +190,7 @@ def relabel_classes(
         + warn_of_kept_coordinates(config, shown.georeference),
         config=config,
     )
-    return replace(result, colors=_choose_colors(result, stored, new), old_numbers=new.classes.old_numbers)
+    return replace(result, class_colors=_choose_colors(result, stored, new), old_numbers=new.classes.old_numbers)
 
 
 def _make_stored(labels: NDArray[Any]) -> StoredLabels:
@@ -223,9 +228,12 @@ def _check_needs(config: SegmentConfig, *, has_image: bool) -> None:
     """Refuse what needs the colors of the image without one."""
     if has_image:
         return
-    needs = [("order (--order)", config.order)] if config.order in ("lightness", "hue") else []
+    needs: list[tuple[str, str]] = []
+    if config.order in ("lightness", "hue"):
+        needs.append(("order (--order)", config.order))
     needs += [("name (--name)", rule) for rule, _ in config.color_namings]
-    needs += [("palette (--palette)", "mean")] if config.palette == "mean" else []
+    if config.palette == "mean":
+        needs.append(("palette (--palette)", "mean"))
     for what, got in needs:
         raise SettingsError(f"{what}: needs the colors of the image; got {got}. Give --image FILE.")
     for setting in list_settings():

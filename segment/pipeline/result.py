@@ -25,7 +25,7 @@ from segment.pipeline.class_shares import assign_shares
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
-from segment.pipeline.result_views import ResultViews
+from segment.pipeline.result_views import FitViews
 from segment.preprocessor.preprocessor import enlarge
 from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
@@ -44,7 +44,7 @@ MAX_MAP_VALUES = 2**25  # of all maps of posteriors that are computed together: 
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation(ResultViews, EqualByValue):
+class Segmentation(FitViews, EqualByValue):
     """A segmented image.
 
     Two results are equal if their images, settings, classes and labels are; how long they took does not count. A result

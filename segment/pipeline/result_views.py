@@ -21,7 +21,7 @@ from segment.core.image import Image
 from segment.pipeline.class_table import ClassRow
 from segment.pipeline.output_loader import load_output
 
-__all__ = ["ClassMasks", "LabelViews", "ResultViews"]
+__all__ = ["ClassMasks", "FitViews", "LabelViews", "ResultViews"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -67,6 +67,11 @@ class LabelViews:
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each label, in their order."""
+        raise NotImplementedError
+
+    @property
+    def colors(self) -> Picture:
+        """The color that stands for each label, RGB: (k, 3)."""
         raise NotImplementedError
 
     @property
@@ -165,7 +170,7 @@ class LabelViews:
 
 
 class ResultViews(LabelViews):
-    """What the result with classes shows of itself, beside its labels."""
+    """What every result with classes shows of itself, beside its labels."""
 
     classes: tuple[ClassRow, ...]
 
@@ -223,17 +228,20 @@ class ResultViews(LabelViews):
         ndarray of shape (h, w, 3), uint8
             RGB, sized for a screen.
         """
-        return cast(Picture, load_output("result_pictures").draw_panel(self))
+        draw = load_output("pictures.panels").draw_side_by_side
+        return cast(Picture, draw(self.image, self.label_image, self.legend()))
 
-    def legend(self) -> list[tuple[str, Picture]]:
+    def legend(self) -> list[tuple[str, list[int]]]:
         """Describe number, name and share of each class in words.
 
         Returns
         -------
-        list of (str, ndarray of shape (3,), uint8)
-            The words and the color of each class.
+        list of (str, list of 3 int)
+            The words and the color, RGB, of each class.
         """
-        return cast("list[tuple[str, Picture]]", load_output("result_pictures").describe_classes(self))
+        shares = [row.share for row in self.classes]
+        entries = load_output("pictures.layout").list_legend_entries(self.names, shares, self.colors)
+        return cast("list[tuple[str, list[int]]]", entries)
 
     def overlay(self) -> Picture:
         """Draw the image with each class tinted in its color.
@@ -243,7 +251,8 @@ class ResultViews(LabelViews):
         ndarray of shape (H, W, 3), uint8
             RGB.
         """
-        return cast(Picture, load_output("result_pictures").draw_overlay(self))
+        draw = load_output("pictures.overlays").draw_tinted_classes
+        return cast(Picture, draw(self.image, self.label_image, self.colors))
 
     def contours(self) -> Picture:
         """Draw the image with the outlines of the classes in their colors.
@@ -253,7 +262,8 @@ class ResultViews(LabelViews):
         ndarray of shape (H, W, 3), uint8
             RGB.
         """
-        return cast(Picture, load_output("result_pictures").draw_contours(self))
+        draw = load_output("pictures.overlays").draw_class_contours
+        return cast(Picture, draw(self.image, self.label_image, self.colors))
 
     def cutout(self, label: str | int) -> Picture:
         """Draw the pixels of one class, all others transparent.
@@ -268,7 +278,36 @@ class ResultViews(LabelViews):
         ndarray of shape (H, W, 4), uint8
             RGBA.
         """
-        return cast(Picture, load_output("result_pictures").draw_cutout(self, self.find_label(label)))
+        draw = load_output("pictures.overlays").cut_out_class
+        return cast(Picture, draw(self.image, self.label_image, self.find_label(label)))
+
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder, or into a pipe.
+
+        Parameters
+        ----------
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
+        stem : str
+            What file names begin with.
+        suffix : {".png", ".jpg"}
+            Format of the panel, overlay and contours. All other pictures are PNG.
+
+        Returns
+        -------
+        list of Path
+            The files that were written; empty for a binary file.
+
+        Raises
+        ------
+        OutputError
+            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+        """
+        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
+
+
+class FitViews(ResultViews):
+    """What a result with a mixture shows of itself, beside its classes."""
 
     def posterior_panel(self) -> Picture:
         """Draw the probability of each class on one sheet, white where it is 1.
@@ -309,30 +348,6 @@ class ResultViews(LabelViews):
             HTML.
         """
         return cast(str, load_output("report.page").render_page(self))
-
-    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder, or into a pipe.
-
-        Parameters
-        ----------
-        folder : path or binary file
-            Made if it is not there. Into a binary file the contents are written one after the other.
-        stem : str
-            What file names begin with.
-        suffix : {".png", ".jpg"}
-            Format of the panel, overlay and contours. All other pictures are PNG.
-
-        Returns
-        -------
-        list of Path
-            The files that were written; empty for a binary file.
-
-        Raises
-        ------
-        OutputError
-            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
-        """
-        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
 
 
 def _list_names(names: Any) -> str:

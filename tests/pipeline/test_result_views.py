@@ -30,6 +30,12 @@ def result(quadrants: np.ndarray) -> segment.Segmentation:
     return segment.segment_image(quadrants, k=4, name=["1=shadow", "4=snow"])
 
 
+@pytest.mark.parametrize("name", ["posterior_panel", "uncertainty_panel", "anomaly_panel", "report"])
+def test_labels_without_a_fit_offer_nothing_of_one(name: str) -> None:
+    assert hasattr(segment.Segmentation, name)
+    assert not hasattr(segment.RelabeledImage, name)
+
+
 def test_labels_are_the_label_image(result: segment.Segmentation) -> None:
     assert result.labels is result.label_image
     assert result.k == result.n_classes == 4

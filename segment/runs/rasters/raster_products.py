@@ -54,13 +54,18 @@ class RasterView(ResultViews):
         self, result: RasterSegmentation, image: Image, label_image: NDArray[np.uint8], config: SegmentConfig
     ) -> None:
         self.image, self.label_image, self.config = image, label_image, config
-        self.classes, self.colors, self.class_model = result.classes, result.colors, result.class_model
-        self._names = result.names
+        self.classes, self.class_model = result.classes, result.class_model
+        self._names, self._colors = result.names, result.colors
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self._names
+
+    @property
+    def colors(self) -> NDArray[np.uint8]:
+        """The color that stands for each class, RGB: (k, 3)."""
+        return self._colors
 
     @property
     def n_classes(self) -> int:
