@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from segment.output.palette import INK, pick_class_colors
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-__all__ = ["BOX", "choose_ticks", "compute_histogram", "draw_density_chart"]
+__all__ = ["BOX", "choose_ticks", "compute_histogram", "draw_density_chart", "take_feature", "take_feature_density"]
 
 Floats = NDArray[np.float64]
 Points = list[tuple[float, float]]
@@ -32,6 +32,8 @@ _MAX_LEGEND_CLASSES = 12
 _BAR_COLOR = (205, 205, 205)
 _N_BINS = 100
 _MAX_DISCRETE = 1024  # a sample of up to so many distinct values is taken for discrete
+# The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
+_MIN_VARIANCE = 1 / 12
 
 
 def draw_density_chart(
@@ -149,6 +151,42 @@ def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floa
     edges = np.asarray(low + np.arange(m + 1) * max(width, (high - low) / m), dtype=np.float64)
     counts, _ = np.histogram(cells.means[:, 0], bins=edges, weights=cells.weights)
     return counts / (cells.total_weight * np.diff(edges)), edges
+
+
+def take_feature(cells: Cells, number: int) -> Cells:
+    """Take one feature of cells, without their scatter, which a histogram does not show.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells.
+    number : int
+        Of the feature, from 0.
+
+    Returns
+    -------
+    Cells
+        n cells of one feature.
+    """
+    return Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
+
+
+def take_feature_density(model: MixtureModel, number: int) -> MixtureModel:
+    """Take the mixture of one feature, no narrower than a stored value: no chart can hold the density of a spike.
+
+    Parameters
+    ----------
+    model : MixtureModel
+    number : int
+        Of the feature, from 0.
+
+    Returns
+    -------
+    MixtureModel
+        Of one feature.
+    """
+    marginal = model.marginalize([number])
+    return replace(marginal, covariances=np.maximum(marginal.covariances, _MIN_VARIANCE))
 
 
 def choose_ticks(low: float, high: float, n: int = 8) -> Floats:

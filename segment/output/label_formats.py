@@ -239,10 +239,11 @@ def encode_label_npz(
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("labels.npy", "w") as file:
             np.save(file, _convert_to_smallest_type(label_image), allow_pickle=False)
-        texts = {"names": list(names) if format_label_text(names) else [], "reading": [json.dumps(dict(reading))]}
-        for key in [key for key, is_there in (("names", texts["names"]), ("reading", reading)) if is_there]:
+        texts: dict[str, Any] = {"names": names} if format_label_text(names) else {}
+        texts |= {"reading": [json.dumps(dict(reading))]} if reading else {}
+        for key, values in texts.items():
             with archive.open(f"{key}.npy", "w") as file:
-                np.save(file, np.array(texts[key], dtype=str), allow_pickle=False)
+                np.save(file, np.array(values, dtype=str), allow_pickle=False)
         with archive.open("posteriors.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for part in posteriors:

@@ -96,11 +96,9 @@ def _surround(points: NDArray[np.integer]) -> Iterator[list[tuple[int, int]]]:
 
 def _turn_rings(outlines: Outlines) -> Outlines:
     """Turn rings so that those around regions and those around holes run as in all outlines."""
-    x, y = outlines.points.T.astype(np.int64)
-    after = outlines.next_point
-    areas = np.add.reduceat(x * y[after] - y * x[after], outlines.starts[:-1])
     points = outlines.points.copy()
-    for number in np.flatnonzero((areas < 0) != outlines.is_hole):
+    # The area of a hole is negative.
+    for number in np.flatnonzero((outlines.areas < 0) != outlines.is_hole):
         part = slice(outlines.starts[number], outlines.starts[number + 1])
         points[part] = points[part][::-1]
     return Outlines(points, outlines.starts, outlines.region, outlines.is_hole)

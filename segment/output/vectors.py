@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,16 +135,7 @@ def encode_svg(
         f'shape-rendering="{rendering}" fill-rule="evenodd">\n<title>{_escape_xml(title)}</title>\n'
         f"<desc>{_escape_xml(', '.join(names))}</desc>\n"
     )
-    points = shapes.outlines.points
-    if is_smooth:
-        is_fixed = find_fixed_points(shapes.outlines, shapes.shape)
-        encode = lambda ring: _encode_curve(points[ring], is_fixed[ring])  # noqa: E731
-    elif shapes.pixels is not None:
-        encode = lambda ring: "M" + "L".join(f"{x} {y}" for x, y in points[ring].tolist()) + "z"  # noqa: E731
-    else:
-        # Vertices at which only another border meets the ring are not needed here.
-        is_corner = _find_corners(shapes.outlines)
-        encode = lambda ring: _encode_path(points[ring][is_corner[ring]])  # noqa: E731
+    encode = _choose_ring_encoder(shapes, is_smooth=is_smooth)
     for label, polygons in shapes.iterate_labels():
         yield f'<path id="class-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
         for rings in polygons:
@@ -248,6 +239,19 @@ def _compress_run_lengths(counts: NDArray[np.int64]) -> str:
         unfinished &= more
     text = np.stack(characters, axis=1).reshape(-1)
     return bytes(text[text > 0].astype(np.uint8)).decode("ascii")
+
+
+def _choose_ring_encoder(shapes: Shapes, *, is_smooth: bool) -> Callable[[slice], str]:
+    """Choose what encodes a ring, by its place among the points, as SVG path data."""
+    points = shapes.outlines.points
+    if is_smooth:
+        is_fixed = find_fixed_points(shapes.outlines, shapes.shape)
+        return lambda ring: _encode_curve(points[ring], is_fixed[ring])
+    if shapes.pixels is not None:  # simplified sides run along no axis
+        return lambda ring: "M" + "L".join(f"{x} {y}" for x, y in points[ring].tolist()) + "z"
+    # Vertices at which only another border meets the ring are not needed here.
+    is_corner = _find_corners(shapes.outlines)
+    return lambda ring: _encode_path(points[ring][is_corner[ring]])
 
 
 def _find_corners(outlines: Outlines) -> NDArray[np.bool_]:

@@ -51,7 +51,7 @@ from segment.segmenter.field.share_estimate import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
 
-__all__ = ["build_result", "clean_labels", "segment_image"]
+__all__ = ["build_result", "clean_labels", "make_class_model", "segment_image"]
 
 
 def segment_image(
@@ -122,7 +122,7 @@ def segment_image(
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
-    model = _describe_classes(found, spatial, config)
+    model = make_class_model(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
     return build_result(image, spatial, found, labeled, cleaned, model, config, provenance, start)
 
@@ -253,21 +253,21 @@ def build_result(
     )
 
 
-def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
-    """Resolve the settings of a run; the model it starts from gives those that are not named."""
-    if start is None:
-        return SegmentConfig.resolve(config, settings).for_door("segment_image")
-    require_class_model("start", start)
-    if config is None:
-        # First without the model's settings, which would seem to contradict a setting that is not used.
-        SegmentConfig.from_values(**settings).for_door("segment_image")
-    config = SegmentConfig.resolve(config, settings, **start.settings)
-    start.check_settings(config)
-    return config.for_door("segment_image")
+def make_class_model(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
+    """Make the model with which the classes of an image can be found in others.
 
+    Parameters
+    ----------
+    found : FittedClasses
+    spatial : SpatialModel
+        Of the preprocessed image.
+    config : SegmentConfig
+        The settings of the fit.
 
-def _describe_classes(found: FittedClasses, spatial: SpatialModel, config: SegmentConfig) -> ClassModel:
-    """Describe the classes so that they can be found in other images."""
+    Returns
+    -------
+    ClassModel
+    """
     working, n_pixels = spatial.image, round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,
@@ -279,6 +279,19 @@ def _describe_classes(found: FittedClasses, spatial: SpatialModel, config: Segme
         config=config,
         training=Training(1, n_pixels, found.log_likelihood, found.log_likelihood),
     )
+
+
+def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
+    """Resolve the settings of a run; the model it starts from gives those that are not named."""
+    if start is None:
+        return SegmentConfig.resolve(config, settings).for_door("segment_image")
+    require_class_model("start", start)
+    if config is None:
+        # First without the model's settings, which would seem to contradict a setting that is not used.
+        SegmentConfig.from_values(**settings).for_door("segment_image")
+    config = SegmentConfig.resolve(config, settings, **start.settings)
+    start.check_settings(config)
+    return config.for_door("segment_image")
 
 
 def _note_merged_colors(spatial: SpatialModel) -> tuple[str, ...]:

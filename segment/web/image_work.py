@@ -24,7 +24,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.loader.loader import load_image
 from segment.mixture.cells import Cells
-from segment.output.density_chart import compute_histogram
+from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
 from segment.output.label_formats import encode_label_png
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
@@ -41,7 +41,6 @@ __all__ = ["describe_picture", "draw_picture", "look_up_pixel", "make_products",
 
 MAX_SCREEN_LABELS = 255  # more are sent as colors of two bytes
 _N_CURVE = 128  # points of a density curve
-_MIN_VARIANCE = 1 / 12  # of a value that was rounded to whole numbers: the least that a chart shows
 _HISTOGRAMS = LastUsed(4)  # of this process: counting takes a fifth of the time of a quick answer
 
 
@@ -241,24 +240,15 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
     if not pixels.any():
         raise ImageError("labels: at least one pixel that is not zero; got none. Draw something first.")
     try:
-        Path(target).write_bytes(encode_gray_png(pixels))
+        Path(target).write_bytes(_encode_png(pixels))
     except OSError as error:
         raise OutputError(
             f"labels: cannot be kept; {describe_os_error(error)}. Free some space in the temporary folder."
         ) from error
 
 
-def encode_gray_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode gray values as PNG.
-
-    Parameters
-    ----------
-    pixels : ndarray of shape (H, W), uint8
-
-    Returns
-    -------
-    bytes
-    """
+def _encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode gray values (H, W), or colors (H, W, 3) in OpenCV's order, as PNG."""
     done, data = load_cv2().imencode(".png", pixels)
     if not done:
         raise OutputError("labels: cannot be encoded.")
@@ -287,11 +277,7 @@ def _encode_labels(labels: NDArray[np.integer[Any]], n: int) -> bytes:
     if n <= MAX_SCREEN_LABELS:
         # A palette in which each color is its own number.
         return encode_label_png(labels, np.repeat(np.arange(1, n + 1, dtype=np.uint8)[:, None], 3, axis=1))
-    planes = np.stack([np.zeros_like(labels), labels >> 8, labels & 255], axis=-1).astype(np.uint8)
-    done, data = load_cv2().imencode(".png", planes)
-    if not done:
-        raise OutputError("labels: cannot be encoded.")
-    return bytes(data.tobytes())
+    return _encode_png(np.stack([np.zeros_like(labels), labels >> 8, labels & 255], axis=-1).astype(np.uint8))
 
 
 def _describe_regions(found: RegionSegmentation) -> dict[str, Any]:
@@ -340,10 +326,8 @@ def _describe_histograms(found: Segmentation) -> list[dict[str, Any]]:
     _, histograms = _HISTOGRAMS.get(id(cells), lambda: (cells, _count_features(cells)))
     charts = []
     for number, (name, (heights, edges)) in enumerate(zip(found.space.feature_names, histograms, strict=True)):
-        marginal = model.marginalize([number])
-        marginal = replace(marginal, covariances=np.maximum(marginal.covariances, _MIN_VARIANCE))
         x = np.linspace(edges[0], edges[-1], _N_CURVE)
-        parts = np.exp(marginal.log_joint(x[:, None]))
+        parts = np.exp(take_feature_density(model, number).log_joint(x[:, None]))
         # Components of one class make one curve.
         curves = [parts[:, found.groups == label].sum(axis=1) for label in range(found.n_classes)]
         charts.append(
@@ -360,8 +344,7 @@ def _describe_histograms(found: Segmentation) -> list[dict[str, Any]]:
 
 def _count_features(cells: Cells) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Compute the histogram of each feature: heights and edges of the bins."""
-    columns = (cells.means[:, [number]] for number in range(cells.n_features))
-    return [compute_histogram(Cells(cells.weights, column, np.zeros((len(cells), 1)))) for column in columns]
+    return [compute_histogram(take_feature(cells, number)) for number in range(cells.n_features)]
 
 
 def _round_values(values: NDArray[np.float64]) -> list[float]:

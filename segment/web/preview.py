@@ -17,7 +17,7 @@ from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.loader.loader import LoadedFile
-from segment.pipeline.pipeline import build_result, clean_labels, segment_image
+from segment.pipeline.pipeline import build_result, clean_labels, make_class_model, segment_image
 from segment.pipeline.preparation import preprocess, read_image
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.region_pipeline import RegionSegmentation, segment_regions
@@ -26,9 +26,7 @@ from segment.pipeline.shared_classes import label_with_model
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_fitting import FittedClasses, fit_image_classes
-from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import load_class_model
-from segment.segmenter.class_model.training import Training
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import (
     ColorsAlone,
@@ -255,16 +253,7 @@ def _label(
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     cleaned = clean_labels(labeled, unmerged, spatial, config, image)
-    model = ClassModel.from_fit(
-        found.classes,
-        found.names,
-        space=data.space,
-        dtype=working.pixels.dtype.name,
-        black=working.black,
-        white=working.white,
-        config=config,
-        training=Training(1, round(data.cells.total_weight), found.log_likelihood, found.log_likelihood),
-    )
+    model = make_class_model(found, spatial, config)
     return build_result(screen.shown, spatial, found, labeled, cleaned, model, config, Provenance())
 
 

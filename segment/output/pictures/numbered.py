@@ -48,12 +48,7 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
     """
     factor = max(1, -(-_LONG_SIDE // max(regions.shape)))
     large = enlarge_pixels(regions, factor)
-    is_line = np.zeros(large.shape, bool)
-    # A pixel on both sides of each border.
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        differs = large[one] != large[other]
-        is_line[one] |= differs
-        is_line[other] |= differs
+    is_line = _find_borders(large)
     if (reach := round(max(large.shape) * _LINE_SHARE)) > 1:
         window = np.ones((2 * reach - 1, 2 * reach - 1), np.uint8)
         is_line = load_cv2().dilate(is_line.astype(np.uint8), window) > 0
@@ -128,11 +123,7 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
     >>> row.tolist()[0], column.tolist()[0], bool(radius[0] > radius[1])
     (3, 3, True)
     """
-    is_border = np.zeros(regions.shape, bool)
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        differs = regions[one] != regions[other]
-        is_border[one] |= differs
-        is_border[other] |= differs
+    is_border = _find_borders(regions)
     # The frame of the image is a border too, but of what is no region.
     for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         is_border[side] |= regions[side] != 0
@@ -151,3 +142,13 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
         place[flat[deepest]] = deepest
     row, column = np.divmod(place, regions.shape[1])
     return radius[1:], row[1:], column[1:]
+
+
+def _find_borders(regions: Labels) -> NDArray[np.bool_]:
+    """Find the pixels beside another region, on both sides of each border: (H, W)."""
+    is_border = np.zeros(regions.shape, bool)
+    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        differs = regions[one] != regions[other]
+        is_border[one] |= differs
+        is_border[other] |= differs
+    return is_border

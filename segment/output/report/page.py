@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shlex
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,7 @@ from segment.core.image import Image
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
-from segment.mixture.cells import Cells
-from segment.mixture.model import MixtureModel
-from segment.output.density_chart import draw_density_chart
+from segment.output.density_chart import draw_density_chart, take_feature, take_feature_density
 from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
@@ -40,8 +37,6 @@ __all__ = ["encode_picture_url", "list_options", "render_page", "render_template
 # Largest width and height of a map, in pixels: its text is 12 pixels high where it is shown 352 pixels wide.
 _MAP_ROOM = (640, 640)
 _LIBRARIES = ("numpy", "scipy", "opencv-python", "pillow", "scikit-learn", "tifffile", "imagecodecs")
-# The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
-_MIN_CHART_VARIANCE = 1.0 / 12.0
 
 
 def render_page(result: Segmentation) -> str:
@@ -143,21 +138,16 @@ def _name_kind(image: Image) -> str:
     return {1: "gray", 3: "RGB"}.get(image.n_bands, f"{image.n_bands} bands")
 
 
-def _name_channels(result: Segmentation) -> tuple[str, ...]:
-    """Name the channels of the image."""
-    return result.image.band_names
-
-
 def _name_columns(result: Segmentation) -> tuple[str, ...]:
     """Name the columns of the table of classes; areas are there if the size of the pixels is known."""
     area = (f"area in {result.image.grid.unit}\u00b2",) if result.image.grid else ()
     expected = ("expected share",) if result.calibration else ()
-    return ("class", "pixels", *area, "share", *expected, *(f"mean {name}" for name in _name_channels(result)))
+    return ("class", "pixels", *area, "share", *expected, *(f"mean {name}" for name in result.image.band_names))
 
 
 def _make_class_row(result: Segmentation, row: ClassRow) -> dict[str, Any]:
     """Make a row of the table of classes."""
-    means = tuple(map(format_number, row.mean)) or ("-",) * len(_name_channels(result))
+    means = tuple(map(format_number, row.mean)) or ("-",) * len(result.image.band_names)
     area = () if row.area is None else (format_area(row.area),)
     about = format_expected_share(row.expected_share, row.expected_share_sd).replace("+-", "\u00b1")
     expected = (about,) if result.calibration else ()
@@ -181,13 +171,11 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
         return []
     index = ColorIndex(result.working)
     cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
-    # A histogram needs the means of the cells along one feature only.
     pictures = []
     for number, name in enumerate(result.space.feature_names):
-        feature = Cells(cells.weights, cells.means[:, [number]], np.zeros((len(cells), 1)))
         picture = draw_density_chart(
-            feature,
-            _select_feature(result.model, number),
+            take_feature(cells, number),
+            take_feature_density(result.model, number),
             label=name,
             groups=result.class_mixture.groups,
             names=result.names,
@@ -205,12 +193,6 @@ def _describe_scale(result: Segmentation) -> str:
     return (
         f"The axes count 0 for black and 255 for white, which are {black:g} and {white:g} in the image and the table."
     )
-
-
-def _select_feature(model: MixtureModel, number: int) -> MixtureModel:
-    """Select the mixture of one feature, no narrower than a stored value: a spike has a density no chart can hold."""
-    marginal = model.marginalize([number])
-    return replace(marginal, covariances=np.maximum(marginal.covariances, _MIN_CHART_VARIANCE))
 
 
 def _draw_maps(result: Segmentation) -> list[tuple[str, str, str]]:
@@ -316,18 +298,10 @@ def list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[st
     return tuple(words)
 
 
-def _format_setting(config: SegmentConfig, name: str) -> str:
-    """Format the value of a setting for people."""
-    value = getattr(config, name)
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return ", ".join(map(str, value)) or "none" if type(value) is tuple else str(value) or "none"
-
-
 def _list_settings(config: SegmentConfig, *, is_default: bool) -> list[tuple[str, str]]:
     """List option and value of the settings that have their default value, or of the others."""
     return [
-        (item.option, _format_setting(config, item.name))
+        (item.option, item.format(getattr(config, item.name)) or "none")
         for item in list_settings()
         if (getattr(config, item.name) == item.default) == is_default
     ]
