@@ -208,9 +208,9 @@ DOORS: Mapping[str, Door] = {
     "serve": Door(
         "segment serve",
         (*_FITTING, "Clean-up"),
-        leave_out=("mask", "roi", "crop"),
+        leave_out=("mask", "roi", "crop", "name", "merge"),
         besides=("palette",),
-        remedies=dict.fromkeys(("Output", "mask", "roi", "crop"), "Choose it on the page"),
+        remedies=dict.fromkeys(("Output", "mask", "roi", "crop", "name", "merge"), "Choose it on the page"),
     ),
     "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
     # The function of the library has the name of the command.

@@ -113,7 +113,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         picture.transpose(PilImage.Transpose.ROTATE_90).save(folder / "in" / "b.png")
         small = picture.resize((64, 48), PilImage.Resampling.NEAREST)
         small.point(lambda value: value // 8).save(folder / "c.png")  # dark
-    with run_server(folder, "in", "-k", "3", "--n-init", "2", "--workers", "1") as server:
+    begin = ("-k", "3", "--n-init", "2", "--palette", "viridis")
+    with run_server(folder, "in", *begin, "--workers", "1") as server:
         page = Page(server, folder / "downloads")
         try:
             yield page
@@ -137,7 +138,8 @@ def test_name_merge_color_and_export_as_the_command_writes(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page.set_value("k", 4)
-    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#class-list li")) == 4
+    colors = page.run("[...document.querySelectorAll('#class-list input[type=color]')].map((box) => box.value)")
+    assert (colors[0], colors[-1]) == ("#471063", "#e5e419")  # of the palette that the page began with
     page.rename(4, "sky")
     before = page.seen
     # Keys alone: the list beside the class merges it.

@@ -125,7 +125,8 @@ function showCharts() {
 /** Color of each label; regions get the colors of a wheel. */
 function labelColors() {
   if (!page.answer.n_regions) return classes.palette;
-  const wheel = (label) => [0, 2, 4].map((shift) => Math.round(150 + 80 * Math.sin(2.4 * label + shift)));
+  // Every eighth hue is about the same: its lightness is another.
+  const wheel = (label) => [0, 2, 4].map((shift) => Math.round(75 + 30 * (label % 5) + 60 * Math.sin(2.4 * label + shift)));
   return [null, ...Array.from({ length: page.answer.n_regions }, (_, i) => wheel(i + 1))];
 }
 
@@ -235,7 +236,9 @@ async function addFiles(files) {
 const chosenProducts = () => [...document.querySelectorAll("#products input:checked:enabled")].map((input) => input.value);
 
 function exportQuery(save = chosenProducts()) {
-  const pairs = [...controls.query(), ...(page.answer?.n_regions ? [] : classes.query())];
+  const own = page.answer?.n_regions ? [] : classes.query();
+  const hasColors = own.some(([name]) => name === "palette");
+  const pairs = [...controls.query().filter(([name]) => name !== "palette" || !hasColors), ...own];
   if (save.includes("labels") && $("labels-format").value !== "png") pairs.push(["labels_format", $("labels-format").value]);
   if (save.some((name) => ["geojson", "svg"].includes(name))) for (const label of classes.dropped) pairs.push(["drop_class", label]);
   pairs.push(...controls.query(({ name }) => name === "geojson_crs" && save.includes("geojson")));

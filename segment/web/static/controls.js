@@ -49,11 +49,11 @@ export class Controls {
   }
 
   /** The settings that are not the default, as pairs of a query. */
-  query(only = (setting) => setting.group !== "Output") {
+  query(only = ({ name, group }) => group !== "Output" || name === "palette") {
     const pairs = [];
     for (const [name, value] of this.values) {
       const setting = this.settings.get(name);
-      if (ELSEWHERE.has(name)) continue;
+      if (ELSEWHERE.has(name) && name !== "palette") continue;
       if (!only(setting) || JSON.stringify(value) === JSON.stringify(setting.default)) continue;
       if (this.#isIdle(name)) continue;
       for (const part of Array.isArray(value) && setting.type === "texts" ? value : [value]) pairs.push([name, String(part)]);
@@ -74,7 +74,7 @@ export class Controls {
   #isIdle(name) {
     const get = (other) => this.values.get(other);
     const { group } = this.settings.get(name);
-    if (get("regions") !== 0) return !(["Loading", "Preprocessing", "Output"].includes(group) || name === "regions");
+    if (get("regions") !== 0) return name === "palette" || !(["Loading", "Preprocessing", "Output"].includes(group) || name === "regions");
     if (get("coherence") === "region" && group === "Clean-up") return true;
     if (name === "smoothness") return get("spatial") === "none";
     if (name === "denoise_radius") return get("denoise") === "none";
