@@ -25,6 +25,7 @@ __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 Floats = NDArray[np.float64]
 
 LEVEL = 0.3  # cut of the hierarchy: finer than a person would draw, so that no region holds two classes
+FIELD_STRENGTH = 2.5  # of the field over regions, in units of the smoothness of pixels: people part areas, not colors
 SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
 MAX_SAMPLED_PIXELS = 200_000  # from which the regions' means and scatters are computed
 MAX_STEPS_IN_EM, MAX_STEPS = 3, 200  # of the field: between two steps of EM, and after the fit
@@ -117,8 +118,7 @@ def find_region_cells(
     features : PixelFeatures
         Of the same image.
     smoothness : float, >= 0
-        How much other regions count, see :class:`segment.segmenter.regions.region_field.RegionField`; 0 leaves each
-        region to its own colors.
+        How much other regions count: the field has 2.5 times that. 0 leaves each region to its own colors.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -143,7 +143,7 @@ def find_region_cells(
     weights = areas[1:].astype(np.float64)
     pairs, costs = hierarchy.find_joining_costs(LEVEL)
     # A cost is the probability that people part two regions: 1 - 2 cost is "together" minus "apart".
-    field = RegionField(pairs, 1 - 2 * costs, weights / weights.sum(), smoothness)
+    field = RegionField(pairs, 1 - 2 * costs, weights / weights.sum(), FIELD_STRENGTH * smoothness)
     return RegionCells(labels, Cells(weights, cells.means, SCATTER_SHARE * cells.scatters), field)
 
 

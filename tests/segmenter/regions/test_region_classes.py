@@ -35,6 +35,7 @@ def test_the_smoothness_of_whole_regions_can_be_switched_off(crossed):
     off = segment.segment_image(crossed, k=3, coherence="region", spatial="none")
     field = segment.segment_image(crossed, k=3, coherence="region")
     assert not np.array_equal(field.model.means, off.model.means)
+    assert field.spatial.regions.field.smoothness == 2.5 * field.config.smoothness
 
 
 def test_thousands_of_parts_of_a_mask_have_no_affinities():
