@@ -24,9 +24,10 @@ from segment.cli.options import (
     load_start,
     make_config,
 )
+from segment.cli.run_document import format_document
 from segment.cli.signals import get_exit_code
 from segment.cli.standard_streams import discard_stdout
-from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
+from segment.cli.terminal import Status, Tally, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
 

@@ -178,8 +178,11 @@ def fit(inputs: tuple[Path, ...], output: Path, debug: bool, **options: Any) -> 
     if "config" in config.save and not config.overwrite:
         refuse_existing(output.parent / f"{output.stem}_config.toml")
     with Status(len(inputs), bar=False, note=describe_default_k(options, config, None)) as status:
-        on_stage = lambda source, stage: status.show(stage, Path(source))  # noqa: E731
-        model, selection = fit_and_select(inputs, replace(config, save=SegmentConfig.save), on_stage=on_stage)
+        model, selection = fit_and_select(
+            inputs,
+            replace(config, save=SegmentConfig.save),
+            on_stage=lambda source, stage: status.show(stage, Path(source)),
+        )
     if selection.candidates:
         print_message(f"{selection.sentence}.")
     for note in model.training.notes:

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import click
 
-from segment.cli.terminal import Status, Tally, format_document, print_message, report_outcome
+from segment.cli.run_document import format_document
+from segment.cli.terminal import Status, Tally, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome

@@ -172,31 +172,36 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     -------
     SegmentConfig
     """
+    command = DOORS[door]
     given, written = select_given(options)
-    # A command writes what it always writes, and the products that may be asked for beside it.
-    if "save" in DOORS[door].fixed:
-        if not set(given.get("save", ())) <= set(DOORS[door].products):
-            (setting,) = [setting for setting in list_settings() if setting.name == "save"]
-            raise make_unused_error(setting, given["save"], DOORS[door])
-        for values in (given, written):
-            if "save" in values:
-                values["save"] = tuple(dict.fromkeys((*DOORS[door].fixed["save"], *values["save"])))
+    if "save" in command.fixed:
+        _add_fixed_products(given, written, command)
     # First the options as they were given: the settings of a model or the defaults of a command might seem to
     # contradict an option that is not used at all.
-    reject_ignored(given, list_settings(), DOORS[door], defaults)
-    written = leave_out_unused(written, DOORS[door], defaults)
+    reject_ignored(given, list_settings(), command, defaults)
+    written = leave_out_unused(written, command, defaults)
     # What a command does in any case is not changed to what others do by default.
-    fixed = {name: value for name, value in DOORS[door].fixed.items() if name != "save"}
+    fixed = {name: value for name, value in command.fixed.items() if name != "save"}
     written = {name: value for name, value in written.items() if name not in fixed}
     for setting in list_settings():
         if setting.name in fixed and given.get(setting.name, fixed[setting.name]) != fixed[setting.name]:
-            raise make_unused_error(setting, given[setting.name], DOORS[door])
+            raise make_unused_error(setting, given[setting.name], command)
     if written:
         written = leave_out_contradicted(written, given, defaults)
     config = SegmentConfig.from_values(**{**defaults, **written, **given})
     # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])
     return config.for_door(door, defaults)
+
+
+def _add_fixed_products(given: Options, written: Options, command: Door) -> None:
+    """Add what a command writes in any case to the products that are asked for beside it; refuse all others."""
+    if not set(given.get("save", ())) <= set(command.products):
+        (setting,) = [setting for setting in list_settings() if setting.name == "save"]
+        raise make_unused_error(setting, given["save"], command)
+    for values in (given, written):
+        if "save" in values:
+            values["save"] = tuple(dict.fromkeys((*command.fixed["save"], *values["save"])))
 
 
 def load_start(
@@ -279,49 +284,52 @@ def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
         yield cluster
 
 
-def _make_option(setting: Setting, door: Door) -> StagedOption:  # noqa: PLR0911  one for each kind
+def _make_option(setting: Setting, command: Door) -> StagedOption:
     """Make the Click option of a setting for a command; its value is None where it is not given."""
-    # The default is None, so that an option that was given can be told from one that was not.
     names = (*setting.options, setting.name)
-    has_products = setting.name == "save" and bool(door.products)
-    is_hidden = not (door.is_used(setting) or has_products)
-    common: dict[str, Any] = {"group": setting.group, "choices": setting.choices}
-    common |= {"default": None, "hidden": is_hidden}
-    if has_products:
-        # What a command writes in any case is not listed.
-        others = [name for name in door.products if name not in door.fixed.get("save", ())]
-        help_ = f"{others[-1]} writes the settings too, as a file for --config."
-        if len(others) > 1:
-            help_ = f"What to write too: as for segment run. {help_}"
-        return StagedOption(names, metavar=",".join(others), help=help_, **common)
+    # The default is None, so that an option that was given can be told from one that was not.
+    common: dict[str, Any] = {"group": setting.group, "choices": setting.choices, "default": None}
+    if setting.name == "save" and command.products:
+        return StagedOption(names, **common, **_describe_products_beside(command))
+    common["hidden"] = not command.is_used(setting)
     if setting.type is bool:
         return StagedOption(names, is_flag=True, help=setting.help, **common)
     help_ = setting.help
-    if setting.name == "save" and door.saved:
-        common["choices"] = tuple(name for name in setting.choices if name in door.saved)
-        help_ = f"What to write: {describe_products(door.saved)}."
+    if setting.name == "save" and command.saved:
+        common["choices"] = tuple(name for name in setting.choices if name in command.saved)
+        help_ = f"What to write: {describe_products(command.saved)}."
     default = ",".join(setting.default) if setting.type is tuple else _format_number(setting.default)
-    default = default or "none"
-    common["help"] = f"{help_} [default: {default}]"
-    if setting.choices and setting.type is str:
-        # Other spellings are accepted and not shown. A text beside the words is checked with all other values.
-        words: dict[str, Any] = {} if setting.form.text else {"type": click.Choice(setting.words)}
-        metavar = "|".join(filter(None, (*setting.choices, setting.form.text)))
-        return StagedOption(names, metavar=f"[{metavar}]", **words, **common)
+    return StagedOption(names, help=f"{help_} [default: {default or 'none'}]", **common, **_describe_value(setting))
+
+
+def _describe_products_beside(command: Door) -> dict[str, Any]:
+    """Describe the products that may be asked for beside what a command writes in any case, for their option."""
+    others = [name for name in command.products if name not in command.fixed.get("save", ())]
+    help_ = f"{others[-1]} writes the settings too, as a file for --config."
+    if len(others) > 1:
+        help_ = f"What to write too: as for segment run. {help_}"
+    return {"metavar": ",".join(others), "help": help_}
+
+
+def _describe_value(setting: Setting) -> dict[str, Any]:
+    """Describe what an option takes, for Click. Ranges and forms are checked with all other values."""
+    form = setting.form.text
+    if setting.type is str and setting.choices:
+        # Other spellings are accepted and not shown.
+        words: dict[str, Any] = {} if form else {"type": click.Choice(setting.words)}
+        return {"metavar": f"[{'|'.join(filter(None, (*setting.choices, form)))}]", **words}
     if setting.is_text or (setting.type is tuple and not setting.choices):
-        metavar = setting.form.text.replace(" or ", "|")
-        return StagedOption(names, multiple=setting.type is tuple, metavar=metavar, **common)
+        return {"metavar": form.replace(" or ", "|"), "multiple": setting.type is tuple}
     if setting.type is tuple:
-        return StagedOption(names, metavar="PRODUCT,...", **common)
+        return {"metavar": "PRODUCT,..."}
     if setting.type is Span:
-        return StagedOption(names, metavar="LOW..HIGH", **common)
-    # The range is checked with all other values, so that the library has the same message.
-    kind = int if setting.type is int else float
-    number: Any = NumberOrWord(kind, setting.choices) if setting.choices else kind
-    if setting.form.text:  # a number with a unit is checked with all other values
-        number = str
-    metavar = "|".join(filter(None, (_format_range(setting), *setting.choices, setting.form.text)))
-    return StagedOption(names, type=number, metavar=metavar, **common)
+        return {"metavar": "LOW..HIGH"}
+    kind: Any = int if setting.type is int else float
+    if form:  # a number with a unit is a text
+        kind = str
+    elif setting.choices:
+        kind = NumberOrWord(kind, setting.choices)
+    return {"metavar": "|".join(filter(None, (_format_range(setting), *setting.choices, form))), "type": kind}
 
 
 def _format_number(value: object) -> str:

@@ -7,21 +7,18 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import click
 
-from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize, printable_path
 from segment.core.stages import Stage
-from segment.core.version import __version__
-from segment.output.tables import drop_nan, format_area, format_expected_share, format_number, format_share, to_json
+from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.runs.outcome import Outcome
 
-__all__ = ["Status", "Tally", "format_document", "print_message", "report_outcome"]
+__all__ = ["Status", "Tally", "print_message", "report_outcome"]
 
 BAR_WIDTH = 24  # characters
 _CLEAR_LINE = "\r\x1b[K"
@@ -180,92 +177,9 @@ class Tally:
         return text + "."
 
 
-def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
-    """Write a run as one JSON document, for scripts.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        One for each image.
-    config : SegmentConfig
-
-    Returns
-    -------
-    str
-    """
-    images = [
-        {
-            "input": str(outcome.job.source),
-            "outputs": [str(path) for path in outcome.paths],
-            "k": len(outcome.rows),
-            "classes": _list_classes(outcome),
-            **({"groups": _list_groups(outcome)} if outcome.groups else {}),
-            **({"interest": _list_interest(outcome)} if outcome.interest else {}),
-            "changed": drop_nan(outcome.changed),
-            "choice": outcome.choice,
-            "warnings": outcome.warnings,
-            "error": outcome.error,
-            "seconds": round(outcome.seconds, 3),
-        }
-        for outcome in outcomes
-    ]
-    return to_json({"version": __version__, "settings": asdict(config), "images": images})
-
-
-def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
-    """List the classes of an image for the document."""
-    return [
-        {
-            "label": label,
-            "name": name,
-            "colour": _format_color(color),
-            "pixels": pixels,
-            "share": drop_nan(share),
-            "mean": mean,
-            "expected_share": drop_nan(expected),
-            "expected_share_sd": drop_nan(deviation),
-            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
-        }
-        for (label, color, share, mean), name, pixels, area, (expected, deviation) in zip(
-            outcome.rows,
-            outcome.names,
-            outcome.pixels,
-            _list_areas(outcome),
-            outcome.expected or [(math.nan, math.nan)] * len(outcome.rows),
-            strict=True,
-        )
-    ]
-
-
-def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
-    """List the classes in each region of interest for the document."""
-    return [
-        {
-            "roi": roi,
-            "label": label,
-            "name": outcome.names[label - 1],
-            "pixels": pixels,
-            "share": drop_nan(share),
-            "mean": mean,
-            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
-        }
-        for roi, label, pixels, share, mean, area in outcome.interest
-    ]
-
-
-def _list_areas(outcome: Outcome) -> Sequence[float | None]:
-    """List the area of each class; None where the size of the pixels is not known."""
-    return [drop_nan(area) for area in outcome.areas] or [None] * len(outcome.rows)
-
-
 def _format_area(area: float | None, unit: str) -> str:
-    """Write an area in a column of the table."""
-    return "" if area is None else f"  {format_area(area):>11} {unit}"
-
-
-def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:
-    """List the classes of each group for the document."""
-    return [{"group": group, "name": name, "share": share} for group, name, share in outcome.groups]
+    """Write an area in a column of the table; nothing where it is not known."""
+    return "" if area is None or math.isnan(area) else f"  {format_area(area):>11} {unit}"
 
 
 def _format_table(outcome: Outcome) -> str:
@@ -280,10 +194,11 @@ def _format_table(outcome: Outcome) -> str:
     # The default names would repeat the number.
     is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
     expected = [f"  {format_expected_share(*pair):>18}" for pair in outcome.expected] or [""] * len(outcome.rows)
-    for (label, color, share, mean), area, about in zip(outcome.rows, _list_areas(outcome), expected, strict=True):
+    areas: Sequence[float | None] = outcome.areas or [math.nan] * len(outcome.rows)
+    for (label, color, share, mean), area, about in zip(outcome.rows, areas, expected, strict=True):
         name = f"  {outcome.names[label - 1]}" if is_named else ""
         swatch = click.style("   ", bg=color) if is_terminal else ""
-        row = f"  {label:>5}  {_format_color(color)}{swatch} {format_share(share):>9}{about}{_format_area(area, unit)}"
+        row = f"  {label:>5}  #{bytes(color).hex()}{swatch} {format_share(share):>9}{about}{_format_area(area, unit)}"
         lines.append(f"{row}  {_format_mean(mean):<{width}}{name}".rstrip())
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
@@ -327,11 +242,6 @@ def _format_tries(outcome: Outcome) -> str:
         shown = f"{value:.6g}" if math.isfinite(value) else "-"
         lines.append(f"  {number:>7}  {shown:>10}  {' '.join(format_share(share) for share in shares)}")
     return "\n".join(lines)
-
-
-def _format_color(color: Sequence[float]) -> str:
-    """Write an RGB color as #rrggbb."""
-    return "#" + "".join(f"{round(part):02x}" for part in color)
 
 
 def _format_mean(mean: tuple[float, ...]) -> str:

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image as PilImage
 from program_runs import Program, hash_tree, read_labels, run_process, take_one_line, write_photograph
 
-import segment
 from segment.output.palette import pick_class_colors
 
 
@@ -71,47 +70,10 @@ def test_areas_are_in_every_table(run_program: Program) -> None:
     )
 
 
-def test_json_prints_one_document_on_stdout(run_program: Program) -> None:
-    result = run_program("run", "a.png", "missing.png", "-k", "4", "-o", "out", "--json", "--save", "labels")
-    assert result.code == 1
-    assert result.err.splitlines()[0].startswith("Error: missing.png: ")
-    found = json.loads(result.out)
-    assert found["version"] == segment.__version__
-    assert segment.SegmentConfig.from_values(**found["settings"]) == segment.SegmentConfig(k=4, save=("labels",))
-    good, bad = found["images"]
-    assert (good["input"], good["outputs"], good["k"], good["error"]) == ("a.png", ["out/a_labels.png"], 4, "")
-    assert good["classes"][0] == {
-        **{
-            "label": 1,
-            "name": "class 1",
-            "colour": f"#{segment.segment_image('a.png', k=4).colors[0].tobytes().hex()}",
-        },
-        **{"pixels": 40, "share": 40 / 240, "mean": [20, 30, 90]},
-        **{"expected_share": pytest.approx(40 / 240), "expected_share_sd": pytest.approx(0.0005, abs=1e-5)},
-    }
-    assert sum(row["pixels"] for row in good["classes"]) == 240
-    assert (good["warnings"], good["changed"], good["choice"]) == ([], 0, "")
-    assert 0 < good["seconds"] < 60
-    assert (bad["outputs"], bad["k"], bad["classes"]) == ([], 0, [])
-    assert bad["error"] == result.err.splitlines()[0].removeprefix("Error: ")
-
-
 def test_json_and_a_piped_picture_are_refused(run_program: Program) -> None:
     result = run_program("run", "a.png", "-o", "-", "--json")
     assert (result.code, result.out) == (2, "")
     assert take_one_line(result.err).startswith("Error: --json: ")
-
-
-@pytest.mark.parametrize("command", ["batch", "apply"])
-def test_batch_and_apply_print_json(run_program: Program, image_folder: Path, command: str) -> None:
-    segment.save_class_model(segment.fit_classes(["a.png"], k=2), "m.json")
-    (image_folder / "in").mkdir()
-    Path("a.png").replace("in/a.png")
-    arguments = ["batch", "in", "-k", "2"] if command == "batch" else ["apply", "m.json", "in/a.png"]
-    result = run_program(*arguments, "-o", "out", "--json")
-    assert (result.code, result.err) == (0, "")
-    (image,) = json.loads(result.out)["images"]
-    assert (image["input"], image["k"]) == ("in/a.png", 2)
 
 
 def test_save_writes_files_for_other_programs(run_program: Program) -> None:

@@ -1,0 +1,93 @@
+"""A run as one JSON document, for scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from segment.config.config import SegmentConfig
+from segment.core.version import __version__
+from segment.output.tables import drop_nan, to_json
+from segment.runs.outcome import Outcome
+
+__all__ = ["format_document"]
+
+
+def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
+    """Write a run as one JSON document, for scripts.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        One for each image.
+    config : SegmentConfig
+
+    Returns
+    -------
+    str
+    """
+    images = [
+        {
+            "input": str(outcome.job.source),
+            "outputs": [str(path) for path in outcome.paths],
+            "k": len(outcome.rows),
+            "classes": _list_classes(outcome),
+            **({"groups": _list_groups(outcome)} if outcome.groups else {}),
+            **({"interest": _list_interest(outcome)} if outcome.interest else {}),
+            "changed": drop_nan(outcome.changed),
+            "choice": outcome.choice,
+            "warnings": outcome.warnings,
+            "error": outcome.error,
+            "seconds": round(outcome.seconds, 3),
+        }
+        for outcome in outcomes
+    ]
+    return to_json({"version": __version__, "settings": asdict(config), "images": images})
+
+
+def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes of an image for the document."""
+    return [
+        {
+            "label": label,
+            "name": name,
+            "colour": "#" + bytes(color).hex(),
+            "pixels": pixels,
+            "share": drop_nan(share),
+            "mean": mean,
+            "expected_share": drop_nan(expected),
+            "expected_share_sd": drop_nan(deviation),
+            **({} if math.isnan(area) else {"area": area, "unit": outcome.area_unit}),
+        }
+        for (label, color, share, mean), name, pixels, area, (expected, deviation) in zip(
+            outcome.rows,
+            outcome.names,
+            outcome.pixels,
+            outcome.areas or [math.nan] * len(outcome.rows),
+            outcome.expected or [(math.nan, math.nan)] * len(outcome.rows),
+            strict=True,
+        )
+    ]
+
+
+def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes in each region of interest for the document."""
+    return [
+        {
+            "roi": roi,
+            "label": label,
+            "name": outcome.names[label - 1],
+            "pixels": pixels,
+            "share": drop_nan(share),
+            "mean": mean,
+            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
+        }
+        for roi, label, pixels, share, mean, area in outcome.interest
+    ]
+
+
+def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:
+    """List the classes of each group for the document."""
+    return [{"group": group, "name": name, "share": share} for group, name, share in outcome.groups]
