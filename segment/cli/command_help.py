@@ -25,6 +25,8 @@ COMMON = (
     *("k", "regions", "name", "bands", "mask", "roi", "save", "palette", "output", "overwrite"),
 )
 MAX_HELP = 130  # characters of an option in --help
+# Click breaks lines at hyphens, which would cut options and commands to copy in two; at these it does not.
+_HYPHEN = "\N{NON-BREAKING HYPHEN}"
 
 
 class StagedOption(click.Option):
@@ -96,6 +98,18 @@ class StagedCommand(click.Command):
     def params(self, given: list[click.Parameter]) -> None:
         self._given = given
 
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, in which words with hyphens stay whole.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        formatter : click.HelpFormatter
+            Where it is written.
+        """
+        super().format_help(ctx, formatter)
+        formatter.buffer[:] = [text.replace(_HYPHEN, "-") for text in formatter.buffer]
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the first sentence, the examples, and what else is to be said.
 
@@ -146,7 +160,7 @@ class StagedCommand(click.Command):
         if records:
             rows = [(names, _shorten(text, option) if short else text) for option, names, text in records]
             with formatter.section(title):
-                formatter.write_dl(rows, col_max=28)
+                formatter.write_dl([(names, text.replace("-", _HYPHEN)) for names, text in rows], col_max=28)
 
 
 class SuggestingGroup(click.Group):
@@ -266,7 +280,8 @@ def _write_text(formatter: click.HelpFormatter, text: str) -> None:
     """Write paragraphs, indented."""
     if text:
         indent = " " * formatter.indent_increment
-        wrapped = click.wrap_text(text, formatter.width, indent, indent, preserve_paragraphs=True)
+        unbroken = text.replace("-", _HYPHEN)
+        wrapped = click.wrap_text(unbroken, formatter.width, indent, indent, preserve_paragraphs=True)
         formatter.write(f"\n{wrapped}\n")
 
 

@@ -61,6 +61,12 @@ def test_the_long_help_has_every_option_of_the_short_one_and_more(run_program: P
     assert "--tol-step" not in short
 
 
+def test_what_is_to_be_copied_is_on_one_line(run_program: Program) -> None:
+    text = run_program("batch", "--help-all").out
+    assert "'gmm-segment[dask]'" in text
+    assert not re.search(r"\w-$", text, re.MULTILINE)
+
+
 def test_a_long_text_is_cut_to_its_subject_and_its_choices(run_program: Program) -> None:
     text = " ".join(run_program("run", "--help").out.split())
     assert "--save PRODUCT,... What to write: panel, overlay, contours, labels, " in text
