@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from io import IOBase
 from os import PathLike
+from threading import RLock
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -35,6 +36,9 @@ __all__ = ["RelabeledImage", "relabel_classes"]
 
 # A label image of more classes than this, without names and colors, is rather a photograph or a mask of 0 and 255.
 MAX_USUAL_CLASSES = 200
+
+# Files are made in threads, and several may ask for one cached value at once: from Python 3.12 on each computed it.
+_LOCK = RLock()
 
 Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
@@ -96,16 +100,20 @@ class RelabeledImage(ResultViews, EqualByValue):
 
     def shapes(self) -> Any:
         """Trace the outlines of the classes; done once."""
-        return self._shapes
+        with _LOCK:
+            return self._shapes
 
     def class_table(self) -> Table:
         """Measure each class; done once, together with :meth:`region_table`."""
-        return cast("Table", self._measurements[0])
+        with _LOCK:
+            return cast("Table", self._measurements[0])
 
     def region_table(self) -> Table:
         """Measure each connected region."""
         require_regions = load_output("result_tables").require_regions
-        return cast("Table", require_regions(self._measurements[1], self.label_image, self.image))
+        with _LOCK:
+            table = self._measurements[1]
+        return cast("Table", require_regions(table, self.label_image, self.image))
 
     @cached_property
     def _shapes(self) -> Any:

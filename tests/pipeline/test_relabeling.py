@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import tifffile
 from PIL import Image as PilImage
 
 import segment
+from segment.output import vectors
 
 LABELS = np.repeat([[1, 2, 3, 0]], [6, 3, 2, 1], axis=1).astype(np.uint8).repeat(4, axis=0)
 PIXELS = np.array([[0, 0, 0], [200, 30, 30], [40, 160, 40], [60, 90, 220]], np.uint8)[LABELS]
@@ -105,6 +108,23 @@ def test_a_result_equals_its_pickled_copy_and_that_of_a_list() -> None:
     assert (
         pickle.loads(pickle.dumps(result)) == result == segment.relabel_classes(np.array([[1, 1, 2]]), background="1")
     )
+
+
+def test_outlines_are_traced_once_where_two_files_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = segment.relabel_classes([[1, 1, 2], [2, 2, 3]])
+    is_first, traced = threading.Event(), []
+
+    def trace(labels: np.ndarray) -> object:
+        traced.append(labels)
+        is_first.wait(0.05)  # the second thread asks meanwhile
+        is_first.set()
+        return labels
+
+    monkeypatch.setattr(vectors, "trace_classes", trace)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (pool.submit(result.shapes) for _ in range(2))
+    assert one.result() is other.result()
+    assert len(traced) == 1
 
 
 def test_a_background_in_a_group_and_the_page_of_the_image_are_told(tmp_path: Path) -> None:

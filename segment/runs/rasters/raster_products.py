@@ -91,7 +91,11 @@ class RasterView(ResultViews):
         return require_regions(self._tables[1], self.label_image, self.image)
 
     def shapes(self) -> Any:
-        """Trace the outlines of the classes, for :mod:`segment.output.vectors`."""
+        """Trace the outlines of the classes, for :mod:`segment.output.vectors`; done once."""
+        return self._shapes
+
+    @cached_property
+    def _shapes(self) -> Any:
         return trace_classes(self.label_image)
 
 
