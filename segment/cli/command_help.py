@@ -24,6 +24,8 @@ COMMON = (
     *("recursive", "model_option", "resume", "jobs"),
     *("k", "regions", "name", "bands", "mask", "roi", "save", "palette", "output", "overwrite"),
 )
+# Commands in `segment --help`: first those for pictures and folders, then those for saved classes and labels.
+COMMANDS = ("run", "batch", "explore", "compare", "report", "serve", "fit", "apply", "relabel", "raster", "doctor")
 MAX_HELP = 130  # characters of an option in --help
 # Click breaks lines at hyphens, which would cut options and commands to copy in two; at these it does not.
 _HYPHEN = "\N{NON-BREAKING HYPHEN}"
@@ -136,7 +138,7 @@ class StagedCommand(click.Command):
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         if not ctx.meta.get("help_all"):
             by_name = {option.name: option for option in options}
-            usual = [by_name[name] for name in (*self.usual, *COMMON, "help_all") if name in by_name]
+            usual = [by_name[name] for name in dict.fromkeys((*self.usual, *COMMON, "help_all")) if name in by_name]
             # Click adds its option for the help last.
             usual.append(options[-1])
             # A command of few options shows them all.
@@ -164,7 +166,7 @@ class StagedCommand(click.Command):
 
 
 class SuggestingGroup(click.Group):
-    """The program: commands in the order in which they are defined, and an unknown one answered with what may be meant.
+    """The program: its commands in the order of :data:`COMMANDS`, and an unknown one answered with what may be meant.
 
     Parameters
     ----------
@@ -189,7 +191,7 @@ class SuggestingGroup(click.Group):
         -------
         list of str
         """
-        return list(self.commands)
+        return sorted(self.commands, key=COMMANDS.index)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the program does, and the examples.
@@ -290,6 +292,7 @@ def _shorten(text: str, option: click.Option) -> str:
     text, bracket, default = text.partition(" [default: ")
     first = text.split(". ")[0].rstrip(".")
     if len(first) > MAX_HELP:
-        choices = ", ".join(getattr(option, "choices", ()))
+        # Those that stand beside the option's name already are not said again.
+        choices = "" if "|" in str(option.metavar) else ", ".join(getattr(option, "choices", ()))
         first = first.partition(":")[0] + (f": {choices}" if choices else "")
     return f"{first}." if default in ("", "none]") else f"{first}.{bracket}{default}"

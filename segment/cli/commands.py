@@ -302,7 +302,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
         "segment raster b.tif -k 4",
         "segment raster b.tif -k 4 --bands 3,2 --nodata 0 -o maps",
     ),
-    usual=("nodata",),
+    usual=("k", "name", "bands", "nodata"),
 )
 @INPUTS
 @add_setting_options("raster")

@@ -54,7 +54,7 @@ CONFIG = click.option(
     is_eager=True,
     expose_value=False,
     callback=_read_config,
-    help="Take settings from this file, as --save config writes it. Options that are given as well go before.",
+    help="Take settings from this file, as --save config writes it. Options on the command line override it.",
 )
 
 

@@ -307,7 +307,7 @@ def _describe_products_beside(command: Door) -> dict[str, Any]:
     others = [name for name in command.products if name not in command.fixed.get("save", ())]
     help_ = f"{others[-1]} writes the settings too, as a file for --config."
     if len(others) > 1:
-        help_ = f"What to write too: as for segment run. {help_}"
+        help_ = f"What to write besides: as for segment run. {help_}"
     return {"metavar": ",".join(others), "help": help_}
 
 

@@ -19,6 +19,7 @@ __all__ = ["relabel_labels"]
 @click.command(
     "relabel",
     cls=StagedCommand,
+    short_help="Merge, name, order and recolor the classes of label images.",
     examples=(
         "segment relabel outputs/landscape_labels.png --merge land=1,2 --name 3=snow",
         "segment relabel outputs/landscape_labels.png --image landscape.jpg",

@@ -163,8 +163,8 @@ class SettingValues:
     bands: str = define_setting(
         "",
         "Preprocessing",
-        "Bands to use, counted from 1, in this order; none are all. Three are red, green and blue; of any other number "
-        "each is a feature as it is.",
+        "Bands to use, counted from 1, in this order; by default all. Three are red, green and blue; of any other "
+        "number each is a feature as it is.",
         form=BANDS,
     )
     max_size: int = define_setting(

@@ -68,7 +68,7 @@ def list_levels(height: int, width: int) -> tuple[tuple[Positions, Positions], .
     -------
     tuple of (rows, columns)
         Of the raster itself first. Each overview has half the size of the one before, rounded up, and of that the
-        pixels that GDAL's resampling takes as the nearest.
+        pixels that GDAL's resampling takes as the nearest; of long rasters a few pixels wide, GDAL takes others.
 
     Examples
     --------
