@@ -117,12 +117,14 @@ def segment_image(
     spatial = build_spatial_model(working, features, config, clock)
     clock(Stage.FIT)
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
+    model = make_class_model(found, spatial, config)
+    if not isinstance(spatial, ColorsAlone):
+        spatial.data.forget_cells()  # a field needs the memory
     clock(Stage.LABEL)
     unmerged = found.classes.unmerged  # merging classes changes no label of the others
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
     cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
-    model = make_class_model(found, spatial, config)
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
     return build_result(image, spatial, found, labeled, cleaned, model, config, provenance, start)
 

@@ -40,7 +40,7 @@ Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
 CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
-MAX_MAP_VALUES = 2**25  # of all maps of posteriors that are computed together: 128 MB
+MAX_MAP_VALUES = 3 * 2**23  # of all maps of posteriors that are computed together: 100 MB
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -41,3 +41,8 @@ class FitData:
     def cells(self) -> Cells:
         """The cells of all images."""
         return self.source if isinstance(self.source, Cells) else self.source.cells
+
+    def forget_cells(self) -> None:
+        """Free the memory of cells that can be collected again."""
+        if not isinstance(self.source, Cells):
+            self.source.__dict__.pop("cells", None)

@@ -260,13 +260,16 @@ def prepare_field_posteriors(
     is_at_border = ((solved.labels == 0) | find_borders(solved.labels)).reshape(-1)
     down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
     odds = solved.make_upsampler(shape)
-    # A table of many classes for each color of the image could be larger than the image.
-    look_up, look_up_in_copy = (
-        ColorIndex(each).make_pixel_lookup(
+
+    def make_lookup(image: Image) -> Callable[[NDArray[np.intp]], Planes]:
+        # A table of many classes for each color of the image could be larger than the image.
+        return ColorIndex(image).make_pixel_lookup(
             lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=not has_all
         )
-        for each in (image, copy)
-    )
+
+    look_up = make_lookup(image)
+    if flat is None:
+        look_up_in_copy = make_lookup(copy)
 
     def compute_posteriors(at: NDArray[np.intp]) -> Planes:
         """Compute the posteriors of these pixels, beside borders by their colors and the neighbors in the copy."""
