@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segment.core.errors import ImageError, printable_path
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelGrid
-from segment.pipeline.class_table import measure_pixel
+from segment.pipeline.class_table import measure_pixel_area
 from segment.postprocessor.connected_regions import mark_run_starts, number_regions, tally_labels
 from segment.preprocessor.preprocessor import clip_floats
 
@@ -224,7 +224,7 @@ def measure_areas(label_image: Labels, image: Image, n_labels: int) -> Table:
         runs = _find_runs(label_image[rows], rows.start)
         middle = runs.column + (runs.length - 1) / 2
         areas += np.bincount(runs.label, runs.length * image.grid.compute_areas(runs.row, middle), len(areas))
-    areas = areas * measure_pixel(image) if image.grid.is_uniform else areas
+    areas = areas * measure_pixel_area(image) if image.grid.is_uniform else areas
     return {image.grid.area_name: areas[1:]} if image.grid else {}
 
 

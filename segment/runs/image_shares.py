@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segment.output.tables import drop_nan
-from segment.pipeline.class_table import ClassRow, tabulate_interest
+from segment.pipeline.class_table import ClassRow
 from segment.pipeline.expected_shares import compute_expected_shares
+from segment.pipeline.interest_table import tabulate_interest
 from segment.runs.outcome import ShareRow
 
 if TYPE_CHECKING:

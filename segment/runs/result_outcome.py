@@ -126,7 +126,7 @@ def _tabulate_interest(
     """Make the class table of each region of interest."""
     if result.image.interest is None:
         return ()
-    from segment.pipeline.class_table import tabulate_interest
+    from segment.pipeline.interest_table import tabulate_interest
 
     items = tabulate_interest(result.label_image, result.image, result.classes)
     return tuple(

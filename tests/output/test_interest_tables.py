@@ -17,7 +17,8 @@ from segment.output.interest_tables import (
 )
 from segment.output.measurements import measure_labels
 from segment.output.result_tables import measure_result
-from segment.pipeline.class_table import tabulate_classes, tabulate_interest
+from segment.pipeline.class_table import tabulate_classes
+from segment.pipeline.interest_table import tabulate_interest
 
 NAMES = ("a", "b", "c")
 

@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 import segment
 from segment.pipeline import expected_shares
-from segment.pipeline.class_table import tabulate_interest
 from segment.pipeline.expected_shares import compute_expected_shares
+from segment.pipeline.interest_table import tabulate_interest
 
 
 def noisy_bands() -> np.ndarray:

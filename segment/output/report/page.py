@@ -27,7 +27,8 @@ from segment.output.pictures.panels import scale_pair
 from segment.output.pictures.scaling import stretch_for_display
 from segment.output.report.line_chart import draw_line_chart
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
-from segment.pipeline.class_table import ClassRow, tabulate_interest
+from segment.pipeline.class_table import ClassRow
+from segment.pipeline.interest_table import tabulate_interest
 
 if TYPE_CHECKING:
     from segment.pipeline.result import Segmentation

@@ -15,7 +15,8 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
-from segment.pipeline.class_table import ClassRow, InterestRow, make_interest_rows, set_expected_shares
+from segment.pipeline.class_table import ClassRow, set_expected_shares
+from segment.pipeline.interest_table import InterestRow, make_interest_rows
 from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
-from segment.pipeline.class_table import ClassRow, sum_interest, tabulate_classes
+from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.interest_table import sum_interest
 from segment.pipeline.label_cleanup import clean_window, count_pixels_and_regions, resolve_sizes
 from segment.pipeline.result_warnings import find_labels_lost_in_cleanup
 from segment.postprocessor.color_evidence import MAX_JUDGED_PIXELS
