@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.output.palette import format_hex_color
-from segment.output.vectors import Shapes
+from segment.output.shapes import Shapes
 from segment.output.world_coordinates import WorldCoordinates
 
 __all__ = ["encode_geojson"]
@@ -49,7 +49,7 @@ def encode_geojson(
     Examples
     --------
     >>> from segment.core.georeference import NOWHERE
-    >>> from segment.output.vectors import trace_classes
+    >>> from segment.output.shapes import trace_classes
     >>> from segment.output.world_coordinates import choose_coordinates
     >>> shapes = trace_classes(np.ones((1, 2), int))
     >>> pieces = encode_geojson(shapes, ["sky"], np.zeros((1, 3), np.uint8), choose_coordinates(NOWHERE, "wgs84"), {})

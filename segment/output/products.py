@@ -152,7 +152,7 @@ def _encode_geojson(result: Any) -> Iterator[bytes]:
 
 def _encode_svg(result: Any) -> Iterator[bytes]:
     """Encode the outlines of the classes as SVG."""
-    from segment.output.vectors import encode_svg
+    from segment.output.svg import encode_svg
 
     with _name_file(result):
         shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
@@ -178,7 +178,7 @@ def _find_dropped_labels(result: Any) -> list[int]:
 
 def _encode_coco(result: Any) -> bytes:
     """Encode the masks of the classes as COCO annotations."""
-    from segment.output.vectors import encode_coco
+    from segment.output.coco import encode_coco
 
     return encode_coco(result.label_image, result.names, file_name=result.image.file_name).encode()
 

@@ -125,9 +125,9 @@ class RegionSegmentation(LabelViews, EqualByValue):
         Returns
         -------
         Shapes
-            See :mod:`segment.output.vectors`.
+            See :mod:`segment.output.shapes`.
         """
-        return load_output("vectors").trace_classes(self.label_image)
+        return load_output("shapes").trace_classes(self.label_image)
 
     def region_table(self) -> dict[str, NDArray[Any]]:
         """Measure each region.

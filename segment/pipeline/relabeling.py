@@ -117,7 +117,7 @@ class RelabeledImage(ResultViews, EqualByValue):
 
     @cached_property
     def _shapes(self) -> Any:
-        return load_output("vectors").trace_classes(self.label_image)
+        return load_output("shapes").trace_classes(self.label_image)
 
     @cached_property
     def _measurements(self) -> Any:

@@ -312,7 +312,7 @@ class Segmentation(FitViews, EqualByValue):
         return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
 
     def shapes(self) -> Any:
-        """Trace the outlines of the classes, for :mod:`segment.output.vectors`; done once.
+        """Trace the outlines of the classes, for :mod:`segment.output.shapes`; done once.
 
         Returns
         -------
@@ -356,7 +356,7 @@ class Segmentation(FitViews, EqualByValue):
 
     @cached_property
     def _shapes(self) -> Any:
-        return load_output("vectors").trace_classes(self.label_image)
+        return load_output("shapes").trace_classes(self.label_image)
 
     @cached_property
     def _measurements(self) -> tuple[Table, Table]:

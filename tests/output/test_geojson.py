@@ -19,7 +19,7 @@ from segment.core.image import Image
 from segment.output.geojson import encode_geojson
 from segment.output.measurements import measure_areas
 from segment.output.palette import pick_class_colors
-from segment.output.vectors import trace_classes
+from segment.output.shapes import trace_classes
 from segment.output.world_coordinates import choose_coordinates
 
 transform = pytest.importorskip("rasterio.warp", reason="longitude and latitude need rasterio").transform

@@ -167,7 +167,7 @@ def test_noise_has_too_many_regions_and_corners(
 ) -> None:
     monkeypatch.setattr("segment.output.measurements.MAX_REGIONS", 20)
     monkeypatch.setattr("segment.output.interest_tables.MAX_REGIONS", 20)
-    monkeypatch.setattr("segment.output.vectors.MAX_POINTS", 100)
+    monkeypatch.setattr("segment.output.shapes.MAX_POINTS", 100)
     noise = rng.integers(0, 256, (20, 20)).astype(np.uint8)
     kept = {"k": 2, "spatial": "none", "clean_up": "none"}
     for roi in (None, "grid:1x2"):

@@ -12,8 +12,9 @@ import pytest
 import segment
 from segment.output import simplification
 from segment.output.outlines import trace_outlines
+from segment.output.shapes import trace_classes
 from segment.output.simplification import find_fixed_points, simplify_outlines
-from segment.output.vectors import encode_svg, trace_classes
+from segment.output.svg import encode_svg
 from segment.postprocessor.connected_regions import number_regions
 
 

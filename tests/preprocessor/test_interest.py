@@ -81,7 +81,7 @@ def test_regions_beyond_the_image_have_no_pixel() -> None:
 
 
 def test_outlines_of_a_label_image_give_it_back(rng: np.random.Generator) -> None:
-    from segment.output.vectors import trace_classes
+    from segment.output.shapes import trace_classes
 
     label_image = rng.integers(1, 4, (20, 30))
     shapes = trace_classes(label_image)

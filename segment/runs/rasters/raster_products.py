@@ -19,7 +19,7 @@ from segment.output.interest_tables import measure_classes_of_interest, measure_
 from segment.output.measurements import measure_classes, measure_regions
 from segment.output.products import encode_product
 from segment.output.result_tables import add_expected_shares, require_regions
-from segment.output.vectors import trace_classes
+from segment.output.shapes import trace_classes
 from segment.pipeline.result_views import ResultViews
 from segment.runs.rasters.gdal_files import configure_rasterio, open_file
 from segment.runs.rasters.raster_opening import Paths, open_raster
@@ -91,7 +91,7 @@ class RasterView(ResultViews):
         return require_regions(self._tables[1], self.label_image, self.image)
 
     def shapes(self) -> Any:
-        """Trace the outlines of the classes, for :mod:`segment.output.vectors`; done once."""
+        """Trace the outlines of the classes, for :mod:`segment.output.shapes`; done once."""
         return self._shapes
 
     @cached_property
