@@ -190,15 +190,13 @@ def read_all_bytes(stream: BinaryIO, name: str) -> bytes:
     return stream.read()
 
 
-def describe_other_frames(frames: int, *, page: int = 1, at_least: bool = False) -> tuple[str, ...]:
-    """Write a note that only one of several frames is used.
+def describe_other_frames(frames: int, *, at_least: bool = False) -> tuple[str, ...]:
+    """Write a note that only the first of several frames is used, for formats of which no other can be.
 
     Parameters
     ----------
     frames : int
         Number of frames in the file.
-    page : int
-        Which one is used, from 1.
     at_least : bool
         Whether there may be more.
 
@@ -215,8 +213,6 @@ def describe_other_frames(frames: int, *, page: int = 1, at_least: bool = False)
     ()
     """
     others = frames - 1
-    if page > 1:
-        return describe_page(page, frames, at_least=at_least)
     if others < 1:
         return ()
     bound = "at least " if at_least else ""

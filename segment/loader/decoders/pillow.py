@@ -21,6 +21,7 @@ from segment.loader.decoders.checks import (
     check_canvas,
     check_size,
     describe_other_frames,
+    describe_page,
     read_all_bytes,
     select_page,
 )
@@ -146,7 +147,7 @@ def decode_gif(
     frames = count_gif_frames(stream)
     if frames == 0:
         raise ImageError("the GIF file holds no picture. Export it again.")
-    notes = describe_other_frames(frames, page=select_page(page, frames), at_least=frames >= MAX_FRAMES)
+    notes = describe_page(select_page(page, frames), frames, at_least=frames >= MAX_FRAMES)
     plugin = load_plugin("GifImagePlugin", "GifImageFile")
     return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, notes, keep_profile=keep_profile, page=page)
 
@@ -379,7 +380,8 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     if format_ == "GIF":
         valid = mask_outside(box, valid)
     elif format_ != "MPO":  # its other pictures are the camera's own previews
-        notes = describe_other_frames(n_frames, page=source.page) + notes
+        others = describe_page(source.page, n_frames) if format_ == "WEBP" else describe_other_frames(n_frames)
+        notes = others + notes
     del picture  # frees its copy of the pixels
     notes += describe_transparent(valid)
     if format_ == "PNG" and profile is None and not source.keep_profile:

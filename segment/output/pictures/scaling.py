@@ -101,8 +101,8 @@ def stretch_for_display(image: Image) -> Image:
     Returns
     -------
     Image
-        The image itself if its values, but for the most extreme 0.2 % at each end, fill 40 % of the range from its
-        black to its white or more; else one whose black and white are those ends.
+        The image itself if it has one color, or if its values, but for the most extreme 0.2 % at each end, fill 40 % of
+        the range from its black to its white or more; else one whose black and white are those ends.
 
     Examples
     --------
@@ -113,7 +113,8 @@ def stretch_for_display(image: Image) -> Image:
     shown = image.show_as_rgb()
     step = int(np.ceil(np.sqrt(shown.valid.size / _MAX_SAMPLES)))
     sample = shown.pixels[::step, ::step][shown.valid[::step, ::step]]
-    if sample.size == 0:
+    # One color has nothing to be seen in it, and would get another hue.
+    if sample.size == 0 or (sample == sample[0]).all():
         return image
     ordered = np.sort(sample, axis=None)
     # Between two values linearly, as np.quantile, which loads numpy.ma.

@@ -14,6 +14,7 @@ from segment.output.pictures.scaling import (
     scale_image,
     scale_labels,
     scale_values,
+    stretch_for_display,
 )
 
 
@@ -96,3 +97,11 @@ def test_scaled_values_are_means_of_the_known_ones() -> None:
     values = np.array([[1.0, 3.0, np.nan, 5.0, np.nan, np.nan]])
     np.testing.assert_array_equal(scale_values(values, (3, 1)), [[2.0, 5.0, np.nan]])
     np.testing.assert_array_equal(scale_values(values[:, :2], (4, 1)), [[1.0, 1.0, 3.0, 3.0]])
+
+
+def test_an_image_of_one_color_is_not_stretched() -> None:
+    sky = Image.from_array(np.full((3, 4, 3), (226, 235, 242), np.uint8))
+    assert stretch_for_display(sky) is sky
+    pixels = sky.pixels.copy()
+    pixels[0, 0] = 210
+    assert stretch_for_display(Image.from_array(pixels)).white == 242
