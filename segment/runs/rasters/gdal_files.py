@@ -7,6 +7,7 @@ overviews anywhere, on the network too. All of it is switched off for every file
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import threading
 import warnings
@@ -51,6 +52,7 @@ _NOTHING_ELSE = {
 }
 _NO_OVERVIEWS = {"OVERVIEW_LEVEL": "NONE"}
 _GDAL_METADATA = 42112  # the TIFF tag
+_PIXELS_ELSEWHERE, _MAX_ENTRIES = b"externalrasterdms", 10_000  # of an HFA file
 _MAX_PAGES = 64  # that are looked at for metadata that name overviews
 
 
@@ -174,6 +176,8 @@ def _open_alone(name: str, driver: str) -> Any:
     """Open a file of a format that looks for other files by their names, in a folder where there are none."""
     import rasterio
 
+    if driver == "HFA" and _names_pixels(name):
+        raise ImageError("the raster has its pixels in another file (.ige). Write it as a TIFF: gdal_translate.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         links = {"raster.dat": name, **({"raster.hdr": find_envi_header(name)} if driver == "ENVI" else {})}
         for link, target in links.items():
@@ -199,12 +203,35 @@ def find_envi_header(name: str) -> str:
     stem = os.path.splitext(name)[0]  # noqa: PTH122
     for candidate in (f"{name}.hdr", f"{stem}.hdr", f"{name}.HDR", f"{stem}.HDR"):
         try:
+            # Not a pipe, for which opening would wait.
+            if not stat.S_ISREG(os.stat(candidate).st_mode):  # noqa: PTH116
+                continue
             with open(candidate, "rb") as file:  # noqa: PTH123  a path may hold any bytes
                 if file.read(4) == b"ENVI":
                     return candidate
         except (OSError, ValueError):
             continue
     return ""
+
+
+def _names_pixels(name: str) -> bool:
+    """Return whether an HFA file may name another that holds its pixels: one of its entries is called so."""
+    with open(name, "rb") as file:  # noqa: PTH123
+        # The header has the place of a second one, and that the place of the first entry.
+        file.seek(16)
+        file.seek(int.from_bytes(file.read(4), "little") + 8)
+        left, seen = [int.from_bytes(file.read(4), "little")], {0}
+        while left:
+            if (place := left.pop()) in seen:
+                continue
+            seen.add(place)
+            # Places of the next entry, of two others and of the first below it, two numbers, and the name.
+            file.seek(place)
+            head = file.read(88)
+            if head[24:].lower().startswith(_PIXELS_ELSEWHERE) or len(seen) > _MAX_ENTRIES:
+                return True
+            left += [int.from_bytes(head[at : at + 4], "little") for at in (0, 12)]
+    return False
 
 
 @lru_cache(maxsize=64)

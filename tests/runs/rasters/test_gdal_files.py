@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from raster_files import rasterio, write
+from raster_files import PLACE, rasterio, write
 
 import segment
 from segment.core.errors import ImageError
@@ -183,3 +184,22 @@ def test_an_envi_file_without_pixels_enough_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.hdr").write_text(header)
     with pytest.raises(ImageError, match=r"a\.dat: the raster is damaged"):
         segment.segment_raster(tmp_path / "a.dat", tmp_path / "labels.tif", k=2)
+
+
+def test_an_hfa_file_whose_pixels_are_elsewhere_is_refused(tmp_path: Path) -> None:
+    path, how = (
+        tmp_path / "a.img",
+        {"width": 64, "height": 64, "count": 1, "dtype": "uint8", "USE_SPILL": "YES", **PLACE},
+    )
+    with rasterio.open(path, "w", driver="HFA", **how) as file:
+        file.write(make_gray()[None])
+    assert path.with_suffix(".ige").exists()
+    with configure_rasterio(), pytest.raises(ImageError, match=r"has its pixels in another file \(\.ige\)"):
+        open_raster(path)
+
+
+def test_a_pipe_is_no_header(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.hdr")
+    (tmp_path / "a.dat").write_bytes(bytes(64))
+    with configure_rasterio(), pytest.raises(ImageError, match="another kind of file"):
+        open_raster(tmp_path / "a.dat")
