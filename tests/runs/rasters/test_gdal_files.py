@@ -191,7 +191,7 @@ def test_an_hfa_file_whose_pixels_are_elsewhere_is_refused(tmp_path: Path) -> No
         tmp_path / "a.img",
         {"width": 64, "height": 64, "count": 1, "dtype": "uint8", "USE_SPILL": "YES", **PLACE},
     )
-    with rasterio.open(path, "w", driver="HFA", **how) as file:
+    with rasterio.open(path, "w", driver="HFA", USE_SPILL="YES", **size, **PLACE) as file:
         file.write(make_gray()[None])
     assert path.with_suffix(".ige").exists()
     with configure_rasterio(), pytest.raises(ImageError, match=r"has its pixels in another file \(\.ige\)"):
