@@ -187,10 +187,7 @@ def test_an_envi_file_without_pixels_enough_is_damaged(tmp_path: Path) -> None:
 
 
 def test_an_hfa_file_whose_pixels_are_elsewhere_is_refused(tmp_path: Path) -> None:
-    path, how = (
-        tmp_path / "a.img",
-        {"width": 64, "height": 64, "count": 1, "dtype": "uint8", "USE_SPILL": "YES", **PLACE},
-    )
+    path, size = tmp_path / "a.img", {"width": 64, "height": 64, "count": 1, "dtype": "uint8"}
     with rasterio.open(path, "w", driver="HFA", USE_SPILL="YES", **size, **PLACE) as file:
         file.write(make_gray()[None])
     assert path.with_suffix(".ige").exists()
