@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from segment.config.config import SegmentConfig
+from segment.core.hex_colors import format_hex_color
 from segment.core.version import __version__
 from segment.output.tables import drop_nan, to_json
 from segment.runs.outcome import Outcome
@@ -53,7 +54,7 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
         {
             "label": label,
             "name": name,
-            "colour": "#" + bytes(color).hex(),
+            "colour": format_hex_color(color),
             "pixels": pixels,
             "share": drop_nan(share),
             "mean": mean,

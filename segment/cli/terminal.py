@@ -14,6 +14,7 @@ from types import TracebackType
 import click
 
 from segment.core.errors import pluralize, printable_path
+from segment.core.hex_colors import format_hex_color
 from segment.core.stages import Stage
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.runs.outcome import Outcome
@@ -198,8 +199,8 @@ def _format_table(outcome: Outcome) -> str:
     for (label, color, share, mean), area, about in zip(outcome.rows, areas, expected, strict=True):
         name = f"  {outcome.names[label - 1]}" if is_named else ""
         swatch = click.style("   ", bg=color) if is_terminal else ""
-        row = f"  {label:>5}  #{bytes(color).hex()}{swatch} {format_share(share):>9}{about}{_format_area(area, unit)}"
-        lines.append(f"{row}  {_format_mean(mean):<{width}}{name}".rstrip())
+        row = f"  {label:>5}  {format_hex_color(color)}{swatch} {format_share(share):>9}{about}"
+        lines.append(f"{row}{_format_area(area, unit)}  {_format_mean(mean):<{width}}{name}".rstrip())
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
         lines.append(f"  {'region of interest':<{width}}  class     share      pixels")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from segment.core.errors import SettingsError, describe_os_error, printable_path
+from segment.core.hex_colors import format_hex_color
 
 __all__ = ["is_palette_file", "read_palette_file"]
 
@@ -92,7 +93,7 @@ def _parse_lines(text: str) -> list[tuple[str, str]]:
         rows = [re.fullmatch(r"(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s*(.*)", line) for line in lines]
         found = [(row[4], [int(row[i]) for i in (1, 2, 3)]) for row in rows if row]
         return [
-            (name if name not in ("", "Untitled") else str(number), "#" + bytes(min(255, c) for c in rgb).hex())
+            (name if name not in ("", "Untitled") else str(number), format_hex_color(min(255, value) for value in rgb))
             for number, (name, rgb) in enumerate(found, start=1)
         ]
     pairs: list[tuple[str, str]] = []

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.output.palette import pick_class_colors, pick_ramp_colors
 from segment.segmenter.class_mixture import ClassMixture, find_label
@@ -71,7 +72,7 @@ def choose_palette_colors(
     for key, color in config.palette_colors:
         # What is not there is a warning of the result.
         if label := find_label(key, names):
-            colors[label - 1], is_given[label - 1] = tuple(bytes.fromhex(color[1:])), True
+            colors[label - 1], is_given[label - 1] = parse_hex_color(color), True
     if config.palette == "seed" and len(names):
         for number, seed in _pair_seeds(config.seed_color, class_means):
             colors[number], is_given[number] = seed, True
@@ -85,7 +86,7 @@ def choose_palette_colors(
 def _pair_seeds(seeds: Sequence[str], class_means: Floats) -> list[tuple[int, tuple[int, ...]]]:
     """Pair the colors that classes started from with the classes nearest to them in CIELAB: number and color."""
     space = FeatureSpace("lab", 3, 0, 255)
-    colors = [tuple(bytes.fromhex(seed[1:])) for seed in seeds][: len(class_means)]
+    colors = [parse_hex_color(seed) for seed in seeds][: len(class_means)]
     wanted = space.convert_rgb(np.array(colors, np.uint8))
     classes = space.convert_rgb(np.rint(np.clip(class_means, 0, 255)).astype(np.uint8))
     costs = np.linalg.norm(wanted[:, None] - classes, axis=2)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.output.palette import format_hex_color
+from segment.core.hex_colors import format_hex_color
 from segment.output.shapes import Shapes
 from segment.output.world_coordinates import WorldCoordinates
 

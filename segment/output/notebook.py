@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.hex_colors import format_hex_color
 from segment.core.opencv import load_cv2
-from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["INK", "format_hex_color", "pick_class_colors", "pick_ramp_colors"]
+__all__ = ["INK", "pick_class_colors", "pick_ramp_colors"]
 
 Picture = NDArray[np.uint8]
 
@@ -82,24 +81,3 @@ def pick_ramp_colors(name: str, n_classes: int) -> Picture:
     ramp = {"viridis": cv2.COLORMAP_VIRIDIS, "cividis": cv2.COLORMAP_CIVIDIS}[name]
     # OpenCV's colors are in the order blue, green, red.
     return np.ascontiguousarray(cv2.applyColorMap(levels[None], ramp)[0, :, ::-1])
-
-
-def format_hex_color(color: Sequence[int] | NDArray[np.uint8]) -> str:
-    """Format an 8-bit RGB color as HTML and SVG write it, such as ``#0072b2``.
-
-    Parameters
-    ----------
-    color : sequence of 3 int, 0..255
-        RGB.
-
-    Returns
-    -------
-    str
-        ``#`` and six hexadecimal digits.
-
-    Examples
-    --------
-    >>> format_hex_color((0, 114, 178))
-    '#0072b2'
-    """
-    return "#" + bytes(color).hex()

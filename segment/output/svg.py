@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import printable_path
+from segment.core.hex_colors import format_hex_color
 from segment.output.outlines import Outlines
-from segment.output.palette import format_hex_color
 from segment.output.shapes import Shapes
 from segment.output.simplification import find_fixed_points
 

@@ -18,6 +18,7 @@ from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_I
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError, SettingsError, printable_path
+from segment.core.hex_colors import parse_hex_color
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.loader.label_files import StoredLabels, read_label_file
@@ -320,5 +321,5 @@ def _choose_colors(result: RelabeledImage, stored: StoredLabels, new: RegroupedC
     colors = kept[first].copy()
     for key, color in config.palette_colors:
         if label := find_label(key, names):
-            colors[label - 1] = tuple(bytes.fromhex(color[1:]))
+            colors[label - 1] = parse_hex_color(color)
     return colors

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_surplus_seed_colors
+from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
@@ -288,5 +289,5 @@ def _choose_init(space: FeatureSpace, config: SegmentConfig, n_components: int) 
     if not given or n_components == 0:
         return config.init
     reject_surplus_seed_colors(given, n_components)
-    colors = np.array([tuple(bytes.fromhex(color[1:])) for color in given], dtype=np.uint8)
+    colors = np.array([parse_hex_color(color) for color in given], dtype=np.uint8)
     return space.convert_rgb(colors)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture
 
@@ -84,7 +85,7 @@ def _score_colors(rule: str, colors: Floats) -> Floats:
     if rule in _HUE_WEIGHTS:
         return np.asarray(colors @ np.array(_HUE_WEIGHTS[rule], dtype=float))
     lab = FeatureSpace("lab", 3, 0, 255)
-    wanted = lab.convert_rgb(np.array([tuple(bytes.fromhex(rule[1:]))], np.uint8)) if rule.startswith("#") else None
+    wanted = lab.convert_rgb(np.array([parse_hex_color(rule)], np.uint8)) if rule.startswith("#") else None
     values = lab.convert_rgb(np.rint(colors).astype(np.uint8))
     if wanted is not None:
         return np.asarray(-np.linalg.norm(values - wanted, axis=1))

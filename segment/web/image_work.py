@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, OutputError, describe_os_error
+from segment.core.hex_colors import format_hex_color
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.loader.loader import load_image
 from segment.mixture.cells import Cells
 from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
 from segment.output.label_formats import encode_label_png
-from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.scaling import convert_to_rgb, stretch_for_display
 from segment.pipeline.region_pipeline import RegionSegmentation

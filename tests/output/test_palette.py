@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from segment.output.palette import format_hex_color, pick_class_colors, pick_ramp_colors
+from segment.output.palette import pick_class_colors, pick_ramp_colors
 
 # Machado, Oliveira & Fernandes 2009, IEEE TVCG 15: what each kind of reader sees of linear RGB, at full severity.
 VISION = {
@@ -72,8 +72,3 @@ def test_the_first_colors_look_different() -> None:
     distances = np.linalg.norm(lab[:, None] - lab, axis=2) + 1000 * np.eye(20)
     assert distances.min() > 12
     assert distances[:8, :8].min() > 24
-
-
-def test_a_color_is_written_in_six_digits() -> None:
-    assert format_hex_color((0, 10, 255)) == "#000aff"
-    assert format_hex_color(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)[:, ::-1][0]) == "#030201"

@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image as PilImage
 
 import segment
-from segment.output import vectors
+from segment.output import shapes
 
 LABELS = np.repeat([[1, 2, 3, 0]], [6, 3, 2, 1], axis=1).astype(np.uint8).repeat(4, axis=0)
 PIXELS = np.array([[0, 0, 0], [200, 30, 30], [40, 160, 40], [60, 90, 220]], np.uint8)[LABELS]
@@ -120,7 +120,7 @@ def test_outlines_are_traced_once_where_two_files_ask_at_once(monkeypatch: pytes
         is_first.set()
         return labels
 
-    monkeypatch.setattr(vectors, "trace_classes", trace)
+    monkeypatch.setattr(shapes, "trace_classes", trace)
     with ThreadPoolExecutor(2) as pool:
         one, other = (pool.submit(result.shapes) for _ in range(2))
     assert one.result() is other.result()

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.doors import DOORS, Door
 from segment.core.errors import pluralize
+from segment.core.hex_colors import format_hex_color
 from segment.core.image import Image
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
 from segment.output.density_chart import draw_density_chart, take_feature, take_feature_density
-from segment.output.palette import format_hex_color
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
 from segment.output.pictures.panels import scale_pair
