@@ -22,6 +22,7 @@ from segment.runs.outcome import Outcome
 __all__ = ["Status", "Tally", "print_message", "report_outcome"]
 
 BAR_WIDTH = 24  # characters
+MAX_INTEREST_ROWS = 100  # of regions of interest; the cells of a fine grid are thousands
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -204,10 +205,12 @@ def _format_table(outcome: Outcome) -> str:
     if outcome.interest:
         width = max(18, *(len(roi) for roi, *_ in outcome.interest))
         lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
-        for roi, label, pixels, share, _, area in outcome.interest:
+        for roi, label, pixels, share, _, area in outcome.interest[:MAX_INTEREST_ROWS]:
             name = f"  {outcome.names[label - 1]}" if is_named else ""
             row = f"  {roi:<{width}}  {label:>5}  {format_share(share):>8}  {pixels:>10}{_format_area(area, unit)}"
             lines.append(row + name)
+        n_others = len(outcome.interest) - MAX_INTEREST_ROWS
+        lines += [f"  and {pluralize(n_others, 'row')} more: --save classes or --json has all"] if n_others > 0 else []
     if outcome.old_numbers:
         pairs = (f"{label} is {old}" for label, old in enumerate(outcome.old_numbers, start=1))
         lines.append(f"  numbers without --merge: {', '.join(pairs)}")

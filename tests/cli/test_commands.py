@@ -150,6 +150,13 @@ def make_two_color_row(n: int) -> np.ndarray:
     return (np.arange(n, dtype=np.uint8) // (n // 2) * 200)[None]
 
 
+def test_a_fine_grid_is_a_table_that_a_terminal_holds(run_program: Program) -> None:
+    PilImage.fromarray(np.arange(60 * 40).reshape(60, 40).astype(np.uint8)).save("b.png")
+    lines = run_program("run", "b.png", "-k", "2", "--roi", "grid:20x4", "--save", "classes").out.splitlines()
+    assert sum(line.startswith("  r") for line in lines) == 1 + 100
+    assert "  and 60 rows more: --save classes or --json has all" in lines
+
+
 @pytest.mark.parametrize(
     ("pixels", "grid", "warning"),
     [
