@@ -29,7 +29,7 @@ __all__ = ["MAX_LEFT_OUT", "MIN_CELLS", "MIN_COMPONENTS", "NearBlocks"]
 
 Floats = NDArray[np.float64]
 
-MIN_COMPONENTS, MIN_CELLS = 33, 2**12  # fewer components are all near, and few cells are in too few blocks
+MIN_COMPONENTS, MIN_CELLS = 17, 2**12  # fewer components all matter, and few cells are in too few blocks
 MAX_LEFT_OUT = 1e-7  # share of the weight of a component
 BLOCK_CELLS = 512
 
@@ -106,8 +106,8 @@ class NearBlocks:
         parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
         near = self._find_near(parameters, model)
         statistics, log_likelihood = np.zeros_like(parameters), 0.0
-        for (weights, moments), is_near in zip(self.blocks, near.T, strict=True):
-            at = np.flatnonzero(is_near)
+        for (weights, moments), is_near in zip(self.blocks, np.ascontiguousarray(near.T), strict=True):
+            at = is_near.nonzero()[0]
             joint = parameters[at] @ moments
             top, total = convert_to_responsibilities(joint, weights)
             log_likelihood += float((top + np.log(total)) @ weights)

@@ -69,7 +69,7 @@ class SpatialEMState:
 
     def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
         self._shift, self._scale = compute_standard_coordinates(cells, model.covariance_type)
-        self._blocks = [
+        self._blocks: list[tuple[slice | NDArray[np.intp], Floats, Floats]] = [
             (rows, cells.weights[rows], compute_moments(cells[rows].rescale(self._shift, self._scale)))
             for rows in split_into_blocks(len(cells), model.n_components)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from segment.mixture.cells import make_point_cells
 from segment.mixture.few_components import N_FEW, FewSpatialEM, choose_few
@@ -21,18 +22,19 @@ def test_components_without_weight_are_never_chosen() -> None:
     assert np.isfinite(logs).all()
 
 
-def test_a_step_with_few_components_is_that_with_all() -> None:
+@pytest.mark.parametrize("k", [30, 40])  # all at once, and block by block
+def test_a_step_with_few_components_is_that_with_all(k: int) -> None:
     rng = np.random.default_rng(0)
-    means = rng.uniform(0, 90, size=(30, 3))
-    model = MixtureModel(rng.dirichlet(np.full(30, 9.0)), means, np.broadcast_to(np.diag([9.0, 4.0, 16.0]), (30, 3, 3)))
-    cells = make_point_cells(means[rng.integers(30, size=9000)] + rng.normal(size=(9000, 3)) * [3, 2, 4])
+    means = rng.uniform(0, 90, size=(k, 3))
+    model = MixtureModel(rng.dirichlet(np.full(k, 9.0)), means, np.broadcast_to(np.diag([9.0, 4.0, 16.0]), (k, 3, 3)))
+    cells = make_point_cells(means[rng.integers(k, size=9000)] + rng.normal(size=(9000, 3)) * [3, 2, 4])
     prior = Prior(np.eye(3), 5.0, np.zeros(3))
-    odds = rng.uniform(0, 3, size=(30, 9000)).astype(np.float32)
+    odds = rng.uniform(0, 3, size=(k, 9000)).astype(np.float32)
     full, few = SpatialEM(cells, model, prior), FewSpatialEM(cells, model, prior)
     for _ in range(2):
-        full.run_step(odds, np.arange(30))
+        full.run_step(odds, np.arange(k))
         numbers = few.choose_components()
-        few.run_step(numbers, few.compute_log_posteriors(numbers) + np.take_along_axis(odds, numbers, axis=0))
+        few.run_step(few.compute_log_posteriors() + np.take_along_axis(odds, numbers, axis=0))
     np.testing.assert_allclose(few.model.means, full.model.means, atol=0.02)
     np.testing.assert_allclose(few.model.covariances, full.model.covariances, atol=0.1)
     assert abs(few.move - full.move) < 1e-3

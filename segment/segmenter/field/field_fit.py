@@ -225,7 +225,7 @@ class _FieldPixels:
             is_chosen = step & (step - 1) == 0
             if is_chosen:
                 numbers = em.choose_components()
-            log_joint = em.compute_log_posteriors(numbers)
+            log_joint = em.compute_log_posteriors()
             logs = [_place_pixels(log_joint[:, own], copy.valid) for own, copy, _ in places]
             if is_chosen:
                 chosen = [_place_pixels(numbers[:, own], copy.valid).astype(np.uint8) for own, copy, _ in places]
@@ -238,7 +238,7 @@ class _FieldPixels:
                 q[i] = few[i].take_step(q[i], logs[i], log_odds[i])
                 log_odds[i] = few[i].compute_log_odds(q[i])
                 log_joint[:, own] += _take_valid(log_odds[i], copy.valid)
-            em.run_step(numbers, log_joint)
+            em.run_step(log_joint)
             if em.move < MOVE_TOLERANCE:
                 break
         return em.model

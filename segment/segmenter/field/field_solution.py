@@ -171,16 +171,15 @@ class _FewSolution(FieldSolution):
     ) -> ShareSample:
         """Draw the sample that shares are estimated from; see :meth:`FieldSolution.draw_shares`."""
         plain = np.where(is_at_border, np.float32(0), weights)
-        numbers, weighted = self.few.numbers.reshape(-1), (self.q * plain).reshape(-1)
-        sums = np.bincount(numbers, weights=weighted, minlength=self.few.n_classes)
+        sums = np.zeros(self.few.n_classes)
+        for numbers, q in zip(self.few.numbers, self.q, strict=True):  # plane by plane: in less memory, and faster
+            sums += np.bincount(numbers.reshape(-1), (q * plain).reshape(-1), self.few.n_classes)
         # A temperature gives weight to classes that are not among the few: the sample has all.
         at = choose_sample(weights > 0)
         logs = self.look_up(at).T
         odds = self.make_upsampler(self.valid.shape).take(at).T
         is_plain = plain.reshape(-1)[at] > 0
-        return make_share_sample(
-            sums.astype(np.float64), normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border
-        )
+        return make_share_sample(sums, normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border)
 
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
