@@ -11,7 +11,8 @@ from segment.config.config import SegmentConfig
 from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.output.palette import pick_class_colors, pick_ramp_colors
-from segment.segmenter.class_mixture import ClassMixture, find_label
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.class_naming import find_label
 
 __all__ = ["assign_category_colors", "choose_palette_colors", "compute_class_means", "find_cheapest_pairs"]
 

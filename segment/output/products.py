@@ -171,7 +171,7 @@ def _name_file(result: Any) -> Iterator[None]:
 
 def _find_dropped_labels(result: Any) -> list[int]:
     """Find the labels of the classes that are left out of polygons."""
-    from segment.segmenter.class_mixture import find_label
+    from segment.segmenter.class_naming import find_label
 
     return [find_label(key, result.names) for key in result.config.drop_class]
 

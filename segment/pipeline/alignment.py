@@ -14,8 +14,9 @@ from segment.pipeline.class_table import ClassRow
 from segment.pipeline.label_matching import assign_pairs, compute_class_distances
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import warn_of_absent_classes
-from segment.segmenter.class_mixture import ClassMixture, make_default_names
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_naming import make_default_names
 
 __all__ = ["align_classes", "measure_drift"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from segment.config.config import SegmentConfig
 from segment.pipeline.class_table import ClassRow
-from segment.segmenter.class_mixture import find_label
+from segment.segmenter.class_naming import find_label
 
 __all__ = ["assign_shares"]
 

@@ -30,7 +30,8 @@ from segment.pipeline.preparation import Source, load_source, read_image
 from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import clip_floats
-from segment.segmenter.class_mixture import ClassMixture, find_label
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.class_naming import find_label, make_default_names
 from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]
@@ -207,8 +208,7 @@ def _make_stored(labels: NDArray[Any]) -> StoredLabels:
     is_right = labels.ndim == 2 and labels.size and labels.dtype.kind in "ui"
     if not is_right or labels.min() < 0 or labels.max() > 255:
         raise ImageError(f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}.")
-    names = tuple(f"class {label}" for label in range(1, int(labels.max()) + 1))
-    return StoredLabels(labels.astype(np.uint8), None, names)
+    return StoredLabels(labels.astype(np.uint8), None, make_default_names(int(labels.max())))
 
 
 def _warn_of_photograph(stored: StoredLabels) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import pluralize
 from segment.core.georeference import Georeference
 from segment.pipeline.class_table import ClassRow
-from segment.segmenter.class_mixture import find_label
+from segment.segmenter.class_naming import find_label
 
 __all__ = [
     "can_cleanup_matter",

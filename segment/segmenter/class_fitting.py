@@ -20,8 +20,9 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rivals import Rival, compute_disagreement
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
-from segment.segmenter.class_mixture import ClassMixture, make_default_names
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
+from segment.segmenter.class_naming import make_default_names
 from segment.segmenter.class_regrouping import RegroupedClasses, make_order_key, regroup_classes
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage

@@ -1,4 +1,4 @@
-"""Name classes by their color: the brightest, the greenest, or the one nearest a color."""
+"""Name classes by their number or by their color, such as the brightest; and find them by number or name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
-from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.class_mixture import ClassMixture, Merges, find_merge_targets
 
-__all__ = ["name_by_color"]
+__all__ = ["find_label", "make_default_names", "name_by_color", "name_classes"]
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,80 @@ _HUE_WEIGHTS = {
     "bluest": (-1, -1, 2),
     "yellowest": (1, 1, -2),
 }
+
+
+def make_default_names(n_classes: int) -> tuple[str, ...]:
+    """Make the names of classes that were given none.
+
+    Parameters
+    ----------
+    n_classes : int
+        How many.
+
+    Returns
+    -------
+    tuple of str
+        ``class 1``, ``class 2`` and so on.
+    """
+    return tuple(f"class {label}" for label in range(1, n_classes + 1))
+
+
+def find_label(key: str, names: Sequence[str]) -> int:
+    """Find the label of a class by its name or number, as users write it.
+
+    Parameters
+    ----------
+    key : str
+        A name is looked for first, so that a class may be called 7.
+    names : sequence of k str
+        The names of the classes.
+
+    Returns
+    -------
+    int
+        1..k; 0 if there is no such class.
+
+    Examples
+    --------
+    >>> [find_label(key, ["land", "sky"]) for key in ("sky", "1", "3", "sea")]
+    [2, 1, 0, 0]
+    """
+    if key in names:
+        return names.index(key) + 1
+    return int(key) if key.isdecimal() and 1 <= int(key) <= len(names) else 0
+
+
+def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merges: Merges) -> tuple[str, ...]:
+    """Name the classes after :meth:`ClassMixture.merge_classes`.
+
+    Parameters
+    ----------
+    names : sequence of k str
+        Names before the merge. A merged class keeps the name of its lowest label unless it is given one.
+    namings : sequence of (label, name)
+        Names for labels 1..k, which count as before the merge.
+    merges : sequence of (name, labels)
+        With an empty name where none was given.
+
+    Returns
+    -------
+    tuple of str
+        One name for each class that is left.
+
+    Examples
+    --------
+    >>> name_classes(["class 1", "class 2", "class 3"], [(3, "sky")], [("ground", (1, 2))])
+    ('ground', 'sky')
+    """
+    k = len(names)
+    given = {label: name for label, name in enumerate(names, start=1) if name != f"class {label}"}
+    given.update(namings)
+    targets = find_merge_targets(k, merges)
+    for name, labels in merges:
+        if name and min(labels) <= k:
+            given[min(labels)] = name
+    kept = sorted(set(targets.tolist()))
+    return tuple(given.get(target + 1, f"class {new}") for new, target in enumerate(kept, start=1))
 
 
 def name_by_color(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.features.color_space import FeatureSpace
-from segment.segmenter.class_mixture import ClassMixture, find_merge_targets, name_classes
-from segment.segmenter.class_naming import name_by_color
+from segment.segmenter.class_mixture import ClassMixture, find_merge_targets
+from segment.segmenter.class_naming import name_by_color, name_classes
 
 __all__ = ["RegroupedClasses", "make_order_key", "regroup_classes"]
 

@@ -1,4 +1,4 @@
-"""A mixture whose components are grouped to classes: labels, merges, names and order."""
+"""A mixture whose components are grouped to classes: labels, merges and order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from segment import SegmentConfig, SettingsError, apply_classes, load_class_model, save_class_model, segment_image
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
-from segment.segmenter.class_mixture import ClassMixture, compute_entropy, make_default_names, name_classes
+from segment.segmenter.class_mixture import ClassMixture, compute_entropy
 
 IMAGES = Path(__file__).parents[2] / "images"
 
@@ -31,20 +31,6 @@ def test_several_merges_and_names(quadrants: np.ndarray) -> None:
     result = segment_image(quadrants, k=4, merge=("1,3", "light=2,4"), name=("1=dark",))
     assert result.names == ("dark", "light")
     assert result.n_classes == 2
-
-
-@pytest.mark.parametrize(
-    ("names", "namings", "merges", "expected"),
-    [
-        (("class 1", "class 2"), (), (), ("class 1", "class 2")),
-        (("class 1", "class 2", "class 3"), ((3, "sky"),), (("", (1, 2)),), ("class 1", "sky")),
-        (("a", "b", "c"), (), (("", (2, 3)),), ("a", "b")),
-        (("a", "b", "c"), ((2, "d"),), (("e", (3, 1)),), ("e", "d")),
-        (("class 1",), ((5, "far"),), (("gone", (6, 7)),), ("class 1",)),
-    ],
-)
-def test_names_after_a_merge(names: tuple[str, ...], namings: tuple, merges: tuple, expected: tuple[str, ...]) -> None:
-    assert name_classes(names, namings, merges) == expected
 
 
 def test_names_and_merges_are_kept_in_the_model(tmp_path: Path, quadrants: np.ndarray) -> None:
@@ -163,10 +149,6 @@ def test_the_heavier_class_wins_ties(three_components: ClassMixture) -> None:
 def test_entropy_is_in_bits() -> None:
     np.testing.assert_allclose(compute_entropy(np.full((1, 8), 1 / 8)), [3])
     np.testing.assert_allclose(compute_entropy(np.array([[0.0, 1.0]])), [0])
-
-
-def test_default_names_count_from_one() -> None:
-    assert make_default_names(2) == ("class 1", "class 2")
 
 
 def test_classes_are_ordered_by_the_mean_of_their_components() -> None:

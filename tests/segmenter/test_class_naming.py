@@ -1,4 +1,4 @@
-"""Names for the classes that fit a color best."""
+"""Names of classes: by number, by color, and after a merge."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import segment
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
-from segment.segmenter.class_mixture import ClassMixture, make_default_names
-from segment.segmenter.class_naming import name_by_color
+from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.class_naming import make_default_names, name_by_color, name_classes
 
 COLORS = np.array(
     [(30, 25, 20), (60, 130, 40), (200, 60, 50), (40, 80, 200), (230, 210, 60), (245, 245, 250)], np.uint8
@@ -72,3 +72,21 @@ def test_other_rules_are_refused(name: str) -> None:
 def test_a_name_is_given_once() -> None:
     with pytest.raises(segment.SettingsError, match="a name of its own for each class"):
         segment.SegmentConfig(name=["1=sky", "sky=brightest"])
+
+
+def test_default_names_count_from_one() -> None:
+    assert make_default_names(2) == ("class 1", "class 2")
+
+
+@pytest.mark.parametrize(
+    ("names", "namings", "merges", "expected"),
+    [
+        (("class 1", "class 2"), (), (), ("class 1", "class 2")),
+        (("class 1", "class 2", "class 3"), ((3, "sky"),), (("", (1, 2)),), ("class 1", "sky")),
+        (("a", "b", "c"), (), (("", (2, 3)),), ("a", "b")),
+        (("a", "b", "c"), ((2, "d"),), (("e", (3, 1)),), ("e", "d")),
+        (("class 1",), ((5, "far"),), (("gone", (6, 7)),), ("class 1",)),
+    ],
+)
+def test_names_after_a_merge(names: tuple[str, ...], namings: tuple, merges: tuple, expected: tuple[str, ...]) -> None:
+    assert name_classes(names, namings, merges) == expected
