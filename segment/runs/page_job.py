@@ -94,6 +94,7 @@ def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
         paths=tuple(path for outcome in outcomes for path in outcome.paths),
         rows=tuple(rows),
         pixels=tuple(pixels for pixels, _ in combined),
+        expected=_combine_expected(outcomes),
         areas=tuple(map(sum, zip(*(outcome.areas for outcome in outcomes), strict=True))),
         interest=_combine_interest(outcomes),
         groups=_combine_groups(first, [pixels for pixels, _ in combined]),
@@ -110,6 +111,29 @@ def _combine_rows(rows: Sequence[tuple[int, tuple[float, ...]]]) -> tuple[int, t
     # A page without the class has no mean of it.
     weighted = [[pixels / total * value for value in mean] for pixels, mean in rows if pixels]
     return total, tuple(map(sum, zip(*weighted, strict=True)))
+
+
+def _combine_expected(outcomes: Sequence[Outcome]) -> tuple[tuple[float, float], ...]:
+    """Weight the expected shares of pages, and their deviations, by the pixels that count.
+
+    The pages have the same classes, so that what is wrong with the shares of one is wrong with those of the others.
+    """
+    parts = [
+        (sum(pixels or 0 for pixels, row in zip(each.pixels, each.rows, strict=True) if not math.isnan(row[2])), each)
+        for each in outcomes
+    ]
+    parts = [(n_pixels, each) for n_pixels, each in parts if n_pixels]
+    if not parts or not all(each.expected for _, each in parts):
+        return ()
+    weights = [n_pixels / sum(n_pixels for n_pixels, _ in parts) for n_pixels, _ in parts]
+    columns = zip(*(each.expected for _, each in parts), strict=True)
+    return tuple(
+        (
+            sum(weight * share for weight, (share, _) in zip(weights, column, strict=True)),
+            sum(weight * deviation for weight, (_, deviation) in zip(weights, column, strict=True)),
+        )
+        for column in columns
+    )
 
 
 def _combine_interest(

@@ -33,6 +33,7 @@ def test_each_page_has_its_files_and_all_have_one_table(stack: Path, tmp_path: P
     assert list(outcome.paths) == job.list_results(CONFIG) == sorted((tmp_path / "out").iterdir())
     assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.625, (50,)), (2, 0.375, (150,))]
     assert outcome.pixels == (750, 450)
+    assert [share for share, _ in outcome.expected] == pytest.approx([0.625, 0.375], abs=0.02)
     assert [(roi, label, pixels, share) for roi, label, pixels, share, *_ in outcome.interest] == [
         ("r1c1", 1, 375, 0.625),
         ("r1c1", 2, 225, 0.375),
