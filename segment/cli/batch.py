@@ -26,7 +26,7 @@ from segment.cli.options import (
 )
 from segment.cli.run_document import format_document
 from segment.cli.signals import get_exit_code
-from segment.cli.standard_streams import discard_stdout
+from segment.cli.standard_streams import discard_stdout, replace_closed_streams
 from segment.cli.terminal import Status, Tally, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, pluralize, printable_path
@@ -121,6 +121,7 @@ def segment_folder(
     """
     from segment.runs.batch.folder_run import FolderRun, FolderSettings
 
+    replace_closed_streams()
     _check_numbers(jobs=jobs, timeout=timeout)
     classes, config = _plan_classes(model_option, align, start, options)
     # New images would change the model and with it all results.

@@ -87,7 +87,8 @@ def serve(
         shown = f" with {pluralize(n_images, 'image')}" if n_images else ""
         print_message(f"The page{shown} is open until Ctrl-C:")
         click.echo(address)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         if not no_browser:
             # Some browsers come back only when they are closed.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError
 from segment.runs.job import Job, plan_jobs
 
-__all__ = ["STANDARD", "discard_stdout", "plan_piped_job"]
+__all__ = ["STANDARD", "discard_stdout", "plan_piped_job", "replace_closed_streams"]
 
 STANDARD = Path("-")
 _STDIN_NAME = Path("stdin")
@@ -31,6 +32,22 @@ def discard_stdout() -> None:
     """Go on without stdout, whose reader has gone: the files of the results are written all the same."""
     sys.stdout = _Discarded()
     print_message("Nobody reads stdout any more: the run goes on without it.")
+
+
+def replace_closed_streams() -> None:
+    """Open stdout and stderr as the null device where they are closed: libraries write to them, in workers too."""
+    for number, name in enumerate(("stdout", "stderr"), start=1):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            os.set_inheritable(number, True)
+        setattr(sys, name, _Discarded())
 
 
 def plan_piped_job(inputs: tuple[Path, ...], output: Path, config: SegmentConfig) -> Job:

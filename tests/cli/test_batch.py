@@ -147,6 +147,14 @@ def test_batch_goes_on_where_nobody_reads_stdout(run_program: Program) -> None:
     assert {path.name for path in Path("out").glob("*.png")} == {"a_labels.png", "b_labels.png"}
 
 
+def test_batch_needs_no_stdout_and_stderr(run_program: Program) -> None:
+    del run_program  # it makes the folder
+    command = f"{sys.executable} -m segment batch . -k 2 -o out --save labels --jobs 2 >&- 2>&-"
+    PilImage.open("a.png").save("b.png")
+    assert subprocess.run(["sh", "-c", command], check=False, timeout=60).returncode == 0
+    assert len(list(Path("out").glob("*.png"))) == 2
+
+
 def test_an_empty_path_is_not_the_current_folder(run_program: Program) -> None:
     result = run_program("run", "a.png", "-k", "2", "-o", "")
     assert result.code == 2

@@ -1,6 +1,10 @@
-"""Read the size of a picture from its first bytes, without any library."""
+"""Read the size of a picture from its first bytes, before a library decodes it."""
 
 from __future__ import annotations
+
+import io
+
+from segment.core.errors import ImageError
 
 __all__ = ["FRAME_MARKERS", "read_picture_size", "read_webp_size"]
 
@@ -9,7 +13,7 @@ FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def read_picture_size(head: bytes) -> tuple[int, int]:
-    r"""Read width and height of a PNG, WebP, JPEG 2000 or JPEG.
+    r"""Read width and height of a PNG, WebP, JPEG, JPEG 2000, JPEG XL, JPEG XR or LERC.
 
     Parameters
     ----------
@@ -32,7 +36,33 @@ def read_picture_size(head: bytes) -> tuple[int, int]:
         return read_webp_size(head)
     if (begin := head.find(b"\xff\x4f\xff\x51", 0, 4096)) >= 0:
         return int.from_bytes(head[begin + 8 : begin + 12], "big"), int.from_bytes(head[begin + 12 : begin + 16], "big")
-    return _read_jpeg_size(head) if head.startswith(b"\xff\xd8") else (0, 0)
+    return _read_jpeg_size(head) if head.startswith(b"\xff\xd8") else _read_rarer_size(head)
+
+
+def _read_rarer_size(head: bytes) -> tuple[int, int]:
+    """Read the size of a JPEG XL, LERC or JPEG XR."""
+    if head.startswith((b"\xff\n", b"\0\0\0\x0cJXL ")):
+        return _read_jpeg_xl_size(head)
+    if head.startswith(b"Lerc2 "):  # its version, from 3 on a checksum, height and width
+        begin = 14 if int.from_bytes(head[6:10], "little") > 2 else 10
+        return int.from_bytes(head[begin + 4 : begin + 8], "little"), int.from_bytes(head[begin : begin + 4], "little")
+    if (begin := head.find(b"WMPHOTO\0")) >= 0:  # JPEG XR: a flag says whether the sides, less 1, have 16 or 32 bits
+        n = 2 if head[begin + 10] & 0x80 else 4
+        sides = (head[begin + 12 + at : begin + 12 + at + n] for at in (0, n))
+        width, height = (int.from_bytes(side, "big") + 1 for side in sides)
+        return width, height
+    return 0, 0
+
+
+def _read_jpeg_xl_size(head: bytes) -> tuple[int, int]:
+    """Read the size of a JPEG XL."""
+    from segment.loader.decoders.jpeg_xl import read_header
+
+    try:
+        header = read_header(io.BytesIO(head))
+    except ImageError:
+        return 0, 0
+    return header.width, header.height
 
 
 def _read_jpeg_size(head: bytes) -> tuple[int, int]:

@@ -44,8 +44,8 @@ _BYTES_OF_TYPES = {
     18: 8,
 }
 _CODES = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-# Compressions that are pictures with headers of their own.
-_PICTURES = {6, 7, 33003, 33004, 33005, 34712, 34933, 50001}
+# Compressions that are pictures with headers of their own: JPEG, JPEG 2000, PNG, WebP, JPEG XR, JPEG XL and LERC.
+_PICTURES = {6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 34933, 34927, 50001, 22610, 34934, 50002, 52546, 34887}
 _HEAD_BYTES, _END_BYTES = 2**16, 64
 
 Tags = Mapping[int, tuple[int, int, int]]

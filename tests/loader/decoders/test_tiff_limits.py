@@ -32,11 +32,17 @@ def encode_lying_pictures():
     codestream = imagecodecs.jpeg2k_encode(RGB[..., 0], codecformat="j2k")
     yield 34712, claim_size(codestream, codestream.index(b"\xff\x51") + 6, ">II", 65000, 65000)
     yield 34933, claim_size(encode_with_pillow(RGB[..., 0], "PNG"), 16, ">II", 65000, 65000)
-    yield 50001, imagecodecs.webp_encode(np.zeros((3000, 3000, 3), np.uint8), lossless=True)
+    large = np.zeros((3000, 3000), np.uint8)
+    yield 50001, imagecodecs.webp_encode(np.dstack([large] * 3), lossless=True)
+    yield 34934, imagecodecs.jpegxr_encode(large)
+    yield 34887, imagecodecs.lerc_encode(large)
+    yield 50002, imagecodecs.jpegxl_encode(large, effort=1)
 
 
 @pytest.mark.parametrize(
-    ("compression", "strip"), list(encode_lying_pictures()), ids=["JPEG", "JPEG 2000", "PNG", "WebP"]
+    ("compression", "strip"),
+    list(encode_lying_pictures()),
+    ids=["JPEG", "JPEG 2000", "PNG", "WebP", "JPEG XR", "LERC", "JPEG XL"],
 )
 def test_a_picture_larger_than_its_strip_is_refused(write_file, compression, strip):
     with pytest.raises(
