@@ -20,8 +20,9 @@ Logs = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
 N_FEW = 8  # components of each cell for labels
-# And for a fit. With 8 a component of next to no weight loses most of it, and later cannot grow: labels of fits of 128
-# agree with those of all components in 99.83 and 99.93 % of the pixels of two photographs, with 12 in 99.97 and 99.99.
+# And for a fit of `MIN_NEAR` components or more. With 8 a component of next to no weight loses most of it, and later
+# cannot grow: labels of fits of 128 agree with those of all components in 99.83 and 99.93 % of the pixels of two
+# photographs, with 12 in 99.97 and 99.99.
 N_FITTED = 12
 MIN_NEAR = 33  # components from which it pays to look for those that can be near a block of cells
 MAX_GAP = 1e30  # of log densities, for single precision
@@ -91,7 +92,7 @@ class FewSpatialEM(SpatialEMState):
 
     def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
         super().__init__(cells, model, prior)
-        self._near = None
+        self._near, self._n_few = None, N_FITTED if model.n_components >= MIN_NEAR else N_FEW
         if model.n_components >= MIN_NEAR and len(cells) >= MIN_CELLS:
             self._near = near = NearBlocks.from_cells(cells, self._shift, self._scale)
             self._blocks = [(rows, *block) for rows, block in zip(near.rows, near.blocks, strict=True)]
@@ -104,18 +105,18 @@ class FewSpatialEM(SpatialEMState):
 
         Returns
         -------
-        ndarray of shape (N_FITTED, n), int
+        ndarray of shape (m, n), int
             These components, 0..k-1.
         """
         parameters, self._chosen = self._compute_parameters(), []
         k, n_cells = self._shape
-        numbers = np.empty((N_FITTED, n_cells), dtype=np.intp)
+        numbers = np.empty((self._n_few, n_cells), dtype=np.intp)
         is_candidate = np.ones((k, len(self._blocks)), dtype=bool)
         if self._near is not None:
-            is_candidate = self._near.find_candidates(self._model, N_FITTED)
+            is_candidate = self._near.find_candidates(self._model, self._n_few)
         for (rows, weights, moments), own in zip(self._blocks, is_candidate.T, strict=True):
             at = own.nonzero()[0]
-            chosen = find_likeliest((parameters[at] @ moments).T, N_FITTED).T
+            chosen = find_likeliest((parameters[at] @ moments).T, self._n_few).T
             is_used = np.bincount(chosen.reshape(-1), minlength=len(at)) > 0
             numbers[:, rows] = at.take(chosen)
             places = (np.cumsum(is_used) - 1).take(chosen) * len(weights) + np.arange(len(weights))
@@ -127,11 +128,11 @@ class FewSpatialEM(SpatialEMState):
 
         Returns
         -------
-        ndarray of shape (N_FITTED, n), float32
+        ndarray of shape (m, n), float32
             As if each cell had no others.
         """
         parameters = self._compute_parameters()
-        found = np.empty((N_FITTED, self._shape[1]), dtype=np.float32)
+        found = np.empty((self._n_few, self._shape[1]), dtype=np.float32)
         for (rows, _, moments), (at, places) in zip(self._blocks, self._chosen, strict=True):
             joint = (parameters[at] @ moments).reshape(-1).take(places)
             # Single precision suffices for differences from the largest, and its exponentials take a third of the time.
@@ -145,7 +146,7 @@ class FewSpatialEM(SpatialEMState):
 
         Parameters
         ----------
-        log_joint : ndarray of shape (N_FITTED, n), float32
+        log_joint : ndarray of shape (m, n), float32
             Log posteriors of the chosen components of each cell, with its neighbors, up to a constant for each cell.
         """
         statistics = np.zeros((self._shape[0], len(self._blocks[0][2])))
