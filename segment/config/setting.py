@@ -140,16 +140,14 @@ class Setting:
 
     def _check_word(self, value: object) -> str:
         """Check one of the choices, which may be spelled otherwise, or a text of the setting's form if it has one."""
-        if self.form is PALETTE and isinstance(value, Mapping):
-            value = ",".join(f"{key}={color}" for key, color in value.items())
-        if self.form is PALETTE and is_palette_file(value):
-            value = read_palette_file(value)
+        if self.form is PALETTE:
+            value = _write_palette(value)
         if self.form is not FREE and isinstance(value, str) and "=" in value:
             text = ",".join(part.strip() for part in value.split(","))
             if not re.fullmatch(self.form.pattern, text) or not text.isprintable():
                 raise self._make_error(self.form.rule, value)
             return text
-        # A dictionary has no unhashable key, such as a list given by mistake.
+        # Only texts are looked up: a list, given by mistake, cannot be a key of a dictionary.
         word = SPELLINGS.get(value, value) if isinstance(value, str) else value
         if not isinstance(word, str) or word not in self.choices:
             other = f", or {self.form.rule}" if self.form is not FREE else ""
@@ -294,6 +292,13 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
 def _convert_scalar(value: Any) -> Any:
     """Convert a number or flag of NumPy to one of Python, so that files hold the same text; leave all else."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
+def _write_palette(value: object) -> object:
+    """Write the colors of a mapping or a file as the setting `palette` has them; leave all else."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={color}" for key, color in value.items())
+    return read_palette_file(value) if is_palette_file(value) else value
 
 
 def _read_annotation(hint: Any) -> tuple[type, tuple[str, ...]]:

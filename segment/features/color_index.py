@@ -248,8 +248,8 @@ class ColorIndex:
         if self._recalled is None or self._recalled[0] != key:
             codes = self._encode(self._pixels)
             found = memory.look_up(key, codes, lambda some: function(self._decode(some)))
-            self._recalled = found and (key, found)
-        return self._recalled and self._recalled[1]
+            self._recalled = None if found is None else (key, found)
+        return None if self._recalled is None else self._recalled[1]
 
     @cached_property
     def _places(self) -> NDArray[np.int32]:

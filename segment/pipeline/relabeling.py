@@ -181,7 +181,7 @@ def relabel_classes(
     config = _take_reading(config, stored)
     shown = _read_pixels(stored, image, labels, config)
     rows = tabulate_classes(stored.label_image, clip_floats(shown), k)
-    means = _find_means(rows, shown, stored) if k else np.zeros((0, 3))
+    means = _find_means(rows, shown, stored.colors if image is None else None) if k else np.zeros((0, 3))
     new = _regroup(stored, rows, means, config)
     numbers = np.concatenate([[0], new.numbers + 1]).astype(np.uint8)
     label_image = numbers[stored.label_image]
@@ -285,10 +285,10 @@ def _read_pixels(stored: StoredLabels, image: Source | None, labels: object, con
     return read if read.georeference else replace(read, georeference=stored.georeference)
 
 
-def _find_means(rows: tuple[ClassRow, ...], image: Image, stored: StoredLabels) -> NDArray[np.float64]:
-    """Find the mean color of each class, RGB from 0 to 255: (k, 3)."""
-    if image.is_gray and not image.pixels.any() and stored.colors is not None:
-        return stored.colors.astype(np.float64)
+def _find_means(rows: tuple[ClassRow, ...], image: Image, colors: Picture | None) -> NDArray[np.float64]:
+    """Find the mean color of each class, RGB from 0 to 255, (k, 3); `colors` are those that stand for it, if known."""
+    if colors is not None:
+        return colors.astype(np.float64)
     middle = (image.black + image.white) / 2
     shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in rows]
     means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown], dtype=np.float64).reshape(-1, 3)

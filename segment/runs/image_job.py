@@ -235,12 +235,11 @@ def _explore_numbers(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     on_stage(Stage.WRITE)
     paths = tuple(found.save(job.folder, stem=job.stem, suffix=job.picture_suffix))
     criterion = {candidate.n_classes: candidate.value for candidate in found.selection.candidates}
-    tried = tuple(
-        (number, criterion.get(number, math.nan), tuple(row.share for row in result.classes))
-        for result in found.results
-        for number in (int(result.config.k),)
-    )
-    return Outcome(job, paths, warnings=_collect_warnings(found), tried=tried, choice=found.selection.sentence)
+    tried = []
+    for result in found.results:
+        number = int(result.config.k)
+        tried.append((number, criterion.get(number, math.nan), tuple(row.share for row in result.classes)))
+    return Outcome(job, paths, warnings=_collect_warnings(found), tried=tuple(tried), choice=found.selection.sentence)
 
 
 def _collect_warnings(found: Exploration) -> tuple[str, ...]:
