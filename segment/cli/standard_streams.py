@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,14 +38,9 @@ def replace_closed_streams() -> None:
     for number, name in enumerate(("stdout", "stderr"), start=1):
         if getattr(sys, name) is not None:
             continue
-        try:
-            os.fstat(number)
-        except OSError:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, number)
-            if null != number:
-                os.close(null)
-            os.set_inheritable(number, True)
+        from segment.runs.workers.child_process import open_null_device
+
+        open_null_device(number)
         setattr(sys, name, _Discarded())
 
 

@@ -21,7 +21,7 @@ from segment.runs.workers.lost_tasks import TaskLost, TaskTimeout
 from segment.runs.workers.processes import watch_parent
 from segment.runs.workers.time_limit import limit_time
 
-__all__ = ["ChildProcess", "serve_tasks"]
+__all__ = ["ChildProcess", "open_null_device", "serve_tasks"]
 
 STOP_SECONDS = 2.0  # that a task gets to end after it was told to
 
@@ -200,3 +200,21 @@ def _read_exactly(pipe: BinaryIO, size: int) -> bytes:
     if len(data) < size:
         raise EOFError
     return data
+
+
+def open_null_device(number: int) -> None:
+    """Open the null device in place of a standard stream that is closed, for child processes too.
+
+    Parameters
+    ----------
+    number : {0, 1, 2}
+        The descriptor of the stream. One that is open stays as it is.
+    """
+    try:
+        os.fstat(number)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, number)
+        if null != number:
+            os.close(null)
+        os.set_inheritable(number, True)
