@@ -14,7 +14,7 @@ from segment.mixture.near_components import MIN_CELLS, NearBlocks
 from segment.mixture.prior import Prior
 from segment.mixture.spatial_em import MIN_POSTERIOR, SpatialEMState
 
-__all__ = ["N_FEW", "N_FITTED", "FewSpatialEM", "choose_few", "find_likeliest"]
+__all__ = ["N_FEW", "N_FITTED", "FewSpatialEM", "choose_few", "find_most_probable"]
 
 Logs = NDArray[np.float32]
 Numbers = NDArray[np.intp]
@@ -50,14 +50,14 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     >>> numbers.tolist(), round(float(np.exp(logs[0, 0])), 3)
     ([[9, 8, 7, 6, 5, 4, 3, 2]], 0.192)
     """
-    numbers = find_likeliest(log_joint, N_FEW)
+    numbers = find_most_probable(log_joint, N_FEW)
     logs = np.take_along_axis(log_joint, numbers, axis=1)
     logs -= logs.max(axis=1, keepdims=True)
     logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
     return numbers, np.maximum(logs, MIN_LOG_POSTERIOR, dtype=np.float32)
 
 
-def find_likeliest(log_joint: NDArray[np.floating[Any]], n: int) -> Numbers:
+def find_most_probable(log_joint: NDArray[np.floating[Any]], n: int) -> Numbers:
     """Find the n likeliest components of each row.
 
     Parameters
@@ -116,7 +116,7 @@ class FewSpatialEM(SpatialEMState):
             is_candidate = self._near.find_candidates(self._model, self._n_few)
         for (rows, weights, moments), own in zip(self._blocks, is_candidate.T, strict=True):
             at = own.nonzero()[0]
-            chosen = find_likeliest((parameters[at] @ moments).T, self._n_few).T
+            chosen = find_most_probable((parameters[at] @ moments).T, self._n_few).T
             is_used = np.bincount(chosen.reshape(-1), minlength=len(at)) > 0
             numbers[:, rows] = at.take(chosen)
             places = (np.cumsum(is_used) - 1).take(chosen) * len(weights) + np.arange(len(weights))
