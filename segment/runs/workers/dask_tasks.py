@@ -179,8 +179,8 @@ class TaskGroup:
                     return task.result(timeout=MAX_SECONDS_WITHOUT_WORKER / 2)
                 # The worker died that had the result, so the task is done again.
                 seen = self._cluster.check_workers_exist(seen)
-        except KilledWorker:
-            return TaskLost("killed")
+        except KilledWorker as error:
+            return TaskLost("killed", worker=error.last_worker.address)
         except CancelledError as error:
             self._cluster.count_threads()  # raises if it was cancelled because the scheduler is gone
             raise ClusterError(f"{printable_path(self._cluster.scheduler)}: somebody cancelled the work.") from error
@@ -206,8 +206,8 @@ class TaskGroup:
         result = self.get_result(task)
         if isinstance(result, TaskLost):
             raise ClusterError(
-                f"{printable_path(self._cluster.scheduler)}: workers were killed several times, most often because "
-                "memory ran out. Give them more memory."
+                f"{printable_path(self._cluster.scheduler)}: workers were killed several times, the last "
+                f"{result.worker}, most often because memory ran out. Give them more (dask worker --memory-limit)."
             )
         return result
 

@@ -50,7 +50,7 @@ def run_task(function: Callable[..., Any], *arguments: Any, version: str) -> Any
     Raises
     ------
     ClusterError
-        If this worker has another version of the program: it joined after the run began.
+        If this worker has another version of the program, as it joined after the run began, or too little memory.
     """
     _check_version(version)
     # A worker does as many tasks at a time as it may use cores.
@@ -61,6 +61,12 @@ def run_task(function: Callable[..., Any], *arguments: Any, version: str) -> Any
         # The message is complete, and the error that caused it may be of a kind that cannot be pickled.
         error.__cause__ = error.__context__ = None
         raise
+    except MemoryError:
+        from distributed import get_worker
+
+        raise ClusterError(
+            f"the worker {get_worker().address}: not enough memory for a task. Start it with more, or fewer threads."
+        ) from None
 
 
 def run_stoppable_task(function: Callable[..., Any], *arguments: Any, run: str, version: str, seconds: float) -> Any:

@@ -26,7 +26,10 @@ class TaskLost:
         again when it did this task alone.
     seconds : float
         How long the last attempt took; 0 where nobody measured it.
+    worker : str
+        Address of the worker of a cluster that died last; empty without a cluster.
     """
 
     reason: Literal["timeout", "killed"]
     seconds: float = 0.0
+    worker: str = ""

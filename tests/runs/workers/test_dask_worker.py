@@ -136,3 +136,13 @@ def test_answers_about_a_worker(tmp_path: Path) -> None:
     versions = collect_versions()
     assert versions["segment"] == __version__
     assert platform.python_version().startswith(versions["Python"])
+
+
+def test_a_worker_without_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(address="tcp://a:1"))
+
+    def need_memory() -> None:
+        raise MemoryError
+
+    with pytest.raises(ClusterError, match="the worker tcp://a:1: not enough memory for a task"):
+        dask_worker.run_task(need_memory, version=__version__)
