@@ -1,5 +1,6 @@
 """The entry point of the program, as ``segment`` and as ``python -m segment``."""
 
+from segment.cli.process_memory import collect_rarely
 from segment.cli.signals import exit_on_signals
 
 __all__ = ["main"]
@@ -8,6 +9,7 @@ __all__ = ["main"]
 def main() -> None:
     """Load the command line and run it."""
     with exit_on_signals():
+        collect_rarely()  # before the command line is loaded, which takes a sixth longer otherwise
         from segment.cli.main import main as run
     run()
 

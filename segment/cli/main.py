@@ -11,7 +11,7 @@ import traceback
 import click
 
 from segment.cli.commands import cli
-from segment.cli.process_memory import collect_rarely, keep_freed_memory
+from segment.cli.process_memory import keep_freed_memory
 from segment.cli.signals import get_exit_code, interrupt_on_signals
 from segment.cli.terminal import print_message
 from segment.core.errors import SegmentError, describe_fault, describe_os_error, get_write_remedy, printable_path
@@ -40,7 +40,6 @@ def main(arguments: list[str] | None = None) -> None:
     is_program = arguments is None
     if arguments is None:
         arguments = sys.argv[1:]
-        collect_rarely()
         keep_freed_memory()
     try:
         with interrupt_on_signals(ends_process=is_program):

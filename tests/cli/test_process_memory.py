@@ -14,7 +14,7 @@ from program_runs import Program
 
 def test_garbage_is_collected_rarely_only_in_its_own_process(run_program: Program) -> None:
     script = (
-        "import atexit, gc; from segment.cli.main import main; "
+        "import atexit, gc; from segment.__main__ import main; "
         "atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 10_000)); main()"
     )
     done = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, check=True)
