@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segment.core.errors import MAX_REASON, DependencyError, lacks_memory
 
-__all__ = ["load_cv2"]
+__all__ = ["filter_bilaterally", "load_cv2"]
 
 
 def load_cv2() -> ModuleType:
@@ -40,3 +44,33 @@ def load_cv2() -> ModuleType:
     set_log_level = getattr(module, "setLogLevel", None) or module.utils.logging.setLogLevel
     set_log_level(0)
     return module
+
+
+def filter_bilaterally(values: NDArray[Any], window: int, edge: float, sigma: float) -> NDArray[Any]:
+    """Blur values between edges, by OpenCV's bilateral filter.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W) or (H, W, 1 or 3), uint8 or float32
+    window : int, pixels
+        Diameter of the window; 0 for one that fits `sigma`.
+    edge : float
+        Difference of two values from which on one hardly enters into the other.
+    sigma : float, pixels
+        Width of the filter.
+
+    Returns
+    -------
+    ndarray of the same shape and dtype
+
+    Examples
+    --------
+    >>> filter_bilaterally(np.repeat([[0, 2, 200]], [2, 2, 3], axis=1).astype(np.uint8), 5, 10, 2).tolist()
+    [[0, 1, 1, 2, 200, 200, 200]]
+    """
+    cv2 = load_cv2()
+    # Of a single column OpenCV 5.0 writes before the beginning of its result, which ends the process; of a row not.
+    is_column = values.shape[1] == 1
+    given = np.ascontiguousarray(values.swapaxes(0, 1) if is_column else values)
+    filtered = cv2.bilateralFilter(given, window, edge, sigma, borderType=cv2.BORDER_REPLICATE).reshape(given.shape)
+    return np.asarray(filtered.swapaxes(0, 1) if is_column else filtered)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.nearest import fill_in_bands, find_nearest
-from segment.core.opencv import load_cv2
+from segment.core.opencv import filter_bilaterally, load_cv2
 from segment.core.threads import IMPORT_LOCK
 
 __all__ = [
@@ -301,11 +301,10 @@ def _filter_wide_median(pixels: NDArray[np.generic], size: int) -> NDArray[np.ge
 
 def _filter_bilateral(pixels: NDArray[np.generic], sigma: float, edge: float) -> NDArray[np.generic]:
     """Blur between edges: `sigma` pixels wide, across differences of up to about `edge`."""
-    cv2 = load_cv2()
     # OpenCV filters uint8 and float32 only; float32 holds every uint16 exactly.
     exact = pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
-    filtered = cv2.bilateralFilter(exact, 0, edge, sigma, borderType=cv2.BORDER_REPLICATE)
-    return (filtered if pixels.dtype.kind == "f" else np.rint(filtered)).astype(pixels.dtype)  # type: ignore[no-any-return]
+    filtered = filter_bilaterally(exact, 0, edge, sigma)
+    return (filtered if pixels.dtype.kind == "f" else np.rint(filtered)).astype(pixels.dtype)
 
 
 def fill_invalid(image: Image) -> NDArray[np.generic]:

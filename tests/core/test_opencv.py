@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 from segment.core.errors import DependencyError
-from segment.core.opencv import load_cv2
+from segment.core.opencv import filter_bilaterally, load_cv2
 
 
 def test_missing_opencv_is_explained(monkeypatch):
@@ -33,3 +35,20 @@ def test_opencv_is_loaded_with_a_silent_log(capfd):
     cv2 = load_cv2()
     cv2.imread("no-such-file.png")  # warns where the log is not silent
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("shape", [(9, 1, 3), (9, 1), (1, 9, 3), (5, 4, 3)])
+def test_a_column_is_filtered_as_a_row(shape, rng, monkeypatch):
+    """Of a column of float colors OpenCV writes before the beginning of its result."""
+    values, given, plain = rng.random(shape).astype(np.float32), [], cv2.bilateralFilter
+
+    def record(array, *arguments, **options):
+        given.append(array.shape)
+        return plain(array, *arguments, **options)
+
+    monkeypatch.setattr(cv2, "bilateralFilter", record)
+    filtered = filter_bilaterally(values, 5, 0.5, 2.0)
+    assert given == [shape if shape[1] > 1 else (1, 9, *shape[2:])]
+    assert filtered.shape == shape
+    across = filter_bilaterally(np.ascontiguousarray(values.swapaxes(0, 1)), 5, 0.5, 2.0)
+    np.testing.assert_allclose(filtered, across.swapaxes(0, 1), atol=1e-5)

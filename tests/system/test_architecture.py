@@ -59,7 +59,7 @@ NEIGHBORS = {"cli": {"web"}}
 LIBRARIES = {
     "": {"lazy_loader"},
     "core": {"numpy"},
-    "core.opencv": {"cv2"},
+    "core.opencv": {"cv2", "numpy"},
     "core.atomic_files": set(),
     "loader": {"numpy", "PIL", "tifffile", "imagecodecs"},
     "loader.acquisition_time": {"PIL", "pillow_heif"},

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
+from segment.core.opencv import filter_bilaterally, load_cv2
 
 __all__ = ["compute_color_maps", "compute_derivatives", "compute_texture_maps", "scale_to_rgb", "smooth_maps"]
 
@@ -72,11 +72,8 @@ def smooth_maps(colors: Maps) -> Maps:
     ----------
     Tomasi & Manduchi 1998, ICCV.
     """
-    cv2 = load_cv2()
-    window, sigma_color, sigma_space = _BILATERAL
-    stacked = np.ascontiguousarray(np.moveaxis(colors, 0, 2))
-    smooth = cv2.bilateralFilter(stacked, window, sigma_color, sigma_space, borderType=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(np.moveaxis(smooth.reshape(stacked.shape), 2, 0))
+    smooth = filter_bilaterally(np.moveaxis(colors, 0, 2), *_BILATERAL)
+    return np.ascontiguousarray(np.moveaxis(smooth, 2, 0))
 
 
 def compute_texture_maps(lightness: Map) -> Maps:
