@@ -40,7 +40,7 @@ FAULT = "This is a fault of segment; --debug shows where."
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
         (
             ["bath", "."],
-            "COMMAND: one of run, batch, relabel, report, fit, apply, compare, explore, raster, doctor, serve; "
+            "COMMAND: one of run, batch, explore, compare, report, serve, fit, apply, relabel, raster, doctor; "
             "got bath. Did you mean",
         ),
         (["batch", ".", "two\n\x1b[31mlines"], r"Got unexpected extra argument (two\n\x1b[31mlines)"),
