@@ -29,6 +29,8 @@ class MixtureFit(EqualByValue):
         The fitted mixture.
     converged : bool
         Whether the last stage converged before its iterations ran out.
+    is_fitted : bool
+        Whether the mixture was fitted; False where a given one was only scored, or where there are no cells.
     finish : Fit
         The last stage, on all cells: its log likelihoods are exact.
     restarts : ndarray of shape (n_starts,), float64
@@ -68,6 +70,11 @@ class MixtureFit(EqualByValue):
     def converged(self) -> bool:
         """Whether the last stage converged before its iterations ran out."""
         return self.finish.converged
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the mixture was fitted; False where a given one was only scored, or where there are no cells."""
+        return self.restarts.size > 0
 
 
 def score_as_fit(model: MixtureModel, scored: Cells | float) -> MixtureFit:

@@ -216,7 +216,7 @@ def build_result(
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
-    fitted_rows = rows if found.fit.restarts.size else ()
+    fitted_rows = rows if found.fit.is_fitted else ()
     warnings = collect_result_warnings(
         fitted_rows,
         config,

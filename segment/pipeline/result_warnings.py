@@ -172,9 +172,9 @@ def collect_result_warnings(
 
 
 def can_cleanup_matter(changed: float, rows: Sequence[ClassRow]) -> bool:
-    """Tell whether so few pixels have changed that :func:`warn_of_cleanup` has nothing to say, whatever their classes.
+    """Tell whether enough pixels have changed that :func:`warn_of_cleanup` may have something to say.
 
-    Regions need not be counted then.
+    Where they have not, it has nothing to say whatever their classes, and regions need not be counted.
 
     Parameters
     ----------
@@ -186,7 +186,6 @@ def can_cleanup_matter(changed: float, rows: Sequence[ClassRow]) -> bool:
     Returns
     -------
     bool
-        False where there is nothing to say.
 
     Examples
     --------
