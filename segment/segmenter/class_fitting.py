@@ -28,7 +28,7 @@ from segment.segmenter.fit_data import FitData
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage
 from segment.segmenter.spatial_model import SpatialModel, choose_spatial_type
 
-__all__ = ["FittedClasses", "fit_image_classes"]
+__all__ = ["FittedClasses", "fit_image_classes", "warn_of_rivals"]
 
 Floats = NDArray[np.float64]
 

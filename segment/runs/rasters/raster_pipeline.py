@@ -55,6 +55,7 @@ from segment.runs.rasters.writer import create_label_raster
 from segment.runs.selection_files import list_selection_paths, make_selection_absolute
 from segment.runs.workers.dask_client import Cluster
 from segment.segmenter.class_fitting import fit_image_classes
+from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.fine_field import FineFieldLabeler
@@ -260,33 +261,36 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         cells, notes = _count_colors(run).make_cells()
         min_log_density = find_rejection_threshold(unmerged.model, cells, config.reject)
     run.on_stage(RasterStage.SOLVE_FIELD)
-    shape = (run.raster.height, run.raster.width)
-    label: Callable[[Image, Window, WindowPart], LabeledPixels]
-    small = shrink_noisy_copy(unmerged, space, copy)
-    if is_field_fine(shape):
-        fine = FineFieldLabeler(unmerged, space, copy, smoothness=config.smoothness, min_log_density=min_log_density)
-        label = lambda image, _, inner: fine.label(image, inner)  # noqa: E731
-    else:
-        # Solved once, here; with a cluster the labeler is sent to the workers with the solution.
-        labeler = FieldLabeler(
-            unmerged,
-            space,
-            small,
-            shape,
-            smoothness=config.smoothness,
-            min_log_density=min_log_density,
-            draws_shares=True,
-        )
-        label = lambda image, window, inner: labeler.label(image, window.row, window.column, inner)  # noqa: E731
     return RasterClasses(
         fitted,
         space,
-        label,
+        _make_field_labeler(run, unmerged, space, copy, min_log_density),
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space),
     )
+
+
+def _make_field_labeler(
+    run: RasterRun, classes: ClassMixture, space: FeatureSpace, copy: Image, min_log_density: float
+) -> Callable[[Image, Window, WindowPart], LabeledPixels]:
+    """Make what labels a window of the raster: a field on its own pixels, or the one that is solved once on the copy."""
+    shape, smoothness = (run.raster.height, run.raster.width), run.config.smoothness
+    if is_field_fine(shape):
+        fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
+        return lambda image, _, inner: fine.label(image, inner)
+    # Solved here; with a cluster the labeler is sent to the workers with the solution.
+    labeler = FieldLabeler(
+        classes,
+        space,
+        shrink_noisy_copy(classes, space, copy),
+        shape,
+        smoothness=smoothness,
+        min_log_density=min_log_density,
+        draws_shares=True,
+    )
+    return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
 
 
 def _find_collar(copy: Image) -> tuple[str, ...]:
