@@ -275,7 +275,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
 def _make_field_labeler(
     run: RasterRun, classes: ClassMixture, space: FeatureSpace, copy: Image, min_log_density: float
 ) -> Callable[[Image, Window, WindowPart], LabeledPixels]:
-    """Make what labels a window of the raster: a field on its own pixels, or the one that is solved once on the copy."""
+    """Make what labels a window of the raster: a field on its own pixels, or one that is solved once on the copy."""
     shape, smoothness = (run.raster.height, run.raster.width), run.config.smoothness
     if is_field_fine(shape):
         fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
