@@ -13,6 +13,7 @@ from types import TracebackType
 
 import click
 
+from segment.core.class_names import make_default_names
 from segment.core.errors import pluralize, printable_path
 from segment.core.hex_colors import format_hex_color
 from segment.core.stages import Stage
@@ -194,7 +195,7 @@ def _format_table(outcome: Outcome) -> str:
     lines = [f"  class  color   {'   ' if is_terminal else ''}   share{heading}  mean color"]
     width = max((len(_format_mean(mean)) for *_, mean in outcome.rows), default=0)
     # The default names would repeat the number.
-    is_named = any(name != f"class {label}" for label, name in enumerate(outcome.names, start=1))
+    is_named = tuple(outcome.names) != make_default_names(len(outcome.names))
     expected = [f"  {format_expected_share(*pair):>18}" for pair in outcome.expected] or [""] * len(outcome.rows)
     areas: Sequence[float | None] = outcome.areas or [math.nan] * len(outcome.rows)
     for (label, color, share, mean), area, about in zip(outcome.rows, areas, expected, strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import make_default_names
 from segment.core.errors import ImageError, printable_path
 from segment.core.georeference import NOWHERE, Georeference
 
@@ -86,7 +87,7 @@ def read_label_file(path: str | PathLike[str]) -> StoredLabels:
         )
     about = _parse_object(text)
     names = _parse_names(about.get("classes"))
-    names = (*names, *(f"class {label}" for label in range(len(names) + 1, high + 1)))
+    names = (*names, *make_default_names(high)[len(names) :])
     colors = None if palette is None else palette[1 : len(names) + 1]
     reading = about.get("reading")
     return StoredLabels(

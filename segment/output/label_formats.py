@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from segment.core.class_names import make_default_names
 from segment.core.georeference import NOWHERE, Georeference
 from segment.output.result_mark import MARK, make_mark_options
 
@@ -99,7 +100,7 @@ def format_label_text(names: Sequence[str], reading: Mapping[str, Any] = NOTHING
     >>> format_label_text(["class 1"], {"page": 2})
     '{"reading": {"page": 2}}'
     """
-    is_default = all(name == f"class {label}" for label, name in enumerate(names, start=1))
+    is_default = tuple(names) == make_default_names(len(names))
     parts = {"classes": [] if is_default else list(names), "reading": dict(reading)}
     found = {key: value for key, value in parts.items() if value}
     return json.dumps(found) if found else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import make_default_names
 from segment.core.errors import ModelError
 from segment.mixture.mixture_fit import score_as_fit
 from segment.pipeline.class_table import ClassRow
@@ -16,7 +17,6 @@ from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_naming import make_default_names
 
 __all__ = ["align_classes", "measure_drift"]
 

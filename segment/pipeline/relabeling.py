@@ -16,6 +16,7 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.config_file import READING
 from segment.config.products import RELABEL_PRODUCTS, RELABEL_PRODUCTS_WITHOUT_IMAGE
 from segment.config.setting_arguments import SettingArguments
+from segment.core.class_names import make_default_names
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.hex_colors import parse_hex_color
@@ -31,7 +32,7 @@ from segment.pipeline.result_views import ResultViews
 from segment.pipeline.result_warnings import warn_of_absent_classes, warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import clip_floats
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.class_naming import find_label, make_default_names
+from segment.segmenter.class_naming import find_label
 from segment.segmenter.class_regrouping import RegroupedClasses, regroup_classes
 
 __all__ = ["RelabeledImage", "relabel_classes"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_surplus_seed_colors
+from segment.core.class_names import make_default_names
 from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, make_point_cells
@@ -22,7 +23,6 @@ from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_naming import make_default_names
 from segment.segmenter.class_regrouping import RegroupedClasses, make_order_key, regroup_classes
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.shrinkage import DEFAULT_SHRINKAGE, choose_shrinkage

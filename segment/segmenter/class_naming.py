@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import make_default_name
 from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture, Merges, find_merge_targets
 
-__all__ = ["find_label", "make_default_names", "name_by_color", "name_classes"]
+__all__ = ["find_label", "name_by_color", "name_classes"]
 
 Floats = NDArray[np.float64]
 
@@ -23,22 +24,6 @@ _HUE_WEIGHTS = {
     "bluest": (-1, -1, 2),
     "yellowest": (1, 1, -2),
 }
-
-
-def make_default_names(n_classes: int) -> tuple[str, ...]:
-    """Make the names of classes that were given none.
-
-    Parameters
-    ----------
-    n_classes : int
-        How many.
-
-    Returns
-    -------
-    tuple of str
-        ``class 1``, ``class 2`` and so on.
-    """
-    return tuple(f"class {label}" for label in range(1, n_classes + 1))
 
 
 def find_label(key: str, names: Sequence[str]) -> int:
@@ -89,14 +74,14 @@ def name_classes(names: Sequence[str], namings: Sequence[tuple[int, str]], merge
     ('ground', 'sky')
     """
     k = len(names)
-    given = {label: name for label, name in enumerate(names, start=1) if name != f"class {label}"}
+    given = {label: name for label, name in enumerate(names, start=1) if name != make_default_name(label)}
     given.update(namings)
     targets = find_merge_targets(k, merges)
     for name, labels in merges:
         if name and min(labels) <= k:
             given[min(labels)] = name
     kept = sorted(set(targets.tolist()))
-    return tuple(given.get(target + 1, f"class {new}") for new, target in enumerate(kept, start=1))
+    return tuple(given.get(target + 1, make_default_name(new)) for new, target in enumerate(kept, start=1))
 
 
 def name_by_color(
@@ -144,7 +129,7 @@ def name_by_color(
             continue
         number = int(_score_colors(rule, colors).argmax())
         # A saved model or label image may have the name already.
-        if found[number] not in (f"class {number + 1}", name):
+        if found[number] not in (make_default_name(number + 1), name):
             warnings.append(
                 f"class {number + 1} fits {rule} best, but is called {found[number]}, so none is called {name}. Name "
                 "it by number"

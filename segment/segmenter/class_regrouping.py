@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.class_names import make_default_name
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture, find_merge_targets
 from segment.segmenter.class_naming import name_by_color, name_classes
@@ -86,9 +87,9 @@ def regroup_classes(
         key = make_order_key(space, config.order)
         # A default name tells the number, so it stays where it is.
         order = classes.sort_classes(key)
-        named = [names[old] if names[old] != f"class {old + 1}" else "" for old in order]
+        named = [names[old] if names[old] != make_default_name(old + 1) else "" for old in order]
         position[order] = np.arange(len(names))
-        names = [name or f"class {label}" for label, name in enumerate(named, start=1)]
+        names = [name or make_default_name(label) for label, name in enumerate(named, start=1)]
         classes = classes.order_classes(key)
     merged = classes.merge_classes(config.merges)
     found = name_classes(names, config.namings, config.merges)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import segment
+from segment.core.class_names import make_default_names
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.class_naming import make_default_names, name_by_color, name_classes
+from segment.segmenter.class_naming import name_by_color, name_classes
 
 COLORS = np.array(
     [(30, 25, 20), (60, 130, 40), (200, 60, 50), (40, 80, 200), (230, 210, 60), (245, 245, 250)], np.uint8
@@ -72,10 +73,6 @@ def test_other_rules_are_refused(name: str) -> None:
 def test_a_name_is_given_once() -> None:
     with pytest.raises(segment.SettingsError, match="a name of its own for each class"):
         segment.SegmentConfig(name=["1=sky", "sky=brightest"])
-
-
-def test_default_names_count_from_one() -> None:
-    assert make_default_names(2) == ("class 1", "class 2")
 
 
 @pytest.mark.parametrize(

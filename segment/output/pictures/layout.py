@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segment.core.class_names import make_default_name
 from segment.output.palette import INK
 from segment.output.pictures.scaling import Picture
 
@@ -54,7 +55,7 @@ def list_legend_entries(names: Sequence[str], shares: Sequence[float], colors: P
     """
     entries = []
     for label, (name, share, color) in enumerate(zip(names, shares, colors, strict=True), start=1):
-        words = str(label) if name == f"class {label}" else f"{label} {name}"
+        words = str(label) if name == make_default_name(label) else f"{label} {name}"
         # A class that does not count has no share.
         entries.append((words if math.isnan(share) else f"{words}   {_format_share(share)}", color.tolist()))
     return entries

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import make_default_name
 from segment.core.opencv import load_cv2
 from segment.output.pictures.layout import draw_sheet
 from segment.output.pictures.scaling import Picture, enlarge_pixels
@@ -55,7 +56,7 @@ def draw_numbered_outline(regions: Labels, label: Labels, names: Sequence[str], 
     picture = np.full((*large.shape, 3), 255, np.uint8)
     picture[is_line] = _LINE
     write_numbers(picture, large, label, dark=True)
-    words = [str(i) if name == f"class {i}" else f"{i} {name}" for i, name in enumerate(names, start=1)]
+    words = [str(i) if name == make_default_name(i) else f"{i} {name}" for i, name in enumerate(names, start=1)]
     return draw_sheet([("paint by numbers", picture)], 1, list(zip(words, colors.tolist(), strict=True)))
 
 

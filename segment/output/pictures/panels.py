@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.class_names import make_default_names
 from segment.core.errors import pluralize
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
@@ -80,7 +81,7 @@ def draw_methods(
     ndarray of shape (h, w, 3), uint8
         RGB, at most about 2000 pixels wide however large the image is.
     """
-    entries = [(f"class {label}", color) for label, color in enumerate(colors.tolist(), start=1)]
+    entries = list(zip(make_default_names(len(colors)), colors.tolist(), strict=True))
     return _draw_panel(image, segmentations, entries, title)
 
 

@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from segment.core.class_names import make_default_name
 from segment.output.pictures.panels import draw_thumbnails
 from segment.output.report.page import encode_picture_url, render_template
 from segment.segmenter.class_model.training import DRIFT_LIMIT
@@ -78,7 +79,7 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
     failures = [entry for entry in entries if entry.error]
     n_classes = max((len(entry.shares) for entry in done), default=0)
     labels = _choose_classes(done, n_classes)
-    class_names = [names[label] if label < len(names) else f"class {label + 1}" for label in labels]
+    class_names = [names[label] if label < len(names) else make_default_name(label + 1) for label in labels]
     # Drift and uncertainty have a column only if an image has a value.
     measures = [
         (head, field)

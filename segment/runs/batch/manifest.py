@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from segment.core.atomic_files import make_temporary_name
+from segment.core.class_names import make_default_name
 from segment.core.errors import OutputError, describe_os_error, get_write_remedy, printable_path
 from segment.output.tables import escape_formula
 from segment.runs.batch.journal import Journal
@@ -86,7 +87,7 @@ def _write_table(file: IO[str], iterate_rows: Callable[[], Iterable[Row]]) -> No
 def _name_column(label: int, names: set[str]) -> str:
     """Name the columns of a class: by its name where all images have the same, else by its number."""
     (name, *others) = names
-    return str(label) if others or name == f"class {label}" else name
+    return str(label) if others or name == make_default_name(label) else name
 
 
 def _format_cell(value: object) -> object:

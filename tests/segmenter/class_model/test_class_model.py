@@ -10,11 +10,11 @@ from class_models import draw_class_models, make_class_model
 from hypothesis import given
 
 import segment
+from segment.core.class_names import make_default_names
 from segment.core.errors import ModelError, SettingsError
 from segment.features.color_space import FeatureSpace
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
-from segment.segmenter.class_naming import make_default_names
 
 
 @given(draw_class_models())
