@@ -69,8 +69,11 @@ def filter_bilaterally(values: NDArray[Any], window: int, edge: float, sigma: fl
     [[0, 1, 1, 2, 200, 200, 200]]
     """
     cv2 = load_cv2()
-    # Of a single column OpenCV 5.0 writes before the beginning of its result, which ends the process; of a row not.
-    is_column = values.shape[1] == 1
-    given = np.ascontiguousarray(values.swapaxes(0, 1) if is_column else values)
+    # Where a row is shorter than the radius, OpenCV 5.0 writes before the beginning of its result, which ends the
+    # process: such rows are made longer by what its border would be.
+    radius = window // 2 if window else round(1.5 * sigma)
+    margin = radius if values.shape[1] < radius else 0
+    given = np.pad(values, [(0, 0), (margin, margin), *[(0, 0)] * (values.ndim - 2)], "edge") if margin else values
+    given = np.ascontiguousarray(given)
     filtered = cv2.bilateralFilter(given, window, edge, sigma, borderType=cv2.BORDER_REPLICATE).reshape(given.shape)
-    return np.asarray(filtered.swapaxes(0, 1) if is_column else filtered)
+    return np.asarray(filtered[:, margin : margin + values.shape[1]])

@@ -37,18 +37,18 @@ def test_opencv_is_loaded_with_a_silent_log(capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("shape", [(9, 1, 3), (9, 1), (1, 9, 3), (5, 4, 3)])
-def test_a_column_is_filtered_as_a_row(shape, rng, monkeypatch):
-    """Of a column of float colors OpenCV writes before the beginning of its result."""
-    values, given, plain = rng.random(shape).astype(np.float32), [], cv2.bilateralFilter
+@pytest.mark.parametrize("shape", [(9, 1, 3), (9, 3), (1, 9, 3), (2, 2, 3), (5, 8, 3)])
+def test_rows_shorter_than_the_radius_are_filtered_as_columns(shape, rng, monkeypatch):
+    """Of such rows OpenCV writes before the beginning of its result."""
+    values, widths, plain = rng.random(shape).astype(np.float32), [], cv2.bilateralFilter
 
     def record(array, *arguments, **options):
-        given.append(array.shape)
+        widths.append(array.shape[1])
         return plain(array, *arguments, **options)
 
     monkeypatch.setattr(cv2, "bilateralFilter", record)
-    filtered = filter_bilaterally(values, 5, 0.5, 2.0)
-    assert given == [shape if shape[1] > 1 else (1, 9, *shape[2:])]
+    filtered = filter_bilaterally(values, 9, 0.5, 2.0)
+    across = filter_bilaterally(np.ascontiguousarray(values.swapaxes(0, 1)), 9, 0.5, 2.0)
     assert filtered.shape == shape
-    across = filter_bilaterally(np.ascontiguousarray(values.swapaxes(0, 1)), 5, 0.5, 2.0)
     np.testing.assert_allclose(filtered, across.swapaxes(0, 1), atol=1e-5)
+    assert min(widths) >= 4
