@@ -49,8 +49,8 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         Convergence threshold. EM stops when an iteration gains less than this in log posterior per unit weight (and
         `tol_step` holds too). Raising it gives a faster, less exact fit.
     tol_step : float, default=1e-3
-        EM goes on while an iteration moves a parameter by more than this, in standard deviations of the data. Raising
-        it gives a faster, less exact fit.
+        EM goes on while an iteration moves a parameter by more than this, in standard deviations of the data, unless
+        values are missing. Raising it gives a faster, less exact fit.
     reg_covar : float, default=1e-6
         Non-negative value added to the diagonal of the covariances, so that they stay positive definite. Raising it
         makes the components wider.

@@ -129,7 +129,8 @@ def fit_mixture(
     tol : float, >= 0
         Stop when an iteration gains less than this in log posterior per unit weight,
     tol_step : float, >= 0
-        and moves no parameter by more than this, in units of the data's standard deviation.
+        and moves no parameter by more than this, in units of the data's standard deviation. It has no effect where
+        values are missing.
     max_iter : int, >= 1
         Most E-steps of each stage beyond the first.
     accelerate : bool
@@ -188,10 +189,19 @@ def fit_mixture(
             prior=prior,
             shrinkage=shrinkage,
             reg_covar=reg_covar,
+            accelerate=accelerate,
             metric=metric,
         )
         return fit_incomplete(
-            cells, n_components, fit_complete, init=init, n_init=n_init, tol=tol, max_iter=max_iter, seed=seed
+            cells,
+            n_components,
+            fit_complete,
+            init=init,
+            n_init=n_init,
+            tol=tol,
+            max_iter=max_iter,
+            accelerate=accelerate,
+            seed=seed,
         )
 
     # The prior: conjugate, or the pooled covariance with a weight in observations.

@@ -30,6 +30,7 @@ def fit_incomplete(
     n_init: int,
     tol: float,
     max_iter: int,
+    accelerate: bool,
     seed: int,
 ) -> MixtureFit:
     """Fit a mixture to cells of which some lack features.
@@ -43,8 +44,8 @@ def fit_incomplete(
         n cells in d dimensions. NaN is a missing value.
     n_components : int
     fit_complete : callable
-        :func:`segment.mixture.fitting.fit_mixture` with the settings of the mixture that are not given here.
-    init, n_init, tol, max_iter, seed
+        :func:`segment.mixture.fitting.fit_mixture` with `accelerate` and the settings that are not given here.
+    init, n_init, tol, max_iter, accelerate, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
 
     Returns
@@ -60,7 +61,7 @@ def fit_incomplete(
     d = cells.n_features
     center, scale = compute_standard_coordinates(coarse, "full")
     gaussian = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
-    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4).model
+    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4, accelerate=accelerate).model
     filled = complete_cells(coarse, gaussian.means[0], gaussian.covariances[0])
 
     # The prior, and the mixtures to start from, are those of fits to the completed cells.
@@ -74,8 +75,8 @@ def fit_incomplete(
             for each in seeds
         ]
     # The incomplete cells decide between the starts.
-    fits = [run_em(coarse, start, rough.prior, tol=tol, max_iter=max_iter) for start in starts]
+    fits = [run_em(coarse, start, rough.prior, tol=tol, max_iter=max_iter, accelerate=accelerate) for start in starts]
     reached = np.array([fit.objectives[-1] for fit in fits])
     best = fits[int(reached.argmax())].model
-    finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter)
+    finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter, accelerate=accelerate)
     return MixtureFit(finish, reached, reached, rough.prior, rough.shrinkage)

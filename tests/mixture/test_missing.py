@@ -248,6 +248,16 @@ def test_em_starts_from_a_given_mixture(rng: np.random.Generator) -> None:
     assert len(given_means.restarts) == 1
 
 
+@pytest.mark.parametrize("accelerate", [True, False])
+def test_acceleration_is_as_asked_for(accelerate: bool, rng: np.random.Generator) -> None:
+    truth = make_random_model(rng, 2, 2)
+    cells = make_point_cells(remove_values(rng, draw_samples(rng, truth, 100)[0], 0.3))
+    fit = fit_mixture(cells, 2, init=truth, max_iter=6, accelerate=accelerate)
+    expected = [run_em(cells, truth, fit.prior, max_iter=6, accelerate=each).objectives[-1] for each in (True, False)]
+    assert expected[0] != expected[1]
+    assert fit.restarts.tolist() == [expected[not accelerate]]
+
+
 def test_a_feature_without_values_raises() -> None:
     with pytest.raises(SettingsError, match="feature 1 has no value"):
         fit_mixture(make_point_cells([[1.0, NAN], [2.0, NAN], [3.0, NAN]]), 1)
