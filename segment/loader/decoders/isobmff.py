@@ -33,6 +33,7 @@ __all__ = [
 # Boxes that are visited, and bytes of a box of properties: far more than a picture has.
 MAX_BOXES = 10_000
 MAX_PROPERTY_BYTES = 1 << 24
+MAX_ASSOCIATIONS = 1_000_000  # of properties with pictures
 
 _CODED_TYPES = (b"hvc1", b"av01")  # of items: pictures of HEVC and of AV1
 _LAYERS = {b"lsel", b"a1op", b"a1lx"}  # properties of pictures in layers, of which one is shown
@@ -332,10 +333,8 @@ def read_properties(stream: BinaryIO) -> PictureProperties:
 def _find_main_item(data: bytes) -> int:
     """Return the number of the main picture from the content of a box of metadata; -1 if it says none."""
     primary = find_box(io.BytesIO(data), b"pitm", 4, len(data))
-    # 16 bits, and 32 from version 1 on.
-    return (
-        -1 if primary is None else int.from_bytes(data[primary.begin + 4 :][: 4 if data[primary.begin] else 2], "big")
-    )
+    n_bytes = 4 if primary and data[primary.begin] else 2  # 4 from version 1 on
+    return int.from_bytes(data[primary.begin + 4 :][:n_bytes], "big") if primary else -1
 
 
 def _list_properties(data: bytes) -> dict[int, list[Box]]:
@@ -347,11 +346,13 @@ def _list_properties(data: bytes) -> dict[int, list[Box]]:
         return {}
     listed = list(iterate_boxes(content, container.begin, container.end))
     found: dict[int, list[Box]] = {}
-    for box in iterate_boxes(content, properties.begin, properties.end):
-        if box.kind == b"ipma":
-            for item, n in _parse_associations(data[box.begin : box.end]):
-                if 0 < n <= len(listed):  # counted from 1
-                    found.setdefault(item, []).append(listed[n - 1])
+    boxes = (box for box in iterate_boxes(content, properties.begin, properties.end) if box.kind == b"ipma")
+    pairs = (pair for box in boxes for pair in _parse_associations(data[box.begin : box.end]))
+    for i, (item, n) in enumerate(pairs):
+        if i == MAX_ASSOCIATIONS:
+            raise ImageError(f"pictures of a file have at most {i:,} properties; got more. Export it again.")
+        if 0 < n <= len(listed):  # counted from 1
+            found.setdefault(item, []).append(listed[n - 1])
     return found
 
 

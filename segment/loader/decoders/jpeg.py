@@ -38,6 +38,7 @@ _CHUNK_BYTES = 2**20
 _MARKER = re.compile(rb"\xff[^\0\xff]")
 _MARKER_BUT_RESTARTS = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _MARKER_OR_GAP = re.compile(rb"\xff([^\0\xff\xd0-\xd7]|[\xd0-\xd7]\xff[\xd0-\xd7])")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
@@ -267,11 +268,13 @@ def has_first_scan(stream: BinaryIO, layout: JpegLayout, plugin: Callable[[Binar
     if layout.n_scans < 2 or not layout.first_scan_end or layout.frame in _ARITHMETIC:
         return True
     stream.seek(0)
-    data = stream.read(layout.first_scan_end)
+    data = stream.read(layout.first_scan_end).rstrip(b"\xff")  # bytes that fill up to the marker
     # Behind a whole scan the decoder passes over anything up to the next marker, and over markers of restarts; where
-    # it still lacks blocks, it takes them from there.
+    # it still lacks blocks, it takes them from there. It takes nothing behind a restart with another number than the
+    # next one.
     noise = random.Random(_ROW_SEED).randbytes(9 * 64).replace(b"\xff", b"")
-    tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, marker)) for i, marker in enumerate(_RESTARTS))
+    n = len(_RESTART.findall(data, layout.first_scan))
+    tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, _RESTARTS[(n + i) % 8])) for i in range(8))
     decoded = []
     for end in (b"", tail):
         picture = plugin(io.BytesIO(data + end + b"\xff\xd9"))

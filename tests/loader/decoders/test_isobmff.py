@@ -11,6 +11,7 @@ import pytest
 from box_files import make_box
 
 from segment.core.errors import ImageError
+from segment.loader.decoders import isobmff
 from segment.loader.decoders.isobmff import (
     MAX_BOXES,
     find_box,
@@ -115,6 +116,15 @@ def test_zeros_in_coded_pictures_are_found(version, method, kind):
                 require_no_zeros(io.BytesIO(data), "AVIF")
         else:
             require_no_zeros(io.BytesIO(data), "AVIF")
+
+
+def test_properties_have_a_bound(monkeypatch):
+    file = make_file([make_size(4, 3)], [1] * 9)
+    monkeypatch.setattr(isobmff, "MAX_ASSOCIATIONS", 10)  # one is of another picture
+    assert read_properties(file).width == 4
+    monkeypatch.setattr(isobmff, "MAX_ASSOCIATIONS", 9)
+    with pytest.raises(ImageError, match=r"pictures of a file have at most 9 properties; got more\."):
+        read_properties(file)
 
 
 def test_missing_or_damaged_properties_are_one_error():

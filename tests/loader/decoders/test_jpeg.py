@@ -43,12 +43,20 @@ def test_half_a_picture_is_refused(write_file, options):
         assert load_image(write_file(damaged), allow_truncated=True).notes
 
 
-@pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 3}, {"subsampling": 0}])
+@pytest.mark.parametrize(
+    ("options", "fill"),
+    [
+        *(({}, b""), ({}, b"\xff" * 3), ({"subsampling": 0}, b"")),
+        *(({"restart_marker_blocks": 3}, b""), ({"restart_marker_rows": 1}, b"")),
+    ],
+)
 @pytest.mark.parametrize("factor", [1.1, 2])
-def test_a_progressive_picture_that_claims_more_rows_is_refused(write_file, options, factor):
-    data = bytearray(
-        encode_with_pillow(np.kron(NOISE, np.ones((3, 3, 1), np.uint8)), "JPEG", progressive=True, **options)
-    )
+def test_a_progressive_picture_that_claims_more_rows_is_refused(write_file, options, fill, factor):
+    pixels = np.kron(NOISE, np.ones((2, 2, 1), np.uint8))
+    encoded = encode_with_pillow(pixels, "JPEG", progressive=True, **options)
+    # Bytes may fill up to the tables behind the first scan.
+    end = encoded.index(b"\xff\xc4", encoded.index(b"\xff\xda"))
+    data = bytearray(encoded[:end] + fill + encoded[end:])
     begin = data.index(b"\xff\xc2")
     (height,) = struct.unpack_from(">H", data, begin + 5)
     load_image(write_file(bytes(data)))
