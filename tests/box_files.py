@@ -41,3 +41,9 @@ def encode_heic(pixels, **options):
     picture = pixels if isinstance(pixels, library.HeifFile) else library.from_pillow(PIL.Image.fromarray(pixels))
     picture.save(stream, quality=-1 if options.pop("lossless", False) else 95, **options)
     return stream.getvalue()
+
+
+def measure_difference(image, expected):
+    """The mean difference of an image from pixels of 8 bits, in their units."""
+    assert image.pixels.shape == expected.shape
+    return np.abs(image.pixels * (255 / image.white) - expected).mean()

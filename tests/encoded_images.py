@@ -12,6 +12,7 @@ import PIL.Image
 import tifffile
 
 from segment.core.errors import ImageError
+from segment.core.image import Image
 from segment.loader.loader import load_image
 
 ROWS, COLUMNS = np.mgrid[0:24, 0:40]
@@ -23,7 +24,8 @@ RGB16, GRAY16, ALPHA16 = (array.astype(np.uint16) * 257 for array in (RGB, GRAY,
 NOISE = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
-def compute_relative_values(image):
+def compute_relative_values(image: Image) -> np.ndarray:
+    """The pixels as shares of the range from black to white."""
     return (image.pixels.astype(float) - image.black) / (image.white - image.black)
 
 

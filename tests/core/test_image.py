@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from encoded_images import compute_relative_values
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
-
-
-def compute_relative_values(image: Image) -> np.ndarray:
-    """Return the pixels as shares of the range from black to white."""
-    return (image.pixels.astype(float) - image.black) / (image.white - image.black)
-
 
 GRAYS = np.array([[0, 51, 102], [153, 204, 255]], dtype=np.uint8)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
+from program_runs import read_labels
 
 import segment
 from segment.cli.main import main
@@ -34,11 +35,6 @@ def program(
 
 
 Program = Callable[..., tuple[int, str, str]]
-
-
-def read_labels(path: str) -> np.ndarray:
-    with PilImage.open(path) as image:
-        return np.asarray(image)
 
 
 def test_fit_and_apply_from_the_command_line(program: Program) -> None:

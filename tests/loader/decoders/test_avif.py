@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
-from box_files import SMOOTH, make_box, make_exif, turn
+from box_files import SMOOTH, make_box, make_exif, measure_difference, turn
 from color_profiles import WIDE_RGB, convert_from_srgb
 
 from segment.core.errors import ImageError
@@ -28,11 +28,6 @@ def encode_with_pillow(pixels, **options):
     stream = io.BytesIO()
     PIL.Image.fromarray(pixels).save(stream, "AVIF", quality=95, speed=9, **options)
     return stream.getvalue()
-
-
-def measure_difference(image, expected):
-    assert image.pixels.shape == expected.shape
-    return np.abs(image.pixels * (255 / image.white) - expected).mean()
 
 
 @pytest.mark.parametrize("pixels", [SMOOTH, SMOOTH[..., 0].copy()], ids=["rgb", "gray"])

@@ -6,17 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from box_files import SMOOTH, encode_heic, make_exif, turn
+from box_files import SMOOTH, encode_heic, make_exif, measure_difference, turn
 from color_profiles import WIDE_RGB, convert_from_srgb
 
 from segment.core.errors import DependencyError, ImageError
 from segment.loader.decoders.declared_colors import make_declared_profile
 from segment.loader.loader import load_image
-
-
-def measure_difference(image, expected):
-    assert image.pixels.shape == expected.shape
-    return np.abs(image.pixels * (255 / image.white) - expected).mean()
 
 
 def test_picture_is_read(write_file):
