@@ -27,10 +27,20 @@ from segment.mixture.gaussian_steps import (
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
 
-__all__ = ["Fit", "Steps", "measure_largest_move", "run_em"]
+__all__ = ["EMOptions", "Fit", "Steps", "measure_largest_move", "run_em"]
 
 Floats = NDArray[np.float64]
 Statistics = TypeVar("Statistics")
+
+
+@dataclass(frozen=True)
+class EMOptions:
+    """When EM stops, and whether it is accelerated: the keywords of :func:`run_em`."""
+
+    tol: float
+    tol_step: float
+    max_iter: int
+    accelerate: bool
 
 
 @dataclass(frozen=True)

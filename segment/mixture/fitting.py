@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_by_scatter
-from segment.mixture.em import Fit, Steps, run_em
+from segment.mixture.em import EMOptions, Fit, Steps, run_em
 from segment.mixture.incomplete_fit import fit_incomplete
 from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.levels import Levels
@@ -37,16 +37,6 @@ _ROUGH_TOL, _N_GROUPS_BETWEEN, _TOL_BETWEEN = 1e-4, 2**12, 1e-5
 _FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
 _TRIMMED_SHARE = 0.2  # of the weight, left out of the pooled covariance where there may be outliers
 _MAX_VALUE = 1e152  # its square is still far from the largest floating-point number
-
-
-@dataclass(frozen=True)
-class EMOptions:
-    """When EM stops, and whether it is accelerated: the keywords of :func:`segment.mixture.em.run_em`."""
-
-    tol: float
-    tol_step: float
-    max_iter: int
-    accelerate: bool
 
 
 @dataclass(frozen=True)
@@ -192,17 +182,7 @@ def fit_mixture(
             accelerate=accelerate,
             metric=metric,
         )
-        return fit_incomplete(
-            cells,
-            n_components,
-            fit_complete,
-            init=init,
-            n_init=n_init,
-            tol=tol,
-            max_iter=max_iter,
-            accelerate=accelerate,
-            seed=seed,
-        )
+        return fit_incomplete(cells, n_components, fit_complete, options, init=init, n_init=n_init, seed=seed)
 
     # The prior: conjugate, or the pooled covariance with a weight in observations.
     levels = levels or Levels.choose(cells, n_components, metric, is_robust=robustness.is_robust)

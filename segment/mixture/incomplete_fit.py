@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.mixture.cells import Cells
-from segment.mixture.em import run_em
+from segment.mixture.em import EMOptions, run_em
 from segment.mixture.gaussian_steps import compute_standard_coordinates
 from segment.mixture.missing import coarsen_patterns, complete_cells
 from segment.mixture.mixture_fit import MixtureFit
@@ -25,12 +26,10 @@ def fit_incomplete(
     cells: Cells,
     n_components: int,
     fit_complete: Callable[..., MixtureFit],
+    options: EMOptions,
     *,
     init: str | ArrayLike | MixtureModel,
     n_init: int,
-    tol: float,
-    max_iter: int,
-    accelerate: bool,
     seed: int,
 ) -> MixtureFit:
     """Fit a mixture to cells of which some lack features.
@@ -45,7 +44,9 @@ def fit_incomplete(
     n_components : int
     fit_complete : callable
         :func:`segment.mixture.fitting.fit_mixture` with `accelerate` and the settings that are not given here.
-    init, n_init, tol, max_iter, accelerate, seed
+    options : EMOptions
+        Its `tol_step` has no effect.
+    init, n_init, seed
         As for :func:`segment.mixture.fitting.fit_mixture`.
 
     Returns
@@ -61,7 +62,7 @@ def fit_incomplete(
     d = cells.n_features
     center, scale = compute_standard_coordinates(coarse, "full")
     gaussian = MixtureModel(np.ones(1), center[None], np.diag(scale**2)[None])
-    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4, accelerate=accelerate).model
+    gaussian = run_em(coarse, gaussian, make_flat_prior(d), tol=1e-4, accelerate=options.accelerate).model
     filled = complete_cells(coarse, gaussian.means[0], gaussian.covariances[0])
 
     # The prior, and the mixtures to start from, are those of fits to the completed cells.
@@ -75,8 +76,9 @@ def fit_incomplete(
             for each in seeds
         ]
     # The incomplete cells decide between the starts.
-    fits = [run_em(coarse, start, rough.prior, tol=tol, max_iter=max_iter, accelerate=accelerate) for start in starts]
+    run = partial(run_em, prior=rough.prior, tol=options.tol, max_iter=options.max_iter, accelerate=options.accelerate)
+    fits = [run(coarse, start) for start in starts]
     reached = np.array([fit.objectives[-1] for fit in fits])
     best = fits[int(reached.argmax())].model
-    finish = run_em(cells, best, rough.prior, tol=tol, max_iter=max_iter, accelerate=accelerate)
+    finish = run(cells, best)
     return MixtureFit(finish, reached, reached, rough.prior, rough.shrinkage)
