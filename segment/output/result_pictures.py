@@ -14,6 +14,7 @@ from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.panels import draw_methods
+from segment.pipeline.class_table import convert_means_to_rgb
 
 if TYPE_CHECKING:  # importing them would load SciPy and the regions, which drawing does without
     from segment.pipeline.comparison import Comparison
@@ -71,15 +72,7 @@ def compute_mean_colors(result: Segmentation) -> Picture:
     ndarray of shape (k, 3), uint8
         RGB, 0 for the image's black and 255 for its white; a middle gray for a class without pixels.
     """
-    image = result.image
-    # A class without pixels has no mean.
-    middle = (image.black + image.white) / 2
-    # Of more bands than three the first three are shown, of two these and black, as in all pictures.
-    shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in result.classes]
-    means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown]).reshape(-1, 3)
-    # Scale from the image's black and white to 0 and 1.
-    light = (means - image.black) / (image.white - image.black)
-    return np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
+    return np.rint(convert_means_to_rgb(result.classes, result.image)).astype(np.uint8)
 
 
 def draw_posterior_panel(result: Segmentation) -> Picture:

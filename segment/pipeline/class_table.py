@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from segment.segmenter.field.share_estimate import ShareEstimate
 
 __all__ = [
     "ClassRow",
+    "convert_means_to_rgb",
     "measure_pixel_area",
     "set_expected_shares",
     "tabulate_classes",
@@ -131,6 +133,36 @@ def tabulate_classes(label_image: NDArray[np.integer], image: Image, n_classes: 
     return tuple(
         replace(row, area=float(area), unit=f"{image.grid.unit}2") for row, area in zip(rows, areas, strict=True)
     )
+
+
+def convert_means_to_rgb(rows: Sequence[ClassRow], image: Image) -> NDArray[np.float64]:
+    """Convert the means of classes to colors that can be shown.
+
+    Parameters
+    ----------
+    rows : sequence of k ClassRow
+        Of more bands than three the first three are shown, of two these and black, as in all pictures.
+    image : Image
+        Its black and white count.
+
+    Returns
+    -------
+    ndarray of shape (k, 3), float64
+        RGB, 0 for the image's black and 255 for its white; a middle gray for a class without pixels.
+
+    Examples
+    --------
+    >>> rows = [ClassRow(1, 90, 1.0, (20.0,)), ClassRow(2, 0, 0.0, ())]
+    >>> convert_means_to_rgb(rows, Image.from_array(np.zeros((9, 10), np.uint8))).tolist()
+    [[20.0, 20.0, 20.0], [127.5, 127.5, 127.5]]
+    """
+    # A class without pixels has no mean.
+    middle = (image.black + image.white) / 2
+    shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in rows]
+    means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown], dtype=np.float64).reshape(-1, 3)
+    # Scale from the image's black and white to 0 and 1.
+    light = (means - image.black) / (image.white - image.black)
+    return np.asarray(255 * np.clip(light, 0, 1))
 
 
 def set_expected_shares(rows: tuple[ClassRow, ...], estimate: ShareEstimate | None) -> tuple[ClassRow, ...]:

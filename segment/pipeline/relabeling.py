@@ -25,7 +25,7 @@ from segment.features.color_space import FeatureSpace
 from segment.loader.label_files import StoredLabels, read_label_file
 from segment.mixture.model import MixtureModel
 from segment.pipeline.class_shares import assign_shares
-from segment.pipeline.class_table import ClassRow, tabulate_classes
+from segment.pipeline.class_table import ClassRow, convert_means_to_rgb, tabulate_classes
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.preparation import Source, load_source, read_image
 from segment.pipeline.result_views import ResultViews
@@ -182,7 +182,8 @@ def relabel_classes(
     config = _take_reading(config, stored)
     shown = _read_pixels(stored, image, labels, config)
     rows = tabulate_classes(stored.label_image, clip_floats(shown), k)
-    means = _find_means(rows, shown, stored.colors if image is None else None) if k else np.zeros((0, 3))
+    colors = stored.colors if image is None else None  # without the image, those that stand for the classes
+    means = convert_means_to_rgb(rows, shown) if colors is None else colors.astype(np.float64)
     new = _regroup(stored, rows, means, config)
     numbers = np.concatenate([[0], new.numbers + 1]).astype(np.uint8)
     label_image = numbers[stored.label_image]
@@ -284,16 +285,6 @@ def _read_pixels(stored: StoredLabels, image: Source | None, labels: object, con
             "image that was segmented, and the --crop and --page with which it was."
         )
     return read if read.georeference else replace(read, georeference=stored.georeference)
-
-
-def _find_means(rows: tuple[ClassRow, ...], image: Image, colors: Picture | None) -> NDArray[np.float64]:
-    """Find the mean color of each class, RGB from 0 to 255, (k, 3); `colors` are those that stand for it, if known."""
-    if colors is not None:
-        return colors.astype(np.float64)
-    middle = (image.black + image.white) / 2
-    shown = [(*row.mean, image.black) if len(row.mean) == 2 else row.mean[:3] for row in rows]
-    means = np.array([np.broadcast_to(mean or middle, 3) for mean in shown], dtype=np.float64).reshape(-1, 3)
-    return np.asarray(255 * np.clip((means - image.black) / (image.white - image.black), 0, 1))
 
 
 def _regroup(
