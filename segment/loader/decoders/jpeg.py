@@ -38,7 +38,6 @@ _CHUNK_BYTES = 2**20
 _MARKER = re.compile(rb"\xff[^\0\xff]")
 _MARKER_BUT_RESTARTS = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _MARKER_OR_GAP = re.compile(rb"\xff([^\0\xff\xd0-\xd7]|[\xd0-\xd7]\xff[\xd0-\xd7])")
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
@@ -273,7 +272,7 @@ def has_first_scan(stream: BinaryIO, layout: JpegLayout, plugin: Callable[[Binar
     # it still lacks blocks, it takes them from there. It takes nothing behind a restart with another number than the
     # next one.
     noise = random.Random(_ROW_SEED).randbytes(9 * 64).replace(b"\xff", b"")
-    n = len(_RESTART.findall(data, layout.first_scan))
+    n = sum(data.count(bytes((0xFF, marker)), layout.first_scan) for marker in _RESTARTS)
     tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, _RESTARTS[(n + i) % 8])) for i in range(8))
     decoded = []
     for end in (b"", tail):
