@@ -17,7 +17,8 @@ from segment.mixture.rejection import is_rejected
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
-from segment.segmenter.field.field_solution import CHUNK_PIXELS, FieldFacts, FieldSolution, find_borders, solve_field
+from segment.segmenter.field.field_solution import FieldSolution
+from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldFacts, find_borders, solve_field
 from segment.segmenter.field.share_estimate import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 

@@ -1,35 +1,19 @@
-"""Solve the random field of a working copy: with all classes at each pixel, or with the few likeliest of many."""
+"""The random field of a working copy, once it is solved: of all classes, or of the few likeliest of each pixel."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.image import Image
-from segment.core.opencv import load_cv2
-from segment.core.pixel_arrays import find_highest_plane
-from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells
-from segment.mixture.few_components import N_FEW
-from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.calibration import (
-    compute_design_effect,
-    measure_band_design_effect,
-    measure_neighbor_correlation,
-    measure_overlap,
-    measure_residuals,
-)
-from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors, normalize
-from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
-from segment.segmenter.field.noise_level import are_planes_noisy
-from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.calibration import measure_band_design_effect, measure_overlap
+from segment.segmenter.field.few_classes import FewField, normalize
+from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.share_estimate import (
     BorderPixels,
     ShareSample,
@@ -37,44 +21,11 @@ from segment.segmenter.field.share_estimate import (
     draw_share_sample,
     make_share_sample,
 )
-from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.field.upsampling import BilinearUpsampler
-from segment.segmenter.known_colors import recall_colors
 
-__all__ = [
-    "CHUNK_PIXELS",
-    "MAX_ITERATIONS",
-    "FieldFacts",
-    "FieldSolution",
-    "find_borders",
-    "measure_field_facts",
-    "solve_field",
-]
+__all__ = ["FewSolution", "FieldSolution", "FullSolution"]
 
 Planes = NDArray[np.float32]
-
-MAX_ITERATIONS = 12  # of the mean field
-MIN_MEAN_CHANGE = 1e-3  # of a posterior in one iteration; below it the mean field has converged
-CHUNK_PIXELS = 2**16  # looked up at once
-
-
-@dataclass(frozen=True)
-class FieldFacts:
-    """What the fields of all parts of an image have in common, measured on a copy of the whole.
-
-    Attributes
-    ----------
-    is_noisy : bool
-        Whether the field starts from the neighborhoods of pixels.
-    correlation : float
-        Of deviations from the mean of the class with those of the neighbors.
-    overlap : float, 0 to 1
-        Expected share of wrong labels by color alone.
-    """
-
-    is_noisy: bool
-    correlation: float
-    overlap: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +76,7 @@ class FieldSolution(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class _FullSolution(FieldSolution):
+class FullSolution(FieldSolution):
     """All k classes at each pixel, and the whitened features."""
 
     field: RandomField
@@ -152,7 +103,7 @@ class _FullSolution(FieldSolution):
 
 
 @dataclass(frozen=True, eq=False)
-class _FewSolution(FieldSolution):
+class FewSolution(FieldSolution):
     """The few likeliest classes of each pixel.
 
     Attributes
@@ -187,213 +138,6 @@ class _FewSolution(FieldSolution):
         return BilinearUpsampler(partial(self.few.compute_log_odds_of_all, self.q), size, shape)
 
 
-def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Find the pixels that have another label than one of their eight neighbors.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (h, w), uint8
-
-    Returns
-    -------
-    ndarray of shape (h, w), bool
-
-    Examples
-    --------
-    >>> find_borders(np.array([[1, 1, 1, 2]], np.uint8))
-    array([[False, False,  True,  True]])
-    """
-    cv2 = load_cv2()
-    window = np.ones((3, 3), dtype=np.uint8)
-    return np.asarray(cv2.dilate(labels, window) != cv2.erode(labels, window))
-
-
-def measure_field_facts(classes: ClassMixture, space: FeatureSpace, copy: Image, smoothness: float) -> FieldFacts:
-    """Measure the facts that the fields of all parts of an image have in common.
-
-    Parameters
-    ----------
-    classes, space, smoothness
-        As for :func:`solve_field`.
-    copy : Image
-        The working copy of the whole image.
-
-    Returns
-    -------
-    FieldFacts
-    """
-    if classes.model.n_components == 0:
-        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
-    solved = solve_field(classes, space, copy, smoothness)
-    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap())
-
-
-def solve_field(
-    classes: ClassMixture,
-    space: FeatureSpace,
-    copy: Image,
-    smoothness: float,
-    smoothness_map: NDArray[np.generic] | None = None,
-    index: ColorIndex | None = None,
-    facts: FieldFacts | None = None,
-) -> FieldSolution:
-    """Solve the field of a working copy, or of that of a part of an image with the facts of the whole.
-
-    Parameters
-    ----------
-    classes : ClassMixture
-        The classes. Of many, each pixel has the few that are likeliest by its color, unless colors alone show little.
-    space : FeatureSpace
-        How a color becomes a feature vector.
-    copy : Image
-        The working copy.
-    smoothness : float, >= 0
-        Log odds in nats that neighbors of one class give a pixel.
-    smoothness_map : array_like of shape (H, W), 0 to 1, optional
-        Share of the smoothness that counts at each pixel of the image.
-    index : ColorIndex, optional
-        Of the working copy, where it is known.
-    facts : FieldFacts, optional
-        Those of the whole image, where the copy is that of a part of it.
-
-    Returns
-    -------
-    FieldSolution
-    """
-    index = index or ColorIndex(copy)
-    whiten = compute_whitening_matrix(classes.model)
-    if smoothness_map is not None:
-        cv2 = load_cv2()
-        size = (copy.width, copy.height)
-        smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
-    tol = MIN_MEAN_CHANGE if facts is None else 0.0
-
-    def is_noisy_in(features: Planes) -> bool:
-        """Say whether colors show little, in these whitened features."""
-        return are_planes_noisy(features, copy.valid) if facts is None else facts.is_noisy
-
-    if classes.n_classes >= MIN_CLASSES:
-        planes, features = _look_up_planes(index, space, whiten, partial(compute_few_log_posteriors, classes))
-        # Colors that show little fit many classes: then all are kept.
-        if not is_noisy_in(features):
-            field = build_field(copy, features, smoothness, smoothness_map)
-            few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
-            logs = planes[N_FEW:]
-            q = few.solve(logs, n_iter=MAX_ITERATIONS, tol=tol)
-            best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
-            measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
-            labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation, few.numbers)
-            look_up = index.make_pixel_lookup(
-                lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
-            )
-            return _FewSolution(classes, q, logs, labels, copy.valid, measure_correlation, False, few, look_up)
-    if known := recall_colors(classes, space, index):
-        logs, features = known.map_log_posteriors(copy.valid.shape), known.map_whitened(copy.valid.shape)
-    else:
-        logs, features = _look_up_planes(index, space, whiten, classes.compute_log_posteriors)
-    field = build_field(copy, features, smoothness, smoothness_map)
-    # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
-    first = None
-    is_noisy = is_noisy_in(features)
-    if is_noisy:
-        weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
-        first = smooth_likelihoods(logs, weights.astype(np.float64), copy.valid)
-    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=tol)
-    best = find_highest_plane(q)
-    measure_correlation = _prepare_correlation(best, features, classes, whiten, copy, field, facts)
-    labels = _restore_small_things(q, logs, best, copy.valid, smoothness, measure_correlation)
-    return _FullSolution(classes, q, logs, labels, copy.valid, measure_correlation, is_noisy, field, features)
-
-
 def _compute_values(field: RandomField, q: Planes, rows: slice) -> Planes:
     """Compute the neighbor log odds of all classes at the pixels of some rows, (rows, w, k)."""
     return np.ascontiguousarray(field.compute_log_odds_of_rows(q, rows).transpose(1, 2, 0))
-
-
-def _look_up_planes(
-    index: ColorIndex,
-    space: FeatureSpace,
-    whiten: NDArray[np.float64],
-    describe: Callable[[Cells], Planes],
-) -> tuple[Planes, Planes]:
-    """Look up the description of the color of each pixel, (m, h, w), and its whitened features, (d, h, w)."""
-
-    def describe_colors(colors: NDArray[np.generic]) -> Planes:
-        """Describe colors, with their whitened features: (n, m + d)."""
-        cells = space.make_cells(colors)
-        return np.concatenate([describe(cells), (cells.means @ whiten).astype(np.float32)], axis=1)
-
-    planes = index.map_to_planes(describe_colors)
-    return planes[: -len(whiten)], planes[-len(whiten) :]
-
-
-def _prepare_correlation(
-    best: NDArray[np.uint8],
-    features: Planes,
-    classes: ClassMixture,
-    whiten: NDArray[np.float64],
-    copy: Image,
-    field: RandomField,
-    facts: FieldFacts | None,
-) -> Callable[[], float]:
-    """Prepare the correlation of neighbors within their classes: measured once, when asked for."""
-
-    @cache
-    def measure_correlation() -> float:
-        """Measure the correlation, unless that of the whole is known."""
-        if facts is not None:
-            return facts.correlation
-        components = _find_components(best, features, classes, whiten)
-        return measure_neighbor_correlation(
-            measure_residuals(features, components, copy.valid), copy.valid, field.reach
-        )
-
-    return measure_correlation
-
-
-def _find_components(
-    labels: NDArray[np.integer], features: Planes, classes: ClassMixture, whiten: NDArray[np.float64]
-) -> NDArray[np.integer]:
-    """Find the component of its class (h, w) that each pixel is nearest to, in whitened features (d, h, w)."""
-    if len(classes.groups) == classes.n_classes:
-        return labels
-    # A merged class may have several colors; its mean is none of them.
-    components, nearest = np.zeros(labels.shape, np.intp), np.full(labels.shape, np.inf, dtype=np.float32)
-    for number, (group, mean) in enumerate(zip(classes.groups, classes.model.means @ whiten, strict=True)):
-        distances = ((features - mean.astype(np.float32)[:, None, None]) ** 2).sum(axis=0)
-        closer = (labels == group) & (distances < nearest)
-        components[closer], nearest[closer] = number, distances[closer]
-    return components
-
-
-def _restore_small_things(
-    q: Planes,
-    logs: Planes,
-    best: NDArray[np.uint8],
-    valid: NDArray[np.bool_],
-    smoothness: float,
-    measure_correlation: Callable[[], float],
-    numbers: NDArray[np.uint8] | None = None,
-) -> NDArray[np.uint8]:
-    """Give the pixels of what is thin or small, but plain to see by its colors, their posteriors by color, in place.
-
-    Returned are the labels, from 1 and 0 where a pixel is not valid. `numbers` are the classes of the planes at each
-    pixel where these are not all in their order.
-    """
-    labels = best + np.uint8(1)
-    labels[~valid] = 0
-    # Pixels that share their deviations, as in texture, are no independent witnesses of a small thing.
-    restored = restore_by_evidence(
-        labels,
-        logs,
-        numbers,
-        smoothness=smoothness,
-        find_design_effect=lambda: compute_design_effect(measure_correlation()),
-    )
-    changed = np.flatnonzero(restored != labels)
-    if changed.size:
-        alone = np.exp(logs.reshape(len(q), -1)[:, changed])
-        alone /= alone.sum(axis=0)
-        q.reshape(len(q), -1)[:, changed] = alone
-        labels.reshape(-1)[changed] = restored.reshape(-1)[changed]
-    return labels
