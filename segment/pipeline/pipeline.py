@@ -47,7 +47,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
-from segment.segmenter.field.share_estimate import LabeledPixels
+from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
 

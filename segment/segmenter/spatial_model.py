@@ -26,7 +26,7 @@ from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import fit_with_field
 from segment.segmenter.field.fine_field import label_with_field, prepare_posteriors
-from segment.segmenter.field.share_estimate import LabeledPixels
+from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.known_colors import recall_colors
 

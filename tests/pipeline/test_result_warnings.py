@@ -19,7 +19,7 @@ from segment.pipeline.result_warnings import (
     warn_of_kept_coordinates,
 )
 from segment.segmenter.field.field_labels import FieldLabeler
-from segment.segmenter.field.share_estimate import LabeledPixels
+from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.regions.region_classes import RegionCells
 
 PALE, DARK = (200, 190, 180), (30, 60, 50)

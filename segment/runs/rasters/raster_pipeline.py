@@ -59,7 +59,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
 from segment.segmenter.field.fine_field import FineFieldLabeler
-from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample, pool_share_samples
+from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import choose_spatial_type

@@ -27,7 +27,7 @@ from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.field.field_labels import WindowPart
-from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
+from segment.segmenter.field.share_sample import LabeledPixels, ShareSample
 
 __all__ = ["RasterClasses", "RasterSegmentation", "summarize_raster"]
 

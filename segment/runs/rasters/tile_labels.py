@@ -25,7 +25,7 @@ from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import WindowPart
 from segment.segmenter.field.fine_field import FIELD_HALO
-from segment.segmenter.field.share_estimate import LabeledPixels, ShareSample
+from segment.segmenter.field.share_sample import LabeledPixels, ShareSample
 from segment.segmenter.spatial_model import choose_spatial_type
 
 __all__ = ["LabeledTile", "compute_label_halo", "label_tile", "sum_class_tables"]

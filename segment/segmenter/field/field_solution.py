@@ -14,7 +14,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import measure_band_design_effect, measure_overlap
 from segment.segmenter.field.few_classes import FewField, normalize
 from segment.segmenter.field.random_field import RandomField
-from segment.segmenter.field.share_estimate import (
+from segment.segmenter.field.share_sample import (
     BorderPixels,
     ShareSample,
     choose_sample,
@@ -68,7 +68,7 @@ class FieldSolution(ABC):
     def draw_shares(
         self, weights: Planes, is_at_border: NDArray[np.bool_], at_border: BorderPixels | None
     ) -> ShareSample:
-        """Draw the sample that shares are estimated from; see :func:`share_estimate.draw_share_sample`."""
+        """Draw the sample that shares are estimated from; see :func:`share_sample.draw_share_sample`."""
 
     @abstractmethod
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:

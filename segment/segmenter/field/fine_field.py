@@ -25,7 +25,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import REACH_PIXELS, shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solver import MAX_ITERATIONS, measure_field_facts
-from segment.segmenter.field.share_estimate import LabeledPixels, pool_share_samples
+from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
 __all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]
 

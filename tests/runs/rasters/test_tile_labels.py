@@ -20,7 +20,7 @@ from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import compute_label_halo, label_tile, sum_class_tables
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.share_estimate import LabeledPixels
+from segment.segmenter.field.share_sample import LabeledPixels
 
 NO_CLEAN_UP = SegmentConfig(k=2, clean_up="none")
 SPACE = FeatureSpace("rgb", 1, 0, 255)
