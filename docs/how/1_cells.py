@@ -14,7 +14,7 @@ coarser cells, which have their scatter :math:`S_i` within: by Jensen's inequali
           e^{-\frac12 \operatorname{tr} \Sigma_k^{-1} S_i}
 
 EM ascends this bound (Verbeek, Nunnink & Vlassis 2006). Code: ``segment/features/color_index.py``,
-``segment/mixture/cells.py``.
+``segment/mixture/cells.py``, ``segment/mixture/grid_bins.py``.
 """
 
 import matplotlib.pyplot as plt

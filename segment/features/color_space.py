@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, pack, unpack
+from segment.mixture.cells import Cells
+from segment.mixture.packed_matrices import pack, unpack
 
 __all__ = ["FEATURES", "FeatureSpace"]
 

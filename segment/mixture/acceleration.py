@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import pack, unpack
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack, unpack
 from segment.mixture.student_t import MAX_DEGREES, MIN_DEGREES
 
 __all__ = ["Squarem", "convert_from_coordinates", "convert_to_coordinates"]

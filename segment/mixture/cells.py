@@ -7,37 +7,27 @@ cells keep the first two moments exactly.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import SettingsError
 from segment.mixture.distinct_rows import count_integer_rows, sort_equal_rows
+from segment.mixture.packed_matrices import get_triangle_indices, unpack
 
 __all__ = [
     "Cells",
-    "coarsen",
     "concatenate",
-    "get_triangle_indices",
     "group_cells",
     "make_distinct_cells",
     "make_point_cells",
-    "number_grid_bins",
-    "pack",
     "sum_cells",
-    "unpack",
 ]
 
 Floats = NDArray[np.float64]
-
-# A smaller range is that of a constant: its inverse could overflow.
-_MIN_RANGE = 1e-300
-# Bins that are counted in a table; a larger grid is sorted instead.
-_MAX_TABLE = 2**20
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class Cells:
         NaN is a feature that the cell lacks: :mod:`segment.mixture.missing`, and the functions built on it, accept
         such cells; all others need complete ones.
     scatters : ndarray of shape (n, d * (d + 1) / 2), float64
-        Covariance inside each cell, packed as by :func:`pack`. Zero for exact values.
+        Covariance inside each cell, packed as by :func:`segment.mixture.packed_matrices.pack`. Zero for exact values.
     """
 
     weights: Floats
@@ -124,63 +114,6 @@ class Cells:
         rows, columns = get_triangle_indices(self.n_features)
         scatters = (self.scatters[:1] if self.has_one_scatter else self.scatters) / (scale[rows] * scale[columns])
         return Cells(self.weights, (self.means - shift) / scale, np.broadcast_to(scatters, self.scatters.shape))
-
-
-def pack(matrices: ArrayLike) -> Floats:
-    """Pack the upper triangles of symmetric matrices, row by row.
-
-    Parameters
-    ----------
-    matrices : array_like of shape (..., d, d)
-
-    Returns
-    -------
-    ndarray of shape (..., d * (d + 1) / 2), float64
-
-    Examples
-    --------
-    >>> pack([[1, 2], [2, 5]])
-    array([1., 2., 5.])
-    """
-    full = np.asarray(matrices, dtype=np.float64)
-    rows, columns = get_triangle_indices(full.shape[-1])
-    return np.asarray(full[..., rows, columns])
-
-
-def unpack(triangles: Floats) -> Floats:
-    """Unpack upper triangles to symmetric matrices: the inverse of :func:`pack`.
-
-    Parameters
-    ----------
-    triangles : ndarray of shape (..., d * (d + 1) / 2), float64
-
-    Returns
-    -------
-    ndarray of shape (..., d, d), float64
-    """
-    # d (d + 1) lies between d**2 and (d + 1)**2.
-    d = math.isqrt(2 * triangles.shape[-1])
-    rows, columns = get_triangle_indices(d)
-    full = np.empty((*triangles.shape[:-1], d, d))
-    full[..., rows, columns] = triangles
-    full[..., columns, rows] = triangles
-    return full
-
-
-@cache
-def get_triangle_indices(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows and columns of an upper triangle; cached, as small matrices are packed often.
-
-    Parameters
-    ----------
-    d : int
-        Rows of the matrix.
-
-    Returns
-    -------
-    rows, columns : ndarray of shape (d * (d + 1) / 2,), int
-    """
-    return np.triu_indices(d)
 
 
 def make_point_cells(X: ArrayLike, sample_weight: ArrayLike | None = None) -> Cells:
@@ -270,7 +203,8 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
 
     The sources are read one after the other, and only the distinct values so far and one source are held. So the
     sources together can be larger than memory. EM on the result is EM on all sources at once; of exact values nothing
-    is lost. Where the distinct values become too many, use :func:`coarsen` on what has come so far.
+    is lost. Where the distinct values become too many, use
+    :func:`segment.mixture.grid_bins.coarsen` on what has come so far.
 
     Parameters
     ----------
@@ -298,53 +232,6 @@ def sum_cells(parts: Iterable[Cells]) -> Cells:
     if not held:
         raise SettingsError("parts: the cells of at least one source; got none.")
     return held[0]
-
-
-def coarsen(cells: Cells, n_bins: int = 32) -> Cells:
-    """Merge the cells of each bin of a regular grid into one, with their exact joint mean and scatter.
-
-    Parameters
-    ----------
-    cells : Cells
-    n_bins : int, >= 1
-        Bins along the widest feature; the bins are cubes in units of each feature's range. Raising it keeps more
-        detail and more cells.
-
-    Returns
-    -------
-    Cells
-
-    Notes
-    -----
-    EM on the result ascends a lower bound of the likelihood of the finer cells (Verbeek, Nunnink & Vlassis 2006,
-    Data Mining and Knowledge Discovery 13, 291-307).
-    """
-    return group_cells(cells, *number_grid_bins(cells, n_bins))
-
-
-def number_grid_bins(cells: Cells, n_bins: int) -> tuple[NDArray[np.int64], int]:
-    """Number the bins of a regular grid that the cells lie in.
-
-    Parameters
-    ----------
-    cells : Cells
-        n complete cells.
-    n_bins : int, >= 1
-        As for :func:`coarsen`.
-
-    Returns
-    -------
-    group : ndarray of shape (n,), int
-        Bins in lexicographic order.
-    n_groups : int
-        Numbers that there may be; not all need have cells.
-    """
-    # Bin numbers 0..n_bins - 1 of every feature, by its own range; the maximum belongs to the last bin.
-    features = np.ascontiguousarray(cells.means.T)
-    low = features.min(axis=1, keepdims=True)
-    span = features.max(axis=1, keepdims=True) - low
-    bins = np.minimum((features - low) * (n_bins / np.where(span > _MIN_RANGE, span, 1.0)), n_bins - 1).astype(np.int64)
-    return _number_bins(bins, n_bins)
 
 
 def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cells:
@@ -381,19 +268,3 @@ def group_cells(cells: Cells, group: NDArray[np.integer], n_groups: int) -> Cell
         for i, j, within in zip(rows, columns, cells.scatters.T, strict=True)
     ]
     return Cells(weights, means, np.stack(scatters).T)
-
-
-def _number_bins(bins: NDArray[np.int64], n_bins: int) -> tuple[NDArray[np.int64], int]:
-    """Number the columns of bins in lexicographic order, equal ones alike, and return how many numbers there may be."""
-    n_numbers = n_bins ** len(bins)
-    if n_numbers > np.iinfo(np.int64).max:
-        kept, group = np.unique(bins, axis=1, return_inverse=True)
-        return group.reshape(-1), kept.shape[1]
-    codes = np.zeros(bins.shape[1], dtype=np.int64)
-    for row in bins:
-        codes = codes * n_bins + row
-    # A small grid has a number for every bin; of a large one, only the bins in use are numbered.
-    if n_numbers <= _MAX_TABLE:
-        return codes, n_numbers
-    used, group = np.unique(codes, return_inverse=True)
-    return group, len(used)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, group_cells, make_point_cells, number_grid_bins
+from segment.mixture.cells import Cells, group_cells, make_point_cells
+from segment.mixture.grid_bins import number_grid_bins
 
 __all__ = ["coarsen_adaptively", "coarsen_by_scatter", "is_crowded", "is_grid_suitable", "split_groups"]
 
@@ -31,7 +32,7 @@ def coarsen_adaptively(cells: Cells, n_bins: int, min_cells: int) -> Cells:
     cells : Cells
         n complete cells in d dimensions.
     n_bins : int, >= 1
-        Bins along each feature, as for :func:`segment.mixture.cells.coarsen`; about ``n_bins**2`` groups.
+        Bins along each feature, as for :func:`segment.mixture.grid_bins.coarsen`; about ``n_bins**2`` groups.
     min_cells : int, >= 1
         Where the grid leaves fewer, groups are made instead, at least so many. Fewer can be left where a few cells
         have most of the weight.
@@ -45,7 +46,8 @@ def coarsen_adaptively(cells: Cells, n_bins: int, min_cells: int) -> Cells:
     --------
     One value far away leaves the others in one bin of four:
 
-    >>> from segment.mixture.cells import coarsen, make_point_cells
+    >>> from segment.mixture.cells import make_point_cells
+    from segment.mixture.grid_bins import coarsen
     >>> cells = make_point_cells(np.r_[np.arange(100.0), 9999.0][:, None])
     >>> len(coarsen(cells, 4)), len(coarsen_adaptively(cells, 4, 8))
     (2, 21)

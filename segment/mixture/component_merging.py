@@ -13,7 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, coarsen
+from segment.mixture.cells import Cells
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import MixtureModel
 
 __all__ = [

@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, get_triangle_indices, pack
+from segment.mixture.cells import Cells
 from segment.mixture.covariances import MANY_MATRICES
+from segment.mixture.packed_matrices import get_triangle_indices, pack
 
 __all__ = [
     "MIN_LOG",

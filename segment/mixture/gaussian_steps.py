@@ -14,7 +14,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, get_triangle_indices
+from segment.mixture.cells import Cells
 from segment.mixture.covariances import MIN_EIGENVALUE, constrain_covariances, limit_eigenvalues
 from segment.mixture.gaussian_density import (
     compute_moments,
@@ -32,6 +32,7 @@ from segment.mixture.missing import (
 from segment.mixture.missing_patterns import compute_rare_expectation, prepare_rare_patterns
 from segment.mixture.model import MIN_VARIANCE, MixtureModel
 from segment.mixture.near_components import MIN_CELLS, MIN_COMPONENTS, NearBlocks
+from segment.mixture.packed_matrices import get_triangle_indices
 from segment.mixture.prior import Prior
 
 __all__ = [

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, pack
+from segment.mixture.cells import Cells
 from segment.mixture.gaussian_steps import maximize_posterior, prepare_e_step
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
 
 __all__ = ["StepwiseState", "start_stepwise_em", "update_stepwise_em"]

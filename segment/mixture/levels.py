@@ -14,14 +14,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, make_point_cells, number_grid_bins, unpack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.coarsening import coarsen_adaptively, coarsen_by_scatter, is_crowded, is_grid_suitable
+from segment.mixture.grid_bins import number_grid_bins
 from segment.mixture.initialization import (
     compute_pooled_covariance,
     standardize_metric,
 )
 from segment.mixture.kmeans import draw_k_means_plus_plus, run_k_means
 from segment.mixture.multistart import MANY_COMPONENTS
+from segment.mixture.packed_matrices import unpack
 
 __all__ = ["Levels", "coarsen_or_keep"]
 

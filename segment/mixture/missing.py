@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, concatenate, pack, unpack
+from segment.mixture.cells import Cells, concatenate
+from segment.mixture.grid_bins import coarsen
+from segment.mixture.packed_matrices import pack, unpack
 
 __all__ = [
     "MissingPattern",
@@ -217,8 +219,8 @@ def coarsen_patterns(cells: Cells, n_bins: int = 32) -> Cells:
     cells : Cells
         n cells in d dimensions.
     n_bins : int, >= 1
-        Bins along the widest feature, as for :func:`segment.mixture.cells.coarsen`. Raising it keeps more detail and
-        more cells.
+        Bins along the widest feature, as for :func:`segment.mixture.grid_bins.coarsen`. Raising it keeps more detail
+        and more cells.
 
     Returns
     -------

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, pack, unpack
+from segment.mixture.cells import Cells
 from segment.mixture.gaussian_density import compute_log_weights, compute_moments
 from segment.mixture.missing import MissingPattern, Regression, complete_moments
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack, unpack
 
 __all__ = ["RarePatterns", "compute_rare_expectation", "prepare_rare_patterns"]
 

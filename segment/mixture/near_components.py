@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.mixture.cells import Cells, get_triangle_indices
+from segment.mixture.cells import Cells
 from segment.mixture.gaussian_density import (
     compute_log_peaks,
     compute_log_weights,
@@ -24,6 +24,7 @@ from segment.mixture.gaussian_density import (
     convert_to_responsibilities,
 )
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import get_triangle_indices
 
 __all__ = ["MAX_LEFT_OUT", "MIN_CELLS", "MIN_COMPONENTS", "NearBlocks"]
 

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, pack
+from segment.mixture.cells import Cells
 from segment.mixture.em import Steps
 from segment.mixture.gaussian_density import compute_log_peaks, compute_natural_parameters
 from segment.mixture.gaussian_steps import maximize_posterior as maximize_gaussian_posterior
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
 from segment.mixture.student_t import convert_to_student_t, fit_degrees_of_freedom
 

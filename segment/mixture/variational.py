@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from segment.core.errors import SettingsError
 from segment.core.threads import IMPORT_LOCK
-from segment.mixture.cells import Cells, unpack
+from segment.mixture.cells import Cells
 from segment.mixture.gaussian_steps import compute_standard_coordinates, prepare_e_step
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MIN_VARIANCE, MixtureModel
+from segment.mixture.packed_matrices import unpack
 
 __all__ = ["ParameterDistribution", "VariationalFit", "fit_variational_posterior", "make_default_prior"]
 

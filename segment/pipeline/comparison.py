@@ -19,7 +19,8 @@ from segment.core.equality import EqualByValue
 from segment.core.stages import Stage
 from segment.core.threads import IMPORT_LOCK
 from segment.features.pixel_features import PixelFeatures, extract_features
-from segment.mixture.cells import Cells, coarsen
+from segment.mixture.cells import Cells
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.ward import build_ward_tree
 from segment.pipeline.label_cleanup import clean_window, resolve_sizes

@@ -10,7 +10,8 @@ from segment.core.errors import ModelError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
-from segment.mixture.cells import Cells, coarsen, concatenate
+from segment.mixture.cells import Cells, concatenate
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection

@@ -8,7 +8,7 @@ from skimage.color import rgb2gray, rgb2hsv, rgb2lab
 
 from segment.core.errors import SettingsError
 from segment.features.color_space import FEATURES, FeatureSpace
-from segment.mixture.cells import pack
+from segment.mixture.packed_matrices import pack
 
 COLORS = np.stack(np.meshgrid(*[np.arange(0, 256, 15)] * 3), axis=-1).reshape(-1, 3).astype(np.uint8)
 

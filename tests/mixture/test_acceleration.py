@@ -16,9 +16,10 @@ from mixtures import (
 from scipy.linalg import logm
 
 from segment.mixture.acceleration import Squarem, convert_from_coordinates, convert_to_coordinates
-from segment.mixture.cells import Cells, coarsen, make_distinct_cells
+from segment.mixture.cells import Cells, make_distinct_cells
 from segment.mixture.em import Fit, run_em
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
 

@@ -12,10 +12,11 @@ from segment.mixture.candidates import (
     fit_shrunk_mixtures,
     merge_closest_components,
 )
-from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.levels import Levels
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])

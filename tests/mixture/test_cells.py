@@ -1,4 +1,4 @@
-"""Weighted cells: distinct rows, coarse cells and the moments that they keep."""
+"""Weighted cells: distinct rows, sums of cells and the moments that they keep."""
 
 from __future__ import annotations
 
@@ -8,31 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from mixtures import draw_three_gaussians
 
 from segment import fit_mixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import (
-    Cells,
-    coarsen,
-    concatenate,
-    make_distinct_cells,
-    make_point_cells,
-    pack,
-    sum_cells,
-    unpack,
-)
-
-ROWS = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-50, 50).map(float)
-)
-
-
-def test_pack_keeps_the_upper_triangle_row_by_row() -> None:
-    matrix = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 5.0], [3.0, 5.0, 6.0]])
-    assert pack(matrix).tolist() == [1, 2, 3, 4, 5, 6]
-    assert unpack(pack(matrix)).tolist() == matrix.tolist()
+from segment.mixture.cells import Cells, concatenate, make_distinct_cells, make_point_cells, sum_cells
+from segment.mixture.grid_bins import coarsen
+from segment.mixture.packed_matrices import pack
 
 
 def test_equal_rows_are_one_cell_with_their_count() -> None:
@@ -50,32 +32,6 @@ def test_both_zeros_are_one_value() -> None:
 def test_invalid_weights_are_refused(weights: list[float]) -> None:
     with pytest.raises(SettingsError, match="sample_weight"):
         make_distinct_cells([[1.0], [2.0]], weights)
-
-
-@given(ROWS, st.integers(1, 8))
-def test_coarse_cells_keep_weight_mean_and_covariance(rows: np.ndarray, n_bins: int) -> None:
-    cells = make_point_cells(rows)
-    coarse = coarsen(cells, n_bins)
-    assert len(coarse) <= min(len(cells), n_bins ** rows.shape[1])
-    assert coarse.total_weight == pytest.approx(cells.total_weight)
-    np.testing.assert_allclose(coarse.compute_center(), cells.compute_center(), atol=1e-9)
-    np.testing.assert_allclose(coarse.compute_second_moment(), cells.compute_second_moment(), atol=1e-8)
-
-
-def test_coarse_cells_are_the_bins_of_the_grid() -> None:
-    coarse = coarsen(make_point_cells([[0.0], [1.0], [2.0], [9.0], [10.0]]), 2)
-    assert coarse.weights.tolist() == [3, 2]
-    np.testing.assert_allclose(coarse.means, [[1.0], [9.5]])
-    np.testing.assert_allclose(coarse.scatters, [[2 / 3], [0.25]])
-
-
-def test_coarsening_many_features_sorts_instead_of_counting(rng: np.random.Generator) -> None:
-    rows = rng.normal(size=(300, 7))
-    coarse = coarsen(make_point_cells(np.concatenate([rows, rows])), 32)
-    assert len(coarse) <= 300
-    np.testing.assert_allclose(
-        coarse.compute_second_moment(), make_point_cells(rows).compute_second_moment(), atol=1e-12
-    )
 
 
 def test_concatenated_cells_stand_side_by_side(rng: np.random.Generator) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment.mixture.cells import coarsen, make_point_cells
+from segment.mixture.cells import make_point_cells
 from segment.mixture.coarsening import coarsen_adaptively, coarsen_by_scatter, is_crowded, split_groups
+from segment.mixture.grid_bins import coarsen
 
 
 def draw_halves_and_far_values(rng: np.random.Generator, d: int = 3, share: float = 0.01) -> np.ndarray:

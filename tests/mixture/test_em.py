@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from mixtures import draw_overlapping_classes, draw_three_blobs, make_random_model
 from scipy.stats import multivariate_normal
 
-from segment.mixture.cells import coarsen, make_distinct_cells, make_point_cells
+from segment.mixture.cells import make_distinct_cells, make_point_cells
 from segment.mixture.em import run_em
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
 

@@ -11,8 +11,9 @@ from PIL import Image as PilImage
 
 from segment.core.errors import SettingsError
 from segment.features.color_space import FeatureSpace
-from segment.mixture.cells import Cells, coarsen, make_distinct_cells, make_point_cells
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 
 IMAGES = Path(__file__).parents[2] / "images"

@@ -8,7 +8,7 @@ from mixtures import make_random_model
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
-from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.gaussian_density import (
     compute_log_peaks,
     compute_log_weights,
@@ -18,6 +18,7 @@ from segment.mixture.gaussian_density import (
     invert_covariances,
     split_into_blocks,
 )
+from segment.mixture.packed_matrices import pack
 
 
 def test_many_covariances_are_inverted_as_few_are(rng: np.random.Generator) -> None:

@@ -14,10 +14,11 @@ from mixtures import (
 from scipy.integrate import quad
 
 from segment import MixtureModel, SettingsError, fit_mixture
-from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.em import run_em
 from segment.mixture.missing import coarsen_patterns, group_by_pattern
 from segment.mixture.model import COVARIANCE_TYPES
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior, make_flat_prior
 
 NAN = np.nan

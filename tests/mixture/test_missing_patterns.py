@@ -12,8 +12,9 @@ from mixtures import (
 )
 
 from segment import MixtureModel
-from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.em import run_em
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import make_flat_prior
 
 

@@ -10,8 +10,9 @@ from mixtures import make_random_model
 from scipy.stats import multivariate_normal, multivariate_t
 
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, pack
+from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack
 
 
 def test_densities_are_those_of_scipy(rng: np.random.Generator) -> None:

@@ -10,8 +10,9 @@ from mixtures import (
     make_robust_mixture,
 )
 
-from segment.mixture.cells import coarsen, make_point_cells
+from segment.mixture.cells import make_point_cells
 from segment.mixture.em import run_em
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_short_em, run_successive_halving, select_best_distinct

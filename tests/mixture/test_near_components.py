@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from segment.mixture.cells import coarsen, make_point_cells
+from segment.mixture.cells import make_point_cells
 from segment.mixture.gaussian_steps import compute_expectation, prepare_blocks
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.near_components import MAX_LEFT_OUT, NearBlocks
 

@@ -14,8 +14,9 @@ from scipy.stats import invgamma, invwishart, multivariate_normal
 import segment
 from segment import GaussianMixture, fit_mixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import coarsen, make_point_cells
+from segment.mixture.cells import make_point_cells
 from segment.mixture.em import run_em
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import make_conjugate_prior

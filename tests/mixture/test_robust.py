@@ -17,9 +17,10 @@ from scipy.stats import multivariate_t
 
 import segment
 from segment.core.errors import SettingsError
-from segment.mixture.cells import Cells, coarsen, make_point_cells
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.em import Fit, run_em
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import COVARIANCE_TYPES, MixtureModel
 from segment.mixture.prior import Prior
 from segment.mixture.robust import compute_noise_density, make_robust_steps

@@ -9,8 +9,9 @@ from mixtures import (
 )
 from scipy.stats import multivariate_t
 
-from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.fitting import fit_mixture
+from segment.mixture.packed_matrices import pack
 from segment.mixture.student_t import MAX_DEGREES, MIN_DEGREES, fit_degrees_of_freedom
 
 

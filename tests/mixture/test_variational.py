@@ -18,7 +18,8 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from segment import GaussianMixture
 from segment.core.errors import SettingsError
-from segment.mixture.cells import coarsen, make_distinct_cells, make_point_cells
+from segment.mixture.cells import make_distinct_cells, make_point_cells
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.model import MixtureModel
 from segment.mixture.variational import (
     ParameterDistribution,

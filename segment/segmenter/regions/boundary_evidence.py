@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from segment.core.image import Image
 from segment.core.threads import IMPORT_LOCK
-from segment.mixture.cells import Cells, make_point_cells, pack
+from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.em import run_em
 from segment.mixture.initialization import build_clusters, standardize_metric
 from segment.mixture.kmeans import run_k_means
 from segment.mixture.model import MixtureModel
+from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 from segment.segmenter.regions.boundary_strength import compute_boundary_strengths, resize_map
