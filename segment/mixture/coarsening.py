@@ -47,7 +47,7 @@ def coarsen_adaptively(cells: Cells, n_bins: int, min_cells: int) -> Cells:
     One value far away leaves the others in one bin of four:
 
     >>> from segment.mixture.cells import make_point_cells
-    from segment.mixture.grid_bins import coarsen
+    >>> from segment.mixture.grid_bins import coarsen
     >>> cells = make_point_cells(np.r_[np.arange(100.0), 9999.0][:, None])
     >>> len(coarsen(cells, 4)), len(coarsen_adaptively(cells, 4, 8))
     (2, 21)
