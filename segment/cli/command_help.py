@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from segment.config.config import GROUPS
+from segment.config.setting import OTHER_NAMES
 from segment.core.errors import SettingsError, printable_path
 from segment.core.version import __version__
 from segment.runs.path_checks import guess_command
@@ -99,6 +100,30 @@ class StagedCommand(click.Command):
     @params.setter
     def params(self, given: list[click.Parameter]) -> None:
         self._given = given
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; for an unknown option suggest what it is called here, of the options that it has.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        args : list of str
+            The arguments of the command.
+
+        Returns
+        -------
+        list of str
+            The arguments that are left.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            shown = [param for param in self.params if not getattr(param, "hidden", False)]
+            setting = OTHER_NAMES.get(error.option_name.lstrip("-").replace("-", "_"))
+            near = [name for param in shown for name in param.opts if name in (error.possibilities or ())]
+            named = [param.opts[0] for param in shown if param.name == setting]
+            message = f"{error.message} Did you mean {named[0]!r}?" if named else None
+            raise click.NoSuchOption(error.option_name, message, [] if named else near, error.ctx) from None
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help, in which words with hyphens stay whole.

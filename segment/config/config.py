@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import textwrap
 from collections.abc import Mapping
@@ -13,23 +12,13 @@ from typing import Any
 
 from segment.config.conflicts import refuse_conflicts
 from segment.config.doors import DOORS, reject_ignored
-from segment.config.setting import SPELLINGS, Setting, Span
+from segment.config.setting import SPELLINGS, Setting, Span, suggest_setting
 from segment.config.setting_values import GROUPS, SettingValues, list_settings
 from segment.core.errors import SettingsError
 
 __all__ = ["GROUPS", "SegmentConfig", "list_settings"]
 
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})
-# What other libraries call a setting: the message that refuses such a name suggests the one that it has here.
-_OTHER_NAMES = {
-    **dict.fromkeys(("n_classes", "n_clusters", "n_components", "num_classes", "n_colors", "classes", "clusters"), "k"),
-    **dict.fromkeys(("n_regions", "n_segments"), "regions"),
-    **dict.fromkeys(("random_state", "random_seed", "rng"), "seed"),
-    **dict.fromkeys(("init_params", "initialization"), "init"),
-    **dict.fromkeys(("names", "class_names"), "name"),
-    **dict.fromkeys(("color_space", "colorspace"), "features"),
-    **dict.fromkeys(("cmap", "colormap", "colors", "colours"), "palette"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +87,7 @@ class SegmentConfig(SettingValues):
             # Everything below has the usual spelling.
             name = SPELLINGS.get(given, given)
             if name not in known:
-                near = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+                hint = suggest_setting(name, known) or f"Known are {', '.join(known)}."
                 raise SettingsError(f"{name}: no such setting. {hint}")
             if name in found:
                 raise SettingsError(f"{name}: one spelling of a setting; got {given} too. Leave one out.")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import Any
 
-from segment.config.setting import SPELLINGS, Span
+from segment.config.setting import SPELLINGS, Span, suggest_setting
 from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError
 from segment.core.version import __version__
@@ -120,8 +119,7 @@ def parse_config(text: str) -> dict[str, Any]:
     for given, value in table.items():
         name = SPELLINGS.get(given, given)
         if name not in settings:
-            near = difflib.get_close_matches(name.replace("-", "_"), settings, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "segment run --help lists them."
+            hint = suggest_setting(name, settings) or "segment run --help lists them."
             raise SettingsError(f"{given}: no such setting. {hint}")
         if name in found:
             raise SettingsError(f"{given}: a setting is given once; got {name} in another spelling too. Leave one out.")

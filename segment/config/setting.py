@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
@@ -14,12 +15,22 @@ from segment.config.palette_file import is_palette_file, read_palette_file
 from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form
 from segment.core.errors import SettingsError
 
-__all__ = ["SPELLINGS", "Setting", "Span", "define_setting", "describe_field"]
+__all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "suggest_setting"]
 
 Value = TypeVar("Value")
 
 # Other spellings of settings and of their values, on the command line and in the library, with the usual one.
 SPELLINGS = {"grayscale": "greyscale", "seed_colour": "seed_color", "gray": "grey"}
+# What other libraries call a setting: the message that refuses such a name suggests the one that it has here.
+OTHER_NAMES = {
+    **dict.fromkeys(("n_classes", "n_clusters", "n_components", "num_classes", "n_colors", "classes", "clusters"), "k"),
+    **dict.fromkeys(("n_regions", "n_segments"), "regions"),
+    **dict.fromkeys(("random_state", "random_seed", "rng"), "seed"),
+    **dict.fromkeys(("init_params", "initialization"), "init"),
+    **dict.fromkeys(("names", "class_names"), "name"),
+    **dict.fromkeys(("color", "colour", "color_space", "colour_space", "colorspace"), "features"),
+    **dict.fromkeys(("cmap", "colormap", "colors", "colours"), "palette"),
+}
 MAX_TEXT_LENGTH = 60  # characters
 
 
@@ -287,6 +298,31 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
     about = {**item.metadata, "choices": item.metadata["choices"] or choices}
     about["option"] = item.metadata["option"] or "--" + item.name.replace("_", "-")
     return Setting(name=item.name, default=item.default, type=kind, **about)
+
+
+def suggest_setting(name: str, known: Iterable[str]) -> str:
+    """Suggest the setting that an unknown name may stand for.
+
+    Parameters
+    ----------
+    name : str
+        That of another library, or one with a slip.
+    known : iterable of str
+        The names of all settings.
+
+    Returns
+    -------
+    str
+        A question; empty where no setting is like it.
+
+    Examples
+    --------
+    >>> suggest_setting("colour", ["features", "seed_color"])
+    'Did you mean features?'
+    """
+    name = name.replace("-", "_")
+    near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _convert_scalar(value: Any) -> Any:

@@ -118,6 +118,19 @@ class ColorIndex:
             if codes.size:
                 yield self._decode(codes), counts
 
+    def has_colors(self, n_colors: int) -> bool:
+        """Tell whether a part of the image has that many distinct colors.
+
+        Parameters
+        ----------
+        n_colors : int
+
+        Returns
+        -------
+        bool
+        """
+        return any(len(colors) >= n_colors for colors, _ in self.iterate_parts())
+
     @property
     def pixels(self) -> NDArray[Any]:
         """Color of each pixel, row by row: shape (H * W, n_channels), unsigned integers."""

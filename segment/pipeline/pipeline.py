@@ -312,21 +312,15 @@ def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, con
     if all(row.pixels for row in rows):
         return 0
     # Mostly the colors need only be counted: their cells would take more memory than all else.
-    if _has_colors(spatial.image, len(rows)):
+    if ColorIndex(spatial.image).has_colors(len(rows)):
         return 0
     n_colors = len(extract_features(spatial.image, config.features).cells)
     return n_colors if n_colors < len(rows) else 0
 
 
 def _warn_of_light(spatial: SpatialModel, classes: ClassMixture) -> tuple[str, ...]:
-    """Say that the light is uneven; not where each class is one color: only averages in the copy vary within such."""
-    light = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space)
-    return light if light and _has_colors(spatial.image, classes.n_classes + 1) else ()
-
-
-def _has_colors(image: Image, n_colors: int) -> bool:
-    """Say whether a part of the image has that many distinct colors."""
-    return any(len(colors) >= n_colors for colors, _ in ColorIndex(image).iterate_parts())
+    """Say that the light is uneven."""
+    return warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
 
 
 def _build_command(source: object, start: ClassModel | None) -> tuple[str, ...]:

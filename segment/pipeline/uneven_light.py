@@ -9,6 +9,8 @@ within the land is no common function of it. ``tests/benchmarks/QUALITY.md`` has
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +33,9 @@ DARK_OFFSET = 0.03  # of the range of values, added before the logarithm, so tha
 MIN_EXPLAINED, MIN_MOVED = 0.7, 0.02  # from which on the light is told
 
 
-def warn_of_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpace) -> tuple[str, ...]:
+def warn_of_uneven_light(
+    image: Image, classes: ClassMixture, space: FeatureSpace, parts: Iterable[Image]
+) -> tuple[str, ...]:
     """Say that the light is uneven where that moves pixels to other classes.
 
     Parameters
@@ -42,6 +46,9 @@ def warn_of_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
         Pixels are labeled by their colors alone, which is the same for an image in memory and for a raster in tiles.
     space : FeatureSpace
         How a color becomes a feature vector.
+    parts : iterable of Image
+        Parts of the image at its full size, looked at only where there is something to say. If none has more colors
+        than there are classes, as in a dithered picture, only averages in the copy vary within a class.
 
     Returns
     -------
@@ -55,11 +62,13 @@ def warn_of_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
     >>> light, things = 0.6 + columns / 100, np.sin(rows / 4) * np.sin(columns / 5) > 0.4
     >>> image = Image.from_array(np.uint8((90 + 60 * things) * light))
     >>> result = segment.segment_image(image, k=2)
-    >>> warn_of_uneven_light(image, result.class_mixture, result.space)[0].partition(",")[0]
+    >>> warn_of_uneven_light(image, result.class_mixture, result.space, [image])[0].partition(",")[0]
     'the light is uneven'
     """
     explained, moved = measure_uneven_light(image, classes, space)
     if explained < MIN_EXPLAINED or moved < MIN_MOVED:
+        return ()
+    if not any(ColorIndex(part).has_colors(classes.n_classes + 1) for part in parts):
         return ()
     return (
         f"the light is uneven, and shares depend on it: in even light {100 * moved:.0f} % of the pixels would be of "

@@ -37,6 +37,10 @@ FAULT = "This is a fault of segment; --debug shows where."
             f"save (--save): one or more of {', '.join(product.name for product in PRODUCTS)}; got 'all'.",
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
+        (["run", "a.png", "--colour", "lab"], "No such option '--colour'. Did you mean '--features'?"),
+        (["run", "a.png", "--n-classes", "3"], "No such option '--n-classes'. Did you mean '-k'?"),
+        # Nothing that the command would refuse is suggested, such as --tol.
+        (["apply", "m.json", "a.png", "--tole", "3"], "No such option '--tole'. Did you mean '--max-hole'?"),
         (["run", "a.png", "sub/a.png"], "sub/a.png: would share its results with a.png."),
         (
             ["bath", "."],

@@ -30,6 +30,7 @@ def test_other_types_than_a_configuration_are_refused(wrong: Any) -> None:
         ("shrinkag", "Did you mean shrinkage?"),
         ("denoising", "Did you mean denoise?"),
         ("n_classes", "Did you mean k?"),
+        ("colour", "Did you mean features?"),
         ("random_state", "Did you mean seed?"),
         ("xyz", "Known are k, k_range, "),
     ],

@@ -37,6 +37,7 @@ def test_texts_survive_quotes_and_control_characters() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("color-space = 'lab'", r"^color-space: no such setting\. Did you mean features\?$"),
         ("smothness = 3", r"^smothness: no such setting\. Did you mean smoothness\?$"),
         ("min-regions = 3", r"^min-regions: no such setting\. Did you mean min_region\?$"),
         ("xyzzy = 3", r"^xyzzy: no such setting\. segment run --help lists them\.$"),

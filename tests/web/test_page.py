@@ -141,6 +141,12 @@ def test_name_merge_color_and_export_as_the_command_writes(
     colors = page.run("[...document.querySelectorAll('#class-list input[type=color]')].map((box) => box.value)")
     assert (colors[0], colors[-1]) == ("#471063", "#e5e419")  # of the palette that the page began with
     page.rename(4, "sky")
+    page.rename(1, "sky")
+    page.rename(1, "class 2")
+    page.rename(1, "class 1")
+    assert page.find("#name-1").get_property("value") == "class 1"
+    said = [text for text in page.find("#messages").text.splitlines() if "another name" in text]
+    assert [text.split(".")[0] for text in said] == ["Another class is called sky", "class 2 stands for a number"]
     before = page.seen
     # Keys alone: the list beside the class merges it.
     page.find("#merge-1").send_keys("class 2")

@@ -268,7 +268,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space),
+        warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
 
 
@@ -325,7 +325,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         choose_spatial_type(config).explain_empty_class(config),
         (*_find_collar(copy), *notes),
         measure_design_effect(unmerged, space, copy),
-        warn_of_uneven_light(copy, unmerged, space),
+        warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
 
 

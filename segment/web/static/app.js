@@ -14,7 +14,7 @@ const page = { image: null, answer: null, labels: null, drawing: null, drawnIds:
 let controls;
 
 const viewer = new Viewer($("canvas"), $("split"), { onPick: lookUp, onPaint: paint });
-const classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); });
+const classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); }, say);
 const strip = new Strip({ open, settings: () => controls.query(), applied: appliedSettings, colors: () => classes.palette, fail: say });
 
 /** Show a message; kind is "error", "warning" or "". */

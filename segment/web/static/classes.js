@@ -2,8 +2,8 @@
 import { make } from "./controls.js";
 
 export class ClassList {
-  constructor(list, onChange) {
-    Object.assign(this, { list, onChange });
+  constructor(list, onChange, onRefuse) {
+    Object.assign(this, { list, onChange, onRefuse });
     this.rows = [];
     this.reset();
   }
@@ -125,9 +125,12 @@ export class ClassList {
   rename(key, text) {
     // The marks that separate names in the command, and names that stand for numbers.
     const name = text.replace(/[=,]/g, " ").replace(/\s+/g, " ").trim().slice(0, 50);
-    const taken = this.groups.some((labels) => labels[0] !== key && this.names.get(labels[0]) === name);
-    if (name && !/^class \d+$/.test(name) && !taken) this.names.set(key, name); else this.names.delete(key);
+    const isNumber = /^class \d+$/.test(name);
+    const isTaken = this.groups.some((labels) => labels[0] !== key && this.names.get(labels[0]) === name);
+    if (name && !isNumber && !isTaken) this.names.set(key, name); else this.names.delete(key);
     this.#changed();
+    if (isTaken) this.onRefuse(`Another class is called ${name}. Merge the two, or give another name.`);
+    else if (isNumber && name !== `class ${key}`) this.onRefuse(`${name} stands for a number. Give another name.`);
   }
 
   render() {

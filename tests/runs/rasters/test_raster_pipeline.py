@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 from raster_files import PLACE, rasterio, read, write
@@ -353,6 +354,15 @@ def test_uneven_light_is_told_with_the_same_number(tmp_path: Path, rng: np.rando
     tiled = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=64, **how)
     (told,) = (text for text in in_memory.warnings if "in even light" in text)
     assert told in tiled.warnings
+
+
+@pytest.mark.parametrize("how", [{"n_init": 2}, NO_CLEAN_UP], ids=["field", "colors"])
+def test_a_dithered_raster_has_no_uneven_light(tmp_path: Path, how: dict) -> None:
+    rows, columns = np.mgrid[:240, :320]
+    vignette = 255 - 100 * (((columns - 160) / 160) ** 2 + ((rows - 120) / 120) ** 2)
+    dithered = 255 * np.asarray(PIL.Image.fromarray(vignette.astype(np.uint8)).convert("1"), np.uint8)
+    tiled = segment.segment_raster(write(tmp_path / "a.tif", dithered), tmp_path / "out.tif", k=2, tile=64, **how)
+    assert not any("light" in text for text in tiled.warnings)
 
 
 def test_mask_in_the_file_counts_in_memory_too(tmp_path: Path, scene: np.ndarray) -> None:
