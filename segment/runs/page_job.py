@@ -66,7 +66,10 @@ def segment_job_pages(
         raise
     # What was noted of the pages as they were fitted is noted of them again as they are labeled.
     of_all = tuple(note for note in notes if not note.startswith(f"{printable_path(job.source)}: "))
-    return replace(_combine_outcomes(outcomes), choice=choice, warnings=of_all + _combine_warnings(outcomes))
+    combined = _combine_outcomes(outcomes)
+    # A class may well be missing on a page, and one of a saved model on all.
+    empty = () if model is not None else _warn_of_empty_classes(combined.pixels)
+    return replace(combined, choice=choice, warnings=of_all + _combine_warnings(outcomes) + empty)
 
 
 def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
@@ -173,6 +176,15 @@ def _combine_warnings(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         warning if len(numbers) == len(outcomes) else f"{warning} ({_format_numbers(numbers)})"
         for warning, numbers in pages.items()
     )
+
+
+def _warn_of_empty_classes(pixels: Sequence[int | None]) -> tuple[str, ...]:
+    """Say which classes have pixels on no page, where others have some."""
+    empty = [str(label) for label, n_pixels in enumerate(pixels, start=1) if not n_pixels]
+    if not empty or len(empty) == len(pixels):
+        return ()
+    words = f"class {empty[0]} is" if len(empty) == 1 else f"classes {', '.join(empty)} are"
+    return (f"{words} empty on all pages. Use fewer classes",)
 
 
 def _format_numbers(numbers: Sequence[int]) -> str:

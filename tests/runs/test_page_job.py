@@ -42,6 +42,14 @@ def test_each_page_has_its_files_and_all_have_one_table(stack: Path, tmp_path: P
     ]
 
 
+def test_a_class_that_is_on_no_page_is_told(stack: Path, tmp_path: Path) -> None:
+    config = SegmentConfig(k=3, page="all", save=("labels",), n_init=2)
+    (job,) = plan_jobs([stack], tmp_path / "out", config)
+    outcome = run_job(job, config)
+    (label,) = (label for label, n_pixels in enumerate(outcome.pixels, start=1) if n_pixels == 0)
+    assert f"class {label} is empty on all pages. Use fewer classes" in outcome.warnings
+
+
 def test_a_page_that_fails_leaves_no_files(stack: Path, tmp_path: Path) -> None:
     (job,) = plan_jobs([stack], tmp_path / "out", CONFIG)
     (tmp_path / "out" / "s_page0002_labels.png").mkdir(parents=True)
