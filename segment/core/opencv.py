@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from segment.core.errors import MAX_REASON, DependencyError, lacks_memory
 
-__all__ = ["filter_bilaterally", "load_cv2"]
+__all__ = ["filter_bilaterally", "load_cv2", "resize_to_nearest"]
+
+_MAX_RESIZED = 2**15 - 1  # pixels
 
 
 def load_cv2() -> ModuleType:
@@ -77,3 +79,30 @@ def filter_bilaterally(values: NDArray[Any], window: int, edge: float, sigma: fl
     given = np.ascontiguousarray(given)
     filtered = cv2.bilateralFilter(given, window, edge, sigma, borderType=cv2.BORDER_REPLICATE).reshape(given.shape)
     return np.asarray(filtered[:, margin : margin + values.shape[1]])
+
+
+def resize_to_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Scale an array without interpolation: each pixel gets the value at its middle.
+
+    Parameters
+    ----------
+    values : ndarray of shape (H, W), uint8, uint16, int32 or float32
+    size : (int, int)
+        Width and height of the result, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width), of the same dtype
+
+    Examples
+    --------
+    >>> resize_to_nearest(np.array([[1, 2]], np.uint8), (4, 1)).tolist()
+    [[1, 1, 2, 2]]
+    """
+    cv2 = load_cv2()
+    # INTER_NEAREST_EXACT uses pixel centers, as area averaging does; INTER_NEAREST uses corners.
+    if max(values.shape) <= _MAX_RESIZED:
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_NEAREST_EXACT))
+    # Places in longer sides overflow the 32 bits of OpenCV 4, which then reads outside the array.
+    rows, columns = ((2 * np.arange(m) + 1) * n // (2 * m) for n, m in zip(values.shape, size[::-1], strict=True))
+    return np.asarray(values[rows[:, None], columns])

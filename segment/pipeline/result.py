@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.core.equality import EqualByValue
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
+from segment.core.opencv import resize_to_nearest
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.mixture.component_merging import pool_posteriors
@@ -247,7 +247,7 @@ class Segmentation(FitViews, EqualByValue):
         labels, size = self.label_image, (self.working.width, self.working.height)
         if labels.shape[::-1] == size:
             return labels
-        return cast("NDArray[np.uint8]", load_cv2().resize(labels, size, interpolation=load_cv2().INTER_NEAREST_EXACT))
+        return cast("NDArray[np.uint8]", resize_to_nearest(labels, size))
 
     def log_likelihood(self) -> Maps:
         """Compute the log density of the mixture at each pixel's color, before clean-up: low for unusual colors.

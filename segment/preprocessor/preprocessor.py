@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.core.image import Image
 from segment.core.nearest import fill_in_bands, find_nearest
-from segment.core.opencv import filter_bilaterally, load_cv2
+from segment.core.opencv import filter_bilaterally, load_cv2, resize_to_nearest
 from segment.core.threads import IMPORT_LOCK
 
 __all__ = [
@@ -160,11 +160,9 @@ def enlarge(values: NDArray[Any], image: Image, fill_value: float = 0) -> NDArra
     """
     if values.shape == (image.height, image.width):
         return values
-    cv2 = load_cv2()
-    # INTER_NEAREST_EXACT uses pixel centers, as the area averaging of `shrink` does; INTER_NEAREST uses corners.
-    large = cv2.resize(values, (image.width, image.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    large = resize_to_nearest(values, (image.width, image.height))
     large[~image.valid] = fill_value
-    return large  # type: ignore[no-any-return]
+    return large
 
 
 def to_grayscale(image: Image) -> Image:

@@ -22,7 +22,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, OutputError, describe_os_error
 from segment.core.hex_colors import format_hex_color
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
+from segment.core.opencv import load_cv2, resize_to_nearest
 from segment.loader.loader import load_image
 from segment.mixture.cells import Cells
 from segment.output.density_chart import compute_histogram, take_feature, take_feature_density
@@ -232,9 +232,8 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
     drawn = load_image(labels_name, max_pixels=config.max_pixels)
     if not drawn.is_gray or drawn.pixels.dtype != np.uint8:
         raise ImageError("labels: a gray picture of 8 bits, such as a PGM; got another one. Convert it.")
-    cv2 = load_cv2()
     size = (image.width, image.height)
-    pixels = cv2.resize(drawn.pixels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    pixels = resize_to_nearest(drawn.pixels, size)
     if is_mask:
         pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     if not pixels.any():

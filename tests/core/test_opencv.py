@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segment.core.errors import DependencyError
-from segment.core.opencv import filter_bilaterally, load_cv2
+from segment.core.opencv import filter_bilaterally, load_cv2, resize_to_nearest
 
 
 def test_missing_opencv_is_explained(monkeypatch):
@@ -52,3 +52,11 @@ def test_rows_shorter_than_the_radius_are_filtered_as_columns(shape, rng, monkey
     assert filtered.shape == shape
     np.testing.assert_allclose(filtered, across.swapaxes(0, 1), atol=1e-5)
     assert min(widths) >= 4
+
+
+def test_no_side_is_too_long_to_be_scaled(monkeypatch):
+    """Places in a side of 32768 pixels overflow the 32 bits of OpenCV 4, which reads outside the array."""
+    monkeypatch.setattr(cv2, "resize", None)  # not asked
+    values = np.arange(40000, dtype=np.int32)[None]
+    np.testing.assert_array_equal(resize_to_nearest(values, (20000, 2)), [values[0, 1::2]] * 2)
+    np.testing.assert_array_equal(resize_to_nearest(values.T, (1, 80000)), values[0].repeat(2)[:, None])

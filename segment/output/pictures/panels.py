@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segment.core.class_names import make_default_names
 from segment.core.errors import pluralize
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
+from segment.core.opencv import resize_to_nearest
 from segment.output.pictures.layout import Legend, draw_sheet
 from segment.output.pictures.scaling import (
     Picture,
@@ -102,9 +102,9 @@ def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Pictu
     """
     columns, room = _choose_columns(image)
     size = fit_size(image.height, image.width, room)
-    shown, cv2 = stretch_for_display(image), load_cv2()
+    shown = stretch_for_display(image)
     original, title = scale_image(shown, size), describe_stretch("original, with borders", image, shown)
-    labels = cv2.resize(label_image.astype(np.int32), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    labels = resize_to_nearest(label_image.astype(np.int32), size)
     # Mean color of each region in the scaled picture; a region too small to be seen there has none.
     counts = np.maximum(np.bincount(labels.ravel()), 1)
     means = np.stack([np.bincount(labels.ravel(), channel) / counts for channel in original.reshape(-1, 3).T], axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.nearest import find_nearest
-from segment.core.opencv import load_cv2
+from segment.core.opencv import load_cv2, resize_to_nearest
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
 
 __all__ = ["RefinedRegions", "refine_borders"]
@@ -80,8 +80,8 @@ def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.
     known = labels if labels.all() else labels.reshape(-1)[find_nearest(labels > 0)]
     # Pixels outside the strip are the markers of the watershed; it fills those with 0.
     size = valid.shape[::-1]
-    large = cv2.resize(known, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    strip = cv2.resize(_mark_border_strip(known), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    large = resize_to_nearest(known, size)
+    strip = resize_to_nearest(_mark_border_strip(known), size)
     markers = np.where(strip, 0, large)
     cv2.watershed(np.ascontiguousarray(pixels), markers)
     _label_watershed_lines(markers, pixels, large)
