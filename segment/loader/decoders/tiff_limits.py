@@ -7,6 +7,7 @@ whatever the tags of the page say.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -46,6 +47,7 @@ _BYTES_OF_TYPES = {
 _CODES = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 # Compressions that are pictures with headers of their own: JPEG, JPEG 2000, PNG, WebP, JPEG XR, JPEG XL and LERC.
 _PICTURES = {6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 34933, 34927, 50001, 22610, 34934, 50002, 52546, 34887}
+_LERC, _ZSTD_MARK = 34887, b"\x28\xb5\x2f\xfd"
 _HEAD_BYTES, _END_BYTES = 2**16, 64
 
 Tags = Mapping[int, tuple[int, int, int]]
@@ -154,7 +156,8 @@ def _check_pictures(stream: BinaryIO, tags: Tags, order: str) -> bool:
 
     Return whether each strip is filled by its picture, and each JPEG has an end.
     """
-    if _read_first(stream, tags, _COMPRESSION, order, 1) not in _PICTURES:
+    compression = _read_first(stream, tags, _COMPRESSION, order, 1)
+    if compression not in _PICTURES:
         return True
     length = _read_first(stream, tags, _LENGTH, order, 0)
     width = _read_first(stream, tags, _TILE_WIDTH, order, _read_first(stream, tags, _WIDTH, order, 0))
@@ -166,6 +169,8 @@ def _check_pictures(stream: BinaryIO, tags: Tags, order: str) -> bool:
     for index, (begin, size) in enumerate(_list_segments(stream, tags, order)):
         stream.seek(begin)
         head = stream.read(min(size, _HEAD_BYTES))
+        if compression == _LERC:
+            head = _unpack_lerc(head, stream.read(max(size - _HEAD_BYTES, 0)), limit)
         found = read_picture_size(head)
         if found[0] * found[1] > limit:
             raise ImageError(
@@ -176,6 +181,22 @@ def _check_pictures(stream: BinaryIO, tags: Tags, order: str) -> bool:
         is_filled = not n_strips or found[1] >= min(rows, length - index % n_strips * rows) or not found[1]
         is_whole = is_whole and is_filled and _has_end(stream, head, begin, size)
     return is_whole
+
+
+def _unpack_lerc(head: bytes, rest: bytes, limit: int) -> bytes:
+    """Return the beginning of a LERC, which may be compressed once more, by Deflate or Zstandard."""
+    if head.startswith(_ZSTD_MARK):
+        import imagecodecs
+
+        try:
+            # As a whole or not at all. A pixel of the strip, of which `limit` counts four, has 64 bytes at most.
+            return bytes(imagecodecs.zstd_decode(head + rest, out=16 * limit)[:_HEAD_BYTES])
+        except imagecodecs.ZstdError as error:
+            raise ImageError("a strip or tile of this TIFF is damaged, or too large. Export it again.") from error
+    try:
+        return head if head.startswith(b"Lerc2") else zlib.decompressobj().decompress(head, _HEAD_BYTES)
+    except zlib.error:
+        return head  # the decoder says what is damaged
 
 
 def _has_end(stream: BinaryIO, head: bytes, begin: int, size: int) -> bool:

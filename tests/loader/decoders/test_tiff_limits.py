@@ -1,6 +1,7 @@
 """What a page of a TIFF can demand."""
 
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -35,14 +36,15 @@ def encode_lying_pictures():
     large = np.zeros((3000, 3000), np.uint8)
     yield 50001, imagecodecs.webp_encode(np.dstack([large] * 3), lossless=True)
     yield 34934, imagecodecs.jpegxr_encode(large)
-    yield 34887, imagecodecs.lerc_encode(large)
+    for pack in (bytes, zlib.compress, imagecodecs.zstd_encode):
+        yield 34887, pack(imagecodecs.lerc_encode(large))
     yield 50002, imagecodecs.jpegxl_encode(large, effort=1)
 
 
 @pytest.mark.parametrize(
     ("compression", "strip"),
     list(encode_lying_pictures()),
-    ids=["JPEG", "JPEG 2000", "PNG", "WebP", "JPEG XR", "LERC", "JPEG XL"],
+    ids=["JPEG", "JPEG 2000", "PNG", "WebP", "JPEG XR", "LERC", "LERC and Deflate", "LERC and Zstandard", "JPEG XL"],
 )
 def test_a_picture_larger_than_its_strip_is_refused(write_file, compression, strip):
     with pytest.raises(
