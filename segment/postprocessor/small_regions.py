@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import find_runs
 from segment.postprocessor.connected_regions import RegionGraph, find_connected_components
 
 __all__ = ["absorb_nodes", "fill_nodes"]
@@ -47,7 +48,7 @@ def fill_nodes(graph: RegionGraph, max_area: int) -> RegionGraph:
         best = np.zeros(n, np.intp)  # of each region, the highest rank of a hole that it lies in
         best_around = best.copy()  # of each region, the highest rank of a hole that it lies around
         found = []
-        for around in np.flatnonzero(np.bincount(label[target])).tolist():
+        for around in find_runs(np.sort(label[target]))[0].tolist():
             # Holes in this class: components of the regions of other labels that touch no third region.
             inside = fits & (label != around)
             within = inside[source] & inside[target]
