@@ -183,7 +183,8 @@ def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     # What finds no room first depends on how fast the workers are: a result, or the next page of the journal.
     assert last in (
         "Error: disk: takes no more results; 12 images in all. Make room there, then give --resume.",
-        f"Error: disk/{JOURNAL}: the run cannot go on; no space left on device. Make room there, then give --resume.",
+        f"Error: disk/{JOURNAL}: the run cannot go on; no space left on device. "
+        "Make room there, or give another folder. Then give --resume.",
     )
     assert full or JOURNAL in last, failures
     done = hash_results("disk").keys() - {"ballast", JOURNAL}
