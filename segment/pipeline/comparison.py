@@ -175,7 +175,7 @@ def compare_image(
     config = SegmentConfig.resolve(config, chosen).for_door("compare_image")
     result = segment_image(source, config, on_stage=on_stage, mask=arrays.mask, roi=arrays.roi)
     seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
-    features = extract_features(result.working, config.features)
+    features = extract_features(result.preprocessed, config.features)
     others = []
     for name, find_centers in (("k-means", _find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
         on_stage(name)
@@ -208,8 +208,8 @@ def _segment_by_centers(
     gaussians = _fit_class_gaussians(cells, labels, balls.model)
     sizes = resolve_sizes(config, result.image.valid.shape, result.image.pixel_area)
     classes = ClassMixture(gaussians, np.arange(k))
-    design_effect = measure_design_effect(classes, space, make_working_copy(result.working))
-    cleaned = clean_window(raw, result.working, classes, space, config, sizes, raw.shape, design_effect)
+    design_effect = measure_design_effect(classes, space, make_working_copy(result.preprocessed))
+    cleaned = clean_window(raw, result.preprocessed, classes, space, config, sizes, raw.shape, design_effect)
     label_image = enlarge(numbers[cleaned.label_image], result.image)
     overlaps = count_overlaps(result.label_image, label_image, k + 1)[1:, 1:]
     likelihood = _average(cells, gaussians.score_samples(cells))

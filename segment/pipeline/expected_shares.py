@@ -73,12 +73,12 @@ def _sum_posteriors(result: Segmentation, temperature: float, n_rows: int) -> Fl
     In this order: the posteriors, the doubts, the mean doubt of the classes before some were merged, the posteriors by
     color alone minus those of the field, and the labels after clean-up minus those before.
     """
-    working, interest = result.working, result.image.interest
-    labels = result.find_working_labels().reshape(-1)
-    regions = None if interest is None else _shrink(interest, working.valid.shape).reshape(-1)
+    preprocessed, interest = result.preprocessed, result.image.interest
+    labels = result.resize_labels_to_preprocessed().reshape(-1)
+    regions = None if interest is None else _shrink(interest, preprocessed.valid.shape).reshape(-1)
     # A step that has no divisor in common with the width passes over no column.
     step = 1 if interest is not None else max(1, labels.size // MAX_SAMPLE)
-    while math.gcd(step, working.width) > 1:
+    while math.gcd(step, preprocessed.width) > 1:
         step += 1
     numbers = np.arange(0, labels.size, step)
     sums = np.zeros((5, n_rows, result.n_classes))
@@ -111,17 +111,17 @@ def _prepare_moves(result: Segmentation, look_up: Callable[[Indices], Maps]) -> 
 
     Both are taken from the copy that the field is solved on: single pixels of a large image have more noise.
     """
-    working, classes, copy = result.working, result.class_mixture, result.spatial.data.copies[0]
-    if copy is not working:
+    preprocessed, classes, copy = result.preprocessed, result.class_mixture, result.spatial.data.copies[0]
+    if copy is not preprocessed:
         look_up = replace(result.spatial, image=copy).prepare_posteriors(classes.unmerged, is_tempered=False)
-    down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, working.valid.shape, strict=True))
+    down, across = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, preprocessed.valid.shape, strict=True))
     look_up_by_color = ColorIndex(copy).make_pixel_lookup(
         lambda colors: classes.compute_posteriors(result.space.make_cells(colors)).astype("f4")
     )
 
     def compute_moves(at: Indices) -> Maps:
         """Subtract the posteriors of the pixels of the copy in which these pixels lie."""
-        rows, columns = np.divmod(at, working.width)
+        rows, columns = np.divmod(at, preprocessed.width)
         near = down[rows] * copy.width + across[columns]
         return look_up_by_color(near) - pool_posteriors(look_up(near), classes.merged_numbers)
 

@@ -129,16 +129,16 @@ def collect_part(
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)
     on_stage(Stage.PREPROCESS)
-    working = preprocess(image, config)
+    preprocessed = preprocess(image, config)
     on_stage(Stage.COUNT_COLORS)
-    features = extract_features(kind.make_fit_copy(working, config), config.features)
-    data = build_spatial_model(working, features, config, on_stage).data
+    features = extract_features(kind.make_fit_copy(preprocessed, config), config.features)
+    data = build_spatial_model(preprocessed, features, config, on_stage).data
     cells, n_bins = _merge_many_cells(data, n_images)
     # Copies are needed where neighbors count for the classes, for their number or for the weight of the pixels.
     asked = kind.needs_copies or config.k == "auto" or config.prior == "conjugate"
     is_kept = asked and number % -(-n_images // MAX_COPIES) == 0
     max_pixels = min(WORKING_PIXELS, max(MAX_COPY_PIXELS // min(n_images, MAX_COPIES), MIN_COPY_PIXELS))
-    copies = (make_working_copy(working, max_pixels),) if is_kept else ()
+    copies = (make_working_copy(preprocessed, max_pixels),) if is_kept else ()
     own = ValueScale(image.pixels.dtype.name, image.black, image.white, image.is_scale_inferred)
     return ImagePart(replace(data, source=cells, copies=copies), own, n_bins, notes)
 

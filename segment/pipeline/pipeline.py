@@ -108,13 +108,13 @@ def segment_image(
     if start is not None:
         image = start.rescale_image(image)
     clock(Stage.PREPROCESS)
-    working = preprocess(image, config)  # 2 preprocessor
+    preprocessed = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
-    fit_copy = choose_spatial_type(config).make_fit_copy(working, config)
+    fit_copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
     features = extract_features(fit_copy, config.features)  # 3 pixel features
     if start is not None:
         start.check_features(features.space, get_source_name(source))
-    spatial = build_spatial_model(working, features, config, clock)
+    spatial = build_spatial_model(preprocessed, features, config, clock)
     clock(Stage.FIT)
     found = fit_image_classes(spatial.data, config, start)  # 4 segmenter
     model = make_class_model(found, spatial, config)
@@ -270,14 +270,14 @@ def make_class_model(found: FittedClasses, spatial: SpatialModel, config: Segmen
     -------
     ClassModel
     """
-    working, n_pixels = spatial.image, round(spatial.data.cells.total_weight)
+    preprocessed, n_pixels = spatial.image, round(spatial.data.cells.total_weight)
     return ClassModel.from_fit(
         found.classes,
         found.names,
         space=spatial.data.space,
-        dtype=working.pixels.dtype.name,
-        black=working.black,
-        white=working.white,
+        dtype=preprocessed.pixels.dtype.name,
+        black=preprocessed.black,
+        white=preprocessed.white,
         config=config,
         training=Training(1, n_pixels, found.log_likelihood, found.log_likelihood),
     )

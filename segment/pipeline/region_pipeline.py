@@ -212,9 +212,9 @@ def segment_regions(
     on_stage(Stage.READ)
     image = read_image(source, config, arrays)
     on_stage(Stage.PREPROCESS)
-    working = preprocess(image, config)
+    preprocessed = preprocess(image, config)
     n = config.regions if isinstance(config.regions, int) else 1
-    hierarchy = region_hierarchy(working, min_regions=n, on_stage=on_stage)
+    hierarchy = region_hierarchy(preprocessed, min_regions=n, on_stage=on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
     warnings += warn_of_kept_coordinates(config, image.georeference)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)

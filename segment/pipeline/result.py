@@ -65,7 +65,7 @@ class Segmentation(FitViews, EqualByValue):
     fit : MixtureFit
         How the mixture of colors alone was found. With the random field EM goes on from there to `model`.
     spatial : SpatialModel
-        What neighbors counted for; it holds the preprocessed image, `working`.
+        What neighbors counted for; it holds the image `preprocessed`.
     changed : float
         Share of the labeled pixels whose label the clean-up changed.
     rejected : float
@@ -145,7 +145,7 @@ class Segmentation(FitViews, EqualByValue):
         return self.spatial.data.space
 
     @property
-    def working(self) -> Image:
+    def preprocessed(self) -> Image:
         """The preprocessed image that was segmented."""
         return self.spatial.image
 
@@ -197,20 +197,20 @@ class Segmentation(FitViews, EqualByValue):
             As in :meth:`posteriors`.
         """
         # Several maps at once: each pass computes all classes of a pixel, and solves the field of a large image again.
-        step = max(1, MAX_MAP_VALUES // self.working.valid.size)
+        step = max(1, MAX_MAP_VALUES // self.preprocessed.valid.size)
         for first in range(0, self.n_classes, step):
             numbers = range(first, min(first + step, self.n_classes))
             if "_posteriors" in self.__dict__:
                 yield from (self._posteriors[..., number].copy() for number in numbers)
                 continue
             # Arrays of their own, each given away: a caller that keeps one map does not keep the others in memory.
-            maps = [np.empty(self.working.valid.size, dtype=np.float32) for _ in numbers]
+            maps = [np.empty(self.preprocessed.valid.size, dtype=np.float32) for _ in numbers]
             for at, posteriors in self._iterate_posteriors():
                 for values, own in zip(maps, posteriors[:, numbers.start : numbers.stop].T, strict=True):
                     values[at[0] : at[-1] + 1] = own
             del values
             while maps:
-                yield self._enlarge_map(maps.pop(0).reshape(self.working.valid.shape), 0.0)
+                yield self._enlarge_map(maps.pop(0).reshape(self.preprocessed.valid.shape), 0.0)
 
     def uncertainty(self) -> Maps:
         """Compute how uncertain the class of each pixel is: the entropy of its :meth:`posteriors`.
@@ -232,19 +232,19 @@ class Segmentation(FitViews, EqualByValue):
         ndarray of shape (H, W), float32
             0 to 1; NaN where there is no label.
         """
-        own = np.maximum(self.find_working_labels(), 1).reshape(-1) - np.uint8(1)
+        own = np.maximum(self.resize_labels_to_preprocessed(), 1).reshape(-1) - np.uint8(1)
         values = self._map_posteriors(lambda posteriors, at: posteriors[np.arange(len(at)), own[at]], float("nan"))
         values[self.label_image == 0] = np.nan
         return values
 
-    def find_working_labels(self) -> NDArray[np.uint8]:
+    def resize_labels_to_preprocessed(self) -> NDArray[np.uint8]:
         """Bring the labels to the size of the preprocessed image, which the posteriors belong to.
 
         Returns
         -------
         ndarray of shape (h, w), uint8
         """
-        labels, size = self.label_image, (self.working.width, self.working.height)
+        labels, size = self.label_image, (self.preprocessed.width, self.preprocessed.height)
         if labels.shape[::-1] == size:
             return labels
         return cast("NDArray[np.uint8]", resize_to_nearest(labels, size))
@@ -265,7 +265,7 @@ class Segmentation(FitViews, EqualByValue):
         def score_colors(colors: NDArray[Any]) -> Maps:
             return self.model.score_samples(self.space.make_cells(colors)).astype(np.float32)
 
-        return self._enlarge_map(ColorIndex(self.working).map_to_pixels(score_colors), np.nan)
+        return self._enlarge_map(ColorIndex(self.preprocessed).map_to_pixels(score_colors), np.nan)
 
     @cached_property
     def _posteriors(self) -> Maps:
@@ -278,7 +278,7 @@ class Segmentation(FitViews, EqualByValue):
 
     @cached_property
     def look_up_posteriors(self) -> Callable[[Indices], Maps]:
-        """What gives the posteriors (n, k) of pixels of `working` by their numbers in row order."""
+        """What gives the posteriors (n, k) of pixels of `preprocessed` by their numbers in row order."""
         classes = self.class_mixture
         look_up = self.spatial.prepare_posteriors(classes.unmerged)
         if classes.parts is None:
@@ -289,7 +289,7 @@ class Segmentation(FitViews, EqualByValue):
     def _iterate_posteriors(self) -> Iterator[tuple[Indices, Maps]]:
         """Iterate over the numbers of some pixels each time, and their posteriors (n, k)."""
         # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
-        size = self.working.valid.size
+        size = self.preprocessed.valid.size
         with self._lock:
             look_up = self.look_up_posteriors
         for start in range(0, size, CHUNK_PIXELS):
@@ -300,15 +300,15 @@ class Segmentation(FitViews, EqualByValue):
         """Map a function of the posteriors (n, k) of some pixels and of their numbers (n,) to the image: (H, W)."""
         if self.n_classes == 0:
             return np.full(self.label_image.shape, nothing, dtype=np.float32)
-        values = np.empty(self.working.valid.size, dtype=np.float32)
+        values = np.empty(self.preprocessed.valid.size, dtype=np.float32)
         for at, posteriors in self._iterate_posteriors():
             values[at] = function(posteriors, at)
-        return self._enlarge_map(values.reshape(self.working.valid.shape), nothing)
+        return self._enlarge_map(values.reshape(self.preprocessed.valid.shape), nothing)
 
     def _enlarge_map(self, values: Maps, nothing: float) -> Maps:
-        """Bring a map of `working` to the size of the image, with `nothing` where there is no label."""
-        if not self.working.valid.all():
-            values[~self.working.valid] = nothing
+        """Bring a map of `preprocessed` to the size of the image, with `nothing` where there is no label."""
+        if not self.preprocessed.valid.all():
+            values[~self.preprocessed.valid] = nothing
         return enlarge(values, self.image, fill_value=nothing).astype(np.float32, copy=False)
 
     def shapes(self) -> Any:

@@ -248,12 +248,12 @@ def label_with_model(
     clock(Stage.READ)
     image = model.rescale_image(read_image(source, config, arrays))  # 1 loader
     clock(Stage.PREPROCESS)
-    working = preprocess(image, config)  # 2 preprocessor
+    preprocessed = preprocess(image, config)  # 2 preprocessor
     clock(Stage.COUNT_COLORS)
-    fit_copy = choose_spatial_type(config).make_fit_copy(working, config)
+    fit_copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
     features = extract_features(fit_copy, config.features)  # 3 pixel features
     model.check_features(features.space, get_source_name(source))
-    spatial = build_spatial_model(working, features, config, clock)
+    spatial = build_spatial_model(preprocessed, features, config, clock)
     clock(Stage.LABEL)
     found = _take_classes(model, spatial.data, n_before, regrouped)  # 4 segmenter, without a fit
     unmerged = found.classes.unmerged

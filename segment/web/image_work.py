@@ -164,8 +164,8 @@ def look_up_pixel(
     values = np.atleast_1d(image.pixels[y, x]).tolist() if image.valid[y, x] else []
     about: dict[str, Any] = {"x": x, "y": y, "values": values, "label": int(found.label_image[row, column])}
     if isinstance(found, Segmentation) and found.n_classes and about["label"]:
-        row, column = _scale_place(found.working.valid.shape, image, x, y)
-        at = np.array([row * found.working.width + column])
+        row, column = _scale_place(found.preprocessed.valid.shape, image, x, y)
+        at = np.array([row * found.preprocessed.width + column])
         posteriors = found.look_up_posteriors(at)[0]
         about["posteriors"] = [round(float(value), 5) for value in posteriors]
     return about

@@ -167,7 +167,8 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     features = kept.features.get((*features_key, choose_spatial_type(config)), lambda: _prepare(image, config))
     # Shrinking 12 megapixels takes a third of the time of a quick answer.
     screen = kept.screens.get(
-        (*features_key, size), lambda: _Screen(shrink(image, max_size=size), shrink(features.working, max_size=size))
+        (*features_key, size),
+        lambda: _Screen(shrink(image, max_size=size), shrink(features.preprocessed, max_size=size)),
     )
     fit_key = _make_key(config, _FIT)
     # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
@@ -191,7 +192,7 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
 class _Prepared:
     """The preprocessed image and the features that classes are fitted to."""
 
-    working: Image
+    preprocessed: Image
     features: PixelFeatures
     small: Image  # the copy for quick answers
 
@@ -201,7 +202,7 @@ class _Screen:
     """An image at the size of the screen."""
 
     shown: Image
-    working: Image  # preprocessed
+    preprocessed: Image
 
 
 def _make_key(config: SegmentConfig, groups: tuple[str, ...]) -> tuple[Hashable, ...]:
@@ -216,9 +217,11 @@ def _can_be_sampled(config: SegmentConfig) -> bool:
 
 def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     """Preprocess an image and extract its features, as :func:`segment.segment_image` does."""
-    working = preprocess(image, config)
-    copy = choose_spatial_type(config).make_fit_copy(working, config)
-    return _Prepared(working, extract_features(copy, config.features), make_working_copy(working, QUICK_PIXELS))
+    preprocessed = preprocess(image, config)
+    copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
+    return _Prepared(
+        preprocessed, extract_features(copy, config.features), make_working_copy(preprocessed, QUICK_PIXELS)
+    )
 
 
 def _make_data(prepared: _Prepared) -> FitData:
@@ -242,14 +245,14 @@ def _label(
     quick: bool = False,
 ) -> Segmentation:
     """Label the image at the size of the screen."""
-    working = screen.working
+    preprocessed = screen.preprocessed
     data = _make_data(prepared)
     spatial: SpatialModel
     if choose_spatial_type(config) is PixelField:
         copy = prepared.small if quick else prepared.features.image
-        spatial = PixelField(working, data, copy, config.smoothness)
+        spatial = PixelField(preprocessed, data, copy, config.smoothness)
     else:
-        spatial = ColorsAlone(working, data, ColorIndex(working))
+        spatial = ColorsAlone(preprocessed, data, ColorIndex(preprocessed))
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     cleaned = clean_labels(labeled, unmerged, spatial, config, image)

@@ -65,7 +65,7 @@ def test_what_is_cleaned_up_is_chosen(leaf: np.ndarray) -> None:
 
 def test_a_window_is_cleaned_as_the_whole_is(leaf: np.ndarray) -> None:
     found = segment.segment_image(leaf[..., :3], k=2, spatial="none", clean_up="none")
-    image, space, shape = found.working, found.spatial.data.space, found.label_image.shape
+    image, space, shape = found.preprocessed, found.spatial.data.space, found.label_image.shape
     config, sizes = SegmentConfig(k=2, min_region="12px"), CleanUpSizes(0.0, 12 / 120_000, 0.0)
     whole = clean_window(found.label_image, image, found.class_mixture, space, config, sizes, shape, 1.0)
     assert whole.changed > 0

@@ -154,7 +154,7 @@ def test_a_mirrored_picture_has_mirrored_areas(landscape: Path) -> None:
 def test_max_size_gives_labels_of_the_full_size(landscape: Path) -> None:
     result = segment.segment_image(landscape, k=4, max_size=400)
     assert result.label_image.shape == (result.image.height, result.image.width)
-    assert max(result.working.height, result.working.width) == 400
+    assert max(result.preprocessed.height, result.preprocessed.width) == 400
     full = segment.segment_image(landscape, k=4)
     assert (result.label_image == full.label_image).mean() > 0.95
     assert result.posteriors().shape == (*result.label_image.shape, 4)

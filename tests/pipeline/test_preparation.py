@@ -31,8 +31,8 @@ def test_messages_name_a_file_by_its_path_and_an_array_as_image() -> None:
 
 
 def test_the_image_is_shrunk_and_converted_to_grayscale(quadrants: np.ndarray) -> None:
-    working = preprocess(Image.from_array(quadrants), SegmentConfig(max_size=10, greyscale=True))
-    assert working.pixels.shape == (6, 10)
+    preprocessed = preprocess(Image.from_array(quadrants), SegmentConfig(max_size=10, greyscale=True))
+    assert preprocessed.pixels.shape == (6, 10)
 
 
 def test_values_above_the_white_of_a_model_are_clipped() -> None:
@@ -72,8 +72,10 @@ def test_pages_are_those_of_a_tiff(tmp_path: Path, quadrants: np.ndarray) -> Non
 def test_extreme_floats_are_clipped_before_a_filter_spreads_them() -> None:
     pixels = np.random.default_rng(0).uniform(0, 0.5, (40, 50))
     pixels[20, 20] = 60_000
-    working = preprocess(Image.from_array(pixels), SegmentConfig(denoise="gaussian", denoise_radius=0.02, max_size=25))
-    assert 0 <= working.pixels.min() <= working.pixels.max() <= 0.6
+    preprocessed = preprocess(
+        Image.from_array(pixels), SegmentConfig(denoise="gaussian", denoise_radius=0.02, max_size=25)
+    )
+    assert 0 <= preprocessed.pixels.min() <= preprocessed.pixels.max() <= 0.6
 
 
 def test_grayscale_of_other_bands_is_refused() -> None:

@@ -170,7 +170,7 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
     """Draw each feature: its name, and the URL of its histogram with the density of the mixture over it."""
     if result.n_classes == 0:
         return []
-    index = ColorIndex(result.working)
+    index = ColorIndex(result.preprocessed)
     cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
     pictures = []
     for number, name in enumerate(result.space.feature_names):

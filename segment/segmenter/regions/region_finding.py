@@ -1,4 +1,4 @@
-"""From an image to its region hierarchy: evidence on a working copy, watershed, merging, borders at full size."""
+"""From an image to its region hierarchy: evidence on a small copy, watershed, merging, borders at full size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Labels = NDArray[np.intp]
 
 AUTO_LEVEL = 0.56  # chosen on the training images of BSDS500: tests/benchmarks/QUALITY.md
 
-_MAX_WORKING_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
+_MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
 _MAX_FINE_REGIONS = 600  # for which merge costs are computed
 _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a neighbor in the automatic cut
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
@@ -102,16 +102,16 @@ def region_hierarchy(
         )
     on_stage("finding regions")
     # The same number of pixels for every large image, so that lengths are relative to the image.
-    factor = min(1.0, math.sqrt(_MAX_WORKING_PIXELS / (image.height * image.width)))
-    working = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
-    if not working.valid.any():
+    factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
+    copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
+    if not copy.valid.any():
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
-    evidence = gather_evidence(replace(working, pixels=fill_invalid(working)))
+    evidence = gather_evidence(replace(copy, pixels=fill_invalid(copy)))
     if min_regions > _MAX_FINE_REGIONS:
-        labels, _ = find_even_basins(evidence.strength, working.valid, min_regions)
+        labels, _ = find_even_basins(evidence.strength, copy.valid, min_regions)
     else:
-        labels, _ = find_fine_regions(evidence, working.valid)
+        labels, _ = find_fine_regions(evidence, copy.valid)
     on_stage("drawing borders")
     rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
@@ -154,7 +154,7 @@ def _compute_border_weights(adjacency: Adjacency, areas: Floats) -> Floats:
 
 
 def _merge_refined(evidence: BoundaryEvidence, labels: Labels, refined: RefinedRegions) -> tuple[Labels, Floats]:
-    """Merge the regions that touch at full size, by the evidence of the working copy, where their labels are from 0."""
+    """Merge the regions that touch at full size, by the evidence of the copy, where their labels are from 0."""
     # Some regions of the copy have no pixel at full size; some at full size are none of the copy, and never merge.
     known = np.flatnonzero(refined.origin)
     n, n_further = len(known), len(refined.origin) - len(known)

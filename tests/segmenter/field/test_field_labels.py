@@ -133,19 +133,19 @@ def test_one_class_or_one_valid_pixel_is_enough() -> None:
 
 def test_a_map_of_the_smoothness_switches_the_field_off_in_places(photograph: NDArray[np.uint8]) -> None:
     result = segment.segment_image(photograph[::8, ::8], k=4)
-    working = result.working
-    smoothness_map = np.ones(working.valid.shape)
+    preprocessed = result.preprocessed
+    smoothness_map = np.ones(preprocessed.valid.shape)
     smoothness_map[:, 80:] = 0
     labeler = FieldLabeler(
         ClassMixture(result.model, result.groups),
         result.space,
-        working,
-        working.valid.shape,
+        preprocessed,
+        preprocessed.valid.shape,
         smoothness=12.0,
         smoothness_map=smoothness_map,
     )
-    found = labeler.label(working).label_image
-    by_color = ColorIndex(working).map_to_pixels(
+    found = labeler.label(preprocessed).label_image
+    by_color = ColorIndex(preprocessed).map_to_pixels(
         lambda colors: result.model.predict(result.space.make_cells(colors)) + 1
     )
     np.testing.assert_array_equal(found[:, 80:], by_color[:, 80:])

@@ -145,7 +145,7 @@ def test_every_cut_has_connected_regions_and_the_borders_of_the_contour_map(shap
     if framed:
         valid[rng.integers(shape[0])] = valid[:, rng.integers(shape[1])] = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(region_finding, "_MAX_WORKING_PIXELS", 300)
+        patch.setattr(region_finding, "_MAX_COPY_PIXELS", 300)
         found = segment.region_hierarchy(segment.Image.from_array(image, valid=valid))
     copy = compute_shrunk_shape(*shape, round(max(shape) * min(1, math.sqrt(300 / valid.size))))
     labels = found.label_image
@@ -155,7 +155,7 @@ def test_every_cut_has_connected_regions_and_the_borders_of_the_contour_map(shap
     for number in range(1, found.n_fine + 1):
         _, *others = sorted(np.unique(pieces[labels == number]), key=lambda piece: -np.count_nonzero(pieces == piece))
         n_apart += len(others)
-        for piece in others:  # all that the mask leaves there, and less than a pixel of the working copy
+        for piece in others:  # all that the mask leaves there, and less than a pixel of the copy
             inside = pieces == piece
             assert np.array_equal(parts == parts[inside][0], inside)
             assert np.count_nonzero(inside) * math.prod(copy) < valid.size
