@@ -13,8 +13,8 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES
-from segment.segmenter.field.field_fit import compute_whitening_matrix
 
 __all__ = ["KnownColors", "find_components", "recall_colors"]
 

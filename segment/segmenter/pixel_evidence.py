@@ -19,7 +19,7 @@ from segment.segmenter.field.calibration import (
     measure_neighbor_correlation,
     measure_residuals,
 )
-from segment.segmenter.field.field_fit import REACH_PIXELS, compute_whitening_matrix
+from segment.segmenter.field.edge_field import REACH_PIXELS, compute_whitening_matrix
 from segment.segmenter.known_colors import find_components, recall_colors
 
 __all__ = ["make_color_evidence", "measure_design_effect"]

@@ -13,7 +13,7 @@ from segment.features.color_memory import ColorMemory
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_fit import compute_whitening_matrix
+from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.known_colors import recall_colors
 
 SPACE = FeatureSpace("lab", n_channels=3, black=0, white=255)

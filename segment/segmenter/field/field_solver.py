@@ -23,8 +23,8 @@ from segment.segmenter.field.calibration import (
     measure_neighbor_correlation,
     measure_residuals,
 )
+from segment.segmenter.field.edge_field import build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
-from segment.segmenter.field.field_fit import build_field, compute_whitening_matrix
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
 from segment.segmenter.field.noise_level import are_planes_noisy
 from segment.segmenter.field.random_field import RandomField, solve_mean_field

@@ -22,7 +22,8 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import shrink
 from segment.preprocessor.working_copy import MAX_FIELD_STEP, WORKING_PIXELS, is_field_fine, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.field_fit import REACH_PIXELS, shrink_noisy_copy
+from segment.segmenter.field.edge_field import REACH_PIXELS
+from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solver import MAX_ITERATIONS, measure_field_facts
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples

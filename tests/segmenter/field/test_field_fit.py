@@ -1,26 +1,19 @@
-"""Fit a mixture with a random field: classes of overlapping colors, edges, and what leaves the mixture as it is."""
+"""Fit a mixture with a random field: classes of overlapping colors, and what leaves the mixture as it is."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from segment import Image, segment_image
+from segment import Image
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field import field_fit
-from segment.segmenter.field.field_fit import (
-    build_field,
-    compute_edge_strengths,
-    compute_whitening_matrix,
-    fit_with_field,
-    shrink_noisy_copy,
-)
+from segment.segmenter.field.field_fit import fit_with_field, shrink_noisy_copy
 
 
 @pytest.fixture
@@ -75,28 +68,6 @@ def test_images_without_noise_are_not_fitted_anew() -> None:
     np.testing.assert_array_equal(models[0].means, models[1].means)
 
 
-def test_classes_that_colors_tell_apart_are_not_fitted_anew(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("segment.segmenter.field.field_fit.find_smoothed_clusters", lambda *_, **__: 1 / 0)
-    for distance, fails in ((120, False), (40, True)):
-        picture = np.where(np.arange(80) < 40, 60.0, 60.0 + distance) + rng.normal(0, 15, (60, 80))
-        features = extract_features(Image.from_array(picture.clip(0, 255).astype(np.uint8)), "rgb")
-        found = fit_mixture(features.cells, 2, shrinkage=1.5)
-        fitted = ClassMixture(found.model, np.arange(2)), found.prior, features.space, (features.image,)
-        with pytest.raises(ZeroDivisionError) if fails else nullcontext():
-            fit_with_field(*fitted, smoothness=12.0, may_restart=True)
-
-
-def test_a_class_of_dead_pixels_does_not_hide_two_areas(rng: np.random.Generator) -> None:
-    # Colors tell the dead pixels from all others, which hold both areas.
-    areas = np.indices((100, 120))[1] >= 60
-    picture = 100 + 25 * areas + rng.normal(0, 15, areas.shape)
-    picture[rng.random(areas.shape) < 0.01] = 250
-    labels = segment_image(picture.clip(0, 255).astype(np.uint8), k=2).label_image
-    assert (labels == 1 + areas).mean() > 0.97
-
-
 def test_one_class_is_left_as_it_is(overlapping_halves: Image) -> None:
     classes, model = fit(extract_features(overlapping_halves, "rgb"), 1)
     assert model is classes.model
@@ -108,38 +79,6 @@ def test_no_valid_pixel_leaves_the_mixture_as_it_is(overlapping_halves: Image) -
     nothing = Image(overlapping_halves.pixels, np.zeros(overlapping_halves.valid.shape, bool), black=0, white=255)
     classes = ClassMixture(found.model, np.arange(2))
     assert fit_with_field(classes, found.prior, features.space, [nothing], smoothness=12.0) is found.model
-
-
-def test_whitened_features_have_variance_one_within_the_components(rng: np.random.Generator) -> None:
-    A = rng.normal(size=(3, 3))
-    covariances = np.stack([A @ A.T + np.eye(3)] * 2)
-    model = MixtureModel(np.array([0.3, 0.7]), np.zeros((2, 3)), covariances)
-    whiten = compute_whitening_matrix(model)
-    np.testing.assert_allclose(whiten.T @ covariances[0] @ whiten, np.eye(3), atol=1e-9)
-
-
-def test_an_edge_is_strong_and_a_flat_area_is_none() -> None:
-    step = np.zeros((1, 20, 30), dtype=np.float32)
-    step[:, :, 15:] = 10  # ten standard deviations
-    strength = compute_edge_strengths(step, np.ones((20, 30), bool))
-    assert (strength[:, 14:16] > 1).all()
-    assert (strength[:, :11] == 0).all()
-
-
-def test_invalid_pixels_make_no_edge() -> None:
-    step = np.zeros((1, 20, 30), dtype=np.float32)
-    step[:, :, 15:] = 10
-    valid = np.ones((20, 30), bool)
-    valid[:, 15:] = False
-    assert (compute_edge_strengths(step, valid)[:, 12:] == 0).all()
-
-
-def test_the_field_is_weak_across_an_edge() -> None:
-    image = Image.from_array(np.zeros((20, 30), np.uint8))
-    step = np.zeros((1, 20, 30), dtype=np.float32)
-    step[:, :, 15:] = 10
-    weights = build_field(image, step, 12.0).pixel_weights
-    assert weights[:, 15].max() < 0.5 < weights[:, 5].min()
 
 
 def test_noise_in_many_classes_is_labeled_on_a_smaller_copy(
