@@ -12,12 +12,12 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from segment.core.errors import (
     DependencyError,
@@ -28,11 +28,14 @@ from segment.core.errors import (
     printable_path,
 )
 from segment.loader.file_kind import READABLE_FORMATS, identify_stream
+from segment.loader.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from segment.core.image import Image
 
 __all__ = ["FilePage", "LoadedFile", "count_pages", "load_image", "load_stream"]
+
+Decoder = Callable[[BinaryIO, ReadOptions], "Image"]
 
 # What a path can lead to instead of a regular file.
 _KINDS = (
@@ -187,15 +190,8 @@ def load_image(
     ('gray.pgm', True, 255.0)
     """
     name = os.fsdecode(path)
-    options: dict[str, Any] = {
-        "max_pixels": max_pixels,
-        "allow_truncated": allow_truncated,
-        "keep_profile": keep_profile,
-        "page": page,
-        "bands": bands,
-        "dpi": dpi,
-    }
-    return _load(name, lambda: _open(name), options)
+    options = ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands)
+    return _load(name, lambda: _open(name), options, dpi=dpi)
 
 
 def load_stream(
@@ -231,18 +227,11 @@ def load_stream(
         If it cannot be read; one line that begins with the name.
     """
     limit = _MAX_BYTES_PER_PIXEL * max_pixels + 2**20
-    options: dict[str, Any] = {
-        "max_pixels": max_pixels,
-        "allow_truncated": allow_truncated,
-        "keep_profile": keep_profile,
-        "page": page,
-        "bands": bands,
-        "dpi": dpi,
-    }
+    options = ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands)
     import tempfile  # loaded here: only pipes need it
 
     with tempfile.TemporaryFile() as copy:
-        return _load(name, lambda: _copy_stream(stream, copy, limit), options)
+        return _load(name, lambda: _copy_stream(stream, copy, limit), options, dpi=dpi)
 
 
 def count_pages(path: str | os.PathLike[str]) -> int:
@@ -275,12 +264,11 @@ def count_pages(path: str | os.PathLike[str]) -> int:
         return max(n, 1)
 
 
-def _load(name: str, open_: Callable[[], BinaryIO], options: Mapping[str, Any]) -> Image:
+def _load(name: str, open_: Callable[[], BinaryIO], options: ReadOptions, *, dpi: bool) -> Image:
     """Open and decode a file."""
     with _describe_errors(name), open_() as stream:
-        others = {name: value for name, value in options.items() if name != "dpi"}
-        image = _decode(_choose_decoder(stream), stream, **others)
-        if options["dpi"]:
+        image = _decode(stream, options)
+        if dpi:
             read_resolution = import_module("segment.loader.decoders.pixel_sizes").read_resolution
             image = replace(image, pixel_size=read_resolution(stream))
         return replace(image, file_name=Path(name).name)
@@ -307,17 +295,14 @@ def _describe_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def _decode(
-    decoder: Callable[..., Image], stream: BinaryIO, *, page: int, bands: tuple[int, ...], **options: Any
-) -> Image:
+def _decode(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a page of a file, and select its bands."""
-    if decoder.__name__ == "decode_tiff":
-        return decoder(stream, page=page, bands=bands, **options)
-    if decoder.__name__ in _COUNTERS:
-        return decoder(stream, page=page, **options).select_bands(bands)
-    if page != 1:
-        raise SettingsError(f"page (--page): only TIFF, GIF and WebP have pages; got {page}. Leave it out.")
-    return decoder(stream, **options).select_bands(bands)
+    decoder = _choose_decoder(stream)
+    if options.page != 1 and decoder.__name__ not in _COUNTERS:
+        raise SettingsError(f"page (--page): only TIFF, GIF and WebP have pages; got {options.page}. Leave it out.")
+    image = decoder(stream, options)
+    # The decoder of TIFF decodes no others than the selected bands.
+    return image if decoder.__name__ == "decode_tiff" else image.select_bands(options.bands)
 
 
 class _BoundedReader(io.BufferedReader):
@@ -376,7 +361,7 @@ def _copy_stream(stream: BinaryIO, copy: BinaryIO, limit: int) -> BinaryIO:
     return _BoundedReader(io.FileIO(copy.fileno(), closefd=False))
 
 
-def _choose_decoder(stream: BinaryIO) -> Callable[..., Image]:
+def _choose_decoder(stream: BinaryIO) -> Decoder:
     """Import the decoder for the content of a file."""
     kind = identify_stream(stream)
     if kind is None:
@@ -387,5 +372,5 @@ def _choose_decoder(stream: BinaryIO) -> Callable[..., Image]:
         error = DependencyError if kind.decoder[0] else ImageError
         raise error(f"{kind.obstacle}. {kind.remedy}")
     module, function = kind.decoder
-    decoder: Callable[..., Image] = getattr(import_module(f"segment.loader.decoders.{module}"), function)
+    decoder: Decoder = getattr(import_module(f"segment.loader.decoders.{module}"), function)
     return decoder

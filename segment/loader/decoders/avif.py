@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from segment.core.errors import ImageError
@@ -19,19 +20,22 @@ from segment.loader.decoders.isobmff import (
 )
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["decode_avif"]
 
 _BLOCK = 128  # pixels a side of the largest block of AV1
 
 
-def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_avif(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode the main picture of an AVIF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case.
 
     Returns
     -------
@@ -43,15 +47,14 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     ImageError
         If the file is damaged or too large, or is a film and Pillow cannot read AVIF.
     """
-    del allow_truncated  # the decoder reads complete files only
     require_complete(stream, "AVIF")
     require_no_zeros(stream, "AVIF")
     properties = read_properties(stream)
-    check_size(properties.width, properties.height, max_pixels)
-    notes = _check_coded_sizes(stream, max_pixels)
+    check_size(properties.width, properties.height, options.max_pixels)
+    notes = _check_coded_sizes(stream, options.max_pixels)
     # imagecodecs would decode all pictures of a film at once.
     if find_box(stream, b"moov", 0, get_size(stream)) is not None:
-        return _decode_film(stream, max_pixels, keep_profile)
+        return _decode_film(stream, options)
     import imagecodecs
 
     if not imagecodecs.AVIF.available:
@@ -60,8 +63,8 @@ def decode_avif(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     if array.ndim > 3:
         array = array[0]
     white = float(2 ** (properties.bits or 16) - 1) if array.dtype.itemsize == 2 else None
-    colors = convert_to_srgb(array, properties.profile, keep_profile=keep_profile, white=white)
-    if properties.color_note and not keep_profile:
+    colors = convert_to_srgb(array, properties.profile, keep_profile=options.keep_profile, white=white)
+    if properties.color_note and not options.keep_profile:
         notes = (*notes, properties.color_note)
     upright = apply_orientation(colors.array, properties.orientation)
     has_alpha = True if array.ndim == 3 and array.shape[2] in (2, 4) else None
@@ -88,7 +91,7 @@ def _check_coded_sizes(stream: BinaryIO, max_pixels: int) -> tuple[str, ...]:
     return notes
 
 
-def _decode_film(stream: BinaryIO, max_pixels: int, keep_profile: bool) -> Image:
+def _decode_film(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode the first picture of a film, where Pillow can (from version 11.3 on)."""
     try:
         from PIL import AvifImagePlugin
@@ -99,4 +102,4 @@ def _decode_film(stream: BinaryIO, max_pixels: int, keep_profile: bool) -> Image
     if not is_supported:
         raise ImageError("an animated AVIF is read with Pillow 11.3 or later; got an earlier one. Update Pillow.")
     plugin = load_plugin("AvifImagePlugin", "AvifImageFile")
-    return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile)
+    return decode_with_plugin(stream, plugin, replace(options, allow_truncated=False))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from segment.core.errors import MAX_REASON, DependencyError, ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, read_all_bytes, silence_stderr
+from segment.loader.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,13 +22,15 @@ _NOTE = "the camera RAW is developed to sRGB with the camera's white balance and
 _NO_BALANCE_NOTE = "the camera RAW is developed to sRGB with an automatic white balance: it holds none of the camera"
 
 
-def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_camera_raw(stream: BinaryIO, options: ReadOptions) -> Image:
     """Develop the pixels of a camera's sensor; previews in the file are never the image.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case, and the pixels of a sensor have no profile.
 
     Returns
     -------
@@ -41,7 +44,6 @@ def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: boo
     ImageError
         If the file is damaged, truncated or too large, or of a camera that LibRaw does not know.
     """
-    del allow_truncated, keep_profile  # the decoder reads complete files, and the pixels of a sensor have no profile
     try:
         import rawpy
     except ImportError as error:
@@ -53,8 +55,8 @@ def decode_camera_raw(stream: BinaryIO, *, max_pixels: int, allow_truncated: boo
     try:
         with silence_stderr(), rawpy.imread(io.BytesIO(data)) as raw:
             # Nothing is decoded yet.
-            check_size(raw.sizes.width, raw.sizes.height, max_pixels)
-            check_size(raw.sizes.raw_width, raw.sizes.raw_height, 2 * max_pixels)
+            check_size(raw.sizes.width, raw.sizes.height, options.max_pixels)
+            check_size(raw.sizes.raw_width, raw.sizes.raw_height, 2 * options.max_pixels)
             pixels: NDArray[Any] = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
             notes = (_NOTE,) if raw.camera_whitebalance[0] > MIN_BALANCE else (_NO_BALANCE_NOTE,)
     except rawpy.LibRawError as error:

@@ -12,17 +12,20 @@ from segment.loader.decoders.checks import check_size, describe_other_frames, re
 from segment.loader.decoders.color_profile import convert_to_srgb
 from segment.loader.decoders.isobmff import read_properties, require_complete, require_no_zeros
 from segment.loader.decoders.orientation import apply_orientation
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["decode_heic"]
 
 
-def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_heic(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode the main picture of a HEIC file, or of another HEIF file that libheif reads.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case.
 
     Returns
     -------
@@ -36,7 +39,6 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     ImageError
         If the file is damaged or too large.
     """
-    del allow_truncated  # the decoder reads complete files only
     require_complete(stream, "HEIC")
     require_no_zeros(stream, "HEIC")
     try:
@@ -52,7 +54,7 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     # Nothing is decoded yet.
     picture, properties = file[file.primary_index], read_properties(stream)
     width, height = picture.size
-    check_size(width, height, max_pixels)
+    check_size(width, height, options.max_pixels)
     if picture.mode.endswith(("a", "a;16")):
         raise ImageError("the colors of the HEIC file are multiplied with alpha. Save it as PNG.")
     try:
@@ -64,8 +66,8 @@ def decode_heic(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     info: dict[str, Any] = picture.info
     bits = int(info.get("bit_depth") or 8)
     white = float(2**bits - 1) if array.dtype == np.uint16 else None
-    colors = convert_to_srgb(array, properties.profile, keep_profile=keep_profile, white=white)
-    notes: tuple[str, ...] = (properties.color_note,) if properties.color_note and not keep_profile else ()
+    colors = convert_to_srgb(array, properties.profile, keep_profile=options.keep_profile, white=white)
+    notes: tuple[str, ...] = (properties.color_note,) if properties.color_note and not options.keep_profile else ()
     notes = (*describe_other_frames(len(file)), *colors.notes, *notes)
     # libheif has turned the picture as the file says. EXIF data repeat that; where they alone say it, they count.
     orientation = 1 if properties.orientation else _read_exif_orientation(info.get("exif"))

@@ -6,7 +6,7 @@ The headers (ISO/IEC 15444-1, annexes A and I) are read here, before anything is
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from segment.core.errors import ImageError
@@ -15,6 +15,7 @@ from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import Colors, convert_to_srgb
 from segment.loader.decoders.isobmff import Box, find_box, get_size, iterate_boxes
 from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["Codestream", "decode_jpeg_2000", "read_codestream"]
 
@@ -65,13 +66,15 @@ class _Colors:
     space: int = 0
 
 
-def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_jpeg_2000(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a JPEG 2000 file or codestream.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case.
 
     Returns
     -------
@@ -83,13 +86,12 @@ def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool
     ImageError
         If the file is damaged, truncated or too large, or has more than 16 bits.
     """
-    del allow_truncated  # versions of OpenJPEG differ in what they make of a part
     size = get_size(stream)
     header, data = find_box(stream, b"jp2h", 0, size), find_box(stream, b"jp2c", 0, size)
     stream.seek(0)
     codestream = read_codestream(stream, 0 if stream.read(2) == b"\xffO" else data.begin if data else size)
-    check_size(codestream.width, codestream.height, max_pixels)
-    if not codestream.is_complete:
+    check_size(codestream.width, codestream.height, options.max_pixels)
+    if not codestream.is_complete:  # versions of OpenJPEG differ in what they make of a part
         raise ImageError("the JPEG 2000 file is truncated; the picture is incomplete. Fetch it again.")
     n_channels, depth = len(codestream.depths), max(codestream.depths)
     if depth > 16:
@@ -101,13 +103,13 @@ def decode_jpeg_2000(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool
     is_picture = has_colors or (n_channels in (2, 4) and colors.has_alpha) or colors.space == _CMYK
     if depth <= 8 and is_picture:
         plugin = load_plugin("Jpeg2KImagePlugin", "Jpeg2KImageFile")
-        return decode_with_plugin(stream, plugin, max_pixels, False, keep_profile=keep_profile, profile=colors.profile)
+        return decode_with_plugin(stream, plugin, replace(options, allow_truncated=False), profile=colors.profile)
     import imagecodecs
 
     array = imagecodecs.jpeg2k_decode(read_all_bytes(stream, "JPEG 2000"))
     converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" else None)
     if is_picture:
-        converted = convert_to_srgb(array, colors.profile, keep_profile=keep_profile, white=converted.white)
+        converted = convert_to_srgb(array, colors.profile, keep_profile=options.keep_profile, white=converted.white)
     notes, has_alpha = converted.notes, colors.has_alpha if array.ndim == 3 else None
     return Image.from_array(converted.array, white=converted.white, notes=notes, alpha=has_alpha)
 

@@ -11,6 +11,7 @@ from segment.loader.decoders.checks import check_size, describe_other_frames, re
 from segment.loader.decoders.color_profile import convert_to_srgb
 from segment.loader.decoders.declared_colors import UNCONVERTED_NOTE, is_srgb, make_declared_profile
 from segment.loader.decoders.isobmff import get_size, iterate_boxes, require_complete
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["Header", "decode_jpeg_xl", "read_header"]
 
@@ -93,13 +94,15 @@ class _Bits:
         return first + self.read(n)
 
 
-def decode_jpeg_xl(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_jpeg_xl(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode the first picture of a JPEG XL file.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case.
 
     Returns
     -------
@@ -111,12 +114,11 @@ def decode_jpeg_xl(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, 
     ImageError
         If the file is damaged or too large, or if its pixels are inks.
     """
-    del allow_truncated  # the decoder reads complete files only
     stream.seek(0)
     if stream.read(2) != _CODESTREAM:
         require_complete(stream, "JPEG XL")
     header = read_header(stream)
-    check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, options.max_pixels)
     if header.has_black:
         raise ImageError("JPEG XL colors are gray or RGB; got CMYK. Save it as RGB.")
     import imagecodecs
@@ -136,9 +138,9 @@ def decode_jpeg_xl(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, 
     white = float(2**header.bits - 1) if array.dtype.kind == "u" else None
     notes = describe_other_frames(2, at_least=True) if header.is_animated else ()
     profile = None if is_srgb(*header.colors) else make_declared_profile(*header.colors)
-    if profile is None and not is_srgb(*header.colors) and not keep_profile:
+    if profile is None and not is_srgb(*header.colors) and not options.keep_profile:
         notes += (UNCONVERTED_NOTE.format(""),)
-    colors = convert_to_srgb(array, profile, keep_profile=keep_profile, white=white)
+    colors = convert_to_srgb(array, profile, keep_profile=options.keep_profile, white=white)
     return Image.from_array(
         colors.array, white=colors.white, notes=notes + colors.notes, alpha=header.has_alpha or None
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["decode_netpbm"]
 
@@ -57,13 +58,14 @@ class _Header:
         return self.width * self.height * self.channels
 
 
-def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_netpbm(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a file of the kinds P1 to P7, Pf or PF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -78,13 +80,13 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, k
     Examples
     --------
     >>> from io import BytesIO
-    >>> image = decode_netpbm(BytesIO(b"P2 3 1 5  0 1 5"), max_pixels=100, allow_truncated=False)
+    >>> from segment.loader.read_options import ReadOptions
+    >>> image = decode_netpbm(BytesIO(b"P2 3 1 5  0 1 5"), ReadOptions())
     >>> image.pixels
     array([[  0,  51, 255]], dtype=uint8)
     """
-    del keep_profile  # these files hold no profile
     header = _parse_header(stream)
-    check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, options.max_pixels)
     if not 1 <= header.maximum <= 65535:
         raise ImageError(f"a Netpbm maximal value lies in 1..65535; got {header.maximum}. Export it again.")
     if not 1 <= header.channels <= 4:
@@ -96,7 +98,7 @@ def decode_netpbm(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, k
     complete = flat.size // header.channels
     notes: tuple[str, ...] = ()
     if flat.size < wanted:
-        if not allow_truncated or not flat.size:
+        if not options.allow_truncated or not flat.size:
             raise TruncatedError(f"{flat.size} of {wanted} values are there")
         notes = (TRUNCATED_NOTE,)
         flat = np.concatenate([flat, np.zeros(wanted - flat.size, dtype=flat.dtype)])

@@ -38,6 +38,7 @@ from segment.loader.decoders.png import (
     read_color_codes,
 )
 from segment.loader.decoders.webp import require_no_gap
+from segment.loader.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -66,13 +67,14 @@ _RUN_LENGTHS = (b"\1\0\0\0", b"\2\0\0\0")  # compressions of a BMP
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
 
-def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a JPEG, or the first picture of an MPO.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -83,7 +85,7 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
     try:
         layout = read_layout(stream)
         if layout is not None:
-            check_jpeg(layout, stream.seek(0, os.SEEK_END), max_pixels)
+            check_jpeg(layout, stream.seek(0, os.SEEK_END), options.max_pixels)
             if not has_first_scan(stream, layout, plugin):
                 raise TruncatedError
             copies = hide_end(stream, layout)
@@ -91,24 +93,25 @@ def decode_jpeg(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, kee
                 if len(copies) > 1 and fills_picture(plugin(copies[1])):
                     raise TruncatedError("a part of it is zeros")
                 if copies:
-                    source = _Source(copies[0], plugin, max_pixels, keep_profile, None, 1)
+                    source = _Source(copies[0], plugin, options)
                     return _read(source, (), is_truncated=False, is_marked=True)
     except TruncatedError:
-        if not allow_truncated:
+        if not options.allow_truncated:
             raise
         with allow_truncated_files(True):
-            source = _Source(stream, plugin, max_pixels, keep_profile, None, 1)
+            source = _Source(stream, plugin, options)
             return _read(source, (TRUNCATED_NOTE,), is_truncated=True)
-    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+    return decode_with_plugin(stream, plugin, options)
 
 
-def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_png(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a PNG, or the first picture of an animated one.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -118,26 +121,25 @@ def decode_png(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
     plugin = load_plugin("PngImagePlugin", "PngImageFile")
     check_chunks(stream)
     try:
-        return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+        return decode_with_plugin(stream, plugin, options)
     except ImageError:
         raise
     except Exception:  # damaged metadata of any kind must not prevent reading the pixels
         from segment.loader.decoders.color_profile import DAMAGED_PROFILE
 
         profile = DAMAGED_PROFILE if has_profile(stream) else None
-        copy = copy_essential_chunks(stream, max_pixels)
-        return decode_with_plugin(copy, plugin, max_pixels, allow_truncated, keep_profile=keep_profile, profile=profile)
+        copy = copy_essential_chunks(stream, options.max_pixels)
+        return decode_with_plugin(copy, plugin, options, profile=profile)
 
 
-def decode_gif(
-    stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False, page: int = 1
-) -> Image:
+def decode_gif(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode one picture of a GIF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile, page
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -147,18 +149,19 @@ def decode_gif(
     frames = count_gif_frames(stream)
     if frames == 0:
         raise ImageError("the GIF file holds no picture. Export it again.")
-    notes = describe_page(select_page(page, frames), frames, at_least=frames >= MAX_FRAMES)
+    notes = describe_page(select_page(options.page, frames), frames, at_least=frames >= MAX_FRAMES)
     plugin = load_plugin("GifImagePlugin", "GifImageFile")
-    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, notes, keep_profile=keep_profile, page=page)
+    return decode_with_plugin(stream, plugin, options, notes)
 
 
-def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_bmp(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a Windows bitmap.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -169,16 +172,17 @@ def decode_bmp(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
     stream.seek(30)
     if stream.read(4) in _RUN_LENGTHS:  # Pillow reads them one by one
         stream = io.BytesIO(read_all_bytes(stream, "BMP"))
-    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+    return decode_with_plugin(stream, plugin, options)
 
 
-def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False) -> Image:
+def decode_dib(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a Windows bitmap without a file header.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -186,19 +190,18 @@ def decode_dib(stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep
         The picture.
     """
     plugin = load_plugin("BmpImagePlugin", "DibImageFile")
-    return decode_with_plugin(stream, plugin, max_pixels, allow_truncated, keep_profile=keep_profile)
+    return decode_with_plugin(stream, plugin, options)
 
 
-def decode_webp(
-    stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, keep_profile: bool = False, page: int = 1
-) -> Image:
+def decode_webp(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode a WebP, or one picture of an animated one.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile, page
-        As in :func:`segment.loader.loader.load_image`, but a truncated file is refused in any case: libwebp decodes
-        complete files only.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        A truncated file is refused in any case: libwebp decodes complete files only.
 
     Returns
     -------
@@ -207,7 +210,7 @@ def decode_webp(
     """
     stream.seek(0)
     head = stream.read(30)
-    check_size(*read_webp_size(head), max_pixels)
+    check_size(*read_webp_size(head), options.max_pixels)
     size = int.from_bytes(head[4:8], "little") + 8
     if size > MAX_WEBP_BYTES:
         raise ImageError(f"a WebP file has at most {MAX_WEBP_BYTES} bytes; got {size}. Export it again.")
@@ -217,10 +220,8 @@ def decode_webp(
         raise ImageError(f"the WebP file is truncated; {len(data)} of {size} bytes are there. Fetch it again.")
     plugin = load_plugin("WebPImagePlugin", "WebPImageFile")
     with lift_pixel_limit():
-        require_no_gap(data, max_pixels)
-        return decode_with_plugin(
-            io.BytesIO(data), plugin, max_pixels, allow_truncated, keep_profile=keep_profile, page=page
-        )
+        require_no_gap(data, options.max_pixels)
+        return decode_with_plugin(io.BytesIO(data), plugin, options)
 
 
 def load_plugin(module: str, name: str) -> Plugin:
@@ -277,28 +278,24 @@ def lift_pixel_limit() -> Iterator[None]:
 def decode_with_plugin(
     stream: BinaryIO,
     plugin: Plugin,
-    max_pixels: int,
-    allow_truncated: bool,
+    options: ReadOptions,
     notes: tuple[str, ...] = (),
     *,
-    keep_profile: bool,
     profile: bytes | None = None,
-    page: int = 1,
 ) -> Image:
     """Decode a complete file with Pillow, or where that is allowed and needed, a truncated one.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
     plugin : callable
         What makes a picture of Pillow from a stream.
+    options : ReadOptions
     notes : tuple of str
         The first notes of the image.
     profile : bytes, optional
         A color profile that Pillow does not find.
-    page : int
-        Which picture of an animation.
 
     Returns
     -------
@@ -310,14 +307,14 @@ def decode_with_plugin(
     ImageError
         If the file is damaged, truncated or too large.
     """
-    source = _Source(stream, plugin, max_pixels, keep_profile, profile, page)
+    source = _Source(stream, plugin, options, profile)
     try:
         with allow_truncated_files(False):
             return _read(source, notes, is_truncated=False)
     except (OSError, SyntaxError, EOFError) as error:
         if "truncated" not in str(error).lower():
             raise
-        if not allow_truncated:
+        if not options.allow_truncated:
             raise TruncatedError from error
     # Not before the file is known to be truncated: the switch hides other damage as well, such as a wrong checksum.
     with allow_truncated_files(True):
@@ -326,29 +323,27 @@ def decode_with_plugin(
 
 @dataclass(frozen=True)
 class _Source:
-    """A file, how Pillow opens it, and what is to be done with its colors."""
+    """A file, how Pillow opens it, and how it is to be read."""
 
     stream: BinaryIO
     plugin: Plugin
-    max_pixels: int
-    keep_profile: bool
-    profile: bytes | None
-    page: int
+    options: ReadOptions
+    profile: bytes | None = None  # one that Pillow does not find
 
 
 def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_marked: bool = False) -> Image:
     """Open, check, decode and convert the picture."""
-    stream = source.stream
+    stream, options = source.stream, source.options
     stream.seek(0)
     picture: PillowImage = source.plugin(stream)
-    check_size(picture.width, picture.height, source.max_pixels)
+    check_size(picture.width, picture.height, options.max_pixels)
     format_ = picture.format
     # Pictures of a GIF have been counted, faster than Pillow does.
-    n_frames = source.page if format_ == "GIF" else int(getattr(picture, "n_frames", 1))
-    if source.page > 1:
-        picture.seek(select_page(source.page, n_frames) - 1)
+    n_frames = options.page if format_ == "GIF" else int(getattr(picture, "n_frames", 1))
+    if options.page > 1:
+        picture.seek(select_page(options.page, n_frames) - 1)
     # Later pictures of an animation lie over the first one.
-    tile = getattr(picture, "tile", None) if source.page == 1 else None
+    tile = getattr(picture, "tile", None) if options.page == 1 else None
     box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
     if format_ == "PNG":
         check_png(stream)
@@ -370,7 +365,7 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     from segment.loader.decoders.pillow_arrays import convert_to_arrays, finish_png, mask_outside
 
     orientation = read_orientation(picture)
-    profile = None if source.keep_profile else get_profile(picture) if source.profile is None else source.profile
+    profile = None if options.keep_profile else get_profile(picture) if source.profile is None else source.profile
     if picture.mode == "CMYK":
         picture, profile_notes = convert_cmyk_picture(picture, profile)
         notes, profile = (*notes, *profile_notes), None
@@ -380,11 +375,11 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     if format_ == "GIF":
         valid = mask_outside(box, valid)
     elif format_ != "MPO":  # its other pictures are the camera's own previews
-        others = describe_page(source.page, n_frames) if format_ == "WEBP" else describe_other_frames(n_frames)
+        others = describe_page(options.page, n_frames) if format_ == "WEBP" else describe_other_frames(n_frames)
         notes = others + notes
     del picture  # frees its copy of the pixels
     notes += describe_transparent(valid)
-    if format_ == "PNG" and profile is None and not source.keep_profile:
+    if format_ == "PNG" and profile is None and not options.keep_profile:
         profile, color_notes = describe_declared_colors(*read_color_codes(stream))
         notes += color_notes
     colors = convert_to_srgb(array, profile)

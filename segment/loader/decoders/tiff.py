@@ -35,6 +35,7 @@ from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, descri
 from segment.loader.decoders.tiff_limits import check_tiff_page
 from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
+from segment.loader.read_options import ReadOptions
 from segment.loader.tiff_directories import find_full_page
 
 if TYPE_CHECKING:
@@ -54,21 +55,14 @@ class _NotForPillowError(Exception):
     """Pillow would cut the depth or the bands of the pixels, or would not report that some are missing."""
 
 
-def decode_tiff(
-    stream: BinaryIO,
-    *,
-    max_pixels: int,
-    allow_truncated: bool,
-    keep_profile: bool = False,
-    page: int = 1,
-    bands: tuple[int, ...] = (),
-) -> Image:
+def decode_tiff(stream: BinaryIO, options: ReadOptions) -> Image:
     """Decode one page of a TIFF or BigTIFF.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile, page, bands
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -87,45 +81,37 @@ def decode_tiff(
     if not images[0].is_image and (begin := find_full_page(stream)):
         stream = _begin_at(stream, begin)
         pages, images = _list_images(stream)
-    options: dict[str, Any] = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "bands": bands}
-    image = _decode_one(stream, pages, images, page, keep_profile, options)
+    image = _decode_one(stream, pages, images, options)
     size, size_notes = read_microscope_size(pages[0])
     return replace(image, pixel_size=size, notes=image.notes + size_notes) if size or size_notes else image
 
 
-def _decode_one(
-    stream: BinaryIO,
-    pages: Sequence[TiffPage],
-    images: Sequence[TiffPage],
-    page: int,
-    keep_profile: bool,
-    options: dict[str, Any],
-) -> Image:
-    """Decode one page or plane, with the options of `decode_tiff`."""
+def _decode_one(stream: BinaryIO, pages: Sequence[TiffPage], images: Sequence[TiffPage], options: ReadOptions) -> Image:
+    """Decode one page or plane."""
     if may_be_stack(images):
         for item in images:
-            check_tiff_page(stream, item, allow_truncated=options["allow_truncated"])
-        plane = decode_plane(stream, page, **options)
+            check_tiff_page(stream, item, allow_truncated=options.allow_truncated)
+        plane = decode_plane(stream, options)
         if plane is not None:
             return plane
-    chosen = images[select_page(page, len(images)) - 1]
-    notes = describe_page(page, len(images), at_least=len(pages) >= MAX_FRAMES)
+    chosen = images[select_page(options.page, len(images)) - 1]
+    notes = describe_page(options.page, len(images), at_least=len(pages) >= MAX_FRAMES)
     mask = _find_mask(pages, chosen)
     parts = [chosen, mask] if mask else [chosen]
-    are_whole = [check_tiff_page(stream, item, allow_truncated=options["allow_truncated"]) for item in parts]
+    are_whole = [check_tiff_page(stream, item, allow_truncated=options.allow_truncated) for item in parts]
     if not all(are_whole):
         notes = (*notes, TRUNCATED_NOTE)
     try:
         # Pillow leaves black what is missing, and does not say it.
-        if options["bands"] or not all(are_whole):
+        if options.bands or not all(are_whole):
             raise _NotForPillowError
         with allow_truncated_files(False):
-            return _decode_with_pillow(stream, chosen, mask, options["max_pixels"], keep_profile, notes)
+            return _decode_with_pillow(stream, chosen, mask, options, notes)
     except (ImageError, SettingsError):
         raise
     except Exception:  # whatever Pillow cannot do, tifffile tries; what neither can do is an error
         index = None if mask is None else mask.index
-        return decode_with_tifffile(stream, chosen.index, mask=index, keep_profile=keep_profile, notes=notes, **options)
+        return decode_with_tifffile(stream, options, chosen.index, mask=index, notes=notes)
 
 
 def _begin_at(stream: BinaryIO, begin: int) -> BinaryIO:
@@ -179,12 +165,7 @@ def _find_mask(pages: Sequence[TiffPage], image: TiffPage) -> TiffPage | None:
 
 
 def _decode_with_pillow(
-    stream: BinaryIO,
-    page: TiffPage,
-    mask: TiffPage | None,
-    max_pixels: int,
-    keep_profile: bool,
-    notes: tuple[str, ...],
+    stream: BinaryIO, page: TiffPage, mask: TiffPage | None, options: ReadOptions, notes: tuple[str, ...]
 ) -> Image:
     """Decode a page of unsigned numbers of up to 8 bits; raise _NotForPillowError for any other."""
     from PIL.TiffImagePlugin import TiffImageFile
@@ -193,7 +174,7 @@ def _decode_with_pillow(
     picture = TiffImageFile(stream)
     if page.index:
         picture.seek(page.index)
-    check_size(picture.width, picture.height, max_pixels)
+    check_size(picture.width, picture.height, options.max_pixels)
     tags = picture.tag_v2
     bits, formats = _convert_to_tuple(tags.get(_BITS, 1)), _convert_to_tuple(tags.get(_SAMPLE_FORMAT, 1))
     if max(bits) > 8 or set(formats) - _UNSIGNED or _has_further_bands(tags):
@@ -201,7 +182,7 @@ def _decode_with_pillow(
     # Pillow turns some pictures upright by itself while it loads them.
     stored_orientation = read_orientation(picture)
     tile_width = max(_convert_to_tuple(tags.get(_TILE_WIDTH, 1)))
-    check_tile_size(tile_width * max(_convert_to_tuple(tags.get(_TILE_LENGTH, 1))), max_pixels)
+    check_tile_size(tile_width * max(_convert_to_tuple(tags.get(_TILE_LENGTH, 1))), options.max_pixels)
     # Some codecs of libtiff fill a missing part with white and report nothing.
     if _is_cut_off(picture, stream):
         raise _NotForPillowError
@@ -209,7 +190,7 @@ def _decode_with_pillow(
         picture.load()
     nodata = tags.get(_NODATA)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
-    profile = None if keep_profile else get_profile(picture)
+    profile = None if options.keep_profile else get_profile(picture)
     if picture.mode == "CMYK":
         converted, profile_notes = convert_cmyk_picture(picture, profile)
         (array, valid), profile, notes = convert_to_arrays(converted), None, notes + profile_notes
@@ -221,7 +202,7 @@ def _decode_with_pillow(
     colors = convert_to_srgb(array, profile)
     array, valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
     if mask is not None:
-        is_unmasked = apply_orientation(read_mask(stream, mask.index, max_pixels), stored_orientation)
+        is_unmasked = apply_orientation(read_mask(stream, mask.index, options.max_pixels), stored_orientation)
         valid, notes = valid & is_unmasked, notes + describe_masked(is_unmasked)
     image = Image.from_array(array, valid=valid, white=colors.white, notes=notes + colors.notes, alpha=has_alpha)
     upright = georeference.apply_orientation(stored_orientation, image.height, image.width)

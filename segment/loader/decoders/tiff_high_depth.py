@@ -28,6 +28,7 @@ from segment.loader.decoders.color_profile import DAMAGED_PROFILE, convert_to_sr
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation
 from segment.loader.decoders.tiff_samples import YCBCR, DecodedPage, convert_samples, get_tag
+from segment.loader.read_options import ReadOptions
 
 __all__ = [
     "decode_page",
@@ -78,21 +79,19 @@ def open_with_tifffile(stream: BinaryIO) -> Iterator[Any]:
 
 def decode_with_tifffile(
     stream: BinaryIO,
+    options: ReadOptions,
     index: int = 0,
     *,
     mask: int | None = None,
-    max_pixels: int,
-    allow_truncated: bool,
-    keep_profile: bool = False,
-    bands: tuple[int, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Image:
     """Decode one page of a TIFF with tifffile.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, keep_profile, bands
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
     index : int
         Number of the page in the file, from 0.
     mask : int, optional
@@ -108,18 +107,18 @@ def decode_with_tifffile(
     Raises
     ------
     ImageError
-        If the page is larger than `max_pixels`, truncated, or of a kind that cannot be converted.
+        If the page is too large, truncated, or of a kind that cannot be converted.
     SettingsError
         If there is no such band.
     """
     with open_with_tifffile(stream) as file:
         page = file.pages[index]
-        decoded = decode_page(page, stream, max_pixels=max_pixels, allow_truncated=allow_truncated, bands=bands)
+        decoded = decode_page(page, stream, options)
         place = read_place(page)
-        if not keep_profile and not bands:
+        if not options.keep_profile and not options.bands:
             decoded = _apply_profile(decoded, page.tags.get(_PROFILE))
     if mask is not None:
-        is_unmasked = read_mask(stream, mask, max_pixels)
+        is_unmasked = read_mask(stream, mask, options.max_pixels)
         notes += describe_masked(is_unmasked)
         decoded = replace(decoded, valid=decoded.valid & is_unmasked)
     return make_image(decoded, place, notes)
@@ -138,17 +137,16 @@ def _apply_profile(decoded: DecodedPage, tag: Any) -> DecodedPage:
     return replace(decoded, array=colors.array, white=colors.white, notes=decoded.notes + colors.notes)
 
 
-def decode_page(
-    page: Any, stream: BinaryIO, *, max_pixels: int, allow_truncated: bool, bands: tuple[int, ...] = ()
-) -> DecodedPage:
+def decode_page(page: Any, stream: BinaryIO, options: ReadOptions) -> DecodedPage:
     """Decode a page, as it is stored.
 
     Parameters
     ----------
     page : tifffile.TiffPage
         The page.
-    stream, max_pixels, allow_truncated, bands
-        As in :func:`segment.loader.loader.load_image`.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
 
     Returns
     -------
@@ -159,9 +157,9 @@ def decode_page(
     ImageError
         If the page is too large, truncated, or of a kind that cannot be converted.
     """
-    _check_page(page, max_pixels)
+    _check_page(page, options.max_pixels)
     is_complete = _is_complete(page, stream)
-    if not is_complete and not allow_truncated:
+    if not is_complete and not options.allow_truncated:
         raise TruncatedError
     # tifffile's five axes: planes, depth, height, width, samples of a pixel.
     with silence_stderr():
@@ -176,7 +174,7 @@ def decode_page(
             shaped, present = _decode_present_parts(page, stream)
     samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
     notes = _describe_absent(page) if is_complete else (TRUNCATED_NOTE,)
-    return convert_samples(page, samples, present, bands, notes)
+    return convert_samples(page, samples, present, options.bands, notes)
 
 
 def read_place(page: Any) -> tuple[Any, Georeference]:

@@ -27,6 +27,7 @@ from segment.loader.decoders.tiff_high_depth import (
     read_place,
 )
 from segment.loader.decoders.tiff_samples import DecodedPage, convert_samples
+from segment.loader.read_options import ReadOptions
 
 __all__ = ["count_planes", "decode_plane", "may_be_stack"]
 
@@ -126,17 +127,15 @@ def count_planes(stream: BinaryIO) -> int:
         return 0 if stack is None else stack.n_planes
 
 
-def decode_plane(
-    stream: BinaryIO, page: int, *, max_pixels: int, allow_truncated: bool, bands: tuple[int, ...] = ()
-) -> Image | None:
+def decode_plane(stream: BinaryIO, options: ReadOptions) -> Image | None:
     """Decode one plane of a stack.
 
     Parameters
     ----------
-    stream, max_pixels, allow_truncated, bands
-        As in :func:`segment.loader.loader.load_image`.
-    page : int
-        Number of the plane, from 1, in the order of the file.
+    stream : binary file
+        It is moved.
+    options : ReadOptions
+        Its `page` is the number of the plane in the order of the file.
 
     Returns
     -------
@@ -154,14 +153,14 @@ def decode_plane(
         series = file.series[0]
         stack = _describe_stack(series)
         if stack is None:
-            _check_imagej_planes(file, allow_truncated=allow_truncated)
+            _check_imagej_planes(file, allow_truncated=options.allow_truncated)
             return None
         n = stack.n_planes
-        numbers, words = stack.list_pages(select_page(page, n) - 1)
-        reader = _PlaneReader(series, stream, max_pixels, allow_truncated)
-        decoded = reader.decode_bands(numbers, bands)
+        numbers, words = stack.list_pages(select_page(options.page, n) - 1)
+        reader = _PlaneReader(series, stream, options)
+        decoded = reader.decode_bands(numbers)
         place = read_place(series.keyframe)
-        notes = _describe_plane(page, n, words, len(numbers), len(file.series))
+        notes = _describe_plane(options.page, n, words, len(numbers), len(file.series))
     return make_image(decoded, place, notes)
 
 
@@ -198,13 +197,13 @@ class _PlaneReader:
 
     series: Any
     stream: BinaryIO
-    max_pixels: int
-    allow_truncated: bool
+    options: ReadOptions
 
-    def decode_bands(self, pages: Sequence[int], bands: tuple[int, ...]) -> DecodedPage:
+    def decode_bands(self, pages: Sequence[int]) -> DecodedPage:
         """Decode the channels of a plane, one on each page, as bands."""
         if len(pages) > _MAX_BANDS:
             raise ImageError(f"a stack has at most {_MAX_BANDS} channels; got {len(pages)}. Save some of them.")
+        bands = self.options.bands
         if len(pages) == 1:
             return self._decode(pages[0], bands)
         first = self._decode(pages[0], ())
@@ -229,18 +228,16 @@ class _PlaneReader:
         if page is None:
             raise ImageError("this part of the stack lies in another file or is missing. Name that file.")
         page = page.aspage() if hasattr(page, "aspage") else page
-        return decode_page(
-            page, self.stream, max_pixels=self.max_pixels, allow_truncated=self.allow_truncated, bands=bands
-        )
+        return decode_page(page, self.stream, replace(self.options, bands=bands))
 
     def _decode_behind(self, number: int, bands: tuple[int, ...]) -> DecodedPage:
         """Decode a page that has no entry of its own: its pixels follow those of the first page."""
         first = self.series.keyframe
-        check_size(first.imagewidth, first.imagelength, self.max_pixels)
+        check_size(first.imagewidth, first.imagelength, self.options.max_pixels)
         n_bytes = first.nbytes
         self.stream.seek(first.dataoffsets[0] + number * n_bytes)
         data = self.stream.read(n_bytes)
-        if len(data) < n_bytes and not self.allow_truncated:
+        if len(data) < n_bytes and not self.options.allow_truncated:
             raise TruncatedError
         dtype = first.dtype.newbyteorder(first.parent.byteorder)
         shaped = np.frombuffer(data.ljust(n_bytes, b"\0"), dtype).astype(first.dtype).reshape(first.shaped)

@@ -13,6 +13,7 @@ from segment.loader.decoders.frame_count import list_tiff_pages
 from segment.loader.decoders.tiff import decode_tiff
 from segment.loader.decoders.tiff_stack import may_be_stack
 from segment.loader.loader import load_image
+from segment.loader.read_options import ReadOptions
 
 SHAPES = {"T": 2, "Z": 3, "C": 2, "Y": 30, "X": 40, "S": 3}
 
@@ -121,7 +122,7 @@ def test_stack_is_told_by_its_description(tmp_path):
         tifffile.imwrite(tmp_path / "a.tif", make_stack("ZYX"), photometric="minisblack", metadata=metadata)
         with (tmp_path / "a.tif").open("rb") as stream:
             assert may_be_stack(list_tiff_pages(stream)) == expected
-            assert decode_tiff(stream, max_pixels=10**6, allow_truncated=False, page=3).pixels[0, 0] == 2400
+            assert decode_tiff(stream, ReadOptions(page=3)).pixels[0, 0] == 2400
 
 
 def test_pages_written_one_by_one_are_no_stack(tmp_path):
