@@ -36,7 +36,7 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
             "k": len(outcome.rows),
             "classes": _list_classes(outcome),
             **({"groups": _list_groups(outcome)} if outcome.groups else {}),
-            **({"interest": _list_interest(outcome)} if outcome.interest else {}),
+            **({"interest": outcome.list_interest()} if outcome.interest else {}),
             "changed": drop_nan(outcome.changed),
             "choice": outcome.choice,
             "warnings": outcome.warnings,
@@ -70,22 +70,6 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
             outcome.expected or [(math.nan, math.nan)] * len(outcome.rows),
             strict=True,
         )
-    ]
-
-
-def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
-    """List the classes in each region of interest for the document."""
-    return [
-        {
-            "roi": roi,
-            "label": label,
-            "name": outcome.names[label - 1],
-            "pixels": pixels,
-            "share": drop_nan(share),
-            "mean": mean,
-            **({"area": area, "unit": outcome.area_unit} if area is not None else {}),
-        }
-        for roi, label, pixels, share, mean, area in outcome.interest
     ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from segment.output.tables import drop_nan
 from segment.runs.fingerprint import Fingerprint
 from segment.runs.job import Job
 
@@ -159,3 +160,28 @@ class Outcome:
     def status(self) -> str:
         """``done`` or ``failed``."""
         return "failed" if self.error else "done"
+
+    def list_interest(self, *, has_means: bool = True) -> list[dict[str, Any]]:
+        """List the classes in each region of interest, for JSON.
+
+        Parameters
+        ----------
+        has_means : bool
+            List the mean of each channel too.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [
+            {
+                "roi": roi,
+                "label": label,
+                "name": self.names[label - 1],
+                "pixels": pixels,
+                "share": drop_nan(share),
+                **({"mean": mean} if has_means else {}),
+                **({} if area is None else {"area": area, "unit": self.area_unit}),
+            }
+            for roi, label, pixels, share, mean, area in self.interest
+        ]

@@ -158,7 +158,7 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
             }
             for number, (label, color, share, _) in enumerate(outcome.rows)
         ],
-        **({"interest": _list_interest(outcome)} if outcome.interest else {}),
+        **({"interest": outcome.list_interest(has_means=False)} if outcome.interest else {}),
         **(
             {"acquired": outcome.acquired, "shares": [row._asdict() for row in outcome.shares]}
             if outcome.shares
@@ -168,21 +168,6 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
             {"file": path.relative_to(output).as_posix(), "bytes": path.stat().st_size} for path in outcome.paths
         ],
     }
-
-
-def _list_interest(outcome: Outcome) -> list[dict[str, Any]]:
-    """List the classes in each region of interest."""
-    return [
-        {
-            "roi": roi,
-            "label": label,
-            "name": outcome.names[label - 1],
-            "pixels": pixels,
-            "share": drop_nan(share),
-            **({} if area is None else {"area": area, "unit": outcome.area_unit}),
-        }
-        for roi, label, pixels, share, _, area in outcome.interest
-    ]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
