@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import Any, BinaryIO, Unpack, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,33 +136,6 @@ class RegionSegmentation(LabelViews, EqualByValue):
             Columns by name; see :mod:`segment.output.measurements`.
         """
         return cast("dict[str, NDArray[Any]]", load_output("result_tables").measure_result_regions(self))
-
-    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder or a pipe.
-
-        Labels are 8-bit palette PNG up to 255 regions and 16-bit gray PNG above. The contour map is a 16-bit gray PNG
-        with 65535 for a difference of 1.
-
-        Parameters
-        ----------
-        folder : path or binary file
-            Made if it is not there. Into a binary file the contents are written one after the other.
-        stem : str
-            What file names begin with.
-        suffix : {".png", ".jpg"}
-            Format of the panel. All other pictures are PNG.
-
-        Returns
-        -------
-        list of Path
-            The files that were written; empty for a binary file.
-
-        Raises
-        ------
-        OutputError
-            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
-        """
-        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
 
 
 def segment_regions(

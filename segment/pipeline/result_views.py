@@ -159,6 +159,35 @@ class LabelViews:
         """
         return load_output("tables").to_dataframe(self.region_table())
 
+    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+        """Write what `config.save` names into a folder or a pipe.
+
+        Parameters
+        ----------
+        folder : path or binary file
+            Made if it is not there. Into a binary file the contents are written one after the other.
+        stem : str
+            What file names begin with.
+        suffix : {".png", ".jpg"}
+            Format of the panel, overlay and contours. All other pictures are PNG.
+
+        Returns
+        -------
+        list of Path
+            The files that were written; empty for a binary file.
+
+        Raises
+        ------
+        OutputError
+            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+
+        Notes
+        -----
+        Labels are 8-bit palette PNG up to 255 classes or regions and 16-bit gray PNG above. The contour map of regions
+        is a 16-bit gray PNG with 65535 for a difference of 1.
+        """
+        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
+
     def _repr_png_(self) -> bytes:
         """Draw itself in a notebook that shows no HTML."""
         return cast(bytes, load_output("notebook").encode_notebook_png(self))
@@ -280,30 +309,6 @@ class ResultViews(LabelViews):
         """
         draw = load_output("pictures.overlays").cut_out_class
         return cast(Picture, draw(self.image, self.label_image, self.find_label(label)))
-
-    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
-        """Write what `config.save` names into a folder, or into a pipe.
-
-        Parameters
-        ----------
-        folder : path or binary file
-            Made if it is not there. Into a binary file the contents are written one after the other.
-        stem : str
-            What file names begin with.
-        suffix : {".png", ".jpg"}
-            Format of the panel, overlay and contours. All other pictures are PNG.
-
-        Returns
-        -------
-        list of Path
-            The files that were written; empty for a binary file.
-
-        Raises
-        ------
-        OutputError
-            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
-        """
-        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
 
 
 class FitViews(ResultViews):
