@@ -7,10 +7,12 @@ labels are cleaned up. Each stage is a room of its own, which takes arrays and p
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
@@ -51,7 +53,7 @@ from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
 from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
 
-__all__ = ["build_result", "clean_labels", "make_class_model", "segment_image"]
+__all__ = ["Labeling", "build_result", "clean_labels", "make_class_model", "segment_image"]
 
 
 def segment_image(
@@ -124,14 +126,33 @@ def segment_image(
     unmerged = found.classes.unmerged  # merging classes changes no label of the others
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
+    labeling = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     provenance = Provenance(get_source_name(source), () if arrays else _build_command(source, start), clock.seconds)
-    return build_result(image, spatial, found, labeled, cleaned, model, config, provenance, start)
+    return build_result(image, labeling, found, model, config, provenance, start)
+
+
+@dataclass(frozen=True)
+class Labeling:
+    """The labels of a preprocessed image, with the numbers that its classes have before some are merged.
+
+    Attributes
+    ----------
+    spatial : SpatialModel
+        Of the preprocessed image.
+    raw : LabeledPixels
+        The labels before clean-up.
+    cleaned : CleanedLabels
+        The labels after it.
+    """
+
+    spatial: SpatialModel
+    raw: LabeledPixels
+    cleaned: CleanedLabels
 
 
 def clean_labels(
     labeled: LabeledPixels, classes: ClassMixture, spatial: SpatialModel, config: SegmentConfig, image: Image
-) -> CleanedLabels:
+) -> Labeling:
     """Clean up the labels of the preprocessed image, as the settings and the spatial model say.
 
     Parameters
@@ -149,7 +170,7 @@ def clean_labels(
 
     Returns
     -------
-    CleanedLabels
+    Labeling
 
     Raises
     ------
@@ -158,22 +179,21 @@ def clean_labels(
     """
     raw = labeled.label_image
     if not spatial.is_cleaned:
-        return CleanedLabels(raw, 0.0)
+        return Labeling(spatial, labeled, CleanedLabels(raw, 0.0))
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
     space = spatial.data.space
     design_effect = 1.0
     if config.clean_up == "evidence":
         copy = make_working_copy(spatial.data.copies[0])
         design_effect = labeled.design_effect or measure_design_effect(classes, space, copy)
-    return clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
+    cleaned = clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
+    return Labeling(spatial, labeled, cleaned)
 
 
 def build_result(
     image: Image,
-    spatial: SpatialModel,
+    labeling: Labeling,
     found: FittedClasses,
-    labeled: LabeledPixels,
-    cleaned: CleanedLabels,
     class_model: ClassModel,
     config: SegmentConfig,
     provenance: Provenance,
@@ -185,12 +205,10 @@ def build_result(
     ----------
     image : Image
         The image as it was read.
-    spatial : SpatialModel
+    labeling : Labeling
         Of the preprocessed image.
     found : FittedClasses
         The classes.
-    labeled, cleaned : LabeledPixels and CleanedLabels
-        The labels of the preprocessed image before and after clean-up, with the numbers of ``found.classes.unmerged``.
     class_model : ClassModel
         The classes for other images.
     config : SegmentConfig
@@ -204,27 +222,19 @@ def build_result(
     -------
     Segmentation
     """
-    raw, clean = (found.classes.merge_labels(part) for part in (labeled.label_image, cleaned.label_image))
+    spatial, cleaned, shares = labeling.spatial, labeling.cleaned, labeling.raw.shares
+    raw, clean = (found.classes.merge_labels(labels) for labels in (labeling.raw.label_image, cleaned.label_image))
     labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
     estimate = None
-    if labeled.shares:
+    if shares:
         moves = measure_cleanup_moves(raw, clean, len(rows)) if is_cleanup_by_evidence(config) else 0.0
-        estimate = labeled.shares.estimate(found.classes.merged_numbers, moves)
+        estimate = shares.estimate(found.classes.merged_numbers, moves)
     rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
-    # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
-    fitted_rows = rows if found.fit.is_fitted else ()
-    warnings = collect_result_warnings(
-        fitted_rows,
-        config,
-        rejected=rejected,
-        lost=find_labels_lost_in_cleanup(raw, fitted_rows),
-        reason=choose_spatial_type(config).explain_empty_class(config),
-        n_colors=_count_too_few_colors(fitted_rows, spatial, config),
-    )
+    warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
     if labels.shape != raw.shape or can_cleanup_matter(cleaned.changed, rows):
         before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
         warnings += warn_of_cleanup(before, after, config)
@@ -294,6 +304,27 @@ def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], star
     config = SegmentConfig.resolve(config, settings, **start.settings)
     start.check_settings(config)
     return config.for_door("segment_image")
+
+
+def _warn_of_classes(
+    rows: tuple[ClassRow, ...],
+    raw: NDArray[np.uint8],
+    rejected: float,
+    spatial: SpatialModel,
+    found: FittedClasses,
+    config: SegmentConfig,
+) -> tuple[str, ...]:
+    """Say which classes are empty, by their labels before clean-up too, and which share of the pixels is rejected."""
+    # The classes of a saved model may well be missing in an image: only fitted ones are worth a warning.
+    fitted_rows = rows if found.fit.is_fitted else ()
+    return collect_result_warnings(
+        fitted_rows,
+        config,
+        rejected=rejected,
+        lost=find_labels_lost_in_cleanup(raw, fitted_rows),
+        reason=choose_spatial_type(config).explain_empty_class(config),
+        n_colors=_count_too_few_colors(fitted_rows, spatial, config),
+    )
 
 
 def _note_merged_colors(spatial: SpatialModel) -> tuple[str, ...]:

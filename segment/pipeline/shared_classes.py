@@ -259,11 +259,11 @@ def label_with_model(
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
     clock(Stage.CLEAN_UP)
-    cleaned = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
+    labeling = clean_labels(labeled, unmerged, spatial, config, image)  # 5 postprocessor
     is_file = isinstance(source, (str, PathLike)) and bool(model.file) and not arrays
     command = ("apply", model.file, get_source_name(source)) if is_file else ()
     provenance = Provenance(get_source_name(source), command, clock.seconds)
-    return build_result(image, spatial, found, labeled, cleaned, model, config, provenance)
+    return build_result(image, labeling, found, model, config, provenance)
 
 
 def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel, tuple[str, ...]]:

@@ -255,9 +255,9 @@ def _label(
         spatial = ColorsAlone(preprocessed, data, ColorIndex(preprocessed))
     unmerged = found.classes.unmerged
     labeled = spatial.label(unmerged, min_log_density=spatial.find_min_log_density(unmerged, config.reject))
-    cleaned = clean_labels(labeled, unmerged, spatial, config, image)
+    labeling = clean_labels(labeled, unmerged, spatial, config, image)
     model = make_class_model(found, spatial, config)
-    return build_result(screen.shown, spatial, found, labeled, cleaned, model, config, Provenance())
+    return build_result(screen.shown, labeling, found, model, config, Provenance())
 
 
 def _segment_in_full(
