@@ -128,12 +128,7 @@ def write_files(folder: Path, contents: Mapping[str, Content], *, overwrite: boo
             f"{get_write_remedy(error)}"
         ) from error
     for path in paths:
-        if path.is_dir():
-            raise OutputError(
-                f"{printable_path(path)}: is a folder, so no result can have its name. Give another folder."
-            )
-        if not overwrite:
-            refuse_existing(path)
+        _refuse_taken(path, overwrite)
 
     # Write everything under temporary names first; renaming within a folder is atomic and needs no more room.
     new = [path for path in paths if not os.path.lexists(path)]
@@ -163,6 +158,14 @@ def write_files(folder: Path, contents: Mapping[str, Content], *, overwrite: boo
             ) from error
         raise
     return paths
+
+
+def _refuse_taken(path: Path, overwrite: bool) -> None:
+    """Refuse to write a file in place of a folder, or of another file unless that may be replaced."""
+    if path.is_dir():
+        raise OutputError(f"{printable_path(path)}: is a folder, so no result can have its name. Give another folder.")
+    if not overwrite:
+        refuse_existing(path)
 
 
 def write_to_pipe(pipe: BinaryIO, contents: Iterable[Content]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -308,14 +308,11 @@ def _list_features(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], s
 def _list_rings(geometry: dict[str, Any]) -> Iterator[Floats]:
     """List the rings of a polygon or of several."""
     kind = geometry["type"]
-    polygons: Callable[[], list[Any]] | None = {
-        "Polygon": lambda: [geometry["coordinates"]],
-        "MultiPolygon": lambda: geometry["coordinates"],
-    }.get(kind)
-    if polygons is None:
+    if kind not in ("Polygon", "MultiPolygon"):
         raise ImageError(f"regions of interest are polygons; got a {kind}. Leave it out.")
+    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
     n_rings = 0
-    for rings in polygons():
+    for rings in polygons:
         for ring in rings:
             points = np.array([point[:2] for point in ring], dtype=float)
             if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():

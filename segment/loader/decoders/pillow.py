@@ -83,25 +83,30 @@ def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
     """
     plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
     try:
-        layout = read_layout(stream)
-        if layout is not None:
-            check_jpeg(layout, stream.seek(0, os.SEEK_END), options.max_pixels)
-            if not has_first_scan(stream, layout, plugin):
-                raise TruncatedError
-            copies = hide_end(stream, layout)
-            with allow_truncated_files(True):
-                if len(copies) > 1 and fills_picture(plugin(copies[1])):
-                    raise TruncatedError("a part of it is zeros")
-                if copies:
-                    source = _Source(copies[0], plugin, options)
-                    return _read(source, (), is_truncated=False, is_marked=True)
+        image = _decode_jpeg_without_end(stream, plugin, options)
     except TruncatedError:
         if not options.allow_truncated:
             raise
         with allow_truncated_files(True):
-            source = _Source(stream, plugin, options)
-            return _read(source, (TRUNCATED_NOTE,), is_truncated=True)
-    return decode_with_plugin(stream, plugin, options)
+            return _read(_Source(stream, plugin, options), (TRUNCATED_NOTE,), is_truncated=True)
+    return decode_with_plugin(stream, plugin, options) if image is None else image
+
+
+def _decode_jpeg_without_end(stream: BinaryIO, plugin: Plugin, options: ReadOptions) -> Image | None:
+    """Decode a JPEG without its end, so that a missing part shows; None where it has to be read as it is."""
+    layout = read_layout(stream)
+    if layout is None:
+        return None
+    check_jpeg(layout, stream.seek(0, os.SEEK_END), options.max_pixels)
+    if not has_first_scan(stream, layout, plugin):
+        raise TruncatedError
+    copies = hide_end(stream, layout)
+    if not copies:
+        return None
+    with allow_truncated_files(True):
+        if len(copies) > 1 and fills_picture(plugin(copies[1])):
+            raise TruncatedError("a part of it is zeros")
+        return _read(_Source(copies[0], plugin, options), (), is_truncated=False, is_marked=True)
 
 
 def decode_png(stream: BinaryIO, options: ReadOptions) -> Image:
@@ -333,30 +338,7 @@ class _Source:
 
 def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_marked: bool = False) -> Image:
     """Open, check, decode and convert the picture."""
-    stream, options = source.stream, source.options
-    stream.seek(0)
-    picture: PillowImage = source.plugin(stream)
-    check_size(picture.width, picture.height, options.max_pixels)
-    format_ = picture.format
-    # Pictures of a GIF have been counted, faster than Pillow does.
-    n_frames = options.page if format_ == "GIF" else int(getattr(picture, "n_frames", 1))
-    if options.page > 1:
-        picture.seek(select_page(options.page, n_frames) - 1)
-    # Later pictures of an animation lie over the first one.
-    tile = getattr(picture, "tile", None) if options.page == 1 else None
-    box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
-    if format_ == "PNG":
-        check_png(stream)
-    if format_ == "GIF":
-        check_canvas(box, picture.size)
-    if format_ == "PNG" and not is_truncated:
-        # A row may look like the mark, and the only row of an interlaced picture is decoded in parts.
-        if not (fills_picture(picture) and picture.height > 1) and not has_all_pixels(stream):
-            raise OSError("the picture is truncated")
-    elif not is_marked:
-        picture.load()
-    elif not fills_picture(picture):
-        raise TruncatedError
+    picture, n_frames, box = _load_picture(source, is_truncated=is_truncated, is_marked=is_marked)
     # Import NumPy as late as possible: another thread may still be loading it while Pillow decodes.
     from segment.core.image import Image
     from segment.core.pixel_arrays import describe_transparent
@@ -364,6 +346,7 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     from segment.loader.decoders.declared_colors import describe_declared_colors
     from segment.loader.decoders.pillow_arrays import convert_to_arrays, finish_png, mask_outside
 
+    stream, options, format_ = source.stream, source.options, picture.format
     orientation = read_orientation(picture)
     profile = None if options.keep_profile else get_profile(picture) if source.profile is None else source.profile
     if picture.mode == "CMYK":
@@ -388,3 +371,34 @@ def _read(source: _Source, notes: tuple[str, ...], *, is_truncated: bool, is_mar
     return Image.from_array(
         upright, valid=upright_valid, white=colors.white, notes=notes + colors.notes, alpha=has_alpha
     )
+
+
+def _load_picture(
+    source: _Source, *, is_truncated: bool, is_marked: bool
+) -> tuple[PillowImage, int, tuple[int, int, int, int]]:
+    """Open, check and decode the picture; return the number of pictures in the file too, and the box that it covers."""
+    stream, options = source.stream, source.options
+    stream.seek(0)
+    picture: PillowImage = source.plugin(stream)
+    check_size(picture.width, picture.height, options.max_pixels)
+    format_ = picture.format
+    # Pictures of a GIF have been counted, faster than Pillow does.
+    n_frames = options.page if format_ == "GIF" else int(getattr(picture, "n_frames", 1))
+    if options.page > 1:
+        picture.seek(select_page(options.page, n_frames) - 1)
+    # Later pictures of an animation lie over the first one.
+    tile = getattr(picture, "tile", None) if options.page == 1 else None
+    box = tile[0][1] if tile and tile[0][1] else (0, 0, *picture.size)
+    if format_ == "PNG":
+        check_png(stream)
+    if format_ == "GIF":
+        check_canvas(box, picture.size)
+    if format_ == "PNG" and not is_truncated:
+        # A row may look like the mark, and the only row of an interlaced picture is decoded in parts.
+        if not (fills_picture(picture) and picture.height > 1) and not has_all_pixels(stream):
+            raise OSError("the picture is truncated")
+    elif not is_marked:
+        picture.load()
+    elif not fills_picture(picture):
+        raise TruncatedError
+    return picture, n_frames, box
