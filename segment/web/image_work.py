@@ -71,10 +71,9 @@ def describe_picture(folder: str, name: str, config: SegmentConfig) -> dict[str,
 
 def _describe_display(image: Image) -> tuple[str, ...]:
     """Say that an image is too dark, bright or flat to be shown as it is."""
-    is_stretched = stretch_for_display(image) is not image
-    return (
-        ("the image fills little of the range from black to white; its display is stretched",) if is_stretched else ()
-    )
+    if stretch_for_display(image) is image:
+        return ()
+    return ("the image fills little of the range from black to white; its display is stretched",)
 
 
 def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> bytes:

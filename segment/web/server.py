@@ -15,7 +15,11 @@ from segment.core.errors import DependencyError, SettingsError, describe_os_erro
 from segment.core.threads import can_start_threads
 
 if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
     from segment.web.image_store import ImageStore
+    from segment.web.worker_pool import WorkerPool
 
 __all__ = ["ServerOptions", "run_server"]
 
@@ -111,7 +115,7 @@ def run_server(
         If the folder has no image.
     """
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401  so that it is known to be there
 
         from segment.web.app import Api, build_app
     except ImportError as error:
@@ -137,35 +141,40 @@ def run_server(
         name = printable_path(source.resolve().name) if source else ""
         api = Api(store, pool, config, max_bytes=options.max_upload * 10**6, folder=name)
         app = build_app(api, token=token, host=options.host)
-
-        class Server(uvicorn.Server):
-            """A server that ends at once: its workers are killed, so that nobody waits for them."""
-
-            def handle_exit(self, sig: int, frame: Any) -> None:
-                # It ends already: a second Ctrl-C would break off how it ends, with a traceback.
-                if not self.should_exit:
-                    pool.kill()
-                    super().handle_exit(sig, frame)
-
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                on_ready(_format_address(options.host, listener.getsockname()[1], token), n_images)
-
-        Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=1,
-            )
-        ).run(sockets=[listener])
+        address = _format_address(options.host, listener.getsockname()[1], token)
+        _make_server(app, pool, lambda: on_ready(address, n_images)).run(sockets=[listener])
     finally:
         pool.close()
         store.close()
         listener.close()
+
+
+def _make_server(app: Starlette, pool: WorkerPool, on_ready: Callable[[], None]) -> uvicorn.Server:
+    """Make a server that ends at once: its workers are killed, so that nobody waits for them."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            # It ends already: a second Ctrl-C would break off how it ends, with a traceback.
+            if not self.should_exit:
+                pool.kill()
+                super().handle_exit(sig, frame)
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            on_ready()
+
+    return Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+        )
+    )
 
 
 def _listen(options: ServerOptions) -> socket.socket:

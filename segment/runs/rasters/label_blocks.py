@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,15 +113,15 @@ def cut_blocks(labels: Labels, window: Window, shape: tuple[int, int]) -> list[L
         here = labels
         if level:
             here = labels[rows[top:bottom] - window.row][:, columns[left:right] - window.column]
-        for row, first_row, last_row in _cut_range(top, bottom):
-            for column, first_column, last_column in _cut_range(left, right):
-                part = here[first_row - top : last_row - top, first_column - left : last_column - left]
-                place = Window(first_row - row * BLOCK_SIDE, first_column - column * BLOCK_SIDE, *part.shape)
-                height = min(BLOCK_SIDE, len(rows) - row * BLOCK_SIDE)
-                width = min(BLOCK_SIDE, len(columns) - column * BLOCK_SIDE)
-                if part.shape == (height, width) != (BLOCK_SIDE, BLOCK_SIDE):
-                    part = np.pad(part, [(0, BLOCK_SIDE - n) for n in part.shape])
-                blocks.append(LabelBlock(level, row, column, place, (height, width), compress_labels(part)))
+        parts = product(_cut_range(top, bottom), _cut_range(left, right))
+        for (row, first_row, last_row), (column, first_column, last_column) in parts:
+            part = here[first_row - top : last_row - top, first_column - left : last_column - left]
+            place = Window(first_row - row * BLOCK_SIDE, first_column - column * BLOCK_SIDE, *part.shape)
+            height = min(BLOCK_SIDE, len(rows) - row * BLOCK_SIDE)
+            width = min(BLOCK_SIDE, len(columns) - column * BLOCK_SIDE)
+            if part.shape == (height, width) != (BLOCK_SIDE, BLOCK_SIDE):
+                part = np.pad(part, [(0, BLOCK_SIDE - n) for n in part.shape])
+            blocks.append(LabelBlock(level, row, column, place, (height, width), compress_labels(part)))
     return blocks
 
 

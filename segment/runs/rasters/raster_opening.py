@@ -143,8 +143,6 @@ def _check_source(name: str) -> None:
 
 def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
     """Open several files whose bands are those of one raster."""
-    from rasterio.enums import MaskFlags
-
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise SettingsError(f"{printable_path(twice[0])}: each file of bands once; got it twice. Leave one out.")
@@ -152,17 +150,10 @@ def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
     found: list[SourceBand] = []
     for name in names:
         with explain_errors(name):
-            _check_source(name)
-            with open_file(name, identify_driver(name)) as file:
-                about = ((file.height, file.width), file.crs, tuple(file.transform)[:6])
-                first = first or about
-                _check_same_grid(about, first, printable_path(names[0]))
-                found += [
-                    SourceBand(name, number, _GDAL_TYPES.get(file.dtypes[number - 1], "Float64"), nodata)
-                    for number, nodata in zip(file.indexes, file.nodatavals, strict=True)
-                ]
-                if any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums):
-                    raise ImageError("a file of bands has no mask of its own; got one. Give the mask with --mask.")
+            about, bands_of_file = _read_bands(name)
+            first = first or about
+            _check_same_grid(about, first, printable_path(names[0]))
+            found += bands_of_file
     shape, crs, transform = first
     with explain_errors(names[0]):
         vrt = build_stack(found, shape, crs.to_wkt() if crs else "", transform)
@@ -172,6 +163,21 @@ def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
         notes += ("the files have different values for no data: that of the first counts; --nodata gives another",)
     side_notes = tuple(note for name in names for note in _note_side_files(name, "GTiff"))
     return replace(raster, driver="VRT", vrt=vrt, sources=tuple(names), notes=raster.notes + notes + side_notes)
+
+
+def _read_bands(name: str) -> tuple[Any, list[SourceBand]]:
+    """Read the shape, the coordinate system and the place of a file, and which bands it has."""
+    from rasterio.enums import MaskFlags
+
+    _check_source(name)
+    with open_file(name, identify_driver(name)) as file:
+        if any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums):
+            raise ImageError("a file of bands has no mask of its own; got one. Give the mask with --mask.")
+        bands = [
+            SourceBand(name, number, _GDAL_TYPES.get(file.dtypes[number - 1], "Float64"), nodata)
+            for number, nodata in zip(file.indexes, file.nodatavals, strict=True)
+        ]
+        return ((file.height, file.width), file.crs, tuple(file.transform)[:6]), bands
 
 
 def _check_same_grid(about: Any, first: Any, name: str) -> None:

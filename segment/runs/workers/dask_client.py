@@ -10,6 +10,7 @@ import time
 import warnings
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from segment.core.errors import (
     ClusterError,
@@ -85,7 +86,7 @@ class Cluster:
 
     def __init__(self, scheduler: str) -> None:
         try:
-            from distributed import Client
+            import distributed  # noqa: F401  so that it is known to be there
         except ImportError as error:
             if lacks_memory(error):
                 raise DependencyError(f"scheduler (--scheduler): {describe_fault(error)}") from error
@@ -104,12 +105,6 @@ class Cluster:
                 "-u) or of memory (ulimit -v)."
             )
 
-        # Dask's client reports an error at exit if it was never connected.
-        class QuietClient(Client):  # type: ignore[misc]
-            def __del__(self) -> None:
-                with contextlib.suppress(Exception):
-                    super().__del__()
-
         # As it was given, for messages.
         self.scheduler = scheduler
         # Dask logs what goes wrong; here that is an error, or the task is done again.
@@ -119,14 +114,10 @@ class Cluster:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about versions: _check_workers compares them
-                self.client = QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment")
+                self.client = _connect(scheduler)
         except (OSError, ValueError, TypeError) as error:
             self._restore_log_levels()
-            # What was wrong here is no fault of the scheduler.
-            cause: BaseException | None = error
-            while cause is not None and getattr(cause, "errno", None) not in (errno.EMFILE, errno.ENFILE):
-                cause = cause.__cause__ or cause.__context__
-            if cause is not None:
+            if (cause := _find_lack_of_files(error)) is not None:  # no fault of the scheduler
                 raise ClusterError(f"{printable_path(scheduler)}: {describe_fault(cause)}") from error
             raise ClusterError(
                 f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
@@ -269,3 +260,25 @@ class Cluster:
             f"{name} is {here[name]} here and {other}: results may differ from local ones"
             for name, other in others.items()
         )
+
+
+def _connect(scheduler: str) -> Any:
+    """Connect a client of Dask to a scheduler."""
+    from distributed import Client
+
+    class QuietClient(Client):  # type: ignore[misc]
+        """Dask's client, which else reports an error at exit if it was never connected."""
+
+        def __del__(self) -> None:
+            with contextlib.suppress(Exception):
+                super().__del__()
+
+    return QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment")
+
+
+def _find_lack_of_files(error: BaseException) -> BaseException | None:
+    """Find among the causes of an error the one that this process may open no more files; None if it is not there."""
+    cause: BaseException | None = error
+    while cause is not None and getattr(cause, "errno", None) not in (errno.EMFILE, errno.ENFILE):
+        cause = cause.__cause__ or cause.__context__
+    return cause
