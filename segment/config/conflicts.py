@@ -43,6 +43,8 @@ def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None
     others = [setting for setting in settings if setting.name != "denoise_radius"]
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
+    _check_palette(config)
+    _check_names(config)
     reject_surplus_seed_colors(config.seed_color, config.max_classes * config.components_per_class)
     _check_groups(config)
     _check_products(config)
@@ -187,7 +189,7 @@ def _find_reason(config: SettingValues, setting: Setting) -> str:
 
 
 def _check_labels(config: SettingValues) -> None:
-    """Refuse labels that are out of range or given twice, and a name for two classes."""
+    """Refuse to merge or name classes that there are not, and any class twice."""
     max_label = config.max_classes
     # Labels are those of a run without merges, in both options.
     merged = [label for _, labels in config.merges for label in labels]
@@ -204,6 +206,11 @@ def _check_labels(config: SettingValues) -> None:
                 f"{option} (--{option}): each of the classes 1 to {max_label} at most once; got {twice[0]} twice. "
                 "Leave one out."
             )
+
+
+def _check_palette(config: SettingValues) -> None:
+    """Refuse a color for a class that there is not, and two colors for one class."""
+    max_label = config.max_classes
     keys = [key for key, _ in config.palette_colors]
     absent_keys = [key for key in keys if key.isdecimal() and not 1 <= int(key) <= max_label]
     twice_keys = [key for key in keys if keys.count(key) > 1]
@@ -212,6 +219,10 @@ def _check_labels(config: SettingValues) -> None:
         raise SettingsError(
             f"palette (--palette): one color for each of the classes 1 to {max_label}, by number or name; got {got}."
         )
+
+
+def _check_names(config: SettingValues) -> None:
+    """Refuse one name for two classes, and a name that another class could have by itself."""
     # Unnamed classes are called "class 1", "class 2", ...: such a name could stand for another class.
     names = [
         name

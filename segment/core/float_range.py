@@ -265,9 +265,7 @@ def _find_main_bins(counts: NDArray[np.int64], share: float = _TAIL_SHARE) -> tu
 
 def _choose_ends(counts: NDArray[np.int64], low: float, high: float) -> tuple[float, float, int]:
     """Choose black and white; return them and the number of the values that lie beyond."""
-    if math.isnan(low):
-        return 0.0, 1.0, 0
-    if low >= 0 and high <= 1:
+    if math.isnan(low) or (low >= 0 and high <= 1):
         return 0.0, 1.0, 0
     inside, ends = counts, None
     for share, factor in _TAILS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
@@ -177,7 +178,8 @@ def compare_image(
     seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
     features = extract_features(result.preprocessed, config.features)
     others = []
-    for name, find_centers in (("k-means", _find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
+    find_k_means_centers = partial(_find_k_means_centers, n_init=config.n_init, seed=config.seed)
+    for name, find_centers in (("k-means", find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
         on_stage(name)
         others.append(_segment_by_centers(result, features, name, find_centers))
     # The figures are those of raw labels on all pixels, in the features that all methods had.
@@ -192,12 +194,12 @@ def _segment_by_centers(
     result: Segmentation,
     features: PixelFeatures,
     name: str,
-    find_centers: Callable[[Cells, int, SegmentConfig], Floats],
+    find_centers: Callable[[Cells, int], Floats],
 ) -> Method:
     """Segment by the centers that a method finds, and number its classes as those of the mixture."""
     k, config, space, cells = result.n_classes, result.config, features.space, features.cells
     began = perf_counter()
-    balls = _make_balls(find_centers(cells, k, config) if k else cells.means[:0])
+    balls = _make_balls(find_centers(cells, k) if k else cells.means[:0])
     raw = features.index.map_to_pixels(lambda colors: balls.label_cells(space.make_cells(colors)))
     seconds = perf_counter() - began
     # Classes are matched by the pixels that they share, so that the same area has the same number and color.
@@ -217,7 +219,7 @@ def _segment_by_centers(
     return Method(name, label_image, seconds, _compute_inertia(cells, labels), likelihood, agreement)
 
 
-def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:
+def _find_k_means_centers(cells: Cells, k: int, *, n_init: int, seed: int) -> Floats:
     """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
     with IMPORT_LOCK:
         from sklearn.cluster import KMeans
@@ -227,11 +229,11 @@ def _find_k_means_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats
     # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct features than classes: some are empty
-        found = KMeans(k, n_init=config.n_init, random_state=config.seed).fit(cells.means, sample_weight=cells.weights)
+        found = KMeans(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)
 
 
-def _find_ward_centers(cells: Cells, k: int, config: SegmentConfig) -> Floats:  # noqa: ARG001  k-means needs it
+def _find_ward_centers(cells: Cells, k: int) -> Floats:
     """Find the centers (k, d) of Ward's hierarchy of coarse cells."""
     # Coarser bins until few enough cells are left; one feature has finer ones, as there are fewer of them.
     coarse, n_bins = cells, 1024 if cells.n_features == 1 else 32

@@ -69,7 +69,7 @@ def test_classes_are_matched_by_pixels_not_by_colors(monkeypatch: pytest.MonkeyP
     few = rng.permutation(np.r_[np.full(4000, 20, np.uint8), np.full(4000, 240, np.uint8), ramp])
     picture = few.reshape(-1, 41)
     monkeypatch.setattr(
-        "segment.pipeline.comparison._find_k_means_centers", lambda *_: np.array([[150.0], [20.0], [400.0]])
+        "segment.pipeline.comparison._find_k_means_centers", lambda *_, **__: np.array([[150.0], [20.0], [400.0]])
     )
     found = compare_image(picture, k=3, clean_up="none")
     k_means, mixture = found.methods[0].label_image, found.methods[-1].label_image
