@@ -21,6 +21,7 @@ from segment.core.stages import Stage
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate_classes
+from segment.pipeline.fine_structure import warn_of_fine_structure
 from segment.pipeline.label_cleanup import (
     clean_window,
     count_pixels_and_regions,
@@ -51,7 +52,13 @@ from segment.segmenter.class_model.storage import require_class_model
 from segment.segmenter.class_model.training import Training
 from segment.segmenter.field.share_sample import LabeledPixels
 from segment.segmenter.pixel_evidence import measure_design_effect
-from segment.segmenter.spatial_model import ColorsAlone, SpatialModel, build_spatial_model, choose_spatial_type
+from segment.segmenter.spatial_model import (
+    ColorsAlone,
+    RegionClasses,
+    SpatialModel,
+    build_spatial_model,
+    choose_spatial_type,
+)
 
 __all__ = ["Labeling", "build_result", "clean_labels", "make_class_model", "segment_image"]
 
@@ -238,9 +245,7 @@ def build_result(
     if labels.shape != raw.shape or can_cleanup_matter(cleaned.changed, rows):
         before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
         warnings += warn_of_cleanup(before, after, config)
-    # Regions bear uneven light.
-    if config.coherence == "pixel":
-        warnings += _warn_of_light(spatial, found.classes.unmerged)
+    warnings += _warn_of_limits(spatial, found.classes.unmerged, config)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -349,8 +354,10 @@ def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, con
     return n_colors if n_colors < len(rows) else 0
 
 
-def _warn_of_light(spatial: SpatialModel, classes: ClassMixture) -> tuple[str, ...]:
-    """Say that the light is uneven."""
+def _warn_of_limits(spatial: SpatialModel, classes: ClassMixture, config: SegmentConfig) -> tuple[str, ...]:
+    """Say that the light is uneven, which regions bear, or that structure is fine, which pixels follow."""
+    if isinstance(spatial, RegionClasses):
+        return warn_of_fine_structure(spatial, classes.n_classes, config)
     return warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
 
 

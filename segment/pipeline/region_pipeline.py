@@ -15,13 +15,14 @@ from segment.core.equality import EqualByValue
 from segment.core.errors import SettingsError, pluralize
 from segment.core.image import Image
 from segment.core.stages import Stage
+from segment.pipeline.fine_structure import NOISE_WARNING
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pixel_selection import take_arrays
 from segment.pipeline.preparation import Source, preprocess, read_image
 from segment.pipeline.result_views import LabelViews
 from segment.pipeline.result_warnings import warn_of_kept_coordinates
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.regions.region_finding import region_hierarchy
+from segment.segmenter.regions.region_finding import region_hierarchy, smooth_for_regions
 from segment.segmenter.regions.region_graph import RegionGraph
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 
@@ -185,8 +186,11 @@ def segment_regions(
     on_stage(Stage.PREPROCESS)
     preprocessed = preprocess(image, config)
     n = config.regions if isinstance(config.regions, int) else 1
-    hierarchy = region_hierarchy(preprocessed, min_regions=n, on_stage=on_stage)
+    smoothed = smooth_for_regions(preprocessed)
+    hierarchy = region_hierarchy(smoothed, min_regions=n, on_stage=on_stage)
     labels, warnings = _cut_hierarchy(hierarchy, config.regions)
+    if smoothed is not preprocessed:
+        warnings += (f"{NOISE_WARNING}. Give -k for classes of pixels, which follow these",)
     warnings += warn_of_kept_coordinates(config, image.georeference)
     return RegionSegmentation(image, enlarge(labels, image), hierarchy, image.notes + warnings, config)
 

@@ -13,6 +13,7 @@ from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import denoise
+from segment.preprocessor.working_copy import make_working_copy
 
 __all__ = ["are_planes_noisy", "is_noisy", "measure_noise_variances", "smooth_noise"]
 
@@ -81,7 +82,9 @@ def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> 
     return float(_measure_variances(features).mean()) >= MIN_NOISE_SHARE
 
 
-def smooth_noise(image: Image, feature_name: str) -> Image:
+def smooth_noise(
+    image: Image, feature_name: str, *, min_share: float = MIN_SMOOTHED_SHARE, max_pixels: int | None = None
+) -> Image:
     """Smooth a noisy image until its noise is a small share of its variance.
 
     Parameters
@@ -90,22 +93,28 @@ def smooth_noise(image: Image, feature_name: str) -> Image:
         It is not changed.
     feature_name : str
         Name of the feature space in which variances are summed.
+    min_share : float, 0 to 1
+        Share of the variance that is noise, from which on the image is smoothed. Raised: fewer images are.
+    max_pixels : int, optional
+        The size at which the image will be looked at: noise counts that is left when it is shrunk to about so many
+        pixels. By default its own.
 
     Returns
     -------
     Image
-        Of the same size; the image itself where less than a twentieth of the variance is noise.
+        Of the same size; the image itself where a smaller share of the variance is noise.
 
     Notes
     -----
     A Gaussian filter of standard deviation s divides the variance of noise by ``4 pi s**2``.
     """
-    noise, total = measure_noise_variances(image, feature_name)
+    copy = make_working_copy(image, max_pixels) if max_pixels else image
+    noise, total = measure_noise_variances(copy, feature_name)
     share = float(noise.sum() / max(total.sum(), np.finfo(float).tiny))
-    if share < MIN_SMOOTHED_SHARE:
+    if share < min_share:
         return image
     sigma = math.sqrt(share / (4 * math.pi * SHARE_LEFT))
-    return denoise(image, method="gaussian", radius=sigma / math.hypot(image.height, image.width))
+    return denoise(image, method="gaussian", radius=sigma / math.hypot(copy.height, copy.width))
 
 
 def measure_noise_variances(image: Image, feature_name: str, whiten: Floats | None = None) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.image import Image
+from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import PixelFeatures
 from segment.mixture.cells import Cells, concatenate, group_cells
 from segment.mixture.model import MixtureModel
@@ -18,7 +19,7 @@ from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.regions.region_field import RegionField
-from segment.segmenter.regions.region_finding import region_hierarchy
+from segment.segmenter.regions.region_finding import region_hierarchy, smooth_for_regions
 
 __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
@@ -44,11 +45,14 @@ class RegionCells:
     field : RegionField
         How likely two regions are of one class: their affinity is the probability that a person gives them one
         segment minus the probability of the contrary, by the cost at which the hierarchy merges them.
+    is_smoothed : bool
+        Whether the image is so noisy that regions and cells are those of a smoothed copy.
     """
 
     label_image: NDArray[np.int32]
     cells: Cells
     field: RegionField
+    is_smoothed: bool = False
 
     def compute_posteriors(self, classes: ClassMixture) -> NDArray[np.float32]:
         """Compute the probability of each class for each region given its colors and the other regions.
@@ -126,7 +130,8 @@ def find_region_cells(
     -------
     RegionCells
     """
-    hierarchy = region_hierarchy(image, on_stage=on_stage)
+    smoothed = smooth_for_regions(image)
+    hierarchy = region_hierarchy(smoothed, on_stage=on_stage)
     labels = hierarchy.cut(LEVEL)
     flat = labels.reshape(-1)
     areas = np.bincount(flat)
@@ -138,13 +143,15 @@ def find_region_cells(
     is_sampled |= is_missed[labels]
     is_sampled &= labels > 0
     places = np.flatnonzero(is_sampled)
-    pixel_cells = features.space.make_cells(features.index.pixels[places])
+    index = features.index if smoothed is image else ColorIndex(smoothed)
+    pixel_cells = features.space.make_cells(index.pixels[places])
     cells = group_cells(pixel_cells, flat[places] - 1, len(areas) - 1)
     weights = areas[1:].astype(np.float64)
     pairs, costs = hierarchy.find_joining_costs(LEVEL)
     # A cost is the probability that people part two regions: 1 - 2 cost is "together" minus "apart".
     field = RegionField(pairs, 1 - 2 * costs, weights / weights.sum(), FIELD_STRENGTH * smoothness)
-    return RegionCells(labels, Cells(weights, cells.means, SCATTER_SHARE * cells.scatters), field)
+    cells = Cells(weights, cells.means, SCATTER_SHARE * cells.scatters)
+    return RegionCells(labels, cells, field, smoothed is not image)
 
 
 def fit_with_region_fields(classes: ClassMixture, prior: Prior, images: Sequence[RegionCells]) -> MixtureModel:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.preprocessor.preprocessor import fill_invalid, shrink
+from segment.segmenter.field.noise_level import smooth_noise
 from segment.segmenter.regions.agglomeration import absorb_small, group_regions, merge_regions
 from segment.segmenter.regions.border_refinement import RefinedRegions, refine_borders
 from segment.segmenter.regions.boundary_evidence import BoundaryEvidence, gather_evidence
@@ -20,7 +21,7 @@ from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
-__all__ = ["AUTO_LEVEL", "find_fine_regions", "region_hierarchy"]
+__all__ = ["AUTO_LEVEL", "find_fine_regions", "region_hierarchy", "smooth_for_regions"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -28,6 +29,7 @@ Labels = NDArray[np.intp]
 AUTO_LEVEL = 0.56  # chosen on the training images of BSDS500: tests/benchmarks/QUALITY.md
 
 _MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
+_MIN_NOISE_SHARE = 0.15  # of the variance of the copy: the borders of such images are too weak without smoothing
 _MAX_FINE_REGIONS = 600  # for which merge costs are computed
 _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a neighbor in the automatic cut
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
@@ -67,6 +69,8 @@ def region_hierarchy(
     the probability that a person parts two regions, which a perceptron gives; network and perceptron were trained on
     BSDS500. Nothing is random.
 
+    An image of which 15 % of the variance or more is noise from pixel to pixel is smoothed first.
+
     Regions are found on a copy of 0.16 megapixels, so lengths are relative to the image, and their borders are brought
     to full size along the edges there. Smaller images are used as they are. Each region is 4-connected; only pixels
     that the mask cuts off from all others, fewer than one of the copy covers, belong to a region elsewhere. The same
@@ -101,6 +105,7 @@ def region_hierarchy(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
     on_stage("finding regions")
+    image = smooth_for_regions(image)
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
     copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
@@ -119,6 +124,24 @@ def region_hierarchy(
     on_stage("merging regions")
     merges, costs = _merge_refined(evidence, labels, refined)
     return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
+
+
+def smooth_for_regions(image: Image) -> Image:
+    """Smooth an image if it is so noisy that its regions would be lost.
+
+    Parameters
+    ----------
+    image : Image
+        It is not changed.
+
+    Returns
+    -------
+    Image
+        Of the same size; the image itself where noise is less than .15 of the variance, as in all photographs.
+    """
+    if image.n_bands not in (1, 3):
+        return image  # it is refused later
+    return smooth_noise(image, "rgb", min_share=_MIN_NOISE_SHARE, max_pixels=_MAX_COPY_PIXELS)
 
 
 def find_fine_regions(evidence: BoundaryEvidence, valid: NDArray[np.bool_]) -> tuple[Labels, int]:

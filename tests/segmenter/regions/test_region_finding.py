@@ -39,6 +39,25 @@ def test_four_quarters_are_four_regions_whichever_way_up():
         assert len(set(table[:, 1:].argmax(axis=0).tolist())) == 4
 
 
+def draw_noisy_quarters(rng, side):
+    """Four quarters of different gray under strong noise, and their numbers."""
+    truth = np.kron([[0, 2], [3, 1]], np.ones((side, side), int))
+    return np.clip(np.rint(100 + 27 * truth + rng.normal(0, 25, truth.shape)), 0, 255).astype(np.uint8), truth
+
+
+def test_quarters_under_strong_noise_are_found(rng):
+    image, truth = draw_noisy_quarters(rng, 48)
+    found = segment.region_hierarchy(image).cut()
+    assert found.max() == 4
+    assert sum(np.bincount(found[truth == quarter]).max() for quarter in range(4)) > 0.98 * truth.size
+
+
+def test_noise_that_shrinking_averages_out_is_not_smoothed(rng):
+    small, large = (segment.Image.from_array(draw_noisy_quarters(rng, side)[0]) for side in (48, 400))
+    assert region_finding.smooth_for_regions(small) is not small
+    assert region_finding.smooth_for_regions(large) is large
+
+
 def test_no_speck_is_a_region_of_the_automatic_cut():
     image = draw_quarters(200, 300)
     image[20:24, 20:24] = 255
