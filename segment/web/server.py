@@ -16,7 +16,6 @@ from segment.core.threads import can_start_threads
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
 
     from segment.web.image_store import ImageStore
     from segment.web.worker_pool import WorkerPool
@@ -149,7 +148,7 @@ def run_server(
         listener.close()
 
 
-def _make_server(app: Starlette, pool: WorkerPool, on_ready: Callable[[], None]) -> uvicorn.Server:
+def _make_server(app: Any, pool: WorkerPool, on_ready: Callable[[], None]) -> uvicorn.Server:
     """Make a server that ends at once: its workers are killed, so that nobody waits for them."""
     import uvicorn
 

@@ -19,7 +19,7 @@ from segment.loader.decoders.isobmff import (
     require_no_zeros,
 )
 from segment.loader.decoders.orientation import apply_orientation
-from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
+from segment.loader.decoders.pillow_plugins import decode_with_plugin, load_plugin
 from segment.loader.read_options import ReadOptions
 
 __all__ = ["decode_avif"]

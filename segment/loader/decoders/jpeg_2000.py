@@ -14,7 +14,7 @@ from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import Colors, convert_to_srgb
 from segment.loader.decoders.isobmff import Box, find_box, get_size, iterate_boxes
-from segment.loader.decoders.pillow import decode_with_plugin, load_plugin
+from segment.loader.decoders.pillow_plugins import decode_with_plugin, load_plugin
 from segment.loader.read_options import ReadOptions
 
 __all__ = ["Codestream", "decode_jpeg_2000", "read_codestream"]

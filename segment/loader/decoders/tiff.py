@@ -28,8 +28,8 @@ from segment.loader.decoders.color_profile import convert_cmyk_picture, convert_
 from segment.loader.decoders.frame_count import MAX_FRAMES, TiffPage, list_tiff_pages
 from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.orientation import apply_orientation, read_orientation
-from segment.loader.decoders.pillow import allow_truncated_files
 from segment.loader.decoders.pillow_arrays import convert_to_arrays
+from segment.loader.decoders.pillow_plugins import allow_truncated_files
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_limits import check_tiff_page
