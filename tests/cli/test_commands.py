@@ -116,12 +116,12 @@ def test_two_runs_write_the_same_bytes(run_program: Program) -> None:
     assert hash_tree(Path("one")) == hash_tree(Path("two"))
 
 
-def test_number_of_threads_does_not_change_the_files(image_folder: Path) -> None:
+def test_number_of_threads_does_not_change_the_files(image_folder: Path, landscape: Path) -> None:
     write_photograph("p.png")
     for threads in ("1", "2"):
         names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
         done = run_process(
-            *("run", "p.png", "-k", "5", "--denoise", "median", "-o", f"by{threads}"),
+            *("run", "p.png", str(landscape), "-k", "5", "--denoise", "median", "-o", f"by{threads}"),
             env=dict.fromkeys(names, threads),
         )
         assert done.returncode == 0

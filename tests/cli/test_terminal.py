@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program_runs import MODULE, run_process
+from program_runs import MODULE, Program, run_process
 
 from segment.cli.terminal import Status
 
 
 @pytest.mark.parametrize("command", [("run", "a.png"), ("batch", ".")])
-def test_progress_is_shown_only_on_terminals(image_folder: Path, command: tuple[str, ...]) -> None:
+def test_progress_is_shown_only_on_terminals(run_program: Program, command: tuple[str, ...]) -> None:
     arguments = (*command, "-k", "2", "--overwrite", "-o", "out")
-    quiet = run_process(*arguments)
-    assert (quiet.returncode, quiet.stderr) == (0, b"")
+    quiet = run_program(*arguments)
+    assert (quiet.code, quiet.err) == (0, "")
     master, slave = pty.openpty()
     done = run_process(*arguments, stderr=slave)
     os.close(slave)
     seen = b"".join(read_chunks(master)).decode()
-    assert (done.returncode, done.stdout) == (0, quiet.stdout)
+    assert (done.returncode, done.stdout.decode()) == (0, quiet.out)
     stages = re.findall(r"\r\x1b\[K([^\r\n]*)", seen)
     if command[0] == "run":
         assert all(words.startswith("a.png: ") for words in stages if words)
