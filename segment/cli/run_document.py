@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -33,9 +32,9 @@ def format_document(outcomes: Sequence[Outcome], config: SegmentConfig) -> str:
         {
             "input": str(outcome.job.source),
             "outputs": [str(path) for path in outcome.paths],
-            "k": len(outcome.rows),
+            "k": len(outcome.classes),
             "classes": _list_classes(outcome),
-            **({"groups": _list_groups(outcome)} if outcome.groups else {}),
+            **({"groups": groups} if (groups := _list_groups(outcome)) else {}),
             **({"interest": outcome.list_interest()} if outcome.interest else {}),
             "changed": drop_nan(outcome.changed),
             "choice": outcome.choice,
@@ -52,27 +51,20 @@ def _list_classes(outcome: Outcome) -> list[dict[str, Any]]:
     """List the classes of an image for the document."""
     return [
         {
-            "label": label,
-            "name": name,
+            "label": row.label,
+            "name": row.name,
             "colour": format_hex_color(color),
-            "pixels": pixels,
-            "share": drop_nan(share),
-            "mean": mean,
-            "expected_share": drop_nan(expected),
-            "expected_share_sd": drop_nan(deviation),
-            **({} if math.isnan(area) else {"area": area, "unit": outcome.area_unit}),
+            "pixels": None if row.label in outcome.absent else row.pixels,
+            "share": drop_nan(row.share),
+            "mean": row.mean,
+            "expected_share": drop_nan(row.expected_share),
+            "expected_share_sd": drop_nan(row.expected_share_sd),
+            **({} if row.area is None else {"area": row.area, "unit": row.unit}),
         }
-        for (label, color, share, mean), name, pixels, area, (expected, deviation) in zip(
-            outcome.rows,
-            outcome.names,
-            outcome.pixels,
-            outcome.areas or [math.nan] * len(outcome.rows),
-            outcome.expected or [(math.nan, math.nan)] * len(outcome.rows),
-            strict=True,
-        )
+        for row, color in zip(outcome.classes, outcome.colors, strict=True)
     ]
 
 
 def _list_groups(outcome: Outcome) -> list[dict[str, Any]]:
     """List the classes of each group for the document."""
-    return [{"group": group, "name": name, "share": share} for group, name, share in outcome.groups]
+    return [{"group": row.group, "name": row.name, "share": row.group_share} for row in outcome.classes if row.group]

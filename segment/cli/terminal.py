@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,10 @@ from segment.core.hex_colors import format_hex_color
 from segment.core.stages import Stage
 from segment.output.tables import format_area, format_expected_share, format_number, format_share
 from segment.runs.outcome import Outcome
+
+if TYPE_CHECKING:
+    from segment.pipeline.class_table import ClassRow
+    from segment.pipeline.interest_table import InterestRow
 
 __all__ = ["Status", "Tally", "print_message", "report_outcome"]
 
@@ -180,47 +185,55 @@ class Tally:
         return text + "."
 
 
-def _format_area(area: float | None, unit: str) -> str:
+def _format_area(row: ClassRow) -> str:
     """Write an area in a column of the table; nothing where it is not known."""
-    return "" if area is None or math.isnan(area) else f"  {format_area(area):>11} {unit}"
+    return "" if row.area is None else f"  {format_area(row.area):>11} {row.unit}"
 
 
 def _format_table(outcome: Outcome) -> str:
     """Write the table of classes; names are shown where one was given."""
-    unit = outcome.area_unit
-    heading = f"{'expected':>20}" if outcome.expected else ""
-    heading += f"{'area':>{14 + len(unit)}}" if outcome.areas else ""
+    classes = outcome.classes
+    has_expected = any(not math.isnan(row.expected_share) for row in classes)
+    heading = f"{'expected':>20}" if has_expected else ""
+    heading += next((f"{'area':>{14 + len(row.unit)}}" for row in classes if row.area is not None), "")
     # Only a terminal shows the color itself.
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     lines = [f"  class  color   {'   ' if is_terminal else ''}   share{heading}  mean color"]
-    width = max((len(_format_mean(mean)) for *_, mean in outcome.rows), default=0)
+    width = max((len(_format_mean(row.mean)) for row in classes), default=0)
     # The default names would repeat the number.
-    is_named = tuple(outcome.names) != make_default_names(len(outcome.names))
-    expected = [f"  {format_expected_share(*pair):>18}" for pair in outcome.expected] or [""] * len(outcome.rows)
-    areas: Sequence[float | None] = outcome.areas or [math.nan] * len(outcome.rows)
-    for (label, color, share, mean), area, about in zip(outcome.rows, areas, expected, strict=True):
-        name = f"  {outcome.names[label - 1]}" if is_named else ""
+    is_named = tuple(row.name for row in classes) != make_default_names(len(classes))
+    for row, color in zip(classes, outcome.colors, strict=True):
+        name = f"  {row.name}" if is_named else ""
         swatch = click.style("   ", bg=color) if is_terminal else ""
-        row = f"  {label:>5}  {format_hex_color(color)}{swatch} {format_share(share):>9}{about}"
-        lines.append(f"{row}{_format_area(area, unit)}  {_format_mean(mean):<{width}}{name}".rstrip())
+        expected = f"  {format_expected_share(row.expected_share, row.expected_share_sd):>18}" if has_expected else ""
+        line = f"  {row.label:>5}  {format_hex_color(color)}{swatch} {format_share(row.share):>9}{expected}"
+        lines.append(f"{line}{_format_area(row)}  {_format_mean(row.mean):<{width}}{name}".rstrip())
     if outcome.interest:
-        width = max(18, *(len(roi) for roi, *_ in outcome.interest))
-        lines.append(f"  {'region of interest':<{width}}  class     share      pixels")
-        for roi, label, pixels, share, _, area in outcome.interest[:MAX_INTEREST_ROWS]:
-            name = f"  {outcome.names[label - 1]}" if is_named else ""
-            row = f"  {roi:<{width}}  {label:>5}  {format_share(share):>8}  {pixels:>10}{_format_area(area, unit)}"
-            lines.append(row + name)
-        n_others = len(outcome.interest) - MAX_INTEREST_ROWS
-        lines += [f"  and {pluralize(n_others, 'row')} more: --save classes or --json has all"] if n_others > 0 else []
+        lines += _format_interest(outcome.interest, is_named)
     if outcome.old_numbers:
         pairs = (f"{label} is {old}" for label, old in enumerate(outcome.old_numbers, start=1))
         lines.append(f"  numbers without --merge: {', '.join(pairs)}")
-    for group in dict.fromkeys(group for group, *_ in outcome.groups):
-        shares = [f"{name} {format_share(share)}" for each, name, share in outcome.groups if each == group]
+    for group in dict.fromkeys(row.group for row in classes if row.group):
+        shares = [f"{row.name} {format_share(row.group_share)}" for row in classes if row.group == group]
         lines.append(f"  {group}: {', '.join(shares)}")
     if not math.isnan(outcome.changed):
         lines.append(f"  clean-up changed {100 * outcome.changed:.2f} % of the pixels")
     return "\n".join(lines)
+
+
+def _format_interest(interest: Sequence[InterestRow], is_named: bool) -> list[str]:
+    """Write the lines of the classes in each region of interest."""
+    width = max(18, *(len(item.roi) for item in interest))
+    lines = [f"  {'region of interest':<{width}}  class     share      pixels"]
+    for item in interest[:MAX_INTEREST_ROWS]:
+        row = item.row
+        name = f"  {row.name}" if is_named else ""
+        line = f"  {item.roi:<{width}}  {row.label:>5}  {format_share(row.share):>8}  {row.pixels:>10}"
+        lines.append(line + _format_area(row) + name)
+    n_others = len(interest) - MAX_INTEREST_ROWS
+    return lines + (
+        [f"  and {pluralize(n_others, 'row')} more: --save classes or --json has all"] if n_others > 0 else []
+    )
 
 
 def _format_methods(outcome: Outcome) -> str:

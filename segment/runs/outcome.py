@@ -12,6 +12,9 @@ from segment.runs.job import Job
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from segment.pipeline.class_table import ClassRow
+    from segment.pipeline.interest_table import InterestRow
+
 
 __all__ = ["Outcome", "ShareRow"]
 
@@ -74,33 +77,24 @@ class Outcome:
         The image.
     paths : tuple of Path
         Files that were written; empty where the job failed.
-    rows : tuple of (label, color, share, mean)
-        The class table: int, (r, g, b), 0..1 or NaN for a class that does not count, and the mean of each channel.
+    classes : tuple of ClassRow
+        The class table, with the names of the classes.
+    colors : tuple of (r, g, b)
+        The color of each class.
     changed : float
         Share of the labeled pixels that the clean-up changed; NaN where there was none.
     warnings : tuple of str
         A sentence each, without a period.
-    names : tuple of str
-        Names of the classes.
     choice : str
         Which number of classes was chosen and why; empty where it was given.
     error : str
         Why the job failed; empty where it did not.
-    pixels : tuple of int
-        The area of each class; None where a class of a reference has no counterpart.
-    areas : tuple of float
-        The area of each class in `area_unit`, or NaN for such a class; empty where the size of the pixels is not known.
-    area_unit : str
-        Such as ``mm2``; empty where there is none.
-    interest : tuple of (roi, label, pixels, share, mean, area)
-        The class table of each region of interest, by its name; empty where there are none. The area is None where the
-        size of the pixels is not known.
+    absent : tuple of int
+        Labels of the classes of a reference that have no counterpart: their pixels are not known, which is not 0.
+    interest : tuple of InterestRow
+        The class table of each region of interest; empty where there are none.
     old_numbers : tuple of str
         The numbers that each class has without merges; empty where none are merged.
-    groups : tuple of (group, name, share)
-        Each class that belongs to a group, and its share of it.
-    expected : tuple of (share, deviation)
-        The expected share of each class and its standard deviation, 0..1 or NaN; empty where they are not known.
     shares : tuple of ShareRow
         Its rows in the table of shares, where one was asked for.
     acquired : str
@@ -130,19 +124,15 @@ class Outcome:
 
     job: Job
     paths: tuple[Path, ...] = ()
-    rows: tuple[tuple[int, tuple[int, int, int], float, tuple[float, ...]], ...] = ()
+    classes: tuple[ClassRow, ...] = ()
+    colors: tuple[tuple[int, int, int], ...] = ()
     changed: float = 0.0
     warnings: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
     choice: str = ""
     error: str = ""
-    pixels: tuple[int | None, ...] = ()
-    areas: tuple[float, ...] = ()
-    area_unit: str = ""
-    interest: tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...] = ()
+    absent: tuple[int, ...] = ()
+    interest: tuple[InterestRow, ...] = ()
     old_numbers: tuple[str, ...] = ()
-    groups: tuple[tuple[str, str, float], ...] = ()
-    expected: tuple[tuple[float, float], ...] = ()
     shares: tuple[ShareRow, ...] = ()
     acquired: str = ""
     n_regions: int = 0
@@ -175,13 +165,13 @@ class Outcome:
         """
         return [
             {
-                "roi": roi,
-                "label": label,
-                "name": self.names[label - 1],
-                "pixels": pixels,
-                "share": drop_nan(share),
-                **({"mean": mean} if has_means else {}),
-                **({} if area is None else {"area": area, "unit": self.area_unit}),
+                "roi": item.roi,
+                "label": item.row.label,
+                "name": item.row.name,
+                "pixels": item.row.pixels,
+                "share": drop_nan(item.row.share),
+                **({"mean": item.row.mean} if has_means else {}),
+                **({} if item.row.area is None else {"area": item.row.area, "unit": item.row.unit}),
             }
-            for roi, label, pixels, share, mean, area in self.interest
+            for item in self.interest
         ]

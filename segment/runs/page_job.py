@@ -9,6 +9,8 @@ from dataclasses import replace
 from segment.config.config import SegmentConfig
 from segment.core.errors import printable_path
 from segment.core.stages import Stage
+from segment.pipeline.class_table import ClassRow
+from segment.pipeline.interest_table import InterestRow
 from segment.pipeline.page_pipeline import iterate_pages
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
@@ -68,102 +70,94 @@ def segment_job_pages(
     of_all = tuple(note for note in notes if not note.startswith(f"{printable_path(job.source)}: "))
     combined = _combine_outcomes(outcomes)
     # A class may well be missing on a page, and one of a saved model on all.
-    empty = () if model is not None else _warn_of_empty_classes(combined.pixels)
+    empty = () if model is not None else _warn_of_empty_classes(combined.classes)
     return replace(combined, choice=choice, warnings=of_all + _combine_warnings(outcomes) + empty)
 
 
 def _combine_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
     """Combine the outcomes of pages that share their classes, by their areas."""
-    first = outcomes[0]
-    tables = [
-        [(pixels or 0, row[3]) for pixels, row in zip(outcome.pixels, outcome.rows, strict=True)]
-        for outcome in outcomes
-    ]
-    areas = [sum(pixels or 0 for pixels in outcome.pixels) for outcome in outcomes]
-    combined = [_combine_rows(rows) for rows in zip(*tables, strict=True)]
-    total = max(sum(areas), 1)
-    # The background does not count.
-    counted = [
-        pixels for (_, _, share, _), (pixels, _) in zip(first.rows, combined, strict=True) if not math.isnan(share)
-    ]
-    rows = [
-        (label, color, math.nan if math.isnan(share) else pixels / max(sum(counted), 1), mean)
-        for (label, color, share, _), (pixels, mean) in zip(first.rows, combined, strict=True)
-    ]
+    areas = [sum(row.pixels for row in outcome.classes) for outcome in outcomes]
     drifts = [outcome.drift for outcome in outcomes if outcome.drift is not None]
     uncertainties = [outcome.uncertainty for outcome in outcomes if outcome.uncertainty is not None]
     return replace(
-        first,
+        outcomes[0],
         paths=tuple(path for outcome in outcomes for path in outcome.paths),
-        rows=tuple(rows),
-        pixels=tuple(pixels for pixels, _ in combined),
-        expected=_combine_expected(outcomes),
-        areas=tuple(map(sum, zip(*(outcome.areas for outcome in outcomes), strict=True))),
+        classes=_combine_classes(outcomes),
         interest=_combine_interest(outcomes),
-        groups=_combine_groups(first, [pixels for pixels, _ in combined]),
         shares=tuple(row for outcome in outcomes for row in outcome.shares),
-        changed=sum(area * outcome.changed for area, outcome in zip(areas, outcomes, strict=True)) / total,
+        changed=sum(area * outcome.changed for area, outcome in zip(areas, outcomes, strict=True)) / max(sum(areas), 1),
         drift=max(drifts, default=None),
         uncertainty=sum(uncertainties) / len(uncertainties) if uncertainties else None,
     )
 
 
-def _combine_rows(rows: Sequence[tuple[int, tuple[float, ...]]]) -> tuple[int, tuple[float, ...]]:
-    """Add the areas of a class, and weight its means by them."""
-    total = sum(pixels for pixels, _ in rows)
-    # A page without the class has no mean of it.
-    weighted = [[pixels / total * value for value in mean] for pixels, mean in rows if pixels]
-    return total, tuple(map(sum, zip(*weighted, strict=True)))
-
-
-def _combine_expected(outcomes: Sequence[Outcome]) -> tuple[tuple[float, float], ...]:
-    """Weight the expected shares of pages, and their deviations, by the pixels that count.
-
-    The pages have the same classes, so that what is wrong with the shares of one is wrong with those of the others.
-    """
-    parts = [
-        (sum(pixels or 0 for pixels, row in zip(each.pixels, each.rows, strict=True) if not math.isnan(row[2])), each)
-        for each in outcomes
-    ]
-    parts = [(n_pixels, each) for n_pixels, each in parts if n_pixels]
-    if not parts or not all(each.expected for _, each in parts):
-        return ()
-    weights = [n_pixels / sum(n_pixels for n_pixels, _ in parts) for n_pixels, _ in parts]
-    columns = zip(*(each.expected for _, each in parts), strict=True)
+def _combine_classes(outcomes: Sequence[Outcome]) -> tuple[ClassRow, ...]:
+    """Combine the class tables."""
+    rows = [_combine_rows(rows) for rows in zip(*(outcome.classes for outcome in outcomes), strict=True)]
+    # The background does not count.
+    total = max(sum(row.pixels for row in rows if not math.isnan(row.share)), 1)
+    in_groups: dict[str, int] = {}
+    for row in rows:
+        in_groups[row.group] = in_groups.get(row.group, 0) + row.pixels
     return tuple(
-        (
-            sum(weight * share for weight, (share, _) in zip(weights, column, strict=True)),
-            sum(weight * deviation for weight, (_, deviation) in zip(weights, column, strict=True)),
+        replace(
+            row,
+            share=math.nan if math.isnan(row.share) else row.pixels / total,
+            group_share=row.pixels / max(in_groups[row.group], 1) if row.group else math.nan,
+            expected_share=share,
+            expected_share_sd=deviation,
         )
-        for column in columns
+        for row, (share, deviation) in zip(rows, _combine_expected(outcomes), strict=True)
     )
 
 
-def _combine_interest(
-    outcomes: Sequence[Outcome],
-) -> tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...]:
+def _combine_rows(rows: Sequence[ClassRow]) -> ClassRow:
+    """Add the areas of a class, and weight its means by them."""
+    total = sum(row.pixels for row in rows)
+    # A page without the class has no mean of it.
+    weighted = [[row.pixels / total * value for value in row.mean] for row in rows if row.pixels]
+    areas = [row.area for row in rows if row.area is not None]
+    mean = tuple(map(sum, zip(*weighted, strict=True)))
+    return replace(rows[0], pixels=total, mean=mean, area=sum(areas) if areas else None)
+
+
+def _combine_expected(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
+    """Weight the expected shares of pages, and their deviations, by the pixels that count; NaN if some are not known.
+
+    The pages have the same classes, so that what is wrong with the shares of one is wrong with those of the others.
+    """
+    unknown = [(math.nan, math.nan)] * len(outcomes[0].classes)
+    parts = [
+        (sum(row.pixels for row in outcome.classes if not math.isnan(row.share)), outcome.classes)
+        for outcome in outcomes
+    ]
+    parts = [(n_pixels, rows) for n_pixels, rows in parts if n_pixels]
+    if not parts or any(all(math.isnan(row.expected_share) for row in rows) for _, rows in parts):
+        return unknown
+    weights = [n_pixels / sum(n_pixels for n_pixels, _ in parts) for n_pixels, _ in parts]
+    return [
+        (
+            sum(weight * row.expected_share for weight, row in zip(weights, column, strict=True)),
+            sum(weight * row.expected_share_sd for weight, row in zip(weights, column, strict=True)),
+        )
+        for column in zip(*(rows for _, rows in parts), strict=True)
+    ]
+
+
+def _combine_interest(outcomes: Sequence[Outcome]) -> tuple[InterestRow, ...]:
     """Combine the class tables of the regions of interest, which are the same on all pages."""
-    places: dict[tuple[str, int], list[tuple[int, tuple[float, ...], float | None]]] = {}
+    places: dict[tuple[str, int], list[ClassRow]] = {}
+    for item in (item for outcome in outcomes for item in outcome.interest):
+        places.setdefault((item.roi, item.row.label), []).append(item.row)
+    items = [(roi, _combine_rows(rows)) for (roi, _), rows in places.items()]
+    uncounted = {row.label for row in outcomes[0].classes if math.isnan(row.share)}
     totals: dict[str, int] = {}
-    uncounted = {label for label, _, share, _ in outcomes[0].rows if math.isnan(share)}
-    for roi, label, pixels, _, mean, area in (row for outcome in outcomes for row in outcome.interest):
-        places.setdefault((roi, label), []).append((pixels, mean, area))
-        totals[roi] = totals.get(roi, 0) + (0 if label in uncounted else pixels)
-    rows = []
-    for (roi, label), parts in places.items():
-        pixels, mean = _combine_rows([(pixels, mean) for pixels, mean, _ in parts])
-        areas = [area for *_, area in parts if area is not None]
-        share = math.nan if label in uncounted else pixels / max(totals[roi], 1)
-        rows.append((roi, label, pixels, share, mean, sum(areas) if areas else None))
-    return tuple(rows)
-
-
-def _combine_groups(first: Outcome, pixels: Sequence[int]) -> tuple[tuple[str, str, float], ...]:
-    """Find the share of each class of a group from the areas on all pages."""
-    areas = dict(zip(first.names, pixels, strict=True))
-    members = [(group, name) for group, name, _ in first.groups]
-    totals = {group: sum(areas[name] for other, name in members if other == group) for group, _ in members}
-    return tuple((group, name, areas[name] / max(totals[group], 1)) for group, name in members)
+    for roi, row in items:
+        totals[roi] = totals.get(roi, 0) + (0 if row.label in uncounted else row.pixels)
+    return tuple(
+        InterestRow(roi, replace(row, share=math.nan if row.label in uncounted else row.pixels / max(totals[roi], 1)))
+        for roi, row in items
+    )
 
 
 def _combine_warnings(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
@@ -178,10 +172,10 @@ def _combine_warnings(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     )
 
 
-def _warn_of_empty_classes(pixels: Sequence[int | None]) -> tuple[str, ...]:
+def _warn_of_empty_classes(rows: Sequence[ClassRow]) -> tuple[str, ...]:
     """Say which classes have pixels on no page, where others have some."""
-    empty = [str(label) for label, n_pixels in enumerate(pixels, start=1) if not n_pixels]
-    if not empty or len(empty) == len(pixels):
+    empty = [str(row.label) for row in rows if not row.pixels]
+    if not empty or len(empty) == len(rows):
         return ()
     words = f"class {empty[0]} is" if len(empty) == 1 else f"classes {', '.join(empty)} are"
     return (f"{words} empty on all pages. Use fewer classes",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from segment.core.stages import Stage
 from segment.runs.image_job import try_job
 from segment.runs.job import Job, refuse_conflicts
 from segment.runs.outcome import Outcome
-from segment.runs.result_outcome import warn_of_lost_georeference
+from segment.runs.result_outcome import list_colors, warn_of_lost_georeference
 
 __all__ = ["plan_relabel_jobs", "run_relabel_job"]
 
@@ -92,19 +93,13 @@ def _relabel(job: Job, config: SegmentConfig, on_stage: Callable[[str], None], *
     on_stage(Stage.WRITE)
     suffix = ".jpg" if image is not None and image.suffix.lower() in (".jpg", ".jpeg") else ".png"
     paths = result.save(job.folder, stem=job.stem, suffix=suffix)
-    colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
-    # Without the image there are no mean colors.
-    means = [row.mean if image is not None else () for row in result.classes]
     return Outcome(
         job,
         tuple(paths),
-        tuple((row.label, c, row.share, m) for row, c, m in zip(result.classes, colors, means, strict=True)),
+        # Without the image there are no mean colors.
+        result.classes if image is not None else tuple(replace(row, mean=()) for row in result.classes),
+        list_colors(result.colors),
         changed=math.nan,
         warnings=result.warnings + warn_of_lost_georeference(result),
-        names=result.names,
-        pixels=tuple(row.pixels for row in result.classes),
-        areas=tuple(row.area for row in result.classes if row.area is not None),
-        area_unit=result.classes[0].unit if result.classes else "",
         old_numbers=result.old_numbers,
-        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from segment.runs.job import Job
@@ -12,13 +12,16 @@ from segment.runs.outcome import Outcome
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from segment.pipeline.class_table import ClassRow
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from segment.pipeline.interest_table import InterestRow
     from segment.pipeline.region_pipeline import RegionSegmentation
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
     from segment.segmenter.class_model.class_model import ClassModel
 
-__all__ = ["describe_choice", "describe_result", "list_expected_shares", "warn_of_lost_georeference"]
+__all__ = ["describe_choice", "describe_result", "list_colors", "warn_of_lost_georeference"]
 
 
 def describe_result(
@@ -42,23 +45,17 @@ def describe_result(
     -------
     Outcome
     """
-    colors = [(red, green, blue) for red, green, blue in result.colors.tolist()]
-    rows = tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True))
     return Outcome(
         job,
         tuple(paths),
-        rows,
+        # Of a class without counterpart nothing is known, which is not 0.
+        tuple(replace(row, area=None) if row.label in result.absent else row for row in result.classes),
+        list_colors(result.colors),
         changed=result.changed,
         warnings=result.warnings + warn_of_lost_georeference(result),
-        names=result.names,
-        pixels=tuple(_skip_absent(result, row, None, row.pixels) for row in result.classes),
-        # Of a class without counterpart nothing is known, which is not 0.
-        areas=tuple(_skip_absent(result, row, math.nan, row.area) for row in result.classes if row.area is not None),
-        area_unit=next((row.unit for row in result.classes), ""),
+        absent=result.absent,
         interest=_tabulate_interest(result),
         old_numbers=result.old_numbers,
-        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
-        expected=list_expected_shares(result.classes),
         choice=describe_choice(result),
         drift=_measure_drift(shared, result),
         **(_collect_shares(job, result) if with_shares else {}),
@@ -99,39 +96,28 @@ def describe_choice(result: Segmentation) -> str:
     return result.selection.sentence if result.selection.candidates else ""
 
 
-def list_expected_shares(rows: Sequence[ClassRow]) -> tuple[tuple[float, float], ...]:
-    """List the expected share of each class and its standard deviation.
+def list_colors(colors: NDArray[np.uint8]) -> tuple[tuple[int, int, int], ...]:
+    """List the colors of classes as plain numbers.
 
     Parameters
     ----------
-    rows : sequence of ClassRow
+    colors : ndarray of shape (k, 3), uint8
+        RGB.
 
     Returns
     -------
-    tuple of (share, standard deviation)
-        Nothing where none is known.
+    tuple of k (red, green, blue)
     """
-    pairs = tuple((row.expected_share, row.expected_share_sd) for row in rows)
-    return () if all(math.isnan(share) for share, _ in pairs) else pairs
+    return tuple((red, green, blue) for red, green, blue in colors.tolist())
 
 
-def _skip_absent(result: Segmentation, row: ClassRow, nothing: Any, value: Any) -> Any:
-    """Return a value of a class, or another if the image has no counterpart of it."""
-    return nothing if row.label in result.absent else value
-
-
-def _tabulate_interest(
-    result: Segmentation,
-) -> tuple[tuple[str, int, int, float, tuple[float, ...], float | None], ...]:
+def _tabulate_interest(result: Segmentation) -> tuple[InterestRow, ...]:
     """Make the class table of each region of interest."""
     if result.image.interest is None:
         return ()
     from segment.pipeline.interest_table import tabulate_interest
 
-    items = tabulate_interest(result.label_image, result.image, result.classes)
-    return tuple(
-        (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area) for item in items
-    )
+    return tabulate_interest(result.label_image, result.image, result.classes)
 
 
 def _measure_drift(shared: ClassModel | None, result: Segmentation) -> float | None:

@@ -37,7 +37,7 @@ def test_a_job_writes_its_results(tmp_path: Path, picture: Path) -> None:
     assert stages[0] == "reading"
     assert stages[-1] == "writing"
     # areas of the quadrants from the darkest: 5 x 8, 7 x 8, 5 x 12 and 7 x 12 of 240 pixels
-    assert [(label, round(share * 240), mean) for label, _, share, mean in outcome.rows] == [
+    assert [(row.label, round(row.share * 240), row.mean) for row in outcome.classes] == [
         (1, 40, (20, 30, 90)),
         (2, 56, (60, 110, 40)),
         (3, 60, (90, 140, 200)),
@@ -65,7 +65,7 @@ def test_a_failure_is_an_outcome_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image at all")
     outcome = run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG)
     assert outcome.error.startswith(f"{tmp_path}/bad.png: an image is JPEG, PNG,")
-    assert (outcome.paths, outcome.rows) == ((), ())
+    assert (outcome.paths, outcome.classes) == ((), ())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.png"]
     with pytest.raises(ImageError):
         run_job(Job(tmp_path / "bad.png", tmp_path / "out", "bad"), CONFIG, debug=True)
@@ -121,7 +121,7 @@ def test_a_comparison_writes_a_picture_and_its_table(tmp_path: Path, picture: Pa
 
 def test_regions_are_counted(tmp_path: Path, picture: Path) -> None:
     outcome = run_job(Job(picture, tmp_path / "out", "a"), SegmentConfig(regions=4))
-    assert (outcome.error, outcome.rows) == ("", ())
+    assert (outcome.error, outcome.classes) == ("", ())
     assert outcome.n_regions == 4
 
 

@@ -31,10 +31,10 @@ def test_each_page_has_its_files_and_all_have_one_table(stack: Path, tmp_path: P
     assert outcome.error == ""
     assert [path.name for path in outcome.paths] == ["s_page0001_labels.png", "s_page0002_labels.png"]
     assert list(outcome.paths) == job.list_results(CONFIG) == sorted((tmp_path / "out").iterdir())
-    assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.625, (50,)), (2, 0.375, (150,))]
-    assert outcome.pixels == (750, 450)
-    assert [share for share, _ in outcome.expected] == pytest.approx([0.625, 0.375], abs=0.02)
-    assert [(roi, label, pixels, share) for roi, label, pixels, share, *_ in outcome.interest] == [
+    assert [(row.label, row.share, row.mean) for row in outcome.classes] == [(1, 0.625, (50,)), (2, 0.375, (150,))]
+    assert [row.pixels for row in outcome.classes] == [750, 450]
+    assert [row.expected_share for row in outcome.classes] == pytest.approx([0.625, 0.375], abs=0.02)
+    assert [(item.roi, item.row.label, item.row.pixels, item.row.share) for item in outcome.interest] == [
         ("r1c1", 1, 375, 0.625),
         ("r1c1", 2, 225, 0.375),
         ("r1c2", 1, 375, 0.625),
@@ -46,7 +46,7 @@ def test_a_class_that_is_on_no_page_is_told(stack: Path, tmp_path: Path) -> None
     config = SegmentConfig(k=3, page="all", save=("labels",), n_init=2)
     (job,) = plan_jobs([stack], tmp_path / "out", config)
     outcome = run_job(job, config)
-    (label,) = (label for label, n_pixels in enumerate(outcome.pixels, start=1) if n_pixels == 0)
+    (label,) = (row.label for row in outcome.classes if row.pixels == 0)
     assert f"class {label} is empty on all pages. Use fewer classes" in outcome.warnings
 
 
@@ -62,8 +62,8 @@ def test_a_background_counts_on_no_page_and_rows_name_their_page(stack: Path, tm
     config = replace(CONFIG, background="1")
     (job,) = plan_jobs([stack], tmp_path / "out", config)
     outcome = run_job(job, config, with_shares=True)
-    assert [f"{share:.3f}" for _, _, share, _ in outcome.rows] == ["nan", "1.000"]
-    assert [f"{share:.3f}" for _, _, _, share, *_ in outcome.interest] == ["nan", "1.000"] * 2
+    assert [f"{row.share:.3f}" for row in outcome.classes] == ["nan", "1.000"]
+    assert [f"{item.row.share:.3f}" for item in outcome.interest] == ["nan", "1.000"] * 2
     assert [(row.page, row.roi, row.label) for row in outcome.shares] == [
         (page, roi, label) for page in (1, 2) for roi in ("r1c1", "r1c2") for label in (1, 2)
     ]

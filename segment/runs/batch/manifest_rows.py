@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from segment.core.hex_colors import format_hex_color
 from segment.output.tables import drop_nan
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         Plain values, for JSON.
     """
     fingerprint = outcome.fingerprint
-    names = outcome.names
     return {
         "input": name,
         "sha256": fingerprint.sha256 if fingerprint else "",
@@ -150,13 +150,13 @@ def build_row(outcome: Outcome, name: str, settings: str, output: Path) -> Row:
         # Users read these keys with programs of their own, so their spelling stays.
         "classes": [
             {
-                "label": label,
-                "name": names[label - 1],
-                "colour": "#{:02x}{:02x}{:02x}".format(*color),
-                "share": drop_nan(share),
-                **({"area": drop_nan(outcome.areas[number]), "unit": outcome.area_unit} if outcome.areas else {}),
+                "label": row.label,
+                "name": row.name,
+                "colour": format_hex_color(color),
+                "share": drop_nan(row.share),
+                **({"area": row.area, "unit": row.unit} if row.unit else {}),
             }
-            for number, (label, color, share, _) in enumerate(outcome.rows)
+            for row, color in zip(outcome.classes, outcome.colors, strict=True)
         ],
         **({"interest": outcome.list_interest(has_means=False)} if outcome.interest else {}),
         **(

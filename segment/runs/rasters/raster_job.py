@@ -78,7 +78,7 @@ def _segment_raster(
     # Loaded here: a program that only prints its help should not load NumPy.
     from segment.runs.rasters.raster_pipeline import segment_raster
     from segment.runs.rasters.raster_products import check_raster_products, save_raster_products
-    from segment.runs.result_outcome import list_expected_shares
+    from segment.runs.result_outcome import list_colors
 
     source = [job.source, *job.more_bands]
     check_raster_products(source, config, allow_vrt_sources=allow_vrt_sources)
@@ -95,22 +95,13 @@ def _segment_raster(
     on_stage(Stage.WRITE)
     products = save_raster_products(result, config, job.stem)
     settings = write_config_file(config, job.folder, job.stem)
-    colors: list[Any] = [tuple(color) for color in result.colors.tolist()]
     return Outcome(
         job,
         (result.path, *products, *settings),
-        tuple((row.label, c, row.share, row.mean) for row, c in zip(result.classes, colors, strict=True)),
+        result.classes,
+        list_colors(result.colors),
         changed=result.changed,
         warnings=result.warnings,
-        names=result.names,
-        pixels=tuple(row.pixels for row in result.classes),
-        areas=tuple(row.area for row in result.classes if row.area is not None),
-        area_unit=next((row.unit for row in result.classes), ""),
-        interest=tuple(
-            (item.roi, item.row.label, item.row.pixels, item.row.share, item.row.mean, item.row.area)
-            for item in result.interest
-        ),
-        groups=tuple((row.group, row.name, row.group_share) for row in result.classes if row.group),
-        expected=list_expected_shares(result.classes),
+        interest=result.interest,
         choice=result.choice,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segment.pipeline.class_table import ClassRow
 from segment.runs.batch.manifest_rows import JOURNAL, MANIFEST, build_row, list_recorded_outputs, read_rows
 from segment.runs.fingerprint import Fingerprint
 from segment.runs.job import Job
@@ -21,8 +22,8 @@ def test_a_row_has_all_that_is_known_of_an_image(tmp_path: Path) -> None:
     outcome = Outcome(
         Job(tmp_path / "a.png", path.parent, "a"),
         (path,),
-        ((1, (0, 16, 255), 0.25, (3.0,)),),
-        names=("sky",),
+        (ClassRow(1, 9, 0.25, (3.0,), "sky"),),
+        ((0, 16, 255),),
         warnings=("dark",),
         drift=0.12345678,
         seconds=0.123456,

@@ -25,9 +25,8 @@ def test_the_outcome_has_file_and_table(tmp_path: Path) -> None:
     outcome = run_raster_job(job, CONFIG, on_stage=stages.append)
     assert outcome.error == ""
     assert outcome.paths == (tmp_path / "out" / "a_labels.tif",)
-    assert [(label, share, mean) for label, _, share, mean in outcome.rows] == [(1, 0.75, (20.0,)), (2, 0.25, (200.0,))]
-    assert outcome.pixels == (600, 200)
-    assert outcome.names == ("class 1", "class 2")
+    assert [(row.label, row.share, row.mean) for row in outcome.classes] == [(1, 0.75, (20.0,)), (2, 0.25, (200.0,))]
+    assert [(row.pixels, row.name) for row in outcome.classes] == [(600, "class 1"), (200, "class 2")]
     np.testing.assert_array_equal(read(outcome.paths[0]), 1 + (gray > 100))
     assert stages[0] == RasterStage.READ
     assert f"{RasterStage.LABEL}, tile 1 of 1" in stages
