@@ -72,6 +72,13 @@ def test_even_light_and_light_that_confuses_no_classes_are_not(rng: np.random.Ge
     assert moved < 0.02
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_smooth_surface_is_not_uneven_light(k: int, rng: np.random.Generator) -> None:
+    values = 60 + 80 * COLUMNS / 160 + 20 * np.sin(ROWS / 40) + rng.normal(0, 3, ROWS.shape)
+    result = segment.segment_image(np.clip(values, 0, 255).astype(np.uint8), k=k)
+    assert not any("light" in text for text in result.warnings)
+
+
 def test_a_sky_above_land_is_not_uneven_light(rng: np.random.Generator) -> None:
     """The sky follows a function of the place, the land does not follow the same one."""
     skyline = 60 + 10 * np.sin(COLUMNS / 20)
@@ -99,9 +106,10 @@ def test_few_pixels_or_one_class_tell_nothing() -> None:
     assert warn_of_uneven_light(flat, classes, space, [image]) == ()
 
 
-def test_a_dithered_vignette_is_two_colors_and_not_light() -> None:
-    vignette = 255 - 100 * (((COLUMNS - 80) / 80) ** 2 + ((ROWS - 60) / 60) ** 2)
-    dithered = np.asarray(PIL.Image.fromarray(vignette.astype(np.uint8)).resize((320, 240)).convert("1"))
+def test_dithered_things_in_a_vignette_are_two_colors_and_not_light(rng: np.random.Generator) -> None:
+    vignette = 1 - 0.2 * (((COLUMNS - 80) / 80) ** 2 + ((ROWS - 60) / 60) ** 2)
+    values = np.uint8((90 + 50 * draw_things(rng)) * vignette)
+    dithered = np.asarray(PIL.Image.fromarray(values).resize((800, 600)).convert("1"))
     result = segment.segment_image(dithered, k=2)
     assert min(measure_uneven_light(Image.from_array(dithered), result.class_mixture, result.space)) > 0.02
     assert result.warnings == ()
