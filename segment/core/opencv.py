@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = ["filter_bilaterally", "load_cv2", "resize_to_nearest"]
 _MAX_RESIZED = 2**15 - 1  # pixels
 
 
+@cache
 def load_cv2() -> ModuleType:
     """Import OpenCV and silence its log.
 

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
 from segment.mixture.cells import Cells
 from segment.mixture.covariances import MANY_MATRICES
 from segment.mixture.packed_matrices import get_triangle_indices, pack
@@ -26,6 +27,7 @@ __all__ = [
     "convert_to_responsibilities",
     "invert_covariances",
     "split_into_blocks",
+    "sum_expected_moments",
 ]
 
 Floats = NDArray[np.float64]
@@ -34,7 +36,9 @@ Floats = NDArray[np.float64]
 MIN_LOG = -1e300
 # Cells processed at once: their moments and log densities stay in the processor's cache. Of many components, the log
 # densities of fewer cells fit in it.
-_BLOCK_CELLS, _MIN_BLOCK_CELLS, _BLOCK_COMPONENTS = 8192, 1024, 16
+_BLOCK_CELLS, _FEW_COMPONENTS = 8192, 16
+_BLOCK_VALUES, _MIN_BLOCK_CELLS = 2**15, 512
+_MIN_EXPONENT = -700.0
 
 
 def split_into_blocks(n: int, n_components: int = 1) -> Iterator[slice]:
@@ -50,7 +54,8 @@ def split_into_blocks(n: int, n_components: int = 1) -> Iterator[slice]:
     -------
     iterator of slice
     """
-    step = max(_MIN_BLOCK_CELLS, _BLOCK_CELLS * _BLOCK_COMPONENTS // max(n_components, _BLOCK_COMPONENTS))
+    is_many = n_components > _FEW_COMPONENTS
+    step = max(_MIN_BLOCK_CELLS, _BLOCK_VALUES // n_components) if is_many else _BLOCK_CELLS
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
@@ -145,6 +150,47 @@ def convert_to_responsibilities(joint: Floats, weights: Floats) -> tuple[Floats,
     total = joint.sum(axis=-2)
     joint *= (weights / total)[..., None, :]
     return top, total
+
+
+def sum_expected_moments(
+    parameters: Floats, weights: Floats, moments: Floats, shift: float | None = None
+) -> tuple[Floats, float]:
+    """Compute the E-step of many components on one block of cells: as few passes over the densities as there can be.
+
+    Parameters
+    ----------
+    parameters : ndarray of shape (k, m), float64
+        As :func:`compute_natural_parameters` returns them.
+    weights : ndarray of shape (b,), float64
+        Of the cells.
+    moments : ndarray of shape (m, b), float64
+        Of the cells.
+    shift : float, optional
+        A log joint density that some component exceeds at each cell, and none by more than 600.
+
+    Returns
+    -------
+    sums : ndarray of shape (k, m), float64
+        Of the moments, with weight times responsibility.
+    log_likelihood : float
+        Sum of the weights times the cells' log densities.
+    """
+    top: Floats | float
+    if shift is None:
+        joint = parameters @ moments
+        top = joint.max(axis=0)
+        joint -= top
+    else:
+        # Subtracted from the constants, it costs nothing.
+        parameters = parameters.copy()
+        parameters[:, 0] -= shift
+        joint, top = parameters @ moments, shift
+    # Exponentials that underflow take ten times as long as others; this limit is nothing beside the largest. Those of
+    # OpenCV take half the time of NumPy's.
+    load_cv2().exp(np.maximum(joint, _MIN_EXPONENT, out=joint), joint)
+    total = np.ones(len(joint)) @ joint
+    # The moments take the factors of a cell: they are fewer than the components.
+    return joint @ (moments * (weights / total)).T, float((top + np.log(total)) @ weights)
 
 
 def invert_covariances(covariances: Floats) -> tuple[Floats, Floats]:

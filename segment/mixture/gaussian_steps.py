@@ -21,6 +21,7 @@ from segment.mixture.gaussian_density import (
     compute_natural_parameters,
     convert_to_responsibilities,
     split_into_blocks,
+    sum_expected_moments,
 )
 from segment.mixture.missing import (
     complete_moments,
@@ -86,6 +87,9 @@ def compute_expectation(
         found = [compute_expectation(blocks, run, is_scored=is_scored) for run in runs]
         return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
     parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    if k >= _MIN_SEPARATE_COMPONENTS:
+        parts = [sum_expected_moments(parameters, *block) for block in blocks]
+        return np.sum([part[0] for part in parts], axis=0), np.array([sum(part[1] for part in parts)])
     sums = np.zeros(parameters.T.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:

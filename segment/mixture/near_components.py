@@ -21,7 +21,7 @@ from segment.mixture.gaussian_density import (
     compute_log_weights,
     compute_moments,
     compute_natural_parameters,
-    convert_to_responsibilities,
+    sum_expected_moments,
 )
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import get_triangle_indices
@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 MIN_COMPONENTS, MIN_CELLS = 17, 2**12  # fewer components all matter, and few cells are in too few blocks
 MAX_LEFT_OUT = 1e-7  # share of the weight of a component
 BLOCK_CELLS = 512
+MAX_RANGE = 500.0  # of log densities in a block whose exponentials need no maximum of each cell
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,17 @@ class NearBlocks:
         log_likelihoods : ndarray of shape (1,), float64
         """
         parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
-        near = self._find_near(parameters, model)
+        highest, lowest = self._bound_log_joint(parameters, model)
+        near = np.ascontiguousarray(self._find_near(highest, lowest, model).T)
+        # At each cell of a block one component has at least this, and none much more but where a block is very wide.
+        shifts = lowest.max(axis=0)
+        is_wide = highest.max(axis=0) - shifts > MAX_RANGE
         statistics, log_likelihood = np.zeros_like(parameters), 0.0
-        for (weights, moments), is_near in zip(self.blocks, np.ascontiguousarray(near.T), strict=True):
+        for block, is_near, shift, wide in zip(self.blocks, near, shifts.tolist(), is_wide.tolist(), strict=True):
             at = is_near.nonzero()[0]
-            joint = parameters[at] @ moments
-            top, total = convert_to_responsibilities(joint, weights)
-            log_likelihood += float((top + np.log(total)) @ weights)
-            statistics[at] += joint @ moments.T
+            sums, own = sum_expected_moments(parameters[at], *block, None if wide else shift)
+            statistics[at] += sums
+            log_likelihood += own
         return statistics, np.array([log_likelihood])
 
     def find_candidates(self, model: MixtureModel, n: int) -> NDArray[np.bool_]:
@@ -135,9 +139,8 @@ class NearBlocks:
         least = np.partition(lowest, len(lowest) - n, axis=0)[len(lowest) - n]
         return np.asarray(highest >= least - 1e-9 * np.abs(least))
 
-    def _find_near(self, parameters: Floats, model: MixtureModel) -> NDArray[np.bool_]:
-        """Find the components that matter to each block: (k, n)."""
-        highest, lowest = self._bound_log_joint(parameters, model)
+    def _find_near(self, highest: Floats, lowest: Floats, model: MixtureModel) -> NDArray[np.bool_]:
+        """Find the components that matter to each block by the bounds of their densities: (k, n)."""
         # At most what a component has in a block, and what it may lose there, as logarithms of weights of cells.
         bound = highest - lowest.max(axis=0) + np.log(self.weights)
         loss = compute_log_weights(model.weights) + np.log(self.weights.sum() * MAX_LEFT_OUT / len(self.weights))

@@ -15,8 +15,10 @@ from segment.mixture.gaussian_density import (
     compute_moments,
     compute_natural_parameters,
     compute_squared_distances,
+    convert_to_responsibilities,
     invert_covariances,
     split_into_blocks,
+    sum_expected_moments,
 )
 from segment.mixture.packed_matrices import pack
 
@@ -75,3 +77,18 @@ def test_blocks_cover_all_cells_once(n: int) -> None:
     blocks = [numbers[rows] for rows in split_into_blocks(n)]
     assert np.concatenate([numbers[:0], *blocks]).tolist() == numbers.tolist()
     assert all(0 < len(block) <= 8192 for block in blocks)
+
+
+@pytest.mark.parametrize("shift", [None, -20.0])
+def test_expected_moments_are_summed_as_responsibilities_are(shift: float | None, rng: np.random.Generator) -> None:
+    model = make_random_model(rng, 30, 2)
+    cells = make_point_cells(rng.normal(size=(50, 2)), rng.uniform(1, 9, size=50))
+    parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
+    # The last component is nowhere near: its densities underflow.
+    parameters[-1, 0] -= 900
+    moments = compute_moments(cells)
+    joint = parameters @ moments
+    top, total = convert_to_responsibilities(joint, cells.weights)
+    sums, log_likelihood = sum_expected_moments(parameters, cells.weights, moments, shift)
+    np.testing.assert_allclose(sums, joint @ moments.T, rtol=1e-10, atol=1e-200)
+    np.testing.assert_allclose(log_likelihood, (top + np.log(total)) @ cells.weights)

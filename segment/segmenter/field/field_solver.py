@@ -18,6 +18,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.few_components import N_FEW
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
+from segment.segmenter.field import few_classes
 from segment.segmenter.field.calibration import (
     compute_design_effect,
     measure_neighbor_correlation,
@@ -187,7 +188,7 @@ def _solve_few(problem: _FieldProblem) -> FewSolution | None:
     field = problem.build_field(features)
     few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
     logs = planes[N_FEW:]
-    q = few.solve(logs, n_iter=MAX_ITERATIONS, tol=problem.tol)
+    q = few.solve(logs, n_iter=few_classes.MAX_ITERATIONS, tol=few_classes.STEP_LENGTH * problem.tol)
     best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
     measure_correlation = _prepare_correlation(
         best, features, classes, problem.whiten, problem.copy, field, problem.facts

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
 from segment.mixture.cells import make_point_cells
 from segment.mixture.few_components import N_FEW
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.few_classes import MIN_POSTERIOR, FewField, compute_few_log_posteriors
+from segment.segmenter.field.few_classes import MAX_ITERATIONS, MIN_POSTERIOR, FewField, compute_few_log_posteriors
 from segment.segmenter.field.random_field import RandomField, solve_mean_field
 
 
@@ -18,15 +20,28 @@ def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> 
     field = RandomField(rng.random((40, 30), dtype=np.float32), smoothness=6.0, reach=2)
     order = rng.permuted(np.broadcast_to(np.arange(N_FEW)[:, None, None], logs.shape), axis=0)
     few = FewField(field, order.astype(np.uint8), N_FEW)
-    q = few.solve(np.take_along_axis(logs, order, axis=0), n_iter=5)
-    again = few.solve(np.take_along_axis(logs, order, axis=0), n_iter=4)
-    again = few.take_step(again, np.take_along_axis(logs, order, axis=0), few.compute_log_odds(again))
-    np.testing.assert_array_equal(again, q)
+    own = np.take_along_axis(logs, order, axis=0)
+    q = few.solve(own, n_iter=0)
+    for _ in range(5):
+        q = few.take_step(q, own, few.compute_log_odds(q))
     expected = solve_mean_field(logs, field, n_iter=5)
     np.testing.assert_allclose(q, np.take_along_axis(expected, order, axis=0), atol=2e-5)
     odds = field.compute_neighbor_log_odds(expected)
     np.testing.assert_allclose(np.moveaxis(few.compute_log_odds_of_all(q, slice(0, 40)), 2, 0), odds, atol=2e-4)
     np.testing.assert_allclose(few.compute_log_odds(q), np.take_along_axis(odds, order, axis=0), atol=2e-4)
+
+
+@pytest.mark.parametrize("smoothness", [6.0, 30.0])
+def test_longer_steps_lead_to_the_solution_of_short_ones(smoothness: float) -> None:
+    rng = np.random.default_rng(4)
+    logs = cv2.blur(rng.normal(scale=20, size=(20, 24, N_FEW)), (5, 5)).transpose(2, 0, 1).astype(np.float32)
+    field = RandomField(np.ones((20, 24), np.float32), smoothness=smoothness, reach=2)
+    numbers = np.broadcast_to(np.arange(N_FEW, dtype=np.uint8)[:, None, None], logs.shape)
+    few = FewField(field, numbers, N_FEW)
+    end = solve_mean_field(logs, field, n_iter=200)
+    assert np.abs(few.solve(logs, n_iter=100) - end).mean() < 1e-3
+    found, damped = few.solve(logs, n_iter=MAX_ITERATIONS), solve_mean_field(logs, field, n_iter=12)
+    assert np.abs(found - end).mean() < 1.05 * np.abs(damped - end).mean()
 
 
 def test_what_is_left_out_is_no_larger_than_the_smallest_of_the_few() -> None:
