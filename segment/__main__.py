@@ -1,7 +1,7 @@
 """The entry point of the program, as ``segment`` and as ``python -m segment``."""
 
-from segment.cli.process_memory import collect_rarely
 from segment.cli.signals import exit_on_signals
+from segment.core.process_memory import collect_rarely
 
 __all__ = ["main"]
 

@@ -11,10 +11,10 @@ import traceback
 import click
 
 from segment.cli.commands import cli
-from segment.cli.process_memory import keep_freed_memory
 from segment.cli.signals import get_exit_code, interrupt_on_signals
 from segment.cli.terminal import print_message
 from segment.core.errors import SegmentError, describe_fault, describe_os_error, get_write_remedy, printable_path
+from segment.core.process_memory import keep_freed_memory
 
 __all__ = ["main"]
 

@@ -14,6 +14,7 @@ from segment.features.color_index import ColorIndex
 from segment.mixture.component_merging import pool_posteriors
 from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.result import Segmentation
+from segment.segmenter.class_mixture import choose_chunk_pixels
 from segment.segmenter.field.calibration import temper_posteriors
 from segment.segmenter.field.share_estimate import compute_doubts, compute_share_deviations
 from segment.segmenter.field.upsampling import find_nearest_pixels
@@ -24,7 +25,6 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Maps = NDArray[np.float32]
 
-CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
 MAX_SAMPLE = 2**18  # pixels of an image without regions of interest that the expected shares are computed from
 
 
@@ -86,8 +86,9 @@ def _sum_posteriors(result: Segmentation, temperature: float, n_rows: int) -> Fl
     classes = result.class_mixture
     look_up = result.spatial.prepare_posteriors(classes.unmerged, is_tempered=False)
     look_up_moves = _prepare_moves(result, look_up)
-    for start in range(0, numbers.size, CHUNK_PIXELS):
-        at = numbers[start : start + CHUNK_PIXELS]
+    chunk = choose_chunk_pixels(classes.unmerged.n_classes)
+    for start in range(0, numbers.size, chunk):
+        at = numbers[start : start + chunk]
         at = at[labels[at] > 0]
         rows = np.zeros(at.size, np.intp) if regions is None else regions[at].astype(np.intp) - 1
         at, rows = at[rows >= 0], rows[rows >= 0]

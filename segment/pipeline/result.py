@@ -27,7 +27,7 @@ from segment.pipeline.output_loader import load_output
 from segment.pipeline.provenance import Provenance
 from segment.pipeline.result_views import FitViews
 from segment.preprocessor.preprocessor import enlarge
-from segment.segmenter.class_mixture import ClassMixture, compute_entropy
+from segment.segmenter.class_mixture import ClassMixture, choose_chunk_pixels, compute_entropy
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.field.share_estimate import Calibration
 from segment.segmenter.spatial_model import SpatialModel
@@ -39,8 +39,7 @@ Indices = NDArray[np.intp]
 Picture = NDArray[np.uint8]
 Table = dict[str, NDArray[Any]]
 
-CHUNK_PIXELS = 2**16  # whose posteriors are in memory at once
-MAX_MAP_VALUES = 3 * 2**23  # of all maps of posteriors that are computed together: 100 MB
+MAX_MAP_VALUES = 2**24  # of the maps of posteriors that are computed together with another one: 64 MB
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -196,8 +195,11 @@ class Segmentation(FitViews, EqualByValue):
         ndarray of shape (H, W), float32
             As in :meth:`posteriors`.
         """
+        # First what looks posteriors up: solving the field takes more memory than it leaves, and maps come beside that.
+        if self.n_classes and "_posteriors" not in self.__dict__:
+            self._prepare_look_up()
         # Several maps at once: each pass computes all classes of a pixel, and solves the field of a large image again.
-        step = max(1, MAX_MAP_VALUES // self.preprocessed.valid.size)
+        step = 1 + MAX_MAP_VALUES // self.preprocessed.valid.size
         for first in range(0, self.n_classes, step):
             numbers = range(first, min(first + step, self.n_classes))
             if "_posteriors" in self.__dict__:
@@ -286,14 +288,18 @@ class Segmentation(FitViews, EqualByValue):
         # Those of merged classes are sums.
         return lambda at: pool_posteriors(look_up(at), classes.merged_numbers)
 
+    def _prepare_look_up(self) -> Callable[[Indices], Maps]:
+        """Prepare :attr:`look_up_posteriors` once, whichever thread asks first."""
+        with self._lock:
+            return self.look_up_posteriors
+
     def _iterate_posteriors(self) -> Iterator[tuple[Indices, Maps]]:
         """Iterate over the numbers of some pixels each time, and their posteriors (n, k)."""
         # In chunks: all posteriors of 12 megapixels and 8 classes would take 400 MB.
-        size = self.preprocessed.valid.size
-        with self._lock:
-            look_up = self.look_up_posteriors
-        for start in range(0, size, CHUNK_PIXELS):
-            at = np.arange(start, min(start + CHUNK_PIXELS, size))
+        size, chunk = self.preprocessed.valid.size, choose_chunk_pixels(self.class_mixture.unmerged.n_classes)
+        look_up = self._prepare_look_up()
+        for start in range(0, size, chunk):
+            at = np.arange(start, min(start + chunk, size))
             yield at, look_up(at)
 
     def _map_posteriors(self, function: Callable[[Maps, Indices], Maps], nothing: float) -> Maps:

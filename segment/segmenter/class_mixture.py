@@ -18,13 +18,14 @@ from segment.mixture.model import MixtureModel
 from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import compute_class_log_posteriors
 
-__all__ = ["ClassMixture", "Merges", "compute_entropy", "find_merge_targets"]
+__all__ = ["ClassMixture", "Merges", "choose_chunk_pixels", "compute_entropy", "find_merge_targets"]
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
 Merges = Sequence[tuple[str, tuple[int, ...]]]
 
 TINY = np.finfo(float).tiny
+CHUNK_PIXELS, MAX_CHUNK_VALUES = 2**16, 2**20  # whose posteriors are in memory at once, and posteriors
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +255,28 @@ class ClassMixture:
         masses = pool_posteriors(np.eye(len(self.groups)), self.groups).T * np.maximum(self.model.weights, TINY)
         weights = masses.sum(axis=1)
         return weights, (masses / np.maximum(weights, TINY)[:, None]) @ self.model.means
+
+
+def choose_chunk_pixels(n_classes: int) -> int:
+    """Choose of how many pixels all posteriors are in memory at once.
+
+    Parameters
+    ----------
+    n_classes : int
+        Those of each pixel.
+
+    Returns
+    -------
+    int
+        `CHUNK_PIXELS`, or less where these would have more than `MAX_CHUNK_VALUES` posteriors: several arrays of as
+        many are made of them, and of 128 classes they took more memory than the image.
+
+    Examples
+    --------
+    >>> choose_chunk_pixels(8), choose_chunk_pixels(128)
+    (65536, 8192)
+    """
+    return min(CHUNK_PIXELS, max(1, MAX_CHUNK_VALUES // max(1, n_classes)))
 
 
 def compute_entropy(posteriors: NDArray[np.floating]) -> NDArray[np.floating]:

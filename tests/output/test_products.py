@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, get_ident
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,6 +21,7 @@ import segment
 from segment.cli.main import main as segment_main
 from segment.core.errors import ImageError
 from segment.core.georeference import Georeference
+from segment.output import products
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -185,3 +187,21 @@ def test_noise_has_too_many_regions_and_corners(
         with pytest.raises(ImageError, match=r"^image: polygons of at most 133 points .* got \d{3,4}\. Raise"):
             result.save(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"noise_True_classes.csv", "noise_False_classes.csv"}
+
+
+@pytest.mark.parametrize(("k", "settings", "n_threads"), [(3, {}, 2), (9, {}, 1), (0, {"regions": 9}, 2)])
+def test_products_of_many_classes_are_made_one_after_the_other(
+    k: int, settings: dict[str, int], n_threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.repeat(np.arange(9, dtype=np.uint8) * 28, 12)[None].repeat(40, axis=0)
+    if settings:
+        result = segment.segment_regions(pixels, save=("panel", "labels"), **settings)
+    else:
+        result = segment.segment_image(pixels, save=("panel", "labels"), k=k, spatial="none")
+    encode, threads = products.encode_product, set()
+    both = Barrier(n_threads, timeout=9)
+    monkeypatch.setattr(
+        products, "encode_product", lambda *one: (both.wait(), threads.add(get_ident()), encode(*one))[-1]
+    )
+    assert len(result.save(tmp_path)) == 2
+    assert (len(threads), get_ident() in threads) == (n_threads, n_threads == 1)

@@ -13,10 +13,14 @@ from segment.output.palette import INK
 from segment.output.pictures.scaling import Picture
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["Legend", "add_scale", "draw_sheet", "list_legend_entries"]
+__all__ = ["Legend", "Scale", "draw_sheet", "list_legend_entries"]
+
+Scale = tuple[Picture, str, str]
+"""A bar of colors, (1, n, 3) from left to right, and the meaning of its two ends."""
 
 Legend = Sequence[tuple[str, Sequence[int]]]
 """The text of each class, and its color as RGB."""
@@ -28,6 +32,7 @@ _ENTRY_GAP = 18  # between the entries of a legend
 _MIN_WIDTH = 640  # of a panel
 _MIN_TEXT, _MAX_TEXT = 24, 36  # height of letters, of the squares of a legend and of a bar of colors
 _WIDTH_PER_TEXT = 60  # width of a sheet for a pixel of the height of its letters: 20 where it is shown 1200 wide
+_BAND_ROWS = 256  # copied at once
 _FRAME = (176, 176, 176)  # color of the line around a picture, without which white parts run into the page
 
 
@@ -61,8 +66,15 @@ def list_legend_entries(names: Sequence[str], shares: Sequence[float], colors: P
     return entries
 
 
-def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: Legend, *, heading: str = "") -> Picture:
-    """Draw pictures of one size in rows, each under its title, and a legend below them.
+def draw_sheet(
+    pictures: Sequence[tuple[str, Picture]],
+    columns: int,
+    entries: Legend,
+    *,
+    heading: str = "",
+    scale: Scale | None = None,
+) -> Picture:
+    """Draw pictures of one size in rows, each under its title, and a legend and a scale below them.
 
     Parameters
     ----------
@@ -74,6 +86,8 @@ def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: L
         An entry for each class; none leaves the legend out.
     heading : str
         Text above all pictures; empty for none.
+    scale : Scale, optional
+        What the colors of the pictures stand for. Its letters are 24 to 36 pixels high, by the width of the sheet.
 
     Returns
     -------
@@ -100,7 +114,7 @@ def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: L
     height = bottom + -(-len(entries) // per_row) * line + (_MARGIN if entries else 0)
 
     # Title above each picture, pictures row by row, then the legend row by row.
-    sheet = PilImage.new("RGB", (width, height), "white")
+    sheet = PilImage.new("RGB", _add_room_for_scale(width, height, scale), "white")
     draw = ImageDraw.Draw(sheet)
     _write_text(draw, (_MARGIN, _MARGIN), heading, text)
     for number, (words, picture) in enumerate(pictures):
@@ -114,42 +128,43 @@ def draw_sheet(pictures: Sequence[tuple[str, Picture]], columns: int, entries: L
         x, y = _MARGIN + column * entry_step, bottom + row * line
         draw.rectangle((x, y, x + text, y + text), fill=(color[0], color[1], color[2]), outline=INK)
         _write_text(draw, (x + text + _TEXT_GAP, y), words, text)
-    return np.asarray(sheet)
+    if scale is not None:
+        _draw_scale(sheet, scale, width, height)
+    return _copy_pixels(sheet)
 
 
-def add_scale(sheet: Picture, scale: Picture, low: str, high: str) -> Picture:
-    """Add a bar of colors below a sheet, with the meaning of its two ends.
+def _add_room_for_scale(width: int, height: int, scale: Scale | None) -> tuple[int, int]:
+    """Add the room that a scale needs to the width and height of a sheet."""
+    if scale is None:
+        return width, height
+    text = _choose_text_height(width)
+    # The two texts may need more width than the sheet has.
+    needed = sum(_measure_text(words, text) for words in scale[1:]) + 4 * _MARGIN
+    return max(width, needed), height + 4 * text
 
-    Parameters
-    ----------
-    sheet : ndarray of shape (H, W, 3), uint8
-        RGB.
-    scale : ndarray of shape (1, n, 3), uint8
-        The colors from left to right.
-    low, high : str
-        Text below the left and the right end.
 
-    Returns
-    -------
-    ndarray of shape (H + 4 letters, W or more, 3), uint8
-        RGB; letters are 24 to 36 pixels high, by the width of the sheet.
-    """
+def _draw_scale(sheet: PillowImage, scale: Scale, width: int, height: int) -> None:
+    """Draw a bar of colors with the meaning of its two ends below what a sheet has up to this width and height."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
-    height, width = sheet.shape[:2]
-    # The two texts may need more width than the sheet has.
+    colors, low, high = scale
     text = _choose_text_height(width)
-    full_width = max(width, _measure_text(low, text) + _measure_text(high, text) + 4 * _MARGIN)
-    longer = PilImage.new("RGB", (full_width, height + 4 * text), "white")
-    longer.paste(PilImage.fromarray(sheet), (0, 0))
-    bar = PilImage.fromarray(scale).resize((width - 2 * _MARGIN, text), PilImage.Resampling.NEAREST)
-    longer.paste(bar, (_MARGIN, height))
-    draw = ImageDraw.Draw(longer)
+    bar = PilImage.fromarray(colors).resize((width - 2 * _MARGIN, text), PilImage.Resampling.NEAREST)
+    sheet.paste(bar, (_MARGIN, height))
+    draw = ImageDraw.Draw(sheet)
     below = height + text + 8
     _write_text(draw, (_MARGIN, below), low, text)
-    _write_text(draw, (longer.width - _MARGIN - _measure_text(high, text), below), high, text)
-    return np.asarray(longer)
+    _write_text(draw, (sheet.width - _MARGIN - _measure_text(high, text), below), high, text)
+
+
+def _copy_pixels(sheet: PillowImage) -> Picture:
+    """Copy the pixels of a sheet in bands: Pillow would have those of a sheet of hundreds of maps in memory twice."""
+    pixels = np.empty((sheet.height, sheet.width, 3), dtype=np.uint8)
+    for top in range(0, sheet.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, sheet.height)
+        pixels[top:bottom] = np.asarray(sheet.crop((0, top, sheet.width, bottom)))
+    return pixels
 
 
 def _choose_text_height(width: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.opencv import load_cv2
-from segment.output.pictures.layout import add_scale, draw_sheet
+from segment.output.pictures.layout import draw_sheet
 from segment.output.pictures.scaling import Picture, fit_size, make_checkerboard, scale_values
 
 __all__ = ["draw_entropy_map", "draw_log_density_map", "draw_probability_maps"]
@@ -19,7 +19,8 @@ Values = NDArray[np.floating]
 _MAP_ROOM = (1280, 900)  # largest width and height of a single map, in pixels
 _SHEET_ROOM = (1800, 1100)  # of all the maps of a sheet together
 _MIN_ENTROPY_RANGE = 0.1  # bits, of a map of uncertainty, so that rounding errors do not look like doubt
-_MIN_ROOM = 200  # room for the longer side of a map of a sheet, however many there are
+# Room for the longer side of a map of a sheet, however many there are; of more than `_MANY` it shrinks to a least one.
+_MIN_ROOM, _MANY, _LEAST_ROOM = 200, 64, 80
 
 
 def draw_log_density_map(values: Values, *, room: tuple[int, int] = _MAP_ROOM) -> Picture:
@@ -100,8 +101,7 @@ def draw_probability_maps(maps: Iterable[Values], titles: Sequence[str], size: t
     # An image without classes gets a sheet too: an empty map.
     if not pictures:
         pictures = [("no class", _colorize_values(np.full(map_size[::-1], np.nan), 0.0, 1.0, gray))]
-    sheet = draw_sheet(pictures, columns, (), heading="probability of each class")
-    return add_scale(sheet, gray, "0", "1")
+    return draw_sheet(pictures, columns, (), heading="probability of each class", scale=(gray, "0", "1"))
 
 
 def _draw_map(
@@ -111,7 +111,7 @@ def _draw_map(
     ramp = _load_ramp()
     size = fit_size(values.shape[0], values.shape[1], room)
     picture = _colorize_values(scale_values(values, size), *ends, ramp)
-    return add_scale(draw_sheet([(title, picture)], 1, ()), ramp, *words)
+    return draw_sheet([(title, picture)], 1, (), scale=(ramp, *words))
 
 
 def _divide_sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]]:
@@ -123,7 +123,11 @@ def _divide_sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]
     ]
     columns = int(np.argmax(scales)) + 1
     scale = scales[columns - 1]
-    room = max(_MIN_ROOM, round(width * scale)), max(_MIN_ROOM, round(height * scale))
+    least = max(_LEAST_ROOM, _MIN_ROOM * _MANY // max(n, _MANY))
+    room = max(least, round(width * scale)), max(least, round(height * scale))
+    # A tiny image is not enlarged where that would make a sheet of hundreds of maps larger than its room.
+    if n > _MANY and max(height, width) <= least:
+        return columns, (width, height)
     return columns, fit_size(height, width, room)
 
 

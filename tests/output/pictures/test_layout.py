@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segment.output.pictures.layout import add_scale, draw_sheet, list_legend_entries
+from segment.output.pictures.layout import draw_sheet, list_legend_entries
 
 MARGIN, LINE = 24, 48
 PICTURE = np.full((30, 700, 3), (200, 0, 100), np.uint8)
@@ -53,10 +53,10 @@ def test_a_legend_has_a_square_for_each_entry_below_the_pictures() -> None:
 def test_a_scale_is_below_its_sheet() -> None:
     sheet = draw_sheet([("title", PICTURE)], 1, ())
     scale = np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)
-    longer = add_scale(sheet, scale, "low", "high")
+    longer = draw_sheet([("title", PICTURE)], 1, (), scale=(scale, "low", "high"))
     height, width = sheet.shape[:2]
     assert longer.shape == (height + 96, width, 3)
     np.testing.assert_array_equal(longer[:height], sheet)
     assert (longer[height + 5, MARGIN : width // 2] == 0).all()
     assert (longer[height + 5, width // 2 : width - MARGIN] == (255, 0, 0)).all()
-    assert add_scale(sheet, scale, "x" * 60, "y" * 60).shape[1] > width
+    assert draw_sheet([("title", PICTURE)], 1, (), scale=(scale, "x" * 60, "y" * 60)).shape[1] > width

@@ -6,8 +6,9 @@ import atexit
 import ctypes
 import gc
 import sys
+from collections.abc import Callable
 
-__all__ = ["collect_rarely", "keep_freed_memory"]
+__all__ = ["collect_rarely", "keep_freed_memory", "return_freed_memory"]
 
 GC_THRESHOLD = 100_000  # new objects between two collections: about as many as loading all modules makes
 # The names of mallopt(3).
@@ -33,10 +34,23 @@ def keep_freed_memory() -> None:
     At most 256 MB are kept, of blocks of up to 32 MB each: a large image needs as much at some moment anyway. All
     threads share them: with arenas of their own, tables made in a thread would take their memory beside what is kept.
     """
-    # Other C libraries have no mallopt.
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_M_MMAP_THRESHOLD, MAX_BLOCK_BYTES)
-            mallopt(_M_TRIM_THRESHOLD, MAX_KEPT_BYTES)
-            mallopt(_M_ARENA_MAX, 1)
+    mallopt = _find_function("mallopt")
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, MAX_BLOCK_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, MAX_KEPT_BYTES)
+        mallopt(_M_ARENA_MAX, 1)
+
+
+def return_freed_memory() -> None:
+    """Let the C library, where it is GNU's, give freed memory back to the system, before much more is needed.
+
+    Large blocks never come from what it keeps, and small ones that are still used divide it.
+    """
+    malloc_trim = _find_function("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _find_function(name: str) -> Callable[..., int] | None:
+    """Find a function of GNU's C library; other C libraries have no such functions."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
