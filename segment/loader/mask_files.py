@@ -163,7 +163,7 @@ def read_mask(path: str, *, max_pixels: int) -> MaskFile:
     Raises
     ------
     ImageError
-        If it cannot be read; one line that begins with the path.
+        If it cannot be read, or has no pixel that holds data; one line that begins with the path.
     """
     head = _read_head(path)
     if head.startswith(_NUMPY):
@@ -171,7 +171,14 @@ def read_mask(path: str, *, max_pixels: int) -> MaskFile:
     image = load_image(path, max_pixels=max_pixels, keep_profile=True)
     bound = JPEG_THRESHOLD if head.startswith(_JPEG) and image.pixels.max() >= JPEG_THRESHOLD else 0
     values = image.pixels >= bound if bound else image.pixels != 0
-    return MaskFile(_reduce_channels(values) & image.valid, image.georeference)
+    counts = _reduce_channels(values) & image.valid
+    if not counts.any() and not image.valid.all():
+        why = "; ".join(image.notes) or "others are transparent or hold no data"
+        raise ImageError(
+            f"{printable_path(path)}: a mask has pixels that are not zero; got none that hold data: {why}. "
+            "Save it with 0 and 1."
+        )
+    return MaskFile(counts, image.georeference)
 
 
 def read_interest(path: str, *, max_pixels: int) -> LabelFile | PolygonFile:

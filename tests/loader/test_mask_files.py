@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PilImage
 
 from segment.core.errors import ImageError
@@ -171,3 +172,9 @@ def test_a_mask_that_comes_later_is_found(tmp_path: Path) -> None:
         find_stem_file(str(tmp_path), "sea.jpg")
     (tmp_path / "sea.png").touch()
     assert find_stem_file(str(tmp_path), "sea.jpg") == str(tmp_path / "sea.png")
+
+
+def test_a_mask_of_no_data_is_told_so(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", np.full((9, 9), 1e200))
+    with pytest.raises(ImageError, match=r"mask\.tif: .* none that hold data: 100 % .* beyond 9\.9e\+36, which stand"):
+        read_mask(str(tmp_path / "mask.tif"), max_pixels=100)

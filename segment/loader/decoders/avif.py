@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from segment.loader.decoders.av1 import MAX_HEADER_BYTES, read_av1_size
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import convert_to_srgb
 from segment.loader.decoders.isobmff import (
+    PictureProperties,
     find_box,
     find_coded_pictures,
     get_size,
@@ -51,7 +53,7 @@ def decode_avif(stream: BinaryIO, options: ReadOptions) -> Image:
     require_no_zeros(stream, "AVIF")
     properties = read_properties(stream)
     check_size(properties.width, properties.height, options.max_pixels)
-    notes = _check_coded_sizes(stream, options.max_pixels)
+    notes = _check_coded_sizes(stream, options.max_pixels) + _describe_crop(properties)
     # imagecodecs would decode all pictures of a film at once.
     if find_box(stream, b"moov", 0, get_size(stream)) is not None:
         return _decode_film(stream, options)
@@ -89,6 +91,18 @@ def _check_coded_sizes(stream: BinaryIO, max_pixels: int) -> tuple[str, ...]:
             raise ImageError(f"the AVIF file is damaged; it claims {sizes}. Fetch or export it again.")
         notes = (f"the file claims {sizes}; it is scaled",)
     return notes
+
+
+def _describe_crop(properties: PictureProperties) -> tuple[str, ...]:
+    """Note that the file asks for a part of its picture, which some programs show and others do not: all counts."""
+    if len(properties.clap) < 16:
+        return ()
+    width, width_divisor, height, height_divisor = struct.unpack_from(">4I", properties.clap)
+    shown = round(width / max(width_divisor, 1)), round(height / max(height_divisor, 1))
+    if shown == (properties.width, properties.height):
+        return ()
+    sizes = f"{shown[0]} x {shown[1]} of its {properties.width} x {properties.height} pixels"
+    return (f"the file asks to show {sizes}; all are used. Give --crop to use a part",)
 
 
 def _decode_film(stream: BinaryIO, options: ReadOptions) -> Image:

@@ -31,8 +31,7 @@ __all__ = [
 ]
 
 # Boxes that are visited, and bytes of a box of properties: far more than a picture has.
-MAX_BOXES = 10_000
-MAX_PROPERTY_BYTES = 1 << 24
+MAX_BOXES, MAX_PROPERTY_BYTES = 10_000, 1 << 24
 MAX_ASSOCIATIONS = 1_000_000  # of properties with pictures
 
 _CODED_TYPES = (b"hvc1", b"av01")  # of items: pictures of HEVC and of AV1
@@ -76,6 +75,8 @@ class PictureProperties:
         The color profile (ICC), or that of other colors than those of sRGB that are declared by numbers.
     color_note : str
         What a user should know of colors that no profile describes; empty for others.
+    clap : bytes
+        Which part of the picture is to be shown (clean aperture, ISO/IEC 14496-12, 12.1.4); empty for all of it.
     """
 
     width: int = 0
@@ -84,6 +85,7 @@ class PictureProperties:
     orientation: int = 0
     profile: bytes | None = None
     color_note: str = ""
+    clap: bytes = b""
 
 
 def iterate_boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[Box]:
@@ -118,8 +120,7 @@ def iterate_boxes(stream: BinaryIO, begin: int, end: int) -> Iterator[Box]:
         head = stream.read(16)
         if len(head) < 8:
             return
-        length, kind = struct.unpack_from(">I4s", head)
-        content = 8
+        (length, kind), content = struct.unpack_from(">I4s", head), 8
         # A length of 1 is followed by one of 64 bits; a length of 0 means up to the end.
         if length == 1 and len(head) == 16:
             content, length = 16, int.from_bytes(head[8:], "big")
@@ -374,7 +375,7 @@ def _parse_associations(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
     """Collect the properties of a picture from the types and contents of its boxes."""
-    width = height = bits = 0
+    width, height, bits, clap = 0, 0, 0, b""
     turns: int | None = None
     axis: int | None = None
     profile: bytes | None = None
@@ -384,6 +385,8 @@ def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
             width, height = struct.unpack_from(">II", content, 4)
         elif kind == b"pixi":
             bits = max(content[5 : 5 + content[4]], default=0)
+        elif kind == b"clap":
+            clap = content
         elif kind == b"irot":
             turns = content[0] & 3
         elif kind == b"imir":
@@ -392,8 +395,6 @@ def _collect(properties: list[tuple[bytes, bytes]]) -> PictureProperties:
             profile = content[4:]
         elif kind == b"colr" and content[:4] == b"nclx":
             declared = struct.unpack_from(">HH", content, 4)
-    notes: tuple[str, ...] = ()
-    if profile is None:
-        profile, notes = describe_declared_colors(*declared)
+    profile, notes = (profile, ()) if profile is not None else describe_declared_colors(*declared)
     orientation = 0 if turns is None and axis is None else _ORIENTATIONS[axis][turns or 0]
-    return PictureProperties(width, height, bits, orientation, profile, "".join(notes))
+    return PictureProperties(width, height, bits, orientation, profile, "".join(notes), clap)

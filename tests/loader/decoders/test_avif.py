@@ -69,6 +69,38 @@ def test_profile_is_converted(write_file):
     assert measure_difference(image, SMOOTH) < measure_difference(load_image(path, keep_profile=True), SMOOTH)
 
 
+def add_crop(data, width, height):
+    """Let an AVIF with one picture ask for a part of it (clean aperture)."""
+    clap = make_box(b"clap", struct.pack(">8i", width, 1, height, 1, 0, 1, 0, 1))
+    container, entries = (data.index(kind) - 4 for kind in (b"ipco", b"ipma"))
+    (size,) = struct.unpack_from(">I", data, container)
+    (length,) = struct.unpack_from(">I", data, entries)
+    listed = bytearray(data[entries : entries + length])
+    listed[18] += 1  # properties of the only picture
+    parts = [data[: container + size], clap, data[container + size : entries], listed, bytes((0x80 | listed[18],))]
+    out, more = bytearray(b"".join(parts) + data[entries + length :]), len(clap) + 1
+    for at, n in [
+        *((container, len(clap)), (entries + len(clap), 1)),
+        *((data.index(kind) - 4, more) for kind in (b"iprp", b"meta")),
+        (out.index(b"iloc") + 18, more),  # where the picture begins
+    ]:
+        struct.pack_into(">I", out, at, struct.unpack_from(">I", out, at)[0] + n)
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    ("size", "notes"),
+    [
+        ((30, 20), ("the file asks to show 30 x 20 of its 60 x 40 pixels; all are used. Give --crop to use a part",)),
+        ((60, 40), ()),
+    ],
+)
+def test_a_part_that_is_to_be_shown_is_said(write_file, size, notes):
+    image = load_image(write_file(add_crop(encode_avif(SMOOTH), *size)))
+    assert image.pixels.shape == SMOOTH.shape
+    assert image.notes == notes
+
+
 def test_first_picture_of_a_film_is_used_or_the_remedy_named(write_file):
     path = write_file(encode_avif(np.stack([SMOOTH, 255 - SMOOTH, SMOOTH])))
     if HAS_PILLOW_AVIF:
