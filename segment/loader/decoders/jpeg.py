@@ -42,6 +42,9 @@ _RESTARTS = range(0xD0, 0xD8)
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
 _END, _SCAN, _EXIF, _INTERVAL = 0xD9, 0xDA, 0xE1, 0xDD
+# Markers of segments before the first scan, and of those that hold no more than metadata.
+_SEGMENTS = {*range(0xC0, 0xD0), *range(0xDB, 0xFF)}
+_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 _HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
 # What the last row holds before it is decoded.
 _ROW_SEED = 20_260_101
@@ -274,13 +277,24 @@ def has_first_scan(stream: BinaryIO, layout: JpegLayout, plugin: Callable[[Binar
     noise = random.Random(_ROW_SEED).randbytes(9 * 64).replace(b"\xff", b"")
     n = sum(data.count(bytes((0xFF, marker)), layout.first_scan) for marker in _RESTARTS)
     tail = b"".join(noise[64 * i : 64 * (i + 1)] + bytes((0xFF, _RESTARTS[(n + i) % 8])) for i in range(8))
-    decoded = []
+    data, decoded = _leave_out_metadata(data), []
     for end in (b"", tail):
         picture = plugin(io.BytesIO(data + end + b"\xff\xd9"))
         picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))  # one value for a block
         picture.load()
         decoded.append(picture.tobytes())
     return bool(decoded[0] == decoded[1])
+
+
+def _leave_out_metadata(data: bytes) -> bytes:
+    """Leave out the metadata before the first scan of a JPEG: megabytes of them take Pillow longer than the scan."""
+    parts, at = [data[:2]], 2
+    while data[at : at + 1] == b"\xff" and data[at + 1] in _SEGMENTS:
+        after = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] not in _METADATA:
+            parts.append(data[at:after])
+        at = after
+    return b"".join([*parts, data[at:]])
 
 
 def fills_picture(picture: Any) -> bool:

@@ -119,3 +119,17 @@ def test_bytes_between_segments_have_a_bound(write_file):
     assert load_image(write_file(data[:2] + b"\xff" * 60_000 + data[2:])).notes == ()
     with pytest.raises(ImageError, match="at most 65536 bytes between segments"):
         load_image(write_file(data[:2] + b"\xff" * 70_000 + data[2:]))
+
+
+def test_the_first_scan_is_decoded_without_metadata():
+    data = encode_with_pillow(NOISE, "JPEG", progressive=True, comment=b"words")
+    segment = b"\xff\xed" + struct.pack(">H", 60_002) + bytes(60_000)
+    sizes = []
+
+    def plugin(stream):
+        sizes.append(len(stream.getvalue()))
+        return PIL.Image.open(stream)
+
+    stream = io.BytesIO(data[:2] + segment * 9 + data[2:])
+    assert jpeg.has_first_scan(stream, jpeg.read_layout(stream), plugin)
+    assert max(sizes) < len(data) + 2000
