@@ -8,8 +8,9 @@ cost of merging two regions is that of a perceptron,
 .. math:: c_{ab} = \sigma\left( w^{\mathsf T} h(f_{ab}) \right)
 
 of 18 cues :math:`f_{ab}` of their border, of their mixtures and of their sizes, four of them from a small network that
-sees borders; its weights were learned from human segmentations of other photographs (BSDS500's training images). The
-order of merging is a hierarchy, and a cut of it at any level is a division into regions. Code:
+sees borders; it was learned from human segmentations of other photographs (BSDS500's training images), after its first
+layers had learned objects (ImageNet). The order of merging is a hierarchy, and a cut of it at any level is a division
+into regions. Code:
 ``segment/segmenter/regions``; all experiments: :doc:`/measured/quality`.
 """
 

@@ -47,6 +47,7 @@ LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 2e-3, 0.05, 0.2
 TRUNK_SHARE = 0.25  # of the learning rate
 WARM_STEPS = 200  # over which the learning rate rises
 STEPS_PER_AVERAGE, AVERAGED = 8, 0.992  # the average of weights is updated every few steps
+MIN_ROUNDED = 9000  # weights of a layer that is written in 8 bits; windows of single channels never are
 MAX_SEGMENTS = 4096  # that a person draws of an image
 
 # Of the trunk's blocks: the size of the window, stride, expansion, and channels in and out.
@@ -163,12 +164,15 @@ class BorderNetwork(nn.Module):
         return tensors
 
     def export(self) -> dict[str, Any]:
-        """Make the arrays of the file: as ``fold``, but weights in 8 bits, in units of "NAME.scale" (n_out,)."""
+        """Make the arrays of the file: as ``fold``, large layers in 8 bits and units of "NAME.scale", others in 16."""
         arrays = {name: tensor.cpu().numpy() for name, tensor in self.fold().items()}
         for name in [name for name in arrays if name.endswith(".weight")]:
-            scale = np.abs(arrays[name]).max(axis=(1, 2, 3)) / np.float32(127)
-            shares = arrays[name] / np.where(scale > 0, scale, 1)[:, None, None, None]
-            arrays[name] = np.rint(shares).astype(np.int8)
+            weight = arrays[name]
+            if weight.size < MIN_ROUNDED or name.endswith("depthwise.weight"):
+                arrays[name] = weight.astype(np.float16)
+                continue
+            scale = np.abs(weight).max(axis=(1, 2, 3)) / np.float32(127)
+            arrays[name] = np.rint(weight / np.where(scale > 0, scale, 1)[:, None, None, None]).astype(np.int8)
             arrays[f"{name.removesuffix('.weight')}.scale"] = scale
         return arrays
 

@@ -1,13 +1,14 @@
 """A small convolutional network that sees borders: how likely people part what lies on the two sides of a pixel.
 
-Its weights, ``border_network.npz``, were learned from the 200 training images of BSDS500 by
-``tests/benchmarks/train_border_network.py``; ``WEIGHTS.md`` beside them tells for what they may be used.
+Its weights, ``border_network.npz``, were learned by ``tests/benchmarks/train_border_network.py``: the encoder from
+ImageNet, then all from the 200 training images of BSDS500. ``WEIGHTS.md`` beside them tells for what they may be used.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,12 @@ N_DISTANCES = 4  # 2, 6, 12 and 20 pixels between the two sides
 _N_DIRECTIONS = 4
 _MULTIPLE = 16  # pixels: the network halves the size four times
 _MAX_PIXELS = 400_000  # of what the network sees; only very narrow images are shrunk to it
-_STRIP_VALUES = 300_000  # in the matrix of one product: it stays in the processor's cache
-_MEAN, _SCALE = 0.45, 0.25  # of the values that the network takes
+_STRIP_VALUES = 300_000  # are computed at a time: they stay in the processor's cache
+_MEAN, _SCALE = 127 / 255, 128 / 255  # of the values that the network takes
+_MAX_ACTIVATION = 6.0  # of the encoder: larger values are replaced by it ("ReLU6")
+_N_BLOCKS = 11
+_HALVING_BLOCKS = (1, 3, 5)  # these halve the size, as the stem does
+_KEPT_BLOCKS = (0, 2, 4)  # the decoder takes what these give, at a half, a quarter and an eighth of the size
 
 
 @dataclass(frozen=True)
@@ -35,63 +40,153 @@ class _Convolution:
     matrices: Maps
     bias: Maps
 
-    def apply(self, x: Maps, *, stride: int = 1, dilation: int = 1, added: Maps | None = None) -> Maps:
-        """Convolve maps (c, h, w), zero beyond their sides, add others, and replace what is negative by 0.
+    @classmethod
+    def from_weight(cls, weight: Maps, bias: Maps) -> _Convolution:
+        """Reorder weights (n_out, n_in, row, column) to one matrix for each row: (row, n_out, column and n_in)."""
+        n_out, n_in, size, _ = weight.shape
+        return cls(np.ascontiguousarray(weight.transpose(2, 0, 3, 1).reshape(size, n_out, size * n_in)), bias)
 
-        Strips of rows are copied three times, shifted sideways. A row of the window is then one block of columns of
-        this matrix, so no further copies are needed.
+    def apply(self, x: Maps, *, stride: int = 1) -> Maps:
+        """Convolve maps (c, h, w), zero beyond their sides, and replace what is negative by 0.
+
+        With a stride of 2 the windows begin at every second pixel, with one of 1 they are centered on each. Strips of
+        rows are copied three times, shifted sideways. A row of the window is then one block of columns of this matrix,
+        so no further copies are needed.
         """
         n_in, height, width = x.shape
-        padded = np.zeros((n_in, height + 2 * dilation, width + 2 * dilation), dtype=np.float32)
-        padded[:, dilation:-dilation, dilation:-dilation] = x
+        before = 2 - stride
+        padded = np.zeros((n_in, height + 2, width + 2), dtype=np.float32)
+        padded[:, before : before + height, before : before + width] = x
         height, width = height // stride, width // stride
         out = np.empty((len(self.bias), height, width), dtype=np.float32)
         step = min(height, max(1, _STRIP_VALUES // (3 * n_in * width)))
         buffers = np.empty((2, len(out), step * width), dtype=np.float32)
         for first in range(0, height, step):
             rows = min(step, height - first)
-            strip = padded[:, first * stride : (first + rows - 1) * stride + 2 * dilation + 1]
-            # With a stride of 2 the rows above and below the middle are every second row, the middle rows the others.
-            shifted = [_shift_sideways(strip[:, phase::stride], width, stride, dilation) for phase in range(stride)]
+            strip = padded[:, first * stride : (first + rows - 1) * stride + 3]
+            # With a stride of 2 the first and last rows of windows are every second row, the middle rows the others.
+            shifted = [_shift_sideways(strip[:, phase::stride], width, stride) for phase in range(stride)]
             total, product = buffers[:, :, : rows * width]
             total[...] = self.bias[:, None]
             for row, matrix in enumerate(self.matrices):
-                skipped, phase = divmod(row * dilation, stride)
+                skipped, phase = divmod(row, stride)
                 seen = shifted[phase][:, skipped * width : (skipped + rows) * width]
                 total += np.matmul(matrix, seen, out=product)
-            if added is not None:
-                total += added[:, first : first + rows].reshape(total.shape)
             np.maximum(total, 0, out=out[:, first : first + rows].reshape(total.shape))
         return out
 
 
-def _shift_sideways(strip: Maps, width: int, stride: int, dilation: int) -> Maps:
-    """Copy maps (c, rows, w) from the left, the middle and the right of each pixel: (3 c, rows * width)."""
+def _shift_sideways(strip: Maps, width: int, stride: int) -> Maps:
+    """Copy maps (c, rows, w) from the first, the second and the third column of windows: (3 c, rows * width)."""
     shifted = np.empty((3, *strip.shape[:2], width), dtype=np.float32)
     for column, copy in enumerate(shifted):
-        first = column * dilation
-        copy[...] = strip[:, :, first : first + (width - 1) * stride + 1 : stride]
+        copy[...] = strip[:, :, column : column + (width - 1) * stride + 1 : stride]
     return shifted.reshape(3 * len(strip), -1)
 
 
+@dataclass(frozen=True)
+class _PointConvolution:
+    """A convolution of one pixel: a matrix (n_out, n_in)."""
+
+    matrix: Maps
+    bias: Maps
+
+    def apply(self, x: Maps) -> Maps:
+        """Multiply the values of each pixel of maps (c, h, w) with the matrix."""
+        product = self.matrix @ x.reshape(len(x), -1) + self.bias[:, None]
+        return np.asarray(product.reshape(-1, *x.shape[1:]))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block of the encoder: more channels, a window for each of them, fewer channels (Sandler et al. 2018, CVPR).
+
+    Attributes
+    ----------
+    expand : _PointConvolution or None
+        To m channels; None where the block takes as many.
+    windows : ndarray of shape (m, k, k), float32
+    bias : ndarray of shape (m,), float32
+        Added to what the windows give.
+    project : _PointConvolution
+        From m channels to fewer.
+    stride : int
+        1, or 2 to halve the size.
+    """
+
+    expand: _PointConvolution | None
+    windows: Maps
+    bias: Maps
+    project: _PointConvolution
+    stride: int
+
+    def apply(self, x: Maps) -> Maps:
+        """Apply the block to maps (c, h, w), and add them to the result where its shape is the same.
+
+        Some channels are computed at a time: all of them together are many times what comes in and goes out.
+        """
+        _, height, width = x.shape
+        shape = (height // self.stride, width // self.stride)
+        total = np.repeat(self.project.bias[:, None], shape[0] * shape[1], axis=1)
+        step = max(1, _STRIP_VALUES // (height * width))
+        for first in range(0, len(self.windows), step):
+            some = slice(first, first + step)
+            wide = x[some]
+            if self.expand is not None:
+                wide = _PointConvolution(self.expand.matrix[some], self.expand.bias[some]).apply(x)
+                np.clip(wide, 0, _MAX_ACTIVATION, out=wide)
+            seen = self._apply_windows(wide, some)
+            total += self.project.matrix[:, some] @ seen.reshape(len(seen), -1)
+        out = total.reshape(-1, *shape)
+        return out + x if out.shape == x.shape else out
+
+    def _apply_windows(self, x: Maps, channels: slice) -> Maps:
+        """Convolve each of some channels (c, h, w) with its window, zero beyond the sides."""
+        cv2 = load_cv2()
+        windows = self.windows[channels]
+        reach, last = windows.shape[1] // 2, self.stride - 1
+        # Zeros are put around, so that OpenCV never filters an image that is narrower than the window.
+        padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach)))
+        rows, columns = (slice(reach + last, reach + side, self.stride) for side in x.shape[1:])
+        filtered = (cv2.filter2D(each, -1, window) for each, window in zip(padded, windows, strict=True))
+        seen = np.stack([each[rows, columns] for each in filtered]) + self.bias[channels, None, None]
+        return np.asarray(np.clip(seen, 0, _MAX_ACTIVATION, out=seen))
+
+
 class BorderNetwork:
-    """An encoder to a sixteenth of the size and a decoder to half of it.
+    """The first blocks of EfficientNet-Lite0 to a sixteenth of the size, and a decoder to half of it.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray
-        For each layer "NAME.weight", (n_out, n_in, 3, 3) or (n_out, n_in, 1, 1), and "NAME.bias", (n_out,).
+        For each layer "NAME.weight" of shape (n_out, n_in, k, k) and "NAME.bias" of shape (n_out,); where weights are
+        integers also "NAME.scale" of shape (n_out,), by which those of each output are multiplied.
+
+    References
+    ----------
+    Tan & Le 2019, ICML (EfficientNet).
     """
 
-    def __init__(self, arrays: dict[str, NDArray[np.floating]]) -> None:
-        names = {name.removesuffix(".weight") for name in arrays if name.endswith(".weight")}
-        self._layers: dict[str, _Convolution] = {}
-        for name in names:
-            weight, bias = arrays[f"{name}.weight"].astype(np.float32), arrays[f"{name}.bias"].astype(np.float32)
-            n_out, n_in, size, _ = weight.shape
-            # From (n_out, n_in, row, column) to one matrix for each row, (row, n_out, column and n_in).
-            matrices = np.ascontiguousarray(weight.transpose(2, 0, 3, 1).reshape(size, n_out, size * n_in))
-            self._layers[name] = _Convolution(matrices, bias)
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
+        def read(name: str) -> tuple[Maps, Maps]:
+            weight = arrays[f"{name}.weight"].astype(np.float32)
+            if f"{name}.scale" in arrays:
+                weight *= arrays[f"{name}.scale"][:, None, None, None]
+            return weight, arrays[f"{name}.bias"].astype(np.float32)
+
+        def read_point(name: str) -> _PointConvolution:
+            weight, bias = read(name)
+            return _PointConvolution(weight[:, :, 0, 0], bias)
+
+        self._stem = _Convolution.from_weight(*read("stem"))
+        self._blocks = []
+        for number in range(_N_BLOCKS):
+            expand = read_point(f"b{number}.expand") if f"b{number}.expand.weight" in arrays else None
+            windows, bias = read(f"b{number}.depthwise")
+            stride = 2 if number in _HALVING_BLOCKS else 1
+            self._blocks.append(_Block(expand, windows[:, 0], bias, read_point(f"b{number}.project"), stride))
+        self._points = {name: read_point(name) for name in ("e", "g", "out")}
+        self._convolutions = {name: _Convolution.from_weight(*read(name)) for name in ("d4", "d3", "d2", "pre")}
 
     def compute_log_odds(self, rgb: Maps) -> Maps:
         """Compute how likely people part the two sides of each pixel, in the direction in which that is likeliest.
@@ -123,33 +218,18 @@ class BorderNetwork:
 
     def _run(self, x: Maps) -> Maps:
         """Run the network on (3, h, w), h and w multiples of 16: (16, h / 2, w / 2)."""
-        apply = self._apply
-        full = apply("e1.1", apply("e1.0", x))
-        half = self._apply_residual("e2.1", apply("e2.0", full, stride=2))
-        quarter = self._apply_residual("e3.1", apply("e3.0", half, stride=2))
-        eighth = self._apply_residual("e4.1", apply("e4.0", quarter, stride=2))
-        eighth = self._apply_residual("e4.2", eighth, dilation=2)
-        lowest = self._apply_residual("e5.1", apply("e5.0", eighth, stride=2))
-        lowest = self._apply_residual("e5.2", lowest, dilation=2)
+        x = np.minimum(self._stem.apply(x, stride=2), _MAX_ACTIVATION)
+        kept = []
+        for number, block in enumerate(self._blocks):
+            x = block.apply(x)
+            if number in _KEPT_BLOCKS:
+                kept.append(x)
+        x = np.maximum(self._points["e"].apply(x), 0)
         # The mean over the image tells every place what the image is like.
-        lowest = lowest + self._multiply("g", lowest.mean(axis=(1, 2), keepdims=True))
-        for name, larger in (("d4", eighth), ("d3", quarter), ("d2", half)):
-            lowest = apply(name, np.concatenate([_resize(lowest, larger.shape[1:]), larger]))
-        lowest = apply("pre", np.concatenate([lowest, _resize(full, half.shape[1:])]))
-        return self._multiply("out", lowest)
-
-    def _apply(self, name: str, x: Maps, *, stride: int = 1, dilation: int = 1, added: Maps | None = None) -> Maps:
-        return self._layers[name].apply(x, stride=stride, dilation=dilation, added=added)
-
-    def _apply_residual(self, name: str, x: Maps, *, dilation: int = 1) -> Maps:
-        """Apply two convolutions and add what they were applied to."""
-        return self._apply(f"{name}.b", self._apply(f"{name}.a", x, dilation=dilation), added=x)
-
-    def _multiply(self, name: str, x: Maps) -> Maps:
-        """Apply a convolution of one pixel."""
-        layer = self._layers[name]
-        product = layer.matrices[0] @ x.reshape(len(x), -1) + layer.bias[:, None]
-        return np.asarray(product.reshape(-1, *x.shape[1:]))
+        x = x + self._points["g"].apply(x.mean(axis=(1, 2), keepdims=True))
+        for name, larger in zip(("d4", "d3", "d2"), reversed(kept), strict=True):
+            x = self._convolutions[name].apply(np.concatenate([_resize(x, larger.shape[1:]), larger]))
+        return self._points["out"].apply(self._convolutions["pre"].apply(x))
 
 
 @cache

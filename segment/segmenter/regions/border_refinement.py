@@ -39,8 +39,10 @@ class RefinedRegions:
     pairs: Ids
 
 
-def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> RefinedRegions:
-    """Bring region labels to the size of an image.
+def refine_borders(
+    labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.bool_], *, are_even: bool = False
+) -> RefinedRegions:
+    """Bring region labels to the size of an image, and their borders to its edges.
 
     Away from borders a pixel has the label of its place in the small label image. A strip around them, one pixel of the
     small label image to either side, is flooded from there in the order of the color differences between neighboring
@@ -54,6 +56,9 @@ def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.
         Of the image at full size.
     valid : ndarray of shape (H, W), bool
         Only these pixels get labels.
+    are_even : bool
+        The regions are superpixels: they are hardly wider than the strip where the label image is not small, so there
+        they stay as they are.
 
     Returns
     -------
@@ -74,7 +79,7 @@ def refine_borders(labels: Labels, pixels: NDArray[np.uint8], valid: NDArray[np.
     >>> refine_borders(labels, pixels, np.ones((4, 8), bool)).label_image[1].tolist()
     [1, 1, 1, 2, 2, 2, 2, 2]
     """
-    if labels.shape == valid.shape:
+    if are_even and labels.shape == valid.shape:
         return _connect_regions(np.where(valid, labels, 0).astype(np.int32), 1)
     cv2 = load_cv2()
     known = labels if labels.all() else labels.reshape(-1)[find_nearest(labels > 0)]

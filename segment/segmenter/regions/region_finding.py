@@ -26,7 +26,7 @@ __all__ = ["AUTO_LEVEL", "find_fine_regions", "region_hierarchy", "smooth_for_re
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
 
-AUTO_LEVEL = 0.56  # chosen on the training images of BSDS500: tests/benchmarks/QUALITY.md
+AUTO_LEVEL = 0.54  # chosen on the training images of BSDS500: tests/benchmarks/QUALITY.md
 
 _MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
 _MIN_NOISE_SHARE = 0.15  # of the variance of the copy: the borders of such images are too weak without smoothing
@@ -66,8 +66,8 @@ def region_hierarchy(
     -----
     Boundaries are where the posteriors of Gaussian mixtures of color and texture change, and where lightness and chroma
     do, the more so where a small network sees a border. The basins between them (watershed) are merged in the order of
-    the probability that a person parts two regions, which a perceptron gives; network and perceptron were trained on
-    BSDS500. Nothing is random.
+    the probability that a person parts two regions, which a perceptron gives; both were trained on BSDS500, the first
+    layers of the network before that on ImageNet. Nothing is random.
 
     An image of which 15 % of the variance or more is noise from pixel to pixel is smoothed first.
 
@@ -113,14 +113,15 @@ def region_hierarchy(
         nothing = np.zeros(image.valid.shape, dtype=np.int32)
         return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
     evidence = gather_evidence(replace(copy, pixels=fill_invalid(copy)))
-    if min_regions > _MAX_FINE_REGIONS:
+    are_even = min_regions > _MAX_FINE_REGIONS
+    if are_even:
         labels, _ = find_even_basins(evidence.strength, copy.valid, min_regions)
     else:
         labels, _ = find_fine_regions(evidence, copy.valid)
     on_stage("drawing borders")
     rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
     rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
-    refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid)
+    refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
     on_stage("merging regions")
     merges, costs = _merge_refined(evidence, labels, refined)
     return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)

@@ -13,60 +13,65 @@ from scipy.ndimage import correlate, map_coordinates
 from segment.segmenter.regions import border_network
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 
-# Channels in and out of each layer of a small network of the same plan.
+# Channels that the blocks of a small network of the same plan give, and the sides of their windows; the first ones are
+# given by the stem.
+CHANNELS = (3, 2, 4, 4, 3, 3, 5, 5, 5, 4, 4, 4)
+WINDOWS = (3, 3, 3, 5, 5, 3, 3, 3, 5, 5, 5)
+# Channels in and out, and the side, of the other layers.
 LAYERS = {
-    **{"e1.0": (3, 2), "e1.1": (2, 2), "e2.0": (2, 3), "e3.0": (3, 4), "e4.0": (4, 5), "e5.0": (5, 5)},
-    **{f"{stage}.{part}": (n, n) for stage, n in (("e2.1", 3), ("e3.1", 4)) for part in "ab"},
-    **{f"{stage}.{part}": (5, 5) for stage in ("e4.1", "e4.2", "e5.1", "e5.2") for part in "ab"},
-    **{"d4": (10, 5), "d3": (9, 4), "d2": (7, 3), "pre": (5, 3)},
+    **{"stem": (3, 3, 3), "e": (4, 5, 1), "g": (5, 5, 1), "d4": (8, 5, 3), "d3": (9, 4, 3), "d2": (6, 3, 3)},
+    **{"pre": (3, 3, 3), "out": (3, 16, 1)},
 }
 
 
 @pytest.fixture(scope="module")
 def arrays():
     rng = np.random.default_rng(0)
+    layers = dict(LAYERS)
+    for number, (n_in, n_out, side) in enumerate(zip(CHANNELS, CHANNELS[1:], WINDOWS, strict=False)):
+        wide = 2 * n_in if number else n_in  # the first block takes what the stem gives as it is
+        if number:
+            layers[f"b{number}.expand"] = (n_in, wide, 1)
+        layers[f"b{number}.depthwise"] = (1, wide, side)
+        layers[f"b{number}.project"] = (wide, n_out, 1)
     found = {}
-    for name, (n_in, n_out) in LAYERS.items():
-        found[f"{name}.weight"] = rng.normal(0, 0.3, (n_out, n_in, 3, 3))
-        found[f"{name}.bias"] = rng.normal(0, 0.3, n_out)
-    for name, n_in, n_out in (("g", 5, 5), ("out", 3, 16)):
-        found[f"{name}.weight"], found[f"{name}.bias"] = (
-            rng.normal(0, 0.5, (n_out, n_in, 1, 1)),
-            rng.normal(0, 1, n_out),
-        )
+    for name, (n_in, n_out, side) in layers.items():
+        found[f"{name}.weight"] = rng.normal(0, (n_in * side**2) ** -0.5, (n_out, n_in, side, side))
+        found[f"{name}.bias"] = rng.normal(0, 0.5, n_out)
     return found
 
 
 def run_plainly(arrays, rgb):
     """The same network, a channel at a time, on an image whose sides are multiples of 16."""
 
-    def convolve(name, x, stride=1, dilation=1):
-        weight = np.zeros((*arrays[f"{name}.weight"].shape[:2], 2 * dilation + 1, 2 * dilation + 1))
-        weight[:, :, ::dilation, ::dilation] = arrays[f"{name}.weight"]
-        sums = [sum(correlate(c, w, mode="constant") for c, w in zip(x, each, strict=True)) for each in weight]
-        return np.stack(sums)[:, ::stride, ::stride] + arrays[f"{name}.bias"][:, None, None]
+    def convolve(name, x, stride=1, *, each_alone=False):
+        weight, first = arrays[f"{name}.weight"], stride - 1
+        if each_alone:
+            sums = [correlate(c, w[0], mode="constant") for c, w in zip(x, weight, strict=True)]
+        else:
+            sums = [sum(correlate(c, w, mode="constant") for c, w in zip(x, each, strict=True)) for each in weight]
+        return np.stack(sums)[:, first::stride, first::stride] + arrays[f"{name}.bias"][:, None, None]
 
-    def rectify(name, x, **settings):
-        return np.maximum(convolve(name, x, **settings), 0)
+    def apply_block(number, x):
+        stride = 2 if number in (1, 3, 5) else 1
+        y = np.clip(convolve(f"b{number}.expand", x), 0, 6) if number else x
+        y = np.clip(convolve(f"b{number}.depthwise", y, stride, each_alone=True), 0, 6)
+        y = convolve(f"b{number}.project", y)
+        return y + x if y.shape == x.shape else y
 
-    def residual(name, x, dilation=1):
-        return np.maximum(x + convolve(f"{name}.b", rectify(f"{name}.a", x, dilation=dilation)), 0)
+    def join(name, x, larger):
+        joined = np.concatenate([[cv2.resize(each, larger.shape[:0:-1]) for each in x], larger])
+        return np.maximum(convolve(name, joined), 0)
 
-    def multiply(name, x):
-        return np.tensordot(arrays[f"{name}.weight"][:, :, 0, 0], x, 1) + arrays[f"{name}.bias"][:, None, None]
-
-    def join(x, larger):
-        return np.concatenate([[cv2.resize(each, larger.shape[:0:-1]) for each in x], larger])
-
-    a = rectify("e1.1", rectify("e1.0", (np.moveaxis(rgb, 2, 0) - 0.45) / 0.25))
-    b = residual("e2.1", rectify("e2.0", a, stride=2))
-    c = residual("e3.1", rectify("e3.0", b, stride=2))
-    d = residual("e4.2", residual("e4.1", rectify("e4.0", c, stride=2)), dilation=2)
-    e = residual("e5.2", residual("e5.1", rectify("e5.0", d, stride=2)), dilation=2)
-    e = e + multiply("g", e.mean(axis=(1, 2), keepdims=True))
-    b = rectify("d2", join(rectify("d3", join(rectify("d4", join(e, d)), c)), b))
-    halved = (a[:, ::2, ::2] + a[:, 1::2, ::2] + a[:, ::2, 1::2] + a[:, 1::2, 1::2]) / 4
-    odds = multiply("out", rectify("pre", np.concatenate([b, halved])))
+    x = np.clip(convolve("stem", (255 * np.moveaxis(rgb, 2, 0) - 127) / 128, 2), 0, 6)
+    seen = []
+    for number in range(11):
+        x = apply_block(number, x)
+        seen.append(x)
+    x = np.maximum(convolve("e", x), 0)
+    x = x + convolve("g", x.mean(axis=(1, 2), keepdims=True))
+    x = join("d2", join("d3", join("d4", x, seen[4]), seen[2]), seen[0])
+    odds = convolve("out", np.maximum(convolve("pre", x), 0))
     largest = odds.reshape(4, 4, *odds.shape[1:]).max(axis=1)
     # The network speaks of the pixels 0, 2, 4...; the others lie between.
     rows, columns = (np.arange(side) / 2 for side in rgb.shape[:2])
@@ -112,9 +117,23 @@ def test_the_learned_network_sees_the_borders_of_quarters():
     assert odds[:2, 20:22, 60:88].max(axis=1).min() > 0
 
 
+def test_integer_weights_have_a_scale_for_each_output(arrays):
+    rounded, plain = dict(arrays), dict(arrays)
+    for name in ("stem", "b4.expand", "b4.depthwise", "d3"):
+        weight = arrays[f"{name}.weight"]
+        scale = np.abs(weight).max(axis=(1, 2, 3)) / 127
+        rounded[f"{name}.weight"] = np.round(weight / scale[:, None, None, None]).astype(np.int8)
+        rounded[f"{name}.scale"] = scale
+        plain[f"{name}.weight"] = rounded[f"{name}.weight"] * scale[:, None, None, None]
+    rgb = np.random.default_rng(4).random((16, 16, 3)).astype(np.float32)
+    found, expected = (BorderNetwork(each).compute_log_odds(rgb) for each in (rounded, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_learned_weights_are_small_and_read_once():
     assert load_border_network() is load_border_network()
     file = files("segment.segmenter.regions").joinpath("border_network.npz")
     with file.open("rb") as opened, np.load(opened) as arrays:
-        assert {arrays[name].dtype for name in arrays if name.endswith("weight")} == {np.dtype(np.float16)}
+        types = {arrays[name].dtype for name in arrays if name.endswith("weight")}
+    assert types == {np.dtype(np.float16), np.dtype(np.int8)}
     assert len(file.read_bytes()) < 1_000_000
