@@ -72,7 +72,7 @@ def compute_expectation(
     n_runs : int, >= 1
         How many mixtures of equal size stand side by side in `model`, each with weights that sum to 1.
     is_scored : bool
-        False leaves the log likelihoods at 0, for steps whose score nobody asks for.
+        False may leave the log likelihoods at 0, for steps whose score nobody asks for.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def decode_avif(stream: BinaryIO, options: ReadOptions) -> Image:
     notes = _check_coded_sizes(stream, options.max_pixels) + _describe_crop(properties)
     # imagecodecs would decode all pictures of a film at once.
     if find_box(stream, b"moov", 0, get_size(stream)) is not None:
-        return _decode_film(stream, options)
+        return _decode_film(stream, options, notes)
     import imagecodecs
 
     if not imagecodecs.AVIF.available:
@@ -99,13 +99,14 @@ def _describe_crop(properties: PictureProperties) -> tuple[str, ...]:
         return ()
     width, width_divisor, height, height_divisor = struct.unpack_from(">4I", properties.clap)
     shown = round(width / max(width_divisor, 1)), round(height / max(height_divisor, 1))
-    if shown == (properties.width, properties.height):
-        return ()
-    sizes = f"{shown[0]} x {shown[1]} of its {properties.width} x {properties.height} pixels"
+    full = properties.width, properties.height
+    if shown == full or not all(0 < part <= whole for part, whole in zip(shown, full, strict=True)):
+        return ()  # nor is a part asked for where the numbers are wrong
+    sizes = f"{shown[0]} x {shown[1]} of its {full[0]} x {full[1]} pixels"
     return (f"the file asks to show {sizes}; all are used. Give --crop to use a part",)
 
 
-def _decode_film(stream: BinaryIO, options: ReadOptions) -> Image:
+def _decode_film(stream: BinaryIO, options: ReadOptions, notes: tuple[str, ...]) -> Image:
     """Decode the first picture of a film, where Pillow can (from version 11.3 on)."""
     try:
         from PIL import AvifImagePlugin
@@ -116,4 +117,4 @@ def _decode_film(stream: BinaryIO, options: ReadOptions) -> Image:
     if not is_supported:
         raise ImageError("an animated AVIF is read with Pillow 11.3 or later; got an earlier one. Update Pillow.")
     plugin = load_plugin("AvifImagePlugin", "AvifImageFile")
-    return decode_with_plugin(stream, plugin, replace(options, allow_truncated=False))
+    return decode_with_plugin(stream, plugin, replace(options, allow_truncated=False), notes)

@@ -93,6 +93,7 @@ def add_crop(data, width, height):
     [
         ((30, 20), ("the file asks to show 30 x 20 of its 60 x 40 pixels; all are used. Give --crop to use a part",)),
         ((60, 40), ()),
+        ((0, 20), ()),
     ],
 )
 def test_a_part_that_is_to_be_shown_is_said(write_file, size, notes):
