@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 
@@ -74,7 +75,8 @@ def warn_of_uneven_light(
     'the light is uneven'
     """
     explained, moved = measure_uneven_light(image, classes, space)
-    if explained < MIN_EXPLAINED or moved < MIN_MOVED:
+    # A flat border takes part of the place and of a class without having light; it is told by itself.
+    if explained < MIN_EXPLAINED or moved < MIN_MOVED or find_flat_border(image) is not None:
         return ()
     if not any(ColorIndex(part).has_colors(classes.n_classes + 1) for part in parts):
         return ()
