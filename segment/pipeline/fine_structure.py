@@ -80,7 +80,7 @@ def measure_fine_structure(spatial: RegionClasses, n_classes: int) -> tuple[floa
     at = np.flatnonzero(numbers)
     at = at[:: max(1, len(at) // MAX_SAMPLE)]
     space, numbers = spatial.data.space, numbers[at]
-    if n_classes < 2 or not len(at):
+    if not len(at):
         return 0.0, 0.0
     cells = space.make_cells(ColorIndex(smooth_noise(spatial.image, space.name)).pixels[at])
     config = SegmentConfig(k=n_classes, spatial="none", clean_up="none", n_init=2)

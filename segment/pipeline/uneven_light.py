@@ -32,9 +32,7 @@ MAX_SAMPLE = 2**11  # of its pixels
 N_ROUNDS = 8
 MIN_SAMPLE = 2**10  # pixels with a label: fewer tell nothing of light
 MIN_SHARE = 0.05  # of the pixels: smaller classes do not count
-# Of the range of values, added before the logarithm, so that noise in the dark does not count. What is no lighter
-# counts as black.
-DARK_OFFSET = 0.03
+DARK_OFFSET = 0.03  # of the range of values, added before the logarithm, so that noise in the dark does not count
 MIN_EXPLAINED, MIN_MOVED = 0.6, 0.02  # from which on the light is told
 # How far apart classes lie in even light: the distance of their medians by the sum of their deviations, both robust.
 # Two halves of one normal distribution have 1.1, of a uniform one 1.3.
@@ -109,8 +107,6 @@ def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
     if len(colors) < MIN_SAMPLE:
         return 0.0, 0.0
     labels = classes.label_cells(space.make_cells(colors)).astype(np.intp)
-    # What is black, such as a frame around the picture, is so in any light.
-    labels[logs.max(axis=1) <= np.log(2 * DARK_OFFSET)] = 0
     counts = np.bincount(labels, minlength=classes.n_classes + 1)[1:]
     large = np.flatnonzero(counts >= MIN_SHARE * len(labels)) + 1
     if len(large) < 2:

@@ -29,6 +29,15 @@ def test_what_a_component_loses_is_within_the_bound(rng: np.random.Generator) ->
         np.testing.assert_allclose(found, full, rtol=1e-5, atol=1e-7 * np.abs(full).max())
 
 
+def test_nothing_overflows_where_a_block_is_much_wider_than_its_components(rng: np.random.Generator) -> None:
+    means = rng.uniform(0, 1e4, size=(20, 3))
+    model = MixtureModel(np.full(20, 0.05), means, np.ones((20, 3, 3)) + np.eye(3))
+    cells = make_point_cells(means[rng.integers(20, size=300)] + rng.normal(size=(300, 3)))
+    expected = compute_expectation(prepare_blocks(cells, *UNCHANGED), model)
+    for found, full in zip(NearBlocks.from_cells(cells, *UNCHANGED).compute_expectation(model), expected, strict=True):
+        np.testing.assert_allclose(found, full, rtol=1e-9, atol=1e-200)
+
+
 def test_a_component_of_next_to_no_weight_keeps_its_cells(rng: np.random.Generator) -> None:
     means = rng.uniform(0, 100, size=(50, 3))
     weights = np.full(50, 1 / 50)

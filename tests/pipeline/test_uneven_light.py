@@ -27,8 +27,9 @@ def draw_things(rng: np.random.Generator) -> np.ndarray:
         0.6 + 0.8 * COLUMNS / 160,
         1.3 - 0.6 * (COLUMNS + ROWS) / 280,
         1.2 - 0.7 * (((COLUMNS - 80) / 80) ** 2 + ((ROWS - 60) / 60) ** 2) / 2,
+        1 + 0.4 * np.tanh((COLUMNS - 80) / 20),
     ],
-    ids=["ramp", "diagonal", "vignette"],
+    ids=["ramp", "diagonal", "vignette", "shadow side"],
 )
 def test_light_across_the_image_is_told(light: np.ndarray, rng: np.random.Generator) -> None:
     values = (90 + 50 * draw_things(rng)) * light + rng.normal(0, 3, light.shape)

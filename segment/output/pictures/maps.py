@@ -125,9 +125,10 @@ def _divide_sheet(n: int, width: int, height: int) -> tuple[int, tuple[int, int]
     scale = scales[columns - 1]
     least = max(_LEAST_ROOM, _MIN_ROOM * _MANY // max(n, _MANY))
     room = max(least, round(width * scale)), max(least, round(height * scale))
-    # A tiny image is not enlarged where that would make a sheet of hundreds of maps larger than its room.
-    if n > _MANY and max(height, width) <= least:
-        return columns, (width, height)
+    # Small images are enlarged, but hundreds of them would make a sheet far larger than its room.
+    if n > _MANY:
+        factor = min(room[0] / width, room[1] / height, 1.0)
+        return columns, (max(1, round(width * factor)), max(1, round(height * factor)))
     return columns, fit_size(height, width, room)
 
 

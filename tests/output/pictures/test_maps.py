@@ -36,6 +36,12 @@ def test_posteriors_of_any_size_and_number_have_a_sheet(height: int, width: int,
     assert sheet.shape[1] <= 12000
 
 
+def test_hundreds_of_maps_are_small_and_tiny_ones_not_enlarged() -> None:
+    for side, k, largest in ((16, 70, 1200), (300, 150, 2200)):
+        sheet = draw_probability_maps([np.zeros((side, side))] * k, [""] * k, (side, side))
+        assert max(sheet.shape) < largest
+
+
 def test_a_map_of_log_density_is_bright_where_it_is_low() -> None:
     values = np.full((400, 400), -1.0, np.float32)
     values[:, 200:] = -9

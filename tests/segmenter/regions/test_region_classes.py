@@ -38,6 +38,13 @@ def test_the_smoothness_of_whole_regions_can_be_switched_off(crossed):
     assert field.spatial.regions.field.smoothness == 2.5 * field.config.smoothness
 
 
+def test_noise_that_was_smoothed_away_is_not_in_the_cells_of_regions():
+    noisy = np.random.default_rng(0).normal(128, 30, (90, 120)).clip(0, 255).astype(np.uint8)
+    regions = segment.segment_image(noisy, k=2, coherence="region").spatial.regions
+    assert regions.is_smoothed
+    assert regions.cells.scatters.mean() < 0.2 * segment.segment_image(noisy, k=1).model.covariances.mean()
+
+
 def test_thousands_of_parts_of_a_mask_have_no_affinities():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
