@@ -282,7 +282,9 @@ class ColorIndex:
         if len(self._pixels) <= PIECE_PIXELS:
             codes, counts = count_codes(self._encode_valid(slice(None)))
             return None if self._are_too_many(codes.size) else (codes, counts)
-        # Not merged by sorting: the codes of all pieces of noise would be as many as the pixels.
+        if self._is_noise():
+            return None
+        # Not merged by sorting: the codes of all pieces could be as many as the pixels.
         table, lock = np.zeros(2 ** (self._bits * self.n_channels), np.uint32), threading.Lock()
 
         def count_piece(piece: slice) -> None:
@@ -295,6 +297,17 @@ class ColorIndex:
             return None
         codes = np.flatnonzero(table).astype(np.uint32)
         return codes, table[codes].astype(np.int64)
+
+    def _is_noise(self) -> bool:
+        """Say whether there are too many distinct colors, in a quarter of the memory that their counts take."""
+        # A photograph is told by a sample: half of its pixels have no color of their own.
+        sample = self._encode(self._pixels[:: max(1, len(self._pixels) // CHUNK_PIXELS)])
+        if 2 * count_codes(sample)[0].size < sample.size:
+            return False
+        is_found = np.zeros(2 ** (self._bits * self.n_channels), dtype=bool)
+        for rows in self._iterate_blocks():
+            is_found[self._encode_valid(rows)] = True
+        return self._are_too_many(int(np.count_nonzero(is_found)))
 
     def _are_too_many(self, n_colors: int) -> bool:
         """Say whether these are too many distinct colors to hold a count of each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -115,6 +116,28 @@ def test_noise_of_as_many_colors_as_pixels_is_not_counted(size: int, monkeypatch
     np.testing.assert_array_equal(index.map_to_pixels(lambda colors: colors[:, 0]), pixels[..., 0])
     chosen = np.arange(size)[::-1]
     np.testing.assert_array_equal(index.make_pixel_lookup(lambda colors: colors)(chosen), pixels[0, ::-1])
+
+
+def test_noise_is_told_in_less_memory_than_counts_take() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1025, 1024, 3), dtype=np.uint8)
+    tracemalloc.start()
+    is_tabled = ColorIndex(Image.from_array(pixels)).is_tabled
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not is_tabled
+    assert peak < 2**25  # a table of the counts takes 2**26 bytes
+
+
+def test_a_sample_of_noise_tells_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segment.features.color_index.MAX_COLORS_OF_NOISE", 20)
+    monkeypatch.setattr("segment.features.color_index.PIECE_PIXELS", 50)
+    monkeypatch.setattr("segment.features.color_index.CHUNK_PIXELS", 16)
+    colors = np.random.default_rng(0).integers(0, 256, (1, 31, 3), dtype=np.uint8)
+    # Every fifth of the pixels is sampled: no two of these have the same color.
+    index = ColorIndex(Image.from_array(np.tile(colors, (1, 3, 1))))
+    ((found, counts),) = index.iterate_parts()
+    assert {*map(tuple, found.tolist())} == {*map(tuple, colors[0].tolist())}
+    assert (counts == 3).all()
 
 
 def test_an_image_of_too_many_colors_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
