@@ -17,7 +17,7 @@ def draw_squares(side: int, noise: float) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("side", "noise", "expected"), [(5, 3, "structure is finer"), (30, 3, ""), (30, 30, "noisy")])
+@pytest.mark.parametrize(("side", "noise", "expected"), [(6, 3, "structure is finer"), (30, 3, ""), (30, 30, "noisy")])
 def test_what_regions_miss_is_told(side: int, noise: float, expected: str) -> None:
     result = segment.segment_image(draw_squares(side, noise), k=3, coherence="region")
     told = [text for text in result.warnings if "--coherence pixel" in text]

@@ -89,6 +89,7 @@ def refine_borders(
     strip = resize_to_nearest(_mark_border_strip(known), size)
     markers = np.where(strip, 0, large)
     cv2.watershed(np.ascontiguousarray(pixels), markers)
+    np.copyto(markers, large, where=strip == 0)  # OpenCV takes the labels on the frame of the image away
     _label_watershed_lines(markers, pixels, large)
     markers[~valid] = 0
     return _connect_regions(markers, valid.size / labels.size)

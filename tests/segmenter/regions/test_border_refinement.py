@@ -41,3 +41,10 @@ def test_a_part_that_the_mask_cuts_off_is_a_region_and_a_speck_is_not():
     assert np.array_equal(found.label_image, expected)
     assert found.origin.tolist() == [1, 0]
     assert found.pairs.size == 0
+
+
+def test_regions_along_the_frame_of_an_image_are_kept():
+    labels = np.ones((9, 12), np.int32)
+    labels[:, 0], labels[0, 4:8], labels[-2:, 5:7] = 2, 3, 4
+    found = refine_borders(labels, np.full((9, 12, 3), 90, np.uint8), np.ones((9, 12), bool))
+    assert found.origin.tolist() == [1, 2, 3, 4]
