@@ -26,6 +26,7 @@ __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 Floats = NDArray[np.float64]
 
 LEVEL = 0.3  # cut of the hierarchy: finer than a person would draw, so that no region holds two classes
+SMOOTHED_LEVEL = 0.18  # that of a smoothed image, whose borders are weaker
 FIELD_STRENGTH = 2.5  # of the field over regions, in units of the smoothness of pixels: people part areas, not colors
 SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
 MAX_SAMPLED_PIXELS = 200_000  # from which the regions' means and scatters are computed
@@ -132,7 +133,8 @@ def find_region_cells(
     """
     smoothed = smooth_for_regions(image)
     hierarchy = region_hierarchy(smoothed, on_stage=on_stage)
-    labels = hierarchy.cut(LEVEL)
+    level = LEVEL if smoothed is image else SMOOTHED_LEVEL
+    labels = hierarchy.cut(level)
     flat = labels.reshape(-1)
     areas = np.bincount(flat)
     # Means and scatters come from every step-th row and column, and from all pixels of regions that these miss.
@@ -147,7 +149,7 @@ def find_region_cells(
     pixel_cells = features.space.make_cells(index.pixels[places])
     cells = group_cells(pixel_cells, flat[places] - 1, len(areas) - 1)
     weights = areas[1:].astype(np.float64)
-    pairs, costs = hierarchy.find_joining_costs(LEVEL)
+    pairs, costs = hierarchy.find_joining_costs(level)
     # A cost is the probability that people part two regions: 1 - 2 cost is "together" minus "apart".
     field = RegionField(pairs, 1 - 2 * costs, weights / weights.sum(), FIELD_STRENGTH * smoothness)
     cells = Cells(weights, cells.means, SCATTER_SHARE * cells.scatters)

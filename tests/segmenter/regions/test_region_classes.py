@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import segment
 
@@ -43,6 +44,14 @@ def test_noise_that_was_smoothed_away_is_not_in_the_cells_of_regions():
     regions = segment.segment_image(noisy, k=2, coherence="region").spatial.regions
     assert regions.is_smoothed
     assert regions.cells.scatters.mean() < 0.2 * segment.segment_image(noisy, k=1).model.covariances.mean()
+
+
+def test_areas_of_four_grays_are_found_under_strong_noise():
+    rng = np.random.default_rng(2)
+    field = gaussian_filter(rng.normal(size=(120, 120)), 14)
+    grays = np.array([2, 0, 3, 1])[np.searchsorted(np.quantile(field, (0.25, 0.5, 0.75)), field)]
+    noisy = (grays / 3 + rng.normal(0, 0.3, grays.shape)).astype(np.float32)
+    assert np.mean(segment.segment_image(noisy, k=4, coherence="region").label_image == 1 + grays) > 0.9
 
 
 def test_thousands_of_parts_of_a_mask_have_no_affinities():
