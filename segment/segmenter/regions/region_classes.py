@@ -25,8 +25,9 @@ __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
 Floats = NDArray[np.float64]
 
-LEVEL = 0.3  # cut of the hierarchy: finer than a person would draw, so that no region holds two classes
-SMOOTHED_LEVEL = 0.18  # that of a smoothed image, whose borders are weaker
+# Cuts of the hierarchy: finer than a person would draw, so that no region holds two classes, and finer still where the
+# image is smoothed, as its borders are weaker.
+LEVEL, SMOOTHED_LEVEL = 0.22, 0.15
 FIELD_STRENGTH = 2.5  # of the field over regions, in units of the smoothness of pixels: people part areas, not colors
 SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
 MAX_SAMPLED_PIXELS = 200_000  # from which the regions' means and scatters are computed
