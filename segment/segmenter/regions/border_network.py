@@ -161,6 +161,9 @@ class BorderNetwork:
     arrays : mapping of str to ndarray
         For each layer "NAME.weight" of shape (n_out, n_in, k, k) and "NAME.bias" of shape (n_out,); where weights are
         integers also "NAME.scale" of shape (n_out,), by which those of each output are multiplied.
+        Layers of the encoder are "stem" and, for block i, "bi.expand", "bi.depthwise" and "bi.project"; of the decoder,
+        in their order, "e" (entry), "g" (of the mean of the image), "d4", "d3" and "d2" (each doubles the size), "pre"
+        and "out".
 
     References
     ----------
