@@ -360,7 +360,7 @@ class Image(EqualByValue):
             values = select_bands(values, bands)
         if valid is not None:
             is_valid = combine_masks(is_valid, check_mask(valid, is_valid.shape))
-        pixels, is_number = convert_to_stored_type(values)
+        pixels, is_number = convert_to_stored_type(values, is_valid)
         is_valid = combine_masks(is_valid, is_number)
 
         # Floats are always scaled by their values: 0..1, or from the smallest to the largest.

@@ -211,16 +211,23 @@ def combine_masks(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[
     return mask & other
 
 
-def convert_to_stored_type(values: NDArray[Any]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return the values as uint8, uint16 or float32, and True where no value of a pixel is NaN: (H, W)."""
+def convert_to_stored_type(
+    values: NDArray[Any], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Return the values as uint8, uint16 or float32, and True where no value of a pixel is NaN: (H, W).
+
+    Values that are not valid (H, W), such as -9999 of nodata, have no effect on the type, and may be any number in it.
+    """
     everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255), everywhere
     if values.dtype in (np.uint8, np.uint16):
         return values, everywhere
     # Wider integers often hold 8-bit or 16-bit values; kept as such, their depth can be inferred.
-    if values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 65535:
-        return values.astype(np.uint8 if values.max() <= 255 else np.uint16), everywhere
+    if values.dtype.kind in "iu":
+        used = values if valid.all() else values[valid]
+        if used.size and used.min() >= 0 and used.max() <= 65535:
+            return values.astype(np.uint8 if used.max() <= 255 else np.uint16), everywhere
     # What float32 cannot hold becomes infinite, which stands for no data.
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32)

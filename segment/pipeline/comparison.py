@@ -9,7 +9,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,6 +178,7 @@ def compare_image(
     seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
     features = extract_features(result.preprocessed, config.features)
     others = []
+    _import_k_means()  # before its seconds are counted
     find_k_means_centers = partial(_find_k_means_centers, n_init=config.n_init, seed=config.seed)
     for name, find_centers in (("k-means", find_k_means_centers), ("hierarchical (Ward)", _find_ward_centers)):
         on_stage(name)
@@ -219,17 +220,22 @@ def _segment_by_centers(
     return Method(name, label_image, seconds, _compute_inertia(cells, labels), likelihood, agreement)
 
 
-def _find_k_means_centers(cells: Cells, k: int, *, n_init: int, seed: int) -> Floats:
-    """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
+def _import_k_means() -> Any:
+    """Import scikit-learn's k-means, which can take longer than k-means itself."""
     with IMPORT_LOCK:
         from sklearn.cluster import KMeans
-        from sklearn.exceptions import ConvergenceWarning
+    return KMeans
+
+
+def _find_k_means_centers(cells: Cells, k: int, *, n_init: int, seed: int) -> Floats:
+    """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct features than classes: some are empty
-        found = KMeans(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
+        found = _import_k_means()(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)
 
 

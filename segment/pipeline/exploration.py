@@ -15,12 +15,12 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.doors import DOORS, reject_ignored
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
-from segment.core.errors import pluralize
+from segment.core.errors import ImageError, pluralize, printable_path
 from segment.mixture.selection import Selection
 from segment.pipeline.output_loader import load_output
 from segment.pipeline.pipeline import segment_image
 from segment.pipeline.pixel_selection import take_arrays
-from segment.pipeline.preparation import Source, read_image
+from segment.pipeline.preparation import Source, get_source_path, read_image
 from segment.pipeline.result import Segmentation
 
 __all__ = ["DEFAULT_RANGE", "Exploration", "explore"]
@@ -141,6 +141,9 @@ def explore(
     reject_ignored(chosen, [item for item in list_settings() if item.name == "k"], DOORS["explore"], {})
     config = SegmentConfig.resolve(config, chosen, k="auto", k_range=DEFAULT_RANGE).for_door("explore")
     image = read_image(source, config, arrays)
+    if not image.valid.any():
+        name = printable_path(get_source_path(source, image)) or "image"
+        raise ImageError(f"{name}: an image to explore has valid pixels; got none. Name another image.")
     # Bands and the pixels that count were chosen above, and are not chosen again.
     config = replace(config, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
     results: list[Segmentation] = []

@@ -190,6 +190,14 @@ def test_image_with_few_colors_is_a_warning(
     assert read_labels("out/b_panel.png").shape[1] >= 640
 
 
+@pytest.mark.parametrize("what", [("-k", "3"), ("--regions", "auto")], ids=["classes", "regions"])
+def test_no_table_where_no_pixel_has_a_label(run_program: Program, what: tuple[str, ...]) -> None:
+    PilImage.fromarray(np.zeros((2, 3, 4), np.uint8)).save("b.png")
+    result = run_program("run", "b.png", *what, "-o", "out")
+    assert (result.code, result.out.split()) == (0, ["out/b_panel.png", "out/b_labels.png"])
+    assert result.err.endswith("no pixel is valid, so no pixel has a label.\n")
+
+
 def write_truncated(path: str) -> None:
     write_photograph(path)
     data = Path(path).read_bytes()

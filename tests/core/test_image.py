@@ -208,6 +208,13 @@ def test_masked_pixels_are_not_valid_and_do_not_count_for_the_scale():
     assert data.tolist() == [[0, 300, 60_000]]
 
 
+@pytest.mark.parametrize(("nodata", "dtype"), [(-32768, np.int16), (-9999, np.int32), (70_000, np.uint32)])
+def test_pixels_that_are_not_valid_do_not_count_for_the_type(nodata, dtype):
+    image = Image.from_array(np.array([[0, 300, nodata]], dtype), valid=[[True, True, False]])
+    assert (image.pixels.dtype, image.white) == (np.uint16, 1023)
+    assert image.pixels.tolist() == [[0, 300, 0]]
+
+
 def test_pixel_that_is_masked_in_one_band_is_not_valid():
     array = np.ma.MaskedArray(np.full((1, 3, 3), 9, np.uint8), mask=np.zeros((1, 3, 3), bool))
     array.mask[0, 1, 2] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,14 @@ def test_three_methods_find_the_same_four_colors(quadrants: np.ndarray) -> None:
         assert method.agreement == 1
         assert method.inertia == 0
         assert method.seconds > 0
+
+
+def test_the_seconds_are_those_of_the_method_without_its_import(
+    quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "sklearn.cluster", raising=False)
+    monkeypatch.setattr("segment.pipeline.comparison.perf_counter", lambda: float("sklearn.cluster" in sys.modules))
+    assert compare_image(quadrants, k=4).methods[0].seconds == 0
 
 
 def test_the_figures_are_those_of_all_pixels(quadrants: np.ndarray, rng: np.random.Generator) -> None:

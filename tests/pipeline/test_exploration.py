@@ -11,7 +11,7 @@ from PIL import Image as PilImage
 
 import segment
 from segment.cli.main import main
-from segment.core.errors import SettingsError
+from segment.core.errors import ImageError, SettingsError
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def test_pixels_are_chosen_once(noisy: np.ndarray) -> None:
     found = segment.explore(noisy, k_range="2..3", mask=mask, crop="2,2,58,34")
     expected = segment.segment_image(noisy, k=3, mask=mask, crop="2,2,58,34")
     np.testing.assert_array_equal(found.results[1].label_image, expected.label_image)
+
+
+def test_an_image_without_valid_pixels_is_refused() -> None:
+    nothing = np.full((4, 5), np.nan)
+    with pytest.raises(ImageError, match=r"^image: an image to explore has valid pixels; got none\. Name another"):
+        segment.explore(nothing)
 
 
 @pytest.mark.parametrize("k", ["8..2", "0..3", "many", (1, 300)])
