@@ -13,6 +13,7 @@ from segment.core.errors import SettingsError
 from segment.core.threads import IMPORT_LOCK
 from segment.core.units import METERS_PER_UNIT
 from segment.output.measurements import check_region_count, measure_labels
+from segment.output.result_tables import set_shares
 from segment.postprocessor.connected_regions import number_regions
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def measure_objects(result: Segmentation, *, maps: Mapping[str, NDArray[np.float
     dict of column name to ndarray of shape (n,)
         ``object``, the number 1..n; ``roi``, where there are regions of interest; ``label`` and ``name`` of the class;
         the other columns of :func:`segment.output.measurements.measure_labels`; ``regions``, the number of connected
-        regions.
+        regions; and what :func:`segment.output.result_tables.set_shares` adds.
     """
     objects, label, roi = number_objects(result)
     table = measure_labels(objects, result.image, maps=maps, n_labels=len(label))
@@ -97,7 +98,8 @@ def measure_objects(result: Segmentation, *, maps: Mapping[str, NDArray[np.float
     regions = np.bincount(of_region, minlength=len(label) + 1)[1:]
     names = np.array([*result.names], dtype=object)[label - 1]
     place = {"roi": np.array(roi, dtype=object)} if roi else {}
-    return {"object": table.pop("label"), **place, "label": label, "name": names, **table, "regions": regions}
+    number = table.pop("label")
+    return set_shares({"object": number, **place, "label": label, "name": names, **table, "regions": regions}, result)
 
 
 def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: float) -> Ids:

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from segment.pipeline.relabeling import RelabeledImage
     from segment.pipeline.result import Segmentation
 
-__all__ = ["add_expected_shares", "measure_label_image", "measure_result", "measure_result_regions", "require_regions"]
+__all__ = [
+    "add_expected_shares",
+    "measure_label_image",
+    "measure_result",
+    "measure_result_regions",
+    "require_regions",
+    "set_shares",
+]
 
 
 def measure_result(result: Segmentation) -> tuple[Table, Table]:
@@ -100,7 +107,7 @@ def measure_label_image(
         )
     else:
         tables = measure_classes(labels, image, names, maps=maps), measure_regions(labels, image, names, maps=maps)
-    classes, regions = (_set_shares(table, result) if table else table for table in tables)
+    classes, regions = (set_shares(table, result) if table else table for table in tables)
     if result.absent:
         # Nothing was found, which is not the same as an area of 0.
         classes["pixels"] = classes["pixels"].astype(object)
@@ -137,17 +144,29 @@ def require_regions(table: Table, label_image: NDArray[np.integer], image: Image
     return table
 
 
-def _set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
-    """Set the shares of the rows of a table where a class does not count, and add those within groups."""
+def set_shares(table: Table, result: Segmentation | RelabeledImage) -> Table:
+    """Set the shares of the rows of a table, and add those within groups.
+
+    Parameters
+    ----------
+    table : dict of column name to ndarray
+        With ``label``, ``pixels`` and ``share``, and ``roi`` where there are regions of interest.
+    result : Segmentation or RelabeledImage
+        What was measured.
+
+    Returns
+    -------
+    dict of column name to ndarray
+        The shares are those of the labeled pixels in the row's region of interest, without classes that do not count.
+    """
     is_counted = np.array([not math.isnan(row.share) for row in result.classes], dtype=bool)
     groups = np.array([row.group for row in result.classes], dtype=object)
     label, pixels = table["label"] - 1, table["pixels"]
     _, roi = np.unique(table.get("roi", np.zeros(len(label))), return_inverse=True)
     shares = dict(table)
-    if not is_counted.all():
-        counts = np.where(is_counted[label], pixels, 0)
-        total = np.bincount(roi, counts, minlength=1)[roi]
-        shares["share"] = np.where(is_counted[label], counts / np.maximum(total, 1), np.nan)
+    counts = np.where(is_counted[label], pixels, 0)
+    total = np.bincount(roi, counts, minlength=1)[roi]
+    shares["share"] = np.where(is_counted[label], counts / np.maximum(total, 1), np.nan)
     if result.old_numbers:
         shares["merged_from"] = np.array(result.old_numbers, dtype=object)[label]
     if result.config.group:

@@ -220,22 +220,23 @@ def _segment_by_centers(
     return Method(name, label_image, seconds, _compute_inertia(cells, labels), likelihood, agreement)
 
 
-def _import_k_means() -> Any:
-    """Import scikit-learn's k-means, which can take longer than k-means itself."""
+def _import_k_means() -> tuple[Any, type[Warning]]:
+    """Import scikit-learn's k-means and its warning, which can take longer than k-means itself."""
     with IMPORT_LOCK:
         from sklearn.cluster import KMeans
-    return KMeans
+        from sklearn.exceptions import ConvergenceWarning
+    return KMeans, ConvergenceWarning
 
 
 def _find_k_means_centers(cells: Cells, k: int, *, n_init: int, seed: int) -> Floats:
     """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
-    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
+    k_means, convergence_warning = _import_k_means()
     # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct features than classes: some are empty
-        found = _import_k_means()(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
+        warnings.simplefilter("ignore", convergence_warning)  # fewer distinct features than classes: some are empty
+        found = k_means(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)
 
 

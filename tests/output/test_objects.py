@@ -10,6 +10,7 @@ import pytest
 
 import segment
 from segment.output.objects import group_regions, measure_objects, number_objects
+from segment.output.result_tables import measure_result
 from segment.postprocessor.connected_regions import number_regions
 
 
@@ -69,5 +70,16 @@ def test_a_region_of_interest_holds_one_object_of_a_class() -> None:
     table = measure_objects(segment.segment_image(pixels, **settings), maps={})
     assert table["roi"].tolist() == ["r1c1", "r1c2"]
     assert table["regions"].tolist() == [2, 2]
+    assert table["share"].tolist() == [1, 1]
     near = measure_objects(segment.segment_image(pixels, group_distance="1px", **settings), maps={})
     assert near["roi"].tolist() == ["r1c1", "r1c1", "r1c2", "r1c2"]
+
+
+def test_shares_of_objects_are_those_of_regions() -> None:
+    pixels = make_plants() * np.uint8(80)
+    settings = {"k": 2, "spatial": "none", "save": "objects", "min_region": 0, "group": "all=1,2"}
+    result = segment.segment_image(pixels, roi="grid:2x1", group_distance="1px", **settings)
+    table, regions = measure_objects(result, maps={}), measure_result(result)[1]
+    for name in ("roi", "label", "pixels", "share", "group", "group_share"):
+        assert table[name].tolist() == regions[name].tolist()
+    assert table["share"].sum() == pytest.approx(2)
