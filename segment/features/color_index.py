@@ -78,7 +78,7 @@ class ColorIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_countable = self._bits * self.n_channels <= _TABLE_BITS
-        self._recalled: tuple[Hashable, KeptValues] | None = None
+        self._recalled: tuple[Hashable, KeptValues | None] = (None, None)
 
     @cached_property
     def _table(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
@@ -89,7 +89,7 @@ class ColorIndex:
     def is_tabled(self) -> bool:
         """Whether :meth:`iterate_parts` yields one part with every color once: they are countable, not too many."""
         # Colors that are recalled are few enough for a table, so they need not be counted to know it.
-        return self._recalled is not None or self._table is not None
+        return self._recalled[1] is not None or self._table is not None
 
     @property
     def _is_wide(self) -> bool:
@@ -258,11 +258,10 @@ class ColorIndex:
         if not self.is_countable or not 0 < len(self._pixels) <= PIECE_PIXELS:
             return None
         key = (key, self._bits, self.n_channels)
-        if self._recalled is None or self._recalled[0] != key:
+        if self._recalled[0] != key:  # too many colors are too many the next time as well
             codes = self._encode(self._pixels)
-            found = memory.look_up(key, codes, lambda some: function(self._decode(some)))
-            self._recalled = None if found is None else (key, found)
-        return None if self._recalled is None else self._recalled[1]
+            self._recalled = key, memory.look_up(key, codes, lambda some: function(self._decode(some)))
+        return self._recalled[1]
 
     @cached_property
     def _places(self) -> NDArray[np.int32]:

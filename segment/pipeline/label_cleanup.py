@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.config.sizes import compute_area_share, compute_radius_share
 from segment.core.image import Image
+from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.postprocessor.connected_regions import tally_labels
 from segment.postprocessor.postprocessor import CleanedLabels, postprocess
@@ -21,9 +22,9 @@ from segment.segmenter.pixel_evidence import make_color_evidence
 __all__ = [
     "CleanUpSizes",
     "clean_window",
+    "count_cleanup_moves",
     "count_pixels_and_regions",
     "is_cleanup_by_evidence",
-    "measure_cleanup_moves",
     "resolve_sizes",
 ]
 
@@ -88,6 +89,7 @@ def clean_window(
     sizes: CleanUpSizes,
     shape: tuple[int, int],
     design_effect: float,
+    index: ColorIndex | None = None,
 ) -> CleanedLabels:
     """Clean up the labels of an image or of a window of it.
 
@@ -109,6 +111,8 @@ def clean_window(
         Of the whole image, of which this may be a window.
     design_effect : float, >= 1
         Of the whole image: how many neighboring pixels count as one witness.
+    index : ColorIndex, optional
+        Of the image or window, where it is known.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def clean_window(
     evidence = None
     if config.clean_up == "evidence" and classes.n_classes > 1:
         evidence = make_color_evidence(
-            classes, space, image, shape, smoothness=config.smoothness, design_effect=design_effect
+            classes, space, image, shape, smoothness=config.smoothness, design_effect=design_effect, index=index
         )
     # Shares of the whole image; `postprocess` takes those of what it gets.
     share = math.prod(shape) / max(1, raw.size)
@@ -154,8 +158,8 @@ def count_pixels_and_regions(
     return tally_labels(label_image, n_classes, min_area)
 
 
-def measure_cleanup_moves(before: NDArray[np.uint8], after: NDArray[np.uint8], n_classes: int) -> NDArray[np.float64]:
-    """Measure by how much clean-up changes the shares of the classes.
+def count_cleanup_moves(before: NDArray[np.uint8], after: NDArray[np.uint8], n_classes: int) -> NDArray[np.int64]:
+    """Count how many pixels each class has more after clean-up.
 
     Parameters
     ----------
@@ -165,16 +169,17 @@ def measure_cleanup_moves(before: NDArray[np.uint8], after: NDArray[np.uint8], n
 
     Returns
     -------
-    ndarray of shape (n_classes,), float64, -1 to 1
+    ndarray of shape (n_classes,), int64
+        Negative where a class has lost pixels.
 
     Examples
     --------
-    >>> measure_cleanup_moves(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 1, 2]], np.uint8), 2)
-    array([ 0.25, -0.25])
+    >>> count_cleanup_moves(np.array([[1, 1, 2, 2]], np.uint8), np.array([[1, 1, 1, 2]], np.uint8), 2)
+    array([ 1, -1])
     """
     at = np.flatnonzero(before != after)
     was, now = (np.bincount(part.reshape(-1)[at], minlength=n_classes + 1)[1:] for part in (before, after))
-    return np.asarray(now - was, dtype=np.float64) / max(1, int(np.count_nonzero(after)))
+    return np.asarray(now - was, dtype=np.int64)
 
 
 def is_cleanup_by_evidence(config: SegmentConfig) -> bool:

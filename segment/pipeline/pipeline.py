@@ -24,9 +24,9 @@ from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate
 from segment.pipeline.fine_structure import warn_of_fine_structure
 from segment.pipeline.label_cleanup import (
     clean_window,
+    count_cleanup_moves,
     count_pixels_and_regions,
     is_cleanup_by_evidence,
-    measure_cleanup_moves,
     resolve_sizes,
 )
 from segment.pipeline.pixel_selection import take_arrays
@@ -34,8 +34,8 @@ from segment.pipeline.preparation import Source, get_source_name, preprocess, re
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.pipeline.result_warnings import (
-    can_cleanup_matter,
     collect_result_warnings,
+    does_cleanup_thin,
     find_labels_lost_in_cleanup,
     warn_of_absent_classes,
     warn_of_cleanup,
@@ -188,12 +188,12 @@ def clean_labels(
     if not spatial.is_cleaned:
         return Labeling(spatial, labeled, CleanedLabels(raw, 0.0))
     sizes = resolve_sizes(config, image.valid.shape, image.pixel_area)
-    space = spatial.data.space
-    design_effect = 1.0
+    space, index, design_effect = spatial.data.space, spatial.image_index, 1.0
     if config.clean_up == "evidence":
         copy = make_working_copy(spatial.data.copies[0])
-        design_effect = labeled.design_effect or measure_design_effect(classes, space, copy)
-    cleaned = clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect)
+        copy_index = index if copy is spatial.image else None
+        design_effect = labeled.design_effect or measure_design_effect(classes, space, copy, copy_index)
+    cleaned = clean_window(raw, spatial.image, classes, space, config, sizes, raw.shape, design_effect, index)
     return Labeling(spatial, labeled, cleaned)
 
 
@@ -234,17 +234,15 @@ def build_result(
     labels = enlarge(clean, image)
     # Extreme floats count as black or white in the means too.
     rows = tabulate_classes(labels, clip_floats(image), len(found.names))
-    estimate = None
+    moves, estimate = count_cleanup_moves(raw, clean, len(rows)), None
     if shares:
-        moves = measure_cleanup_moves(raw, clean, len(rows)) if is_cleanup_by_evidence(config) else 0.0
-        estimate = shares.estimate(found.classes.merged_numbers, moves)
+        moved = moves / max(1, int(np.count_nonzero(clean))) if is_cleanup_by_evidence(config) else 0.0
+        estimate = shares.estimate(found.classes.merged_numbers, moved)
     rows = set_expected_shares(rows, estimate)
     valid = spatial.image.valid
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
-    if labels.shape != raw.shape or can_cleanup_matter(cleaned.changed, rows):
-        before, after = (count_pixels_and_regions(part, len(found.names), raw.shape) for part in (raw, clean))
-        warnings += warn_of_cleanup(before, after, config)
+    warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
     warnings += _warn_of_limits(spatial, found.classes.unmerged, config)
     return Segmentation(
         image=image,
@@ -352,6 +350,22 @@ def _count_too_few_colors(rows: tuple[ClassRow, ...], spatial: SpatialModel, con
         return 0
     n_colors = len(extract_features(spatial.image, config.features).cells)
     return n_colors if n_colors < len(rows) else 0
+
+
+def _warn_of_cleanup(
+    raw: NDArray[np.uint8],
+    clean: NDArray[np.uint8],
+    moves: NDArray[np.int64],
+    rows: tuple[ClassRow, ...],
+    config: SegmentConfig,
+) -> tuple[str, ...]:
+    """Say what clean-up has taken; `rows` are the classes of the cleaned labels, none where these were enlarged."""
+    pixels = np.array([row.pixels for row in rows], dtype=np.int64)
+    if rows and not does_cleanup_thin(pixels - moves, pixels):
+        before, after = (np.stack([counts, np.zeros_like(counts)]) for counts in (pixels - moves, pixels))
+    else:
+        before, after = (count_pixels_and_regions(part, len(moves), raw.shape) for part in (raw, clean))
+    return warn_of_cleanup(before, after, config)
 
 
 def _warn_of_limits(spatial: SpatialModel, classes: ClassMixture, config: SegmentConfig) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from segment.pipeline.class_table import ClassRow
 from segment.segmenter.class_naming import find_label
 
 __all__ = [
-    "can_cleanup_matter",
     "collect_result_warnings",
+    "does_cleanup_thin",
     "find_labels_lost_in_cleanup",
     "warn_of_absent_classes",
     "warn_of_cleanup",
@@ -171,17 +171,15 @@ def collect_result_warnings(
     return tuple(warnings)
 
 
-def can_cleanup_matter(changed: float, rows: Sequence[ClassRow]) -> bool:
-    """Tell whether enough pixels have changed that :func:`warn_of_cleanup` may have something to say.
+def does_cleanup_thin(before: NDArray[np.integer], after: NDArray[np.integer]) -> bool:
+    """Tell whether clean-up has taken so much of a class that :func:`warn_of_cleanup` may speak of its regions.
 
-    Where they have not, it has nothing to say whatever their classes, and regions need not be counted.
+    Where it has not, regions need not be counted.
 
     Parameters
     ----------
-    changed : float, 0 to 1
-        Share of the labeled pixels that clean-up has changed.
-    rows : sequence of ClassRow
-        The classes after it.
+    before, after : ndarray of shape (k,), int
+        Pixels of each class before and after clean-up.
 
     Returns
     -------
@@ -189,14 +187,12 @@ def can_cleanup_matter(changed: float, rows: Sequence[ClassRow]) -> bool:
 
     Examples
     --------
-    >>> rows = [ClassRow(1, 900, 0.9, (80.0,)), ClassRow(2, 100, 0.1, (160.0,))]
-    >>> can_cleanup_matter(0.009, rows), can_cleanup_matter(0.012, rows)
-    (False, True)
+    >>> does_cleanup_thin(np.array([900, 100]), np.array([905, 95]))
+    False
+    >>> does_cleanup_thin(np.array([900, 100]), np.array([910, 90]))
+    True
     """
-    # The rarest class has lost at most the changed pixels, of those that it has now and these.
-    rarest = min((row.pixels for row in rows if row.pixels), default=0)
-    n_changed = changed * sum(row.pixels for row in rows)
-    return 100 * changed > MAX_SHARE_MOVE or n_changed >= MAX_PIXEL_LOSS * (rarest + n_changed)
+    return bool(((after > 0) & (before - after >= MAX_PIXEL_LOSS * before)).any())
 
 
 def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], config: SegmentConfig) -> tuple[str, ...]:
@@ -205,7 +201,8 @@ def warn_of_cleanup(before: NDArray[np.integer], after: NDArray[np.integer], con
     Parameters
     ----------
     before, after : ndarray of shape (2, k), int
-        Pixels and regions of each class before and after clean-up; the smallest regions do not count.
+        Pixels and regions of each class before and after clean-up; the smallest regions do not count. Regions may be 0
+        where :func:`does_cleanup_thin` says that they do not matter.
     config : SegmentConfig
         Its settings for clean-up decide which remedy is named.
 

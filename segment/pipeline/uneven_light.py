@@ -10,7 +10,9 @@ other in even light too. ``tests/benchmarks/QUALITY.md`` has how often that hold
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -103,43 +105,47 @@ def measure_uneven_light(image: Image, classes: ClassMixture, space: FeatureSpac
     """
     if classes.n_classes < 2:
         return 0.0, 0.0
-    colors, logs, places = _draw_sample(make_working_copy(image, MAX_PIXELS))
+    colors, logs, places = _draw_sample(_make_copy(image))
     if len(colors) < MIN_SAMPLE:
         return 0.0, 0.0
     labels = classes.label_cells(space.make_cells(colors)).astype(np.intp)
-    counts = np.bincount(labels, minlength=classes.n_classes + 1)[1:]
-    large = np.flatnonzero(counts >= MIN_SHARE * len(labels)) + 1
+    counts = np.bincount(labels, minlength=classes.n_classes + 1)
+    counts[0] = 0
+    large = np.flatnonzero(counts >= max(1, MIN_SHARE * len(labels)))
     if len(large) < 2:
         return 0.0, 0.0
-    is_large = np.isin(labels, large)
-    logs, places = logs[is_large], places[is_large]
-    numbers = first = np.searchsorted(large, labels[is_large])
-    # The terms of the function, the channels and the lightness side by side, around their means: no digits are lost.
-    everything = np.concatenate([places, logs, logs.mean(axis=1, keepdims=True)], axis=1)
-    everything -= everything.mean(axis=0)
-    n_terms, products = places.shape[1], everything.T @ everything
-    places, logs = everything[:, :n_terms], everything[:, n_terms:-1]
+    number_of = np.full(classes.n_classes + 1, -1)
+    number_of[large] = np.arange(len(large))
+    numbers = number_of[labels]
+    is_large = numbers >= 0
+    numbers = first = numbers[is_large]
+    # The terms of the function, the channels and the lightness one below the other, around their means: no digits are
+    # lost.
+    everything = np.concatenate([places, logs, logs.mean(axis=0, keepdims=True)])[:, is_large]
+    everything -= everything.mean(axis=1, keepdims=True)
+    n_terms, products = len(places), everything @ everything.T
+    places, logs = everything[:n_terms], everything[n_terms:-1]
     for turn in range(N_ROUNDS + 1):
         # Products of the deviations from the means of the classes: those of the values without those of the means.
         averages, sizes = _average(everything, numbers, len(large))
-        within = products - (averages * sizes[:, None]).T @ averages
+        within = products - (averages.T * sizes) @ averages
         weights = np.linalg.lstsq(within[:n_terms, :n_terms], within[:n_terms, -1], rcond=None)[0]
         if turn == N_ROUNDS:
             break
-        even = logs.T - places @ weights
+        even = logs - weights @ places
         means = averages[:, n_terms:-1] - (averages[:, :n_terms] @ weights)[:, None]
         # The nearest mean, by its squared distance without the part that is the same for all.
         nearest = ((means**2).sum(axis=1)[:, None] - 2 * means @ even).argmin(axis=0)
         if np.array_equal(nearest, numbers):
             break
         numbers = nearest
-    deviations = everything - averages[numbers]
-    terms, values = deviations[:, :n_terms], deviations[:, -1]
-    left = np.bincount(numbers, (values - terms @ weights) ** 2, len(large))
+    deviations = everything - averages.T.take(numbers, axis=1)
+    terms, values = deviations[:n_terms], deviations[-1]
+    left = np.bincount(numbers, (values - weights @ terms) ** 2, len(large))
     total = np.bincount(numbers, values**2, len(large))
     is_left = total > 0
     explained = float((1 - left[is_left] / total[is_left]).min(initial=1.0)) if is_left.any() else 0.0
-    if explained >= MIN_EXPLAINED and _measure_separation(logs - (places @ weights)[:, None], numbers) < MIN_SEPARATION:
+    if explained >= MIN_EXPLAINED and _measure_separation((logs - weights @ places).T, numbers) < MIN_SEPARATION:
         return 0.0, 0.0
     return explained, float(np.mean(numbers != first))
 
@@ -165,8 +171,18 @@ def _find_median(values: Floats) -> Floats:
     return np.asarray(np.partition(values, middle, axis=0)[middle])
 
 
+def _make_copy(image: Image) -> Image:
+    """Make the copy that is looked at: the means of squares of pixels, as whole ones are averaged much faster."""
+    side = round(math.sqrt(image.valid.size / MAX_PIXELS))
+    height, width = (max(1, side) * (size // max(1, side)) for size in image.valid.shape)
+    if side < 2 or not height * width:
+        return make_working_copy(image, MAX_PIXELS)
+    squares = replace(image, pixels=image.pixels[:height, :width], valid=image.valid[:height, :width], interest=None)
+    return make_working_copy(squares, height * width // side**2)
+
+
 def _draw_sample(copy: Image) -> tuple[NDArray[np.generic], Floats, Floats]:
-    """Draw valid pixels: colors (n, C), logarithms of these, and terms of a cubic function of the place (n, 9)."""
+    """Draw valid pixels: colors (n, C), their logarithms (C, n), and terms of a cubic function of the place (9, n)."""
     at = np.flatnonzero(copy.valid)
     at = at[:: max(1, len(at) // MAX_SAMPLE)]
     shape = copy.valid.shape
@@ -174,13 +190,13 @@ def _draw_sample(copy: Image) -> tuple[NDArray[np.generic], Floats, Floats]:
     index = ColorIndex(copy)
     colors = index.pixels[at]
     scale = float(index.white) - float(index.black)
-    shares = np.maximum((colors.astype(np.float64) - float(index.black)) / (scale or 1.0), 0)
-    terms = [x**i * y ** (n - i) for n in (1, 2, 3) for i in range(n + 1)]
-    return colors, np.log(shares + DARK_OFFSET), np.stack(terms, axis=1)
+    shares = np.maximum((colors.T.astype(np.float64) - float(index.black)) / (scale or 1.0), 0)
+    xx, yy = x * x, y * y
+    return colors, np.log(shares + DARK_OFFSET), np.stack([y, x, yy, x * y, xx, yy * y, x * yy, xx * y, xx * x])
 
 
 def _average(values: Floats, numbers: NDArray[np.intp], k: int) -> tuple[Floats, Floats]:
-    """Average the rows (n, m) of each class 0..k-1, (k, m), and count them, (k,)."""
+    """Average the columns (m, n) of each class 0..k-1, (k, m), and count them, (k,)."""
     members = (numbers == np.arange(k)[:, None]).astype(values.dtype)
     sizes = members.sum(axis=1)
-    return np.asarray(members @ values / np.maximum(sizes, 1)[:, None]), sizes
+    return np.asarray(members @ values.T / np.maximum(sizes, 1)[:, None]), sizes

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import count_codes, pack_codes, unpack_codes
 from segment.core.errors import ImageError
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
@@ -27,6 +28,7 @@ MIN_PAIRS = 0.8  # of the pixels of the color, that have another to their left o
 MAX_OTHER_SHARE = 0.25  # of all other pixels: an image that is flat itself has no collar
 SAMPLED_BORDER = 2**10
 SAMPLED_PIXELS = 2**14
+MAX_CODE_BITS = 64  # of a color that is counted as one integer
 # A collar ends abruptly, while clipped highlights fade. JPEG blurs that within its blocks of 8 pixels.
 MIN_EDGE = 0.03  # of the range from black to white, between the color and most pixels beside it
 JPEG_RADIUS = 9  # pixels from the color, beyond the block
@@ -322,5 +324,10 @@ def _find_color(pixels: NDArray[Any], color: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _count_colors(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Count the distinct colors of some pixels, (n,) or (n, C)."""
-    colors, counts = np.unique(pixels, axis=0, return_counts=True)
-    return colors, counts
+    bits, n_channels = 8 * pixels.dtype.itemsize, pixels[0].size
+    if pixels.dtype.kind != "u" or bits * n_channels > MAX_CODE_BITS:
+        return np.unique(pixels, axis=0, return_counts=True)
+    # Integers are sorted many times as fast as rows. The first channel is in the highest bits, for the same order.
+    codes, counts = count_codes(pack_codes(pixels.reshape(len(pixels), n_channels)[:, ::-1], bits))
+    colors = unpack_codes(codes, bits, n_channels)[:, ::-1].astype(pixels.dtype)
+    return colors.reshape(len(codes), *pixels.shape[1:]), counts

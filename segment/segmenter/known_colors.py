@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,12 @@ class KnownColors:
     kept: KeptValues
     n_classes: int
 
-    def map_log_posteriors(self, shape: tuple[int, int]) -> Planes:
-        """Map the log posteriors of the classes by color to the pixels: (k, h, w)."""
+    def take(self, at: NDArray[np.intp]) -> KnownColors:
+        """Take the pixels of these numbers, (m,), in the order of the numbers."""
+        return replace(self, kept=KeptValues(self.kept.values, self.kept.places.take(at)))
+
+    def map_log_posteriors(self, shape: tuple[int, ...]) -> Planes:
+        """Map the log posteriors of the classes by color to the pixels, whose shape is given: (k, *shape)."""
         return self._map(slice(self.n_classes)).reshape(-1, *shape)
 
     def map_whitened(self, shape: tuple[int, int]) -> Planes:
@@ -122,7 +126,6 @@ def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex)
     model = classes.model
     if classes.memory is None or not 0 < model.n_components <= 255 or classes.n_classes >= MIN_CLASSES:
         return None
-    whiten = compute_whitening_matrix(model)
 
     def describe_colors(colors: NDArray[np.generic]) -> Planes:
         """Compute what is kept of some colors: (n, k + d + 4)."""
@@ -134,7 +137,8 @@ def recall_colors(classes: ClassMixture, space: FeatureSpace, index: ColorIndex)
             densities,
             densities - densities.astype(np.float32),
         )
-        return np.column_stack([logs, cells.means @ whiten, *numbers]).astype(np.float32)
+        whitened = cells.means @ compute_whitening_matrix(model)
+        return np.column_stack([logs, whitened, *numbers]).astype(np.float32)
 
     # Arrays of a model can be written to, so that their content is compared.
     arrays = (model.weights, model.means, model.covariances, model.degrees_of_freedom, classes.groups)

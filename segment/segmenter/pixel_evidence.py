@@ -33,6 +33,7 @@ def make_color_evidence(
     *,
     smoothness: float,
     design_effect: float = 1.0,
+    index: ColorIndex | None = None,
 ) -> ColorEvidence:
     """Make the evidence of the pixels of an image, or of a window of it, by the colors of the classes.
 
@@ -50,6 +51,8 @@ def make_color_evidence(
         Log odds in nats that neighbors of one class give a pixel. Raised, more is cleaned away.
     design_effect : float, >= 1
         Of the whole image; see :func:`measure_design_effect`.
+    index : ColorIndex, optional
+        Of the image, where it is known.
 
     Returns
     -------
@@ -68,21 +71,26 @@ def make_color_evidence(
     array([1])
     """
     pixels = image.pixels.reshape(image.height * image.width, -1)
+    all_known = recall_colors(classes, space, index) if index else None
 
     def look_up(at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the log posteriors of each distinct color of these pixels once."""
+        if all_known:
+            return all_known.take(at).map_log_posteriors((len(at),)).T
         colors = pixels.take(at, axis=0).reshape(1, len(at), *image.pixels.shape[2:])
-        index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool)))
-        if known := recall_colors(classes, space, index):
-            return known.map_log_posteriors((1, len(at)))[:, 0].T
-        find = index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
+        own_index = ColorIndex(replace(image, pixels=colors, valid=np.ones((1, len(at)), dtype=bool)))
+        if known := recall_colors(classes, space, own_index):
+            return known.map_log_posteriors((len(at),)).T
+        find = own_index.make_pixel_lookup(lambda some: classes.compute_log_posteriors(space.make_cells(some)))
         return np.asarray(find(np.arange(len(at))))
 
     # Evidence divided by the design effect, against the field's smoothness, is evidence against the product.
     return ColorEvidence(look_up, classes.n_classes, smoothness * design_effect, compute_field_step(shape))
 
 
-def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Image) -> float:
+def measure_design_effect(
+    classes: ClassMixture, space: FeatureSpace, copy: Image, index: ColorIndex | None = None
+) -> float:
     """Measure how many neighboring pixels count as one witness of their class.
 
     In noise every pixel is a witness of its own. In texture neighbors share their deviations from the mean of their
@@ -96,6 +104,8 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
         How a color becomes a feature vector.
     copy : Image
         The working copy of the image.
+    index : ColorIndex, optional
+        Of the working copy, where it is known.
 
     Returns
     -------
@@ -103,14 +113,17 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
         See :func:`segment.segmenter.field.calibration.compute_design_effect`.
     """
     rows, is_counted = choose_bands(copy.valid.shape, REACH_PIXELS)
-    copy = replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows] & is_counted[:, None], interest=None)
-    if classes.n_classes < 2 or not copy.valid.any():
+    bands = replace(copy, pixels=copy.pixels[rows], valid=copy.valid[rows] & is_counted[:, None], interest=None)
+    if classes.n_classes < 2 or not bands.valid.any():
         return 1.0
-    index = ColorIndex(copy)
-    if known := recall_colors(classes, space, index):
-        return _measure_design_effect(
-            known.map_whitened(copy.valid.shape), known.map_components(copy.valid.shape), copy
-        )
+    band_index = ColorIndex(bands)
+    if index and (known := recall_colors(classes, space, index)):
+        known = known.take((rows[:, None] * copy.width + np.arange(copy.width)).reshape(-1))
+    else:
+        known = recall_colors(classes, space, band_index)
+    if known:
+        whitened, components = known.map_whitened(bands.valid.shape), known.map_components(bands.valid.shape)
+        return _measure_design_effect(whitened, components, bands.valid)
     whiten = compute_whitening_matrix(classes.model)
 
     def describe_colors(colors: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -119,11 +132,13 @@ def measure_design_effect(classes: ClassMixture, space: FeatureSpace, copy: Imag
         # By components, not classes: what a merged class has of two colors is no texture.
         return np.column_stack([cells.means @ whiten, find_components(classes.model, cells)]).astype(np.float32)
 
-    planes = index.map_to_planes(describe_colors)
-    return _measure_design_effect(planes[:-1], planes[-1].astype(np.intp), copy)
+    planes = band_index.map_to_planes(describe_colors)
+    return _measure_design_effect(planes[:-1], planes[-1].astype(np.intp), bands.valid)
 
 
-def _measure_design_effect(features: NDArray[np.float32], components: NDArray[np.integer], copy: Image) -> float:
+def _measure_design_effect(
+    features: NDArray[np.float32], components: NDArray[np.integer], valid: NDArray[np.bool_]
+) -> float:
     """Measure the design effect of whitened features (d, h, w), by the component of each pixel (h, w)."""
-    residuals = measure_residuals(features, components, copy.valid)
-    return compute_design_effect(measure_neighbor_correlation(residuals, copy.valid, REACH_PIXELS))
+    residuals = measure_residuals(features, components, valid)
+    return compute_design_effect(measure_neighbor_correlation(residuals, valid, REACH_PIXELS))

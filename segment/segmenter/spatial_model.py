@@ -71,6 +71,11 @@ class SpatialModel(ABC):
     # Whether the fit needs a small copy of each image, because it looks at pixels beside each other.
     needs_copies: ClassVar[bool] = False
 
+    @property
+    def image_index(self) -> ColorIndex | None:
+        """The distinct colors of the image, where they are known."""
+        return None
+
     @classmethod
     def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:  # noqa: ARG003  a field uses it
         """Make the copy of an image that classes are fitted to.
@@ -195,6 +200,11 @@ class ColorsAlone(SpatialModel):
 
     index: ColorIndex
 
+    @property
+    def image_index(self) -> ColorIndex:
+        """The distinct colors of the image."""
+        return self.index
+
     @classmethod
     def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  a field uses it
         """Say that other classes have all colors; see :meth:`SpatialModel.explain_empty_class`."""
@@ -236,6 +246,11 @@ class PixelField(SpatialModel):
 
     has_chosen_shrinkage = True
     needs_copies = True
+
+    @property
+    def image_index(self) -> ColorIndex | None:
+        """The distinct colors of the image, where the working copy is the image itself."""
+        return self.index if self.copy is self.image else None
 
     @classmethod
     def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:

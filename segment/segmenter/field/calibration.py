@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
 from segment.core.pixel_arrays import find_highest_plane
 from segment.segmenter.field.random_field import RandomField, compute_pixel_weights
 
@@ -57,15 +58,18 @@ def measure_residuals(features: Planes, labels: NDArray[np.integer], valid: NDAr
     ndarray of shape (d, h, w), float32
         0 where a pixel is not valid.
     """
-    # A slice takes the values without a copy; the mask takes many times as long.
-    chosen = slice(None) if valid.all() else np.flatnonzero(valid)
-    numbers = labels.reshape(-1)[chosen].astype(np.intp)
+    # Pixels that are not valid are a class of their own: leaving them out takes longer than computing them.
+    numbers, has_all = labels.astype(np.intp), valid.all()
+    if not has_all:
+        np.copyto(numbers, int(numbers.max()) + 1, where=~valid)
+    numbers = numbers.reshape(-1)
     counts = np.maximum(np.bincount(numbers), 1)
-    residuals = np.zeros(features.shape, dtype=features.dtype)
+    residuals = np.empty(features.shape, dtype=features.dtype)
     for plane, out in zip(features.reshape(len(features), -1), residuals.reshape(len(features), -1), strict=True):
-        values = plane[chosen]
-        means = (np.bincount(numbers, weights=values) / counts).astype(values.dtype)
-        out[chosen] = values - means.take(numbers)
+        means = (np.bincount(numbers, weights=plane) / counts).astype(plane.dtype)
+        np.subtract(plane, means.take(numbers, mode="clip"), out=out)
+    if not has_all:
+        np.copyto(residuals, 0, where=~valid)
     return residuals
 
 
@@ -99,13 +103,19 @@ def measure_neighbor_correlation(residuals: Planes, valid: NDArray[np.bool_], re
     # A field of smoothness 1 without edges: its neighbor log odds are means over the neighbors.
     field = RandomField(compute_pixel_weights(valid), 1.0, reach)
     share = field.compute_neighbor_log_odds(valid[None].astype(np.float32))[0]
+    cv2, middle = load_cv2(), field.taps[reach] ** 2
     power = product = 0.0
     # One feature after the other: all of them at once would take tens of megabytes.
     for plane in residuals:
-        # NumPy's sum, as the last bits of OpenCV's depend on where in memory the array lies.
-        power += float((plane * plane * share).sum(dtype=np.float64))
-        product += float((plane * field.compute_neighbor_log_odds(plane[None])[0]).sum(dtype=np.float64))
-    return product / power if power > 0 else 0.0
+        # NumPy's sum, as the last bits of OpenCV's depend on where in memory the array lies. It adds up by pairs, so
+        # that single precision is exact enough.
+        power += float((plane * plane * share).sum())
+        # Residuals are 0 where pixels are not valid, so their neighbor log odds need not be.
+        summed = cv2.sepFilter2D(plane, -1, field.taps, field.taps, borderType=cv2.BORDER_CONSTANT)
+        summed -= middle * plane
+        summed *= plane
+        product += float(summed.sum())
+    return (1 + field.center_weight) * product / power if power > 0 else 0.0
 
 
 def compute_design_effect(correlation: float) -> float:
