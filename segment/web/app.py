@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -273,6 +274,6 @@ def build_app(api: Api, *, token: str, host: str) -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=live,
-        exception_handlers={ClientDisconnect: answer_error, SegmentError: answer_error, Exception: answer_error},
+        exception_handlers=dict.fromkeys((ClientDisconnect, SegmentError, HTTPException, Exception), answer_error),
         middleware=[Middleware(Protection, token=token, host=host)],
     )

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from segment.core.errors import ImageError, OutputError, SegmentError, SettingsError, describe_fault, describe_os_error
+from segment.core.errors import (
+    ImageError,
+    OutputError,
+    SegmentError,
+    SettingsError,
+    describe_fault,
+    describe_os_error,
+    printable_path,
+)
 from segment.web.image_store import StoredImage
 from segment.web.worker_pool import BusyError, LostError
 
@@ -259,6 +268,9 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """Answer a failure in one line."""
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # nobody reads it
+    if isinstance(error, HTTPException):  # of the routes: 404 and 405
+        text = f"{printable_path(request.url.path)[:60]}: {error.detail.lower()}. docs/serve.md has the requests."
+        return JSONResponse({"error": text}, error.status_code, error.headers)
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     text = str(error) if isinstance(error, SegmentError) else describe_fault(error)
     headers = {"retry-after": "2"} if status == 503 else {}

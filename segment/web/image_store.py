@@ -132,7 +132,9 @@ class ImageStore:
         self.forget_old()
         image = self._images.get(image_id)
         if image is None:
-            raise ImageError(f"image: one that the server keeps; got {printable_path(image_id)[:40]}. Send it again.")
+            raise ImageError(
+                f"image or model: one that the server keeps; got {printable_path(image_id)[:40]}. Send it again."
+            )
         image.used = time.monotonic()
         return image
 

@@ -78,7 +78,9 @@ class Protection:
             return 403, "Origin: the page of this server; got another site's. Open the address that the server printed."
         if scope["path"].startswith(_OPEN_PREFIX):
             return None
-        if not self._has_token(headers.get("authorization", ""), parse_qs(scope["query_string"]).get(b"token", ())):
+        # As text: parse_qs of bytes fails where a value, such as the name of a file, is not ASCII.
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        if not self._has_token(headers.get("authorization", ""), query.get("token", ())):
             return 401, "token: the one in the address that the server printed; got none or another. Open that address."
         return None
 
@@ -93,9 +95,9 @@ class Protection:
             return False
         return name in self._names
 
-    def _has_token(self, authorization: str, given: Iterable[bytes]) -> bool:
+    def _has_token(self, authorization: str, given: Iterable[str]) -> bool:
         """Tell whether a request has the token, in a header or in its query."""
         kind, _, value = authorization.partition(" ")
-        tokens = [*given, *([value.strip().encode()] if kind.lower() == "bearer" else [])]
+        tokens = [*given, *([value.strip()] if kind.lower() == "bearer" else [])]
         # In a time that does not depend on where two tokens differ.
-        return any(hmac.compare_digest(token, self._token) for token in tokens)
+        return any(hmac.compare_digest(token.encode(), self._token) for token in tokens)

@@ -8,6 +8,7 @@ from typing import Any
 
 from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.doors import DOORS
+from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import SPELLINGS, Setting, Span
 from segment.core.errors import SettingsError
@@ -18,6 +19,8 @@ __all__ = ["PARAMETERS", "describe_settings", "read_settings", "to_plain"]
 PARAMETERS = frozenset({"token", "image", "model", "mask_id", "roi_id", "size", "quick", "file", "x", "y"})
 # The server writes into folders of its own; other paths of a client are never opened.
 _NOT_OFFERED = frozenset({"overwrite", "mask"})
+# What to do instead, where it is not to post a picture.
+_PATH_REMEDIES = {"overwrite": "Leave it out", "palette": "Give the colors, such as sky=#4477aa,2=#228833"}
 _FLAGS = {"true": True, "1": True, "on": True, "": True, "false": False, "0": False, "off": False}
 
 
@@ -98,15 +101,22 @@ def read_settings(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
         if name not in settings:
             # The configuration knows the nearest name.
             SegmentConfig.from_values(**{name: values[0]})
-        if name in _NOT_OFFERED or (name == "roi" and not values[0].startswith(("grid:", "circle"))):
+        if _names_path(name, values[0]):
             send = f"Post a picture to /api/images/ID/{name} and give {name}_id"
-            remedy = "Leave it out" if name == "overwrite" else send
+            remedy = _PATH_REMEDIES.get(name, send)
             raise SettingsError(f"{name}: no path of a client is opened; got {values[0][:60]!r}. {remedy}.")
         setting = settings[name]
         if len(values) > 1 and setting.type is not tuple:
             raise SettingsError(f"{name}: given once; got {len(values)} values. Leave the others out.")
         found[name] = setting.check(_convert_texts(setting, values))
     return found
+
+
+def _names_path(name: str, text: str) -> bool:
+    """Tell whether a setting names a file of the server, or would write one."""
+    if name == "roi":
+        return not text.startswith(("grid:", "circle"))
+    return name in _NOT_OFFERED or (name == "palette" and is_palette_file(text))
 
 
 def to_plain(value: Any) -> Any:

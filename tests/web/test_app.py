@@ -68,6 +68,15 @@ def test_the_settings_and_the_image_that_it_was_started_with(server: Server, ima
         assert (picture.format, picture.size) == ("JPEG", (64, 48))
 
 
+@pytest.mark.parametrize("name", ["日本.png", "Ünï cødé.png", "a b+c%d.png"])
+def test_names_of_all_alphabets(server: Server, folder: Path, name: str) -> None:
+    content = (folder / "in" / "a.png").read_bytes()
+    for query, headers in (({}, {}), ({"token": TOKEN}, {"Authorization": ""})):
+        found = server.call("/api/images", {"file": name, **query}, content, headers).json
+        assert found["name"] == name
+        server.call(f"/api/images/{found['id']}", method="DELETE")
+
+
 def test_a_dark_image_is_shown_stretched_and_says_so(server: Server, folder: Path) -> None:
     dark = np.linspace(10, 30, 60 * 80).reshape(60, 80).astype(np.uint8)
     PilImage.fromarray(dark).save(folder / "dark.png")
@@ -194,10 +203,25 @@ def make_bomb(width: int, height: int) -> bytes:
     ("path", "query", "body", "status", "message"),
     [
         ("/api/segment", {"kk": 3}, b"P2 1 1 255 7", 400, "kk: no such setting. Did you mean k?"),
-        ("/api/segment", {"image": "../.."}, b"", 422, "image: one that the server keeps; got ../... Send it again."),
+        (
+            "/api/segment",
+            {"image": "../.."},
+            b"",
+            422,
+            "image or model: one that the server keeps; got ../... Send it again.",
+        ),
         ("/api/segment", {}, b"", 422, "body: an image file; got nothing."),
         ("/api/segment", {}, b"no image", 422, "image: an image is "),
         ("/api/segment", {"size": "big"}, b"P2 1 1 255 7", 400, "size: a whole number from 0 to 4096; got 'big'."),
+        (
+            "/api/segment",
+            {"palette": "/etc/passwd"},
+            b"P2 1 1 255 7",
+            400,
+            "palette: no path of a client is opened; got",
+        ),
+        ("/api/nothing", {}, b"", 404, "/api/nothing: not found. docs/serve.md"),
+        ("/api/settings", {}, b"", 405, "/api/settings: method not allowed. docs/serve.md"),
         # More than a connection holds: who still sends when it is closed never reads the answer.
         ("/api/images", {}, bytes(20_000_000), 413, "body: at most 2000000 bytes are taken; got 20000000."),
         ("/api/images", {"file": "b.png"}, make_bomb(30_000, 30_000), 422, "b.png: at most 1000000 pixels"),

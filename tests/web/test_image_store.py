@@ -39,7 +39,7 @@ def test_images_have_names_that_nobody_guesses(store: ImageStore) -> None:
     assert len(first.id) >= 16
     assert store.find(first.id) is first
     for unknown in ("", "..", "../..", first.id[:-1]):
-        with pytest.raises(ImageError, match=r"^image: one that the server keeps; got .*\. Send it again\.$"):
+        with pytest.raises(ImageError, match=r"^image or model: one that the server keeps; got .*\. Send it again\.$"):
             store.find(unknown)
 
 
