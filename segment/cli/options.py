@@ -191,7 +191,7 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
     config = SegmentConfig.from_values(**{**defaults, **written, **given})
     # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])
-    return config.for_door(door, defaults)
+    return config.for_door(door, defaults, holds_own=True)
 
 
 def _add_fixed_products(given: Options, written: Options, command: Door) -> None:

@@ -140,7 +140,7 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         click.echo(_format_tries(outcome))
     elif table and outcome.n_regions:
         click.echo(f"  {pluralize(outcome.n_regions, 'region')}")
-    elif table and outcome.classes:
+    elif table and outcome.paths and outcome.classes:
         click.echo(_format_table(outcome))
 
 

@@ -144,7 +144,7 @@ class SegmentConfig(SettingValues):
         cls = type(self)
         return replace(self, order=cls.order, merge=cls.merge, name=cls.name)
 
-    def for_door(self, door: str, own: Mapping[str, Any] = _NO_VALUES) -> SegmentConfig:
+    def for_door(self, door: str, own: Mapping[str, Any] = _NO_VALUES, *, holds_own: bool = False) -> SegmentConfig:
         """Refuse every changed setting that a function or command would ignore.
 
         Parameters
@@ -154,6 +154,9 @@ class SegmentConfig(SettingValues):
             :data:`segment.config.doors.DOORS`.
         own : mapping of str to value
             Settings of a saved model. The same values are accepted as if they were the defaults.
+        holds_own : bool
+            Whether this configuration has the values in `own` where nothing else was given. Then a default in their
+            place is refused too: it was given and would be ignored.
 
         Returns
         -------
@@ -173,7 +176,7 @@ class SegmentConfig(SettingValues):
         segment.core.errors.SettingsError: save (--save): not used by fit_classes; got model. Use it to apply the model.
         """
         values = {setting.name: getattr(self, setting.name) for setting in list_settings()}
-        reject_ignored(values, list_settings(), DOORS[door], own)
+        reject_ignored(values, list_settings(), DOORS[door], own, holds_own=holds_own)
         return self
 
 

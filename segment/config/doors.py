@@ -226,7 +226,14 @@ START = Door(
 """Every fit that starts from a saved model: its classes, their order, names and first means are there."""
 
 
-def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door: Door, own: Mapping[str, Any]) -> None:
+def reject_ignored(
+    values: Mapping[str, Any],
+    settings: Iterable[Setting],
+    door: Door,
+    own: Mapping[str, Any],
+    *,
+    holds_own: bool = False,
+) -> None:
     """Raise a SettingsError if a setting has been changed that a door would ignore.
 
     Parameters
@@ -238,6 +245,8 @@ def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door:
     door : Door
     own : mapping of str to value
         Settings of a saved model: these values are accepted as well as the defaults.
+    holds_own : bool
+        Whether the values are those in `own` where nothing else was given: then a default in their place was given.
     """
     for setting in settings:
         if setting.name not in values or door.is_used(setting):
@@ -247,7 +256,9 @@ def reject_ignored(values: Mapping[str, Any], settings: Iterable[Setting], door:
             continue
         # What the door does in any case, and what a model has, is not ignored.
         accepted = [others[setting.name] for others in (own, door.fixed) if setting.name in others]
-        if value not in (setting.default, *accepted):
+        if not (holds_own and setting.name in own):
+            accepted.append(setting.default)
+        if value not in accepted:
             raise make_unused_error(setting, value, door)
 
 

@@ -204,10 +204,9 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
         # But names and merges count by the classes of the model.
         known = {"k": model.n_classes} if {"name", "merge"} & settings.keys() else {}
         SegmentConfig.from_values(**{**known, **settings}).for_door("apply_classes", model.settings)
-        config = SegmentConfig.resolve(None, settings, **model.settings)
-    else:
-        config = SegmentConfig.resolve(config, settings)
-    return config.for_door("apply_classes", model.settings)
+        merged = SegmentConfig.resolve(None, settings, **model.settings)
+        return merged.for_door("apply_classes", model.settings, holds_own=True)
+    return SegmentConfig.resolve(config, settings).for_door("apply_classes", model.settings)
 
 
 def label_with_model(

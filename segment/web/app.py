@@ -199,7 +199,7 @@ class Api:
         from segment.segmenter.class_model.storage import load_class_model
 
         own = load_class_model(path).settings
-        return SegmentConfig.from_values(**{**own, **settings}).for_door("apply", own), str(path)
+        return SegmentConfig.from_values(**{**own, **settings}).for_door("apply", own, holds_own=True), str(path)
 
     async def _work(
         self, request: Request, image: StoredImage, function: Callable[..., Any], config: SegmentConfig, *more: Any

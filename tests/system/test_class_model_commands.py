@@ -49,6 +49,24 @@ def test_fit_and_apply_from_the_command_line(program: Program) -> None:
     assert out.count("16.67 %") == 2
 
 
+def test_a_default_in_place_of_what_the_model_has_is_refused(program: Program) -> None:
+    program("fit", "a.png", "-k", "3", "--features", "lab", "-o", "m.json")
+    model = segment.load_class_model("m.json")
+    for option, name, value in (("-k", "k", 4), ("--features", "features", "rgb")):
+        code, _, err = program("apply", "m.json", "a.png", option, str(value), "-o", "out")
+        assert code == 2
+        assert err.startswith(f"Error: {name} (")
+        assert f"not used by segment apply; got {value}. Leave it out" in err
+        with pytest.raises(segment.SettingsError, match=f"not used by apply_classes; got {value}"):
+            segment.apply_classes(model, "a.png", **{name: value})
+    Path("c.toml").write_text("k = 4\n")
+    code, _, err = program("apply", "m.json", "a.png", "--config", "c.toml", "-o", "out")
+    assert code == 0
+    assert err.startswith("Warning: c.toml: k (-k): not used by segment apply; got 4.")
+    # What the model has may be said.
+    assert program("apply", "m.json", "a.png", "-k", "3", "--overwrite", "-o", "out")[0] == 0
+
+
 def test_the_command_and_the_library_fit_the_same_model(program: Program) -> None:
     assert program("fit", "a.png", "b.png", "-k", "3", "--features", "lab", "-o", "sub/m.json")[0] == 0
     assert segment.load_class_model("sub/m.json") == segment.fit_classes(["a.png", "b.png"], k=3, features="lab")
