@@ -46,6 +46,9 @@ _EDGE_SHARE = 0.2
 # Width of a cell, as a share of the range from black to white: two of 255 levels. Without it, a flat area with a trace
 # of compression noise would get a class for each of its levels.
 _COLOR_TOLERANCE = 2 / 255
+# Pixels of more than 8 bits often fill a small part of that range, as temperatures do. There it is that share of so
+# many times the range of their values, without the least and the greatest thousandth, but two steps of them at least.
+_RANGE_FACTOR, _RANGE_TAIL = 4.0, 0.001
 # The most independent pixels that images count as. A class of 1 % of the area then has ten of them, about as many as a
 # class of color has parameters. Classes are never exactly Gaussian, and more observations would make classes of that.
 _MAX_INDEPENDENT_PIXELS = 1000.0
@@ -96,7 +99,8 @@ def choose_classes(
         The chosen number, the runner-up, and the criterion for every number that was tried.
     """
     copies = [_make_interior_copy(image, space.name) for image in images]
-    copy_cells = concatenate(*(_collect_copy_cells(space, copy) for copy in copies))
+    tolerance = _choose_tolerance(images)
+    copy_cells = concatenate(*(_collect_copy_cells(space, copy, tolerance) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
     if len(copy_cells) == 0:
         copy_cells = cells
@@ -131,12 +135,27 @@ def _make_interior_copy(image: Image, feature_name: str) -> Image:
     return replace(copy, valid=mask_interior(pixels, copy.valid, edge_share=_EDGE_SHARE))
 
 
-def _collect_copy_cells(space: FeatureSpace, copy: Image) -> Cells:
+def _choose_tolerance(images: Sequence[Image]) -> float:
+    """Choose the width of a cell, as a share of the range from black to white: colors that differ by less are one."""
+    deep = [image.pixels[image.valid] for image in images if image.pixels.dtype != np.uint8 and image.valid.any()]
+    if not deep:
+        return _COLOR_TOLERANCE
+    full_range = images[0].white - images[0].black
+    ends = [np.quantile(values, (_RANGE_TAIL, 1 - _RANGE_TAIL)) for values in deep]
+    narrow = _RANGE_FACTOR * float(max(high for _, high in ends) - min(low for low, _ in ends)) / full_range
+    if narrow >= 1:
+        return _COLOR_TOLERANCE
+    # Pixels of 8 bits may be stored as deeper ones.
+    step = min(float(np.diff(np.unique(values)).min(initial=full_range)) for values in deep) / full_range
+    return min(_COLOR_TOLERANCE, max(_COLOR_TOLERANCE * narrow, 2 * step))
+
+
+def _collect_copy_cells(space: FeatureSpace, copy: Image, tolerance: float) -> Cells:
     """Collect the cells of a copy, each as wide as the color tolerance."""
     cells = collect_cells(space, ColorIndex(copy).iterate_parts(), exact=True)
     # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
     # deviation of `levels` to it.
-    levels = _COLOR_TOLERANCE * (space.white - space.black)
+    levels = tolerance * (space.white - space.black)
     return replace(cells, scatters=cells.scatters * (1 + 12 * levels**2))
 
 

@@ -273,6 +273,21 @@ def test_the_depth_of_the_pixels_does_not_change_the_choice(dtype: type, landsca
     assert chosen[0] == chosen[1]
 
 
+@pytest.mark.parametrize("white", [None, 4095])
+def test_temperatures_in_a_small_part_of_the_range_are_told_apart(white: int | None, rng: np.random.Generator) -> None:
+    levels = np.kron(np.array([[2900, 2940], [2980, 2980]]), np.ones((60, 70)))
+    values = levels + rng.normal(0, 4, levels.shape)
+    array = values.astype(np.uint16) if white is None else (values / white).astype(np.float32)
+    assert segment.segment_image(array, k="auto").n_classes == 3
+
+
+@pytest.mark.parametrize("factor", [16, 257, 1 / 255])
+def test_levels_of_8_bits_stored_in_more_make_no_classes(factor: float, rng: np.random.Generator) -> None:
+    levels = np.rint(180 + gaussian_filter(rng.normal(0, 1, (100, 150)), 2) * 5)
+    deep = (levels * factor).astype(np.uint16 if factor > 1 else np.float32)
+    assert [segment.segment_image(array, k="auto").n_classes for array in (levels.astype(np.uint8), deep)] == [1, 1]
+
+
 def test_classes_are_counted_under_noise() -> None:
     # Four gray values 40 apart, in stripes, under noise of a standard deviation of 36.
     clean = 60 + 40.0 * (np.arange(192)[None] // 12 % 4) * np.ones((160, 1))
