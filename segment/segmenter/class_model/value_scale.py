@@ -12,6 +12,9 @@ __all__ = ["apply_value_scale"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
+# Floats are measured in a unit, such as degrees or reflectance, and range as far as the scene does. From this multiple
+# of the model's range on they are taken to be in another unit, such as percent.
+_MAX_RANGE_FACTOR = 10.0
 
 
 def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> Image:
@@ -37,7 +40,8 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     Values are compared as shares of the range from black to white, so a model of 8-bit images explains 16-bit images
     of full range. Where the white of an image is only a guess from its largest value, and its pixels have the type of
     the training images, the black and white of the model replace the guess: the same value is the same light in every
-    image. They do not where more than 1 % of the values would lie beyond them.
+    image. They do not where more than 1 % of the values would lie beyond them; of floats, which are in a unit, only
+    where their range is 10 times that of the model or more.
 
     Examples
     --------
@@ -52,13 +56,17 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     if (image.black, image.white) == (black, white):
         return image
     # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
-    is_same_guess = image.is_scale_inferred and image.pixels.dtype == dtype
-    if is_same_guess and _measure_share_outside(image, black, white) <= _MAX_SHARE_OUTSIDE:
-        note = (
-            f"its values are read on the model's scale, {black:g} to {white:g}, "
-            f"not as {image.black:g} to {image.white:g}"
-        )
-        return replace(image, black=black, white=white, notes=(*image.notes, note))
+    if image.is_scale_inferred and image.pixels.dtype == dtype:
+        share = _measure_share_outside(image, black, white)
+        is_one_unit = dtype == "float32" and image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
+        if share <= _MAX_SHARE_OUTSIDE or is_one_unit:
+            note = (
+                f"its values are read on the model's scale, {black:g} to {white:g}, "
+                f"not as {image.black:g} to {image.white:g}"
+            )
+            if share > _MAX_SHARE_OUTSIDE:
+                note += f": {100 * share:.3g} % of them lie beyond and count as black or white"
+            return replace(image, black=black, white=white, notes=(*image.notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
 

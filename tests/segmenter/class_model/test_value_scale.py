@@ -36,3 +36,13 @@ def test_a_guessed_white_is_replaced_unless_more_than_one_percent_lies_beyond(n_
 def test_a_guessed_white_of_another_type_is_kept() -> None:
     image = Image.from_array(np.full((4, 5), 900, np.uint16))
     assert apply_value_scale(image, "uint8", 0, 255).white == image.white == 1023
+
+
+@pytest.mark.parametrize(("factor", "is_replaced"), [(2, True), (9, True), (11, False)])
+def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(factor: float, is_replaced: bool) -> None:
+    """A degree is a degree, however warm the warmest place is."""
+    image = Image.from_array(np.linspace(10, 10 + factor * 30, 100, dtype=np.float32).reshape(10, 10))
+    found = apply_value_scale(image, "float32", 10, 40)
+    assert (found.black, found.white) == ((10, 40) if is_replaced else (10, image.white))
+    share = np.mean(image.pixels > 40)
+    assert found.notes[-1].endswith(f": {100 * share:.0f} % of them lie beyond and count as black or white") == is_replaced
