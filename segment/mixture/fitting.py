@@ -256,9 +256,10 @@ def _run_stages(
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:
     """Raise SettingsError for a setting or a value that is out of its range."""
-    if not 1 <= n_components <= len(cells):
+    if not (isinstance(n_components, (int, np.integer)) and 1 <= n_components <= len(cells)):
         raise SettingsError(
-            f"n_components: from 1 to the number of distinct values, {len(cells)}; got {n_components}. Ask for fewer."
+            f"n_components: a whole number from 1 to that of distinct values, {len(cells)}; got {n_components}. "
+            "Ask for fewer."
         )
     # Sums of squares over all observations have to stay finite; the largest value bounds them.
     largest = float(np.abs(np.nan_to_num(cells.means)).max())

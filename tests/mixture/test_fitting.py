@@ -201,6 +201,7 @@ def test_all_observations_may_be_noise() -> None:
     [
         ({"n_components": 0}, "n_components"),
         ({"n_components": 5}, "n_components"),
+        ({"n_components": 2.0}, "n_components: a whole number"),
         ({"covariance_type": "round"}, "covariance_type"),
         ({"init": "best"}, "init"),
         ({"init": np.zeros((3, 1))}, "init"),

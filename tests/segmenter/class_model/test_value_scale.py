@@ -44,5 +44,5 @@ def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(fact
     image = Image.from_array(np.linspace(10, 10 + factor * 30, 100, dtype=np.float32).reshape(10, 10))
     found = apply_value_scale(image, "float32", 10, 40)
     assert (found.black, found.white) == ((10, 40) if is_replaced else (10, image.white))
-    share = np.mean(image.pixels > 40)
-    assert found.notes[-1].endswith(f": {100 * share:.0f} % of them lie beyond and count as black or white") == is_replaced
+    words = f": {100 * np.mean(image.pixels > 40):.0f} % of them lie beyond and count as black or white"
+    assert found.notes[-1].endswith(words) == is_replaced
