@@ -319,8 +319,10 @@ def suggest_setting(name: str, known: Iterable[str]) -> str:
     --------
     >>> suggest_setting("colour", ["features", "seed_color"])
     'Did you mean features?'
+    >>> suggest_setting("K", ["k", "seed"])
+    'Did you mean k?'
     """
-    name = name.replace("-", "_")
+    name = name.replace("-", "_").lower()
     near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
     return f"Did you mean {near[0]}?" if near else ""
 

@@ -14,6 +14,7 @@ from segment.core.float_range import format_share
 __all__ = [
     "check_mask",
     "combine_masks",
+    "convert_selection",
     "convert_to_array",
     "convert_to_stored_type",
     "describe_bands",
@@ -177,9 +178,31 @@ def _refuse_other_axes(shape: tuple[int, ...]) -> None:
     )
 
 
+def convert_selection(array: ArrayLike) -> NDArray[Any]:
+    """Convert a mask, or a label image of regions, to a plain array.
+
+    Parameters
+    ----------
+    array : array_like
+        Not 0 where a pixel counts.
+
+    Returns
+    -------
+    ndarray of the same shape
+        0 where it is NaN or itself masked: what is not known does not count.
+
+    Examples
+    --------
+    >>> convert_selection(np.array([1.0, np.nan, 0.0])).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    values = array.filled(0) if _is_masked_array(array) else np.asarray(array)
+    return np.nan_to_num(values) if values.dtype.kind == "f" else values
+
+
 def check_mask(valid: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Check that a mask has the shape of the image (H, W)."""
-    mask = np.asarray(valid, dtype=bool)
+    mask = convert_selection(valid).astype(bool)
     if mask.shape != shape:
         raise ImageError(f"valid: the mask has the image's shape {shape}; got {mask.shape}.")
     return mask

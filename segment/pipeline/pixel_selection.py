@@ -15,6 +15,7 @@ from segment.core.errors import DependencyError, ImageError, SettingsError, plur
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
+from segment.core.pixel_arrays import convert_selection
 from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
@@ -88,7 +89,7 @@ def take_arrays(settings: Mapping[str, Any]) -> tuple[dict[str, Any], SelectionA
         if others.get(name) is None:
             others.pop(name, None)
         elif not isinstance(others[name], (str, PathLike)):
-            array = np.asarray(others.pop(name))
+            array = convert_selection(others.pop(name))
             if array.ndim != 2 or array.dtype.kind not in kinds:
                 what = "numbers" if name == "mask" else "whole numbers"
                 raise SettingsError(

@@ -170,6 +170,15 @@ def test_arrays_of_another_shape_are_refused(array: np.ndarray) -> None:
         take_arrays({"roi": np.ones((2, 2))})
 
 
+def test_what_is_unknown_in_a_mask_does_not_count() -> None:
+    """NaN is not zero, and a masked array that is converted shows what lies below its mask."""
+    hidden = np.ma.MaskedArray([[1, 1, 0]], mask=[[False, True, False]])
+    for mask in (np.array([[1, np.nan, 0]]), hidden, hidden.astype(bool)):
+        assert take_arrays({"mask": mask})[1].mask.astype(bool).tolist() == [[True, False, False]]
+        assert Image.from_array(np.ones((1, 3)), valid=mask).valid.tolist() == [[True, False, False]]
+    assert take_arrays({"roi": hidden})[1].roi.tolist() == [[1, 0, 0]]
+
+
 def test_none_is_no_mask() -> None:
     others, arrays = take_arrays({"k": 2, "mask": None, "roi": "circle"})
     assert others == {"k": 2, "roi": "circle"}
