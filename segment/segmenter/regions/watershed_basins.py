@@ -18,7 +18,11 @@ _CLOSER = 0.98  # markers are set as much closer until they are enough
 
 
 def find_watershed_basins(
-    change: NDArray[np.float32], strength: NDArray[np.float32], valid: NDArray[np.bool_]
+    change: NDArray[np.float32],
+    strength: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    *,
+    is_flat: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.intp], int]:
     """Divide an image into watershed basins, one for each minimum of its changes.
 
@@ -30,6 +34,9 @@ def find_watershed_basins(
         How strong a boundary runs through each pixel: basins meet where it is strongest.
     valid : ndarray of shape (H, W), bool
         No basin reaches beyond these pixels.
+    is_flat : ndarray of shape (H, W), bool, optional
+        The flat pixels of a drawing, as :func:`segment.segmenter.regions.flat_areas.find_flat_pixels` returns them:
+        each of their connected areas has a basin of its own.
 
     Returns
     -------
@@ -56,7 +63,12 @@ def find_watershed_basins(
     walled = np.where(valid, _smooth(change), np.float32(np.finfo(np.float32).max))
     window = np.ones((_MIN_SEPARATION, _MIN_SEPARATION), np.uint8)
     lowest = cv2.erode(walled, window, borderType=cv2.BORDER_REPLICATE)
-    markers, _ = label((walled <= lowest + _MIN_DEPTH) & valid)
+    is_marker = (walled <= lowest + _MIN_DEPTH) & valid
+    if is_flat is not None:
+        # No minimum between two flat areas connects them: changes are blurred, and what is flat is known exactly.
+        near_flat = cv2.dilate(is_flat.astype(np.uint8), window) > 0
+        is_marker = (is_marker & ~near_flat) | (is_flat & valid)
+    markers, _ = label(is_marker)
     return _flood(_smooth(strength), markers, valid)
 
 
