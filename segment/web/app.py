@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SegmentError
+from segment.core.errors import ModelError, SegmentError, printable_path
 from segment.core.version import __version__
 from segment.web import image_work
 from segment.web.command_text import describe_command
@@ -138,6 +138,11 @@ class Api:
     async def add_model(self, request: Request) -> Response:
         """Keep a file of classes."""
         model = await self._receive(request, request.query_params.get("file", "model.json"))
+        try:
+            _read_model_settings(model)
+        except BaseException:
+            self.store.forget(model)
+            raise
         return JSONResponse({"id": model.id, "name": model.name}, 201)
 
     async def look_up_pixel(self, request: Request) -> Response:
@@ -195,11 +200,9 @@ class Api:
             return SegmentConfig.from_values(**settings).for_door("run"), ""
         stored = self.store.find(model)
         # The rest of the settings is that of the model, as in `segment apply`.
-        path = stored.folder / stored.name
-        from segment.segmenter.class_model.storage import load_class_model
-
-        own = load_class_model(path).settings
-        return SegmentConfig.from_values(**{**own, **settings}).for_door("apply", own, holds_own=True), str(path)
+        own = _read_model_settings(stored)
+        config = SegmentConfig.from_values(**{**own, **settings}).for_door("apply", own, holds_own=True)
+        return config, str(stored.folder / stored.name)
 
     async def _work(
         self, request: Request, image: StoredImage, function: Callable[..., Any], config: SegmentConfig, *more: Any
@@ -223,6 +226,17 @@ class Api:
     async def _write_body(self, request: Request, path: Path) -> None:
         """Write the body of a request into a file."""
         await write_body(request, path, max_bytes=self.max_bytes, seconds=self.upload_seconds)
+
+
+def _read_model_settings(stored: StoredImage) -> dict[str, Any]:
+    """Read the settings of a file of classes; an error names it as it was sent."""
+    from segment.segmenter.class_model.storage import load_class_model
+
+    path = stored.folder / stored.name
+    try:
+        return load_class_model(path).settings
+    except ModelError as error:
+        raise ModelError(str(error).replace(printable_path(path), stored.name)) from error
 
 
 def build_app(api: Api, *, token: str, host: str) -> Starlette:

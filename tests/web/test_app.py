@@ -220,6 +220,7 @@ def make_bomb(width: int, height: int) -> bytes:
             400,
             "palette: no path of a client is opened; got",
         ),
+        ("/api/models", {"file": "b.png"}, b"P2 1 1 255 7", 422, "b.png: "),
         ("/api/nothing", {}, b"", 404, "/api/nothing: not found. docs/serve.md"),
         ("/api/settings", {}, b"", 405, "/api/settings: method not allowed. docs/serve.md"),
         # More than a connection holds: who still sends when it is closed never reads the answer.
