@@ -9,7 +9,7 @@ second labels tile by tile,
 
 where :math:`\tilde b_i` is the prior of the neighbors, interpolated from the random field on a copy. Up to 19 megapixels
 this is the working copy, whose field is solved once. In larger rasters each tile makes a copy of its own with pixels 6
-wide: a step of the mean field reaches two of them, so with 12 steps a tile needs nothing that is more than 192 pixels
+wide: a step of the mean field reaches two of them, so with 8 steps a tile needs nothing that is more than 144 pixels
 away, and its labels are those of the whole image. Clean-up looks up to 1024 pixels beyond a tile. Code: ``segment/runs/rasters``.
 """
 

@@ -38,6 +38,7 @@ from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.random_field import SHORT_STEPS
 
 __all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_normalized_cut"]
 
@@ -130,7 +131,10 @@ def choose_shrinkage(
         features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
         affinities = Affinities.from_features(features, copy.valid)
         for number, classes in enumerate(candidates):
-            labeler = FieldLabeler(classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index)
+            # Long steps would choose as well, but not the same, and another shrinkage may lead to other classes.
+            labeler = FieldLabeler(
+                classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index, steps=SHORT_STEPS
+            )
             label_image = postprocess(labeler.label(copy).label_image, **clean_up).label_image
             cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
     if len(cuts) > len(_SHRINKAGES) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:

@@ -22,12 +22,10 @@ from segment.core.threads import start_threads
 from segment.mixture.cells import Cells
 from segment.mixture.few_components import N_FEW, choose_few
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.random_field import RandomField, weigh_steps
+from segment.segmenter.field.random_field import LONG_STEPS, RandomField, weigh_steps
 
 __all__ = [
-    "MAX_ITERATIONS",
     "MIN_CLASSES",
-    "STEP_LENGTH",
     "FewField",
     "carry_posteriors",
     "compute_few_log_posteriors",
@@ -47,8 +45,6 @@ MAX_CHANNELS = 128  # that OpenCV filters at once
 # left out of the log odds of a class is at most so much of the smoothness.
 MAX_PLANES, MIN_POSTERIOR = 32, 1e-6
 TINY = np.float32(1e-30)
-STEP_LENGTH = 2.0  # of a solution, in steps that never raise the free energy
-MAX_ITERATIONS = 8  # of a solution: as close to its end as with 12 steps of length 1
 
 
 def has_few_classes(classes: ClassMixture) -> bool:
@@ -115,9 +111,7 @@ class FewField:
     def solve(self, logs: Planes, *, n_iter: int, start: Planes | None = None, tol: float = 0.0) -> Planes:
         """Compute the posteriors in mean-field approximation; see :func:`random_field.solve_mean_field`.
 
-        The steps are `STEP_LENGTH` times as long. The free energy may rise, but no error near a solution swings up:
-        most responsive are two classes at even odds, which answer one of opposite neighbors by at most -d / 2 of it,
-        so that 1 - s (1 + d / 2) of it is left by a step of the share s, which is at most 2 / (1 + d / 2).
+        The steps are long.
 
         Parameters
         ----------
@@ -264,15 +258,15 @@ class FewField:
     def _update_rows(self, q_after: Planes, q: Planes, logs: Planes, rows: slice) -> float:
         """Take one mean-field step in some rows, and return the probability that it moved there."""
         updated = q_after[:, rows]
-        updated[:] = self._move_rows(q, logs, self._compute_log_odds_of_rows(q, rows), rows, STEP_LENGTH)
+        updated[:] = self._move_rows(q, logs, self._compute_log_odds_of_rows(q, rows), rows, LONG_STEPS.length)
         return float(np.abs(updated - q[:, rows]).sum()) / 2
 
     def _move_rows(self, q: Planes, logs: Planes, target: Planes, rows: slice, length: float) -> Planes:
         """Compute the posteriors of some rows after a step of some length; `target` are the neighbor log odds."""
-        # As for all classes: log q_after = s (log p + neighbor log odds) + (1 - s) log q, with s = 1 / (1 + d / 2).
+        # As for all classes: log q_after = s (log p + neighbor log odds) + (1 - s) log q.
         target += logs[:, rows]
-        share = np.minimum(length * weigh_steps(self.field, rows)[0], 1)
-        if share.min() < 1:
+        share = weigh_steps(self.field, rows, length)
+        if share is not None:
             target *= share
             log_q = np.log(np.maximum(q[:, rows], TINY))
             log_q *= 1 - share

@@ -19,6 +19,7 @@ from segment.segmenter.field.calibration import compute_temperature, temper_post
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FieldSolution
 from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldFacts, find_borders, solve_field
+from segment.segmenter.field.random_field import LONG_STEPS, StepRule
 from segment.segmenter.field.share_sample import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
@@ -62,6 +63,8 @@ class FieldLabeler:
     facts : FieldFacts, optional
         Where the copy is that of a part of a larger image. Then the number of steps is fixed, too, so that neighboring
         parts have the same labels where they overlap.
+    steps : StepRule
+        Of the field.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class FieldLabeler:
         index: ColorIndex | None = None,
         draws_shares: bool = False,
         facts: FieldFacts | None = None,
+        steps: StepRule = LONG_STEPS,
     ) -> None:
         self._classes, self._space, self._min_log_density = classes, space, min_log_density
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
@@ -86,7 +90,7 @@ class FieldLabeler:
         self._design_effect: float | None = None  # by the colors alone, of the copy of a whole image
         if classes.model.n_components == 0:
             return
-        solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts)
+        solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts, steps)
         self._is_noisy = solved.is_noisy
         self._labels = solved.labels
         if draws_shares:
@@ -141,11 +145,14 @@ class FieldLabeler:
         if self._solved is None:
             return None
         # How many pixels of the image each pixel of the copy stands for.
-        height, width = self._labels.shape
-        counts = np.outer(np.bincount(rows, minlength=height), np.bincount(columns, minlength=width))
-        weights = np.where(self._counted, counts, 0).astype(np.float32)
-        is_at_border = (self._labels == 0) & (self._odds is not None)
-        if not (weights > 0).any() or (at_border is None and not (weights[~is_at_border] > 0).any()):
+        down, across = (
+            np.bincount(places, minlength=size).astype(np.float32)
+            for places, size in zip((rows, columns), self._labels.shape, strict=True)
+        )
+        weights = np.outer(down, across)
+        weights *= self._counted
+        is_at_border = np.zeros_like(self._counted) if self._odds is None else self._labels == 0
+        if not weights.any() or (at_border is None and not (weights * ~is_at_border).any()):
             return None
         return self._solved.draw_shares(weights, is_at_border, at_border)
 

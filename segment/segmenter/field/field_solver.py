@@ -18,8 +18,8 @@ from segment.mixture.cells import Cells
 from segment.mixture.few_components import N_FEW
 from segment.postprocessor.color_evidence import restore_by_evidence
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field import few_classes
 from segment.segmenter.field.calibration import (
+    choose_bands,
     compute_design_effect,
     measure_neighbor_correlation,
     measure_residuals,
@@ -28,13 +28,12 @@ from segment.segmenter.field.edge_field import build_field, compute_whitening_ma
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
 from segment.segmenter.field.noise_level import are_planes_noisy
-from segment.segmenter.field.random_field import RandomField, solve_mean_field
+from segment.segmenter.field.random_field import LONG_STEPS, RandomField, StepRule, solve_mean_field
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.known_colors import recall_colors
 
 __all__ = [
     "CHUNK_PIXELS",
-    "MAX_ITERATIONS",
     "FieldFacts",
     "find_borders",
     "measure_field_facts",
@@ -43,8 +42,6 @@ __all__ = [
 
 Planes = NDArray[np.float32]
 
-MAX_ITERATIONS = 12  # of the mean field
-MIN_MEAN_CHANGE = 1e-3  # of a posterior in one iteration; below it the mean field has converged
 CHUNK_PIXELS = 2**16  # looked up at once
 
 
@@ -116,6 +113,7 @@ def solve_field(
     smoothness_map: NDArray[np.generic] | None = None,
     index: ColorIndex | None = None,
     facts: FieldFacts | None = None,
+    steps: StepRule = LONG_STEPS,
 ) -> FieldSolution:
     """Solve the field of a working copy, or of that of a part of an image with the facts of the whole.
 
@@ -135,6 +133,8 @@ def solve_field(
         Of the working copy, where it is known.
     facts : FieldFacts, optional
         Those of the whole image, where the copy is that of a part of it.
+    steps : StepRule
+        Of the field of all classes; that of the few likeliest takes long ones.
 
     Returns
     -------
@@ -145,7 +145,8 @@ def solve_field(
         size = (copy.width, copy.height)
         smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     whiten = compute_whitening_matrix(classes.model)
-    problem = _FieldProblem(classes, space, copy, smoothness, smoothness_map, index or ColorIndex(copy), facts, whiten)
+    index = index or ColorIndex(copy)
+    problem = _FieldProblem(classes, space, copy, smoothness, smoothness_map, index, facts, steps, whiten)
     if classes.n_classes >= MIN_CLASSES and (solution := _solve_few(problem)) is not None:
         return solution
     return _solve_all(problem)
@@ -162,12 +163,12 @@ class _FieldProblem:
     smoothness_map: NDArray[np.generic] | None
     index: ColorIndex
     facts: FieldFacts | None
+    steps: StepRule
     whiten: NDArray[np.float64]
 
-    @property
-    def tol(self) -> float:
-        """Mean change of a posterior below which it is solved; 0 for a part, so that all parts take as many steps."""
-        return MIN_MEAN_CHANGE if self.facts is None else 0.0
+    def find_tol(self, steps: StepRule) -> float:
+        """Find the mean change below which it is solved; 0 for a part, so that all parts take as many steps."""
+        return steps.tol if self.facts is None else 0.0
 
     def is_noisy(self, features: Planes) -> bool:
         """Say whether colors show little, in these whitened features."""
@@ -188,7 +189,7 @@ def _solve_few(problem: _FieldProblem) -> FewSolution | None:
     field = problem.build_field(features)
     few = FewField(field, planes[:N_FEW].astype(np.uint8), classes.n_classes)
     logs = planes[N_FEW:]
-    q = few.solve(logs, n_iter=few_classes.MAX_ITERATIONS, tol=few_classes.STEP_LENGTH * problem.tol)
+    q = few.solve(logs, n_iter=LONG_STEPS.max_steps, tol=problem.find_tol(LONG_STEPS))
     best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
     measure_correlation = _prepare_correlation(
         best, features, classes, problem.whiten, problem.copy, field, problem.facts
@@ -208,13 +209,17 @@ def _solve_all(problem: _FieldProblem) -> FullSolution:
     else:
         logs, features = _look_up_planes(index, space, problem.whiten, classes.compute_log_posteriors)
     field = problem.build_field(features)
-    # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
-    first = None
     is_noisy = problem.is_noisy(features)
     if is_noisy:
+        # The color of a noisy pixel alone shows little: its neighborhood gives the first posteriors.
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
         first = smooth_likelihoods(logs, weights.astype(np.float64), valid)
-    q = solve_mean_field(logs, field, n_iter=MAX_ITERATIONS, start=first, tol=problem.tol)
+    else:
+        first = load_cv2().exp(logs.reshape(-1, logs.shape[2])).reshape(logs.shape)
+    steps = problem.steps
+    q = solve_mean_field(
+        logs, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length
+    )
     best = find_highest_plane(q)
     measure_correlation = _prepare_correlation(
         best, features, classes, problem.whiten, problem.copy, field, problem.facts
@@ -256,10 +261,10 @@ def _prepare_correlation(
         """Measure the correlation, unless that of the whole is known."""
         if facts is not None:
             return facts.correlation
-        components = _find_components(best, features, classes, whiten)
-        return measure_neighbor_correlation(
-            measure_residuals(features, components, copy.valid), copy.valid, field.reach
-        )
+        rows, is_counted = choose_bands(copy.valid.shape, field.reach)
+        valid, bands = copy.valid[rows] & is_counted[:, None], features.take(rows, axis=1)
+        components = _find_components(best[rows], bands, classes, whiten)
+        return measure_neighbor_correlation(measure_residuals(bands, components, valid), valid, field.reach)
 
     return measure_correlation
 

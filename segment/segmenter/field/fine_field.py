@@ -25,13 +25,14 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import REACH_PIXELS
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
-from segment.segmenter.field.field_solver import MAX_ITERATIONS, measure_field_facts
+from segment.segmenter.field.field_solver import measure_field_facts
+from segment.segmenter.field.random_field import LONG_STEPS
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
 __all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]
 
 # Pixels of the image around a part: as far as all steps reach, and some for edges, smoothing and interpolation.
-FIELD_HALO = (MAX_ITERATIONS * REACH_PIXELS + 8) * MAX_FIELD_STEP
+FIELD_HALO = (LONG_STEPS.max_steps * REACH_PIXELS + 8) * MAX_FIELD_STEP
 PART_VALUES = 2**22  # posteriors of a part, which bound the memory that its field needs
 
 
