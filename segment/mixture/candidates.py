@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_adaptively
+from segment.mixture.component_moves import compute_merge_costs
 from segment.mixture.em import run_em
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.gaussian_steps import compute_standard_coordinates, maximize_posterior, prepare_e_step
@@ -22,7 +23,6 @@ from segment.mixture.prior import Prior
 
 __all__ = [
     "coarsen_to_few",
-    "compute_merge_costs",
     "fit_nested_mixtures",
     "fit_shrunk_mixtures",
     "merge_closest_components",
@@ -149,45 +149,6 @@ def merge_closest_components(cells: Cells, model: MixtureModel, prior: Prior) ->
     rest = np.delete(np.arange(model.n_components), gone)
     merged = maximize_posterior(statistics[rest], standard.reorder(rest), prior.rescale(shift, scale))
     return merged.rescale(-shift / scale, 1 / scale)
-
-
-def compute_merge_costs(model: MixtureModel) -> Floats:
-    """Compute an upper bound of the Kullback-Leibler divergence that merging each pair of components costs.
-
-    Parameters
-    ----------
-    model : MixtureModel
-        k components.
-
-    Returns
-    -------
-    ndarray of shape (k, k), float64
-        Infinite on and below the diagonal.
-
-    Notes
-    -----
-    Half of ``(w_i + w_j) log det C_ij - w_i log det C_i - w_j log det C_j``, C_ij being the covariance of the two
-    together (Runnalls 2007, IEEE Trans. Aerosp. Electron. Syst. 43, 989-999).
-
-    Examples
-    --------
-    >>> means = np.array([[0.0], [1.0], [9.0]])
-    >>> costs = compute_merge_costs(MixtureModel(np.full(3, 1 / 3), means, np.ones((3, 1, 1))))
-    >>> bool(costs[0, 1] < costs[1, 2] < costs[0, 2])
-    True
-    """
-    w = model.weights
-    # Share of the first component of each pair; half where both are empty.
-    both = w[:, None] + w
-    share = np.where(both > 0, w[:, None] / np.where(both > 0, both, 1.0), 0.5)[..., None, None]
-    # C_ij is the mean of both covariances plus what the distance of the means adds, for every pair (k, k, d, d).
-    gaps = model.means[:, None] - model.means
-    within = share * model.covariances[:, None] + (1 - share) * model.covariances
-    together = within + share * (1 - share) * gaps[..., :, None] * gaps[..., None, :]
-    terms = w * np.linalg.slogdet(model.covariances)[1]
-    costs = (both * np.linalg.slogdet(together)[1] - terms[:, None] - terms) / 2
-    costs[np.tril_indices(len(w))] = np.inf
-    return np.asarray(costs)
 
 
 def fit_shrunk_mixtures(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_by_scatter
+from segment.mixture.component_moves import improve_by_moves
 from segment.mixture.em import EMOptions, Fit, Steps, run_em
 from segment.mixture.incomplete_fit import fit_incomplete
 from segment.mixture.initialization import build_clusters, draw_first_clusters
@@ -28,11 +30,16 @@ __all__ = ["fit_mixture"]
 Floats = NDArray[np.float64]
 
 TAILS = ("gaussian", "student")
+# Runs EM on cells from a mixture.
+Improvement = Callable[[Cells, MixtureModel, EMOptions], Fit]
 
 _SHORT_ITERATIONS = 30  # of the short runs on the coarsest cells
 _N_FINALISTS = 4  # runs that are continued on the coarse cells
-# With many components: tolerance on the coarse cells, and cells between these and all, and the tolerance on them.
-_ROUGH_TOL, _N_GROUPS_BETWEEN, _TOL_BETWEEN = 1e-4, 2**12, 1e-5
+# With many components: tolerance on the coarse cells, groups of cells between these and all, and how much larger the
+# tolerances on all cells are than on those in between.
+_ROUGH_TOL, _N_GROUPS_BETWEEN, _FINISH_FACTOR = 1e-4, 2**12, 10.0
+# Iterations after moves of components, and coarse cells for each component from which on they suffice for these.
+_MOVE_ITERATIONS, _MOVE_CELLS = 25, 48
 # Of every start.
 _FIRST_NOISE_SHARE, _FIRST_DEGREES = 0.05, 10.0
 _TRIMMED_SHARE = 0.2  # of the weight, left out of the pooled covariance where there may be outliers
@@ -120,7 +127,7 @@ def fit_mixture(
         Stop when an iteration gains less than this in log posterior per unit weight,
     tol_step : float, >= 0
         and moves no parameter by more than this, in units of the data's standard deviation. It has no effect where
-        values are missing.
+        values are missing. With 17 components and more, the last stage of three stops at ten times both.
     max_iter : int, >= 1
         Most E-steps of each stage beyond the first.
     accelerate : bool
@@ -153,7 +160,8 @@ def fit_mixture(
     -----
     Every start makes a short run on very coarse cells, where an iteration costs next to nothing; the best are continued
     on coarse cells (Biernacki, Celeux & Govaert 2003, Computational Statistics & Data Analysis 41, 561-575), and the
-    best of those is finished on the cells themselves.
+    best of those is finished on the cells themselves. Of 17 components and more, some are moved to where they are
+    needed more (:mod:`segment.mixture.component_moves`), and most steps are made on some 10,000 cells.
 
     Examples
     --------
@@ -244,14 +252,32 @@ def _run_stages(
     finals = [improve(levels.coarse, short_runs[run], first) for run in select_best_distinct(objectives, _N_FINALISTS)]
     reached = np.array([fit.objectives[-1] for fit in finals])
     best = finals[int(reached.argmax())]
-    # Of many components, most steps are made on cells in between.
-    between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN) if is_many else cells
-    if len(between) < len(cells) / 2:
-        best = improve(between, best.model, replace(options, tol=max(options.tol, _TOL_BETWEEN)))
+    if is_many:
+        # Given starts keep their classes; noise and tails are not moved.
+        moves = len(starts) > 1 and not robustness.is_robust
+        best, options = _improve_between(cells, levels.coarse, best, options, improve, moves=moves)
     # 3. The finish, unless the coarse cells are all there are.
     finish = best if levels.coarse is cells else improve(cells, best.model, options)
     rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
+
+
+def _improve_between(
+    cells: Cells, coarse: Cells, best: Fit, options: EMOptions, improve: Improvement, *, moves: bool
+) -> tuple[Fit, EMOptions]:
+    """Make most steps of many components on fewer cells than all; also return what the finish needs."""
+    between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN)
+    between = between if len(between) < len(cells) / 2 else cells
+    if moves:
+        n_iter = min(options.max_iter, _MOVE_ITERATIONS)
+        rough = EMOptions(max(options.tol, _ROUGH_TOL), np.inf, n_iter, options.accelerate)
+        if len(coarse) < _MOVE_CELLS * best.model.n_components:
+            best, coarse = improve(between, best.model, rough), between
+        best = improve_by_moves(best, lambda model: improve(coarse, model, rough))
+    if between is cells:
+        return best, options
+    finish = replace(options, tol=_FINISH_FACTOR * options.tol, tol_step=_FINISH_FACTOR * options.tol_step)
+    return improve(between, best.model, options), finish
 
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:
