@@ -28,7 +28,7 @@ from segment.segmenter.field.edge_field import build_field, compute_whitening_ma
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
 from segment.segmenter.field.noise_level import are_planes_noisy
-from segment.segmenter.field.random_field import LONG_STEPS, RandomField, StepRule, solve_mean_field
+from segment.segmenter.field.random_field import LONG_STEPS, RandomField, StepRule, exponentiate, solve_mean_field
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.known_colors import recall_colors
 
@@ -215,7 +215,7 @@ def _solve_all(problem: _FieldProblem) -> FullSolution:
         weights = np.bincount(classes.groups, weights=classes.model.weights, minlength=classes.n_classes)
         first = smooth_likelihoods(logs, weights.astype(np.float64), valid)
     else:
-        first = load_cv2().exp(logs.reshape(-1, logs.shape[2])).reshape(logs.shape)
+        first = exponentiate(logs)
     steps = problem.steps
     q = solve_mean_field(
         logs, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length

@@ -36,6 +36,7 @@ __all__ = [
     "StepRule",
     "compute_pixel_weights",
     "compute_posteriors",
+    "exponentiate",
     "solve_mean_field",
     "split_rows",
     "weigh_steps",
@@ -44,6 +45,9 @@ __all__ = [
 Planes = NDArray[np.float32]
 Margins = tuple[Planes, Planes]
 
+# Exponentials that underflow take ten times as long. This one is nothing beside the largest, 1, and products of it with
+# weights do not underflow either.
+_MIN_EXPONENT = np.float32(-80)
 _STRIP_ROWS = 96  # updated at once, so that their planes stay in the cache
 _STRIP_VALUES, _MIN_STRIP_ROWS = 2**20, 8  # of many classes, fewer rows
 _MIN_THREADED_SIZE = 2**20  # numbers in all planes from which on several threads pay
@@ -358,10 +362,18 @@ def _update_rows(
     return moved
 
 
+def exponentiate(logs: Planes) -> Planes:
+    """Compute exponentials of logarithms (k, h, w), the largest near 0, so that none underflows."""
+    if logs.min(initial=0) < _MIN_EXPONENT:
+        # The maximum with a number takes four times as long as that with a plane.
+        logs = np.maximum(logs, np.full(logs.shape[1:], _MIN_EXPONENT))
+    return _apply_to_planes(load_cv2().exp, logs)
+
+
 def _normalize(logs: Planes) -> Planes:
     """Compute probabilities (k, h, w) from logarithms, which are changed: the largest is taken off against overflow."""
     logs -= logs.max(axis=0)
-    found = _apply_to_planes(load_cv2().exp, logs)
+    found = exponentiate(logs)
     found /= found.sum(axis=0)
     return found
 

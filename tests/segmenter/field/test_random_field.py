@@ -121,6 +121,14 @@ def test_the_free_energy_never_rises(seed: int, k: int, height: int, width: int,
     assert np.diff(energies).max() <= 1e-5 * (1 + np.abs(energies).max())
 
 
+def test_posteriors_of_far_classes_are_tiny_but_no_denormal_numbers() -> None:
+    log_joint = np.zeros((2, 3, 4), np.float32)
+    log_joint[1] = -500
+    posteriors = compute_posteriors(log_joint)
+    assert 1e-36 < posteriors[1].max() < 1e-30
+    np.testing.assert_array_equal(posteriors[0], 1)
+
+
 def test_the_fixed_point_satisfies_the_mean_field_equations() -> None:
     log_joint, field = make_field(1, 3, 12, 10, 6.0, reach=2)
     q = solve_mean_field(log_joint, field, n_iter=300)
