@@ -100,13 +100,13 @@ def choose_classes(
     """
     copies = [_make_interior_copy(image, space.name) for image in images]
     tolerance = _choose_tolerance(images)
-    copy_cells = concatenate(*(_collect_copy_cells(space, copy, tolerance) for copy in copies))
+    copy_cells = concatenate(*(_collect_copy_cells(space.name, copy, tolerance) for copy in copies))
     # Where the valid pixels are scattered, a smaller copy may have none.
     if len(copy_cells) == 0:
         copy_cells = cells
 
     def count_independent_pixels(model: MixtureModel) -> float:
-        total = sum(_count_independent_pixels(model, space, copy) for copy in copies)
+        total = sum(_count_independent_pixels(model, space.name, copy) for copy in copies)
         if total < _TYPICAL_INDEPENDENT_PIXELS:
             total = _TYPICAL_INDEPENDENT_PIXELS * (total / _TYPICAL_INDEPENDENT_PIXELS) ** _ESTIMATE_SHARE
         return min(_MAX_INDEPENDENT_PIXELS, total)
@@ -137,34 +137,45 @@ def _make_interior_copy(image: Image, feature_name: str) -> Image:
 
 def _choose_tolerance(images: Sequence[Image]) -> float:
     """Choose the width of a cell, as a share of the range from black to white: colors that differ by less are one."""
-    deep = [image.pixels[image.valid] for image in images if image.pixels.dtype != np.uint8 and image.valid.any()]
-    if not deep:
+    ends, steps = [], []
+    for image in images:
+        # Images of one fit may have different depths.
+        values = image.pixels[image.valid]
+        if image.pixels.dtype == np.uint8 or not values.size:
+            continue
+        full_range = image.white - image.black
+        ends.append((np.quantile(values, (_RANGE_TAIL, 1 - _RANGE_TAIL)) - image.black) / full_range)
+        steps.append(float(np.diff(np.unique(values)).min(initial=full_range)) / full_range)
+    if not ends:
         return _COLOR_TOLERANCE
-    full_range = images[0].white - images[0].black
-    ends = [np.quantile(values, (_RANGE_TAIL, 1 - _RANGE_TAIL)) for values in deep]
-    narrow = _RANGE_FACTOR * float(max(high for _, high in ends) - min(low for low, _ in ends)) / full_range
-    if narrow >= 1:
-        return _COLOR_TOLERANCE
+    narrow = _RANGE_FACTOR * float(np.max(ends) - np.min(ends))
     # Pixels of 8 bits may be stored as deeper ones.
-    step = min(float(np.diff(np.unique(values)).min(initial=full_range)) for values in deep) / full_range
-    return min(_COLOR_TOLERANCE, max(_COLOR_TOLERANCE * narrow, 2 * step))
+    return min(_COLOR_TOLERANCE, max(_COLOR_TOLERANCE * narrow, 2 * min(steps)))
 
 
-def _collect_copy_cells(space: FeatureSpace, copy: Image, tolerance: float) -> Cells:
+def _make_space(feature_name: str, index: ColorIndex) -> FeatureSpace:
+    """Make the feature space of a copy: images of one fit may have different depths."""
+    return FeatureSpace(feature_name, index.n_channels, index.black, index.white)
+
+
+def _collect_copy_cells(feature_name: str, copy: Image, tolerance: float) -> Cells:
     """Collect the cells of a copy, each as wide as the color tolerance."""
-    cells = collect_cells(space, ColorIndex(copy).iterate_parts(), exact=True)
+    index = ColorIndex(copy)
+    space = _make_space(feature_name, index)
+    cells = collect_cells(space, index.iterate_parts(), exact=True)
     # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
     # deviation of `levels` to it.
     levels = tolerance * (space.white - space.black)
     return replace(cells, scatters=cells.scatters * (1 + 12 * levels**2))
 
 
-def _count_independent_pixels(model: MixtureModel, space: FeatureSpace, copy: Image) -> float:
+def _count_independent_pixels(model: MixtureModel, feature_name: str, copy: Image) -> float:
     """Count the independent pixels of a copy under a fitted mixture."""
     # Criteria add up log densities, which within a component fall with the squared distance from its mean. So the
     # dependence of these squared distances is what matters. The added 1 keeps distances that do not vary at all apart
     # from rounding errors of the transform.
-    residuals = compute_residuals(model, space.make_cells(ColorIndex(copy).pixels))
+    index = ColorIndex(copy)
+    residuals = compute_residuals(model, _make_space(feature_name, index).make_cells(index.pixels))
     distances = 1 + np.minimum((residuals**2).sum(axis=1), _MAX_SQUARED_DISTANCE)
     return estimate_effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 

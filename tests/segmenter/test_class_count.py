@@ -258,7 +258,9 @@ def test_fewer_colors_than_the_range_give_a_warning(quadrants: np.ndarray) -> No
     assert "fewer distinct colors than the 6 classes" in result.warnings[0]
 
 
-@pytest.mark.parametrize("pixels", [np.full((4, 5, 3), np.nan), np.full((1, 1, 3), 7, np.uint8)])
+@pytest.mark.parametrize(
+    "pixels", [np.full((4, 5, 3), np.nan), np.full((1, 1, 3), 7, np.uint8), np.full((20, 20), 500, np.uint16)]
+)
 def test_an_image_of_one_color_or_none_needs_no_choice(pixels: np.ndarray) -> None:
     result = segment.segment_image(pixels, k="auto")
     assert result.n_classes == result.label_image.max()
@@ -271,6 +273,15 @@ def test_the_depth_of_the_pixels_does_not_change_the_choice(dtype: type, landsca
     deep = (pixels / 255 * (65535 if dtype is np.uint16 else 1)).astype(dtype)
     chosen = [segment.segment_image(array, k="auto").n_classes for array in (pixels, deep)]
     assert chosen[0] == chosen[1]
+
+
+@pytest.mark.parametrize("factor", [1, 257, 1 / 255])
+def test_images_of_one_fit_have_a_depth_each(factor: float, rng: np.random.Generator) -> None:
+    values = np.kron([[60, 120], [180, 180]], np.ones((50, 60))) + rng.normal(0, 3, (100, 120))
+    first = np.rint(values).astype(np.uint8)
+    other = (np.rint(values) * factor).astype({1: np.uint8, 257: np.uint16}.get(factor, np.float32))
+    for images in ([first, other], [other, first]):
+        assert segment.fit_classes(images, k="auto").n_classes == 3
 
 
 @pytest.mark.parametrize("white", [None, 4095])

@@ -110,7 +110,8 @@ def smooth_noise(
     """
     copy = make_working_copy(image, max_pixels) if max_pixels else image
     noise, total = measure_noise_variances(copy, feature_name)
-    share = float(noise.sum() / max(total.sum(), np.finfo(float).tiny))
+    # Of one color both are rounding errors, of which the first may be the larger by far.
+    share = min(1.0, float(noise.sum() / max(total.sum(), np.finfo(float).tiny)))
     if share < min_share:
         return image
     sigma = math.sqrt(share / (4 * math.pi * SHARE_LEFT))
