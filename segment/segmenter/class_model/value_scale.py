@@ -12,9 +12,10 @@ __all__ = ["apply_value_scale"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
-# Floats are measured in a unit, such as degrees or reflectance, and range as far as the scene does. From this multiple
-# of the model's range on they are taken to be in another unit, such as percent.
-_MAX_RANGE_FACTOR = 10.0
+# Floats are measured in a unit, such as degrees or reflectance, and range as far as the scene does. Where more than this
+# share of them lies beyond and they range so many times as far, they are in another unit, such as percent. A small fire
+# ranges far, too, and in a warm summer most values may lie beyond.
+_MAX_FLOAT_SHARE_OUTSIDE, _MAX_RANGE_FACTOR = 0.5, 10.0
 
 
 def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> Image:
@@ -41,7 +42,7 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     of full range. Where the white of an image is only a guess from its largest value, and its pixels have the type of
     the training images, the black and white of the model replace the guess: the same value is the same light in every
     image. They do not where more than 1 % of the values would lie beyond them; of floats, which are in a unit, only
-    where their range is 10 times that of the model or more.
+    where that holds for more than half, and their range is 10 times that of the model or more.
 
     Examples
     --------
@@ -58,7 +59,8 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
     if image.is_scale_inferred and image.pixels.dtype == dtype:
         share = _measure_share_outside(image, black, white)
-        is_one_unit = dtype == "float32" and image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
+        is_near = image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
+        is_one_unit = dtype == "float32" and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
         if share <= _MAX_SHARE_OUTSIDE or is_one_unit:
             note = (
                 f"its values are read on the model's scale, {black:g} to {white:g}, "

@@ -46,3 +46,11 @@ def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(fact
     assert (found.black, found.white) == ((10, 40) if is_replaced else (10, image.white))
     words = f": {100 * np.mean(image.pixels > 40):.0f} % of them lie beyond and count as black or white"
     assert found.notes[-1].endswith(words) == is_replaced
+
+
+def test_a_small_hot_place_does_not_change_the_unit_of_floats() -> None:
+    values = np.linspace(10, 40, 100, dtype=np.float32).reshape(10, 10)
+    values[0] = 900
+    found = apply_value_scale(Image.from_array(values), "float32", 10, 40)
+    assert (found.black, found.white) == (10, 40)
+    assert found.notes[-1].endswith(": 10 % of them lie beyond and count as black or white")
