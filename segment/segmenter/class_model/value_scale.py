@@ -12,9 +12,9 @@ __all__ = ["apply_value_scale"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
-# Floats are measured in a unit, such as degrees or reflectance, and range as far as the scene does. Where more than this
-# share of them lies beyond and they range so many times as far, they are in another unit, such as percent. A small fire
-# ranges far, too, and in a warm summer most values may lie beyond.
+# Floats are measured in a unit, such as degrees or reflectance, and range as far as the scene does. Where more than
+# this share of them lies beyond and they range so many times as far, they are in another unit, such as percent. A small
+# fire ranges far, too, and in a warm summer most values may lie beyond.
 _MAX_FLOAT_SHARE_OUTSIDE, _MAX_RANGE_FACTOR = 0.5, 10.0
 
 
