@@ -1,14 +1,14 @@
 """Learn the merge costs of regions: ``python tests/benchmarks/train_merge_costs.py FOLDER NETWORKS``.
 
 FOLDER is BSDS500 with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``, NETWORKS the folder of ``even.npz`` and
-``odd.npz``, which ``train_border_network.py`` learned from every second image. Writes
+``odd.npz``, which ``train_region_networks.py --images even`` and ``odd`` learned from every second image: a network
+sees no image here that it was learned from, as it will not see new images. Writes
 ``segment/segmenter/regions/merge_weights.npz``, or the file that ``--output`` names.
 
 A perceptron with one hidden layer is fitted to the probability that a person gives two pixels, one from each of two
 regions, the same segment, averaged over the people who drew the image. Its pairs are those that merging meets: first
 with the cost "boundary strength plus Hellinger distance", then with the perceptron just learned, three times over. A
-pair counts with (its smaller region's share of the image) ** 0.4. The border network sees no image that it was learned
-from, as it will not see new images.
+pair counts with (its smaller region's share of the image) ** 0.4.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -29,6 +30,7 @@ from segment.core.image import Image
 from segment.segmenter.regions.agglomeration import merge_regions
 from segment.segmenter.regions.border_network import BorderNetwork
 from segment.segmenter.regions.boundary_evidence import gather_evidence
+from segment.segmenter.regions.descriptor_network import DescriptorNetwork
 from segment.segmenter.regions.merge_cues import CUES, compute_merge_cues
 from segment.segmenter.regions.perceptron import MAX_DEVIATIONS, WEIGHTS_FILE, Perceptron
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
@@ -76,7 +78,7 @@ class Pairs:
 
 
 def main() -> int:
-    """Learn from the training images and write the weights."""
+    """Learn from the images and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="BSDS500")
     parser.add_argument("networks", type=Path, nargs="?", help="folder of even.npz and odd.npz")
@@ -89,7 +91,7 @@ def main() -> int:
     with Parallel(n_jobs=given.jobs) as parallel:
         paths = sorted((given.folder / "images" / "train").glob("*.jpg"))
         # An image with an even number is seen by the network that was learned from the odd ones.
-        networks = [BorderNetwork(dict(np.load(given.networks / f"{name}.npz"))) for name in ("odd", "even")]
+        networks = [dict(np.load(given.networks / f"{name}.npz")) for name in ("odd", "even")]
         images = parallel(
             delayed(make_example)(given.folder, path, networks[number % 2]) for number, path in enumerate(paths)
         )
@@ -107,10 +109,12 @@ def write_weights(path: Path, perceptron: Perceptron) -> None:
     np.savez(path, **arrays)
 
 
-def make_example(folder: Path, path: Path, network: BorderNetwork) -> Example:
-    """Find the fine regions of a training image and count the pixels of each person's segments in them."""
+def make_example(folder: Path, path: Path, network: dict[str, NDArray[Any]]) -> Example:
+    """Find the fine regions of an image, seen by a network that has both parts, and count each person's segments."""
     image = Image.from_array(np.asarray(PilImage.open(path)))
-    evidence = gather_evidence(image, network=network)
+    evidence = gather_evidence(
+        image, border_network=BorderNetwork(network), descriptor_network=DescriptorNetwork(network)
+    )
     labels, n = find_fine_regions(evidence, image.valid)
     segmentations = read_human_segmentations(folder, "train", path.stem)
     sums = evidence.sum_inside(labels, n)

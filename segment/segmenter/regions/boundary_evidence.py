@@ -19,6 +19,7 @@ from segment.mixture.packed_matrices import pack
 from segment.mixture.prior import Prior
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 from segment.segmenter.regions.boundary_strength import compute_boundary_strengths, resize_map
+from segment.segmenter.regions.descriptor_network import DescriptorNetwork, load_descriptor_network
 from segment.segmenter.regions.texture_maps import compute_color_maps, compute_texture_maps, scale_to_rgb, smooth_maps
 
 __all__ = ["BoundaryEvidence", "gather_evidence"]
@@ -56,17 +57,18 @@ class BoundaryEvidence:
     cues : list of ndarray of shape (H, W), float32
         The single cues, which are averaged along borders: see :mod:`segment.segmenter.regions.merge_cues` for
         their order.
-    posteriors : ndarray of shape (k, h, w), float32
-        The posteriors of all mixtures, at half the size.
+    contents : ndarray of shape (k, h, w), float32
+        What is averaged inside regions, at half the size: the posteriors of all mixtures, then the descriptors of
+        places.
     """
 
     change: Map
     strength: Map
     cues: list[Map]
-    posteriors: Maps
+    contents: Maps
 
     def sum_inside(self, labels: Labels, n_regions: int) -> Floats:
-        """Sum over each region what merge costs are computed from: its area and the posteriors.
+        """Sum over each region what merge costs are computed from: its area and the contents.
 
         Parameters
         ----------
@@ -84,23 +86,25 @@ class BoundaryEvidence:
 
         rows, columns = np.nonzero(labels >= 0)
         regions = labels[rows, columns]
-        k, _, width = self.posteriors.shape
-        values = self.posteriors.reshape(k, -1).T
+        k, _, width = self.contents.shape
+        values = self.contents.reshape(k, -1).T
         # A sparse matrix of (region, pixel at half the size) counts the pixels that each of these covers.
         entries = (np.ones(len(rows), dtype=np.float32), (regions, rows // 2 * width + columns // 2))
         covered = csr_matrix(entries, shape=(n_regions, len(values)))
         return np.column_stack([np.bincount(regions, minlength=n_regions), covered @ values])
 
 
-def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> BoundaryEvidence:
+def gather_evidence(
+    image: Image, *, border_network: BorderNetwork | None = None, descriptor_network: DescriptorNetwork | None = None
+) -> BoundaryEvidence:
     """Gather the evidence for boundaries and regions in an image.
 
     Parameters
     ----------
     image : Image
         H x W pixels. Every pixel must have a value, whether valid or not.
-    network : BorderNetwork, optional
-        That of the package by default.
+    border_network, descriptor_network : optional
+        Those of the package by default.
 
     Returns
     -------
@@ -121,12 +125,14 @@ def gather_evidence(image: Image, *, network: BorderNetwork | None = None) -> Bo
     # Lightness and chroma are perpendicular axes of CIELAB, so their strengths add as vectors do.
     color = sum(np.hypot(*pair) for pair in zip(light, chroma, strict=True))
     change = np.asarray((sum(mixed) + np.float32(_COLOR_WEIGHT) * color) / np.float32(len(_SIGMAS)))
-    odds = (network or load_border_network()).compute_log_odds(scale_to_rgb(image))
+    rgb = scale_to_rgb(image)
+    odds = (border_network or load_border_network()).compute_log_odds(rgb)
     parted = 1 / (1 + np.exp(-np.clip(odds, -_MAX_LOG_ODDS, _MAX_LOG_ODDS)))
     # Multiplied, so that no border is strong where nothing changes.
     strength = change * (1 + _BORDER_WEIGHT * parted[:_N_FINE_DISTANCES].sum(axis=0))
     cues = [*mixed, light[0], light[2], chroma[0], chroma[2], strength, strength**2, *parted]
-    return BoundaryEvidence(change, strength, cues, posteriors)
+    descriptors = (descriptor_network or load_descriptor_network()).compute_descriptors(rgb)
+    return BoundaryEvidence(change, strength, cues, np.concatenate([posteriors, descriptors]))
 
 
 def _compute_mixture_posteriors(colors: Maps, texture: Maps, half: tuple[int, int]) -> Maps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.segmenter.regions.descriptor_network import N_DESCRIPTORS
 from segment.segmenter.regions.perceptron import load_perceptron
 from segment.segmenter.regions.region_adjacency import Adjacency
 
@@ -16,16 +17,19 @@ Floats = NDArray[np.float64]
 # chroma at the finest and the coarsest scale, of the boundary strength and its square, and of the network's
 # probabilities that people part the two sides, at four distances.
 _CHANGES, _STRENGTH, _SQUARED_STRENGTH, _PARTED = slice(1, 8), 8, 9, slice(10, 14)
-# Columns of the sums: area, then the posteriors of the mixtures of color and texture with 8, 16 and 32 components.
+# Columns of the sums: area, the posteriors of the mixtures of color and texture with 8, 16 and 32 components, and the
+# descriptors of places.
 _MIXTURES = (slice(9, 25), slice(25, 57))  # those that are compared
+_DESCRIPTORS = slice(57, 57 + N_DESCRIPTORS)  # of the network
 
 # Numbers in the names. Mixture, light and chroma: the scale, relative to the finest. Hellinger: the components of the
-# mixture. Parted: the distance in pixels between the two sides. Contact is the share of the smaller region's border
+# mixture. Parted: the distance in pixels between the two sides. Descriptor: the distance of the means of the
+# descriptors of places; spread: how much these differ in the image. Contact is the share of the smaller region's border
 # that lies between the two.
 CUES = (
     *("mixture 1", "mixture 2", "mixture 4", "light 1", "light 4", "chroma 1", "chroma 4", "unevenness"),
     *("hellinger 16", "hellinger 32", "smaller area", "larger area", "contact", "regions"),
-    *("parted 2", "parted 6", "parted 12", "parted 20"),
+    *("parted 2", "parted 6", "parted 12", "parted 20", "descriptor", "spread"),
 )
 
 
@@ -40,7 +44,7 @@ def compute_merge_costs(adjacency: Adjacency, sums: Floats) -> Floats:
     adjacency : Adjacency
         n regions and their m borders, with the sums of the `cues` of
         :class:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence` along them.
-    sums : ndarray of shape (n, 57), float64
+    sums : ndarray of shape (n, 73), float64
         Sums over the regions, as
         :meth:`segment.segmenter.regions.boundary_evidence.BoundaryEvidence.sum_inside` gives them.
 
@@ -59,12 +63,12 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     ----------
     adjacency : Adjacency
         n regions and their m borders.
-    sums : ndarray of shape (n, 57), float64
+    sums : ndarray of shape (n, 73), float64
         Sums over the regions.
 
     Returns
     -------
-    ndarray of shape (m, 18), float64
+    ndarray of shape (m, 20), float64
         In the order of :data:`CUES`.
     """
     n = adjacency.n_regions
@@ -78,6 +82,11 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     # The insides: Hellinger distances, 0 to 1, of the distributions of the mixtures' components in the two regions.
     roots = np.sqrt(np.maximum(sums / areas[:, None], 0))
     overlaps = [(roots[low, k] * roots[high, k]).sum(axis=1) for k in _MIXTURES]
+    means = sums[:, _DESCRIPTORS] / areas[:, None]
+    apart = np.sqrt(((means[low] - means[high]) ** 2).sum(axis=1))
+    # How much the descriptors differ in the whole image: where they hardly do, they know nothing of it.
+    deviations = means - areas @ means / areas.sum()
+    spread = np.sqrt((areas @ deviations**2).sum() / areas.sum())
     # How much of its borders the smaller region shares with the larger.
     perimeter = np.bincount(low, length, n) + np.bincount(high, length, n)
     contact = length / perimeter[np.where(areas[high] < areas[low], high, low)]
@@ -85,6 +94,6 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
         *(*along[:, _CHANGES].T, uneven),
         *np.sqrt(np.maximum(1 - np.array(overlaps), 0)),
         *(np.log(smaller), np.log(larger), contact, np.full(len(low), np.log(n))),
-        *along[:, _PARTED].T,
+        *(*along[:, _PARTED].T, apart, np.full(len(low), spread)),
     ]
     return np.vstack(columns).T

@@ -4,85 +4,40 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-import cv2
 import numpy as np
 import pytest
+from plain_networks import convolve, join, make_arrays, run_encoder, stretch
 from region_pictures import draw_quarters
-from scipy.ndimage import correlate, map_coordinates
 
-from segment.segmenter.regions import border_network
+from segment.segmenter.regions import border_network, network_layers
 from segment.segmenter.regions.border_network import BorderNetwork, load_border_network
 
-# Channels that the blocks of a small network of the same plan give, and the sides of their windows; the first ones are
-# given by the stem.
-CHANNELS = (3, 2, 4, 4, 3, 3, 5, 5, 5, 4, 4, 4)
-WINDOWS = (3, 3, 3, 5, 5, 3, 3, 3, 5, 5, 5)
-# Channels in and out, and the side, of the other layers.
+# Channels in and out, and the side, of the decoder's layers.
 LAYERS = {
-    **{"stem": (3, 3, 3), "e": (4, 5, 1), "g": (5, 5, 1), "d4": (8, 5, 3), "d3": (9, 4, 3), "d2": (6, 3, 3)},
+    **{"e": (4, 5, 1), "g": (5, 5, 1), "d4": (8, 5, 3), "d3": (9, 4, 3), "d2": (6, 3, 3)},
     **{"pre": (3, 3, 3), "out": (3, 16, 1)},
 }
 
 
 @pytest.fixture(scope="module")
 def arrays():
-    rng = np.random.default_rng(0)
-    layers = dict(LAYERS)
-    for number, (n_in, n_out, side) in enumerate(zip(CHANNELS, CHANNELS[1:], WINDOWS, strict=False)):
-        wide = 2 * n_in if number else n_in  # the first block takes what the stem gives as it is
-        if number:
-            layers[f"b{number}.expand"] = (n_in, wide, 1)
-        layers[f"b{number}.depthwise"] = (1, wide, side)
-        layers[f"b{number}.project"] = (wide, n_out, 1)
-    found = {}
-    for name, (n_in, n_out, side) in layers.items():
-        found[f"{name}.weight"] = rng.normal(0, (n_in * side**2) ** -0.5, (n_out, n_in, side, side))
-        found[f"{name}.bias"] = rng.normal(0, 0.5, n_out)
-    return found
+    return make_arrays(11, LAYERS)
 
 
 def run_plainly(arrays, rgb):
-    """The same network, a channel at a time, on an image whose sides are multiples of 16."""
-
-    def convolve(name, x, stride=1, *, each_alone=False):
-        weight, first = arrays[f"{name}.weight"], stride - 1
-        if each_alone:
-            sums = [correlate(c, w[0], mode="constant") for c, w in zip(x, weight, strict=True)]
-        else:
-            sums = [sum(correlate(c, w, mode="constant") for c, w in zip(x, each, strict=True)) for each in weight]
-        return np.stack(sums)[:, first::stride, first::stride] + arrays[f"{name}.bias"][:, None, None]
-
-    def apply_block(number, x):
-        stride = 2 if number in (1, 3, 5) else 1
-        y = np.clip(convolve(f"b{number}.expand", x), 0, 6) if number else x
-        y = np.clip(convolve(f"b{number}.depthwise", y, stride, each_alone=True), 0, 6)
-        y = convolve(f"b{number}.project", y)
-        return y + x if y.shape == x.shape else y
-
-    def join(name, x, larger):
-        joined = np.concatenate([[cv2.resize(each, larger.shape[:0:-1]) for each in x], larger])
-        return np.maximum(convolve(name, joined), 0)
-
-    x = np.clip(convolve("stem", (255 * np.moveaxis(rgb, 2, 0) - 127) / 128, 2), 0, 6)
-    seen = []
-    for number in range(11):
-        x = apply_block(number, x)
-        seen.append(x)
-    x = np.maximum(convolve("e", x), 0)
-    x = x + convolve("g", x.mean(axis=(1, 2), keepdims=True))
-    x = join("d2", join("d3", join("d4", x, seen[4]), seen[2]), seen[0])
-    odds = convolve("out", np.maximum(convolve("pre", x), 0))
-    largest = odds.reshape(4, 4, *odds.shape[1:]).max(axis=1)
-    # The network speaks of the pixels 0, 2, 4...; the others lie between.
-    rows, columns = (np.arange(side) / 2 for side in rgb.shape[:2])
-    return np.stack(
-        [map_coordinates(each, np.meshgrid(rows, columns, indexing="ij"), order=1, mode="nearest") for each in largest]
-    )
+    """The same network on an image whose sides are multiples of 16."""
+    seen = run_encoder(arrays, rgb)
+    x = np.maximum(convolve(arrays, "e", seen[10]), 0)
+    x = x + convolve(arrays, "g", x.mean(axis=(1, 2), keepdims=True))
+    for name, block in (("d4", 4), ("d3", 2), ("d2", 0)):
+        x = join(arrays, name, x, seen[block])
+    odds = convolve(arrays, "out", np.maximum(convolve(arrays, "pre", x), 0))
+    return stretch(odds.reshape(4, 4, *odds.shape[1:]).max(axis=1))
 
 
 @pytest.mark.parametrize("strip", [200, 300_000])
 def test_the_network_is_the_plain_one(arrays, monkeypatch, strip):
-    monkeypatch.setattr(border_network, "_STRIP_VALUES", strip)
+    monkeypatch.setattr(network_layers, "_STRIP_VALUES", strip)
     rgb = np.random.default_rng(1).random((48, 64, 3)).astype(np.float32)
     found = BorderNetwork(arrays).compute_log_odds(rgb)
     assert found.dtype == np.float32
@@ -106,7 +61,7 @@ def test_a_narrow_image_does_not_become_many_times_larger(arrays, monkeypatch, s
     monkeypatch.setattr(BorderNetwork, "_run", lambda self, x: seen.append(x.shape) or run(self, x))
     found = BorderNetwork(arrays).compute_log_odds(np.random.default_rng(3).random((*shape, 3)).astype(np.float32))
     assert found.shape == (4, *shape)
-    assert seen[0][1] * seen[0][2] == 4096
+    assert seen[0][0] * seen[0][1] == 4096
 
 
 def test_the_learned_network_sees_the_borders_of_quarters():
