@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-AUTO_LEVEL = 0.52  # chosen on the training images of BSDS500: tests/benchmarks/QUALITY.md
+AUTO_LEVEL = 0.52  # chosen on BSDS500: tests/benchmarks/QUALITY.md
 
 _MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
 _MIN_NOISE_SHARE = 0.15  # of the variance of the copy: the borders of such images are too weak without smoothing
