@@ -16,7 +16,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, has_few_classes
 from segment.segmenter.field.field_em import FieldEM
-from segment.segmenter.field.noise_level import is_noisy
+from segment.segmenter.field.noise_level import MIN_NOISE_SHARE, is_noisy
 from segment.segmenter.field.smoothed_start import SMOOTHING_SIGMAS
 
 __all__ = ["fit_with_field", "shrink_noisy_copy"]
@@ -25,6 +25,9 @@ FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
 MAX_FIELD_VALUES = 2**23  # posteriors of all classes at the pixels of the copies, where each pixel has all
 N_BANDS, MIN_BAND_ROWS = 8, 16  # of a copy that has more
+# Of the variance within many classes, from which on a fit keeps all of them at each pixel. Such classes are narrow: a
+# photograph without noise has had .35 of 128 before the field was fitted, and .06 after. Noise gives 1 and more.
+MIN_NOISE_SHARE_OF_MANY = 0.5
 
 
 def fit_with_field(
@@ -68,7 +71,9 @@ def fit_with_field(
         return classes.model
     has_few = has_few_classes(classes)
     can_restart = may_restart and classes.n_classes == classes.model.n_components
-    noisy = (can_restart or has_few) and is_noisy(images, space.name, compute_whitening_matrix(classes.model))
+    min_share = MIN_NOISE_SHARE_OF_MANY if has_few else MIN_NOISE_SHARE
+    whiten = compute_whitening_matrix(classes.model)
+    noisy = (can_restart or has_few) and is_noisy(images, space.name, whiten, min_share=min_share)
     is_restarted = can_restart and noisy
     # Shrinking averages noise away: the model of a noisy image must be that of the pixels that it labels.
     growth = max(1, *(round(image.valid.size / WORKING_PIXELS) for image in images))

@@ -34,7 +34,7 @@ MASK = (1, -2, 1, -2, 4, -2, 1, -2, 1)
 MASK_POWER = 36.0
 
 
-def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats) -> bool:
+def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats, *, min_share: float = MIN_NOISE_SHARE) -> bool:
     """Check whether noise is a large part of the scatter within the classes.
 
     Parameters
@@ -45,14 +45,16 @@ def is_noisy(images: Sequence[Image], feature_name: str, whiten: Floats) -> bool
         Name of the feature space.
     whiten : ndarray of shape (d, d), float64
         Features times it have the mean variance 1 within the classes.
+    min_share : float
+        The variance from which on noise is a large part.
 
     Returns
     -------
     bool
-        Whether the variance of the noise, mean of the whitened features and of the images, is at least a quarter.
+        Whether the variance of the noise, mean of the whitened features and of the images, is at least this.
     """
     shares = [measure_noise_variances(image, feature_name, whiten)[0].mean() for image in images]
-    return float(np.mean(shares)) >= MIN_NOISE_SHARE
+    return float(np.mean(shares)) >= min_share
 
 
 def are_planes_noisy(planes: NDArray[np.floating], valid: NDArray[np.bool_]) -> bool:
