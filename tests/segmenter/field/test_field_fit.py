@@ -12,7 +12,8 @@ from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field import field_fit
+from segment.segmenter.field import field_fit, noise_level
+from segment.segmenter.field.field_em import FieldEM
 from segment.segmenter.field.field_fit import fit_with_field, shrink_noisy_copy
 
 
@@ -118,3 +119,16 @@ def test_bands_do_not_lie_between_the_rows_that_a_mask_leaves(rng: np.random.Gen
     valid[390:] = True
     bands = field_fit._split_into_bands(replace(copy, valid=valid), 0.4)
     assert [int(band.valid.sum()) for band in bands] == [20, 0, 0, 0, 0, 0, 0, 100]
+
+
+@pytest.mark.parametrize(("share", "has_few"), [(0.2, True), (0.4, True), (0.6, False)])
+def test_many_narrow_classes_are_not_taken_for_noise(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, share: float, has_few: bool
+) -> None:
+    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), share))
+    ways = []
+    for name in ("fit", "fit_few"):
+        monkeypatch.setattr(FieldEM, name, lambda self, classes, prior, name=name: ways.append(name) or classes.model)
+    picture = Image.from_array(rng.integers(0, 256, (30, 40), dtype=np.uint8))
+    fit(extract_features(picture, "rgb"), 20)
+    assert ways == ["fit_few" if has_few else "fit"]
