@@ -128,7 +128,7 @@ def test_many_narrow_classes_are_not_taken_for_noise(
     monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), share))
     ways = []
     for name in ("fit", "fit_few"):
-        monkeypatch.setattr(FieldEM, name, lambda self, classes, prior, name=name: ways.append(name) or classes.model)
+        monkeypatch.setattr(FieldEM, name, lambda _, classes, __, name=name: ways.append(name) or classes.model)
     picture = Image.from_array(rng.integers(0, 256, (30, 40), dtype=np.uint8))
     fit(extract_features(picture, "rgb"), 20)
     assert ways == ["fit_few" if has_few else "fit"]
