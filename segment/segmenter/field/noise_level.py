@@ -15,7 +15,7 @@ from segment.features.color_space import FeatureSpace
 from segment.preprocessor.preprocessor import denoise
 from segment.preprocessor.working_copy import make_working_copy
 
-__all__ = ["are_planes_noisy", "is_noisy", "measure_noise_variances", "smooth_noise"]
+__all__ = ["MIN_NOISE_SHARE", "are_planes_noisy", "is_noisy", "measure_noise_variances", "smooth_noise"]
 
 Floats = NDArray[np.float64]
 
