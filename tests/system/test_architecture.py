@@ -74,6 +74,7 @@ LIBRARIES = {
     "segmenter": {"numpy"},
     "segmenter.regions.boundary_evidence": {"numpy", "scipy"},
     "segmenter.regions.region_field": {"numpy", "scipy"},
+    "segmenter.regions.region_finding": {"numpy", "threadpoolctl"},
     "segmenter.regions.region_graph": {"networkx", "numpy"},
     "segmenter.regions.watershed_basins": {"numpy", "scipy", "skimage"},
     "postprocessor": {"numpy"},

@@ -44,9 +44,9 @@ def region_hierarchy(
 
     Parameters
     ----------
-    source : array_like of shape (H, W) or (H, W, 1 to 4), or Image
-        Gray, RGB or RGBA pixels; see :meth:`segment.Image.from_array`. Not changed. For a file, give
-        ``segment.load_image(path)``.
+    source : array_like of shape (H, W), (H, W, 1) or (H, W, 3), or Image
+        Gray or RGB pixels; see :meth:`segment.Image.from_array`, which also takes transparency (``alpha=True``). Not
+        changed. For a file, give ``segment.load_image(path)``.
     min_regions : int
         Above 600 the fine regions are at least so many superpixels of about the same size, as those of SLIC are;
         fewer where the image, or its copy of 0.16 megapixels, has fewer pixels.
@@ -68,8 +68,9 @@ def region_hierarchy(
     -----
     Boundaries are where the posteriors of Gaussian mixtures of color and texture change, and where lightness and chroma
     do, the more so where a small network sees a border. The basins between them (watershed) are merged in the order of
-    the probability that a person parts two regions, which a perceptron gives; both were trained on BSDS500, the first
-    layers of the network before that on ImageNet. Nothing is random.
+    the probability that a person parts two regions, which a perceptron gives, also from what a second network says of
+    places far from each other. All were trained on BSDS500, the first layers of the networks before that on ImageNet.
+    Nothing is random.
 
     An image of which 15 % of the variance or more is noise from pixel to pixel is smoothed first.
 
@@ -109,28 +110,32 @@ def region_hierarchy(
         raise ImageError(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
+    from threadpoolctl import threadpool_limits
+
     on_stage("finding regions")
     image = smooth_for_regions(image)
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
     copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
     if not copy.valid.any():
-        nothing = np.zeros(image.valid.shape, dtype=np.int32)
-        return RegionHierarchy(nothing, np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
-    copy = replace(copy, pixels=fill_invalid(copy))
-    evidence = gather_evidence(copy)
-    is_flat = find_flat_pixels(copy)
-    are_even = min_regions > _MAX_FINE_REGIONS
-    if are_even:
-        labels, _ = find_even_basins(evidence.strength, copy.valid, min_regions)
-    else:
-        labels, _ = find_fine_regions(evidence, copy.valid, is_flat=is_flat)
-    on_stage("drawing borders")
-    rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
-    rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
-    refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
-    on_stage("merging regions")
-    merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined)
+        # Pixels so few and so scattered that the copy shows none of them are one region.
+        return RegionHierarchy(image.valid.astype(np.int32), np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
+    # One thread: more of them round otherwise, and on a busy machine they wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        copy = replace(copy, pixels=fill_invalid(copy))
+        evidence = gather_evidence(copy)
+        is_flat = find_flat_pixels(copy)
+        are_even = min_regions > _MAX_FINE_REGIONS
+        if are_even:
+            labels, _ = find_even_basins(evidence.strength, copy.valid, min_regions)
+        else:
+            labels, _ = find_fine_regions(evidence, copy.valid, is_flat=is_flat)
+        on_stage("drawing borders")
+        rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
+        rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
+        refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
+        on_stage("merging regions")
+        merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined)
     return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
 
 

@@ -10,7 +10,7 @@ from segment.segmenter.regions.region_adjacency import Adjacency
 
 def test_cues_are_finite_and_symmetric():
     rng = np.random.default_rng(2)
-    sums = np.abs(rng.random((5, 57))) * 10 + 1
+    sums = np.abs(rng.random((5, 73))) * 10 + 1
     sums[:, 0] = [1, 50, 7, 900, 3]
     pairs = np.array([[0, 1], [0, 2], [1, 3], [2, 4], [3, 4]])
     graph = Adjacency(5, pairs, rng.random((5, 14)) + 1)
@@ -28,7 +28,7 @@ def test_regions_that_differ_more_cost_more():
     # Two regions of 100 pixels with one component of each mixture, the same one or two different ones.
     costs = []
     for component in (0, 1):
-        sums = np.zeros((2, 57))
+        sums = np.zeros((2, 73))
         sums[:, 0] = 100
         for first in (1, 9, 25):
             sums[0, first] = sums[1, first + component] = 100
@@ -36,3 +36,15 @@ def test_regions_that_differ_more_cost_more():
         borders = np.array([[10, *[8.0 * component] * 8, 6.4 * component, *parted]])
         costs.append(compute_merge_costs(Adjacency(2, np.array([[0, 1]]), borders), sums).item())
     assert costs[0] < 0.5 < costs[1]
+
+
+def test_the_descriptor_cues_are_the_distance_of_means_and_their_spread_over_the_image():
+    sums = np.ones((3, 73))
+    sums[:, 0] = areas = np.array([100, 300, 600])
+    means = np.random.default_rng(3).random((3, 16))
+    sums[:, 57:] = means * areas[:, None]
+    cues = compute_merge_cues(Adjacency(3, np.array([[0, 1], [1, 2]]), np.ones((2, 14))), sums)
+    np.testing.assert_allclose(cues[0, CUES.index("descriptor")], np.linalg.norm(means[0] - means[1]))
+    np.testing.assert_allclose(cues[1, CUES.index("descriptor")], np.linalg.norm(means[1] - means[2]))
+    pixels = np.repeat(means, areas, axis=0)
+    np.testing.assert_allclose(cues[:, CUES.index("spread")], np.sqrt(pixels.var(axis=0).sum()))

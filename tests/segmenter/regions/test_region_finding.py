@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from region_pictures import draw_quarters, is_connected
 from skimage.measure import label as label_with_skimage
+from threadpoolctl import threadpool_limits
 
 import segment
 from segment.core.errors import SettingsError
@@ -97,6 +99,21 @@ def test_no_region_crosses_what_is_masked():
     assert found.contour_map().max() < 1 + 1e-6
     with pytest.raises(SettingsError, match="from 2, the parts that do not touch"):
         found.regions(1)
+
+
+def test_scattered_pixels_that_the_copy_does_not_show_are_one_region(rng):
+    valid = rng.random((1000, 1000)) < 0.01
+    hierarchy = segment.region_hierarchy(segment.Image.from_array(np.zeros((1000, 1000), np.uint8), valid=valid))
+    np.testing.assert_array_equal(hierarchy.cut(), valid)
+
+
+def test_costs_are_the_same_with_any_number_of_threads(landscape):
+    image = cv2.resize(cv2.imread(str(landscape)), (481, 321))
+    found = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            found.append(segment.region_hierarchy(image))
+    np.testing.assert_array_equal(found[0].costs, found[1].costs)
 
 
 def test_a_mask_of_one_pixel_and_of_none():
