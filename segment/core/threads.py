@@ -12,11 +12,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
 
-__all__ = ["IMPORT_LOCK", "ThreadMap", "can_start_threads", "count_threads", "run_in_threads", "start_threads"]
+__all__ = [
+    "IMPORT_LOCK",
+    "ThreadMap",
+    "can_start_threads",
+    "count_threads",
+    "limit_library_threads",
+    "run_in_threads",
+    "start_threads",
+]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,6 +36,10 @@ IMPORT_LOCK = threading.RLock()
 # Each thread has its own attributes here: `is_worker` is True in those that `start_threads` started.
 _THREAD_STATE = threading.local()
 SPARE_THREADS = 2  # the system counts a thread for a moment longer than Python does
+
+# Libraries are limited for the whole process, so calls that run at once must not lift each other's limit.
+_LIMIT_LOCK = threading.Lock()
+_limits: list[Any] = []  # for each block that lasts; the limit itself in the first place
 
 
 class ThreadMap(Protocol):
@@ -137,6 +149,38 @@ def run_in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> lis
         return _run_in_sequence(work, listed)
     with start_threads() as run_each:
         return run_each(work, listed)
+
+
+@contextmanager
+def limit_library_threads() -> Iterator[None]:
+    """Let linear algebra and OpenMP use one thread for as long as a block lasts.
+
+    Several threads round otherwise, and on a busy machine they wait for each other, which takes many times as long.
+    The limit holds for all threads of the process, until the last block that needs it has ended.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> from threadpoolctl import threadpool_info
+    >>> with limit_library_threads():
+    ...     {library["num_threads"] for library in threadpool_info()}
+    {1}
+    """
+    from threadpoolctl import threadpool_limits
+
+    with _LIMIT_LOCK:
+        _limits.append(None if _limits else threadpool_limits(1))
+    try:
+        yield
+    finally:
+        with _LIMIT_LOCK:
+            # The last of the list leaves, whichever block ends: the limit itself stays until no block is left.
+            limit = _limits.pop()
+            if limit is not None:
+                limit.restore_original_limits()
 
 
 def _run_in_sequence(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:

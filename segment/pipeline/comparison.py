@@ -18,7 +18,7 @@ from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.stages import Stage
-from segment.core.threads import IMPORT_LOCK
+from segment.core.threads import IMPORT_LOCK, limit_library_threads
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells
 from segment.mixture.grid_bins import coarsen
@@ -230,11 +230,8 @@ def _import_k_means() -> tuple[Any, type[Warning]]:
 
 def _find_k_means_centers(cells: Cells, k: int, *, n_init: int, seed: int) -> Floats:
     """Find the centers (k, d) of scikit-learn's k-means on weighted cells."""
-    from threadpoolctl import threadpool_limits
-
     k_means, convergence_warning = _import_k_means()
-    # One thread: on a busy machine those of scikit-learn wait for each other, which takes many times as long.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with limit_library_threads(), warnings.catch_warnings():
         warnings.simplefilter("ignore", convergence_warning)  # fewer distinct features than classes: some are empty
         found = k_means(k, n_init=n_init, random_state=seed).fit(cells.means, sample_weight=cells.weights)
     return np.asarray(found.cluster_centers_)

@@ -6,9 +6,16 @@ import threading
 import time
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from segment.core.opencv import load_cv2
-from segment.core.threads import can_start_threads, count_threads, run_in_threads, start_threads
+from segment.core.threads import (
+    can_start_threads,
+    count_threads,
+    limit_library_threads,
+    run_in_threads,
+    start_threads,
+)
 
 
 @pytest.fixture
@@ -80,3 +87,18 @@ def test_error_is_raised_and_waiting_items_are_not_started() -> None:
 def test_work_too_small_to_share_stays_in_the_present_thread() -> None:
     with start_threads(several=False) as run_each:
         assert set(run_each(lambda _: threading.current_thread(), range(4))) == {threading.current_thread()}
+
+
+def test_the_limit_of_libraries_lasts_until_the_last_block_ends() -> None:
+    def count() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        assert count() == {2}
+        first, second = limit_library_threads(), limit_library_threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert count() == {1}
+        second.__exit__(None, None, None)
+        assert count() == {2}

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
+from segment.core.threads import limit_library_threads
 from segment.preprocessor.preprocessor import fill_invalid, shrink
 from segment.segmenter.field.noise_level import smooth_noise
 from segment.segmenter.regions.agglomeration import absorb_small, group_regions, merge_regions
@@ -110,8 +111,6 @@ def region_hierarchy(
         raise ImageError(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
-    from threadpoolctl import threadpool_limits
-
     on_stage("finding regions")
     image = smooth_for_regions(image)
     # The same number of pixels for every large image, so that lengths are relative to the image.
@@ -120,8 +119,7 @@ def region_hierarchy(
     if not copy.valid.any():
         # Pixels so few and so scattered that the copy shows none of them are one region.
         return RegionHierarchy(image.valid.astype(np.int32), np.zeros((0, 2), dtype=np.intp), np.zeros(0), AUTO_LEVEL)
-    # One thread: more of them round otherwise, and on a busy machine they wait for each other.
-    with threadpool_limits(1, user_api="blas"):
+    with limit_library_threads():
         copy = replace(copy, pixels=fill_invalid(copy))
         evidence = gather_evidence(copy)
         is_flat = find_flat_pixels(copy)
