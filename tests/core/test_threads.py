@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+import threadpoolctl
 
 from segment.core.opencv import load_cv2
 from segment.core.threads import (
@@ -89,16 +89,21 @@ def test_work_too_small_to_share_stays_in_the_present_thread() -> None:
         assert set(run_each(lambda _: threading.current_thread(), range(4))) == {threading.current_thread()}
 
 
-def test_the_limit_of_libraries_lasts_until_the_last_block_ends() -> None:
-    def count() -> set[int]:
-        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+def test_the_limit_of_libraries_lasts_until_the_last_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = []
 
-    with threadpool_limits(2, user_api="blas"):
-        assert count() == {2}
-        first, second = limit_library_threads(), limit_library_threads()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert count() == {1}
-        second.__exit__(None, None, None)
-        assert count() == {2}
+    class Limit:
+        def __init__(self, n: int) -> None:
+            events.append(f"at most {n}")
+
+        def restore_original_limits(self) -> None:
+            events.append("lifted")
+
+    monkeypatch.setattr(threadpoolctl, "threadpool_limits", Limit)
+    first, second = limit_library_threads(), limit_library_threads()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert events == ["at most 1"]
+    second.__exit__(None, None, None)
+    assert events == ["at most 1", "lifted"]
