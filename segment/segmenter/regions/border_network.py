@@ -80,7 +80,7 @@ class BorderNetwork:
         return rgb if size == (width, height) else np.asarray(load_cv2().resize(rgb, size))
 
     def _run(self, rgb: Maps) -> Maps:
-        """Run the network on (h, w, 3), h and w such multiples: (16, h / 2, w / 2)."""
+        """Run the network on (h, w, 3), sides that the encoder can halve to the end: (16, h / 2, w / 2)."""
         sizes = self._encoder.run(rgb)
         x = self._entry.apply(sizes)
         for name, larger in zip(("d4", "d3", "d2"), sizes[2::-1], strict=True):
