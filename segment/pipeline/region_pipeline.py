@@ -201,10 +201,14 @@ def _cut_hierarchy(hierarchy: RegionHierarchy, regions: int | str) -> tuple[NDAr
         return hierarchy.cut(), ("no pixel is valid, so no pixel has a label",)
     if isinstance(regions, str):
         return hierarchy.cut(), ()
-    # There are at least as many regions as parts of the mask, and at most as many as the hierarchy has leaves.
+    # There are at least as many regions as parts of the mask, and at most as many as pixels.
     n = min(max(regions, hierarchy.n_least), hierarchy.n_fine)
     if n < regions:
-        return hierarchy.regions(n), (f"the image has fewer regions than the {regions} asked for: it gets {n}",)
+        return hierarchy.regions(n), (f"the valid pixels are too few for {regions} regions: there are {n}",)
     if n > regions:
         return hierarchy.regions(n), (f"the valid pixels lie in more parts than {regions}: there are {n} regions",)
+    shown = hierarchy.count(0.0)
+    if n > shown:
+        only = f"the image shows only {pluralize(shown, 'region')}"
+        return hierarchy.regions(n), (f"{only}, so large ones are divided by a grid to make {n}",)
     return hierarchy.regions(n), ()

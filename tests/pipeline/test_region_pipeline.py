@@ -79,17 +79,26 @@ def test_auto_is_the_default_cut(program, picture):
     assert np.array_equal(np.asarray(PilImage.open("outputs/a_labels.png")), expected)
 
 
-def test_more_regions_than_the_image_has_are_a_warning(program):
-    code, out, err = program("run", "a.png", "--regions", "600")
+def test_more_regions_than_the_image_shows_are_made_by_a_grid_and_told(program):
+    code, out, err = program("run", "a.png", "--regions", "300", "--save", "labels")
     assert code == 0
-    assert "Warning: a.png: the image has fewer regions than the 600 asked for: it gets " in err
-    assert out.splitlines()[-1].endswith(" regions")
+    assert err == "Warning: a.png: the image shows only 27 regions, so large ones are divided by a grid to make 300.\n"
+    assert out.splitlines()[-1].endswith(" 300 regions")
+    assert np.unique(np.asarray(PilImage.open("outputs/a_labels.png"))).tolist() == list(range(1, 301))
 
 
-def test_one_color_is_one_region_however_many_are_asked_for():
+def test_more_regions_than_pixels_are_a_warning():
+    result = segment.segment_regions(np.full((20, 25), 99, np.uint8), regions=600)
+    assert result.n_regions == 500
+    assert result.warnings == ("the valid pixels are too few for 600 regions: there are 500",)
+
+
+def test_one_color_is_divided_evenly_and_told_as_one_region():
     result = segment.segment_regions(np.full((346, 462), 99, np.uint8), regions=10)
-    assert result.n_regions == 1
-    assert result.warnings == ("the image has fewer regions than the 10 asked for: it gets 1",)
+    areas = np.bincount(result.label_image.ravel())[1:]
+    assert len(areas) == 10
+    assert areas.max() < 2.1 * areas.min()
+    assert result.warnings == ("the image shows only 1 region, so large ones are divided by a grid to make 10",)
 
 
 @pytest.mark.parametrize(

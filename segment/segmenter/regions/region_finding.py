@@ -20,6 +20,7 @@ from segment.segmenter.regions.boundary_evidence import BoundaryEvidence, gather
 from segment.segmenter.regions.flat_areas import find_flat_pixels, raise_flat_costs, sum_flat_colors
 from segment.segmenter.regions.merge_cues import compute_merge_costs
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
+from segment.segmenter.regions.region_division import divide_regions
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
@@ -50,7 +51,7 @@ def region_hierarchy(
         changed. For a file, give ``segment.load_image(path)``.
     min_regions : int
         Above 600 the fine regions are at least so many superpixels of about the same size, as those of SLIC are;
-        fewer where the image, or its copy of 0.16 megapixels, has fewer pixels.
+        up to 600, and where these are still too few, the largest of the regions found are divided by a grid.
     on_stage : callable
         Called with the name of each stage as it begins.
 
@@ -134,7 +135,8 @@ def region_hierarchy(
         refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
         on_stage("merging regions")
         merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined)
-    return RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
+    hierarchy = RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
+    return divide_regions(hierarchy, min_regions) if hierarchy.n_fine < min_regions else hierarchy
 
 
 def smooth_for_regions(image: Image) -> Image:
