@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,12 +16,12 @@ from numpy.typing import ArrayLike
 from segment.config.config import SegmentConfig
 from segment.core.errors import SettingsError, printable_path
 from segment.core.image import Image
-from segment.core.opencv import load_cv2
 from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
 from segment.loader.loader import FilePage, LoadedFile, count_pages, load_image, load_stream
+from segment.pipeline.file_loading import collect_load_options, load_file
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
 
@@ -111,7 +109,7 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     return select_pixels(image, config, get_source_path(source, image), arrays)
 
 
-def load_source(source: Source, config: SegmentConfig, load_libraries: Callable[[], object] = load_cv2) -> Image:
+def load_source(source: Source, config: SegmentConfig) -> Image:
     """Load the whole image of a file, a stream, an array or an Image.
 
     Parameters
@@ -120,9 +118,6 @@ def load_source(source: Source, config: SegmentConfig, load_libraries: Callable[
         See :func:`segment.segment_image`. It is not changed.
     config : SegmentConfig
         Its `max_pixels` and `allow_truncated` count for files and streams.
-    load_libraries : callable
-        Loads what later stages need, in another thread while a file is decoded. Its errors are not raised: the stage
-        that needs a library reports them, and loads it where no thread can be started.
 
     Returns
     -------
@@ -138,14 +133,10 @@ def load_source(source: Source, config: SegmentConfig, load_libraries: Callable[
     if isinstance(source, FilePage):
         return _load_page(source, config)
     if isinstance(source, (str, PathLike)):
-        # Loading OpenCV takes about as long as decoding a photograph.
-        with ThreadPoolExecutor(1) as pool:
-            with suppress(RuntimeError):
-                pool.submit(load_libraries)
-            return load_image(source, **_collect_load_options(config))
+        return load_file(source, config)
     if isinstance(source, IOBase):
         stream = cast(BinaryIO, source)
-        return load_stream(stream, **_collect_load_options(config))
+        return load_stream(stream, **collect_load_options(config))
     return _convert_to_image(source, config)
 
 
@@ -179,35 +170,13 @@ def choose_pixel_size(config: SegmentConfig, own: PixelSize, own_area: float) ->
 
 def _load_page(page: FilePage, config: SegmentConfig) -> Image:
     """Load one of all pages of a file."""
-    image = load_image(page, **_collect_load_options(replace(config, page=page.number)))
+    image = load_image(page, **collect_load_options(replace(config, page=page.number)))
     notes = tuple(note for note in image.notes if not isinstance(note, PageNote))
     kind = identify_file(Path(page.path)) if image.is_gray else None
     # The palettes of a GIF may be gray in some of its pictures, and the classes need the same features in all.
     if kind is not None and kind.name == "GIF" and not config.bands:
         image = replace(image, pixels=np.repeat(image.pixels[..., np.newaxis], 3, axis=2))
     return replace(image, notes=notes)
-
-
-def _collect_load_options(config: SegmentConfig) -> dict[str, Any]:
-    """Collect the arguments of :func:`segment.load_image` from the settings of the group Loading and `bands`."""
-    return {
-        "max_pixels": config.max_pixels,
-        "allow_truncated": config.allow_truncated,
-        "keep_profile": config.keep_profile,
-        "page": _choose_page(config),
-        "bands": config.band_numbers,
-        "dpi": config.pixel_size == "dpi",
-    }
-
-
-def _choose_page(config: SegmentConfig) -> int:
-    """Choose the page of a file, where one is segmented; raise a SettingsError if all are asked for."""
-    if isinstance(config.page, str):
-        raise SettingsError(
-            f"page (--page): here one page at a time; got {config.page}. All pages of a file are for segment run, "
-            "report, apply, fit and batch, and for segment_pages and fit_classes."
-        )
-    return config.page
 
 
 def _convert_to_image(source: Source, config: SegmentConfig) -> Image:

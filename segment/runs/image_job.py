@@ -259,11 +259,11 @@ def _read_source(job: Job, config: SegmentConfig, on_stage: Callable[[str], None
     if job.pipe_in is not None:
         return job.pipe_in
     from segment.loader.loader import LoadedFile
-    from segment.pipeline.preparation import load_source
+    from segment.pipeline.file_loading import load_file
 
     on_stage(Stage.READ)
     begin = time.perf_counter()
-    image = load_source(job.source, config, partial(_load_libraries, config))
+    image = load_file(job.source, config, partial(_load_libraries, config))
     return LoadedFile(os.fspath(job.source), image, begin)
 
 

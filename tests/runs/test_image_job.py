@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,23 @@ def test_a_full_disk_stops_further_images(tmp_path: Path) -> None:
     outcome = try_job(job, CONFIG, fail, lambda _: None, debug=False)
     assert outcome.is_stuck
     assert outcome.error == f"{tmp_path}/a.png: has no results; out: the results cannot be written"
+
+
+def test_numpy_is_loaded_while_the_file_is_decoded(tmp_path: Path, picture: Path) -> None:
+    # To load it before takes as long as to decode a photograph.
+    code = """
+import sys
+from pathlib import Path
+from segment.config.config import SegmentConfig
+from segment.pipeline import file_loading
+from segment.runs import image_job
+from segment.runs.job import plan_jobs
+
+file_loading.load_image = lambda *_, **__: sys.exit("numpy" in sys.modules)
+image_job._load_libraries = lambda _: None
+config = SegmentConfig(k=2)
+(job,) = plan_jobs([Path(sys.argv[1])], Path(sys.argv[2]), config)
+image_job.run_job(job, config)
+sys.exit("not reached")
+"""
+    subprocess.run([sys.executable, "-c", code, str(picture), str(tmp_path / "out")], check=True)

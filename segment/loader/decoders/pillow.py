@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from segment.core.errors import ImageError
@@ -16,7 +20,15 @@ from segment.loader.decoders.checks import (
     select_page,
 )
 from segment.loader.decoders.frame_count import MAX_FRAMES, count_gif_frames
-from segment.loader.decoders.jpeg import check_jpeg, fills_picture, has_first_scan, hide_end, read_layout
+from segment.loader.decoders.jpeg import (
+    JpegLayout,
+    check_jpeg,
+    copy_first_scan,
+    fills_first_scan,
+    fills_picture,
+    hide_end,
+    read_layout,
+)
 from segment.loader.decoders.picture_size import read_webp_size
 from segment.loader.decoders.pillow_plugins import (
     Plugin,
@@ -58,30 +70,49 @@ def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
     """
     plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
     try:
-        image = _decode_jpeg_without_end(stream, plugin, options)
+        return _decode_whole_jpeg(stream, plugin, options)
     except TruncatedError:
         if not options.allow_truncated:
             raise
         with allow_truncated_files(True):
             return read_with_plugin(PluginSource(stream, plugin, options), (TRUNCATED_NOTE,), is_truncated=True)
-    return decode_with_plugin(stream, plugin, options) if image is None else image
 
 
-def _decode_jpeg_without_end(stream: BinaryIO, plugin: Plugin, options: ReadOptions) -> Image | None:
-    """Decode a JPEG without its end, so that a missing part shows; None where it has to be read as it is."""
+def _decode_whole_jpeg(stream: BinaryIO, plugin: Plugin, options: ReadOptions) -> Image:
+    """Decode a JPEG; raise a TruncatedError if a part of it is missing."""
     layout = read_layout(stream)
     if layout is None:
-        return None
+        return decode_with_plugin(stream, plugin, options)
     check_jpeg(layout, stream.seek(0, os.SEEK_END), options.max_pixels)
-    if not has_first_scan(stream, layout, plugin):
-        raise TruncatedError
     copies = hide_end(stream, layout)
     if not copies:
-        return None
+        return _decode_with_all_scans(stream, layout, plugin, options)
+    # Without the end marker Pillow tells that data are missing.
     with allow_truncated_files(True):
         if len(copies) > 1 and fills_picture(plugin(copies[1])):
             raise TruncatedError("a part of it is zeros")
         return read_with_plugin(PluginSource(copies[0], plugin, options), (), is_truncated=False, is_marked=True)
+
+
+def _decode_with_all_scans(stream: BinaryIO, layout: JpegLayout, plugin: Plugin, options: ReadOptions) -> Image:
+    """Decode a JPEG as it is; raise a TruncatedError if the data of its first scan end before the picture does."""
+    scan = copy_first_scan(stream, layout)
+    if not scan:
+        return decode_with_plugin(stream, plugin, options)
+    # The check takes nearly as long as decoding, so another thread does it, where one can be started.
+    check: Callable[[], bool] = partial(fills_first_scan, scan, layout, plugin)
+    with ThreadPoolExecutor(1) as pool:
+        with suppress(RuntimeError):
+            check = pool.submit(check).result
+        try:
+            image = decode_with_plugin(stream, plugin, options)
+        except ImageError:
+            if not check():
+                raise TruncatedError from None
+            raise
+    if not check():
+        raise TruncatedError
+    return image
 
 
 def decode_png(stream: BinaryIO, options: ReadOptions) -> Image:

@@ -42,6 +42,10 @@ __all__ = [
     "read_with_plugin",
 ]
 
+# Read and decoded at a time. After each block Pillow needs Python's global lock, for which it waits up to 5 milliseconds
+# while another thread loads libraries.
+MAX_BLOCK_BYTES = 1 << 24
+
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
 
 
@@ -59,7 +63,13 @@ def load_plugin(module: str, name: str) -> Plugin:
         It makes a picture of a stream.
     """
     plugin: Plugin = getattr(import_module(f"PIL.{module}"), name)
-    return plugin
+
+    def open_picture(stream: BinaryIO) -> ImageFile.ImageFile:
+        picture = plugin(stream)
+        picture.decodermaxblock = MAX_BLOCK_BYTES
+        return picture
+
+    return open_picture
 
 
 @contextmanager

@@ -131,5 +131,19 @@ def test_the_first_scan_is_decoded_without_metadata():
         return PIL.Image.open(stream)
 
     stream = io.BytesIO(data[:2] + segment * 9 + data[2:])
-    assert jpeg.has_first_scan(stream, jpeg.read_layout(stream), plugin)
+    layout = jpeg.read_layout(stream)
+    assert jpeg.fills_first_scan(jpeg.copy_first_scan(stream, layout), layout, plugin)
     assert max(sizes) < len(data) + 2000
+
+
+def test_the_first_scan_is_checked_where_no_thread_can_be_started(write_file, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    data = encode_with_pillow(NOISE, "JPEG", progressive=True)
+    first = data.index(b"\xff\xda")
+    second = data.index(b"\xff\xc4", first)  # the tables behind the first scan
+    monkeypatch.setattr("segment.loader.decoders.pillow.ThreadPoolExecutor.submit", refuse)
+    assert load_image(write_file(data)).notes == ()
+    with pytest.raises(ImageError, match="the file is truncated"):
+        load_image(write_file(data[: (first + second) // 2] + data[second:]))
