@@ -42,8 +42,8 @@ __all__ = [
     "read_with_plugin",
 ]
 
-# Read and decoded at a time. After each block Pillow needs Python's global lock, for which it waits up to 5 milliseconds
-# while another thread loads libraries.
+# Read and decoded at a time. After each block Pillow needs Python's global lock, for which it waits up to 5 ms while
+# another thread loads libraries.
 MAX_BLOCK_BYTES = 1 << 24
 
 Plugin = Callable[[BinaryIO], "ImageFile.ImageFile"]
