@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_FLOAT_VALUE", "FloatRange", "FloatScale", "choose_float_scale", "find_float_range", "format_share"]
+__all__ = [
+    "MAX_FLOAT_VALUE",
+    "FloatRange",
+    "FloatScale",
+    "NodataNote",
+    "choose_float_scale",
+    "find_float_range",
+    "format_share",
+]
 
 MAX_FLOAT_VALUE = 9.9e36
 """Values from here on stand for no data, as -3.4e38 of GDAL and 9.97e36 of netCDF do."""
@@ -96,6 +104,28 @@ class FloatRange:
             sum(part.n_low_pixels for part in parts),
             self.n_beyond + other.n_beyond,
         )
+
+
+class NodataNote(str):
+    """Note of the value that was taken for no data in every band; it is left out where the user names that value.
+
+    Parameters
+    ----------
+    text : str
+        A sentence without its period.
+    value : float
+        The value.
+    """
+
+    value: float
+
+    def __new__(cls, text: str, value: float) -> NodataNote:
+        note = super().__new__(cls, text)
+        note.value = value
+        return note
+
+    def __reduce__(self) -> tuple[type[NodataNote], tuple[str, float]]:
+        return NodataNote, (str(self), self.value)
 
 
 @dataclass(frozen=True)
@@ -229,7 +259,9 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
         counts = counts.copy()
         counts[_find_bin(nodata)] -= found.n_low
         share = format_share(found.n_low_pixels, found.n_pixels)
-        notes += (f"{share} of the pixels have the value {nodata:g}, far below all others: it stands for no data",)
+        note = f"{share} of the pixels have the value {nodata:g}, far below all others: it stands for no data"
+        n_bands = found.counts.sum() // (found.n_pixels - found.n_beyond)
+        notes += (NodataNote(note, nodata) if found.n_low == n_bands * found.n_low_pixels else note,)
     black, white, n_outside = _choose_ends(counts, low, found.high)
     if black == 0 and white == 1 and not n_outside:
         return FloatScale(nodata, 0.0, 1.0, notes)

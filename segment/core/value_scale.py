@@ -3,14 +3,98 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range
+from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range, format_share
 
-__all__ = ["infer_scale", "infer_scale_of_pixels"]
+__all__ = ["FULL_VALUE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
+
+FULL_VALUE = 65535  # the largest of 16 bits
+MIN_FULL_SHARE = 0.005  # of the pixels, that hold it in every band: fewer do no harm
+# Of the number of these, other pixels that reach half of the largest value. It is .06 and more in overexposed
+# photographs, whose lights fade (BSDS500, five exposures), and 0 where a fill lies far above all values.
+MAX_HIGH_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class FullPixels:
+    """How many 16-bit pixels hold the largest value, and how many come near it.
+
+    Attributes
+    ----------
+    n_full : int
+        Pixels that hold 65535 in every band.
+    n_high : int
+        Other pixels that hold half of it or more in some band.
+    n_pixels : int
+        All pixels.
+    """
+
+    n_full: int = 0
+    n_high: int = 0
+    n_pixels: int = 0
+
+    def unite(self, other: FullPixels) -> FullPixels:
+        """Return the counts of two parts together.
+
+        Parameters
+        ----------
+        other : FullPixels
+            Of the other part.
+
+        Returns
+        -------
+        FullPixels
+        """
+        return FullPixels(self.n_full + other.n_full, self.n_high + other.n_high, self.n_pixels + other.n_pixels)
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether so many pixels lie so far above all others that they may stand for no data."""
+        return self.n_full > MIN_FULL_SHARE * self.n_pixels and self.n_high <= MAX_HIGH_SHARE * self.n_full
+
+    def describe(self) -> str:
+        """Describe what may be no data, and what to do then.
+
+        Returns
+        -------
+        str
+            A sentence without its period.
+        """
+        share = format_share(self.n_full, self.n_pixels)
+        return (
+            f"{share} of the pixels have the value {FULL_VALUE}, far above all others; if it stands for no data, "
+            + (f"give --nodata {FULL_VALUE}")
+        )
+
+
+def count_full_pixels(pixels: NDArray[np.integer]) -> FullPixels:
+    """Count the pixels that hold 65535, and those that come near it.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (n,) or (n, bands), integers
+
+    Returns
+    -------
+    FullPixels
+
+    Examples
+    --------
+    >>> count_full_pixels(np.array([[65535, 65535], [900, 40_000], [900, 800]]))
+    FullPixels(n_full=1, n_high=1, n_pixels=3)
+    """
+    bands = pixels.reshape(len(pixels), -1).T
+    is_full, is_high = bands[0] == FULL_VALUE, bands[0] > FULL_VALUE // 2
+    for band in bands[1:]:
+        is_full &= band == FULL_VALUE
+        is_high |= band > FULL_VALUE // 2
+    n_full = int(np.count_nonzero(is_full))
+    return FullPixels(n_full, int(np.count_nonzero(is_high)) - n_full, len(pixels))
 
 
 def infer_scale_of_pixels(
@@ -48,7 +132,12 @@ def infer_scale_of_pixels(
         return 0.0, 255.0, everywhere, ()
     used = pixels if valid.all() else pixels[valid]
     if pixels.dtype.kind == "u":
-        black, white, notes = infer_scale(pixels.dtype.name, float(used.max()), is_spread=_is_spread(used))
+        high = int(used.max())
+        black, white, notes = infer_scale(pixels.dtype.name, float(high), is_spread=_is_spread(used))
+        # 8-bit values that are written in 16 bits have 65535 as their white.
+        if high == FULL_VALUE:
+            full = count_full_pixels(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2]))
+            notes += (full.describe(),) if full.is_fill and np.any(used % np.uint16(257)) else ()
         return black, white, everywhere, notes
     # The histogram takes longer than this: most float images lie within 0..1.
     if used.min() >= 0 and used.max() <= 1:

@@ -19,18 +19,18 @@ from segment.core.pixel_arrays import convert_selection
 from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
-from segment.preprocessor.masking import FlatBorder, crop, find_flat_border, keep_interest, keep_masked, mask_nodata
+from segment.preprocessor.masking import crop, find_flat_border, keep_interest, keep_masked, mask_nodata
 
 __all__ = [
     "NO_ARRAYS",
     "SelectionArrays",
     "describe_circle",
     "describe_empty_regions",
-    "describe_flat_border",
     "describe_overlap",
     "parse_circle",
     "select_pixels",
     "take_arrays",
+    "warn_of_flat_border",
 ]
 
 MIN_OVERLAP = 1e-6  # of a pixel, by which places of two georeferenced files may differ
@@ -130,28 +130,29 @@ def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: Sele
         raise
     except ImageError as error:
         raise ImageError(f"{printable_path(source) or 'image'}: {error}") from error
-    flat = find_flat_border(selected)
-    # An image whose pixels were chosen before has the note already.
-    if flat is None or (note := describe_flat_border(flat)) in selected.notes:
-        return selected
-    return replace(selected, notes=(*selected.notes, note))
+    warnings = warn_of_flat_border(selected)
+    return replace(selected, notes=selected.notes + warnings) if warnings else selected
 
 
-def describe_flat_border(flat: FlatBorder) -> str:
-    """Describe a flat border and what to do if it is no part of the picture.
+def warn_of_flat_border(image: Image) -> tuple[str, ...]:
+    """Say what to do if a flat border is no part of the picture.
 
     Parameters
     ----------
-    flat : FlatBorder
+    image : Image
 
     Returns
     -------
-    str
-        A sentence without its period.
+    tuple of str
+        A sentence, if there is such a border and no note of the image names the remedy.
     """
+    flat = find_flat_border(image)
+    # An image whose pixels were chosen before has the note already; 65535 far above all other values is told as that.
+    if flat is None or any(f"give --nodata {flat.text}," in f"{note}," for note in image.notes):
+        return ()
     return (
         f"one color, {flat.text}, fills {100 * flat.share:.0f} % of the image and lies at its border; if it is no part "
-        f"of the picture, give --nodata {flat.text}, or --roi circle for a round picture"
+        f"of the picture, give --nodata {flat.text}, or --roi circle for a round picture",
     )
 
 

@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 
 from segment.core.color_codes import count_codes, pack_codes, unpack_codes
 from segment.core.errors import ImageError
+from segment.core.float_range import NodataNote
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
 from segment.core.opencv import load_cv2
 
-__all__ = ["FlatBorder", "crop", "find_flat_border", "find_nodata", "keep_interest", "keep_masked", "mask_nodata"]
+__all__ = [
+    "FlatBorder",
+    "crop",
+    "describe_absent_nodata",
+    "find_flat_border",
+    "find_nodata",
+    "keep_interest",
+    "keep_masked",
+    "mask_nodata",
+]
 
 # Float values beyond this are written in too few digits to be compared exactly.
 HUGE_VALUE = 1e30
@@ -177,11 +187,28 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
     ([[False, True, True]], 0.0)
     """
     found = find_nodata(image.pixels, values)
+    notes = tuple(note for note in image.notes if not (isinstance(note, NodataNote) and {*values} == {note.value}))
+    image = replace(image, notes=notes)
     # Pixels that are not valid hold 0 and may have had the value in the file.
     if image.valid.all() and not found.any():
-        text = FlatBorder(tuple(values), 0.0).text
-        return replace(image, notes=(*image.notes, f"no pixel has the nodata value {text}"))
+        return replace(image, notes=(*image.notes, describe_absent_nodata(values)))
     return image.restrict(~found)
+
+
+def describe_absent_nodata(values: Sequence[float]) -> str:
+    """Say that no pixel has the value that stands for no data.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for all channels, or one for each.
+
+    Returns
+    -------
+    str
+        A sentence without its period.
+    """
+    return f"no pixel has the nodata value {FlatBorder(tuple(values), 0.0).text}"
 
 
 def keep_masked(image: Image, mask: NDArray[np.bool_]) -> Image:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
-from segment.core.float_range import FloatScale, choose_float_scale, find_float_range, format_share
+from segment.core.float_range import FloatScale, NodataNote, choose_float_scale, find_float_range, format_share
 
 
 def make_values(*extremes: float, low: float = 10, high: float = 20, n: int = 5000) -> np.ndarray:
@@ -112,3 +114,10 @@ def test_pixels_count_once_whatever_their_bands():
 
 def test_shares_have_two_digits():
     assert [format_share(n, 100_000) for n in (1, 732, 99_999)] == ["0.001 %", "0.73 %", "100 %"]
+
+
+def test_the_note_of_no_data_goes_through_pickle_with_its_value():
+    note = choose(make_values(-9999)).notes[0]
+    found = pickle.loads(pickle.dumps(note))
+    assert isinstance(found, NodataNote)
+    assert (found, found.value) == (note, -9999)

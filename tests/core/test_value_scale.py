@@ -46,3 +46,32 @@ def test_pixels_that_are_not_valid_have_no_effect():
     assert (black, white) == (0, 255)
     black, white, _, notes = infer_scale_of_pixels(pixels, np.zeros((1, 3), bool))
     assert (black, white, notes) == (0, 65535, ())
+
+
+def test_many_pixels_of_65535_far_above_all_others_are_told():
+    scene = np.random.default_rng(0).integers(300, 3000, (50, 60, 2), dtype=np.uint16)
+    scene[10:14, 20:30] = 65535
+    everywhere = np.ones((50, 60), bool)
+    *_, notes = infer_scale_of_pixels(scene, everywhere)
+    told = (
+        "1.3 % of the pixels have the value 65535, far above all others; if it stands for no data, give --nodata 65535"
+    )
+    assert notes == (told,)
+    # Where they do not count, and where few do, nothing is told.
+    *_, notes = infer_scale_of_pixels(scene, scene[..., 0] < 65535)
+    assert "16-bit values up to 2999 are read as 12-bit" in notes[0]
+    assert infer_scale_of_pixels(scene[:, :21], everywhere[:, :21])[3] == ()
+    # In one of two bands only: a value like any other.
+    scene[10:14, 20:30, 0] = 2000
+    assert infer_scale_of_pixels(scene, everywhere)[3] == ()
+
+
+def test_overexposed_pictures_are_not_told_to_have_no_data():
+    light = np.random.default_rng(0).normal(0.5, 0.3, (60, 80)).clip(0, 1)
+    deep = np.rint(65535 * light).astype(np.uint16)
+    assert np.mean(deep == 65535) > 0.02
+    assert infer_scale_of_pixels(deep, np.ones((60, 80), bool))[3] == ()
+    # An 8-bit drawing on white, written in 16 bits.
+    drawing = np.full((60, 80), 65535, np.uint16)
+    drawing[20:40, 20:60] = 20 * 257
+    assert infer_scale_of_pixels(drawing, np.ones((60, 80), bool))[3] == ()

@@ -76,6 +76,20 @@ def test_a_value_that_no_pixel_has_is_noted() -> None:
     assert image.notes == ("no pixel has the nodata value -9999",)
 
 
+def test_a_guess_that_the_user_made_too_is_not_told() -> None:
+    scene = np.random.default_rng(0).uniform(2, 7, (20, 30, 2)).astype(np.float32)
+    scene[3:8] = -9999
+    image = Image.from_array(scene)
+    assert any("have the value -9999" in note for note in image.notes)
+    for values in [-9999], [-9999, -9999]:
+        assert not any("-9999" in note for note in mask_nodata(image, values).notes)
+    assert any("have the value -9999" in note for note in mask_nodata(image, [5]).notes)
+    # Pixels that have it in one band are those of the guess alone.
+    scene[10, :, 1] = -9999
+    notes = mask_nodata(Image.from_array(scene), [-9999]).notes
+    assert any("have the value -9999" in note for note in notes)
+
+
 def test_only_pixels_of_the_mask_count() -> None:
     image = keep_masked(Image.from_array(np.full((2, 2), 9, np.uint8)), np.array([[True, False], [True, True]]))
     assert image.valid.tolist() == [[True, False], [True, True]]

@@ -29,11 +29,10 @@ from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import extract_features
 from segment.mixture.rejection import find_rejection_threshold
 from segment.output.class_colors import choose_palette_colors, compute_class_means
-from segment.pipeline.pixel_selection import describe_flat_border
+from segment.pipeline.pixel_selection import warn_of_flat_border
 from segment.pipeline.preparation import choose_pixel_size
 from segment.pipeline.result_warnings import warn_of_absent_classes
 from segment.pipeline.uneven_light import warn_of_uneven_light
-from segment.preprocessor.masking import find_flat_border
 from segment.preprocessor.preprocessor import clip_floats, to_grayscale
 from segment.preprocessor.working_copy import is_field_fine
 from segment.runs.rasters.gdal_files import configure_rasterio
@@ -266,7 +265,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         space,
         _make_field_labeler(run, unmerged, space, copy, min_log_density),
         choose_spatial_type(config).explain_empty_class(config),
-        (*_find_collar(copy), *notes),
+        warn_of_flat_border(copy) + notes,
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
@@ -293,12 +292,6 @@ def _make_field_labeler(
     return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
 
 
-def _find_collar(copy: Image) -> tuple[str, ...]:
-    """Describe the collar of one color that a copy of the raster has; nothing without one."""
-    flat = find_flat_border(copy)
-    return () if flat is None else (describe_flat_border(flat),)
-
-
 def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
     """Fit the classes to the colors of all pixels; a small copy tells how alike neighbors are."""
     config = run.config
@@ -323,7 +316,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         space,
         lambda image, *_: LabeledPixels(ColorIndex(image).map_to_pixels(find_labels)),
         choose_spatial_type(config).explain_empty_class(config),
-        (*_find_collar(copy), *notes),
+        warn_of_flat_border(copy) + notes,
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )

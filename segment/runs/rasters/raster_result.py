@@ -20,6 +20,7 @@ from segment.pipeline.interest_table import InterestRow, make_interest_rows
 from segment.pipeline.label_cleanup import is_cleanup_by_evidence
 from segment.pipeline.pixel_selection import describe_empty_regions
 from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cleanup
+from segment.preprocessor.masking import describe_absent_nodata
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
 from segment.runs.rasters.tiles import Window
@@ -200,6 +201,7 @@ def summarize_raster(
     warnings += warn_of_cleanup(before, after, config) + classes.light
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)
+    absent = _note_absent_nodata(raster, tiles, config)
     return RasterSegmentation(
         path=path,
         height=raster.height,
@@ -216,7 +218,7 @@ def summarize_raster(
         choice=fitted.selection.sentence if fitted.selection.candidates else "",
         changed=sum(tile.changed for tile in tiles) / max(1, labeled),
         rejected=rejected,
-        warnings=raster.notes + raster.selection.notes + empty + classes.notes + fitted.warnings + warnings,
+        warnings=raster.notes + raster.selection.notes + absent + empty + classes.notes + fitted.warnings + warnings,
         class_model=_describe_classes(raster, classes, rows, config),
         raster=raster,
         interest=interest,
@@ -239,6 +241,14 @@ def _describe_classes(
         config=config,
         training=Training(1, n_pixels, fitted.log_likelihood, fitted.log_likelihood),
     )
+
+
+def _note_absent_nodata(raster: Raster, tiles: Sequence[LabeledTile], config: SegmentConfig) -> tuple[str, ...]:
+    """Note that no pixel has the value for no data, as for an image: where each pixel of the whole file counts."""
+    n_valid = sum(tile.valid for tile in tiles)
+    if not config.nodata or config.crop or n_valid < raster.height * raster.width:
+        return ()
+    return (describe_absent_nodata(raster.selection.nodata),)
 
 
 def _note_empty_regions(raster: Raster, interest: Sequence[InterestRow]) -> tuple[str, ...]:

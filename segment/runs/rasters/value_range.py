@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.float_range import FloatRange, choose_float_scale, find_float_range
-from segment.core.value_scale import infer_scale
+from segment.core.value_scale import FULL_VALUE, FullPixels, count_full_pixels, infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -29,6 +29,8 @@ class ValueRange:
         Whether all values are multiples of 256, or of 257: 8-bit values that were spread over 16 bits.
     floats : FloatRange, optional
         The range of the values as float32, for types of which some values need it.
+    full : FullPixels
+        How many pixels of integers hold 65535; counted for types of 16 bits and more.
     """
 
     low: float = math.nan
@@ -36,6 +38,7 @@ class ValueRange:
     by_256: bool = True
     by_257: bool = True
     floats: FloatRange | None = None
+    full: FullPixels = field(default_factory=FullPixels)
 
     def unite(self, other: ValueRange) -> ValueRange:
         """Return the range of two parts together.
@@ -63,6 +66,7 @@ class ValueRange:
             self.by_256 and other.by_256,
             self.by_257 and other.by_257,
             self.floats.unite(other.floats) if self.floats and other.floats else self.floats or other.floats,
+            self.full.unite(other.full),
         )
 
 
@@ -86,11 +90,13 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
         return ValueRange()
     low, high = float(values.min()), float(values.max())
     # Unsigned 16-bit values never become floats; only wider and signed ones may.
-    if values.dtype == np.uint16:
-        return ValueRange(low, high, *_find_factors(values))
-    with np.errstate(over="ignore"):
-        floats = find_float_range(values.astype(np.float32))
-    return ValueRange(low, high, *(_find_factors(values) if values.dtype.kind in "iu" else (True, True)), floats)
+    floats = None
+    if values.dtype != np.uint16:
+        with np.errstate(over="ignore"):
+            floats = find_float_range(values.astype(np.float32))
+    if values.dtype.kind not in "iu":
+        return ValueRange(low, high, floats=floats)
+    return ValueRange(low, high, *_find_factors(values), floats, count_full_pixels(values))
 
 
 def _find_factors(values: NDArray[Any]) -> tuple[bool, bool]:
@@ -134,4 +140,6 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
     is_spread = 255 < found.high < 2**14 and (found.by_256 or found.by_257)
     black, white, notes = infer_scale(kind, found.high, is_spread=is_spread)
+    if found.high == FULL_VALUE and found.full.is_fill and not found.by_257:
+        notes += (found.full.describe(),)
     return replace(raster, kind=kind, black=black, white=white, notes=raster.notes + notes)

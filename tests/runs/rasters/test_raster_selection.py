@@ -91,6 +91,19 @@ def test_a_collar_has_a_hint(scene: np.ndarray, spatial: str) -> None:
     assert result.warnings[0].startswith("one color, 0, fills 29 % of the image and lies at its border")
 
 
+@pytest.mark.parametrize("nodata", ["", "65535", "-9999", "7"])
+@pytest.mark.parametrize("fill", [65535, -9999])
+def test_tiles_are_told_of_fill_values_as_the_image_is(tmp_path: Path, fill: int, nodata: str) -> None:
+    pixels = np.random.default_rng(0).uniform(300, 3000, (40, 60)).astype(np.uint16 if fill > 0 else np.float32)
+    pixels[:, :9] = fill
+    path = files.write(tmp_path / "scene.tif", pixels)
+    image = segment.segment_image(path, k=2, n_init=1, nodata=nodata)
+    raster = segment.segment_raster(path, tmp_path / "out.tif", k=2, n_init=1, tile=16, nodata=nodata)
+    assert raster.warnings == image.warnings
+    # Who names the value is not told of it; who names none, is told once.
+    assert sum(str(fill) in warning for warning in image.warnings) == (str(fill) != nodata)
+
+
 def test_the_circle_of_a_picture_is_found(tmp_path: Path, rng: np.random.Generator) -> None:
     rows, columns = np.mgrid[:60, :60]
     inside = np.hypot(rows - 29.5, columns - 29.5) < 25

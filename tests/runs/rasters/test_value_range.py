@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from raster_files import write
 
+from segment.core.value_scale import FullPixels
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
@@ -49,7 +50,8 @@ def test_the_range_of_two_parts_is_that_of_all(tmp_path: Path) -> None:
     _, first = measure(tmp_path / "a.tif", pixels[:1])
     _, second = measure(tmp_path / "b.tif", pixels[1:])
     _, both = measure(tmp_path / "c.tif", pixels)
-    assert first.unite(second) == both == ValueRange(256, 1024, by_256=False, by_257=False)
+    assert first.unite(second) == both
+    assert both == ValueRange(256, 1024, by_256=False, by_257=False, full=FullPixels(n_pixels=4))
     assert first.by_256
 
 
@@ -57,3 +59,14 @@ def test_a_part_without_a_value_changes_nothing(tmp_path: Path) -> None:
     _, nothing = measure(tmp_path / "a.tif", np.full((2, 3), np.nan, dtype=np.float32))
     assert math.isnan(nothing.low)
     assert ValueRange(3.0, 8.0, by_256=False).unite(nothing) == ValueRange(3.0, 8.0, by_256=False)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int32"])
+def test_the_largest_value_of_16_bits_far_above_all_others_is_told(tmp_path: Path, dtype: str) -> None:
+    pixels = np.full((20, 30), 900, dtype)
+    pixels[:4, :3] = 65535
+    scaled = apply_scale(*measure(tmp_path / "a.tif", pixels))
+    told = "2 % of the pixels have the value 65535, far above all others; if it stands for no data, give --nodata 65535"
+    assert scaled.notes == (told,)
+    pixels[10] = 40_000
+    assert apply_scale(*measure(tmp_path / "b.tif", pixels)).notes == ()
