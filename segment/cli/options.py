@@ -18,6 +18,7 @@ from segment.config.conflicts import reject_unused
 from segment.config.doors import DOORS, START, Door, make_unused_error, reject_ignored
 from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
+from segment.config.text_forms import is_number
 from segment.runs.path_checks import refuse_file_output, refuse_product_inputs
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ SCHEDULER = click.option(
 
 
 class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
-    """A number, or one of the words that may stand for it."""
+    """A number, or one of the words that may stand for it, if there are some."""
 
     def __init__(self, kind: type, words: tuple[str, ...]) -> None:
         self._number = click.types.convert_type(kind)
@@ -111,7 +112,7 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
 
         Parameters
         ----------
-        value : str
+        value : str, int or float
         param : click.Parameter, optional
         ctx : click.Context, optional
             For the message of an error.
@@ -123,9 +124,13 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         if value in self._words:
             return value
         try:
-            return self._number.convert(value, param, ctx)
+            number = self._number.convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        # Python takes 1_0 and digits of any script; nan and inf are refused with the range.
+        if isinstance(value, str) and not is_number(value) and math.isfinite(number):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
 
 
 def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callable[[Function], Function]:
@@ -324,11 +329,8 @@ def _describe_value(setting: Setting) -> dict[str, Any]:
         return {"metavar": "PRODUCT,..."}
     if setting.type is Span:
         return {"metavar": "LOW..HIGH"}
-    kind: Any = int if setting.type is int else float
-    if form:  # a number with a unit is a text
-        kind = str
-    elif setting.choices:
-        kind = NumberOrWord(kind, setting.choices)
+    # A number with a unit is a text.
+    kind = str if form else NumberOrWord(setting.type, setting.choices)
     return {"metavar": "|".join(filter(None, (_format_range(setting), *setting.choices, form))), "type": kind}
 
 

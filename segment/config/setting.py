@@ -12,7 +12,7 @@ from dataclasses import Field, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from segment.config.palette_file import is_palette_file, read_palette_file
-from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form
+from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form, is_number
 from segment.core.errors import SettingsError
 
 __all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "suggest_setting"]
@@ -214,8 +214,12 @@ class Setting:
         parts = value.split("..") if isinstance(value, str) else value
         try:
             span = Span(*(int(part) for part in parts))
-            # int() would accept 2.5 and, outside of a text, "2".
-            is_same = isinstance(value, str) or tuple(span) == tuple(value)
+            # int() would accept 2.5, "1_0" and, outside of a text, "2".
+            is_same = (
+                all(is_number(part) for part in parts)
+                if isinstance(value, str)
+                else tuple(span) == tuple(value)
+            )
         except (TypeError, ValueError, OverflowError):
             is_same = False
         if not is_same or not self.low <= span.low <= span.high <= self.high:

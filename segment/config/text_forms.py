@@ -21,6 +21,7 @@ __all__ = [
     "PATH",
     "PIXEL_SIZE",
     "Form",
+    "is_number",
     "parse_group",
     "parse_merge",
     "parse_naming",
@@ -97,6 +98,25 @@ INTEREST = Form(
     rf"(?s:(?!(grid|circle):).+)|grid:[1-9]\d{{0,3}}x[1-9]\d{{0,3}}|circle:{_NUMBER},{_NUMBER},{_NUMBER}",
     "the path of a file, grid:ROWSxCOLUMNS such as grid:4x6, circle, or circle:X,Y,RADIUS",
 )
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as settings have it: int() and float() also take 1_0, and digits of any script.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_number("-2.5e3"), is_number("1_0"), is_number("nan")
+    (True, False, False)
+    """
+    return re.fullmatch(_NUMBER, text.strip(), re.ASCII) is not None
 
 
 def parse_naming(text: str) -> tuple[int | str, str]:

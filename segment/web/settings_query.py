@@ -11,6 +11,7 @@ from segment.config.doors import DOORS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import SPELLINGS, Setting, Span
+from segment.config.text_forms import is_number
 from segment.core.errors import SettingsError
 
 __all__ = ["PARAMETERS", "describe_settings", "read_settings", "to_plain"]
@@ -153,7 +154,7 @@ def _convert_texts(setting: Setting, values: list[str]) -> Any:
     (text,) = values
     if setting.type is bool:
         return _FLAGS.get(text.lower(), text)
-    if setting.type in (int, float) and text not in setting.choices:
+    if setting.type in (int, float) and is_number(text):
         for kind in (int, float):
             try:
                 return kind(text)

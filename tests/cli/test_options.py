@@ -188,3 +188,18 @@ def test_names_of_classes_are_explained(run_program: Program) -> None:
     )
     assert "at most once; got 1 twice." in take_one_line(run("1=a", "1=b"))
     assert run("4=sky, 1=land") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-k", "1_0"), "'1_0' is not a valid integer or auto."),
+        (("--max-size", "1_000"), "'1_000' is not a valid integer."),
+        (("--smoothness", "\u0663"), "'\u0663' is not a valid float."),
+    ],
+)
+def test_what_only_python_takes_for_a_number_is_refused(
+    words: tuple[str, ...], message: str, run_program: Program
+) -> None:
+    code, _, err = run_program("run", "a.png", *words)
+    assert (code, message in err) == (2, True)

@@ -38,7 +38,22 @@ PRODUCT_NAMES = ", ".join(product.name for product in PRODUCTS)
                 wrong,
                 f"k_range (--k-range): LOW..HIGH, whole numbers from 1 to 255, the lower first; got {wrong!r}.",
             )
-            for wrong in ("0..3", "3..2", "1..256", "4", "1..2..3", "a..b", "", (1, 2.5), (1,), 5, None, ("1", "2"))
+            for wrong in (
+                "0..3",
+                "3..2",
+                "1..256",
+                "4",
+                "1..2..3",
+                "a..b",
+                "",
+                (1, 2.5),
+                (1,),
+                5,
+                None,
+                ("1", "2"),
+                "1_0..1_2",
+                "\u0663..9",
+            )
         ],
         ("seed", 2**32, "seed (--seed): a whole number from 0 to 4294967295; got 4294967296."),
         ("max_pixels", math.inf, "max_pixels (--max-pixels): a whole number of at least 1; got inf."),
