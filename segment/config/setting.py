@@ -215,11 +215,7 @@ class Setting:
         try:
             span = Span(*(int(part) for part in parts))
             # int() would accept 2.5, "1_0" and, outside of a text, "2".
-            is_same = (
-                all(is_number(part) for part in parts)
-                if isinstance(value, str)
-                else tuple(span) == tuple(value)
-            )
+            is_same = all(is_number(part) for part in parts) if isinstance(value, str) else tuple(span) == tuple(value)
         except (TypeError, ValueError, OverflowError):
             is_same = False
         if not is_same or not self.low <= span.low <= span.high <= self.high:

@@ -16,10 +16,17 @@ from segment.loader.decoders.frame_count import TiffPage
 __all__ = ["read_microscope_size", "read_resolution"]
 
 # How files write units, beside the names that the program has for them. Others, such as pixel, are no lengths.
-_UNITS = {
+_NAMES = {
     **{name: name for name in METERS_PER_UNIT},
     **dict.fromkeys(("\u00b5m", "\u03bcm", "\\u00b5m", "\\u00B5m", "micron", "microns", "micrometer"), "um"),
     **{"\u00b5": "um", "inch": "in", "nanometer": "nm", "millimeter": "mm", "centimeter": "cm", "meter": "m"},
+}
+_ANGSTROM_NAMES = ("\u00c5", "\u212b", "\\u00c5", "\\u00C5", "angstrom", "Angstrom")
+# The unit in which tables give lengths, and meters for one of the file.
+_UNITS = {
+    **{text: (name, METERS_PER_UNIT[name]) for text, name in _NAMES.items()},
+    **dict.fromkeys(_ANGSTROM_NAMES, ("nm", 1e-10)),
+    **dict.fromkeys(("pm", "picometer"), ("nm", 1e-12)),
 }
 # Pixels of images have sides within these lengths, in meters; anything else is a mistake of the program that wrote it.
 MIN_SIDE, MAX_SIDE = 1e-12, 1e6
@@ -63,7 +70,7 @@ def read_microscope_size(page: TiffPage) -> tuple[PixelSize, tuple[str, ...]]:
     sides = [_convert_to_float(attributes[f"PhysicalSize{axis}"]) for axis in "XY"]
     if units[0] is None or units[1] is None:
         return NO_SIZE, ()
-    return _make_size(sides[0] * METERS_PER_UNIT[units[0]], sides[1] * METERS_PER_UNIT[units[1]], units[0])
+    return _make_size(sides[0] * units[0][1], sides[1] * units[1][1], units[0][0])
 
 
 def read_resolution(stream: BinaryIO) -> PixelSize:
@@ -119,8 +126,8 @@ def _read_imagej_size(page: TiffPage, text: str) -> tuple[PixelSize, tuple[str, 
     unit = _UNITS.get(found[1].strip()) if found else None
     if unit is None or not all(page.resolution):
         return NO_SIZE, ()
-    meters = METERS_PER_UNIT[unit]
-    return _make_size(_divide(meters, page.resolution[0]), _divide(meters, page.resolution[1]), unit)
+    name, meters = unit
+    return _make_size(_divide(meters, page.resolution[0]), _divide(meters, page.resolution[1]), name)
 
 
 def _make_size(width: float, height: float, unit: str) -> tuple[PixelSize, tuple[str, ...]]:

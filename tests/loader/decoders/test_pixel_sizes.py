@@ -51,6 +51,14 @@ def test_a_size_that_no_pixel_has_is_not_used_and_told(side: str) -> None:
     assert "--pixel-size" in note
 
 
+@pytest.mark.parametrize(("unit", "width"), [("&#197;", 0.25), ("\u212b", 0.25), ("pm", 0.0025)])
+def test_lengths_of_atoms_are_given_in_nanometers(unit: str, width: float) -> None:
+    sides = f'PhysicalSizeX="2.5" PhysicalSizeXUnit="{unit}" PhysicalSizeY="4" PhysicalSizeYUnit="nm"'
+    size, notes = read_microscope_size(TiffPage(0, 0, (4, 3), f"<OME><Pixels {sides}/></OME>".encode()))
+    assert (size.width * 1e9, size.height * 1e9) == (pytest.approx(width), pytest.approx(4))
+    assert (size.unit, notes) == ("nm", ())
+
+
 @pytest.mark.parametrize("unit", ["pixel", "reference frame"])
 def test_units_that_are_no_lengths(unit: str) -> None:
     text = f'<OME><Pixels PhysicalSizeX="1" PhysicalSizeXUnit="{unit}" PhysicalSizeY="1"/></OME>'
