@@ -101,10 +101,13 @@ class FilePage(os.PathLike[str]):
         The path, which messages and results name.
     number : int
         Which page, from 1.
+    n_pages : int
+        How many pages the file has.
     """
 
     path: str
     number: int
+    n_pages: int
 
     def __fspath__(self) -> str:
         return self.path

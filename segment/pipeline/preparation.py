@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import IOBase
 from os import PathLike
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segment.config.config import SegmentConfig
-from segment.core.errors import SettingsError, printable_path
+from segment.core.errors import SegmentError, SettingsError, printable_path
 from segment.core.image import Image
 from segment.core.pixel_grid import PixelSize
 from segment.core.units import METERS_PER_UNIT
@@ -28,10 +29,12 @@ from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_g
 __all__ = [
     "Source",
     "choose_pixel_size",
+    "get_page_name",
     "get_source_name",
     "get_source_path",
     "list_pages",
     "load_source",
+    "name_page",
     "preprocess",
     "read_image",
 ]
@@ -60,6 +63,46 @@ def get_source_name(source: object) -> str:
     'photo.jpg'
     """
     return printable_path(source) if isinstance(source, (str, PathLike)) else "image"
+
+
+def get_page_name(source: object) -> str:
+    """Get what messages call an image that may be one of the pages of a file.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+
+    Returns
+    -------
+    str
+        As from :func:`get_source_name`, with the number of the page where the file has several.
+
+    Examples
+    --------
+    >>> get_page_name(FilePage("stack.tif", 2, 9))
+    'stack.tif, page 2'
+    """
+    name = get_source_name(source)
+    return f"{name}, page {source.number}" if isinstance(source, FilePage) and source.n_pages > 1 else name
+
+
+@contextmanager
+def name_page(source: object) -> Iterator[None]:
+    """Let an error about one of the pages of a file name the page, not the file alone.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+    """
+    try:
+        yield
+    except SegmentError as error:
+        file, page = get_source_name(source), get_page_name(source)
+        if file == page or not str(error).startswith(f"{file}: "):
+            raise
+        raise type(error)(page + str(error).removeprefix(file)) from error
 
 
 def get_source_path(source: object, image: Image) -> str:
@@ -102,11 +145,12 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
     ImageError
         If the image cannot be read, a mask or region does not fit it, or no pixel is left.
     """
-    image = load_source(source, config)
-    size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
-    if (size, notes) != (image.pixel_size, ()):
-        image = replace(image, pixel_size=size, notes=image.notes + notes)
-    return select_pixels(image, config, get_source_path(source, image), arrays)
+    with name_page(source):
+        image = load_source(source, config)
+        size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
+        if (size, notes) != (image.pixel_size, ()):
+            image = replace(image, pixel_size=size, notes=image.notes + notes)
+        return select_pixels(image, config, get_source_path(source, image), arrays)
 
 
 def load_source(source: Source, config: SegmentConfig) -> Image:
@@ -216,7 +260,8 @@ def list_pages(sources: Iterable[Source], config: SegmentConfig) -> list[Source]
     for source in sources:
         if not isinstance(source, (str, PathLike)):
             raise SettingsError("page (--page): all pages of a file that has a path; got other pixels. Leave it out.")
-        pages += [FilePage(os.fsdecode(source), number) for number in range(1, count_pages(source) + 1)]
+        n_pages = count_pages(source)
+        pages += [FilePage(os.fsdecode(source), number, n_pages) for number in range(1, n_pages + 1)]
     return pages
 
 

@@ -19,7 +19,7 @@ from segment.mixture.selection import Selection
 from segment.pipeline.multi_image_fit import collect_part, find_common_scale, fit_parts
 from segment.pipeline.pipeline import build_result, clean_labels
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, take_arrays
-from segment.pipeline.preparation import Source, get_source_name, list_pages, preprocess, read_image
+from segment.pipeline.preparation import Source, get_page_name, get_source_name, list_pages, preprocess, read_image
 from segment.pipeline.provenance import Provenance, Stopwatch
 from segment.pipeline.result import Segmentation
 from segment.segmenter.class_fitting import FittedClasses
@@ -120,7 +120,7 @@ def fit_and_select(
         if parts[i].is_misread(scale):
             parts[i] = gather(source, number=i, scale=scale, on_stage=partial(on_stage, source))
     on_stage("", Stage.FIT)
-    return fit_parts(parts, [get_source_name(source) for source in several], scale, config)
+    return fit_parts(parts, [get_page_name(source) for source in several], scale, config)
 
 
 def apply_classes(
@@ -251,7 +251,7 @@ def label_with_model(
     clock(Stage.COUNT_COLORS)
     fit_copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
     features = extract_features(fit_copy, config.features)  # 3 pixel features
-    model.check_features(features.space, get_source_name(source))
+    model.check_features(features.space, get_page_name(source))
     spatial = build_spatial_model(preprocessed, features, config, clock)
     clock(Stage.LABEL)
     found = _take_classes(model, spatial.data, n_before, regrouped)  # 4 segmenter, without a fit

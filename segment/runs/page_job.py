@@ -67,7 +67,8 @@ def segment_job_pages(
             path.unlink(missing_ok=True)
         raise
     # What was noted of the pages as they were fitted is noted of them again as they are labeled.
-    of_all = tuple(note for note in notes if not note.startswith(f"{printable_path(job.source)}: "))
+    file = printable_path(job.source)
+    of_all = tuple(note for note in notes if not note.startswith((f"{file}: ", f"{file}, page ")))
     combined = _combine_outcomes(outcomes)
     # A class may well be missing on a page, and one of a saved model on all.
     empty = () if model is not None else _warn_of_empty_classes(combined.classes)
@@ -117,6 +118,9 @@ def _combine_rows(rows: Sequence[ClassRow]) -> ClassRow:
     # A page without the class has no mean of it.
     weighted = [[row.pixels / total * value for value in row.mean] for row in rows if row.pixels]
     areas = [row.area for row in rows if row.area is not None]
+    # With --greyscale, gray pages may stand beside color ones, which keep their colors in tables.
+    n_bands = max(map(len, weighted), default=0)
+    weighted = [mean * n_bands if len(mean) == 1 else mean for mean in weighted]
     mean = tuple(map(sum, zip(*weighted, strict=True)))
     return replace(rows[0], pixels=total, mean=mean, area=sum(areas) if areas else None)
 

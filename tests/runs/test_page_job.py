@@ -67,3 +67,43 @@ def test_a_background_counts_on_no_page_and_rows_name_their_page(stack: Path, tm
     assert [(row.page, row.roi, row.label) for row in outcome.shares] == [
         (page, roi, label) for page in (1, 2) for roi in ("r1c1", "r1c2") for label in (1, 2)
     ]
+
+
+def test_errors_name_the_page(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "s.tif") as file:
+        for width in (30, 30, 40):
+            file.write(np.arange(20 * width, dtype=np.uint16).reshape(20, width), metadata=None)
+        file.write(np.zeros((20, 30, 3), np.uint8), photometric="rgb", metadata=None)
+    path = tmp_path / "s.tif"
+
+    def find_error(**settings: object) -> str:
+        (job,) = plan_jobs([path], tmp_path / "out", CONFIG)
+        return run_job(job, SegmentConfig(k=2, page="all", save=("labels",), **settings)).error
+
+    np.save(tmp_path / "mask.npy", np.ones((20, 30)))
+    assert find_error(mask=str(tmp_path / "mask.npy")).startswith(
+        f"{path}, page 3: {tmp_path / 'mask.npy'}: a mask has "
+    )
+    assert find_error(bands=(2,)).startswith(f"{path}, page 1: bands (--bands): each of the bands 1 to 1 at most once")
+    assert find_error().startswith(f"{path}, page 4: images of one model have the same features, ")
+
+
+def test_the_only_page_of_a_file_has_no_number(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "s.tif", np.zeros((20, 30), np.uint8))
+    (job,) = plan_jobs([tmp_path / "s.tif"], tmp_path / "out", CONFIG)
+    error = run_job(job, SegmentConfig(k=2, page="all", save=("labels",), bands=(2,))).error
+    assert error.startswith(f"{tmp_path / 's.tif'}: bands (--bands)")
+
+
+def test_gray_and_color_pages_have_one_table_in_grayscale(tmp_path: Path) -> None:
+    light = np.zeros((20, 30), np.uint8)
+    light[:, 15:] = 200
+    with tifffile.TiffWriter(tmp_path / "s.tif") as file:
+        file.write(light, metadata=None)
+        file.write(np.dstack([light, light // 2, light]), photometric="rgb", metadata=None)
+    config = SegmentConfig(k=2, page="all", save=("labels",), greyscale=True, n_init=1)
+    (job,) = plan_jobs([tmp_path / "s.tif"], tmp_path / "out", config)
+    outcome = run_job(job, config)
+    assert outcome.error == ""
+    assert [row.pixels for row in outcome.classes] == [600, 600]
+    assert outcome.classes[1].mean == (200, 150, 200)
