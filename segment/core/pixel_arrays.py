@@ -136,6 +136,8 @@ def _is_masked_array(value: object) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
 
 def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Convert what was given to an array (H, W) or (H, W, C), and return where it is not masked (H, W)."""
+    if isinstance(array, (bytes, bytearray)):
+        raise ImageError(f"array: numbers; got {len(array)} bytes. Give io.BytesIO(...) of what an image file holds.")
     try:
         # An array of another library, such as xarray, Dask and PyTorch, converts itself.
         values = array if _is_masked_array(array) else np.asarray(array)

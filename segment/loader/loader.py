@@ -192,6 +192,9 @@ def load_image(
     >>> image.file_name, image.is_gray, image.white
     ('gray.pgm', True, 255.0)
     """
+    if not isinstance(path, (str, os.PathLike)):
+        kind = type(path).__name__
+        raise ImageError(f"path: of a file; got {kind}. Give an open file, or io.BytesIO of bytes, to segment_image.")
     name = os.fsdecode(path)
     options = ReadOptions(max_pixels, allow_truncated, keep_profile, page, bands)
     return _load(name, lambda: _open(name), options, dpi=dpi)

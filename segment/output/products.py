@@ -14,7 +14,7 @@ from segment.config.config import SegmentConfig
 from segment.config.config_file import collect_reading, format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import Content, write_files, write_to_pipe
-from segment.core.errors import ImageError, printable_path
+from segment.core.errors import ImageError, SettingsError, printable_path
 from segment.core.process_memory import return_freed_memory
 from segment.core.threads import can_start_threads
 from segment.output.pictures.encoding import encode_picture
@@ -69,7 +69,12 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     ------
     OutputError
         If a file exists and `config.overwrite` is False, or cannot be written. No file is left behind then.
+    SettingsError
+        If the stem or the suffix is none of a file name.
     """
+    _check_names(stem, suffix)
+    if not isinstance(folder, (str, PathLike)) and not hasattr(folder, "write"):
+        raise SettingsError(f"folder: a path, or a binary file; got {folder!r}. Give a path.")
     config = result.config
     # All contents are made before the first file is written: a failure leaves the folder as it was.
     n, labels = result.n_classes, f".{config.labels_format}"
@@ -125,8 +130,17 @@ def save_sheet(
     OutputError
         If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
     """
+    _check_names(stem, suffix)
     (file,) = plan_files(stem, (product,), picture=suffix, n_classes=0)  # one file, however many classes there are
     return write_files(Path(folder), {file.name: encode_product(found, file)}, overwrite=config.overwrite)
+
+
+def _check_names(stem: object, suffix: object) -> None:
+    """Refuse a beginning or an end that no file name has, and an end that is not that of the format."""
+    if not isinstance(stem, str) or not stem or "\0" in stem or Path(stem).name != stem:
+        raise SettingsError(f"stem: what file names begin with; got {stem!r}. Give a name, and a path as the folder.")
+    if suffix not in (".png", ".jpg"):
+        raise SettingsError(f"suffix: .png or .jpg; got {suffix!r}. Give one of them.")
 
 
 # The encoders import what they need only when they are called: most runs save few of the products.

@@ -167,7 +167,7 @@ class LabelViews:
         folder : path or binary file
             Made if it is not there. Into a binary file the contents are written one after the other.
         stem : str
-            What file names begin with.
+            What file names begin with; no path.
         suffix : {".png", ".jpg"}
             Format of the panel, overlay and contours. All other pictures are PNG.
 
@@ -180,6 +180,8 @@ class LabelViews:
         ------
         OutputError
             If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+        SettingsError
+            If the stem or the suffix is none of a file name.
 
         Notes
         -----

@@ -124,6 +124,7 @@ def test_given_mask_is_combined_with_alpha_and_stays_unchanged():
         (np.zeros((8, 3, 9)), r"looks like \(H, bands, W\). Give np.moveaxis\(array, 1, -1\)"),
         (np.zeros((0, 2)), "at least one pixel"),
         (np.array([["a"]]), "got <U1"),
+        (b"\x89PNG", r"numbers; got 4 bytes. Give io.BytesIO\(...\) of what an image file holds"),
         (np.zeros((2, 2), complex), "complex"),
     ],
 )

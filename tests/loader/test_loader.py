@@ -150,6 +150,12 @@ def assert_refused(path, words):
     assert str(info.value).startswith(printable_path(path) + ": ")
 
 
+@pytest.mark.parametrize("what", [b"\x89PNG", io.BytesIO(b"\x89PNG")])
+def test_what_is_no_path_is_refused(what):
+    with pytest.raises(ImageError, match=f"^path: of a file; got {type(what).__name__}. Give an open file, or io.B"):
+        load_image(what)
+
+
 def test_anything_but_a_regular_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "loop.png").symlink_to("loop.png")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, get_ident
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -45,6 +47,26 @@ def saved(tmp_path_factory: pytest.TempPathFactory, landscape: Path) -> tuple[se
     result = segment.segment_image(folder / "photo.png", k=3, save=SAVED)
     result.save(folder, stem="photo")
     return result, folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ({"stem": "a/b"}, "stem: what file names begin with; got 'a/b'. Give a name, and a path as the folder."),
+        ({"stem": ""}, "stem: what file names begin with; got ''."),
+        ({"stem": 3}, "stem: what file names begin with; got 3."),
+        ({"suffix": ".JPG"}, "suffix: .png or .jpg; got '.JPG'."),  # it wrote a PNG of this name
+        ({"suffix": "png"}, "suffix: .png or .jpg; got 'png'."),
+        ({"folder": None}, "folder: a path, or a binary file; got None."),
+    ],
+)
+def test_what_is_no_name_of_a_file_is_refused(
+    arguments: dict[str, Any], rule: str, tmp_path: Path, quadrants: np.ndarray
+) -> None:
+    result = segment.segment_image(quadrants, k=2, n_init=1)
+    with pytest.raises(segment.SettingsError, match=f"^{re.escape(rule)}"):
+        result.save(**{"folder": tmp_path, **arguments})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_format_holds_the_same_labels(saved: tuple[segment.Segmentation, Path]) -> None:
