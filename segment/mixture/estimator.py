@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.covariances import compress_covariances
+from segment.mixture.estimator_parameters import check_parameters
 from segment.mixture.estimator_start import build_start, print_iterations
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.incremental import start_stepwise_em, update_stepwise_em
@@ -230,6 +231,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         >>> mixture.means_.tolist()
         [[1.0]]
         """
+        check_parameters(self.get_params(deep=False))
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan")
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         random_state = check_random_state(self.random_state)
@@ -278,11 +280,8 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
     def _store_fit(self, model: MixtureModel, prior: Prior, objectives: Floats, *, converged: bool) -> GaussianMixture:
         """Set the fitted attributes, and warn if EM did not converge."""
         if not converged:
-            warnings.warn(
-                f"EM did not converge in {self.max_iter} iterations. Raise max_iter or tol, or check the data.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            message = f"EM did not converge in {self.max_iter} iterations. Raise max_iter or tol, or check the data."
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         if self.verbose:
             print_iterations(objectives, self.verbose_interval, with_gains=self.verbose > 1, converged=converged)
         self._set_parameters(model)
@@ -336,6 +335,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         """
         if not hasattr(self, "_stepwise_state"):
             return self.fit(X, sample_weight=sample_weight)
+        check_parameters(self.get_params(deep=False))
         rows = self._validate_rows(X)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, rows, dtype=np.float64)
         self._stepwise_state = update_stepwise_em(

@@ -1,0 +1,33 @@
+"""Wrong parameters of the estimator, beside those of scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.mixture import GaussianMixture as Reference
+
+from segment import GaussianMixture
+from segment.core.errors import SettingsError
+
+GROUPS = np.array([[0.0], [0.5], [9.0], [9.5]])
+WHOLE = ["n_components", "max_iter", "n_init", "verbose", "verbose_interval"]
+REAL = ["tol", "tol_step", "reg_covar", "shrinkage", "step_power", "step_offset"]
+
+
+@pytest.mark.parametrize("wrong", ["x", None, -1, np.nan, [1], b"x"])
+@pytest.mark.parametrize("name", [*WHOLE, *REAL, "accelerate", "warm_start"])
+def test_wrong_parameters_are_refused_by_name(name: str, wrong: object) -> None:
+    mixture = GaussianMixture().fit(GROUPS).set_params(**{name: wrong})
+    for fit in (mixture.fit, mixture.partial_fit):
+        with pytest.raises(SettingsError, match=f"^{name}: .*; got "):
+            fit(GROUPS)
+    if name in Reference().get_params():
+        with pytest.raises(ValueError, match=name):
+            Reference(**{name: wrong}).fit(GROUPS)
+
+
+def test_numbers_of_numpy_and_a_flag_for_verbose_are_parameters() -> None:
+    assert GaussianMixture(np.int64(2), tol=1, verbose=False, warm_start=np.True_).fit(GROUPS).n_features_in_ == 1
+    for name, wrong in (("n_components", 2.5), ("n_init", True), ("warm_start", 1)):
+        with pytest.raises(SettingsError, match=f"^{name}: "):
+            GaussianMixture(**{name: wrong}).fit(GROUPS)
