@@ -237,8 +237,8 @@ def _explore_numbers(job: Job, config: SegmentConfig, on_stage: Callable[[str], 
     criterion = {candidate.n_classes: candidate.value for candidate in found.selection.candidates}
     tried = []
     for result in found.results:
-        number = int(result.config.k)
-        tried.append((number, criterion.get(number, math.nan), tuple(row.share for row in result.classes)))
+        # An image of few colors has fewer classes than were asked for.
+        tried.append((result.k, criterion.get(result.k, math.nan), tuple(row.share for row in result.classes)))
     return Outcome(job, paths, warnings=_collect_warnings(found), tried=tuple(tried), choice=found.selection.sentence)
 
 

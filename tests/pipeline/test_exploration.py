@@ -114,7 +114,9 @@ def test_an_image_of_one_color_has_a_sheet_too(
     with pytest.raises(SystemExit) as stopped:
         main(["explore", "flat.png", "-k", "2..3", "-o", "out"])
     assert stopped.value.code == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning")]
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1].split() == ["1", "-", "100.00", "%"]
+    lines = [line for line in captured.err.splitlines() if line.startswith("Warning")]
     assert [line.split(": ")[2][:40] for line in lines] == [
         "the image has too few distinct colors fo",
         "the image has fewer distinct colors than",
