@@ -68,6 +68,8 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
             )
             if share > _MAX_SHARE_OUTSIDE:
                 note += f": {100 * share:.3g} % of them lie beyond and count as black or white"
+            if share > _MAX_FLOAT_SHARE_OUTSIDE:
+                note += ". Give values in the unit of the training images, or fit the model again"
             return replace(image, black=black, white=white, notes=(*image.notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
