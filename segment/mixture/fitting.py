@@ -35,9 +35,10 @@ Improvement = Callable[[Cells, MixtureModel, EMOptions], Fit]
 
 _SHORT_ITERATIONS = 30  # of the short runs on the coarsest cells
 _N_FINALISTS = 4  # runs that are continued on the coarse cells
-# With many components: tolerance on the coarse cells, groups of cells between these and all, and how much larger the
-# tolerances on all cells are than on those in between.
-_ROUGH_TOL, _N_GROUPS_BETWEEN, _FINISH_FACTOR = 1e-4, 2**12, 10.0
+_ROUGH_TOL = 1e-4  # until the best of them is known
+# With many components: groups of cells between the coarse ones and all, and how much larger the tolerances on all cells
+# are than on those in between.
+_N_GROUPS_BETWEEN, _FINISH_FACTOR = 2**12, 10.0
 # Iterations after moves of components, and coarse cells for each component from which on they suffice for these.
 _MOVE_ITERATIONS, _MOVE_CELLS = 25, 48
 # Of every start.
@@ -246,19 +247,26 @@ def _run_stages(
     short_runs, objectives, scores = run_successive_halving(
         levels.coarsest, starts, prior, n_iter=n_short, fixed_degrees=robustness.has_fixed_degrees
     )
-    # 2. The best of them that have found different optima, to convergence; of many components, roughly.
+    # 2. The best of them that have found different optima, roughly; the best of these to convergence.
+    finalists = select_best_distinct(objectives, _N_FINALISTS)
     is_many = levels.k >= MANY_COMPONENTS and levels.coarse is not cells
-    first = replace(options, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_many else options
-    finals = [improve(levels.coarse, short_runs[run], first) for run in select_best_distinct(objectives, _N_FINALISTS)]
+    is_rough = is_many or len(finalists) > 1
+    first = replace(options, tol=max(options.tol, _ROUGH_TOL), tol_step=np.inf) if is_rough else options
+    finals = [improve(levels.coarse, short_runs[run], first) for run in finalists]
+
+    def converge(fit: Fit) -> Fit:
+        """Go on with a finalist; with one of many components later."""
+        return improve(levels.coarse, fit.model, options) if is_rough and not is_many else fit
+
     reached = np.array([fit.objectives[-1] for fit in finals])
-    best = finals[int(reached.argmax())]
+    best = converge(finals[int(reached.argmax())])
+    rivals = find_rivals(finals, best.model, levels.coarse, converge)
     if is_many:
         # Given starts keep their classes; noise and tails are not moved.
         moves = len(starts) > 1 and not robustness.is_robust
         best, options = _improve_between(cells, levels.coarse, best, options, improve, moves=moves)
     # 3. The finish, unless the coarse cells are all there are.
     finish = best if levels.coarse is cells else improve(cells, best.model, options)
-    rivals = find_rivals([fit.model for fit in finals], reached, levels.coarse)
     return MixtureFit(finish, scores, reached, prior, rivals=rivals)
 
 

@@ -23,8 +23,8 @@ __all__ = [
     "compute_log_weights",
     "compute_moments",
     "compute_natural_parameters",
+    "compute_responsibilities",
     "compute_squared_distances",
-    "convert_to_responsibilities",
     "invert_covariances",
     "split_into_blocks",
     "sum_expected_moments",
@@ -39,6 +39,7 @@ MIN_LOG = -1e300
 _BLOCK_CELLS, _FEW_COMPONENTS = 8192, 16
 _BLOCK_VALUES, _MIN_BLOCK_CELLS = 2**15, 512
 _MIN_EXPONENT = -700.0
+_MIN_TOTAL = 1e-250  # of densities that are computed without subtracting the largest logarithm first
 
 
 def split_into_blocks(n: int, n_components: int = 1) -> Iterator[slice]:
@@ -121,35 +122,40 @@ def _get_entry_factors(d: int) -> Floats:
     return pack(np.eye(d) / 2 - 1)[:, None]
 
 
-def convert_to_responsibilities(joint: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Convert log joint densities to responsibilities times the weights of the cells, in place.
+def compute_responsibilities(joint: Floats, weights: Floats, n_runs: int) -> tuple[Floats, Floats, Floats]:
+    """Compute responsibilities times the weights of the cells from log joint densities.
 
     Parameters
     ----------
-    joint : ndarray of shape (..., k, b), float64
-        Log of weight times density of k components at b cells; overwritten.
+    joint : ndarray of shape (n_runs * k, b), float64
+        Log of weight times density of the k components of each run at b cells.
     weights : ndarray of shape (b,), float64
         Of the cells.
+    n_runs : int, >= 1
 
     Returns
     -------
-    top, total : ndarray of shape (..., b), float64
+    responsibilities : ndarray of shape (n_runs * k, b), float64
+    top, total : ndarray of shape (n_runs, b), float64
         The log density of a cell is ``top + log(total)``: the logarithm is taken only where it is asked for.
 
     Examples
     --------
-    >>> joint = np.log([[0.3], [0.1]])
-    >>> _ = convert_to_responsibilities(joint, np.array([8.0]))
-    >>> joint.round(3).tolist()
+    >>> compute_responsibilities(np.log([[0.3], [0.1]]), np.array([8.0]), 1)[0].round(3).tolist()
     [[6.0], [2.0]]
     """
-    # The largest term is subtracted before exp (log-sum-exp), so that nothing overflows.
-    top = joint.max(axis=-2)
-    joint -= top[..., None, :]
-    np.exp(joint, out=joint)
-    total = joint.sum(axis=-2)
-    joint *= (weights / total)[..., None, :]
-    return top, total
+    exp, shape = load_cv2().exp, (n_runs, -1, len(weights))
+    found = exp(joint).reshape(shape)
+    total = found.sum(axis=1)
+    top = np.zeros_like(total)
+    if not (total.min() > _MIN_TOTAL and total.max() < 1 / _MIN_TOTAL):
+        # Of cells far from all components, whose densities underflow: the largest term is subtracted before exp.
+        own = joint.reshape(shape)
+        top = own.max(axis=1)
+        found = exp((own - top[:, None]).reshape(joint.shape)).reshape(shape)
+        total = found.sum(axis=1)
+    found *= (weights / total)[:, None]
+    return found.reshape(joint.shape), top, total
 
 
 def sum_expected_moments(

@@ -19,7 +19,7 @@ from segment.mixture.covariances import MIN_EIGENVALUE, constrain_covariances, l
 from segment.mixture.gaussian_density import (
     compute_moments,
     compute_natural_parameters,
-    convert_to_responsibilities,
+    compute_responsibilities,
     split_into_blocks,
     sum_expected_moments,
 )
@@ -96,12 +96,11 @@ def compute_expectation(
         step = max(1, _MAX_PRODUCT // (k * moments.size))
         for start in range(0, n_runs, step):
             own_runs, own = slice(start, start + step), slice(k * start, k * (start + step))
-            # Log of weight times density, (runs, k, b); then responsibilities times the cells' weights.
-            joint = (parameters[own] @ moments).reshape(-1, k, len(weights))
-            top, total = convert_to_responsibilities(joint, weights)
+            joint = parameters[own] @ moments  # log of weight times density
+            responsibilities, top, total = compute_responsibilities(joint, weights, len(joint) // k)
             if is_scored:
                 log_likelihoods[own_runs] += (top + np.log(total)) @ weights
-            sums[:, own] += moments @ joint.reshape(-1, len(weights)).T
+            sums[:, own] += moments @ responsibilities.T
     return sums.T, log_likelihoods
 
 

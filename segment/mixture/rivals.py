@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segment.mixture.cells import Cells
+from segment.mixture.em import Fit
 from segment.mixture.model import MixtureModel
 
 __all__ = ["Rival", "compute_disagreement", "describe_rival", "find_rivals"]
@@ -17,6 +18,8 @@ Labels = NDArray[np.integer]
 
 # In log posterior per unit weight, by which a fit may be worse than the best and still count as another answer.
 _MAX_GAP = 5e-3
+# Share of the data in other classes, below which it is the same answer.
+_MIN_DISAGREEMENT = 0.02
 
 
 class Rival(NamedTuple):
@@ -34,28 +37,42 @@ class Rival(NamedTuple):
     means: NDArray[np.float64]
 
 
-def find_rivals(models: Sequence[MixtureModel], objectives: NDArray[np.floating], cells: Cells) -> tuple[Rival, ...]:
-    """Find those of several fits that are about as good as the best.
+def find_rivals(
+    finals: Sequence[Fit], best: MixtureModel, cells: Cells, converge: Callable[[Fit], Fit]
+) -> tuple[Rival, ...]:
+    """Find those of several fits that are about as good as the best, but label the data otherwise.
 
     Parameters
     ----------
-    models : sequence of n MixtureModel
-        At least one, all with the same number of components.
-    objectives : ndarray of shape (n,), float
-        Log posterior per unit weight of each. Up to 0.005 less than the best is about as good.
+    finals : sequence of Fit
+        Those that were compared, the best among them, all with the same number of components. They may not have
+        converged.
+    best : MixtureModel
+        What the best of them has converged to.
     cells : Cells
         What they were fitted to.
+    converge : callable
+        Continues one of the fits until it has converged.
 
     Returns
     -------
     tuple of Rival
+        Whose log posterior per unit weight is up to 0.005 less than that of the best.
     """
-    best = int(objectives.argmax())
-    near = np.flatnonzero(objectives >= objectives[best] - _MAX_GAP).tolist()
+    least = max(fit.objectives[-1] for fit in finals) - _MAX_GAP
+    near = [fit for fit in finals if fit.objectives[-1] >= least]
     if len(near) < 2:
         return ()
-    k, labels = models[best].n_components, models[best].predict(cells)
-    return tuple(describe_rival(cells, labels, models[one].predict(cells), k) for one in near if one != best)
+    labels = best.predict(cells)
+
+    def describe(fit: Fit) -> Rival | None:
+        """Describe a fit; None where its labels are nearly those of the best."""
+        found = describe_rival(cells, labels, fit.model.predict(cells), best.n_components)
+        return found if compute_disagreement(found.table) >= _MIN_DISAGREEMENT else None
+
+    # Two fits on their way to the same optimum may differ as well: what is left once both are there counts.
+    rivals = (describe(converge(fit)) for fit in near if describe(fit))
+    return tuple(rival for rival in rivals if rival)
 
 
 def describe_rival(cells: Cells, labels: Labels, rival_labels: Labels, k: int) -> Rival:

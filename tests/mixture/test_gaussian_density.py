@@ -14,8 +14,8 @@ from segment.mixture.gaussian_density import (
     compute_log_weights,
     compute_moments,
     compute_natural_parameters,
+    compute_responsibilities,
     compute_squared_distances,
-    convert_to_responsibilities,
     invert_covariances,
     split_into_blocks,
     sum_expected_moments,
@@ -87,8 +87,20 @@ def test_expected_moments_are_summed_as_responsibilities_are(shift: float | None
     # The last component is nowhere near: its densities underflow.
     parameters[-1, 0] -= 900
     moments = compute_moments(cells)
-    joint = parameters @ moments
-    top, total = convert_to_responsibilities(joint, cells.weights)
+    responsibilities, top, total = compute_responsibilities(parameters @ moments, cells.weights, 1)
     sums, log_likelihood = sum_expected_moments(parameters, cells.weights, moments, shift)
-    np.testing.assert_allclose(sums, joint @ moments.T, rtol=1e-10, atol=1e-200)
-    np.testing.assert_allclose(log_likelihood, (top + np.log(total)) @ cells.weights)
+    np.testing.assert_allclose(sums, responsibilities @ moments.T, rtol=1e-10, atol=1e-200)
+    np.testing.assert_allclose(log_likelihood, (top + np.log(total))[0] @ cells.weights)
+
+
+@pytest.mark.parametrize("offset", [0.0, -900.0, 900.0])
+def test_responsibilities_of_runs_sum_to_the_weights_however_far_the_cells(
+    offset: float, rng: np.random.Generator
+) -> None:
+    joint, weights = rng.normal(size=(6, 5)) * 9, rng.uniform(1, 9, size=5)
+    joint[:, 0] += offset
+    responsibilities, top, total = compute_responsibilities(joint.copy(), weights, 2)
+    for run, own in enumerate((slice(0, 3), slice(3, 6))):
+        expected = np.logaddexp.reduce(joint[own])
+        np.testing.assert_allclose(responsibilities[own], weights * np.exp(joint[own] - expected))
+        np.testing.assert_allclose((top + np.log(total))[run], expected)
