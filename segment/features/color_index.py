@@ -129,6 +129,9 @@ class ColorIndex:
         -------
         bool
         """
+        some = slice(None, None, max(1, len(self._pixels) // CHUNK_PIXELS))
+        if self.is_countable and count_codes(self._encode_valid(some))[0].size >= n_colors:
+            return True  # mostly a sample has them
         return any(len(colors) >= n_colors for colors, _ in self.iterate_parts())
 
     @property

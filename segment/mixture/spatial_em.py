@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.opencv import load_cv2
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import pool_posteriors
 from segment.mixture.em import measure_largest_move
@@ -29,7 +30,7 @@ from segment.mixture.student_t import convert_to_student_t
 
 __all__ = [
     "MAX_STEPS",
-    "MIN_POSTERIOR",
+    "MIN_LOG_POSTERIOR",
     "MOVE_TOLERANCE",
     "SpatialEM",
     "SpatialEMState",
@@ -44,6 +45,7 @@ Logs = NDArray[np.float32]
 MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
 # Smaller posteriors are raised to this before the logarithm.
 MIN_POSTERIOR = 1e-30
+MIN_LOG_POSTERIOR = np.log(np.float32(MIN_POSTERIOR))
 # From this number of components on, log posteriors are computed without the posteriors.
 MIN_BLOCKED_COMPONENTS = 17
 
@@ -221,11 +223,12 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     noise = model.noise_posteriors(cells) if model.noise_share else None
     for rows, joint in model.iterate_log_joint(cells):
         relative = joint - joint.max(axis=0, initial=MIN_LOG)
-        odds = np.exp(relative)
         if is_direct:  # of many components, each a class, no posterior is needed, nor its logarithm
-            relative -= np.log(odds.sum(axis=0))
-            logs[:, rows] = np.maximum(relative, np.log(MIN_POSTERIOR))
+            relative = np.maximum(relative, MIN_LOG_POSTERIOR, out=relative).astype(np.float32)
+            relative -= np.log(np.ones(len(relative), np.float32) @ load_cv2().exp(relative))
+            np.maximum(relative, MIN_LOG_POSTERIOR, out=logs[:, rows])
             continue
+        odds = np.exp(relative)
         posteriors = odds / odds.sum(axis=0)
         if noise is not None:
             posteriors = (1 - noise[rows]) * posteriors + noise[rows] * model.weights[:, None]

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from segment.core.pixel_arrays import find_highest_plane
 from segment.postprocessor.connected_regions import RegionGraph, Runs, find_regions
-from segment.postprocessor.evidence_sums import EvidenceSums
+from segment.postprocessor.evidence_sums import EvidenceSums, add_rows
 
 __all__ = [
     "MAX_JUDGED_PIXELS",
@@ -246,31 +246,26 @@ def split_into_parts(
     # With 255 classes the base is 256, which uint8 does not hold.
     target, label = (part.astype(np.uint8) for part in np.divmod(graph.label.astype(np.uint16), base))
     small = (graph.area <= evidence.max_area) & (label > 0)
-    sums = _sum_evidence(runs, np.where(small, graph.area, 0), evidence, np.array([0, *order]) - 1)
-    return runs, replace(graph, label=label), target * small, EvidenceSums(sums)
+    sums = _sum_evidence(runs, np.where(small, graph.area, 0), evidence)
+    return runs, replace(graph, label=label), target * small, EvidenceSums(sums, [0, *order], evidence.max_area)
 
 
-def _sum_evidence(runs: Runs, area: Ids, evidence: ColorEvidence, columns: Ids) -> Floats:
-    """Sum the log posteriors over the pixels of the small parts: (n, k + 1), by label, 0 for label 0.
+def _sum_evidence(runs: Runs, area: Ids, evidence: ColorEvidence) -> Floats:
+    """Sum the log posteriors over the pixels of the small parts: (n, k), in the order of the classes of `evidence`.
 
     `area` is that of each part in pixels, 0 for those that are not small.
     """
-    sums = np.zeros((area.size, columns.size))
+    sums = np.zeros((area.size, evidence.n_classes))
     end = np.cumsum(runs.length)
+    # The runs of a part one after the other.
     chosen = np.flatnonzero(area[runs.region])
-    order = slice(None) if np.array_equal(columns[1:], np.arange(evidence.n_classes)) else columns[1:]
-    n_pixels = min(MAX_CHUNK_PIXELS, CHUNK_VALUES // columns.size)
-    is_pixel = area[runs.region[chosen]] == 1
-    # Most parts of noise are single pixels, which need no sum.
-    for some in _split_runs(chosen[is_pixel], runs.length[chosen[is_pixel]], n_pixels):
-        sums[runs.region[some], 1:] = evidence.look_up(end[some] - 1)[:, order]
-    for some in _split_runs(chosen[~is_pixel], runs.length[chosen[~is_pixel]], n_pixels):
+    chosen = chosen[np.argsort(runs.region[chosen], kind="stable")]
+    for some in _split_runs(chosen, runs.length[chosen], min(MAX_CHUNK_PIXELS, CHUNK_VALUES // evidence.n_classes)):
         length = runs.length[some]
         first = np.cumsum(length) - length
         # The pixels of a run follow each other.
         at = np.arange(first[-1] + length[-1]) + np.repeat(end[some] - length - first, length)
-        logs = evidence.look_up(at)[:, order]
-        np.add.at(sums[:, 1:], runs.region[some], np.add.reduceat(logs, first, axis=0, dtype=np.float64))
+        add_rows(sums, np.repeat(runs.region[some], length), evidence.look_up(at))
     return sums
 
 

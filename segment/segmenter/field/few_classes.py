@@ -82,11 +82,11 @@ def compute_few_log_posteriors(classes: ClassMixture, cells: Cells) -> Planes:
     model = classes.model
     is_plain = len(classes.groups) == classes.n_classes and not model.noise_share
     for start in range(0, len(cells), CHUNK_CELLS):
-        some = cells[start : start + CHUNK_CELLS]
+        some, own = cells[start : start + CHUNK_CELLS], found[start : start + CHUNK_CELLS]
         # Posteriors of the few follow from joint densities: no exponential of all classes is needed.
-        logs = model.log_joint(some) if is_plain else classes.compute_log_posteriors(some)
-        rows = found[start : start + CHUNK_CELLS]
-        rows[:, :N_FEW], rows[:, N_FEW:] = choose_few(logs)
+        parts = model.iterate_log_joint(some) if is_plain else [(slice(None), classes.compute_log_posteriors(some).T)]
+        for rows, logs in parts:
+            own[rows, :N_FEW], own[rows, N_FEW:] = (part.T for part in choose_few(logs))
     return found
 
 

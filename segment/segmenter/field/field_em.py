@@ -18,7 +18,6 @@ from segment.mixture.initialization import build_clusters
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior, make_flat_prior
 from segment.mixture.spatial_em import (
-    MAX_STEPS,
     MOVE_TOLERANCE,
     SpatialEM,
     compute_class_log_posteriors,
@@ -109,7 +108,7 @@ class FieldEM:
         em = SpatialEM(concatenate(*self._cells), classes.model, prior)
         return fit_with_neighbors(em, classes.groups, compute_neighbor_log_odds)
 
-    def fit_few(self, classes: ClassMixture, prior: Prior) -> MixtureModel:
+    def fit_few(self, classes: ClassMixture, prior: Prior, max_steps: int) -> MixtureModel:
         """Run EM from a mixture of many classes, with the few of them that are likeliest at each pixel.
 
         Parameters
@@ -117,6 +116,8 @@ class FieldEM:
         classes : ClassMixture
             The mixture to start from.
         prior : Prior
+        max_steps : int
+            Most steps.
 
         Returns
         -------
@@ -128,9 +129,9 @@ class FieldEM:
         places = list(zip(self._slices, self._copies, self._fields, strict=True))
         # Of each copy, its field, its posteriors, and what the neighbors add to the log odds of its few classes.
         few, q, log_odds = list[FewField](), list[Planes](), list[Planes]()
-        for step in range(MAX_STEPS):
-            # Chosen before the steps 0, 1, 2, 4, 8 and 16: the classes move less and less.
-            is_chosen = step & (step - 1) == 0
+        for step in range(max_steps):
+            # Chosen before the steps 0, 2, 4 and 8: the classes move less and less.
+            is_chosen = step != 1 and step & (step - 1) == 0
             if is_chosen:
                 numbers = em.choose_components()
             log_joint = em.compute_log_posteriors()

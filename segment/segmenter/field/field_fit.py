@@ -11,6 +11,7 @@ from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
 from segment.mixture.model import MixtureModel
 from segment.mixture.prior import Prior
+from segment.mixture.spatial_em import MAX_STEPS
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import compute_whitening_matrix
@@ -23,6 +24,7 @@ __all__ = ["fit_with_field", "shrink_noisy_copy"]
 
 FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
+COARSE_SHARE, COARSE_STEPS, FINE_STEPS = 4, 12, 2  # of the fit of many classes, first on fewer pixels
 MAX_FIELD_VALUES = 2**23  # posteriors of all classes at the pixels of the copies, where each pixel has all
 N_BANDS, MIN_BAND_ROWS = 8, 16  # of a copy that has more
 # Of the variance within many classes, from which on a fit keeps all of them at each pixel. Such classes are narrow: a
@@ -82,7 +84,7 @@ def fit_with_field(
     if not any(copy.valid.any() for copy in copies):
         return classes.model
     if has_few and not noisy:
-        return FieldEM(copies, space, smoothness).fit_few(classes, prior)
+        return _fit_many(classes, prior, space, copies, smoothness)
     share = MAX_FIELD_VALUES / classes.n_classes / sum(copy.valid.size for copy in copies)
     em = FieldEM([band for copy in copies for band in _split_into_bands(copy, share)], space, smoothness)
     model = em.fit(classes, prior)
@@ -123,6 +125,20 @@ def shrink_noisy_copy(classes: ClassMixture, space: FeatureSpace, copy: Image) -
     if copy.valid.size <= n or not is_noisy([copy], space.name, compute_whitening_matrix(classes.model)):
         return copy
     return make_working_copy(copy, n)
+
+
+def _fit_many(
+    classes: ClassMixture, prior: Prior, space: FeatureSpace, copies: Sequence[Image], smoothness: float
+) -> MixtureModel:
+    """Fit many classes, most steps on a quarter of the pixels: it ends as well as on all, and sooner."""
+    coarse = [make_working_copy(copy, max(copy.valid.size // COARSE_SHARE, MIN_FIT_PIXELS)) for copy in copies]
+    n, n_coarse = (sum(np.count_nonzero(each.valid) for each in part) for part in (copies, coarse))
+    if n_coarse == n:
+        return FieldEM(copies, space, smoothness).fit_few(classes, prior, MAX_STEPS)
+    # As strong, beside the pixels, as on all of them.
+    coarse_prior = prior.divide_strength(n / n_coarse)
+    model = FieldEM(coarse, space, smoothness).fit_few(classes, coarse_prior, COARSE_STEPS)
+    return FieldEM(copies, space, smoothness).fit_few(replace(classes, model=model), prior, FINE_STEPS)
 
 
 def _split_into_bands(copy: Image, share: float) -> list[Image]:

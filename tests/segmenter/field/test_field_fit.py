@@ -128,7 +128,28 @@ def test_many_narrow_classes_are_not_taken_for_noise(
     monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), share))
     ways = []
     for name in ("fit", "fit_few"):
-        monkeypatch.setattr(FieldEM, name, lambda _, classes, __, name=name: ways.append(name) or classes.model)
+        monkeypatch.setattr(FieldEM, name, lambda _, classes, *__, name=name: ways.append(name) or classes.model)
     picture = Image.from_array(rng.integers(0, 256, (30, 40), dtype=np.uint8))
     fit(extract_features(picture, "rgb"), 20)
     assert ways == ["fit_few" if has_few else "fit"]
+
+
+def test_most_steps_of_many_classes_are_made_on_few_pixels(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, fit_few = [], FieldEM.fit_few
+
+    def record(em: FieldEM, *settings: object) -> MixtureModel:
+        sizes.append(sum(map(len, em._cells)))
+        return fit_few(em, *settings)
+
+    monkeypatch.setattr(FieldEM, "fit_few", record)
+    monkeypatch.setattr(noise_level, "measure_noise_variances", lambda *_: np.full((1, 1), 0.2))
+    monkeypatch.setattr(field_fit, "MIN_FIT_PIXELS", 2**10)
+    squares = np.arange(20).reshape(4, 5).repeat(32, axis=0).repeat(32, axis=1)
+    picture = Image.from_array((10 + 12 * squares + rng.integers(0, 3, squares.shape)).astype(np.uint8))
+    _, model = fit(extract_features(picture, "rgb"), 20)
+    assert sizes == [squares.size // 4, squares.size]
+    # The last steps are made on the pixels themselves: shrinking has no part in the variances.
+    np.testing.assert_allclose(np.sort(model.means[:, 0]), 11 + 12 * np.arange(20), atol=0.1)
+    np.testing.assert_allclose(model.covariances.ravel(), 2 / 3 + 1 / 12, atol=0.05)  # 1 / 12 within a gray level
