@@ -19,15 +19,15 @@ from segment.mixture.rejection import is_rejected
 from segment.mixture.spatial_em import SpatialEM, fit_with_neighbors
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.regions.region_field import RegionField
-from segment.segmenter.regions.region_finding import region_hierarchy, smooth_for_regions
+from segment.segmenter.regions.region_finding import find_hierarchy, smooth_for_regions
 
 __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
 Floats = NDArray[np.float64]
 
-# Cuts of the hierarchy: finer than a person would draw, so that no region holds two classes, and finer still where the
-# image is smoothed, as its borders are weaker.
-LEVEL, SMOOTHED_LEVEL = 0.22, 0.15
+# Cuts of the hierarchy: finer than a person would draw, so that no region holds two classes. Photographs under noise want
+# larger cells, fine areas under noise smaller ones: tests/benchmarks/QUALITY.md.
+LEVEL, SMOOTHED_LEVEL = 0.22, 0.28
 FIELD_STRENGTH = 2.5  # of the field over regions, in units of the smoothness of pixels: people part areas, not colors
 SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
 MAX_SAMPLED_PIXELS = 200_000  # from which the regions' means and scatters are computed
@@ -133,7 +133,7 @@ def find_region_cells(
     RegionCells
     """
     smoothed = smooth_for_regions(image)
-    hierarchy = region_hierarchy(smoothed, on_stage=on_stage)
+    hierarchy = find_hierarchy(smoothed, 1, is_smoothed=smoothed is not image, on_stage=on_stage)
     level = LEVEL if smoothed is image else SMOOTHED_LEVEL
     labels = hierarchy.cut(level)
     flat = labels.reshape(-1)

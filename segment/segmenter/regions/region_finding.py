@@ -24,7 +24,7 @@ from segment.segmenter.regions.region_division import divide_regions
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
 from segment.segmenter.regions.watershed_basins import find_even_basins, find_watershed_basins
 
-__all__ = ["AUTO_LEVEL", "find_fine_regions", "region_hierarchy", "smooth_for_regions"]
+__all__ = ["AUTO_LEVEL", "find_fine_regions", "find_hierarchy", "region_hierarchy", "smooth_for_regions"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -34,6 +34,8 @@ AUTO_LEVEL = 0.52  # chosen on BSDS500: tests/benchmarks/QUALITY.md
 
 _MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
 _MIN_NOISE_SHARE = 0.15  # of the variance of the copy: the borders of such images are too weak without smoothing
+# The odds that people part two regions, relative to what the costs say of a smoothed image, whose borders are weaker.
+_SMOOTHED_ODDS = 2.5
 _MAX_FINE_REGIONS = 600  # for which merge costs are computed
 _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a neighbor in the automatic cut
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
@@ -112,8 +114,31 @@ def region_hierarchy(
         raise ImageError(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
+    smoothed = smooth_for_regions(image)
+    return find_hierarchy(smoothed, min_regions, is_smoothed=smoothed is not image, on_stage=on_stage)
+
+
+def find_hierarchy(
+    image: Image, min_regions: int, *, is_smoothed: bool, on_stage: Callable[[str], None]
+) -> RegionHierarchy:
+    """Divide a gray or RGB image, which :func:`smooth_for_regions` has seen, into regions.
+
+    Parameters
+    ----------
+    image : Image
+        It is not changed.
+    min_regions : int
+        The hierarchy has as many regions at least, if the image has the pixels.
+    is_smoothed : bool
+        Whether the image is a smoothed copy of a noisy one.
+    on_stage : callable
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    RegionHierarchy
+    """
     on_stage("finding regions")
-    image = smooth_for_regions(image)
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
     copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
@@ -134,7 +159,8 @@ def region_hierarchy(
         rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
         refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
         on_stage("merging regions")
-        merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined)
+        odds = _SMOOTHED_ODDS if is_smoothed else 1.0
+        merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined, odds)
     hierarchy = RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
     return divide_regions(hierarchy, min_regions) if hierarchy.n_fine < min_regions else hierarchy
 
@@ -192,9 +218,12 @@ def _compute_border_weights(adjacency: Adjacency, areas: Floats) -> Floats:
 
 
 def _merge_refined(
-    copy: Image, is_flat: Mask | None, evidence: BoundaryEvidence, labels: Labels, refined: RefinedRegions
+    copy: Image, is_flat: Mask | None, evidence: BoundaryEvidence, labels: Labels, refined: RefinedRegions, odds: float
 ) -> tuple[Labels, Floats]:
-    """Merge the regions that touch at full size, by the evidence of the copy, where their labels are from 0."""
+    """Merge the regions that touch at full size, by the evidence of the copy, where their labels are from 0.
+
+    The odds of all costs are multiplied by `odds`.
+    """
     # Some regions of the copy have no pixel at full size; some at full size are none of the copy, and never merge.
     known = np.flatnonzero(refined.origin)
     n, n_further = len(known), len(refined.origin) - len(known)
@@ -211,6 +240,7 @@ def _merge_refined(
 
     def compute_costs(adjacency: Adjacency, sums: Floats) -> Floats:
         costs = _compute_known_costs(adjacency, sums[:, :n_cues])
+        costs = odds * costs / (1 + (odds - 1) * costs)
         return costs if is_flat is None else raise_flat_costs(costs, adjacency.pairs, sums[:, n_cues:])
 
     merges, costs = merge_regions(adjacency, sums, compute_costs)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from region_pictures import draw_quarters, is_connected
+from scipy.ndimage import gaussian_filter
 from skimage.measure import label as label_with_skimage
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 import segment
@@ -51,6 +53,15 @@ def test_quarters_under_strong_noise_are_found(rng):
     image, truth = draw_noisy_quarters(rng, 48)
     found = segment.region_hierarchy(image).regions(4)
     assert sum(np.bincount(found[truth == quarter]).max() for quarter in range(4)) > 0.98 * truth.size
+
+
+def test_areas_under_strong_noise_are_parted_as_without(rng):
+    field = gaussian_filter(rng.normal(size=(256, 256)), 25)
+    truth = np.searchsorted(np.quantile(field, (0.25, 0.5, 0.75)), field)
+    gray = np.array([170, 0, 255, 85])[truth]
+    noisy = np.clip(np.rint(gray + rng.normal(0, 77, gray.shape)), 0, 255).astype(np.uint8)
+    found, expected = (segment.region_hierarchy(image.astype(np.uint8)).cut() for image in (noisy, gray))
+    assert adjusted_rand_score(expected.ravel(), found.ravel()) > 0.9
 
 
 def test_noise_that_shrinking_averages_out_is_not_smoothed(rng):
