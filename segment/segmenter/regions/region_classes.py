@@ -25,8 +25,8 @@ __all__ = ["RegionCells", "find_region_cells", "fit_with_region_fields"]
 
 Floats = NDArray[np.float64]
 
-# Cuts of the hierarchy: finer than a person would draw, so that no region holds two classes. Photographs under noise want
-# larger cells, fine areas under noise smaller ones: tests/benchmarks/QUALITY.md.
+# Cuts of the hierarchy: finer than a person would draw, so that no region holds two classes. Under noise photographs
+# want larger cells, and fine areas smaller ones: tests/benchmarks/QUALITY.md.
 LEVEL, SMOOTHED_LEVEL = 0.22, 0.28
 FIELD_STRENGTH = 2.5  # of the field over regions, in units of the smoothness of pixels: people part areas, not colors
 SCATTER_SHARE = 0.2  # of a region's scatter that counts: classes differ by the regions' means, not by their texture
