@@ -20,6 +20,7 @@ __all__ = [
     "choose_float_scale",
     "find_float_range",
     "format_share",
+    "is_share",
 ]
 
 MAX_FLOAT_VALUE = 9.9e36
@@ -37,6 +38,9 @@ _TAIL_SHARE = 0.001
 _TAILS = ((_TAIL_SHARE, 1.0), (0.01, 100.0), (_TAIL_SHARE, 1.0))
 # Fewer values have no tails: each of them may be what the image shows.
 _MIN_VALUES = 100
+
+# The largest share of full light is not below it, even in the dark: one gray level of 8 bits.
+MIN_FULL_LIGHT = 2**-8
 
 # Usual values for no data. Another whole number must be farther from the other values.
 _NODATA_VALUES = frozenset({-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32767.0, -32768.0, -2147483648.0})
@@ -228,8 +232,9 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     Returns
     -------
     FloatScale
-        Black is 0 and white is 1 where the values lie in 0..1; else they are the smallest and the largest value. Where
-        a few values lie far beyond all others, black and white lie beyond these others by as much as these differ.
+        Black is 0 and white is 1 where the values lie in 0..1, the largest not below 1/256; else they are the smallest
+        and the largest value. Where a few values lie far beyond all others, black and white lie beyond these others by
+        as much as these differ.
 
     Notes
     -----
@@ -272,6 +277,28 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     return FloatScale(nodata, black, white, (*notes, note))
 
 
+def is_share(low: float, high: float) -> bool:
+    """Say whether values are shares of full light, so that black is 0 and white is 1.
+
+    Parameters
+    ----------
+    low, high : float
+        The smallest and the largest value.
+
+    Returns
+    -------
+    bool
+        False where all lie below 1/256, unless they are equal: such values are in a unit, and 16 bits between 0 and 1
+        would not tell them apart.
+
+    Examples
+    --------
+    >>> is_share(0.0, 0.2), is_share(2e-5, 9e-5), is_share(0.0, 1.5)
+    (True, False, False)
+    """
+    return 0 <= low <= high <= 1 and (high >= MIN_FULL_LIGHT or low == high)
+
+
 def _is_nodata(found: FloatRange) -> bool:
     """Say whether the smallest value stands for no data."""
     low = found.low
@@ -297,7 +324,7 @@ def _find_main_bins(counts: NDArray[np.int64], share: float = _TAIL_SHARE) -> tu
 
 def _choose_ends(counts: NDArray[np.int64], low: float, high: float) -> tuple[float, float, int]:
     """Choose black and white; return them and the number of the values that lie beyond."""
-    if math.isnan(low) or (low >= 0 and high <= 1):
+    if math.isnan(low) or is_share(low, high):
         return 0.0, 1.0, 0
     inside, ends = counts, None
     for share, factor in _TAILS:
@@ -312,7 +339,7 @@ def _choose_ends(counts: NDArray[np.int64], low: float, high: float) -> tuple[fl
     begin, end = ends
     n_outside = int(counts.sum() - inside.sum())
     kept_high = _get_lower_edge(int(np.flatnonzero(inside)[-1]) + 1)
-    if low >= 0 and kept_high <= 1:
+    if is_share(low, kept_high):
         return 0.0, 1.0, n_outside
     black = _get_lower_edge(begin) if counts[:begin].any() else low
     white = _get_lower_edge(end + 1) if counts[end + 1 :].any() else high

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range, format_share
+from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range, format_share, is_share
 
 __all__ = ["FULL_VALUE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
 
@@ -140,7 +140,7 @@ def infer_scale_of_pixels(
             notes += (full.describe(),) if full.is_fill and np.any(used % np.uint16(257)) else ()
         return black, white, everywhere, notes
     # The histogram takes longer than this: most float images lie within 0..1.
-    if used.min() >= 0 and used.max() <= 1:
+    if is_share(float(used.min()), float(used.max())):
         return 0.0, 1.0, everywhere, ()
     scale = choose_float_scale(find_float_range(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])))
     is_nodata = ~(np.abs(pixels) < MAX_FLOAT_VALUE) | (pixels == np.float32(scale.nodata))
