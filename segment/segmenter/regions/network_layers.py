@@ -99,7 +99,8 @@ class PointConvolution:
 
     def apply(self, x: Maps) -> Maps:
         """Multiply the values of each pixel of maps (c, h, w) with the matrix."""
-        product = self.matrix @ x.reshape(len(x), -1) + self.bias[:, None]
+        product = self.matrix @ x.reshape(len(x), -1)
+        product += self.bias[:, None]
         return np.asarray(product.reshape(-1, *x.shape[1:]))
 
 
@@ -149,14 +150,14 @@ class Block:
     def _apply_windows(self, x: Maps, channels: slice) -> Maps:
         """Convolve each of some channels (c, h, w) with its window, zero beyond the sides."""
         cv2 = load_cv2()
-        windows = self.windows[channels]
-        reach, last = windows.shape[1] // 2, self.stride - 1
-        # Zeros are put around, so that OpenCV never filters an image that is narrower than the window.
-        padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach)))
-        rows, columns = (slice(reach + last, reach + side, self.stride) for side in x.shape[1:])
-        filtered = (cv2.filter2D(each, -1, window) for each, window in zip(padded, windows, strict=True))
-        seen = np.stack([each[rows, columns] for each in filtered]) + self.bias[channels, None, None]
-        return np.asarray(np.clip(seen, 0, _MAX_ACTIVATION, out=seen))
+        seen = np.empty((len(x), x.shape[1] // self.stride, x.shape[2] // self.stride), dtype=np.float32)
+        filtered = np.empty(x.shape[1:], dtype=np.float32)
+        for each, window, bias, out in zip(x, self.windows[channels], self.bias[channels], seen, strict=True):
+            to = out if self.stride == 1 else filtered
+            cv2.filter2D(each, -1, window, dst=to, delta=float(bias), borderType=cv2.BORDER_CONSTANT)
+            if self.stride == 2:
+                out[...] = filtered[1::2, 1::2]
+        return np.clip(seen, 0, _MAX_ACTIVATION, out=seen)
 
 
 class Encoder:
