@@ -215,6 +215,6 @@ def test_noise_of_as_many_colors_as_pixels_is_fitted_in_bins(
 
 
 def test_classes_of_tiny_floats_are_told_apart() -> None:
-    pixels = np.random.default_rng(0).normal([[1e-6] * 20 + [4e-6] * 30], 3e-7, (30, 50)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(0.5, 1.5, (30, 50)) * np.repeat([1e-6, 4e-6], [20, 30])
     result = segment.segment_image(pixels, k=2, n_init=1)
     assert (result.label_image == np.repeat([1, 2], [20, 30])).mean() > 0.99
