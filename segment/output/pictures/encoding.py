@@ -37,5 +37,5 @@ def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
         # Full color resolution (no subsampling): borders between classes stay sharp.
         image.save(buffer, "JPEG", quality=92, subsampling=0, **make_mark_options(suffix))
     else:
-        image.save(buffer, "PNG", compress_level=4, **make_mark_options(suffix))
+        image.save(buffer, "PNG", compress_level=1, **make_mark_options(suffix))
     return buffer.getvalue()

@@ -116,9 +116,10 @@ def stretch_for_display(image: Image) -> Image:
     # One color has nothing to be seen in it, and would get another hue.
     if sample.size == 0 or (sample == sample[0]).all():
         return image
-    ordered = np.sort(sample, axis=None)
     # Between two values linearly, as np.quantile, which loads numpy.ma.
-    low, high = np.interp(np.multiply(_DISPLAY_ENDS, ordered.size - 1), np.arange(ordered.size), ordered).tolist()
+    ends = np.multiply(_DISPLAY_ENDS, sample.size - 1)
+    places = sorted({*np.floor(ends).astype(int).tolist(), *np.ceil(ends).astype(int).tolist()})
+    low, high = np.interp(ends, places, np.partition(sample, places, axis=None)[places]).tolist()
     if low == high or high - low >= _FULL_RANGE * (image.white - image.black):
         return image
     return replace(image, black=low, white=high)
@@ -287,6 +288,9 @@ def scale_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[
     """
     cv2 = load_cv2()
     labels = label_image.astype(np.uint8, copy=False)
+    if labels.all() and size[0] % labels.shape[1] == size[1] % labels.shape[0] == 0:
+        # All samples of a pixel have one label.
+        return colorize_labels(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), colors)
     # Four samples a pixel, averaged by the second resize: labels themselves cannot be averaged.
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
     picture = colorize_labels(fine, colors)
