@@ -93,6 +93,14 @@ def test_borders_of_scaled_labels_are_mixed() -> None:
     )
 
 
+def test_labels_enlarged_by_whole_numbers_are_squares(rng: np.random.Generator) -> None:
+    colors, labels = rng.integers(0, 256, (3, 3)).astype(np.uint8), rng.integers(1, 4, (4, 5))
+    found = scale_labels(labels, colors, (15, 8))
+    np.testing.assert_array_equal(found, colors[labels - 1].repeat(2, axis=0).repeat(3, axis=1))
+    # Nearly such a size mixes the colors.
+    assert not np.isin(scale_labels(labels, colors, (14, 8)), colors).all()
+
+
 def test_scaled_values_are_means_of_the_known_ones() -> None:
     values = np.array([[1.0, 3.0, np.nan, 5.0, np.nan, np.nan]])
     np.testing.assert_array_equal(scale_values(values, (3, 1)), [[2.0, 5.0, np.nan]])
@@ -105,3 +113,11 @@ def test_an_image_of_one_color_is_not_stretched() -> None:
     pixels = sky.pixels.copy()
     pixels[0, 0] = 210
     assert stretch_for_display(Image.from_array(pixels)).white == 242
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_the_display_is_stretched_between_quantiles(dtype: type, rng: np.random.Generator) -> None:
+    pixels = (rng.normal(0.3, 0.02, (37, 53, 3)) * (1 if dtype is np.float32 else np.iinfo(dtype).max)).astype(dtype)
+    image = Image.from_array(pixels, white=1.0) if dtype is np.float32 else Image.from_array(pixels)
+    shown = stretch_for_display(image)
+    np.testing.assert_allclose([shown.black, shown.white], np.quantile(image.pixels, [0.002, 0.998]), rtol=1e-6)
