@@ -146,13 +146,18 @@ def explore(
         raise ImageError(f"{name}: an image to explore has valid pixels; got none. Name another image.")
     # Bands and the pixels that count were chosen above, and are not chosen again.
     config = replace(config, bands="", crop="", nodata="", mask="", roi="", pixel_size="")
+
+    def segment_number(k: int) -> Segmentation:
+        # The criterion and its range are for k = auto alone.
+        return segment_image(
+            image, replace(config, k=k, k_range=SegmentConfig.k_range, criterion=SegmentConfig.criterion)
+        )
+
     results: list[Segmentation] = []
     few: tuple[str, ...] = ()
     for number in range(config.k_range[0], config.k_range[1] + 1):
         on_stage(f"k = {number}")
-        # The criterion and its range are for k = auto alone.
-        single = replace(config, k=number, k_range=SegmentConfig.k_range, criterion=SegmentConfig.criterion)
-        result = segment_image(image, single)
+        result = segment_number(number)
         # Where there are fewer distinct colors than classes, all larger numbers give the same.
         if result.n_classes == number or not results:
             results.append(result)
@@ -161,4 +166,8 @@ def explore(
                 few = (f"the image has too few distinct colors for more than {pluralize(result.n_classes, 'class')}",)
             break
     on_stage("choosing k")
-    return Exploration(tuple(results), segment_image(image, config).selection, few)
+    selection = segment_image(image, config).selection
+    if all(result.k != selection.chosen for result in results):
+        # With several components for a class and few colors, no number of the range may be possible for -k auto.
+        results.insert(0, segment_number(selection.chosen))
+    return Exploration(tuple(results), selection, few)

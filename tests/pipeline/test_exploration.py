@@ -97,6 +97,13 @@ def test_the_command_writes_a_sheet_and_a_table(
     )
 
 
+def test_the_chosen_number_is_shown_where_it_is_below_the_range(quadrants: np.ndarray) -> None:
+    found = segment.explore(quadrants, k_range=(2, 4), components_per_class=3)
+    assert (found.selection.chosen, found.chosen.k) == (1, 1)
+    assert [result.k for result in found.results] == [1, 2, 3, 4]
+    assert found.panel().ndim == 3
+
+
 def test_an_image_of_one_color_has_a_sheet_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
