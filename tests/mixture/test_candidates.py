@@ -57,6 +57,12 @@ def test_few_cells_are_left_as_they_are_and_many_are_coarsened(rng: np.random.Ge
     assert coarsen_to_few(few, 5) is few
 
 
+def test_many_cells_with_few_distinct_values_are_coarsened_to_these(rng: np.random.Generator) -> None:
+    few = coarsen_to_few(make_point_cells(rng.normal(size=(4, 7)).repeat(1000, axis=0)), 12)
+    assert len(few) == 4
+    assert few.weights.tolist() == [1000] * 4
+
+
 def test_far_values_do_not_leave_too_few_cells(rng: np.random.Generator) -> None:
     values = rng.normal(size=(3000, 1))
     values[0] = 1e6

@@ -218,3 +218,11 @@ def test_classes_of_tiny_floats_are_told_apart() -> None:
     pixels = np.random.default_rng(0).uniform(0.5, 1.5, (30, 50)) * np.repeat([1e-6, 4e-6], [20, 30])
     result = segment.segment_image(pixels, k=2, n_init=1)
     assert (result.label_image == np.repeat([1, 2], [20, 30])).mean() > 0.99
+
+
+def test_the_number_of_classes_is_chosen_among_few_colors_of_many_bands() -> None:
+    colors = np.random.default_rng(0).integers(0, 60000, (3, 5), dtype=np.uint16)
+    pixels = np.repeat(np.repeat(colors, 20, axis=0)[None], 50, axis=0)
+    result = segment.segment_image(pixels, k="auto")
+    assert result.k == 3
+    assert np.array_equal(np.unique(result.label_image[0, ::20]), [1, 2, 3])
