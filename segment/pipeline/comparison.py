@@ -41,6 +41,7 @@ __all__ = ["Comparison", "Method", "compare_image"]
 Floats = NDArray[np.float64]
 
 MAX_WARD_CELLS = 3000  # Ward's tree costs the square of this
+MIN_VARIANCE = 1e-9  # of features within a class; 1/1000 of that of rounding to 8 bits, so it changes no other class
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,6 +268,8 @@ def _fit_class_gaussians(cells: Cells, labels: NDArray[np.intp], balls: MixtureM
         part = cells[labels == number]
         means[number] = part.compute_center()
         covariances[number] = replace(part, means=part.means - means[number]).compute_second_moment()
+    # A feature may be the same in all pixels of every class, such as the hue of a gray drawing.
+    covariances += MIN_VARIANCE * np.eye(cells.n_features)
     return MixtureModel(weights / max(weights.sum(), 1), means, covariances)
 
 

@@ -219,3 +219,10 @@ def test_a_failure_leaves_nothing_behind(here: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.count("\n") == 2
     assert [path.name for path in Path("out").iterdir()] == ["a_compared.png"]
     assert run("a.png", "--save", "labels") == 2
+
+
+@pytest.mark.parametrize("features", ["hsv", "lab", "rgb"])
+def test_a_gray_drawing_is_compared_in_every_color_space(features: str) -> None:
+    gray = np.kron([[0, 100], [60, 160]], np.ones((15, 20))).astype(np.uint8)
+    found = compare_image(np.dstack([gray] * 3), k=4, features=features)
+    assert [method.agreement for method in found.methods] == [1, 1, 1]
