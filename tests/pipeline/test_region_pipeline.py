@@ -87,6 +87,16 @@ def test_more_regions_than_the_image_shows_are_made_by_a_grid_and_told(program):
     assert np.unique(np.asarray(PilImage.open("outputs/a_labels.png"))).tolist() == list(range(1, 301))
 
 
+@pytest.mark.parametrize("n_bands", [2, 4, 7])
+def test_regions_of_other_bands_than_gray_and_color_are_refused(n_bands):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, n_bands), dtype=np.uint8)
+    for divide in (segment.segment_regions, segment.region_hierarchy):
+        with pytest.raises(segment.ImageError, match=f"gray or RGB images; got {n_bands} bands. Choose some with --ba"):
+            divide(pixels)
+    with pytest.raises(segment.ImageError, match=f"got {n_bands} bands"):
+        segment.segment_image(pixels, coherence="region")
+
+
 def test_more_regions_than_pixels_are_a_warning():
     result = segment.segment_regions(np.full((20, 25), 99, np.uint8), regions=600)
     assert result.n_regions == 500

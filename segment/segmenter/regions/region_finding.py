@@ -110,10 +110,6 @@ def region_hierarchy(
     2
     """
     image = source if isinstance(source, Image) else Image.from_array(source)
-    if image.n_bands not in (1, 3):
-        raise ImageError(
-            f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
-        )
     smoothed = smooth_for_regions(image)
     return find_hierarchy(smoothed, min_regions, is_smoothed=smoothed is not image, on_stage=on_stage)
 
@@ -137,7 +133,16 @@ def find_hierarchy(
     Returns
     -------
     RegionHierarchy
+
+    Raises
+    ------
+    ImageError
+        If the image is neither gray nor RGB.
     """
+    if image.n_bands not in (1, 3):
+        raise ImageError(
+            f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
+        )
     on_stage("finding regions")
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
