@@ -18,7 +18,7 @@ from segment.mixture.initialization import build_clusters, draw_first_clusters, 
 from segment.mixture.levels import Levels
 from segment.mixture.missing import has_missing
 from segment.mixture.model import MixtureModel
-from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_short_em, select_best_distinct
+from segment.mixture.multistart import MANY_COMPONENTS, Runs, run_short_em, run_successive_halving, select_best_distinct
 from segment.mixture.prior import Prior
 
 __all__ = [
@@ -46,6 +46,7 @@ _NESTED_SHRINKAGE = 0.02
 
 # Mixtures of several shrinkages: starts, iterations of their short runs, finalists, and tolerance.
 _SHRUNK_N_INIT, _SHRUNK_ITERATIONS, _N_FINALISTS, _SHRUNK_TOL = 8, 15, 3, 1e-4
+_SHRUNK_ITERATIONS_OF_MANY = 30  # in rounds, and one finalist
 
 
 def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
@@ -176,18 +177,21 @@ def fit_shrunk_mixtures(
     """
     # The same clusters for all strengths, so that differences are those of the shrinkage, and for all seeds of the
     # final fit: which optimum few starts find would decide between the strengths by chance.
-    k, coarsest = levels.k, levels.coarsest
+    k, coarsest, is_many = levels.k, levels.coarsest, levels.k >= MANY_COMPONENTS
     drawn = draw_first_clusters(coarsest, k, init, _SHRUNK_N_INIT, levels.metric, np.random.default_rng(0))
     models: list[MixtureModel] = []
     for strength in strengths:
         weight = strength * coarsest.total_weight / k
         prior = Prior(levels.compute_target(strength), weight, np.zeros(coarsest.n_features))
-        if models and k >= MANY_COMPONENTS:
+        if models and is_many:
             models.append(run_em(levels.coarse, models[0], prior, tol=_SHRUNK_TOL).model)
             continue
         starts = build_clusters(coarsest, drawn, k, covariance_type, prior)
-        runs, objectives = run_short_em(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS)
-        best = select_best_distinct(objectives, _N_FINALISTS)
+        if is_many:
+            runs, objectives, _ = run_successive_halving(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS_OF_MANY)
+        else:
+            runs, objectives = run_short_em(coarsest, starts, prior, n_iter=_SHRUNK_ITERATIONS)
+        best = select_best_distinct(objectives, 1 if is_many else _N_FINALISTS)
         finals = [run_em(levels.coarse, runs[run], prior, tol=_SHRUNK_TOL) for run in best]
         models.append(max(finals, key=lambda fit: fit.objectives[-1]).model)
     return models

@@ -91,10 +91,9 @@ def move_components(model: MixtureModel, n_moves: int) -> MixtureModel:
             break
         if not (is_used[i] or is_used[j]):
             # The first component of the pair gets the moments of both.
-            total, gap = weights[i] + weights[j], means[i] - means[j]
+            total = weights[i] + weights[j]
             share = weights[i] / total
-            within = share * covariances[i] + (1 - share) * covariances[j]
-            covariances[i] = within + share * (1 - share) * np.outer(gap, gap)
+            covariances[i] = _pool_covariances(share, means[i] - means[j], covariances[i], covariances[j])
             means[i] = share * means[i] + (1 - share) * means[j]
             weights[i], weights[j] = total, 0.0
             is_used[[i, j]] = True
@@ -138,15 +137,23 @@ def compute_merge_costs(model: MixtureModel) -> Floats:
     w = model.weights
     # Share of the first component of each pair; half where both are empty.
     both = w[:, None] + w
-    share = np.where(both > 0, w[:, None] / np.where(both > 0, both, 1.0), 0.5)[..., None, None]
-    # C_ij is the mean of both covariances plus what the distance of the means adds, for every pair (k, k, d, d).
+    share = np.where(both > 0, w[:, None] / np.where(both > 0, both, 1.0), 0.5)
     gaps = model.means[:, None] - model.means
-    within = share * model.covariances[:, None] + (1 - share) * model.covariances
-    together = within + share * (1 - share) * gaps[..., :, None] * gaps[..., None, :]
+    together = _pool_covariances(share, gaps, model.covariances[:, None], model.covariances)
     terms = w * np.linalg.slogdet(model.covariances)[1]
     costs = (both * np.linalg.slogdet(together)[1] - terms[:, None] - terms) / 2
     costs[np.tril_indices(len(w))] = np.inf
     return np.asarray(costs)
+
+
+def _pool_covariances(share: Floats | float, gaps: Floats, first: Floats, second: Floats) -> Floats:
+    """Compute the covariances (..., d, d) of pairs of components together.
+
+    Given are the share of the first of each pair (...), the gaps of the means (..., d) and both covariances.
+    """
+    share = np.asarray(share)[..., None, None]
+    within = share * first + (1 - share) * second
+    return np.asarray(within + share * (1 - share) * gaps[..., :, None] * gaps[..., None, :])
 
 
 def _measure_widths(model: MixtureModel) -> Floats:

@@ -25,7 +25,7 @@ from segment.mixture.prior import PRIORS, Prior, make_conjugate_prior
 from segment.mixture.rivals import find_rivals
 from segment.mixture.robust import RobustStatistics, compute_noise_density, make_robust_steps
 
-__all__ = ["fit_mixture"]
+__all__ = ["fit_mixture", "group_for_many"]
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ _N_FINALISTS = 4  # runs that are continued on the coarse cells
 _ROUGH_TOL = 1e-4  # until the best of them is known
 # With many components: groups of cells between the coarse ones and all, and how much larger the tolerances on all cells
 # are than on those in between.
-_N_GROUPS_BETWEEN, _FINISH_FACTOR = 2**12, 10.0
+_N_GROUPS, _FINISH_FACTOR = 2**12, 10.0
 # Iterations after moves of components, and coarse cells for each component from which on they suffice for these.
 _MOVE_ITERATIONS, _MOVE_CELLS = 25, 48
 # Of every start.
@@ -274,8 +274,7 @@ def _improve_between(
     cells: Cells, coarse: Cells, best: Fit, options: EMOptions, improve: Improvement, *, moves: bool
 ) -> tuple[Fit, EMOptions]:
     """Make most steps of many components on fewer cells than all; also return what the finish needs."""
-    between = coarsen_by_scatter(cells, _N_GROUPS_BETWEEN)
-    between = between if len(between) < len(cells) / 2 else cells
+    between = group_for_many(cells)
     if moves:
         n_iter = min(options.max_iter, _MOVE_ITERATIONS)
         rough = EMOptions(max(options.tol, _ROUGH_TOL), np.inf, n_iter, options.accelerate)
@@ -286,6 +285,23 @@ def _improve_between(
         return best, options
     finish = replace(options, tol=_FINISH_FACTOR * options.tol, tol_step=_FINISH_FACTOR * options.tol_step)
     return improve(between, best.model, options), finish
+
+
+def group_for_many(cells: Cells) -> Cells:
+    """Group cells for most steps of a fit of many components.
+
+    Parameters
+    ----------
+    cells : Cells
+        n cells.
+
+    Returns
+    -------
+    Cells
+        Some 10,000, or the cells themselves where these are not twice as many.
+    """
+    groups = coarsen_by_scatter(cells, _N_GROUPS)
+    return groups if len(groups) < len(cells) / 2 else cells
 
 
 def _check(cells: Cells, n_components: int, covariance_type: str, n_init: int, tails: str, prior: str) -> None:

@@ -14,10 +14,11 @@ from segment.core.hex_colors import parse_hex_color
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
-from segment.mixture.fitting import fit_mixture
+from segment.mixture.fitting import fit_mixture, group_for_many
 from segment.mixture.levels import Levels
 from segment.mixture.mixture_fit import MixtureFit, score_as_fit
 from segment.mixture.model import MixtureModel
+from segment.mixture.multistart import MANY_COMPONENTS
 from segment.mixture.rivals import Rival, compute_disagreement
 from segment.mixture.selection import Selection
 from segment.segmenter.class_count import choose_classes
@@ -112,6 +113,10 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
             clean_up=CLEAN_UP,
             init=_choose_init(data.space, config, n),
         )
+    if n >= MANY_COMPONENTS and kind.needs_copies and _is_plain(config):
+        # The start of a fit to pixels: groups of cells are close enough.
+        levels = levels or Levels.choose(weighted, n, data.space.compute_start_metric(weighted), is_robust=False)
+        weighted = group_for_many(weighted)
     fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels)
     classes = ClassMixture(fit.model, group_components(fit.model, data.cells, selection.chosen))
     # Colors that were given as starts are kept.
@@ -248,8 +253,12 @@ def _is_shrinkage_open(config: SegmentConfig, kind: type[SpatialModel]) -> bool:
 
     It is where it was shown to be chosen well: for Gaussian classes with the random field. Elsewhere it is the default.
     """
-    is_plain = config.prior == "pooled" and config.tails == "gaussian" and not config.noise
-    return config.shrinkage == "auto" and is_plain and kind.has_chosen_shrinkage
+    return config.shrinkage == "auto" and _is_plain(config) and kind.has_chosen_shrinkage
+
+
+def _is_plain(config: SegmentConfig) -> bool:
+    """Say whether the components are Gaussian, with the pooled prior and without noise."""
+    return config.prior == "pooled" and config.tails == "gaussian" and not config.noise
 
 
 def _fit_cells(

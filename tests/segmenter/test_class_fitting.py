@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from segment import Image, SegmentConfig, SettingsError, segment_image
 from segment.features.pixel_features import extract_features
+from segment.mixture import fitting
+from segment.mixture.cells import Cells
+from segment.mixture.mixture_fit import MixtureFit
 from segment.mixture.rivals import Rival
+from segment.segmenter import class_fitting
 from segment.segmenter.class_fitting import fit_image_classes, warn_of_rivals
 from segment.segmenter.fit_data import FitData
 
@@ -124,3 +130,21 @@ def test_another_fit_that_is_about_as_good_is_told(quadrants: np.ndarray, monkey
     assert tell(0.1, k=2, components_per_class=2) == ()
     assert tell(0.1, merge="1,2") == ()
     assert tell(0.1, merge="2,3") == tell(0.1, merge="2,4", order="area") == warn_of_rivals(0.1)
+
+
+def test_many_classes_are_fitted_to_groups_of_colors_before_the_field_and_to_all_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes, fit_mixture = [], class_fitting.fit_mixture
+
+    def record(cells: Cells, n: int, **settings: Any) -> MixtureFit:
+        sizes.append(len(cells))
+        return fit_mixture(cells, n, **settings)
+
+    monkeypatch.setattr(class_fitting, "fit_mixture", record)
+    monkeypatch.setattr(fitting, "_N_GROUPS", 2**8)
+    rows, columns = np.indices((64, 64))
+    data = make_data(np.stack([4 * rows, 4 * columns, 2 * (rows + columns)], axis=-1).astype(np.uint8))
+    for config in (SegmentConfig(k=20), SegmentConfig(k=20, shrinkage=1.5), SegmentConfig(k=20, spatial="none")):
+        fit_image_classes(data, config)
+    assert sizes[0] == sizes[1] < sizes[2] == 64 * 64

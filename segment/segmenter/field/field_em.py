@@ -130,7 +130,7 @@ class FieldEM:
         # Of each copy, its field, its posteriors, and what the neighbors add to the log odds of its few classes.
         few, q, log_odds = list[FewField](), list[Planes](), list[Planes]()
         for step in range(max_steps):
-            # Chosen before the steps 0, 2, 4 and 8: the classes move less and less.
+            # Chosen before the steps 0, 2, 4, 8 and 16: the classes move less and less.
             is_chosen = step != 1 and step & (step - 1) == 0
             if is_chosen:
                 numbers = em.choose_components()

@@ -24,7 +24,7 @@ __all__ = ["fit_with_field", "shrink_noisy_copy"]
 
 FIT_SHARE = 4  # pixels of a working copy for each that the mixture is fitted to
 MIN_FIT_PIXELS = 2**14  # of each copy, where there are many
-COARSE_SHARE, COARSE_STEPS, FINE_STEPS = 4, 12, 2  # of the fit of many classes, first on fewer pixels
+COARSE_SHARE, COARSE_STEPS, FINE_STEPS = 4, 8, 2  # of the fit of many classes, first on fewer pixels
 MAX_FIELD_VALUES = 2**23  # posteriors of all classes at the pixels of the copies, where each pixel has all
 N_BANDS, MIN_BAND_ROWS = 8, 16  # of a copy that has more
 # Of the variance within many classes, from which on a fit keeps all of them at each pixel. Such classes are narrow: a
