@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segment.core.errors import ImageError, OutputError, describe_os_error, printable_path
 
-__all__ = ["ImageStore", "StoredImage"]
+__all__ = ["ImageStore", "StoredImage", "stamp_file"]
 
 MAX_IMAGES = 64  # that were sent: the one that was used longest ago is forgotten for a new one
 MAX_BYTES = 4 * 2**30  # of all that were sent
@@ -197,3 +197,22 @@ def clean_name(name: str) -> str:
     kept = "".join(letter for letter in last if letter.isprintable() and letter not in '<>:"|?*').strip(" .-")
     path = Path(kept or "image")
     return path.stem[:MAX_NAME] + path.suffix[:10]
+
+
+def stamp_file(path: Path) -> tuple[int, int]:
+    """Tell when a file was written, and its size, so that what is kept of it goes when it is written anew.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    tuple of (int, int)
+        Nanoseconds and bytes; zeros where there is no file, as reading it says.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size

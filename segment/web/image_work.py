@@ -128,7 +128,7 @@ def segment_for_page(
         "height": view.image.height,
         "shown": [labels.shape[1], labels.shape[0]],
         "is_exact": view.is_exact,
-        "is_sampled": not view.is_full,
+        "is_sampled": not (view.is_full or (view.is_exact and _has_all_pixels(view))),
         "k": found.n_classes,
         "channels": list(view.image.band_names),
         "warnings": list(found.warnings),
@@ -270,6 +270,11 @@ def _fit_labels(view: View, size: int) -> NDArray[np.integer[Any]]:
     return sampled
 
 
+def _has_all_pixels(view: View) -> bool:
+    """Tell whether each pixel of the image has its label: labels of small images are not sampled."""
+    return view.result.label_image.shape == view.image.valid.shape
+
+
 def _encode_labels(labels: NDArray[np.integer[Any]], n: int) -> bytes:
     """Encode labels so that a browser can read them from a canvas: red is the low byte, green the high one."""
     if n <= MAX_SCREEN_LABELS:
@@ -280,7 +285,8 @@ def _encode_labels(labels: NDArray[np.integer[Any]], n: int) -> bytes:
 
 def _describe_regions(found: RegionSegmentation) -> dict[str, Any]:
     """Describe the regions of an image."""
-    return {"n_regions": found.n_regions, "classes": [], "histograms": []}
+    colors = [format_hex_color(color) for color in found.colors]
+    return {"n_regions": found.n_regions, "colors": colors, "classes": [], "histograms": []}
 
 
 def _describe_classes(found: Segmentation, view: View) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from segment.segmenter.spatial_model import (
     SpatialModel,
     choose_spatial_type,
 )
+from segment.web.image_store import stamp_file
 
 __all__ = ["LastUsed", "View", "load_picture", "make_view"]
 
@@ -88,13 +89,13 @@ class _Kept:
         self.fits, self.views = LastUsed(16), LastUsed(8)
 
 
-# Of this process, by their paths. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
+# Of this process, by their paths and times. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
 _KEPT = LastUsed(4)
 
 
 def _get_kept(source: Path) -> _Kept:
-    """Get what is kept of an image."""
-    kept: _Kept = _KEPT.get(str(source.absolute()), _Kept)
+    """Get what is kept of an image: nothing of a file that was written anew."""
+    kept: _Kept = _KEPT.get((str(source.absolute()), *stamp_file(source)), _Kept)
     return kept
 
 
@@ -133,7 +134,9 @@ def load_picture(source: Path, config: SegmentConfig) -> Image:
     -------
     Image
     """
-    return _get_kept(source).images.get(_make_key(config, _PIXELS), lambda: read_image(source, config))
+    # The bands are selected while the file is read.
+    key = (*_make_key(config, _PIXELS), config.bands)
+    return _get_kept(source).images.get(key, lambda: read_image(source, config))
 
 
 def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = False, model: str = "") -> View:

@@ -49,7 +49,8 @@ def describe_settings(start: SegmentConfig) -> dict[str, Any]:
             "value": to_plain(getattr(start, setting.name)),
             "low": setting.low,
             "high": None if math.isinf(setting.high) else setting.high,
-            "choices": list(setting.choices),
+            # An answer is about one page of a file.
+            "choices": [] if setting.name == "page" else list(setting.choices),
             "form": setting.form.text,
             "of_labels": DOORS["apply"].is_used(setting),
         }
@@ -103,7 +104,7 @@ def read_settings(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
             # The configuration knows the nearest name.
             SegmentConfig.from_values(**{name: values[0]})
         if _names_path(name, values[0]):
-            send = f"Post a picture to /api/images/ID/{name} and give {name}_id"
+            send = f"Draw it on the page, or post a picture to /api/images/ID/{name} and give {name}_id"
             remedy = _PATH_REMEDIES.get(name, send)
             raise SettingsError(f"{name}: no path of a client is opened; got {values[0][:60]!r}. {remedy}.")
         setting = settings[name]

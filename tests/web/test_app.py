@@ -103,6 +103,18 @@ def test_json_of_a_body(server: Server, folder: Path) -> None:
     whole = server.call("/api/segment", {"image": found["image"], "k": 3, "n_init": 2}, b"").json
     assert whole["is_sampled"] is False
     assert sum(row["pixels"] for row in whole["classes"]) == 128 * 96
+    # So they are at a size that the image does not exceed.
+    assert found["is_sampled"] is True
+    full = server.call("/api/segment", {"image": found["image"], "k": 3, "n_init": 2, "size": 200}, b"").json
+    assert full["is_sampled"] is False
+    assert full["classes"] == whole["classes"]
+
+
+def test_regions_have_the_colors_of_their_files(server: Server, image: str) -> None:
+    query = {"image": image, "regions": 4}
+    colors = server.call("/api/segment", query, b"").json["colors"]
+    svg = server.call("/api/segment", {**query, "save": "svg"}, b"").body.decode()
+    assert colors == re.findall('fill="(#[0-9a-f]{6})"', svg)
 
 
 @pytest.mark.parametrize(

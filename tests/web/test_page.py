@@ -79,6 +79,30 @@ class Page:
         box.send_keys(str(value), Keys.TAB)
         self.wait_for_result(before)
 
+    def send(self, path: Path) -> None:
+        """Drop a file on the page."""
+        self.driver.execute_script(
+            "const data = new DataTransfer(); data.items.add(new File([new Uint8Array(arguments[0])], arguments[1]));"
+            "for (const kind of ['dragover', 'drop'])"
+            "  dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));",
+            list(path.read_bytes()),
+            path.name,
+        )
+
+    def choose(self, name: str) -> None:
+        """Choose an image of the strip, and wait for its result."""
+        before = self.seen
+        self.find(f"#thumbs button[title='{name}']").click()
+        self.wait_for_result(before)
+
+    def paint(self, tool: str) -> None:
+        """Draw a stroke with a tool, and wait for the result."""
+        before = self.seen
+        self.find(f"input[value={tool}] + span").click()
+        stroke = ActionChains(self.driver, duration=20).move_to_element_with_offset(self.find("#canvas"), -120, 0)
+        stroke.click_and_hold().move_by_offset(40, 30).release().perform()
+        self.wait_for_result(before)
+
     def rename(self, number: int, name: str) -> None:
         box = self.find(f"#name-{number}")
         box.send_keys(Keys.CONTROL, "a")
@@ -113,6 +137,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         picture.transpose(PilImage.Transpose.ROTATE_90).save(folder / "in" / "b.png")
         small = picture.resize((64, 48), PilImage.Resampling.NEAREST)
         small.point(lambda value: value // 8).save(folder / "c.png")  # dark
+    (folder / "broken.png").write_bytes((folder / "in" / "a.png").read_bytes()[:3000])
     begin = ("-k", "3", "--n-init", "2", "--palette", "viridis")
     with run_server(folder, "in", *begin, "--workers", "1") as server:
         page = Page(server, folder / "downloads")
@@ -189,14 +214,8 @@ def test_dragging_one_class_onto_another_merges_them(page: Page) -> None:
 
 
 def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
-    content = list((page.downloads.parent / "c.png").read_bytes())
     before = page.seen
-    page.driver.execute_script(
-        "const data = new DataTransfer(); data.items.add(new File([new Uint8Array(arguments[0])], 'c.png'));"
-        "dispatchEvent(new DragEvent('dragover', {dataTransfer: data, bubbles: true, cancelable: true}));"
-        "dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));",
-        content,
-    )
+    page.send(page.downloads.parent / "c.png")
     page.wait_for_result(before)
     assert page.find("#about").text.startswith("c.png")
     assert "its display is stretched." in page.find("#messages").text
@@ -218,12 +237,8 @@ def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
 
 
 def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) -> None:
-    page.find("input[value=mask] + span").click()
-    before = page.seen
     canvas = page.find("#canvas")
-    stroke = ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, -120, 0).click_and_hold()
-    stroke.move_by_offset(40, 30).release().perform()
-    page.wait_for_result(before)
+    page.paint("mask")
     page.find("input[name=tool][value=move] + span").click()
     ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, -120, 0).click().perform()
     page.wait("document.getElementById('pixel').textContent.includes('no label')")
@@ -241,18 +256,76 @@ def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) ->
     assert 0 < (labels == 0).mean() < 0.2
 
 
+def test_names_and_masks_belong_to_their_image(page: Page) -> None:
+    page.rename(1, "shade")
+    page.find("#hide-2").click()
+    page.paint("mask")
+    page.run("document.getElementById('export').open = true")
+    page.choose("b.png")
+    assert page.find("#name-1").get_property("value") == "class 1"
+    assert page.find("#hide-2").text == "Hide"
+    page.wait("document.getElementById('command').textContent.startsWith('segment run b.png')")
+    assert "--mask" not in page.find("#command").text
+    page.rename(1, "other")
+    page.choose("a.png")
+    assert page.find("#name-1").get_property("value") == "shade"
+    assert page.find("#hide-2").text == "Show"
+    page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
+    page.find("#clear").click()
+
+
+def test_the_name_of_a_class_outlives_a_merge_and_numbers_are_those_of_the_files(page: Page) -> None:
+    page.rename(1, "shade")
+    page.find("#merge-1").send_keys("class 2")
+    page.wait("document.querySelectorAll('#class-list li').length === 2")
+    assert page.find("#name-1").get_property("value") == "shade"
+    assert page.find("#class-list li:nth-child(2) .acts small").text == "class 2 in files"
+    page.wait("document.getElementById('chart').getAttribute('aria-label').includes('of 2 classes')")
+
+
+def test_a_broken_image_leaves_nothing_of_another_one(page: Page) -> None:
+    page.send(page.downloads.parent / "broken.png")
+    page.wait("document.querySelector('#messages .error') !== null")
+    assert "broken.png: the file is truncated" in page.find("#messages").text
+    assert page.find("#about").text.startswith("a.png")  # it was not taken
+    # One of the folder is: an image that cannot be read any more.
+    path = page.downloads.parent / "in" / "b.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:3000])
+    try:
+        page.find("#thumbs li:nth-child(2) button").click()
+        page.wait("document.querySelector('#about').textContent === 'b.png'")
+        page.wait("document.querySelector('#messages .error') !== null")
+        assert not page.find("#classes").is_displayed()
+        assert not page.find("#export").is_displayed()
+        before = page.seen
+        # The option that the message names leads to its control.
+        page.find("#messages button.option").click()
+        assert page.run("document.activeElement.id") == "set-allow_truncated"
+        page.driver.switch_to.active_element.send_keys(Keys.SPACE)
+        page.wait_for_result(before)
+        assert page.find("#about").text.startswith("b.png · 96 ")
+        assert page.find("#classes").is_displayed()
+    finally:
+        path.write_bytes(content)
+    assert [line for line in page.errors() if "422" not in line] == []
+
+
 def test_auto_shows_its_curve_and_regions_are_shown(page: Page) -> None:
     before = page.seen
     page.find("#set-k-auto").click()
     page.wait_for_result(before)
     assert page.find("#curve").is_displayed()
-    assert "chosen of" in page.find("#messages").text
+    chosen = page.find("#messages").text.split("k = ")[1].split(" chosen of")[0]
+    assert page.find("#set-k").get_property("value") == chosen
     before = page.seen
     page.find("#set-regions-auto").click()
     page.wait_for_result(before)
     assert not page.find("#classes").is_displayed()
-    assert "regions." in page.find("#messages").text
-    # What regions do not use is faded.
+    assert f"{page.find('#set-regions').get_property('value')} regions." in page.find("#messages").text
+    # What regions do not use is faded, and cannot be changed.
+    assert not page.find("#set-k").is_enabled()
+    assert page.find("#set-regions-auto").is_enabled()
     faded = page.run("[...document.querySelectorAll('#controls .idle label')].map((label) => label.htmlFor)")
     assert "set-k" in faded
     assert "set-regions" not in faded

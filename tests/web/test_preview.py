@@ -38,6 +38,25 @@ def test_classes_are_those_of_the_whole_image(photograph: Path, settings: dict[s
         assert seen.share == pytest.approx(row.share, abs=0.03)
 
 
+def test_a_file_that_is_written_anew_is_read_again(photograph: Path) -> None:
+    config = segment.SegmentConfig(k=2, n_init=2)
+    make_view(photograph, config, size=64)
+    write_photograph("a.png", side=8)
+    assert np.array_equal(make_view(photograph, config, size=64).image.pixels, segment.load_image("a.png").pixels)
+    photograph.unlink()
+    with pytest.raises(segment.ImageError, match="no such file"):
+        make_view(photograph, config, size=64)
+
+
+@pytest.mark.parametrize("size", [0, 64])
+def test_bands_are_selected_in_an_image_that_is_kept(photograph: Path, size: int) -> None:
+    for bands, numbers in (("", [1, 2, 3]), ("3,1", [3, 1]), ("2", [2])):
+        view = make_view(photograph, segment.SegmentConfig(k=2, n_init=2, bands=bands), size=size)
+        assert np.array_equal(view.image.pixels, segment.load_image(photograph, bands=numbers).pixels)
+    with pytest.raises(segment.SegmentError, match="got 9"):
+        make_view(photograph, segment.SegmentConfig(k=2, bands="1,9"), size=size)
+
+
 def test_at_full_size_labels_are_those_of_the_whole_image(photograph: Path) -> None:
     config = segment.SegmentConfig(k=3, n_init=2)
     view = make_view(photograph, config, size=4096)

@@ -42,6 +42,9 @@ def test_what_is_described_is_json() -> None:
     about = describe_settings(SegmentConfig())
     assert json.loads(json.dumps(about, allow_nan=False)) == about
     assert {product["name"] for product in about["products"]} >= {"labels", "config"}
+    # What no request may have is not offered.
+    choices = {setting["name"]: setting["choices"] for setting in about["settings"]}
+    assert (choices["page"], choices["k"]) == ([], ["auto"])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_what_is_described_is_json() -> None:
         ([("kk", "3")], r"^kk: no such setting\. Did you mean k\?$"),
         ([("k", "many")], r"^k \(-k\): a whole number from 1 to 255 or auto; got 'many'\.$"),
         ([("k", "3"), ("k", "4")], r"^k: given once; got 2 values\. Leave the others out\.$"),
-        ([("roi", "/etc/passwd")], r"^roi: no path of a client is opened; got '/etc/passwd'\. Post a picture to "),
+        ([("roi", "/etc/passwd")], r"^roi: no path of a client is opened; got '/etc/passwd'\. Draw it on the page"),
         ([("greyscale", "perhaps")], r"^greyscale \(--greyscale\): True or False; got 'perhaps'\.$"),
         ([("k", "1_0")], r"k \(-k\): a whole number from 1 to 255 or auto; got '1_0'"),
     ],

@@ -1,8 +1,9 @@
 // The page: what is open, what is asked of the server, and what is shown of its answers.
 import { ApiError, fileName, getBitmap, getJson, paintLabels, readLabels, request, saveBlob } from "./api.js";
 import { drawCurve, drawHistogram } from "./charts.js";
-import { ClassList } from "./classes.js";
+import { ClassList, parseColor } from "./classes.js";
 import { capitalize, Controls, make } from "./controls.js";
+import { markOptions, Messages } from "./messages.js";
 import { Drawing } from "./paint.js";
 import { Strip } from "./strip.js";
 import { Viewer } from "./viewer.js";
@@ -10,25 +11,22 @@ import { Viewer } from "./viewer.js";
 const $ = (id) => document.getElementById(id);
 const KEPT = "segment"; // in the session of the tab, so that a reload goes on
 const PIXEL_HINT = $("pixel").textContent;
-const page = { image: null, answer: null, labels: null, drawing: null, drawnIds: {}, about: null };
+// `kept` are the names, colors and merges of an image that was open before; they wait for its classes.
+const page = { image: null, answer: null, labels: null, kept: undefined, about: null };
 let controls;
 
 const viewer = new Viewer($("canvas"), $("split"), { onPick: lookUp, onPaint: paint });
+const messages = new Messages($("messages"));
+const say = (text, kind) => messages.say(text, kind);
 const classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); }, say);
-const strip = new Strip({ open, settings: () => controls.query(), applied: appliedSettings, colors: () => classes.palette, fail: say });
-
-/** Show a message; kind is "error", "warning" or "". */
-function say(text, kind = "error") {
-  // Names of options stay in one line.
-  const parts = text.split(/(--[a-z-]+)/).map((part, n) => (n % 2 ? make("span", { className: "option", textContent: part }) : part));
-  $("messages").append(make("p", { className: kind }, ...parts));
-}
-
-function clearMessages() { $("messages").replaceChildren(); }
+const strip = new Strip({
+  open, settings: () => controls.query(), applied: appliedSettings, drawn: drawnQuery, colors: () => classes.palette, fail: say,
+});
 
 function remember() {
   if (!page.image) return;
-  const kept = { image: page.image, settings: controls.all(), classes: classes.save() };
+  const { id, name } = page.image;
+  const kept = { image: { id, name }, settings: controls.all(), classes: classes.save() };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
 }
 
@@ -42,7 +40,9 @@ const screenSize = () => {
   return Math.min(Math.max(Math.round(Math.max($("frame").clientWidth, $("frame").clientHeight) * ratio), 480), 1600);
 };
 
-const drawnQuery = () => Object.entries(page.drawnIds).map(([kind, id]) => [`${kind}_id`, id]);
+/** What is drawn on an image. */
+function drawnQuery(image = page.image) { return Object.entries(image.drawnIds ?? {}).map(([kind, id]) => [`${kind}_id`, id]); }
+
 const imageQuery = () => [["image", page.image.id], ["size", screenSize()], ...controls.query(), ...drawnQuery()];
 /** Settings of the picture itself: what is drawn does not darken it. */
 const pictureQuery = () => [["size", screenSize()],
@@ -74,7 +74,11 @@ async function segment({ quick = false } = {}) {
     document.body.dataset.seen = String(Number(document.body.dataset.seen ?? 0) + 1);
     document.body.dataset.exact = String(answer.is_exact);
   } catch (error) {
-    if (error.name !== "AbortError") { clearMessages(); say(error.message); }
+    if (error.name !== "AbortError") {
+      messages.clear();
+      say(error.message);
+      if (!page.answer) hideResult(); // that of another image
+    }
   } finally {
     clearTimeout(spin);
     if (running === mine) {
@@ -92,16 +96,19 @@ async function segment({ quick = false } = {}) {
 
 function show() {
   const { answer } = page;
-  clearMessages();
+  messages.clear();
   // Notes of the picture itself, such as that its display is stretched, are no warnings of the result.
   for (const note of page.image.notes) if (!answer.warnings.includes(note)) say(`${capitalize(note)}.`, "");
   for (const warning of answer.warnings) say(`${capitalize(warning)}.`, "warning");
   if (answer.choice) say(`${capitalize(answer.choice)}.`, "");
   $("pixel").textContent = PIXEL_HINT; // what was looked up was another result
-  classes.update(answer.classes, answer.is_sampled);
+  classes.update(answer.classes, answer.is_sampled, page.kept);
+  page.kept = undefined;
   $("classes").hidden = !answer.classes.length;
   $("classes-note").textContent = answer.is_sampled ? "Measured at the size of the screen; tables are exact." : "";
   if (answer.n_regions) say(`${answer.n_regions} regions.`, "");
+  controls.showChosen("regions", answer.n_regions);
+  controls.showChosen("k", answer.curve?.chosen);
   drawCurve($("curve"), answer.curve);
   const features = answer.histograms.map((chart) => chart.feature);
   const select = $("feature");
@@ -110,6 +117,7 @@ function show() {
   }
   $("histogram").hidden = !features.length;
   $("export").hidden = false;
+  $("drawn").hidden = !drawnQuery().length;
   showProducts();
   showLabels();
   showCharts();
@@ -117,17 +125,27 @@ function show() {
   refreshCommand();
 }
 
-function showCharts() {
-  const chart = page.answer?.histograms[$("feature").selectedIndex];
-  if (chart && $("histogram").open) drawHistogram($("chart"), chart, classes.lineColors);
+/** Show no result, such as that of an image that was open before. */
+function hideResult() {
+  for (const id of ["classes", "histogram", "export"]) $(id).hidden = true;
+  $("pixel").textContent = "";
+  drawCurve($("curve"), null);
+  viewer.setResult(null);
 }
 
-/** Color of each label; regions get the colors of a wheel. */
+function showCharts() {
+  const chart = page.answer?.histograms[$("feature").selectedIndex];
+  if (!chart || !$("histogram").open) return;
+  // Classes that are merged have one curve.
+  const groups = classes.groups.map((labels) => classes.describe(labels));
+  const add = (a, b) => a.map((value, i) => value + b[i]);
+  const curves = groups.map(({ labels }) => labels.map((label) => chart.curves[label - 1]).reduce(add));
+  drawHistogram($("chart"), { ...chart, curves }, groups.map(({ color }) => color));
+}
+
+/** Color of each label; regions have those of their files. */
 function labelColors() {
-  if (!page.answer.n_regions) return classes.palette;
-  // Every eighth hue is about the same: its lightness is another.
-  const wheel = (label) => [0, 2, 4].map((shift) => Math.round(75 + 30 * (label % 5) + 60 * Math.sin(2.4 * label + shift)));
-  return [null, ...Array.from({ length: page.answer.n_regions }, (_, i) => wheel(i + 1))];
+  return page.answer.n_regions ? [null, ...page.answer.colors.map(parseColor)] : classes.palette;
 }
 
 function showLabels() {
@@ -162,7 +180,7 @@ const tool = () => document.querySelector("input[name=tool]:checked").value;
 function paint(act, place, radius, byKey = false) {
   const kind = tool();
   const shape = $("shape").value;
-  const { drawing } = page;
+  const { drawing } = page.image;
   if (!drawing || kind === "move") return;
   if (act === "cancel") drawing.points = [];
   else if (act === "end") {
@@ -173,16 +191,17 @@ function paint(act, place, radius, byKey = false) {
 }
 
 async function sendDrawing(kind) {
-  const { drawing } = page;
-  delete page.drawnIds[kind];
+  const { image } = page;
+  const { drawing, drawnIds } = image;
+  delete drawnIds[kind];
   try {
     if (kind === "mask" ? drawing.hasMask : drawing.hasRoi) {
       const query = controls.query((setting) => setting.group === "Loading" && setting.name !== "roi" && setting.name !== "crop");
-      const { id } = await getJson(`images/${page.image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query });
-      page.drawnIds[kind] = id;
+      const { id } = await getJson(`images/${image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query });
+      drawnIds[kind] = id;
     }
-    $("drawn").hidden = !Object.keys(page.drawnIds).length;
-    if (kind === "roi" && page.drawnIds.roi) controls.set("roi", "");
+    if (page.image !== image) return;
+    if (drawnIds.roi) controls.set("roi", "");
     segment();
   } catch (error) { say(error.message); }
 }
@@ -190,32 +209,45 @@ async function sendDrawing(kind) {
 // ---- Opening images.
 
 async function open(image) {
-  page.image = image;
-  Object.assign(page, { answer: null, labels: null, drawnIds: {} });
+  if (page.answer) page.image.classes = classes.save();
+  running?.abort();
+  Object.assign(page, { image, answer: null, labels: null, kept: image.classes ?? null });
   $("drop").hidden = true;
   $("viewer").hidden = false;
-  clearMessages();
+  messages.clear();
+  strip.mark(image.id);
   try {
-    const about = image.width ? image : await getJson(`images/${image.id}`, { query: controls.query((s) => s.group === "Loading" || s.name === "bands") });
-    Object.assign(image, about);
-    $("about").textContent = `${image.name}  ·  ${image.width} × ${image.height}  ·  ${image.bands.length} ${image.bands.length === 1 ? "band" : "bands"}, ${image.depth}`;
-    document.title = `${image.name} – segment`;
-    await showPicture();
-    strip.mark(image.id);
-    await segment();
-  } catch (error) { if (error.name !== "AbortError") say(error.message); }
+    await showImage();
+    if (page.image === image) await segment();
+  } catch (error) {
+    if (error.name === "AbortError" || page.image !== image) return;
+    // Nothing of another image stays beside the name of this one.
+    viewer.setPicture(null);
+    hideResult();
+    $("about").textContent = image.name;
+    say(error.message);
+  }
 }
 
-async function showPicture() {
+/** Show the picture, and what it is. */
+async function showImage() {
   const { image } = page;
+  const about = await getJson(`images/${image.id}`, { query: controls.query((s) => s.group === "Loading" || s.name === "bands") });
   const bitmap = await getBitmap(`images/${image.id}/picture`, { query: pictureQuery() });
+  const size = `${about.width} × ${about.height}`;
+  // What was drawn on another part of the file does not fit.
+  if (image.size !== size) Object.assign(image, { drawing: new Drawing(bitmap.width, bitmap.height), drawnIds: {} });
+  Object.assign(image, about, { size });
+  strip.setPicture(image.id, bitmap);
   if (page.image !== image) return;
-  page.drawing = new Drawing(bitmap.width, bitmap.height);
+  $("about").textContent = `${image.name}  ·  ${size}  ·  ${image.bands.length} ${image.bands.length === 1 ? "band" : "bands"}, ${image.depth}`;
+  document.title = `${image.name} – segment`;
   viewer.setPicture(bitmap, [image.width, image.height]);
+  viewer.setDrawn(image.drawing.toCanvas());
 }
 
 async function addFiles(files) {
-  clearMessages();
+  messages.clear();
   let first = null;
   for (const file of files) {
     if (file.size > page.about.limits.max_bytes) {
@@ -265,7 +297,7 @@ function refreshCommand() {
     try {
       const found = await getJson("command", { query: exportQuery() });
       page.command = found;
-      $("command").textContent = found.command;
+      $("command").replaceChildren(...markOptions(found.command));
       $("batch").textContent = `A folder: ${found.batch}`;
     } catch (error) { $("command").textContent = error.message; }
   }, 150);
@@ -322,8 +354,8 @@ function connect() {
   $("brush").addEventListener("input", (event) => { viewer.brush = Number(event.target.value); });
   $("opacity").addEventListener("input", (event) => { viewer.opacity = Number(event.target.value) / 100; viewer.draw(); });
   $("clear").addEventListener("click", () => {
-    page.drawing?.clear(tool());
-    viewer.setDrawn(page.drawing.toCanvas());
+    page.image.drawing.clear(tool());
+    viewer.setDrawn(page.image.drawing.toCanvas());
     sendDrawing(tool());
   });
   $("in").addEventListener("click", () => viewer.zoomBy(1.5));
@@ -342,7 +374,7 @@ function connect() {
   });
   $("toml").addEventListener("click", () => saveBlob(new Blob([page.command.config]), `${page.image.name.replace(/\.[^.]*$/, "")}_config.toml`));
   $("drawn").addEventListener("click", async () => {
-    for (const id of Object.values(page.drawnIds)) {
+    for (const id of Object.values(page.image.drawnIds)) {
       saveBlob(await (await request(`images/${page.image.id}/files/${id}`)).blob(), id);
     }
   });
@@ -359,15 +391,9 @@ function settingChanged(name, live) {
   // Another part of the file is another picture.
   const isOther = ["page", "bands", "crop", "keep_profile", "allow_truncated"].includes(name);
   settingTimer = setTimeout(async () => {
-    try { if (isOther && page.image) await reopen(); } catch (error) { say(error.message); return; }
+    try { if (isOther && page.image) await showImage(); } catch (error) { say(error.message); return; }
     segment();
   }, live ? 40 : 0);
-}
-
-async function reopen() {
-  const about = await getJson(`images/${page.image.id}`, { query: controls.query((s) => s.group === "Loading" || s.name === "bands") });
-  Object.assign(page.image, about);
-  await showPicture();
 }
 
 async function begin() {
@@ -377,6 +403,7 @@ async function begin() {
   const { settings, products, groups } = page.about;
   controls = new Controls(settings, settingChanged);
   controls.build($("controls"), $("more"), $("output"), groups);
+  messages.controls = controls;
   $("products").append(...products.filter((product) => product.name !== "ucm").map((product) => {
     const input = make("input", { type: "checkbox", value: product.name, checked: ["panel", "labels", "config"].includes(product.name) });
     return make("label", { className: "check", title: product.help }, input, product.name);
@@ -391,9 +418,10 @@ async function begin() {
     for (const [name, value] of Object.entries(kept.settings)) controls.set(name, value);
     try {
       await getJson(`images/${kept.image.id}`);
-      if (!images.some((image) => image.id === kept.image.id)) strip.add(kept.image);
-      await open(kept.image);
-      if (page.answer) { classes.load(kept.classes, page.answer.classes); showLabels(); showCharts(); remember(); }
+      const image = images.find(({ id }) => id === kept.image.id) ?? kept.image;
+      image.classes = kept.classes;
+      strip.add(image);
+      await open(image);
     } catch { sessionStorage.removeItem(KEPT); }
   }
   if (!page.image && images.length) await open(images[0]);

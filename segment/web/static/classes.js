@@ -1,6 +1,9 @@
 // The classes as a person wants them: named, merged, hidden, recolored. All of it stays in the browser until export.
 import { make } from "./controls.js";
 
+/** The bytes of #rrggbb. */
+export const parseColor = (color) => color.match(/\w\w/g).map((part) => parseInt(part, 16));
+
 export class ClassList {
   constructor(list, onChange, onRefuse) {
     Object.assign(this, { list, onChange, onRefuse });
@@ -15,11 +18,17 @@ export class ClassList {
     this.merges = []; // lists of labels that are one class
   }
 
-  /** Take over the classes of a result; changes of a person are kept as long as there are as many classes. */
-  update(rows, isSampled) {
+  /**
+   * Take over the classes of a result. Changes of a person are kept as long as there are as many classes; of another
+   * image they are those of `kept`, or none where it is null.
+   */
+  update(rows, isSampled, kept) {
     this.isSampled = isSampled;
-    if (rows.length !== this.rows.length) this.reset();
+    if (rows.length !== this.rows.length || kept !== undefined) this.reset();
     this.rows = rows;
+    if (kept?.n === rows.length) {
+      Object.assign(this, { names: new Map(kept.names), colors: new Map(kept.colors), hidden: new Set(kept.hidden), merges: kept.merges });
+    }
     this.render();
   }
 
@@ -47,16 +56,9 @@ export class ClassList {
   get palette() {
     const palette = [null];
     for (const group of this.groups.map((labels) => this.describe(labels))) {
-      for (const label of group.labels) palette[label] = group.isHidden ? null : group.color.match(/\w\w/g).map((part) => parseInt(part, 16));
+      for (const label of group.labels) palette[label] = group.isHidden ? null : parseColor(group.color);
     }
     return palette;
-  }
-
-  /** Colors of the labels as texts, for charts. */
-  get lineColors() {
-    const colors = [];
-    for (const labels of this.groups) for (const label of labels) colors[label - 1] = this.describe(labels).color;
-    return colors;
   }
 
   nameOf(label) {
@@ -87,25 +89,14 @@ export class ClassList {
 
   save() { return { names: [...this.names], colors: [...this.colors], hidden: [...this.hidden], merges: this.merges, n: this.rows.length }; }
 
-  load(saved, rows) {
-    this.rows = rows;
-    this.reset();
-    if (saved?.n === rows.length) {
-      Object.assign(this, {
-        names: new Map(saved.names), colors: new Map(saved.colors), hidden: new Set(saved.hidden), merges: saved.merges,
-      });
-    }
-    this.render();
-  }
-
   merge(a, b) {
     const of = (label) => this.groups.find((labels) => labels.includes(label));
     const [first, second] = [of(a), of(b)];
     if (!first || !second || first === second || first[0] === second[0]) return;
     const joined = [...first, ...second].sort((x, y) => x - y);
-    // The class that another one is dropped on gives name and color.
+    // The class that another one is dropped on gives the color, and the name if it was given one.
     const { key, color } = this.describe(second);
-    const name = this.names.get(key);
+    const name = this.names.get(key) ?? this.names.get(first[0]);
     for (const old of [first[0], second[0]]) for (const store of [this.names, this.colors, this.hidden]) store.delete(old);
     this.merges = [...this.merges.filter((labels) => !labels.some((label) => joined.includes(label))), joined];
     if (name) this.names.set(joined[0], name);
@@ -136,7 +127,7 @@ export class ClassList {
   render() {
     const format = new Intl.NumberFormat("en");
     const focused = document.activeElement?.id;
-    this.list.replaceChildren(...this.groups.map((labels) => {
+    this.list.replaceChildren(...this.groups.map((labels, number) => {
       const group = this.describe(labels);
       const { key } = group;
       const color = make("input", { type: "color", value: group.color, id: `color-${key}` });
@@ -149,8 +140,7 @@ export class ClassList {
       const share = make("span", { className: "share", textContent: `${(100 * group.share).toFixed(1)} %` },
         make("small", { textContent: `${this.isSampled ? "≈ " : ""}${format.format(group.pixels)} px` }));
       const hide = make("button", { type: "button", textContent: group.isHidden ? "Show" : "Hide", id: `hide-${key}` });
-      hide.setAttribute("aria-pressed", String(group.isHidden));
-      hide.setAttribute("aria-label", `Hide ${group.name}`);
+      hide.setAttribute("aria-label", `${hide.textContent} ${group.name}`);
       hide.addEventListener("click", () => { if (!this.hidden.delete(key)) this.hidden.add(key); this.#changed(); });
       const others = this.groups.filter((other) => other !== labels && other[0] !== key).map((other) => this.describe(other));
       const merge = make("select", { id: `merge-${key}` }, make("option", { value: "", textContent: "Merge with" }),
@@ -160,8 +150,14 @@ export class ClassList {
       const acts = make("div", { className: "acts" }, hide, merge);
       if (labels.length > 1) {
         const split = make("button", { type: "button", textContent: "Split", id: `split-${key}` });
+        split.setAttribute("aria-label", `Split ${group.name}`);
         split.addEventListener("click", () => this.split(key));
         acts.append(split);
+      }
+      // The classes of a merge have one number, and those after them move up.
+      const nameInFiles = `class ${number + 1}`;
+      if (this.merges.length && !this.names.has(key) && group.name !== nameInFiles) {
+        acts.append(make("small", { className: "quiet", textContent: `${nameInFiles} in files` }));
       }
       const fill = make("i");
       fill.style.width = `${100 * group.share}%`;

@@ -27,6 +27,7 @@ export class Controls {
     this.settings = new Map(settings.map((setting) => [setting.name, setting]));
     this.values = new Map(settings.map((setting) => [setting.name, setting.value]));
     this.setters = new Map();
+    this.chosenSetters = new Map();
     this.fields = new Map();
     this.onChange = onChange;
   }
@@ -45,7 +46,28 @@ export class Controls {
   }
 
   #fadeIdle() {
-    for (const [name, field] of this.fields) field.classList.toggle("idle", this.#isIdle(name));
+    for (const [name, field] of this.fields) {
+      const isIdle = this.#isIdle(name);
+      field.classList.toggle("idle", isIdle);
+      field.querySelector("fieldset").disabled = isIdle;
+      field.title = isIdle ? `Not used with the other settings. ${this.settings.get(name).help}` : MAIN.includes(name) ? this.settings.get(name).help : "";
+    }
+  }
+
+  /** The name of the setting of an option that has a control. */
+  findOption(option) { return [...this.fields.keys()].find((name) => this.settings.get(name).option === option); }
+
+  /** Bring the control of a setting into view, and go to it. */
+  reveal(name) {
+    const field = this.fields.get(name);
+    for (let part = field.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    field.scrollIntoView({ block: "center" });
+    (field.querySelector("input:enabled:not([type=range]), select:enabled") ?? field).focus();
+  }
+
+  /** Show the number that was chosen for a setting whose value is a word, such as auto. */
+  showChosen(name, number) {
+    if (number !== undefined && typeof this.values.get(name) === "string") this.chosenSetters.get(name)(number);
   }
 
   /** The settings that are not the default, as pairs of a query. */
@@ -92,11 +114,10 @@ export class Controls {
 
   #field(setting) {
     const id = `set-${setting.name}`;
-    const box = make("div", { className: "value" });
+    const box = make("fieldset", { className: "value", role: "none" });
     const help = make("div", { className: "help", id: `${id}-help`, textContent: setting.help });
     const field = make("div", { className: "field" }, make("label", { htmlFor: id, textContent: title(setting) }), box);
-    if (MAIN.includes(setting.name)) field.title = setting.help;
-    else field.append(help);
+    if (!MAIN.includes(setting.name)) field.append(help);
     if (setting.name === "k") field.append(make("canvas", { className: "curve", id: "curve", hidden: true }));
     this.fields.set(setting.name, field);
     const change = (value, live = false) => this.#changed(setting.name, value, live, field);
@@ -160,14 +181,17 @@ export class Controls {
     if (slider) box.append(slider);
     box.append(number);
     for (const [word, input] of words) box.append(make("label", { className: "check" }, input, word));
+    const show = (value) => {
+      number.value = value;
+      if (slider) slider.value = value;
+    };
+    this.chosenSetters.set(setting.name, show);
     return (value) => {
       const isWord = typeof value === "string";
       for (const [word, input] of words) input.checked = value === word;
       number.disabled = isWord;
       if (slider) slider.disabled = isWord;
-      if (isWord) { number.value ||= setting.type === "integer" ? Math.max(setting.low, 4) : 0; return; }
-      number.value = value;
-      if (slider) slider.value = value;
+      show(isWord ? number.value || (setting.type === "integer" ? Math.max(setting.low, 4) : 0) : value);
     };
   }
 }

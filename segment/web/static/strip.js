@@ -1,12 +1,13 @@
 // The images that are open, as a strip of thumbnails, and one run over all of them.
 import { getBitmap, getJson, paintLabels, readLabels, request } from "./api.js";
+import { parseColor } from "./classes.js";
 import { make } from "./controls.js";
 
 const $ = (id) => document.getElementById(id);
 
 export class Strip {
-  constructor({ open, settings, applied, colors, fail }) {
-    Object.assign(this, { open, settings, applied, colors, fail });
+  constructor({ open, settings, applied, drawn, colors, fail }) {
+    Object.assign(this, { open, settings, applied, drawn, colors, fail });
     this.items = new Map();
     this.current = null;
     $("all").addEventListener("click", () => this.run());
@@ -42,9 +43,23 @@ export class Strip {
     this.#draw(item);
   }
 
+  /** Show an image as it was opened in its thumbnail. */
+  setPicture(id, bitmap) {
+    const item = this.items.get(id);
+    if (!item) return;
+    const scale = Math.min(1, item.canvas.width / Math.max(bitmap.width, bitmap.height));
+    const small = new OffscreenCanvas(...[bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side))));
+    small.getContext("2d").drawImage(bitmap, 0, 0, small.width, small.height);
+    Object.assign(item, { picture: small, layer: null });
+    item.button.title = item.image.name;
+    item.button.querySelector("span").textContent = item.image.name;
+    this.#draw(item);
+  }
+
   async #load(item) {
     try {
-      item.picture = await getBitmap(`images/${item.image.id}/picture`, { query: [["size", 228]] });
+      const picture = await getBitmap(`images/${item.image.id}/picture`, { query: [["size", 228]] });
+      item.picture ??= picture; // it may have been opened meanwhile
       this.#draw(item);
     } catch (error) { item.button.title = error.message; item.button.querySelector("span").textContent = `${item.image.name}: failed`; }
   }
@@ -78,8 +93,8 @@ export class Strip {
         $("progress-text").textContent = `${number + 1} of ${items.length}: ${item.image.name}`;
         item.button.dataset.state = "working";
         try {
-          const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query], signal });
-          const own = [null, ...answer.classes.map(({ color }) => color.match(/\w\w/g).map((part) => parseInt(part, 16)))];
+          const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query, ...this.drawn(item.image)], signal });
+          const own = [null, ...(answer.colors ?? answer.classes.map(({ color }) => color)).map(parseColor)];
           this.update(item.image.id, paintLabels(await readLabels(answer), $("shared").checked ? this.colors() : own));
           item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`), ...answer.warnings].join("\n");
           item.button.dataset.state = "done";
@@ -104,7 +119,7 @@ export class Strip {
 
   async #query(signal) {
     if (!$("shared").checked) return this.settings();
-    const query = [["image", this.current], ["save", "model"], ...this.settings()];
+    const query = [["image", this.current], ["save", "model"], ...this.settings(), ...this.drawn(this.items.get(this.current).image)];
     const model = await (await request("segment", { method: "POST", query, signal })).blob();
     const { id } = await getJson("models", { method: "POST", body: model, query: [["file", "model.json"]], signal });
     return [["model", id], ...this.applied()];

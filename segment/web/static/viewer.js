@@ -1,4 +1,5 @@
 // The picture and its classes on one canvas: a slider between them or both beside each other, zoom and pan.
+const THIN = 24; // pixels of the screen
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 export class Viewer {
@@ -25,8 +26,8 @@ export class Viewer {
     split.addEventListener("input", () => this.draw());
   }
 
-  /** Show another picture: size is that of the whole image, in its pixels. */
-  setPicture(bitmap, size) {
+  /** Show another picture, or none: size is that of the whole image, in its pixels. */
+  setPicture(bitmap, size = [1, 1]) {
     const isNew = !this.size || this.size[0] !== size[0] || this.size[1] !== size[1];
     Object.assign(this, { picture: bitmap, size, result: null, drawn: null, cursor: null });
     if (isNew) this.fit(); else this.draw();
@@ -54,7 +55,8 @@ export class Viewer {
     const upright = this.beside && width < height;
     const pane = this.beside ? (upright ? [width, height / 2] : [width / 2, height]) : [width, height];
     const scale = Math.min(pane[0] / this.size[0], pane[1] / this.size[1]) * this.zoom;
-    const extent = [this.size[0] * scale, this.size[1] * scale];
+    // A picture of one row is drawn higher than it is: nobody would see it.
+    const extent = this.size.map((side) => Math.max(side * scale, THIN * (window.devicePixelRatio || 1)));
     this.center = this.center.map((value, axis) => {
       const half = pane[axis] / extent[axis] / 2;
       return half >= 0.5 ? 0.5 : clamp(value, half, 1 - half);
@@ -80,7 +82,7 @@ export class Viewer {
   #paint() {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight].map((n) => Math.round(n * ratio));
-    if (!this.picture || !width) return;
+    if (!this.size || !width) return;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     const { context } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -132,6 +134,9 @@ export class Viewer {
     return [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
   }
 
+  /** Of the brush, as a share of the width of the image. */
+  get #radius() { return this.brush / this.layout.extent[0] * (window.devicePixelRatio || 1); }
+
   down(event) {
     if (!this.picture) return;
     this.canvas.setPointerCapture(event.pointerId);
@@ -139,7 +144,7 @@ export class Viewer {
     this.pointers.set(event.pointerId, place);
     this.moved = 0;
     this.cursor = null;
-    if (this.tool !== "move") this.onPaint("begin", this.toImage(place), this.brush / this.layout.extent[0] * (window.devicePixelRatio || 1));
+    if (this.tool !== "move") this.onPaint("begin", this.toImage(place), this.#radius);
   }
 
   move(event) {
@@ -147,7 +152,7 @@ export class Viewer {
     if (!before) return;
     const place = this.#place(event);
     if (this.tool !== "move") {
-      this.onPaint("go", this.toImage(place), this.brush / this.layout.extent[0] * (window.devicePixelRatio || 1));
+      this.onPaint("go", this.toImage(place), this.#radius);
     } else if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       const spread = (at) => Math.hypot(at[0] - other[0], at[1] - other[1]);
@@ -191,7 +196,7 @@ export class Viewer {
     } else if (event.key === "Enter" || event.key === " ") {
       this.cursor ??= [...this.center];
       if (this.tool === "move") this.#pick(this.cursor);
-      else { this.onPaint("begin", this.cursor, this.brush / this.layout.extent[0]); this.onPaint("end", null, 0, true); }
+      else { this.onPaint("begin", this.cursor, this.#radius); this.onPaint("end", null, 0, true); }
     } else if (event.key === "Escape") { this.cursor = null; this.onPaint("cancel"); this.draw(); }
     else return;
     event.preventDefault();

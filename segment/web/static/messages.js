@@ -1,0 +1,30 @@
+// Messages: errors, warnings and notes; the options that they name lead to their controls.
+import { make } from "./controls.js";
+
+const OPTION = /(?<![\w-])(--[a-z][a-z-]*|-k(?![\w-]))/;
+
+/** Parts of a text in which names of options stay in one line; made by a function of the name. */
+export const markOptions = (text, makeOption = (name) => make("span", { className: "option", textContent: name })) =>
+  text.split(OPTION).map((part, n) => (n % 2 ? makeOption(part) : part));
+
+export class Messages {
+  constructor(box) {
+    this.box = box;
+    this.controls = null; // once there are some
+  }
+
+  /** Show a message; kind is "error", "warning" or "". */
+  say(text, kind = "error") {
+    this.box.append(make("p", { className: kind }, ...markOptions(text, (option) => this.#link(option))));
+  }
+
+  clear() { this.box.replaceChildren(); }
+
+  #link(option) {
+    const name = this.controls?.findOption(option);
+    if (!name) return make("span", { className: "option", textContent: option });
+    const button = make("button", { type: "button", className: "option", textContent: option, title: "Show this setting" });
+    button.addEventListener("click", () => this.controls.reveal(name));
+    return button;
+  }
+}
