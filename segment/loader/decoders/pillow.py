@@ -106,7 +106,7 @@ def _decode_with_all_scans(stream: BinaryIO, layout: JpegLayout, plugin: Plugin,
             check = pool.submit(check).result
         try:
             image = decode_with_plugin(stream, plugin, options)
-        except ImageError:
+        except Exception:  # Pillow raises many kinds for damaged data
             if not check():
                 raise TruncatedError from None
             raise

@@ -147,3 +147,17 @@ def test_the_first_scan_is_checked_where_no_thread_can_be_started(write_file, mo
     assert load_image(write_file(data)).notes == ()
     with pytest.raises(ImageError, match="the file is truncated"):
         load_image(write_file(data[: (first + second) // 2] + data[second:]))
+
+
+def test_damage_behind_a_first_scan_that_ends_early_can_be_read_as_truncated(write_file):
+    data = encode_with_pillow(NOISE, "JPEG", progressive=True)
+    first, last = data.index(b"\xff\xda"), data.rindex(b"\xff\xc4")
+    second = data.index(b"\xff\xc4", first)
+    tables = last + 5  # of the last scan, which become impossible ones
+    broken = data[:tables] + b"\xff" * 16 + data[tables + 16 :]
+    with pytest.raises(ImageError, match="damaged"):
+        load_image(write_file(broken), allow_truncated=True)
+    path = write_file(broken[: (first + second) // 2] + broken[second:])
+    with pytest.raises(ImageError, match="the file is truncated"):
+        load_image(path)
+    assert load_image(path, allow_truncated=True).notes[0].startswith("the file is truncated")
