@@ -8,7 +8,7 @@ from label_pictures import draw_labels
 
 from segment.postprocessor import evidence_sums
 from segment.postprocessor.connected_regions import find_regions
-from segment.postprocessor.evidence_sums import EvidenceSums
+from segment.postprocessor.evidence_sums import EvidenceSums, add_rows
 
 
 def test_sums_add_up_where_regions_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +24,13 @@ def test_sums_add_up_where_regions_are_merged(monkeypatch: pytest.MonkeyPatch) -
             each = np.arange(merged.label.size)
             assert sums.look_up(each, 0 * each).tolist() == merged.area.tolist()
         assert sorted(sums.look_up(each, 0 * each + 2).tolist()) == [40, 60]
+
+
+def test_any_number_of_rows_is_added_to_one(rng: np.random.Generator) -> None:
+    at = np.repeat([3, 0, 5, 2, 4], [1, 9, 8, 40, 2])
+    values = rng.normal(size=(at.size, 3)).astype(np.float32)
+    sums = rng.normal(size=(6, 3))
+    expected = sums.copy()
+    np.add.at(expected, at, values)
+    add_rows(sums, at, values)
+    np.testing.assert_allclose(sums, expected)
