@@ -286,11 +286,12 @@ def scale_labels(label_image: NDArray[np.integer], colors: Picture, size: tuple[
     ndarray of shape (height, width, 3), uint8
         RGB.
     """
-    cv2 = load_cv2()
     labels = label_image.astype(np.uint8, copy=False)
-    if labels.all() and size[0] % labels.shape[1] == size[1] % labels.shape[0] == 0:
+    (columns, rest_x), (rows, rest_y) = divmod(size[0], labels.shape[1]), divmod(size[1], labels.shape[0])
+    if rest_x == rest_y == 0 and labels.all():
         # All samples of a pixel have one label.
-        return colorize_labels(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), colors)
+        return colorize_labels(labels.repeat(columns, axis=1).repeat(rows, axis=0), colors)
+    cv2 = load_cv2()
     # Four samples a pixel, averaged by the second resize: labels themselves cannot be averaged.
     fine = cv2.resize(labels, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
     picture = colorize_labels(fine, colors)

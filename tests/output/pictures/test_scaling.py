@@ -93,10 +93,11 @@ def test_borders_of_scaled_labels_are_mixed() -> None:
     )
 
 
-def test_labels_enlarged_by_whole_numbers_are_squares(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("factor", [1, 2, 49])  # 49 times the float 1 / 49 is less than 1
+def test_labels_enlarged_by_whole_numbers_are_squares(factor: int, rng: np.random.Generator) -> None:
     colors, labels = rng.integers(0, 256, (3, 3)).astype(np.uint8), rng.integers(1, 4, (4, 5))
-    found = scale_labels(labels, colors, (15, 8))
-    np.testing.assert_array_equal(found, colors[labels - 1].repeat(2, axis=0).repeat(3, axis=1))
+    found = scale_labels(labels, colors, (15, 4 * factor))
+    np.testing.assert_array_equal(found, colors[labels - 1].repeat(factor, axis=0).repeat(3, axis=1))
     # Nearly such a size mixes the colors.
     assert not np.isin(scale_labels(labels, colors, (14, 8)), colors).all()
 
