@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells
 from segment.mixture.em import Steps
-from segment.mixture.gaussian_density import compute_log_peaks, compute_natural_parameters
+from segment.mixture.gaussian_density import compute_log_peaks, compute_natural_parameters, compute_responsibilities
 from segment.mixture.gaussian_steps import maximize_posterior as maximize_gaussian_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.packed_matrices import pack
@@ -165,19 +165,22 @@ def compute_expectation(
             joint, scales = convert_to_student_t(joint, peaks, model.degrees_of_freedom, model.n_features)
         for offset in offsets:
             joint += offset
-        # `runs` is a view of `joint`: both turn from log densities into responsibilities times weights, in place. The
-        # largest term is subtracted before exp (log-sum-exp), so that nothing overflows.
-        runs = joint.reshape(len(shares), -1, len(weights))
-        runs += log_share
-        top = np.maximum(runs.max(axis=1), log_noise)
-        runs -= top[:, None]
-        np.exp(runs, out=runs)
-        noise_term = np.exp(log_noise - top)
-        total = runs.sum(axis=1) + noise_term
+        if not has_noise.any():
+            joint, top, total = compute_responsibilities(joint, weights, len(shares))
+        else:
+            # `runs` is a view of `joint`: both turn from log densities into responsibilities times weights, in place.
+            # The largest term is subtracted before exp (log-sum-exp), so that nothing overflows.
+            runs = joint.reshape(len(shares), -1, len(weights))
+            runs += log_share
+            top = np.maximum(runs.max(axis=1), log_noise)
+            runs -= top[:, None]
+            np.exp(runs, out=runs)
+            noise_term = np.exp(log_noise - top)
+            total = runs.sum(axis=1) + noise_term
+            factors = weights / total
+            runs *= factors[:, None]
+            noise += (factors * noise_term).sum(axis=1)
         log_likelihoods += (top + np.log(total)) @ weights
-        factors = weights / total
-        runs *= factors[:, None]
-        noise += (factors * noise_term).sum(axis=1)
         counts += joint.sum(axis=1)
         if has_tails:
             # From here on the responsibilities are multiplied by the latent scales of the t components.

@@ -46,8 +46,6 @@ MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
 # Smaller posteriors are raised to this before the logarithm.
 MIN_POSTERIOR = 1e-30
 MIN_LOG_POSTERIOR = np.log(np.float32(MIN_POSTERIOR))
-# From this number of components on, log posteriors are computed without the posteriors.
-MIN_BLOCKED_COMPONENTS = 17
 
 
 class SpatialEMState:
@@ -121,11 +119,15 @@ class SpatialEM(SpatialEMState):
         peaks = compute_log_peaks(model.weights, model.covariances)
         # All densities are divided by (1 - noise_share), which cancels in the posteriors.
         noise = model.noise_share * model.noise_density / (1 - model.noise_share) if model.noise_share else 0.0
+        is_plain = np.array_equal(groups, np.arange(len(groups)))
         found = np.empty((int(groups.max(initial=-1)) + 1, self._shape[1]), dtype=np.float32)
         for rows, _, moment in self._blocks:
             joint = parameters @ moment
             if model.degrees_of_freedom.size:
                 joint, _ = convert_to_student_t(joint, peaks, model.degrees_of_freedom, model.n_features)
+            if is_plain and not noise:
+                found[:, rows] = _normalize_logs(joint)
+                continue
             top = np.maximum(joint.max(axis=0), np.log(noise)) if noise else joint.max(axis=0)
             joint = np.exp(joint - top)
             if noise:
@@ -219,21 +221,28 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     """
     logs = np.empty((int(groups.max(initial=-1)) + 1, len(cells)), dtype=np.float32)
     is_plain = np.array_equal(groups, np.arange(len(groups))) and not model.noise_share
-    is_direct = is_plain and model.n_components >= MIN_BLOCKED_COMPONENTS
     noise = model.noise_posteriors(cells) if model.noise_share else None
     for rows, joint in model.iterate_log_joint(cells):
-        relative = joint - joint.max(axis=0, initial=MIN_LOG)
-        if is_direct:  # of many components, each a class, no posterior is needed, nor its logarithm
-            relative = np.maximum(relative, MIN_LOG_POSTERIOR, out=relative).astype(np.float32)
-            relative -= np.log(np.ones(len(relative), np.float32) @ load_cv2().exp(relative))
-            np.maximum(relative, MIN_LOG_POSTERIOR, out=logs[:, rows])
+        if is_plain:
+            logs[:, rows] = _normalize_logs(joint)
             continue
-        odds = np.exp(relative)
+        odds = np.exp(joint - joint.max(axis=0, initial=MIN_LOG))
         posteriors = odds / odds.sum(axis=0)
         if noise is not None:
             posteriors = (1 - noise[rows]) * posteriors + noise[rows] * model.weights[:, None]
         logs[:, rows] = _compute_logs(pool_posteriors(posteriors.T, groups).T)
     return logs.T
+
+
+def _normalize_logs(joint: Floats) -> Logs:
+    """Compute the log posteriors of components (k, n) that are a class each: without posteriors, nor their logarithms.
+
+    `joint` is changed.
+    """
+    joint -= joint.max(axis=0, initial=MIN_LOG)
+    logs = np.maximum(joint, MIN_LOG_POSTERIOR, out=joint).astype(np.float32)
+    logs -= np.log(np.ones(len(logs), np.float32) @ load_cv2().exp(logs))
+    return np.maximum(logs, MIN_LOG_POSTERIOR, out=logs)
 
 
 def _compute_logs(posteriors: NDArray[np.floating]) -> Logs:
