@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from segment.core.errors import SettingsError
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.model import MixtureModel
 from segment.output.palette import INK, pick_class_colors
+from segment.output.pictures.fonts import choose_font
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -314,9 +316,8 @@ def _make_legend(
 
 def _choose_legend_columns(texts: list[str]) -> int:
     """Choose how many entries of the legend are in a row, by the longest."""
-    from PIL import ImageFont
-
-    longest = max(ImageFont.load_default(_TEXT).getlength(words) for words in texts)
+    fonts = (choose_font(words, _TEXT) for words in texts)
+    longest = max(font.getlength(words) for words, font in fonts)
     return min(max(int((BOX[2] - BOX[0]) // (longest + 2 * _TEXT)), 1), _MAX_LEGEND_COLUMNS)
 
 
@@ -329,11 +330,14 @@ def _draw_legend(draw: ImageDraw, entries: list[tuple[str, tuple[int, ...]]], n_
         x = left + column * (right - left) // n_columns
         y = _OVERSAMPLING * (_SIZE[1] + 2 * _TEXT * row)
         draw.rectangle((x, y, x + side, y + side), fill=color, outline=INK)
-        _write_text(draw, (x + _OVERSAMPLING * (_TEXT + 10), y), words, "la")
+        start = x + _OVERSAMPLING * (_TEXT + 10)
+        _write_text(draw, (start, y), words, "la", room=_OVERSAMPLING * _SIZE[0] - start)
 
 
-def _write_text(draw: ImageDraw, place: tuple[float, float], words: str, anchor: str) -> None:
-    """Write a text; `anchor` says as in Pillow which point of the text is at `place`."""
-    from PIL import ImageFont
-
-    draw.text(place, words, fill=INK, font=ImageFont.load_default(_OVERSAMPLING * _TEXT), anchor=anchor)
+def _write_text(draw: ImageDraw, place: tuple[float, float], words: str, anchor: str, room: float = math.inf) -> None:
+    """Write a text, smaller where it is wider than `room`; `anchor` says as in Pillow which point is at `place`."""
+    height = _OVERSAMPLING * _TEXT
+    words, font = choose_font(words, height)
+    if (length := font.getlength(words)) > room:
+        words, font = choose_font(words, int(height * room / length))
+    draw.text(place, words, fill=INK, font=font, anchor=anchor)

@@ -69,6 +69,13 @@ def test_components_of_a_class_are_one_curve_in_its_color_with_its_name() -> Non
     assert plain.shape != picture.shape or (plain != picture).any()  # numbers in place of names
 
 
+def test_the_longest_name_fits_below_the_chart() -> None:
+    chart = draw_density_chart(np.linspace(-8, 8, 99), MODEL, span=SPAN, names=["W" * 50, "é" * 50])
+    legend = chart[LOWER + 60 :]
+    assert (legend[:, -2:] == 255).all()
+    assert (legend[:, -20:-2] < 128).any()
+
+
 def test_the_bars_have_the_height_of_the_density() -> None:
     sample = np.repeat([0.0, 1.0, 2.0, 3.0], [1, 2, 4, 3])
     picture = draw_density_chart(sample, MODEL, span=(-0.5, 3.5), top=0.5)

@@ -10,15 +10,12 @@ import numpy as np
 
 from segment.core.class_names import make_default_name
 from segment.output.palette import INK
+from segment.output.pictures.fonts import choose_font
 from segment.output.pictures.scaling import Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
-
-    Font = FreeTypeFont | ImageFont
-
 __all__ = ["Legend", "Scale", "draw_sheet", "list_legend_entries"]
 
 Scale = tuple[Picture, str, str]
@@ -102,8 +99,8 @@ def draw_sheet(
     # `column_step` and `row_step` lead from the left upper corner of a picture to that of the next.
     high, wide = pictures[0][1].shape[:2]
     text = _choose_text_height(columns * wide)
-    font, line = _load_font(text), 2 * text
-    column_step = max(wide, *(_measure_text(words, font) for words, _ in pictures)) + _MARGIN
+    line = 2 * text
+    column_step = max(wide, *(_measure_text(words, text) for words, _ in pictures)) + _MARGIN
     width = max(columns * column_step + _MARGIN, _MIN_WIDTH)
     # Two pictures on a sheet of the least width stand at the left edge and in the middle.
     if columns == 2:
@@ -111,25 +108,29 @@ def draw_sheet(
     row_step = line + high + _MARGIN
     top = _MARGIN + (line if heading else 0)
     bottom = top + -(-len(pictures) // columns) * row_step
-    per_row, entry_step = _divide_legend(entries, width - 2 * _MARGIN, text, font)
+    # The longest entry fits, however small the pictures are.
+    widest = _measure_entry(entries, text)
+    width = max(width, widest + 2 * _MARGIN)
+    entry_step = widest + _ENTRY_GAP
+    per_row = max(1, (width - 2 * _MARGIN + _ENTRY_GAP) // entry_step)
     # -(-a // b) divides and rounds up.
     height = bottom + -(-len(entries) // per_row) * line + (_MARGIN if entries else 0)
 
     # Title above each picture, pictures row by row, then the legend row by row.
     sheet = PilImage.new("RGB", _add_room_for_scale(width, height, scale), "white")
     draw = ImageDraw.Draw(sheet)
-    _write_text(draw, (_MARGIN, _MARGIN), heading, font)
+    _write_text(draw, (_MARGIN, _MARGIN), heading, text)
     for number, (words, picture) in enumerate(pictures):
         row, column = divmod(number, columns)
         x, y = _MARGIN + column * column_step, top + row * row_step
-        _write_text(draw, (x, y), words, font)
+        _write_text(draw, (x, y), words, text)
         draw.rectangle((x - 1, y + line - 1, x + wide, y + line + high), outline=_FRAME)
         sheet.paste(PilImage.fromarray(picture), (x, y + line))
     for number, (words, color) in enumerate(entries):
         row, column = divmod(number, per_row)
         x, y = _MARGIN + column * entry_step, bottom + row * line
         draw.rectangle((x, y, x + text, y + text), fill=(color[0], color[1], color[2]), outline=INK)
-        _write_text(draw, (x + text + _TEXT_GAP, y), words, font)
+        _write_text(draw, (x + text + _TEXT_GAP, y), words, text)
     if scale is not None:
         _draw_scale(sheet, scale, width, height)
     return _copy_pixels(sheet)
@@ -140,9 +141,8 @@ def _add_room_for_scale(width: int, height: int, scale: Scale | None) -> tuple[i
     if scale is None:
         return width, height
     text = _choose_text_height(width)
-    font = _load_font(text)
     # The two texts may need more width than the sheet has.
-    needed = sum(_measure_text(words, font) for words in scale[1:]) + 4 * _MARGIN
+    needed = sum(_measure_text(words, text) for words in scale[1:]) + 4 * _MARGIN
     return max(width, needed), height + 4 * text
 
 
@@ -155,10 +155,10 @@ def _draw_scale(sheet: PillowImage, scale: Scale, width: int, height: int) -> No
     text = _choose_text_height(width)
     bar = PilImage.fromarray(colors).resize((width - 2 * _MARGIN, text), PilImage.Resampling.NEAREST)
     sheet.paste(bar, (_MARGIN, height))
-    draw, font = ImageDraw.Draw(sheet), _load_font(text)
+    draw = ImageDraw.Draw(sheet)
     below = height + text + 8
-    _write_text(draw, (_MARGIN, below), low, font)
-    _write_text(draw, (sheet.width - _MARGIN - _measure_text(high, font), below), high, font)
+    _write_text(draw, (_MARGIN, below), low, text)
+    _write_text(draw, (sheet.width - _MARGIN - _measure_text(high, text), below), high, text)
 
 
 def _copy_pixels(sheet: PillowImage) -> Picture:
@@ -175,26 +175,20 @@ def _choose_text_height(width: int) -> int:
     return min(max(width // _WIDTH_PER_TEXT, _MIN_TEXT), _MAX_TEXT)
 
 
-def _divide_legend(entries: Legend, room: int, text: int, font: Font) -> tuple[int, int]:
-    """Find how many legend entries fit beside each other in a width, and the distance from one to the next."""
-    step = max([3 * text, *(_measure_text(words, font) for words, _ in entries)]) + text + _TEXT_GAP + _ENTRY_GAP
-    return max(1, (room + _ENTRY_GAP) // step), step
+def _measure_entry(entries: Legend, text: int) -> int:
+    """Measure the widest entry of a legend in pixels: a square and its text."""
+    return max([3 * text, *(_measure_text(words, text) for words, _ in entries)]) + text + _TEXT_GAP
 
 
-def _load_font(height: int) -> Font:
-    """Load the font that comes with Pillow, with letters of a height in pixels, for a sheet: threads share none."""
-    from PIL import ImageFont
-
-    return ImageFont.load_default(height)
-
-
-def _measure_text(words: str, font: Font) -> int:
-    """Measure the width of a text in pixels."""
+def _measure_text(words: str, text: int) -> int:
+    """Measure the width of a text, in pixels, with letters of a height."""
+    words, font = choose_font(words, text)
     return int(font.getlength(words)) + 1
 
 
-def _write_text(draw: ImageDraw, place: tuple[int, int], words: str, font: Font) -> None:
-    """Write a text, `place` being its left upper corner."""
+def _write_text(draw: ImageDraw, place: tuple[int, int], words: str, text: int) -> None:
+    """Write a text with letters of a height, `place` being its left upper corner."""
+    words, font = choose_font(words, text)
     draw.text(place, words, fill=INK, font=font)
 
 

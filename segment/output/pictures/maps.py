@@ -71,7 +71,8 @@ def draw_entropy_map(values: Values, n_classes: int, *, room: tuple[int, int] = 
     highest = min(max(highest, _MIN_ENTROPY_RANGE), undecided)
     number = f"{highest:.2g}"
     words = f"{number} {'bit' if number == '1' else 'bits'}"
-    words += "" if highest == undecided else f" and more (undecided: {undecided:.3g})"
+    if n_classes > 1 and highest != undecided:
+        words += f" and more (undecided: {undecided:.3g})"
     return _draw_map(values, "uncertainty of each pixel's class", (0.0, highest), ("certain: 0 bits", words), room)
 
 

@@ -25,6 +25,7 @@ _MIN_TEXT, _MAX_TEXT = 9, 26
 _MIN_TEXT_SHARE, _MAX_TEXT_SHARE = 1 / 200, 1 / 40
 _LINE_SHARE = 1 / 1600  # of the longer side: how far a line reaches from a border on either side
 _CHUNK_PIXELS = 2**18  # whose regions are looked up at once
+_EDGE_SHARE = 1 / 16  # of the height of a white number: the width of its dark edge
 _HERSHEY_HEIGHT = 21  # pixels, of the digits of the font at scale 1
 
 
@@ -97,9 +98,13 @@ def write_numbers(picture: Picture, regions: Labels, numbers: Labels, *, dark: b
         thick = max(1, round(height / 10))
         (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
         place = (int(column - width / 2), int(row + height / 2))
-        layers = [((48, 48, 48), thick)] if dark else [((0, 0, 0), thick + 3), ((255, 255, 255), thick)]
-        for color, line in layers:
-            cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, line, cv2.LINE_AA)
+        edge = max(1, round(height * _EDGE_SHARE))
+        # OpenCV 5 draws no lines of another thickness, so that the edge is the text moved to all sides.
+        around = [] if dark else [(edge * x, edge * y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
+        layers = [*(((0, 0, 0), *move) for move in around), ((48, 48, 48) if dark else (255, 255, 255), 0, 0)]
+        for color, x, y in layers:
+            at = (place[0] + x, place[1] + y)
+            cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, color, thick, cv2.LINE_AA)
     return count
 
 

@@ -50,6 +50,14 @@ def test_a_legend_has_a_square_for_each_entry_below_the_pictures() -> None:
         assert (np.ptp(rows), np.ptp(columns)) == (22, 22)
 
 
+def test_the_longest_entry_fits_below_a_small_picture() -> None:
+    entries = [("W" * 50, (255, 0, 0)), ("x", (0, 255, 0))]
+    sheet = draw_sheet([("title", PICTURE[:, :30])], 1, entries)
+    assert (sheet[:, -MARGIN:] == 255).all()
+    # Nothing is left of the letters that a narrower sheet would have had no room for.
+    assert (sheet[-2 * LINE - MARGIN :, -4 * MARGIN :] < 128).any()
+
+
 def test_a_scale_is_below_its_sheet() -> None:
     sheet = draw_sheet([("title", PICTURE)], 1, ())
     scale = np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)

@@ -26,6 +26,11 @@ def test_an_entropy_that_is_rounded_to_1_is_one_bit() -> None:
     assert np.array_equal(below, exact)
 
 
+def test_of_one_class_no_pixel_can_be_undecided() -> None:
+    one, two = ((draw_entropy_map(np.zeros((4, 4)), k)[-60:] < 128).sum() for k in (1, 2))
+    assert one < two
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (30, 40), (1, 3000), (3000, 2), (900, 1600)])
 @pytest.mark.parametrize("k", [0, 1, 4, 30])
 def test_posteriors_of_any_size_and_number_have_a_sheet(height: int, width: int, k: int) -> None:

@@ -29,6 +29,19 @@ def test_small_regions_have_no_number_and_no_number_leaves_its_region() -> None:
     assert not is_drawn[edge].any()
 
 
+def test_a_white_number_has_a_dark_edge_on_all_sides() -> None:
+    picture = np.full((200, 200, 3), 255, np.uint8)
+    write_numbers(picture, np.ones((200, 200), int), np.array([1]), dark=False)
+    dark = (picture < 64).all(axis=2)
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    # Each row of the number begins and ends dark, and is white between.
+    for row in dark[rows[3] : rows[-3]]:
+        at = np.flatnonzero(row)
+        assert at.size >= 2
+        assert not row[at[0] : at[-1]].all()
+    assert np.ptp(columns) > 8
+
+
 def test_an_outline_has_contours_numbers_and_a_key() -> None:
     regions = np.repeat([[1, 2]], 40, axis=0).repeat(30, axis=1)
     colors = np.array([[200, 30, 40], [10, 120, 220]], np.uint8)

@@ -1,0 +1,49 @@
+"""Letters beyond ASCII in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from segment.output.pictures import fonts
+from segment.output.pictures.fonts import choose_font
+from segment.output.pictures.layout import draw_sheet
+
+
+@pytest.fixture
+def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(fonts, "_SYSTEM_FONTS", ("no such font.ttf",))
+    fonts._find_font.cache_clear()
+    yield
+    fonts._find_font.cache_clear()
+
+
+def test_ascii_is_written_with_the_font_of_pillow() -> None:
+    words, font = choose_font("sky 12 %", 24)
+    assert words == "sky 12 %"
+    assert font.getname() == ImageFont.load_default(24).getname()
+
+
+@pytest.mark.usefixtures("no_system_fonts")
+@pytest.mark.parametrize(("words", "plain"), [("forêt", "foret"), ("Straße", "Strasse"), ("ñandú", "nandu")])
+def test_without_a_font_accents_are_left_out(words: str, plain: str) -> None:
+    written, font = choose_font(words, 24)
+    assert written == plain
+    assert fonts._count_missing(font, written) == 0
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert np.array_equal(draw_sheet([(words, picture)], 1, []), draw_sheet([(plain, picture)], 1, []))
+
+
+def test_a_font_of_the_system_has_the_letters() -> None:
+    if not fonts._find_font("é")[0]:
+        pytest.skip("needs a font such as DejaVu Sans")
+    words, font = choose_font("forêt", 24)
+    assert words == "forêt"
+    assert fonts._count_missing(font, words) == 0
+    # Of Pillow's own font all of these letters would be the same sign.
+    assert fonts._count_missing(ImageFont.load_default(24), "éß") == 2
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert not np.array_equal(draw_sheet([("é", picture)], 1, []), draw_sheet([("ß", picture)], 1, []))
