@@ -128,7 +128,7 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         except click.BadParameter:
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
         # Python takes 1_0 and digits of any script; nan and inf are refused with the range.
-        if isinstance(value, str) and not is_number(value) and math.isfinite(number):
+        if isinstance(value, str) and not is_number(value) and abs(number) < math.inf:
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
         return number
 

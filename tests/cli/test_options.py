@@ -194,6 +194,7 @@ def test_names_of_classes_are_explained(run_program: Program) -> None:
     ("words", "message"),
     [
         (("-k", "1_0"), "'1_0' is not a valid integer or auto."),
+        (("-k", f"1_{309 * '0'}"), "0' is not a valid integer or auto."),  # no float is as large
         (("--max-size", "1_000"), "'1_000' is not a valid integer."),
         (("--smoothness", "\u0663"), "'\u0663' is not a valid float."),
     ],
