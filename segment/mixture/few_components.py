@@ -13,7 +13,7 @@ from segment.mixture.gaussian_steps import maximize_posterior
 from segment.mixture.model import MixtureModel
 from segment.mixture.near_components import MIN_CELLS, NearBlocks
 from segment.mixture.prior import Prior
-from segment.mixture.spatial_em import MIN_LOG_POSTERIOR, SpatialEMState
+from segment.mixture.spatial_em import SpatialEMState, normalize_logs
 
 __all__ = ["N_FEW", "N_FITTED", "FewSpatialEM", "choose_few", "find_most_probable"]
 
@@ -51,7 +51,7 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     ([9, 8, 7, 6, 5, 4, 3, 2], 0.192)
     """
     numbers = find_most_probable(log_joint, N_FEW)
-    return numbers, _compute_logs(np.take_along_axis(log_joint, numbers, axis=0))
+    return numbers, normalize_logs(np.take_along_axis(log_joint, numbers, axis=0))
 
 
 def find_most_probable(log_joint: NDArray[np.floating[Any]], n: int) -> Numbers:
@@ -78,15 +78,6 @@ def find_most_probable(log_joint: NDArray[np.floating[Any]], n: int) -> Numbers:
     ranked = load_cv2().transpose(codes).reshape(codes.shape[::-1])
     ranked.sort(axis=1)
     return np.ascontiguousarray(ranked[:, :n].T & 255, dtype=np.intp)
-
-
-def _compute_logs(joint: NDArray[np.floating[Any]]) -> Logs:
-    """Compute the log posteriors (m, n) of the components of each cell, as if there were no others."""
-    # Single precision suffices for differences from the largest, and its exponentials take a third of the time.
-    logs = joint - joint.max(axis=0)
-    found: Logs = np.maximum(logs, MIN_LOG_POSTERIOR, out=logs).astype(np.float32)
-    found -= np.log(np.exp(found).sum(axis=0))
-    return np.maximum(found, MIN_LOG_POSTERIOR, out=found)
 
 
 class FewSpatialEM(SpatialEMState):
@@ -140,7 +131,7 @@ class FewSpatialEM(SpatialEMState):
         parameters = self._compute_parameters()
         found = np.empty((self._n_few, self._shape[1]), dtype=np.float32)
         for (rows, _, moments), (at, places) in zip(self._blocks, self._chosen, strict=True):
-            found[:, rows] = _compute_logs((parameters[at] @ moments).reshape(-1).take(places))
+            found[:, rows] = normalize_logs((parameters[at] @ moments).reshape(-1).take(places))
         return found
 
     def run_step(self, log_joint: Logs) -> None:

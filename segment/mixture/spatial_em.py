@@ -30,12 +30,12 @@ from segment.mixture.student_t import convert_to_student_t
 
 __all__ = [
     "MAX_STEPS",
-    "MIN_LOG_POSTERIOR",
     "MOVE_TOLERANCE",
     "SpatialEM",
     "SpatialEMState",
     "compute_class_log_posteriors",
     "fit_with_neighbors",
+    "normalize_logs",
 ]
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,7 @@ class SpatialEM(SpatialEMState):
             if model.degrees_of_freedom.size:
                 joint, _ = convert_to_student_t(joint, peaks, model.degrees_of_freedom, model.n_features)
             if is_plain and not noise:
-                found[:, rows] = _normalize_logs(joint)
+                found[:, rows] = normalize_logs(joint)
                 continue
             top = np.maximum(joint.max(axis=0), np.log(noise)) if noise else joint.max(axis=0)
             joint = np.exp(joint - top)
@@ -224,7 +224,7 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     noise = model.noise_posteriors(cells) if model.noise_share else None
     for rows, joint in model.iterate_log_joint(cells):
         if is_plain:
-            logs[:, rows] = _normalize_logs(joint)
+            logs[:, rows] = normalize_logs(joint)
             continue
         odds = np.exp(joint - joint.max(axis=0, initial=MIN_LOG))
         posteriors = odds / odds.sum(axis=0)
@@ -234,15 +234,29 @@ def compute_class_log_posteriors(model: MixtureModel, groups: NDArray[np.intp], 
     return logs.T
 
 
-def _normalize_logs(joint: Floats) -> Logs:
-    """Compute the log posteriors of components (k, n) that are a class each: without posteriors, nor their logarithms.
+def normalize_logs(joint: NDArray[np.floating]) -> Logs:
+    """Compute log posteriors from log joint densities, without the posteriors and their logarithms.
 
-    `joint` is changed.
+    Parameters
+    ----------
+    joint : ndarray of shape (k, n), float
+        Log of weight times density of each component, up to a constant for each cell. Overwritten.
+
+    Returns
+    -------
+    ndarray of shape (k, n), float32
+        At least `MIN_LOG_POSTERIOR`.
+
+    Examples
+    --------
+    >>> np.exp(normalize_logs(np.log([[0.3], [0.1]]))).round(3).tolist()
+    [[0.75], [0.25]]
     """
-    joint -= joint.max(axis=0, initial=MIN_LOG)
+    joint -= joint.max(axis=0, initial=-np.inf)
+    # Single precision suffices for differences from the largest, and its exponentials take a third of the time.
     logs = np.maximum(joint, MIN_LOG_POSTERIOR, out=joint).astype(np.float32)
     logs -= np.log(np.ones(len(logs), np.float32) @ load_cv2().exp(logs))
-    return np.maximum(logs, MIN_LOG_POSTERIOR, out=logs)
+    return np.asarray(np.maximum(logs, MIN_LOG_POSTERIOR, out=logs))
 
 
 def _compute_logs(posteriors: NDArray[np.floating]) -> Logs:
