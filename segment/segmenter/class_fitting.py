@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_surplus_seed_colors
 from segment.core.class_names import make_default_names
 from segment.core.hex_colors import parse_hex_color
+from segment.core.threads import limit_library_threads
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells, make_point_cells
 from segment.mixture.component_merging import group_components
@@ -88,7 +90,11 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     FittedClasses
     """
     kind = choose_spatial_type(config)
-    found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
+    n_classes = start.n_classes if start is not None else config.k if isinstance(config.k, int) else 0
+    # Products of matrices of many classes are large enough for several threads, which take twice as long in all, and
+    # on a busy machine five times.
+    with limit_library_threads() if n_classes >= MANY_COMPONENTS else nullcontext():
+        found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
     new = regroup_classes(found.classes, found.names, data.space, config)
     warnings = found.warnings + warn_of_rivals(_measure_disagreement(found, new)) + new.warnings
     return replace(found, classes=new.classes, names=new.names, warnings=warnings)
