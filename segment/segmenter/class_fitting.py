@@ -91,8 +91,7 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     """
     kind = choose_spatial_type(config)
     n_classes = start.n_classes if start is not None else config.k if isinstance(config.k, int) else 0
-    # Products of matrices of many classes are large enough for several threads, which take twice as long in all, and
-    # on a busy machine five times.
+    # Matrices of many classes are large enough for several threads, which take twice the processor time in all.
     with limit_library_threads() if n_classes >= MANY_COMPONENTS else nullcontext():
         found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
     new = regroup_classes(found.classes, found.names, data.space, config)
