@@ -69,10 +69,11 @@ def coarsen_to_few(cells: Cells, n_components: int) -> Cells:
     n_bins = _BINS[min(cells.n_features, len(_BINS)) - 1]
     min_cells = min(len(cells), max(_MIN_COARSE_CELLS, 2 * n_components))
     coarse = coarsen_adaptively(cells, n_bins, min_cells)
-    # Where few cells have most of the weight, the others can share too few bins. So many groups tell all cells apart
-    # that differ; where fewer do, as colors of many bands that are not counted, more groups are no help.
-    most = cells.total_weight / cells.weights.min()
-    while len(coarse) < min_cells and n_bins**2 < most:
+    # Where few cells have most of the weight, the others can share too few bins. Groups as light as the lightest cell
+    # hold one value each. More do not help where many cells have equal values, as colors of many bands, which are not
+    # counted.
+    max_groups = cells.total_weight / cells.weights.min()
+    while len(coarse) < min_cells and n_bins**2 < max_groups:
         n_bins *= 2
         coarse = coarsen_adaptively(cells, n_bins, min_cells)
     return coarse

@@ -11,6 +11,7 @@ from PIL import Image as PilImage
 
 from segment.core.errors import SettingsError
 from segment.features.color_space import FeatureSpace
+from segment.mixture import fitting
 from segment.mixture.cells import Cells, make_distinct_cells, make_point_cells
 from segment.mixture.fitting import fit_mixture
 from segment.mixture.grid_bins import coarsen
@@ -223,3 +224,13 @@ def test_values_that_are_too_large_are_refused() -> None:
         fit_mixture(make_point_cells([[0.0, np.nan], [1e200, 2.0], [1.0, 3.0]]), 1)
     with pytest.raises(SettingsError, match=r"^noise: the range of the data has a volume"):
         fit_mixture(make_point_cells([[0.0, 0.0, 0.0], [1e120, 1e120, 1e120], [1.0, 2.0, 3.0]]), 1, noise=True)
+
+
+@pytest.mark.parametrize(("n", "k", "seed"), [(200, 4, 30), (300, 5, 27), (400, 6, 4)])
+def test_the_finalist_that_is_chosen_is_the_one_that_converges_best(
+    n: int, k: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = make_point_cells(np.random.default_rng(seed).uniform(size=(n, 2)))
+    found = fit_mixture(cells, k, shrinkage=0.1).finish.objectives[-1]
+    monkeypatch.setattr(fitting, "_ROUGH_TOL_OF_FEW", 0.0)  # each of them converges
+    assert found == pytest.approx(fit_mixture(cells, k, shrinkage=0.1).finish.objectives[-1], abs=1e-4)
