@@ -210,7 +210,10 @@ DOORS: Mapping[str, Door] = {
         (*_FITTING, "Clean-up"),
         leave_out=("mask", "roi", "crop", "name", "merge"),
         besides=("palette",),
-        remedies=dict.fromkeys(("Output", "mask", "roi", "crop", "name", "merge"), "Choose it on the page"),
+        remedies={
+            **dict.fromkeys(("Output", "mask", "roi", "crop", "name", "merge"), "Choose it on the page"),
+            **dict.fromkeys(("background", "group"), "Give it to segment run"),
+        },
     ),
     "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
     # The function of the library has the name of the command.

@@ -331,6 +331,20 @@ def test_auto_shows_its_curve_and_regions_are_shown(page: Page) -> None:
     assert "set-regions" not in faded
 
 
+def test_an_area_has_its_unit(page: Page) -> None:
+    page.run("document.getElementById('export').open = true")
+    for text, option in (("30px", "--min-region 30px"), ("0.001", "--min-region 0.001")):
+        page.set_value("min_region", text)
+        page.wait(f"document.getElementById('command').textContent.includes('{option}')")
+        slider = page.find("#set-min_region").find_element(By.XPATH, "preceding-sibling::input")
+        assert slider.get_property("value") == ("0" if "px" in text else "0.001")
+    page.driver.refresh()
+    page.wait("document.body.dataset.ready === 'true'")
+    assert page.find("#set-min_region").get_property("value") == "0.001"
+    page.set_value("min_region", Keys.DELETE)
+    assert page.find("#set-min_region").get_property("value") == "0"
+
+
 def test_a_wrong_setting_is_explained_and_the_page_goes_on(page: Page) -> None:
     page.run("[...document.querySelectorAll('#more details')].forEach((each) => { each.open = true; })")
     box = page.find("#set-seed_color")

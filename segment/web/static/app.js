@@ -20,7 +20,8 @@ const messages = new Messages($("messages"));
 const say = (text, kind) => messages.say(text, kind);
 const classes = new ClassList($("class-list"), () => { showLabels(); showCharts(); remember(); refreshCommand(); }, say);
 const strip = new Strip({
-  open, settings: () => controls.query(), applied: appliedSettings, drawn: drawnQuery, colors: () => classes.palette, fail: say,
+  open, settings: () => controls.query(), applied: appliedSettings, drawn: drawnQuery, colors: () => classes.palette,
+  begin: () => messages.clear("error"), fail: say,
 });
 
 function remember() {

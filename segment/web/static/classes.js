@@ -4,6 +4,9 @@ import { make } from "./controls.js";
 /** The bytes of #rrggbb. */
 export const parseColor = (color) => color.match(/\w\w/g).map((part) => parseInt(part, 16));
 
+/** A share as in legends: no class with pixels has 0.0 %. */
+export const formatShare = (share) => (share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)} %` : "< 0.1 %");
+
 export class ClassList {
   constructor(list, onChange, onRefuse) {
     Object.assign(this, { list, onChange, onRefuse });
@@ -137,7 +140,7 @@ export class ClassList {
       const name = make("input", { type: "text", className: "name", value: group.name, id: `name-${key}`, maxLength: 50, spellcheck: false });
       name.setAttribute("aria-label", `Name of ${group.name}`);
       name.addEventListener("change", () => this.rename(key, name.value));
-      const share = make("span", { className: "share", textContent: `${(100 * group.share).toFixed(1)} %` },
+      const share = make("span", { className: "share", textContent: formatShare(group.share) },
         make("small", { textContent: `${this.isSampled ? "≈ " : ""}${format.format(group.pixels)} px` }));
       const hide = make("button", { type: "button", textContent: group.isHidden ? "Show" : "Hide", id: `hide-${key}` });
       hide.setAttribute("aria-label", `${hide.textContent} ${group.name}`);

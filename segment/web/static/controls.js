@@ -157,8 +157,9 @@ export class Controls {
   #number(setting, id, box, change) {
     const end = SLIDER_ENDS[setting.name] ?? (setting.high ?? Infinity);
     const step = setting.type === "integer" ? 1 : end <= 0.1 ? 0.0001 : end <= 1 ? 0.005 : 0.5;
-    const number = make("input", { type: "number", id, min: setting.low, step: setting.type === "integer" ? 1 : "any" });
-    if (setting.high !== null) number.max = setting.high;
+    // A share may be a length or an area, too, such as 50px.
+    const number = setting.form ? make("input", { type: "text", className: "number", id, spellcheck: false })
+      : make("input", { type: "number", id, min: setting.low, max: setting.high ?? "", step: setting.type === "integer" ? 1 : "any" });
     const slider = end <= 200 ? make("input", { type: "range", min: setting.low, max: end, step, tabIndex: 0 }) : null;
     slider?.setAttribute("aria-label", `${title(setting)}, slider`);
     const words = setting.choices.map((word) => {
@@ -170,10 +171,16 @@ export class Controls {
       });
       return [word, input];
     });
+    const show = (value) => {
+      number.value = value;
+      if (slider) slider.value = Number(value) || setting.low; // a length or an area has no place on it
+    };
     const take = (input, live) => {
+      if (setting.form && input.value.trim() === "") input.value = setting.default;
       if (input.value === "" || !input.checkValidity()) return input.reportValidity();
-      if (input === slider) number.value = input.value; else if (slider) slider.value = input.value;
-      return change(Number(input.value), live);
+      const value = Number.isNaN(Number(input.value)) ? input.value.trim() : Number(input.value);
+      show(value);
+      return change(value, live);
     };
     slider?.addEventListener("input", () => take(slider, true));
     slider?.addEventListener("change", () => take(slider, false));
@@ -181,13 +188,9 @@ export class Controls {
     if (slider) box.append(slider);
     box.append(number);
     for (const [word, input] of words) box.append(make("label", { className: "check" }, input, word));
-    const show = (value) => {
-      number.value = value;
-      if (slider) slider.value = value;
-    };
     this.chosenSetters.set(setting.name, show);
     return (value) => {
-      const isWord = typeof value === "string";
+      const isWord = setting.choices.includes(value);
       for (const [word, input] of words) input.checked = value === word;
       number.disabled = isWord;
       if (slider) slider.disabled = isWord;

@@ -18,7 +18,8 @@ export class Messages {
     this.box.append(make("p", { className: kind }, ...markOptions(text, (option) => this.#link(option))));
   }
 
-  clear() { this.box.replaceChildren(); }
+  /** Remove all messages, or those of a kind. */
+  clear(kind = null) { for (const message of [...this.box.children]) if (kind === null || message.className === kind) message.remove(); }
 
   #link(option) {
     const name = this.controls?.findOption(option);

@@ -1,13 +1,13 @@
 // The images that are open, as a strip of thumbnails, and one run over all of them.
 import { getBitmap, getJson, paintLabels, readLabels, request } from "./api.js";
-import { parseColor } from "./classes.js";
+import { formatShare, parseColor } from "./classes.js";
 import { make } from "./controls.js";
 
 const $ = (id) => document.getElementById(id);
 
 export class Strip {
-  constructor({ open, settings, applied, drawn, colors, fail }) {
-    Object.assign(this, { open, settings, applied, drawn, colors, fail });
+  constructor({ open, settings, applied, drawn, colors, begin, fail }) {
+    Object.assign(this, { open, settings, applied, drawn, colors, begin, fail });
     this.items = new Map();
     this.current = null;
     $("all").addEventListener("click", () => this.run());
@@ -83,6 +83,7 @@ export class Strip {
     this.stop = new AbortController();
     const { signal } = this.stop;
     button.textContent = "Stop";
+    this.begin();
     const items = [...this.items.values()];
     for (const { button: each } of items) delete each.dataset.state;
     Object.assign($("progress"), { hidden: false, max: items.length, value: 0 });
@@ -96,14 +97,14 @@ export class Strip {
           const answer = await getJson("segment", { method: "POST", query: [["image", item.image.id], ["size", 480], ...query, ...this.drawn(item.image)], signal });
           const own = [null, ...(answer.colors ?? answer.classes.map(({ color }) => color)).map(parseColor)];
           this.update(item.image.id, paintLabels(await readLabels(answer), $("shared").checked ? this.colors() : own));
-          item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${(100 * share).toFixed(1)} %`), ...answer.warnings].join("\n");
+          item.button.title = [item.image.name, ...answer.classes.map(({ name, share }) => `${name} ${formatShare(share)}`), ...answer.warnings].join("\n");
           item.button.dataset.state = "done";
         } catch (error) {
           delete item.button.dataset.state;
           if (error.name === "AbortError") throw error;
           item.button.dataset.state = "failed";
           failed += 1;
-          this.fail(`${item.image.name}: ${error.message}`);
+          this.fail(error.message.startsWith(`${item.image.name}: `) ? error.message : `${item.image.name}: ${error.message}`);
         }
         $("progress").value = number + 1;
       }
