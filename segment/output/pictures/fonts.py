@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def choose_font(words: str, height: int) -> tuple[str, Font]:
     words : str
         The text; where no font of the system has all its letters, accents are left out.
     font : Font
-        A new one, as threads share none.
+        Of this thread alone.
     """
-    from PIL import ImageFont
-
-    own = ImageFont.load_default(height)
+    own = _load_font("", height, get_ident())
     letters = "".join(sorted(set(words)))
     if letters.isascii():
         return words, own
@@ -48,7 +47,15 @@ def choose_font(words: str, height: int) -> tuple[str, Font]:
     plain = _strip_accents(words)
     if not name or (n_missing and plain.isascii()):
         return plain, own
-    return words, ImageFont.truetype(name, height)
+    return words, _load_font(name, height, get_ident())
+
+
+@lru_cache(maxsize=32)
+def _load_font(name: str, height: int, thread: int) -> Font:
+    """Load a font of the system, or without a name the one that comes with Pillow, once for each thread."""
+    from PIL import ImageFont
+
+    return ImageFont.truetype(name, height) if name else ImageFont.load_default(height)
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from segment.output.pictures.scaling import Picture
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageDraw import ImageDraw
+
 __all__ = ["Legend", "Scale", "draw_sheet", "list_legend_entries"]
 
 Scale = tuple[Picture, str, str]

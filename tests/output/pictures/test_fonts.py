@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -25,6 +26,14 @@ def test_ascii_is_written_with_the_font_of_pillow() -> None:
     words, font = choose_font("sky 12 %", 24)
     assert words == "sky 12 %"
     assert font.getname() == ImageFont.load_default(24).getname()
+
+
+def test_a_font_is_loaded_once_for_each_thread() -> None:
+    font = choose_font("sky", 24)[1]
+    assert choose_font("land", 24)[1] is font
+    assert choose_font("sky", 25)[1] is not font
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(choose_font, "sky", 24).result()[1] is not font
 
 
 @pytest.mark.usefixtures("no_system_fonts")
