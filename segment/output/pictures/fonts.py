@@ -51,7 +51,7 @@ def choose_font(words: str, height: int) -> tuple[str, Font]:
 
 
 @lru_cache(maxsize=32)
-def _load_font(name: str, height: int, thread: int) -> Font:
+def _load_font(name: str, height: int, thread: int) -> Font:  # noqa: ARG001  a part of the key of the cache
     """Load a font of the system, or without a name the one that comes with Pillow, once for each thread."""
     from PIL import ImageFont
 
