@@ -51,7 +51,7 @@ class GaussianMixture(MixturePredictorMixin, BaseEstimator):  # type: ignore[mis
         `tol_step` holds too). Raising it gives a faster, less exact fit.
     tol_step : float, default=1e-3
         EM goes on while an iteration moves a parameter by more than this, in standard deviations of the data, unless
-        values are missing. Raising it gives a faster, less exact fit.
+        values are missing. Infinity leaves `tol` alone. Raising it gives a faster, less exact fit.
     reg_covar : float, default=1e-6
         Non-negative value added to the diagonal of the covariances, so that they stay positive definite. Raising it
         makes the components wider.

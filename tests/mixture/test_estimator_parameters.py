@@ -31,3 +31,13 @@ def test_numbers_of_numpy_and_a_flag_for_verbose_are_parameters() -> None:
     for name, wrong in (("n_components", 2.5), ("n_init", True), ("warm_start", 1)):
         with pytest.raises(SettingsError, match=f"^{name}: "):
             GaussianMixture(**{name: wrong}).fit(GROUPS)
+
+
+def test_either_tolerance_may_be_infinite_and_no_other_number() -> None:
+    for name in ("tol", "tol_step"):
+        assert GaussianMixture(**{name: np.inf}).fit(GROUPS).converged_
+    for name in {*WHOLE, *REAL} - {"tol", "tol_step"}:
+        with pytest.raises(SettingsError, match=f"^{name}: .*; got inf"):
+            GaussianMixture(**{name: np.inf}).fit(GROUPS)
+    with pytest.raises(SettingsError, match=r"^reg_covar: a number of at least 0; got 1000"):
+        GaussianMixture(reg_covar=10**400).fit(GROUPS)
