@@ -15,8 +15,8 @@ __all__ = ["FULL_VALUE", "FullPixels", "count_full_pixels", "infer_scale", "infe
 
 FULL_VALUE = 65535  # the largest of 16 bits
 MIN_FULL_SHARE = 0.005  # of the pixels, that hold it in every band: fewer do no harm
-# Of the number of these, other pixels that reach half of the largest value. It is .06 and more in overexposed
-# photographs, whose lights fade (BSDS500, five exposures), and 0 where a fill lies far above all values.
+# Other pixels above half of it, for each of these: none where a fill value lies far above all others, .06 and more in
+# overexposed photographs, whose highlights fade (BSDS500, five exposures).
 MAX_HIGH_SHARE = 0.01
 
 
@@ -67,8 +67,8 @@ class FullPixels:
         """
         share = format_share(self.n_full, self.n_pixels)
         return (
-            f"{share} of the pixels have the value {FULL_VALUE}, far above all others; if it stands for no data, "
-            + (f"give --nodata {FULL_VALUE}")
+            f"{share} of the pixels have the value {FULL_VALUE}, far above all others; if it stands for no data, give "
+            f"--nodata {FULL_VALUE}"
         )
 
 
