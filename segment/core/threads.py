@@ -7,11 +7,12 @@ each change costs a few microseconds.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TypeVar
 
 from segment.core.opencv import load_cv2
@@ -114,8 +115,8 @@ def start_threads(several: bool = True) -> Iterator[ThreadMap]:
     if n == 1 or not can_start_threads(n):
         yield _run_in_sequence
         return
-    # Without the mark, threads within threads would be more than the cores.
-    with ThreadPoolExecutor(n, initializer=_mark_as_worker) as pool:
+    # Without the mark and the limit, threads within threads would be more than the cores.
+    with limit_library_threads(), ThreadPoolExecutor(n, initializer=_mark_as_worker) as pool:
 
         def run_each(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:
             return list(pool.map(work, items))
@@ -169,10 +170,9 @@ def limit_library_threads() -> Iterator[None]:
     ...     {library["num_threads"] for library in threadpool_info()}
     {1}
     """
-    from threadpoolctl import threadpool_limits
-
     with _LIMIT_LOCK:
-        _limits.append(None if _limits else threadpool_limits(1))
+        # A library that comes later comes with a module.
+        _limits.append(None if _limits else _find_libraries(len(sys.modules)).limit(limits=1))
     try:
         yield
     finally:
@@ -181,6 +181,14 @@ def limit_library_threads() -> Iterator[None]:
             limit = _limits.pop()
             if limit is not None:
                 limit.restore_original_limits()
+
+
+@lru_cache(maxsize=1)
+def _find_libraries(n_modules: int) -> Any:  # noqa: ARG001  another number is another answer
+    """Find the loaded libraries that start threads, which takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _run_in_sequence(work: Callable[[Item], Result], items: Iterable[Item], /) -> list[Result]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,9 +89,8 @@ def fit_image_classes(data: FitData, config: SegmentConfig, start: ClassModel | 
     FittedClasses
     """
     kind = choose_spatial_type(config)
-    n_classes = start.n_classes if start is not None else config.k if isinstance(config.k, int) else 0
-    # Matrices of many classes are large enough for several threads, which take twice the processor time in all.
-    with limit_library_threads() if n_classes >= MANY_COMPONENTS else nullcontext():
+    # Matrices are large enough for BLAS to start threads, and so small that these only take twice the processor time.
+    with limit_library_threads():
         found = _fit_new_classes(data, config, kind) if start is None else _adapt_classes(data, config, kind, start)
     new = regroup_classes(found.classes, found.names, data.space, config)
     warnings = found.warnings + warn_of_rivals(_measure_disagreement(found, new)) + new.warnings

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from types import ModuleType
 
 import pytest
-import threadpoolctl
+from fake_libraries import FakeLibraries, make_recorder
 
 from segment.core.opencv import load_cv2
 from segment.core.threads import (
+    _find_libraries,
     can_start_threads,
     count_threads,
     limit_library_threads,
@@ -90,20 +93,25 @@ def test_work_too_small_to_share_stays_in_the_present_thread() -> None:
 
 
 def test_the_limit_of_libraries_lasts_until_the_last_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = []
-
-    class Limit:
-        def __init__(self, n: int) -> None:
-            events.append(f"at most {n}")
-
-        def restore_original_limits(self) -> None:
-            events.append("lifted")
-
-    monkeypatch.setattr(threadpoolctl, "threadpool_limits", Limit)
+    libraries = FakeLibraries.install(monkeypatch)
     first, second = limit_library_threads(), limit_library_threads()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    assert events == ["at most 1"]
+    assert libraries.n_threads == 1
     second.__exit__(None, None, None)
-    assert events == ["at most 1", "lifted"]
+    assert libraries.n_threads == 2
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_threads_do_not_start_those_of_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    libraries, found = FakeLibraries.install(monkeypatch), set[int]()
+    assert run_in_threads(make_recorder(libraries, abs, found), [-1, -2, -3]) == [1, 2, 3]
+    assert found == {1}
+
+
+def test_libraries_that_are_loaded_later_are_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _find_libraries(len(sys.modules))
+    assert _find_libraries(len(sys.modules)) is before
+    monkeypatch.setitem(sys.modules, "a module more", ModuleType("a module more"))
+    assert _find_libraries(len(sys.modules)) is not before

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from fake_libraries import FakeLibraries, make_recorder
 
 from segment import Image, SegmentConfig, SettingsError, segment_image
 from segment.features.pixel_features import extract_features
@@ -151,18 +151,11 @@ def test_many_classes_are_fitted_to_groups_of_colors_before_the_field_and_to_all
     assert sizes[0] == sizes[1] < sizes[2] == 64 * 64
 
 
-@pytest.mark.parametrize(("k", "n_threads"), [(16, 2), (17, 1)])
-def test_many_classes_are_fitted_with_one_thread(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, k: int, n_threads: int
+def test_classes_are_fitted_with_one_thread_of_linear_algebra(
+    quadrants: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: set[int] = set()
-    fit_mixture = class_fitting.fit_mixture
-
-    def record(*given: Any, **settings: Any) -> MixtureFit:
-        found.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
-        return fit_mixture(*given, **settings)
-
-    monkeypatch.setattr(class_fitting, "fit_mixture", record)
-    with threadpool_limits(2, user_api="blas"):
-        fit_image_classes(make_data(rng.integers(0, 256, (12, 12, 3)).astype(np.uint8)), SegmentConfig(k=k))
-    assert found == {n_threads}
+    libraries, found = FakeLibraries.install(monkeypatch), set[int]()
+    monkeypatch.setattr(class_fitting, "fit_mixture", make_recorder(libraries, class_fitting.fit_mixture, found))
+    fit_image_classes(make_data(quadrants), SegmentConfig(k=2))
+    assert found == {1}
+    assert libraries.n_threads == 2
