@@ -298,7 +298,7 @@ def test_settings_of_the_fit_are_refused_when_applying(model: ClassModel, quadra
 
 
 def test_what_is_no_model_is_refused(model: ClassModel, quadrants: np.ndarray) -> None:
-    with pytest.raises(ModelError, match=r"^model: a ClassModel; got ndarray\. Load a file with load_class_model\.$"):
+    with pytest.raises(ModelError, match=r"^model: a ClassModel; got ndarray\. Give the class_model of a result, or "):
         segment.apply_classes(quadrants, model)
     with pytest.raises(ModelError, match=r"^model: a ClassModel; got str\."):
         segment.segment_pages("stack.tif", model="model.json")

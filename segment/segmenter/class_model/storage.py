@@ -176,7 +176,10 @@ def require_class_model(name: str, model: object) -> None:
         If it is something else.
     """
     if not isinstance(model, ClassModel):
-        raise ModelError(f"{name}: a ClassModel; got {type(model).__name__}. Load a file with load_class_model.")
+        raise ModelError(
+            f"{name}: a ClassModel; got {type(model).__name__}. "
+            "Give the class_model of a result, or load a file with load_class_model."
+        )
 
 
 def _is_same_file(path: Path, other: Path) -> bool:
