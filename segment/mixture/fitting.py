@@ -36,7 +36,7 @@ Improvement = Callable[[Cells, MixtureModel, EMOptions], Fit]
 _SHORT_ITERATIONS = 30  # of the short runs on the coarsest cells
 _N_FINALISTS = 4  # runs that are continued on the coarse cells
 # Tolerances until the best of them is known: of many components, and of few. For few, that of many took another optimum
-# in 7 of 204 fits to photographs than all of them at convergence, and this one in 1.
+# in 8 of 204 fits to photographs than all of them at convergence, and this one in 1.
 _ROUGH_TOL, _ROUGH_TOL_OF_FEW = 1e-4, 1e-5
 # With many components: groups of cells between the coarse ones and all, and how much larger the tolerances on all cells
 # are than on those in between.

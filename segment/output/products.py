@@ -129,6 +129,8 @@ def save_sheet(
     ------
     OutputError
         If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
+    SettingsError
+        If the stem or the suffix is none of a file name.
     """
     _check_names(stem, suffix)
     (file,) = plan_files(stem, (product,), picture=suffix, n_classes=0)  # one file, however many classes there are
