@@ -272,6 +272,10 @@ def test_names_and_masks_belong_to_their_image(page: Page) -> None:
     assert page.find("#hide-2").text == "Show"
     page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
     page.find("#clear").click()
+    # An outline has no size.
+    for key, is_shown in ((Keys.ARROW_DOWN, False), (Keys.ARROW_UP, True)):
+        page.find("#shape").send_keys(key)
+        assert page.find("#brush").is_displayed() == is_shown
 
 
 def test_the_name_of_a_class_outlives_a_merge_and_numbers_are_those_of_the_files(page: Page) -> None:
@@ -400,3 +404,6 @@ def test_everything_has_a_name_for_screen_readers(page: Page) -> None:
     assert len(kinds) > 60
     nameless = [node["role"]["value"] for node in kinds if not node.get("name", {}).get("value", "").strip()]
     assert nameless == []
+    # Nor are there two of one name.
+    names = [(node["role"]["value"], node["name"]["value"]) for node in kinds]
+    assert sorted(set(names)) == sorted(names)

@@ -181,7 +181,7 @@ const tool = () => document.querySelector("input[name=tool]:checked").value;
 function paint(act, place, radius, byKey = false) {
   const kind = tool();
   const shape = $("shape").value;
-  const { drawing } = page.image;
+  const drawing = page.image?.drawing;
   if (!drawing || kind === "move") return;
   if (act === "cancel") drawing.points = [];
   else if (act === "end") {
@@ -352,6 +352,11 @@ function connect() {
       $("canvas").classList.toggle("paints", input.value !== "move");
     });
   }
+  // An outline has no width, and one that is half drawn is no stroke.
+  $("shape").addEventListener("change", (event) => {
+    $("brush").parentElement.hidden = event.target.value === "outline";
+    paint("cancel");
+  });
   $("brush").addEventListener("input", (event) => { viewer.brush = Number(event.target.value); });
   $("opacity").addEventListener("input", (event) => { viewer.opacity = Number(event.target.value) / 100; viewer.draw(); });
   $("clear").addEventListener("click", () => {

@@ -164,6 +164,7 @@ export class Controls {
     slider?.setAttribute("aria-label", `${title(setting)}, slider`);
     const words = setting.choices.map((word) => {
       const input = make("input", { type: "checkbox", id: `${id}-${word}` });
+      input.setAttribute("aria-label", `${title(setting)}: ${word}`);
       input.addEventListener("change", () => {
         number.disabled = input.checked;
         if (slider) slider.disabled = input.checked;
