@@ -187,7 +187,8 @@ def _encode_svg(result: Any) -> Iterator[bytes]:
     with _name_file(result):
         shapes = result.shapes().simplify(result.config.simplify).leave_out(_find_dropped_labels(result))
     title, is_smooth = result.image.file_name or "segments", result.config.svg_smooth
-    return _encode_text(encode_svg(shapes, result.names, result.colors, title=title, is_smooth=is_smooth))
+    kind = "region" if hasattr(result, "n_regions") else "class"
+    return _encode_text(encode_svg(shapes, result.names, result.colors, title=title, is_smooth=is_smooth, kind=kind))
 
 
 @contextmanager

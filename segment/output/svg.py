@@ -19,7 +19,13 @@ __all__ = ["encode_svg"]
 
 
 def encode_svg(
-    shapes: Shapes, names: Sequence[str], colors: NDArray[np.uint8], *, title: str, is_smooth: bool = False
+    shapes: Shapes,
+    names: Sequence[str],
+    colors: NDArray[np.uint8],
+    *,
+    title: str,
+    is_smooth: bool = False,
+    kind: str = "class",
 ) -> Iterator[str]:
     """Encode shapes as an SVG picture, one path along the pixels' edges for each class that has pixels.
 
@@ -36,6 +42,8 @@ def encode_svg(
     is_smooth : bool
         Whether borders are smooth curves: quadratic Bezier curves from the middle of each side to that of the next.
         Those of both sides of a border are the same; where three borders meet they stay.
+    kind : str
+        What the shapes are, class or region: the id of a path is it, a hyphen and the number.
 
     Yields
     ------
@@ -51,10 +59,10 @@ def encode_svg(
     )
     encode = _choose_ring_encoder(shapes, is_smooth=is_smooth)
     for label, polygons in shapes.iterate_labels():
-        yield f'<path id="class-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
+        yield f'<path id="{kind}-{label}" fill="{format_hex_color(colors[label - 1])}" d="'
         for rings in polygons:
             yield "".join(map(encode, rings))
-        yield f'"><title>{_escape_xml(names[label - 1])}</title><desc>class {label}</desc></path>\n'
+        yield f'"><title>{_escape_xml(names[label - 1])}</title><desc>{kind} {label}</desc></path>\n'
     yield "</svg>\n"
 
 

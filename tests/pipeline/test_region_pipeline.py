@@ -55,6 +55,9 @@ def test_polygons_and_the_hierarchy_are_named_for_regions(program):
     assert program("run", "a.png", "--regions", "3", "--save", "geojson,svg,hierarchy,numbers,regions")[0] == 0
     names = {path.name for path in Path("outputs").iterdir()}
     assert names == {"a_regions.geojson", "a_regions.svg", "a_hierarchy.json", "a_numbers.png", "a_regions.csv"}
+    svg = Path("outputs/a_regions.svg").read_text()
+    assert '<path id="region-3"' in svg
+    assert "class" not in svg
     document = json.loads(Path("outputs/a_hierarchy.json").read_text())
     assert document["regions"] == 3
     assert [merge["makes"] for merge in document["merges"]] == [4, 5]
