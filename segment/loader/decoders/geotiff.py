@@ -12,11 +12,12 @@ __all__ = ["read_georeference"]
 
 # Numbers of TIFF tags.
 _SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
-# Numbers of GeoTIFF keys, which the key directory holds, and two of their values.
-_MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _ANGLES, _PROJECTED, _UNITS = 1024, 1025, 1026, 2048, 2054, 3072, 3076
-_IS_PROJECTED, _IS_GEOGRAPHIC, _IS_POINT = 1, 2, 2
-# EPSG numbers of units, and their lengths: meter, foot, US survey foot.
-_METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
+# Numbers of GeoTIFF keys, which the key directory holds, and some of their values.
+_MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _ANGLES = 1024, 1025, 1026, 2048, 2054
+_PROJECTED, _PROJECTED_CITATION, _UNITS = 3072, 3073, 3076
+_IS_PROJECTED, _IS_GEOGRAPHIC, _IS_OTHER, _IS_POINT = 1, 2, 32767, 2
+# EPSG numbers of units, and their lengths: meter, foot, US survey foot, kilometer.
+_METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
 # EPSG numbers of units of angle, and their sizes: radian, degree, grad, gon; degrees are usual.
 _DEGREES_PER_UNIT = {None: 1.0, 9101: 180 / math.pi, 9102: 1.0, 9105: 0.9, 9106: 0.9, 9122: 1.0}
 # Systems in meters, for files that do not repeat the unit: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
@@ -109,12 +110,14 @@ def _read_text(tag: Callable[[int], Any]) -> str:
 
 def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float, float]:
     """Return the coordinate reference system, and the size of its unit in meters and in degrees (0 if it has none)."""
-    is_projected = keys.get(_MODEL) == _IS_PROJECTED
+    # GDAL and Esri's programs write Esri's Web Mercator, among others, as a model of another kind. Its system is in the
+    # text, and the geographic key names only what it is projected from.
+    is_projected = keys.get(_MODEL) in (_IS_PROJECTED, _IS_OTHER)
     number = keys.get(_PROJECTED if is_projected else _GEOGRAPHIC, 0)
     # 32767 and above stand for systems that the file defines itself.
     has_number = isinstance(number, int) and 1024 <= number < 32767
-    citation = str(keys.get(_CITATION, ""))
-    wkt = citation.removeprefix(_ESRI_PREFIX) if citation.startswith(_ESRI_PREFIX) else ""
+    citations = (str(keys.get(key, "")) for key in (_CITATION, _PROJECTED_CITATION))
+    wkt = next((text.removeprefix(_ESRI_PREFIX) for text in citations if text.startswith(_ESRI_PREFIX)), "")
     crs = f"EPSG:{number}" if has_number else wkt
     if not is_projected:
         angle: Any = keys.get(_ANGLES)

@@ -54,6 +54,19 @@ def test_length_of_the_unit_in_meters(tmp_path: Path, crs: str, meters: float) -
     assert np.isnan(found.pixel_area) == (meters == 0)
 
 
+@pytest.mark.parametrize("crs", ["ESRI:102100", "EPSG:900913"])
+def test_web_mercator_without_a_number_is_not_longitude_and_latitude(tmp_path: Path, crs: str) -> None:
+    # GDAL writes the number of the geographic system that it is projected from, and the system itself as text.
+    found = load_image(write_geotiff(tmp_path / "a.tif", NORTH_UP, crs)).georeference
+    assert found.is_web_mercator
+    assert (found.meters, found.degrees) == (1.0, 0.0)
+
+
+def test_kilometers_are_known(tmp_path: Path) -> None:
+    crs = "+proj=tmerc +lon_0=9 +units=km +datum=WGS84"
+    assert load_image(write_geotiff(tmp_path / "a.tif", NORTH_UP, crs)).georeference.meters == 1000
+
+
 def test_picture_without_tags_has_no_georeference(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", PICTURE)
     found = load_image(tmp_path / "a.tif").georeference
