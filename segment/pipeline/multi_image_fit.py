@@ -21,6 +21,7 @@ from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
 from segment.segmenter.class_model.training import Training
+from segment.segmenter.class_model.value_scale import is_one_unit
 from segment.segmenter.fit_data import FitData
 from segment.segmenter.spatial_model import build_spatial_model, choose_spatial_type
 
@@ -51,6 +52,20 @@ class ValueScale:
     black: float
     white: float
     is_guess: bool
+
+    def is_alike(self, other: ValueScale) -> bool:
+        """Say whether both are guesses, and equal values stand for the same in both.
+
+        Parameters
+        ----------
+        other : ValueScale
+
+        Returns
+        -------
+        bool
+        """
+        mine, others = ((scale.dtype, scale.black, scale.white) for scale in (self, other))
+        return self.is_guess and other.is_guess and is_one_unit(mine, others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +101,7 @@ class ImagePart:
         -------
         bool
         """
-        return self.scale.is_guess and self.scale.dtype == scale.dtype and self.scale != scale
+        return self.scale.is_alike(scale) and (self.scale.black, self.scale.white) != (scale.black, scale.white)
 
 
 def collect_part(
@@ -178,7 +193,7 @@ def find_common_scale(scales: Sequence[ValueScale]) -> ValueScale:
     first = scales[0]
     if not first.is_guess:
         return first
-    alike = [scale for scale in scales if scale.is_guess and scale.dtype == first.dtype]
+    alike = [scale for scale in scales if scale.is_alike(first)]
     return replace(first, black=min(scale.black for scale in alike), white=max(scale.white for scale in alike))
 
 

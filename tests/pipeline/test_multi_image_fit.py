@@ -65,6 +65,15 @@ def test_guessed_scales_are_widened_and_known_ones_are_kept() -> None:
     assert find_common_scale([ValueScale("uint8", 0, 255, False), *guesses]).white == 255
 
 
+def test_signed_integers_with_and_without_values_below_zero_share_a_scale() -> None:
+    plain, signed = ValueScale("uint16", 0, 16383, True), ValueScale("float32", -30, 6200, True)
+    for scales in ((plain, signed), (signed, plain)):
+        common = find_common_scale(scales)
+        assert (common.black, common.white) == (-30, 16383)
+    shares = ValueScale("float32", 0, 1, True)
+    assert find_common_scale([plain, shares]) == plain
+
+
 def test_images_of_other_features_are_refused() -> None:
     config = SegmentConfig(k=2)
     parts = collect(config, draw_noisy_halves(0), draw_noisy_halves(1)[..., 0])

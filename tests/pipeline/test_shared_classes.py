@@ -214,6 +214,18 @@ def test_images_whose_white_is_a_guess_are_fitted_on_the_widest_scale(photograph
         assert not any("white" in note or "depth" in note for note in model.training.notes)
 
 
+def test_one_value_below_zero_does_not_change_the_classes_of_signed_integers() -> None:
+    """Reflectance in 16 bits with a sign is below 0 in some scenes alone."""
+    plain = np.repeat(np.random.default_rng(0).normal([[800, 2500, 6000]], 60, (40, 3)), 10, axis=1).astype(np.int16)
+    below = plain.copy()
+    below[0, 0] = -30
+    for first, second in ((plain, below), (below, plain)):
+        for model in (segment.fit_classes([first, second], k=3), segment.fit_classes([first], k=3)):
+            one, other = (segment.apply_classes(model, image).label_image for image in (first, second))
+            assert np.array_equal(one, other)
+            assert np.array_equal(one[0], np.repeat([1, 2, 3], 10))
+
+
 def test_images_of_different_depth_give_a_note(photographs: dict[str, np.ndarray]) -> None:
     pixels = photographs["landscape"]
     model = segment.fit_classes([pixels, pixels.astype(np.uint16) * 257], k=4)

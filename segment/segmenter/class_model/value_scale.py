@@ -8,7 +8,7 @@ import numpy as np
 
 from segment.core.image import Image
 
-__all__ = ["apply_value_scale"]
+__all__ = ["apply_value_scale", "is_one_unit"]
 
 # Share of the pixel values that may lie beyond the model's black and white where these replace a guess.
 _MAX_SHARE_OUTSIDE = 0.01
@@ -42,7 +42,9 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     of full range. Where the white of an image is only a guess from its largest value, and its pixels have the type of
     the training images, the black and white of the model replace the guess: the same value is the same light in every
     image. They do not where more than 1 % of the values would lie beyond them; of floats, which are in a unit, only
-    where that holds for more than half, and their range is 10 times that of the model or more.
+    where that holds for more than half, and their range is 10 times that of the model or more. Signed integers, which
+    are 16-bit numbers in one scene and floats in another that has a value below 0, are in one unit, too, where the one
+    range is less than 10 times the other.
 
     Examples
     --------
@@ -57,11 +59,12 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     if (image.black, image.white) == (black, white):
         return image
     # Two images of one camera have one scale; an image whose white is stored in the file keeps its own.
-    if image.is_scale_inferred and image.pixels.dtype == dtype:
+    own = image.pixels.dtype.name
+    if image.is_scale_inferred and is_one_unit((own, image.black, image.white), (dtype, black, white)):
         share = _measure_share_outside(image, black, white)
         is_near = image.white - image.black < _MAX_RANGE_FACTOR * (white - black)
-        is_one_unit = dtype == "float32" and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
-        if share <= _MAX_SHARE_OUTSIDE or is_one_unit:
+        is_unit = "float32" in (own, dtype) and (is_near or share <= _MAX_FLOAT_SHARE_OUTSIDE)
+        if share <= _MAX_SHARE_OUTSIDE or is_unit:
             note = (
                 f"its values are read on the model's scale, {black:g} to {white:g}, "
                 f"not as {image.black:g} to {image.white:g}"
@@ -73,6 +76,31 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
             return replace(image, black=black, white=white, notes=(*image.notes, note))
     note = f"its values from {image.black:g} to {image.white:g} stand for the model's {black:g} to {white:g}"
     return replace(image, notes=(*image.notes, note))
+
+
+def is_one_unit(one: tuple[str, float, float], other: tuple[str, float, float]) -> bool:
+    """Say whether equal values stand for the same where black and white are guesses.
+
+    Parameters
+    ----------
+    one, other : tuple of (str, float, float)
+        Type of the pixels, black and white.
+
+    Returns
+    -------
+    bool
+        True for pixels of one type. Also for 16-bit numbers and floats of similar range that are no shares of full
+        light: integers with signs are stored as the former, and as the latter if one of them lies below 0.
+
+    Examples
+    --------
+    >>> is_one_unit(("uint16", 0, 16383), ("float32", -30, 6200)), is_one_unit(("uint16", 0, 16383), ("float32", 0, 1))
+    (True, False)
+    """
+    if one[0] == other[0]:
+        return True
+    ranges = [white - black for _, black, white in (one, other)]
+    return {one[0], other[0]} == {"uint16", "float32"} and max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
 
 
 def _measure_share_outside(image: Image, black: float, white: float) -> float:

@@ -38,6 +38,23 @@ def test_a_guessed_white_of_another_type_is_kept() -> None:
     assert apply_value_scale(image, "uint8", 0, 255).white == image.white == 1023
 
 
+def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> None:
+    values = np.linspace(200, 6200, 100).astype(np.int16).reshape(10, 10)
+    below = values.copy()
+    below[0, 0] = -30
+    plain, signed = Image.from_array(values), Image.from_array(below)
+    assert (plain.pixels.dtype, signed.pixels.dtype) == (np.uint16, np.float32)
+    for image, other in ((plain, signed), (signed, plain)):
+        found = apply_value_scale(image, other.pixels.dtype.name, other.black, other.white)
+        assert (found.black, found.white) == (other.black, other.white) != (image.black, image.white)
+
+
+def test_shares_of_full_light_and_floats_in_a_much_smaller_unit_are_not_integers() -> None:
+    for values in (np.linspace(0, 1, 100), np.linspace(-5, 40, 100)):
+        image = Image.from_array(values.astype(np.float32).reshape(10, 10))
+        assert apply_value_scale(image, "uint16", 0, 16383).white == image.white
+
+
 @pytest.mark.parametrize(("factor", "is_replaced"), [(2, True), (9, True), (11, False)])
 def test_floats_are_in_the_unit_of_the_model_unless_they_range_much_farther(factor: float, is_replaced: bool) -> None:
     """A degree is a degree, however warm the warmest place is."""
