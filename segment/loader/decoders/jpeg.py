@@ -303,8 +303,8 @@ def fills_first_scan(data: bytes, layout: JpegLayout, plugin: Callable[[BinaryIO
     data, decoded = _leave_out_metadata(data), []
     for end in (b"", tail):
         picture = plugin(io.BytesIO(data + end + b"\xff\xd9"))
-        # One value for a block, and no colors, which would take a third of the time.
-        picture.draft("L", (max(picture.width // 8, 1), max(picture.height // 8, 1)))
+        # One value for a block. The colors count: those of the last blocks come at the end, or in a scan of their own.
+        picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
         picture.load()
         decoded.append(picture.tobytes())
     return bool(decoded[0] == decoded[1])

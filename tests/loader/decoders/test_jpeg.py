@@ -161,3 +161,13 @@ def test_damage_behind_a_first_scan_that_ends_early_can_be_read_as_truncated(wri
     with pytest.raises(ImageError, match="the file is truncated"):
         load_image(path)
     assert load_image(path, allow_truncated=True).notes[0].startswith("the file is truncated")
+
+
+def test_a_first_scan_without_its_last_colors_is_refused(write_file):
+    # Blocks of light, then two of color.
+    data = encode_with_pillow(np.full((8, 8, 3), (250, 10, 40), np.uint8), "JPEG", progressive=True, quality=100)
+    first = data.index(b"\xff\xda")
+    second = data.index(b"\xff\xc4", first)
+    assert load_image(write_file(data)).notes == ()
+    with pytest.raises(ImageError, match="the file is truncated"):
+        load_image(write_file(data[: second - 3] + data[second:]))
