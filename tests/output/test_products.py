@@ -55,7 +55,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory, landscape: Path) -> tuple[se
         ({"stem": "a/b"}, "stem: what file names begin with; got 'a/b'. Give a name, and a path as the folder."),
         ({"stem": ""}, "stem: what file names begin with; got ''."),
         ({"stem": 3}, "stem: what file names begin with; got 3."),
-        ({"suffix": ".JPG"}, "suffix: .png or .jpg; got '.JPG'."),  # it wrote a PNG of this name
+        ({"suffix": ".JPG"}, "suffix: .png or .jpg; got '.JPG'."),
         ({"suffix": "png"}, "suffix: .png or .jpg; got 'png'."),
         ({"folder": None}, "folder: a path, or a binary file; got None."),
     ],
