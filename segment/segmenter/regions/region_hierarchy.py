@@ -45,6 +45,8 @@ class RegionHierarchy:
     >>> fine = np.array([[1, 2], [3, 3]], dtype=np.int32)
     >>> merges, costs = np.array([[0, 1], [2, 3]]), np.array([0.25, 0.75])
     >>> hierarchy = segment.RegionHierarchy(fine, merges, costs, level=0.5)
+    >>> hierarchy
+    <RegionHierarchy of 2 x 2 pixels: 3 fine regions, 2 at its level>
     >>> hierarchy.cut()
     array([[1, 1],
            [2, 2]], dtype=int32)
@@ -60,6 +62,11 @@ class RegionHierarchy:
     merges: Ids
     costs: Floats
     level: float
+
+    def __repr__(self) -> str:
+        height, width = self.label_image.shape
+        size = f"{width} x {height} pixels"
+        return f"<{type(self).__name__} of {size}: {self.n_fine} fine regions, {self.count(self.level)} at its level>"
 
     @property
     def n_fine(self) -> int:
