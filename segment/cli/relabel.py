@@ -43,9 +43,10 @@ def relabel_labels(
 ) -> int:
     """Merge, name, order and recolor the classes of label images, without a fit.
 
-    RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it; classes keep their
-    colors, which an NPZ does not have, unless --palette gives others. STEM_relabeled_labels.png is written, and what
-    --save names. --image is read with the --page, --crop and --bands of RESULT, unless others are given.
+    RESULT is what --save labels wrote: STEM_labels.png, .tif or .npz. The numbers are those in it, with --order those
+    in the new order; classes keep their colors, which an NPZ does not have, unless --palette gives others.
+    STEM_relabeled_labels.png is written, and what --save names. --image is read with the --page, --crop and --bands of
+    RESULT, unless others are given.
 
     Parameters
     ----------

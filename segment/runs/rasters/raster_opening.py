@@ -158,9 +158,7 @@ def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
     with explain_errors(names[0]):
         vrt = build_stack(found, shape, crs.to_wkt() if crs else "", transform)
         raster = _describe_file(open_in_thread(names[0], "VRT", vrt), names[0], bands)
-    notes: tuple[str, ...] = (f"the {len(found)} bands are those of {len(names)} files, in their order",)
-    if len({str(band.nodata) for band in found}) > 1:
-        notes += ("the files have different values for no data: that of the first counts; --nodata gives another",)
+    notes = (f"the {len(found)} bands are those of {len(names)} files, in their order",)
     side_notes = tuple(note for name in names for note in _note_side_files(name, "GTiff"))
     return replace(raster, driver="VRT", vrt=vrt, sources=tuple(names), notes=raster.notes + notes + side_notes)
 
@@ -262,6 +260,9 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     is_palette = len(used) == 1 and roles[used[0] - 1] == ColorInterp.palette
     is_inverted = image_structure.get("MINISWHITE") == "YES" and np.dtype(dtype).kind == "u"
     colors = file.colormap(used[0]) if is_palette and not is_inverted else {}
+    # In a TIFF all bands have one value for no data, in a virtual raster each may have its own.
+    nodata = [file.nodatavals[number - 1] for number in used]
+    notes = ("the bands have different values for no data: that of the first counts; --nodata gives one for each",)
     return Raster(
         path=name,
         height=file.height,
@@ -269,7 +270,7 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         bands=used,
         dtype=dtype,
         bits=bits,
-        nodata=math.nan if file.nodata is None else float(file.nodata),
+        nodata=math.nan if nodata[0] is None else float(nodata[0]),
         alpha=alpha,
         has_mask=any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums),
         palette=tuple((r, g, b) for _, (r, g, b, _) in sorted(colors.items())),
@@ -279,6 +280,7 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         **_describe_units(file.crs),
         kind="uint8" if colors else dtype if dtype in ("uint8", "uint16") else "float32",
         white=float(2**bits - 1) if dtype == "uint16" and not colors else 255.0,
+        notes=notes if len(set(map(str, nodata))) > 1 else (),
     )
 
 

@@ -90,6 +90,22 @@ def test_a_mosaic_reads_its_folder_alone(bands: list[np.ndarray], tmp_path: Path
     assert raster.sources == (os.path.realpath(tmp_path / "b1.tif"),)
 
 
+def test_bands_with_values_of_their_own_for_no_data_are_noted(bands: list[np.ndarray], tmp_path: Path) -> None:
+    inside = "".join(
+        BAND.format(f"<NoDataValue>{value}</NoDataValue>{SOURCE.format(1, f'b{number}.tif')}").replace(
+            'band="1"', f'band="{number}"'
+        )
+        for number, value in ((1, 255), (2, 254), (3, 254))
+    )
+    path = write_vrt(tmp_path / "a.vrt", inside)
+    with configure_rasterio():
+        every, alike = open_raster(path), open_raster(path, bands=(3, 2))
+    assert every.notes == (
+        "the bands have different values for no data: that of the first counts; --nodata gives one for each",
+    )
+    assert (every.nodata, alike.nodata, alike.notes) == (255, 254, ())  # the first of those that are used
+
+
 @pytest.mark.parametrize("kind", ["above", "absolute", "link"])
 def test_sources_elsewhere_need_permission(kind: str, bands: list[np.ndarray], tmp_path: Path) -> None:
     path = tmp_path / "sub" / "a.vrt"
