@@ -360,6 +360,7 @@ function connect() {
   $("brush").addEventListener("input", (event) => { viewer.brush = Number(event.target.value); });
   $("opacity").addEventListener("input", (event) => { viewer.opacity = Number(event.target.value) / 100; viewer.draw(); });
   $("clear").addEventListener("click", () => {
+    if (!page.image.drawing) return; // the image could not be read
     page.image.drawing.clear(tool());
     viewer.setDrawn(page.image.drawing.toCanvas());
     sendDrawing(tool());
