@@ -13,6 +13,9 @@ Keys = tuple[tuple[int, ...], tuple[float, ...], str]
 # Numbers of Web Mercator, those of before it was in the register too, and names of it in WKT.
 _WEB_MERCATOR = ("EPSG:3857", "EPSG:3785", "EPSG:900913", "ESRI:102100", "ESRI:102113")
 _WEB_MERCATOR_NAMES = ("Pseudo-Mercator", "Mercator_Auxiliary_Sphere", "Popular Visualisation CRS / Mercator")
+# Numbers and names of the Mercator projection of the ellipsoid of WGS 84, true to scale at the equator.
+_WORLD_MERCATOR = ("EPSG:3395", "EPSG:3832", "ESRI:54004")
+_WORLD_MERCATOR_NAMES = ("World Mercator", "World_Mercator", "PDC Mercator", "PDC_Mercator")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Georeference:
     def is_web_mercator(self) -> bool:
         """Whether the system is Web Mercator, whose meters are larger than those on the ground."""
         return self.crs in _WEB_MERCATOR or any(name in self.crs for name in _WEB_MERCATOR_NAMES)
+
+    @property
+    def is_world_mercator(self) -> bool:
+        """Whether the system is the Mercator projection of the ellipsoid, whose meters are too large like those."""
+        return self.crs in _WORLD_MERCATOR or any(name in self.crs for name in _WORLD_MERCATOR_NAMES)
 
     @property
     def pixel_area(self) -> float:
