@@ -43,8 +43,7 @@ def apply_value_scale(image: Image, dtype: str, black: float, white: float) -> I
     the training images, the black and white of the model replace the guess: the same value is the same light in every
     image. They do not where more than 1 % of the values would lie beyond them; of floats, which are in a unit, only
     where that holds for more than half, and their range is 10 times that of the model or more. Signed integers, which
-    are 16-bit numbers in one scene and floats in another that has a value below 0, are in one unit, too, where the one
-    range is less than 10 times the other.
+    are 16-bit numbers in one scene and floats in another that has a value below 0, are in one unit, too.
 
     Examples
     --------
@@ -89,8 +88,9 @@ def is_one_unit(one: tuple[str, float, float], other: tuple[str, float, float]) 
     Returns
     -------
     bool
-        True for pixels of one type. Also for 16-bit numbers and floats of similar range that are no shares of full
-        light: integers with signs are stored as the former, and as the latter if one of them lies below 0.
+        True for pixels of one type. Also for 16-bit numbers and floats, unless the floats are shares of full light or
+        range otherwise and between ends that are no whole numbers: integers with signs are stored as the former, and as
+        the latter if one of them lies below 0.
 
     Examples
     --------
@@ -99,8 +99,12 @@ def is_one_unit(one: tuple[str, float, float], other: tuple[str, float, float]) 
     """
     if one[0] == other[0]:
         return True
-    ranges = [white - black for _, black, white in (one, other)]
-    return {one[0], other[0]} == {"uint16", "float32"} and max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
+    if {one[0], other[0]} != {"uint16", "float32"}:
+        return False
+    (_, black, white), (_, low, high) = (one, other) if one[0] == "uint16" else (other, one)
+    is_whole = (low, high) != (0, 1) and float(low).is_integer() and float(high).is_integer()
+    ranges = white - black, high - low
+    return is_whole or low <= black < white <= high or max(ranges) < _MAX_RANGE_FACTOR * min(ranges)
 
 
 def _measure_share_outside(image: Image, black: float, white: float) -> float:

@@ -49,8 +49,15 @@ def test_a_signed_integer_below_zero_does_not_change_what_the_others_mean() -> N
         assert (found.black, found.white) == (other.black, other.white) != (image.black, image.white)
 
 
+@pytest.mark.parametrize("high", [400, 846])
+def test_a_dark_scene_of_signed_integers_is_not_stretched(high: int) -> None:
+    for low, scale in ((-40, ("uint16", 0, 16383)), (3, ("float32", -167.3, 65535))):
+        image = Image.from_array(np.linspace(low, high, 100).astype(np.int16).reshape(10, 10))
+        assert apply_value_scale(image, *scale).white == scale[2] != image.white
+
+
 def test_shares_of_full_light_and_floats_in_a_much_smaller_unit_are_not_integers() -> None:
-    for values in (np.linspace(0, 1, 100), np.linspace(-5, 40, 100)):
+    for values in (np.linspace(0, 1, 100), np.linspace(-5.5, 40, 100)):
         image = Image.from_array(values.astype(np.float32).reshape(10, 10))
         assert apply_value_scale(image, "uint16", 0, 16383).white == image.white
 
