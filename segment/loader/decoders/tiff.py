@@ -33,7 +33,7 @@ from segment.loader.decoders.pillow_plugins import allow_truncated_files
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_limits import check_tiff_page
-from segment.loader.decoders.tiff_samples import CMYK, RGB, YCBCR, mask_nodata
+from segment.loader.decoders.tiff_samples import CMYK, PALETTE, RGB, WHITE_IS_ZERO, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 from segment.loader.read_options import ReadOptions
 from segment.loader.tiff_directories import find_full_page
@@ -178,6 +178,9 @@ def _decode_with_pillow(
     tags = picture.tag_v2
     bits, formats = _convert_to_tuple(tags.get(_BITS, 1)), _convert_to_tuple(tags.get(_SAMPLE_FORMAT, 1))
     if max(bits) > 8 or set(formats) - _UNSIGNED or _has_further_bands(tags):
+        raise _NotForPillowError
+    # The value for no data is one of those that are stored: Pillow replaces, inverts or stretches these.
+    if _NODATA in tags and (min(bits) < 8 or tags.get(_PHOTOMETRIC) in (WHITE_IS_ZERO, PALETTE)):
         raise _NotForPillowError
     # Pillow turns some pictures upright by itself while it loads them.
     stored_orientation = read_orientation(picture)

@@ -11,10 +11,20 @@ from numpy.typing import NDArray
 from segment.core.errors import ImageError
 from segment.core.pixel_arrays import select_bands
 
-__all__ = ["CMYK", "RGB", "YCBCR", "DecodedPage", "convert_samples", "get_tag", "mask_nodata"]
+__all__ = [
+    "CMYK",
+    "PALETTE",
+    "RGB",
+    "WHITE_IS_ZERO",
+    "YCBCR",
+    "DecodedPage",
+    "convert_samples",
+    "get_tag",
+    "mask_nodata",
+]
 
 # Values of the tag for photometric interpretation.
-_WHITE_IS_ZERO, RGB, _PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
+WHITE_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
 # Values of the tag for extra samples: alpha that the colors are multiplied with, and alpha that they are not.
 _PREMULTIPLIED_ALPHA, _PLAIN_ALPHA = 1, 2
 # Number of the tag with GDAL's value for no data.
@@ -146,13 +156,13 @@ def get_tag(page: Any, tag: int) -> Any:
 def _convert_colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:
     """Convert the samples of a page, without alpha, to gray, RGB or bands; return the value of white if it is told."""
     kind, bits = page.photometric, int(page.bitspersample)
-    if kind == _PALETTE and page.colormap is not None and samples.shape[2] == 1:
+    if kind == PALETTE and page.colormap is not None and samples.shape[2] == 1:
         # Palettes have 16 bits, of which the lower 8 repeat the upper ones.
         table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return table[np.minimum(samples[..., 0], len(table) - 1)], None
     is_unsigned = samples.dtype.kind == "u"
     colors = samples
-    if kind == _WHITE_IS_ZERO:
+    if kind == WHITE_IS_ZERO:
         colors = _invert(colors, bits)
     if kind == CMYK:
         colors = _convert_cmyk_to_rgb(colors)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from encoded_images import ALPHA, GRAY, RGB, RGB16, assert_same_picture, compute_relative_values
+from PIL import Image as PilImage
 
 from segment.core.errors import ImageError, SettingsError
 from segment.loader.loader import load_image
@@ -125,3 +126,22 @@ def test_bands_of_more_bytes_than_allowed_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((10, 10, 40), np.uint8), planarconfig="contig", metadata=None)
     with pytest.raises(ImageError, match="at most 3200 bytes; got 40 bands, 4000 bytes"):
         load_image(tmp_path / "b.tif", max_pixels=100)
+
+
+@pytest.mark.parametrize("nodata", [0, 2])
+@pytest.mark.parametrize("photometric", ["palette", "miniswhite"])
+def test_nodata_is_a_stored_value_not_a_color(tmp_path, photometric, nodata):
+    stored = np.array([[0, 1, 2, 3]], np.uint8).repeat(4, axis=0)
+    colors = np.zeros((3, 256), np.uint16)
+    colors[:, :4] = 257 * np.array([9, 0, 7, 2])  # black is index 1, and gray 2 is index 3
+    more = {"colormap": colors} if photometric == "palette" else {}
+    tag = (42113, "s", 0, str(nodata), True)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric, extratags=[tag], **more)
+    image = load_image(tmp_path / "a.tif")
+    assert image.valid.tolist() == (stored != nodata).tolist()
+
+
+def test_nodata_of_single_bits_is_a_stored_value(tmp_path):
+    picture = PilImage.fromarray(np.array([[True, False, True, False]] * 4))
+    picture.save(tmp_path / "a.tif", tiffinfo={42113: "1"})
+    assert load_image(tmp_path / "a.tif").valid[0].tolist() == [False, True, False, True]
