@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, cast
 
@@ -42,7 +42,7 @@ class Image(EqualByValue):
 
     Parameters
     ----------
-    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest, pixel_size
+    pixels, valid, black, white, notes, is_scale_inferred, georeference, file_name, interest, pixel_size, stored
         The attributes.
 
     Attributes
@@ -65,6 +65,9 @@ class Image(EqualByValue):
         The regions for which tables have rows of their own; only pixels in them are valid.
     pixel_size : PixelSize
         How large a pixel is, as the user or the file says.
+    stored : ndarray of shape (H, W) or (H, W, C), optional
+        The values in the file, which `nodata` means, where `pixels` has others: of a TIFF with a palette, of 1 to 7
+        bits or with white as 0. None in the image of a result.
 
     See Also
     --------
@@ -94,6 +97,7 @@ class Image(EqualByValue):
     file_name: str = ""
     interest: RegionsOfInterest | None = None
     pixel_size: PixelSize = NO_SIZE
+    stored: NDArray[Any] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         kind = {1: "gray", 3: "RGB"}.get(self.n_bands, f"{self.n_bands} bands")
@@ -253,7 +257,10 @@ class Image(EqualByValue):
             return self
         others = tuple(note for note in self.notes if note not in describe_bands(self.n_bands))
         pixels = np.ascontiguousarray(select_bands(self.pixels, bands))
-        return replace(self, pixels=pixels, notes=others + describe_bands(len(bands)))
+        stored = self.stored
+        if stored is not None and stored.shape == self.pixels.shape:
+            stored = select_bands(stored, bands)
+        return replace(self, pixels=pixels, stored=stored, notes=others + describe_bands(len(bands)))
 
     @classmethod
     def from_array(

@@ -131,7 +131,9 @@ def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: Sele
     except ImageError as error:
         raise ImageError(f"{printable_path(source) or 'image'}: {error}") from error
     warnings = warn_of_flat_border(selected)
-    return replace(selected, notes=selected.notes + warnings) if warnings else selected
+    # Later steps change the size and the values of the pixels alone.
+    is_changed = warnings or selected.stored is not None
+    return replace(selected, notes=selected.notes + warnings, stored=None) if is_changed else selected
 
 
 def warn_of_flat_border(image: Image) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class FlatBorder:
     Attributes
     ----------
     values : tuple of float
-        Of each channel.
+        Of each channel, as they are stored in the file.
     share : float, 0 to 1
         Share of the image that it fills.
     """
@@ -110,6 +110,7 @@ def crop(image: Image, box: tuple[int, int, int, int]) -> Image:
         valid=np.ascontiguousarray(image.valid[part]),
         georeference=image.georeference.move_origin(left, top),
         interest=interest,
+        stored=None if image.stored is None else image.stored[part],
     )
     return smaller.infer_scale_again(image)
 
@@ -168,7 +169,7 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
     image : Image
         It is not changed.
     values : sequence of float
-        One for all channels, or one for each.
+        One for all channels, or one for each, as they are stored in the file.
 
     Returns
     -------
@@ -186,7 +187,7 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
     >>> image.valid.tolist(), image.black
     ([[False, True, True]], 0.0)
     """
-    found = find_nodata(image.pixels, values)
+    found = find_nodata(image.pixels if image.stored is None else image.stored, values)
     notes = tuple(note for note in image.notes if not (isinstance(note, NodataNote) and {*values} == {note.value}))
     image = replace(image, notes=notes)
     # Pixels that are not valid hold 0 and may have had the value in the file.
@@ -319,6 +320,9 @@ def find_flat_border(image: Image) -> FlatBorder | None:
     others = pixels.reshape(valid.size, -1)[::step][is_other]
     if len(others) == 0 or _count_colors(others)[1].max() > MAX_OTHER_SHARE * len(others):
         return None
+    if image.stored is not None:
+        colors, counts = _count_colors(image.stored[is_color])
+        color = colors[counts.argmax()]
     return FlatBorder(tuple(np.atleast_1d(color).astype(float).tolist()), share)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PilImage
 
 import segment
@@ -187,3 +188,49 @@ def test_none_is_no_mask() -> None:
 
 def test_a_circle_is_read() -> None:
     assert parse_circle("circle:1,2.5,30") == (1, 2.5, 30)
+
+
+@pytest.fixture
+def land_cover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> np.ndarray:
+    """Numbers 1 to 250 of a palette and a collar of 5, as a.tif; black is 7, and 5 and 6 have one color."""
+    monkeypatch.chdir(tmp_path)
+    colors = rng.integers(60, 250, (3, 256)) * 257
+    colors[:, 7], colors[:, 6] = 0, colors[:, 5]
+    stored = rng.integers(6, 251, (40, 60)).astype(np.uint8)
+    stored[:, :12] = 5
+    tifffile.imwrite("a.tif", stored, photometric="palette", colormap=colors.astype(np.uint16))
+    return stored
+
+
+@pytest.mark.parametrize("nodata", [5, 7, 200])
+def test_no_data_of_a_palette_is_a_number_in_the_file(land_cover: np.ndarray, nodata: int) -> None:
+    result = segment.segment_image("a.tif", k=2, nodata=nodata, crop=(2, 1, 50, 40))
+    assert result.image.valid.tolist() == (land_cover[1:40, 2:50] != nodata).tolist()
+    assert result.image.stored is None
+
+
+def test_a_number_that_the_file_does_not_have_is_told(land_cover: np.ndarray) -> None:
+    assert "no pixel has the nodata value 0" in segment.segment_image("a.tif", k=2, nodata=0).warnings
+
+
+def test_the_hint_of_a_flat_border_is_a_number_in_the_file(land_cover: np.ndarray) -> None:
+    (hint,) = segment.segment_image("a.tif", k=2).warnings
+    assert hint.startswith("one color, 5, fills 20 % of the image")
+    assert "give --nodata 5," in hint
+    image = segment.segment_image("a.tif", k=2, nodata=5).image
+    assert image.valid.tolist() == (land_cover != 5).tolist()
+
+
+def test_no_data_of_white_as_zero_is_a_number_in_the_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    stored = rng.integers(0, 256, (20, 30)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="miniswhite")
+    image = segment.segment_image(tmp_path / "a.tif", k=2, nodata=0).image
+    assert image.valid.tolist() == (stored != 0).tolist()
+
+
+def test_no_data_of_a_palette_in_png_is_a_color(tmp_path: Path, rng: np.random.Generator) -> None:
+    picture = PilImage.fromarray(rng.integers(0, 4, (20, 30)).astype(np.uint8))
+    picture.putpalette([9, 9, 9, 50, 0, 0, 0, 0, 0, 70, 80, 90])
+    picture.save(tmp_path / "a.png")
+    image = segment.segment_image(tmp_path / "a.png", k=2, nodata=0).image
+    assert image.valid.tolist() == (np.asarray(picture) != 2).tolist()

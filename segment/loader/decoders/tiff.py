@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
 from segment.loader.decoders.checks import (
@@ -33,7 +36,7 @@ from segment.loader.decoders.pillow_plugins import allow_truncated_files
 from segment.loader.decoders.pixel_sizes import read_microscope_size
 from segment.loader.decoders.tiff_high_depth import decode_with_tifffile, describe_masked, read_mask
 from segment.loader.decoders.tiff_limits import check_tiff_page
-from segment.loader.decoders.tiff_samples import CMYK, PALETTE, RGB, WHITE_IS_ZERO, YCBCR, mask_nodata
+from segment.loader.decoders.tiff_samples import CMYK, RGB, WHITE_IS_ZERO, YCBCR, mask_nodata
 from segment.loader.decoders.tiff_stack import count_planes, decode_plane, may_be_stack
 from segment.loader.read_options import ReadOptions
 from segment.loader.tiff_directories import find_full_page
@@ -179,9 +182,6 @@ def _decode_with_pillow(
     bits, formats = _convert_to_tuple(tags.get(_BITS, 1)), _convert_to_tuple(tags.get(_SAMPLE_FORMAT, 1))
     if max(bits) > 8 or set(formats) - _UNSIGNED or _has_further_bands(tags):
         raise _NotForPillowError
-    # The value for no data is one of those that are stored: Pillow replaces, inverts or stretches these.
-    if _NODATA in tags and (min(bits) < 8 or tags.get(_PHOTOMETRIC) in (WHITE_IS_ZERO, PALETTE)):
-        raise _NotForPillowError
     # Pillow turns some pictures upright by itself while it loads them.
     stored_orientation = read_orientation(picture)
     tile_width = max(_convert_to_tuple(tags.get(_TILE_WIDTH, 1)))
@@ -191,7 +191,7 @@ def _decode_with_pillow(
         raise _NotForPillowError
     with silence_stderr():
         picture.load()
-    nodata = tags.get(_NODATA)
+    stored = _restore_samples(picture)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
     profile = None if options.keep_profile else get_profile(picture)
     if picture.mode == "CMYK":
@@ -201,7 +201,8 @@ def _decode_with_pillow(
         array, valid = convert_to_arrays(picture)
     del picture  # frees its copy of the pixels
     has_alpha = array.ndim == 3 and array.shape[2] in (2, 4)
-    valid = valid & mask_nodata(array[..., :-1] if has_alpha else array, nodata)
+    samples = stored if stored is not None else array[..., :-1] if has_alpha else array
+    valid = valid & mask_nodata(samples, tags.get(_NODATA))
     colors = convert_to_srgb(array, profile)
     array, valid = apply_orientation(colors.array, orientation), apply_orientation(valid, orientation)
     if mask is not None:
@@ -209,7 +210,23 @@ def _decode_with_pillow(
         valid, notes = valid & is_unmasked, notes + describe_masked(is_unmasked)
     image = Image.from_array(array, valid=valid, white=colors.white, notes=notes + colors.notes, alpha=has_alpha)
     upright = georeference.apply_orientation(stored_orientation, image.height, image.width)
-    return replace(image, georeference=upright)
+    if stored is not None:
+        stored = apply_orientation(stored, orientation)
+    return replace(image, georeference=upright, stored=stored)
+
+
+def _restore_samples(picture: TiffImageFile) -> NDArray[np.uint8] | None:
+    """Return the values in the file (H, W) where Pillow has replaced, inverted or stretched them; None elsewhere."""
+    if picture.mode in ("P", "PA"):
+        indices = np.asarray(picture)
+        return indices if indices.ndim == 2 else indices[..., 0]
+    bits = max(_convert_to_tuple(picture.tag_v2.get(_BITS, 1)))
+    is_inverted = max(_convert_to_tuple(picture.tag_v2.get(_PHOTOMETRIC, WHITE_IS_ZERO))) == WHITE_IS_ZERO
+    if picture.mode not in ("1", "L") or (bits == 8 and not is_inverted):
+        return None
+    white = 2**bits - 1
+    values = np.rint(np.asarray(picture.convert("L")) * np.float32(white / 255)).astype(np.uint8)
+    return white - values if is_inverted else values
 
 
 def _has_further_bands(tags: Any) -> bool:

@@ -219,7 +219,9 @@ def make_image(decoded: DecodedPage, place: tuple[Any, Georeference], notes: tup
         alpha=decoded.has_alpha,
         channel_axis=-1 if decoded.array.ndim == 3 else None,
     )
-    return replace(image, georeference=georeference.apply_orientation(orientation, image.height, image.width))
+    stored = None if decoded.stored is None else apply_orientation(decoded.stored, orientation)
+    upright = georeference.apply_orientation(orientation, image.height, image.width)
+    return replace(image, georeference=upright, stored=stored)
 
 
 def read_mask(stream: BinaryIO, index: int, max_pixels: int) -> NDArray[np.bool_]:

@@ -47,6 +47,8 @@ class DecodedPage:
         Whether the last band is alpha.
     notes : tuple of str
         What a user should know.
+    stored : ndarray of shape (H, W) or (H, W, C), optional
+        The values in the file, where `array` has others: those of a palette, of fewer than 8 bits, or with white as 0.
     """
 
     array: NDArray[np.generic]
@@ -54,6 +56,7 @@ class DecodedPage:
     white: float | None
     has_alpha: bool
     notes: tuple[str, ...]
+    stored: NDArray[np.generic] | None = None
 
 
 def convert_samples(
@@ -95,16 +98,18 @@ def convert_samples(
         picked = select_bands(samples, bands)
         colors = picked if picked.ndim == 3 else picked[..., None]
     valid = present & mask_nodata(colors, get_tag(page, _NODATA))
+    stored = _get_stored(page, colors)
     array, white = _convert_colors(page, colors)
     if bands and is_converted_first:
         array = select_bands(array, bands)
     array = array if array.ndim == 3 else array[..., None]
     if alpha is None:
-        return DecodedPage(array, valid, white, False, notes)
+        return DecodedPage(array, valid, white, False, notes, stored)
     opacity = samples[..., [alpha]]
     if alpha_kind == _PREMULTIPLIED_ALPHA and array.dtype.kind in "uf":
         array = _divide_by_alpha(array, opacity)
-    return DecodedPage(np.concatenate([array, opacity.astype(array.dtype)], axis=2), valid, white, True, notes)
+    array = np.concatenate([array, opacity.astype(array.dtype)], axis=2)
+    return DecodedPage(array, valid, white, True, notes, stored)
 
 
 def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool_]:
@@ -151,6 +156,14 @@ def get_tag(page: Any, tag: int) -> Any:
         None if the page has no such tag.
     """
     return getattr(page.tags.get(tag), "value", None)
+
+
+def _get_stored(page: Any, samples: NDArray[Any]) -> NDArray[np.generic] | None:
+    """Return the samples of a page, without alpha, where `_convert_colors` makes other values of them."""
+    if page.photometric not in (PALETTE, WHITE_IS_ZERO) and int(page.bitspersample) >= 8:
+        return None
+    stored = samples.view(np.uint8) if samples.dtype == bool else samples
+    return stored[..., 0] if stored.shape[2] == 1 else stored
 
 
 def _convert_colors(page: Any, samples: NDArray[Any]) -> tuple[NDArray[np.generic], float | None]:

@@ -216,8 +216,11 @@ class _PlaneReader:
         array = np.dstack([parts[band // n_each].array[..., band % n_each] for band in wanted])
         used = [parts[i] for i in sorted({band // n_each for band in wanted})]
         valid = np.logical_and.reduce([part.valid for part in used])
+        found = [values for band in wanted if (values := parts[band // n_each].stored) is not None]
+        # The channels of a palette are not stored one by one.
+        stored = np.dstack(found) if n_each == 1 and len(found) == len(wanted) else None
         own_notes = dict.fromkeys(note for part in used for note in part.notes)
-        return replace(first, array=array, valid=valid, has_alpha=False, notes=tuple(own_notes))
+        return replace(first, array=array, valid=valid, has_alpha=False, notes=tuple(own_notes), stored=stored)
 
     def _decode(self, number: int, bands: tuple[int, ...]) -> DecodedPage:
         """Decode a page of the series."""

@@ -265,7 +265,7 @@ def _fit_with_field(run: RasterRun, copy: Image) -> RasterClasses:
         space,
         _make_field_labeler(run, unmerged, space, copy, min_log_density),
         choose_spatial_type(config).explain_empty_class(config),
-        warn_of_flat_border(copy) + notes,
+        _warn_of_flat_border(run.raster, copy) + notes,
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
@@ -316,7 +316,7 @@ def _fit_to_colors(run: RasterRun, copy: Image) -> RasterClasses:
         space,
         lambda image, *_: LabeledPixels(ColorIndex(image).map_to_pixels(find_labels)),
         choose_spatial_type(config).explain_empty_class(config),
-        warn_of_flat_border(copy) + notes,
+        _warn_of_flat_border(run.raster, copy) + notes,
         measure_design_effect(unmerged, space, copy),
         warn_of_uneven_light(copy, unmerged, space, run.iterate_images()),
     )
@@ -365,6 +365,11 @@ def _read_small_copy(raster: Raster, config: SegmentConfig) -> Image:
     """Read the copy by which the number of classes is chosen."""
     image = clip_floats(raster.read_thumbnail(MAX_COPY_SIDE))
     return to_grayscale(image) if config.greyscale else image
+
+
+def _warn_of_flat_border(raster: Raster, copy: Image) -> tuple[str, ...]:
+    """Say what to do if a flat border is no part of the picture, with the value that it has in the file."""
+    return warn_of_flat_border(raster.read_thumbnail(MAX_COPY_SIDE) if raster.is_converted else copy)
 
 
 def _check_settings(raster: Raster, path: Path, config: SegmentConfig) -> None:

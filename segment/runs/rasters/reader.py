@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,11 @@ class Raster:
         return len(self.bands)
 
     @property
+    def is_converted(self) -> bool:
+        """Whether the pixels of images have other values than the file."""
+        return bool(self.palette) or self.is_inverted or self.bits < 8
+
+    @property
     def is_scale_known(self) -> bool:
         """Whether black and white follow from the type of the values."""
         return bool(self.palette) or self.dtype == "uint8" or (self.dtype == "uint16" and 8 < self.bits < 16)
@@ -194,7 +199,9 @@ class Raster:
         is_averaged = not self.palette and math.isnan(self.lowest_nodata) and not self.selection.nodata
         method = Resampling.average if is_averaged else Resampling.nearest
         with explain_errors(self.path):
-            return self._build_image(*self._read_samples(self._open(), everything, shape, method))
+            samples, valid = self._read_samples(self._open(), everything, shape, method)
+        image = self._build_image(samples, valid)
+        return replace(image, stored=samples) if self.is_converted else image
 
     def _read_samples(
         self, file: Any, window: Window, shape: tuple[int, int] | None = None, method: Any = None

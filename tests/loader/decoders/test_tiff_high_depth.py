@@ -141,7 +141,28 @@ def test_nodata_is_a_stored_value_not_a_color(tmp_path, photometric, nodata):
     assert image.valid.tolist() == (stored != nodata).tolist()
 
 
-def test_nodata_of_single_bits_is_a_stored_value(tmp_path):
+@pytest.mark.parametrize("compression", [None, "group4", "tiff_adobe_deflate"])
+def test_nodata_of_single_bits_is_a_stored_value(tmp_path, compression):
     picture = PilImage.fromarray(np.array([[True, False, True, False]] * 4))
-    picture.save(tmp_path / "a.tif", tiffinfo={42113: "1"})
+    picture.save(tmp_path / "a.tif", compression=compression, tiffinfo={42113: "1"})
     assert load_image(tmp_path / "a.tif").valid[0].tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("bands", [(), (1,)])  # these are read with Pillow and with tifffile
+@pytest.mark.parametrize("kind", ["palette", "miniswhite", "bits", "bits, miniswhite", "16 bits, miniswhite"])
+def test_the_stored_values_are_kept_upright_where_the_pixels_have_others(tmp_path, kind, bands):
+    stored = np.array([[0, 1, 1], [1, 0, 3]], np.uint8)
+    stored = stored.astype(bool) if "bits" in kind else stored
+    stored = stored.astype(np.uint16) if "16" in kind else stored
+    more = {"colormap": np.full((3, 256), 257, np.uint16)} if kind == "palette" else {}
+    kind = kind.split(", ")[-1].replace("bits", "minisblack")
+    tag = (274, "H", 1, 6, True)  # turned by 90 degrees to the right
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=kind, extratags=[tag], **more)
+    image = load_image(tmp_path / "a.tif", bands=bands)
+    assert image.stored.tolist() == np.rot90(stored, -1).astype(int).tolist()
+    assert image.pixels.shape[:2] == image.stored.shape
+
+
+def test_no_values_are_kept_where_they_are_those_of_the_pixels(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GRAY, photometric="minisblack")
+    assert load_image(tmp_path / "a.tif").stored is None

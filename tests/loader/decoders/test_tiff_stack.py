@@ -103,6 +103,14 @@ def test_planes_without_pages_of_their_own_are_found(tmp_path):
     np.testing.assert_array_equal(load_image(tmp_path / "a.tif", allow_truncated=True).pixels, stack[0])
 
 
+def test_stored_values_of_channels_with_white_as_zero_are_kept(tmp_path):
+    stack = np.arange(24, dtype=np.uint8).reshape(3, 2, 4)
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": "CYX"}, photometric="miniswhite")
+    image = load_image(tmp_path / "a.ome.tif", bands=(3, 1))
+    assert image.stored.tolist() == stack[[2, 0]].transpose(1, 2, 0).tolist()
+    assert image.select_bands((2,)).stored.tolist() == stack[0].tolist()
+
+
 def test_other_files_that_the_metadata_name_are_not_read(tmp_path):
     stack = make_stack("CYX")
     tifffile.imwrite(tmp_path / "a.ome.tif", stack[:1], metadata={"axes": "CYX"}, photometric="minisblack")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import segment
 from segment.core.errors import ImageError
@@ -143,3 +144,22 @@ def test_what_does_not_fit_is_refused(scene: np.ndarray, settings: dict[str, Any
         segment.segment_raster("a.tif", "out.tif", k=2, n_init=2, **settings)
     assert "\n" not in str(error.value)
     assert not Path("out.tif").exists()
+
+
+@pytest.mark.parametrize("nodata", [None, 5, 7])
+def test_no_data_of_a_palette_is_the_same_in_images_and_rasters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, nodata: int | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    colors = rng.integers(60, 250, (3, 256)) * 257
+    colors[:, 7] = 0
+    stored = rng.integers(6, 251, (40, 64)).astype(np.uint8)
+    stored[:, :12] = 5
+    tifffile.imwrite("a.tif", stored, photometric="palette", colormap=colors.astype(np.uint16))
+    given = {} if nodata is None else {"nodata": nodata}
+    image = segment.segment_image("a.tif", k=2, **given)
+    result = segment.segment_raster("a.tif", "b.tif", k=2, **given)
+    assert (tifffile.imread("b.tif") > 0).tolist() == (stored != nodata).tolist() == image.image.valid.tolist()
+    hints = [[note for note in each.warnings if "give --nodata 5," in note] for each in (image, result)]
+    assert hints[0] == hints[1]
+    assert bool(hints[0]) == (nodata != 5)
