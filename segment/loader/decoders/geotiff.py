@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from segment.core.georeference import NOWHERE, Georeference, Keys, Transform
+from segment.loader.decoders.geotiff_units import METERS_PER_UNIT, find_unit
 
 __all__ = ["read_georeference"]
 
@@ -16,12 +17,8 @@ _SCALE, _TIEPOINT, _TRANSFORMATION, _KEYS, _DOUBLES, _TEXTS = 33550, 33922, 3426
 _MODEL, _RASTER, _CITATION, _GEOGRAPHIC, _ANGLES = 1024, 1025, 1026, 2048, 2054
 _PROJECTED, _PROJECTED_CITATION, _UNITS = 3072, 3073, 3076
 _IS_PROJECTED, _IS_GEOGRAPHIC, _IS_OTHER, _IS_POINT = 1, 2, 32767, 2
-# EPSG numbers of units, and their lengths: meter, foot, US survey foot, kilometer.
-_METERS_PER_UNIT = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
 # EPSG numbers of units of angle, and their sizes: radian, degree, grad, gon; degrees are usual.
 _DEGREES_PER_UNIT = {None: 1.0, 9101: 180 / math.pi, 9102: 1.0, 9105: 0.9, 9106: 0.9, 9122: 1.0}
-# Systems in meters, for files that do not repeat the unit: UTM on WGS 84, ETRS89 and NAD83, and Web Mercator.
-_SYSTEMS_IN_METERS = (range(32601, 32661), range(32701, 32761), range(25828, 25839), range(26901, 26924), (3857,))
 # How Esri's programs write a system that has no EPSG number.
 _ESRI_PREFIX = "ESRI PE String = "
 
@@ -122,8 +119,5 @@ def _identify_system(keys: Mapping[int, int | str]) -> tuple[str, float, float]:
     if not is_projected:
         angle: Any = keys.get(_ANGLES)
         return crs, 0.0, _DEGREES_PER_UNIT.get(angle, 0.0) if keys.get(_MODEL) == _IS_GEOGRAPHIC else 0.0
-    unit = keys.get(_UNITS)
-    meters = _METERS_PER_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0
-    if unit is None and any(number in numbers for numbers in _SYSTEMS_IN_METERS):
-        meters = 1.0
-    return crs, meters, 0.0
+    unit = keys.get(_UNITS, find_unit(number) if isinstance(number, int) else None)
+    return crs, METERS_PER_UNIT.get(unit, 0.0) if isinstance(unit, int) else 0.0, 0.0
