@@ -225,8 +225,8 @@ def _restore_samples(picture: TiffImageFile) -> NDArray[np.uint8] | None:
     if picture.mode not in ("1", "L") or (bits == 8 and not is_inverted):
         return None
     white = 2**bits - 1
-    values = np.rint(np.asarray(picture.convert("L")) * np.float32(white / 255)).astype(np.uint8)
-    return white - values if is_inverted else values
+    values = np.asarray(picture.convert("L")) // np.uint8(255 // white)  # 1, 2, 4 or 8 bits: no remainder
+    return np.uint8(white) - values if is_inverted else values
 
 
 def _has_further_bands(tags: Any) -> bool:
