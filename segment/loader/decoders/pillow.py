@@ -70,7 +70,7 @@ def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
     """
     plugin = load_plugin("JpegImagePlugin", "jpeg_factory")
     try:
-        return _decode_whole_jpeg(stream, plugin, options)
+        return _decode_complete_jpeg(stream, plugin, options)
     except TruncatedError:
         if not options.allow_truncated:
             raise
@@ -78,7 +78,7 @@ def decode_jpeg(stream: BinaryIO, options: ReadOptions) -> Image:
             return read_with_plugin(PluginSource(stream, plugin, options), (TRUNCATED_NOTE,), is_truncated=True)
 
 
-def _decode_whole_jpeg(stream: BinaryIO, plugin: Plugin, options: ReadOptions) -> Image:
+def _decode_complete_jpeg(stream: BinaryIO, plugin: Plugin, options: ReadOptions) -> Image:
     """Decode a JPEG; raise a TruncatedError if a part of it is missing."""
     layout = read_layout(stream)
     if layout is None:
