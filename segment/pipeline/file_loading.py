@@ -22,6 +22,7 @@ __all__ = ["collect_load_options", "load_file"]
 
 
 def _load_opencv() -> None:
+    """Import OpenCV, and NumPy with it."""
     from segment.core.opencv import load_cv2
 
     load_cv2()

@@ -31,7 +31,6 @@ from segment.segmenter.regions.network_layers import (
 __all__ = ["N_DESCRIPTORS", "DescriptorNetwork", "load_descriptor_network"]
 
 N_DESCRIPTORS = 16  # numbers that describe each place
-_MULTIPLE = 32  # pixels: the network halves the size five times
 _MAX_PIXELS = 72_000  # of what the network sees: more of them help little
 
 
@@ -64,7 +63,7 @@ class DescriptorNetwork:
             give them different segments.
         """
         shape = rgb.shape[:2]
-        height, width = _choose_sides(shape)
+        height, width = _choose_sides(shape, self._encoder.multiple)
         if (height, width) != shape:
             cv2 = load_cv2()
             is_smaller = height * width < shape[0] * shape[1]
@@ -78,12 +77,12 @@ class DescriptorNetwork:
         return self._z.apply(decode(x, self._convolutions["d3"], sizes[1]))
 
 
-def _choose_sides(shape: tuple[int, int]) -> tuple[int, int]:
-    """Choose the sides at which an image is seen: multiples of 32, with about as many pixels, but not too many."""
+def _choose_sides(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Choose the sides at which an image is seen: multiples, with about as many pixels, but not too many."""
     factor = min(1.0, math.sqrt(_MAX_PIXELS / (shape[0] * shape[1])))
-    height, width = (max(1, round(side * factor / _MULTIPLE)) * _MULTIPLE for side in shape)
+    height, width = (max(1, round(side * factor / multiple)) * multiple for side in shape)
     # A narrow image becomes wider than it is, so it must become shorter.
-    longest = max(1, _MAX_PIXELS // (min(height, width) * _MULTIPLE)) * _MULTIPLE
+    longest = max(1, _MAX_PIXELS // (min(height, width) * multiple)) * multiple
     return (height, min(width, longest)) if width > height else (min(height, longest), width)
 
 

@@ -35,7 +35,7 @@ AUTO_LEVEL = 0.52  # chosen on BSDS500: tests/benchmarks/QUALITY.md
 _MAX_COPY_PIXELS = 160_000  # of the copy on which regions are found; all lengths are in pixels of it
 _MIN_NOISE_SHARE = 0.15  # of the variance of the copy: the borders of such images are too weak without smoothing
 # The odds that people part two regions, relative to what the costs say of a smoothed image, whose borders are weaker.
-_SMOOTHED_ODDS = 2.5
+_SMOOTHED_ODDS_FACTOR = 2.5
 _MAX_FINE_REGIONS = 600  # for which merge costs are computed
 _MIN_AREA_SHARE = 0.001  # of the valid area: smaller regions are merged with a neighbor in the automatic cut
 _MERGED_SHARE = 0.125  # of the basins are merged in one round, at most
@@ -164,8 +164,8 @@ def find_hierarchy(
         rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
         refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
         on_stage("merging regions")
-        odds = _SMOOTHED_ODDS if is_smoothed else 1.0
-        merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined, odds)
+        odds_factor = _SMOOTHED_ODDS_FACTOR if is_smoothed else 1.0
+        merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined, odds_factor)
     hierarchy = RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
     return divide_regions(hierarchy, min_regions) if hierarchy.n_fine < min_regions else hierarchy
 
@@ -223,11 +223,16 @@ def _compute_border_weights(adjacency: Adjacency, areas: Floats) -> Floats:
 
 
 def _merge_refined(
-    copy: Image, is_flat: Mask | None, evidence: BoundaryEvidence, labels: Labels, refined: RefinedRegions, odds: float
+    copy: Image,
+    is_flat: Mask | None,
+    evidence: BoundaryEvidence,
+    labels: Labels,
+    refined: RefinedRegions,
+    odds_factor: float,
 ) -> tuple[Labels, Floats]:
     """Merge the regions that touch at full size, by the evidence of the copy, where their labels are from 0.
 
-    The odds of all costs are multiplied by `odds`.
+    The odds of all costs are multiplied by `odds_factor`.
     """
     # Some regions of the copy have no pixel at full size; some at full size are none of the copy, and never merge.
     known = np.flatnonzero(refined.origin)
@@ -245,7 +250,7 @@ def _merge_refined(
 
     def compute_costs(adjacency: Adjacency, sums: Floats) -> Floats:
         costs = _compute_known_costs(adjacency, sums[:, :n_cues])
-        costs = odds * costs / (1 + (odds - 1) * costs)
+        costs = odds_factor * costs / (1 + (odds_factor - 1) * costs)
         return costs if is_flat is None else raise_flat_costs(costs, adjacency.pairs, sums[:, n_cues:])
 
     merges, costs = merge_regions(adjacency, sums, compute_costs)
