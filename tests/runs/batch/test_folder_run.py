@@ -41,7 +41,7 @@ is_worker = "LokyProcess" in open("/proc/self/cmdline").read()
 kill = lambda event, given: event == "open" and str(given[0]).endswith("in/01.png") and os.kill(os.getpid(), 9)
 is_worker and sys.addaudithook(kill)
 """
-SLOW = ("--n-init", "150")  # so that a run is stopped in its midst
+SLOW = ("--n-init", "400")  # so that a run is stopped in its midst
 
 
 class Complete(NamedTuple):
