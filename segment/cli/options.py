@@ -183,7 +183,7 @@ def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
         _add_fixed_products(given, written, command)
     # First the options as they were given: the settings of a model or the defaults of a command might seem to
     # contradict an option that is not used at all.
-    reject_ignored(given, list_settings(), command, defaults)
+    reject_ignored(given, command, defaults)
     written = leave_out_unused(written, command, defaults)
     # What a command does in any case is not changed to what others do by default.
     fixed = {name: value for name, value in command.fixed.items() if name != "save"}
@@ -235,7 +235,7 @@ def load_start(
 
     # Before the file is read: the answer does not depend on the model.
     given, written = select_given(options)
-    reject_ignored(given, list_settings(), START, {})
+    reject_ignored(given, START, {})
     model = load_class_model(start)
     # The settings of a file are for runs with and without a model: what this one has itself is said, and left out.
     kept = leave_out_unused(written, START, model.settings)

@@ -12,7 +12,7 @@ from typing import Any
 
 from segment.config.conflicts import refuse_conflicts
 from segment.config.doors import DOORS, reject_ignored
-from segment.config.setting import SPELLINGS, Setting, Span, suggest_setting
+from segment.config.setting import SPELLINGS, Setting, Span, resolve_names
 from segment.config.setting_values import GROUPS, SettingValues, list_settings
 from segment.core.errors import SettingsError
 
@@ -52,7 +52,7 @@ class SegmentConfig(SettingValues):
         # The class is frozen, so that a checked value can replace the given one only through `object`.
         for setting in list_settings():
             object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
-        refuse_conflicts(self, list_settings())
+        refuse_conflicts(self)
 
     @classmethod
     def from_values(cls, **values: Any) -> SegmentConfig:
@@ -81,18 +81,7 @@ class SegmentConfig(SettingValues):
             ...
         segment.core.errors.SettingsError: shrinkag: no such setting. Did you mean shrinkage?
         """
-        known = [setting.name for setting in list_settings()]
-        found: dict[str, Any] = {}
-        for given, value in values.items():
-            # Everything below has the usual spelling.
-            name = SPELLINGS.get(given, given)
-            if name not in known:
-                hint = suggest_setting(name, known) or f"Known are {', '.join(known)}."
-                raise SettingsError(f"{name}: no such setting. {hint}")
-            if name in found:
-                raise SettingsError(f"{name}: one spelling of a setting; got {given} too. Leave one out.")
-            found[name] = value
-        return cls(**found)
+        return cls(**resolve_names(values, [setting.name for setting in list_settings()]))
 
     @classmethod
     def resolve(cls, config: SegmentConfig | None, values: Mapping[str, Any], **defaults: Any) -> SegmentConfig:
@@ -176,7 +165,7 @@ class SegmentConfig(SettingValues):
         segment.core.errors.SettingsError: save (--save): not used by fit_classes; got model. Use it to apply the model.
         """
         values = {setting.name: getattr(self, setting.name) for setting in list_settings()}
-        reject_ignored(values, list_settings(), DOORS[door], own, holds_own=holds_own)
+        reject_ignored(values, DOORS[door], own, holds_own=holds_own)
         return self
 
 

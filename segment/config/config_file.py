@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from segment.config.setting import SPELLINGS, Span, suggest_setting
+from segment.config.setting import Span, resolve_names
 from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError
 from segment.core.version import __version__
@@ -36,10 +36,10 @@ def collect_reading(config: SettingValues) -> dict[str, Any]:
     >>> collect_reading(SegmentConfig(crop="0,0,8,8", page="all"))
     {'crop': '0,0,8,8'}
     """
-    values = {setting.name: getattr(config, setting.name) for setting in list_settings() if setting.name in READING}
-    defaults = {setting.name: setting.default for setting in list_settings()}
+    settings = [setting for setting in list_settings() if setting.name in READING]
+    values = {setting.name: getattr(config, setting.name) for setting in settings}
     # Of all pages, the name of a file tells which one it is of.
-    return {name: value for name, value in values.items() if value not in (defaults[name], "all")}
+    return {item.name: values[item.name] for item in settings if values[item.name] not in (item.default, "all")}
 
 
 def format_config(config: SettingValues) -> str:
@@ -115,16 +115,7 @@ def parse_config(text: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"a file of settings is TOML, such as k = 6; got {error}. Mend that line.") from error
     settings = {setting.name: setting for setting in list_settings()}
-    found: dict[str, Any] = {}
-    for given, value in table.items():
-        name = SPELLINGS.get(given, given)
-        if name not in settings:
-            hint = suggest_setting(name, settings) or "segment run --help lists them."
-            raise SettingsError(f"{given}: no such setting. {hint}")
-        if name in found:
-            raise SettingsError(f"{given}: a setting is given once; got {name} in another spelling too. Leave one out.")
-        found[name] = settings[name].check(value)
-    return found
+    return {name: settings[name].check(value) for name, value in resolve_names(table, settings).items()}
 
 
 def _format_value(value: Any) -> str:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from segment.config.doors import START, make_unused_error
+from segment.config.doors import CLASS_OUTPUT, START, make_unused_error
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
-from segment.config.setting_values import SettingValues
+from segment.config.setting_values import SettingValues, list_settings
 from segment.core.errors import SettingsError, pluralize
 from segment.core.units import METERS_PER_UNIT
 
 __all__ = ["explain_unused", "refuse_conflicts", "reject_start_settings", "reject_surplus_seed_colors", "reject_unused"]
 
 MIN_PIXEL_SIDE, MAX_PIXEL_SIDE = 1e-12, 1e6  # meters: less than atoms, more than any map
-# Settings of the output that only classes have.
-_OF_CLASSES = ("palette", "drop_class", "group", "background", "group_distance")
-
 # Settings that only these products use.
 _OF_PRODUCTS = {
     "labels_format": ("labels",),
@@ -29,18 +26,16 @@ _OF_PRODUCTS = {
 }
 
 
-def refuse_conflicts(config: SettingValues, settings: Sequence[Setting]) -> None:
+def refuse_conflicts(config: SettingValues) -> None:
     """Raise a SettingsError if the values of a configuration do not go together.
 
     Parameters
     ----------
     config : SettingValues
         Each of its values is in its range.
-    settings : sequence of Setting
-        All that there are.
     """
     # A saved model may have the radius of a filter that it does not use; where it is given, `reject_unused` refuses it.
-    others = [setting for setting in settings if setting.name != "denoise_radius"]
+    others = [setting for setting in list_settings() if setting.name != "denoise_radius"]
     reject_unused(config, [setting for setting in others if getattr(config, setting.name) != setting.default])
     _check_labels(config)
     _check_palette(config)
@@ -76,14 +71,12 @@ def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
             raise SettingsError(reason)
 
 
-def reject_start_settings(config: SettingValues, settings: Iterable[Setting], own: Mapping[str, object]) -> None:
+def reject_start_settings(config: SettingValues, own: Mapping[str, object]) -> None:
     """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
 
     Parameters
     ----------
     config : SettingValues
-    settings : iterable of Setting
-        All that there are.
     own : mapping of str to value
         Settings that the model has.
     """
@@ -92,7 +85,7 @@ def reject_start_settings(config: SettingValues, settings: Iterable[Setting], ow
             "page (--page): one page with a model to start from; got all. Fit a model to all pages (segment fit "
             "--page all), and apply it (segment apply --page all)."
         )
-    for setting in settings:
+    for setting in list_settings():
         value = getattr(config, setting.name)
         # The shape of the mixture is that of the model; the same value may be given.
         if setting.name in ("k", "features", "covariance_type") and own[setting.name] != value:
@@ -141,7 +134,7 @@ def explain_unused(config: SettingValues, setting: Setting) -> str:
 def _find_reason(config: SettingValues, setting: Setting) -> str:
     """Find why a setting has no effect, with {value} for what it was set to; empty if it has one."""
     name, group = setting.name, setting.group
-    is_of_classes = (group == "Classes" and name != "regions") or name in _OF_CLASSES
+    is_of_classes = (group == "Classes" and name != "regions") or name in CLASS_OUTPUT
     products = _OF_PRODUCTS.get(name, ())
     # The first reason that applies is the one that is printed: the coarser choice comes first.
     reasons = (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from segment.config.products import RELABEL_PRODUCTS
 from segment.config.setting import Setting
+from segment.config.setting_values import list_settings
 from segment.core.errors import SettingsError
 
-__all__ = ["DOORS", "START", "Door", "make_unused_error", "reject_ignored"]
+__all__ = ["CLASS_OUTPUT", "DOORS", "START", "Door", "make_unused_error", "reject_ignored"]
+
+CLASS_OUTPUT = ("palette", "drop_class", "group", "background", "group_distance")
+"""Settings of the output that only classes have, not regions."""
 
 # A fit needs no clean-up and writes no products: these are for labels.
 _FITTING = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space")
@@ -162,7 +166,7 @@ DOORS: Mapping[str, Door] = {
     "segment_regions": Door(
         "segment_regions",
         ("Loading", "Preprocessing", "Output"),
-        leave_out=("palette", "drop_class", "group", "background", "group_distance"),
+        leave_out=CLASS_OUTPUT,
         besides=("regions",),
     ),
     "segment_raster": _RASTER,
@@ -181,29 +185,17 @@ DOORS: Mapping[str, Door] = {
     ),
     "batch": Door("segment batch", _ALL),
     "batch --model shared": Door("segment batch --model shared", _ALL, leave_out=("regions",)),
-    "batch --model FILE": Door(
-        "segment batch --model FILE", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies
-    ),
-    "raster": Door(
-        "segment raster",
-        _RASTER.groups,
-        _RASTER.leave_out,
-        (*_RASTER.besides, "drop_class", "geojson_crs"),
-        _RASTER.fixed,
-        {**_RASTER.remedies, "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}"},
+    "batch --model FILE": replace(_APPLY, text="segment batch --model FILE"),
+    "raster": replace(
+        _RASTER,
+        text="segment raster",
+        besides=(*_RASTER.besides, "drop_class", "geojson_crs"),
+        remedies={**_RASTER.remedies, "save": f"Choose of {', '.join(_RASTER_PRODUCTS)}"},
         products=_RASTER_PRODUCTS,
     ),
-    "fit": Door(
-        "segment fit", _FIT.groups, _FIT.leave_out, ("overwrite",), remedies=_FIT.remedies, products=("config",)
-    ),
-    "apply": Door("segment apply", _APPLY.groups, besides=_APPLY.besides, remedies=_APPLY.remedies),
-    "relabel": Door(
-        "segment relabel",
-        _RELABEL.groups,
-        besides=_RELABEL.besides,
-        remedies=_RELABEL.remedies,
-        saved=RELABEL_PRODUCTS,
-    ),
+    "fit": replace(_FIT, text="segment fit", besides=("overwrite",), products=("config",)),
+    "apply": replace(_APPLY, text="segment apply"),
+    "relabel": replace(_RELABEL, text="segment relabel", saved=RELABEL_PRODUCTS),
     # The page exports what is asked for there, and paths of masks belong to one image each.
     "serve": Door(
         "segment serve",
@@ -215,7 +207,7 @@ DOORS: Mapping[str, Door] = {
             **dict.fromkeys(("background", "group"), "Give it to segment run"),
         },
     ),
-    "compare": Door("segment compare", _COMPARE.groups, _COMPARE.leave_out, products=("config",)),
+    "compare": replace(_COMPARE, text="segment compare", products=("config",)),
     # The function of the library has the name of the command.
     "explore": _EXPLORE,
 }
@@ -229,29 +221,20 @@ START = Door(
 """Every fit that starts from a saved model: its classes, their order, names and first means are there."""
 
 
-def reject_ignored(
-    values: Mapping[str, Any],
-    settings: Iterable[Setting],
-    door: Door,
-    own: Mapping[str, Any],
-    *,
-    holds_own: bool = False,
-) -> None:
+def reject_ignored(values: Mapping[str, Any], door: Door, own: Mapping[str, Any], *, holds_own: bool = False) -> None:
     """Raise a SettingsError if a setting has been changed that a door would ignore.
 
     Parameters
     ----------
     values : mapping of str to value
         Checked values of some or all settings.
-    settings : iterable of Setting
-        All that there are.
     door : Door
     own : mapping of str to value
         Settings of a saved model: these values are accepted as well as the defaults.
     holds_own : bool
         Whether the values are those in `own` where nothing else was given: then a default in their place was given.
     """
-    for setting in settings:
+    for setting in list_settings():
         if setting.name not in values or door.is_used(setting):
             continue
         value = values[setting.name]

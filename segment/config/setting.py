@@ -7,7 +7,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
@@ -15,7 +15,7 @@ from segment.config.palette_file import is_palette_file, read_palette_file
 from segment.config.text_forms import BANDS, BOX, CLASS, COLOR, FREE, NAMING, NUMBERS, PALETTE, Form, is_number
 from segment.core.errors import SettingsError
 
-__all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "suggest_setting"]
+__all__ = ["OTHER_NAMES", "SPELLINGS", "Setting", "Span", "define_setting", "describe_field", "resolve_names"]
 
 Value = TypeVar("Value")
 
@@ -300,31 +300,50 @@ def describe_field(item: Field[Any], hint: object) -> Setting:
     return Setting(name=item.name, default=item.default, type=kind, **about)
 
 
-def suggest_setting(name: str, known: Iterable[str]) -> str:
-    """Suggest the setting that an unknown name may stand for.
+def resolve_names(given: Mapping[str, Value], known: Collection[str]) -> dict[str, Value]:
+    """Replace other spellings of the names of settings by the usual ones.
 
     Parameters
     ----------
-    name : str
-        That of another library, or one with a slip.
-    known : iterable of str
-        The names of all settings.
+    given : mapping of str to value
+        By the names that the user wrote.
+    known : collection of str
+        The usual names of all settings.
 
     Returns
     -------
-    str
-        A question; empty where no setting is like it.
+    dict of str to value
+
+    Raises
+    ------
+    SettingsError
+        If a setting is given in two spellings, or a name is unknown: the message suggests what it may stand for.
 
     Examples
     --------
-    >>> suggest_setting("colour", ["features", "seed_color"])
-    'Did you mean features?'
-    >>> suggest_setting("K", ["k", "seed"])
-    'Did you mean k?'
+    >>> resolve_names({"grayscale": True}, ["k", "greyscale", "features"])
+    {'greyscale': True}
+    >>> resolve_names({"colorspace": "lab"}, ["k", "greyscale", "features"])
+    Traceback (most recent call last):
+        ...
+    segment.core.errors.SettingsError: colorspace: no such setting. Did you mean features?
     """
+    found: dict[str, Value] = {}
+    for written, value in given.items():
+        name = SPELLINGS.get(written, written)
+        if name not in known:
+            raise SettingsError(f"{written}: no such setting. {_suggest_setting(written, known)}")
+        if name in found:
+            raise SettingsError(f"{name}: a setting is given once; got {written} too. Leave one out.")
+        found[name] = value
+    return found
+
+
+def _suggest_setting(name: str, known: Collection[str]) -> str:
+    """Suggest the setting that a name with a slip, or one of another library, may stand for; else list all."""
     name = name.replace("-", "_").lower()
     near = [OTHER_NAMES[name]] if name in OTHER_NAMES else difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else ""
+    return f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
 
 
 def _convert_scalar(value: Any) -> Any:

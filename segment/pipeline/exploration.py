@@ -11,7 +11,7 @@ from typing import Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig, list_settings
+from segment.config.config import SegmentConfig
 from segment.config.doors import DOORS, reject_ignored
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
@@ -138,7 +138,7 @@ def explore(
     """
     chosen, arrays = take_arrays(settings)
     # Before the settings are brought together: one k and the default range would contradict each other.
-    reject_ignored(chosen, [item for item in list_settings() if item.name == "k"], DOORS["explore"], {})
+    reject_ignored({name: chosen[name] for name in chosen if name == "k"}, DOORS["explore"], {})
     config = SegmentConfig.resolve(config, chosen, k="auto", k_range=DEFAULT_RANGE).for_door("explore")
     image = read_image(source, config, arrays)
     if not image.valid.any():

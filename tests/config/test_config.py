@@ -48,7 +48,7 @@ def test_from_values_keeps_the_other_defaults() -> None:
 def test_other_spellings_are_accepted() -> None:
     config = SegmentConfig.from_values(grayscale=True, seed_colour="#123456", palette="gray")
     assert config == SegmentConfig(greyscale=True, seed_color=("#123456",), palette="grey")
-    with pytest.raises(SettingsError, match=r"^greyscale: one spelling of a setting; got grayscale too\."):
+    with pytest.raises(SettingsError, match=r"^greyscale: a setting is given once; got grayscale too\."):
         SegmentConfig.from_values(greyscale=True, grayscale=False)
     assert set(SPELLINGS.values()) <= {"grey", *(setting.name for setting in list_settings())}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.config.config import SegmentConfig, list_settings
+from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_start_settings
 from segment.core.errors import ModelError, printable_path
 from segment.core.image import Image
@@ -326,7 +326,7 @@ class ClassModel:
             ...
         segment.core.errors.SettingsError: k: that of the model to start from, 2; got 3. Leave it out.
         """
-        reject_start_settings(config, list_settings(), self.settings)
+        reject_start_settings(config, self.settings)
 
     def check_features(self, space: FeatureSpace, what: str) -> None:
         """Check whether the features of an image are those of the model.
