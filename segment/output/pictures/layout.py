@@ -25,7 +25,7 @@ Scale = tuple[Picture, str, str]
 Legend = Sequence[tuple[str, Sequence[int]]]
 """The text of each class, and its color as RGB."""
 
-# All in pixels.
+# All in pixels. Margins, gaps and frames of sheets with larger letters than _MAX_TEXT are the same multiple of these.
 _MARGIN = 24
 _TEXT_GAP = 10  # between the square of a legend entry and its text
 _ENTRY_GAP = 18  # between the entries of a legend
@@ -76,6 +76,9 @@ def draw_sheet(
 ) -> Picture:
     """Draw pictures of one size in rows, each under its title, and a legend and a scale below them.
 
+    Letters are 24 to 36 pixels high, by the width of the sheet; larger where one picture alone is so wide that these
+    would be too small, as an outline in the size of a large image.
+
     Parameters
     ----------
     pictures : sequence of (str, ndarray of shape (h, w, 3), uint8)
@@ -87,7 +90,7 @@ def draw_sheet(
     heading : str
         Text above all pictures; empty for none.
     scale : Scale, optional
-        What the colors of the pictures stand for. Its letters are 24 to 36 pixels high, by the width of the sheet.
+        What the colors of the pictures stand for.
 
     Returns
     -------
@@ -99,39 +102,41 @@ def draw_sheet(
 
     # `column_step` and `row_step` lead from the left upper corner of a picture to that of the next.
     high, wide = pictures[0][1].shape[:2]
-    text = _choose_text_height(columns * wide)
+    text = max(_choose_text_height(columns * wide), wide // _WIDTH_PER_TEXT)
+    enlarged = -(-text // _MAX_TEXT)  # divides and rounds up
+    margin = _MARGIN * enlarged
     line = 2 * text
-    column_step = max(wide, *(_measure_text(words, text) for words, _ in pictures)) + _MARGIN
-    width = max(columns * column_step + _MARGIN, _MIN_WIDTH)
+    column_step = max(wide, *(_measure_text(words, text) for words, _ in pictures)) + margin
+    width = max(columns * column_step + margin, _MIN_WIDTH)
     # Two pictures on a sheet of the least width stand at the left edge and in the middle.
     if columns == 2:
-        column_step = max(column_step, (width - 2 * _MARGIN) // 2)
-    row_step = line + high + _MARGIN
-    top = _MARGIN + (line if heading else 0)
+        column_step = max(column_step, (width - 2 * margin) // 2)
+    row_step = line + high + margin
+    top = margin + (line if heading else 0)
     bottom = top + -(-len(pictures) // columns) * row_step
     # The longest entry fits, however small the pictures are.
-    widest = _measure_entry(entries, text)
-    width = max(width, widest + 2 * _MARGIN)
-    entry_step = widest + _ENTRY_GAP
-    per_row = max(1, (width - 2 * _MARGIN + _ENTRY_GAP) // entry_step)
-    # -(-a // b) divides and rounds up.
-    height = bottom + -(-len(entries) // per_row) * line + (_MARGIN if entries else 0)
+    widest = _measure_entry(entries, text) + _TEXT_GAP * enlarged
+    width = max(width, widest + 2 * margin)
+    entry_step = widest + _ENTRY_GAP * enlarged
+    per_row = max(1, (width - 2 * margin + _ENTRY_GAP * enlarged) // entry_step)
+    height = bottom + -(-len(entries) // per_row) * line + (margin if entries else 0)
 
     # Title above each picture, pictures row by row, then the legend row by row.
     sheet = PilImage.new("RGB", _add_room_for_scale(width, height, scale), "white")
     draw = ImageDraw.Draw(sheet)
-    _write_text(draw, (_MARGIN, _MARGIN), heading, text)
+    _write_text(draw, (margin, margin), heading, text)
     for number, (words, picture) in enumerate(pictures):
         row, column = divmod(number, columns)
-        x, y = _MARGIN + column * column_step, top + row * row_step
+        x, y = margin + column * column_step, top + row * row_step
         _write_text(draw, (x, y), words, text)
-        draw.rectangle((x - 1, y + line - 1, x + wide, y + line + high), outline=_FRAME)
+        frame = (x - enlarged, y + line - enlarged, x + wide + enlarged - 1, y + line + high + enlarged - 1)
+        draw.rectangle(frame, outline=_FRAME, width=enlarged)
         sheet.paste(PilImage.fromarray(picture), (x, y + line))
     for number, (words, color) in enumerate(entries):
         row, column = divmod(number, per_row)
-        x, y = _MARGIN + column * entry_step, bottom + row * line
-        draw.rectangle((x, y, x + text, y + text), fill=(color[0], color[1], color[2]), outline=INK)
-        _write_text(draw, (x + text + _TEXT_GAP, y), words, text)
+        x, y = margin + column * entry_step, bottom + row * line
+        draw.rectangle((x, y, x + text, y + text), fill=(color[0], color[1], color[2]), outline=INK, width=enlarged)
+        _write_text(draw, (x + text + _TEXT_GAP * enlarged, y), words, text)
     if scale is not None:
         _draw_scale(sheet, scale, width, height)
     return _copy_pixels(sheet)
@@ -177,8 +182,8 @@ def _choose_text_height(width: int) -> int:
 
 
 def _measure_entry(entries: Legend, text: int) -> int:
-    """Measure the widest entry of a legend in pixels: a square and its text."""
-    return max([3 * text, *(_measure_text(words, text) for words, _ in entries)]) + text + _TEXT_GAP
+    """Measure the widest entry of a legend in pixels: a square and its text, without the gap between."""
+    return max([3 * text, *(_measure_text(words, text) for words, _ in entries)]) + text
 
 
 def _measure_text(words: str, text: int) -> int:

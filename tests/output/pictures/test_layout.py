@@ -58,6 +58,17 @@ def test_the_longest_entry_fits_below_a_small_picture() -> None:
     assert (sheet[-2 * LINE - MARGIN :, -4 * MARGIN :] < 128).any()
 
 
+def test_letters_and_gaps_grow_with_a_large_picture() -> None:
+    def measure(wide: int) -> tuple[int, int, int]:
+        sheet = draw_sheet([("title", np.full((30, wide, 3), (200, 0, 100), np.uint8))], 1, [("x", (0, 255, 0))])
+        square, columns = np.nonzero((sheet == (0, 255, 0)).all(axis=2))
+        return int(np.ptp(square)), int(columns.min()), sheet.shape[1] - wide
+
+    assert measure(700) == (22, MARGIN + 1, 2 * MARGIN)
+    # A sixtieth of the width, less the square's outline; the margins are those of the letters that are half as high.
+    assert measure(4320) == (72 - 4, 2 * MARGIN + 2, 4 * MARGIN)
+
+
 def test_a_scale_is_below_its_sheet() -> None:
     sheet = draw_sheet([("title", PICTURE)], 1, ())
     scale = np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)
