@@ -1,0 +1,85 @@
+// Images are opened: from the strip, or as files that are chosen, dropped or pasted.
+import { ApiError, getBitmap, getJson } from "./api.js";
+import { Drawing } from "./drawing.js";
+import { $, page, say, showBusy } from "./page.js";
+import { aboutQuery, fileQuery, pictureQuery } from "./queries.js";
+import { hideResult } from "./result_view.js";
+import { segment, stopSegmenting } from "./segmenting.js";
+
+export function connectFiles() {
+  $("file").addEventListener("change", (event) => { addFiles([...event.target.files]); event.target.value = ""; });
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
+  addEventListener("drop", (event) => {
+    document.body.classList.remove("dragging");
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    addFiles([...event.dataTransfer.files]);
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) { event.preventDefault(); addFiles(files); }
+  });
+}
+
+/** Open an image that the server has. */
+export async function open(image) {
+  if (page.answer) page.image.classes = page.classes.save();
+  stopSegmenting();
+  Object.assign(page, { image, answer: null, labels: null, kept: image.classes ?? null });
+  $("drop").hidden = true;
+  $("viewer").hidden = false;
+  page.messages.clear();
+  page.strip.mark(image.id);
+  try {
+    await showImage();
+    if (page.image === image) await segment();
+  } catch (error) {
+    if (error.name === "AbortError" || page.image !== image) return;
+    // Nothing of another image stays beside the name of this one.
+    page.viewer.setPicture(null);
+    hideResult();
+    $("about").textContent = image.name;
+    say(error.message);
+  }
+}
+
+/** Show the picture, and what it is. */
+export async function showImage() {
+  const { image, strip, viewer } = page;
+  const about = await getJson(`images/${image.id}`, { query: aboutQuery() });
+  const bitmap = await getBitmap(`images/${image.id}/picture`, { query: pictureQuery() });
+  const size = `${about.width} × ${about.height}`;
+  // What was drawn on another part of the file does not fit.
+  if (image.size !== size) Object.assign(image, { drawing: new Drawing(bitmap.width, bitmap.height), drawnIds: {} });
+  Object.assign(image, about, { size });
+  strip.setPicture(image.id, bitmap);
+  if (page.image !== image) return;
+  $("about").textContent = `${image.name}  ·  ${size}  ·  ${image.bands.length} ${image.bands.length === 1 ? "band" : "bands"}, ${image.depth}`;
+  document.title = `${image.name} – segment`;
+  viewer.setPicture(bitmap, [image.width, image.height]);
+  viewer.setDrawn(image.drawing.toCanvas());
+}
+
+/** Send files to the server, and open the first that it takes. */
+async function addFiles(files) {
+  page.messages.clear();
+  const { max_bytes: maxBytes } = page.about.limits;
+  let first = null;
+  for (const file of files) {
+    if (file.size > maxBytes) {
+      say(`${file.name}: at most ${maxBytes / 1e6} MB are taken. Start with --max-upload.`);
+      continue;
+    }
+    showBusy("working");
+    try {
+      const image = await getJson("images", { method: "POST", body: file, query: [["file", file.name], ...fileQuery()] });
+      page.strip.add(image);
+      if (!first) { first = image; await open(image); }
+    } catch (error) { say(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { showBusy(""); }
+  }
+}

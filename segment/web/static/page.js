@@ -1,0 +1,25 @@
+// What is open, and the parts of the page that show it: what all other modules share.
+export const $ = (id) => document.getElementById(id);
+
+const KEPT = "segment"; // in the session of the tab, so that a reload goes on
+
+// `kept` are the names, colors and merges of an image that was open before; they wait for its classes.
+// The parts (controls, viewer, messages, classes, strip) are made by app.js.
+export const page = { image: null, answer: null, labels: null, kept: undefined, about: null };
+
+/** Show a message; kind is "error", "warning" or "". */
+export const say = (text, kind) => page.messages.say(text, kind);
+
+/** Say what is shown or going on beside the picture; nothing for an empty text. */
+export function showBusy(text) { Object.assign($("busy"), { hidden: !text, textContent: text }); }
+
+export function remember() {
+  if (!page.image) return;
+  const { id, name } = page.image;
+  const kept = { image: { id, name }, settings: page.controls.all(), classes: page.classes.save() };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+}
+
+export const recall = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+
+export const forget = () => sessionStorage.removeItem(KEPT);

@@ -1,0 +1,59 @@
+// The tools that draw on the picture: what is drawn is kept with its image, and sent when a stroke ends.
+import { getJson } from "./api.js";
+import { $, page, say } from "./page.js";
+import { fileQuery } from "./queries.js";
+import { segment } from "./segmenting.js";
+
+const tool = () => document.querySelector("input[name=tool]:checked").value;
+
+export function connectTools() {
+  const { viewer } = page;
+  for (const input of document.querySelectorAll("input[name=tool]")) {
+    input.addEventListener("change", () => {
+      viewer.tool = input.value;
+      $("paint").hidden = input.value === "move";
+      $("canvas").classList.toggle("paints", input.value !== "move");
+    });
+  }
+  // An outline has no width, and one that is half drawn is no stroke.
+  $("shape").addEventListener("change", (event) => {
+    $("brush").parentElement.hidden = event.target.value === "outline";
+    paint("cancel");
+  });
+  $("brush").addEventListener("input", (event) => { viewer.brush = Number(event.target.value); });
+  $("clear").addEventListener("click", () => {
+    if (!page.image.drawing) return; // the image could not be read
+    page.image.drawing.clear(tool());
+    viewer.setDrawn(page.image.drawing.toCanvas());
+    sendDrawing(tool());
+  });
+}
+
+/** Do what the pointer or a key asks for; acts are those of Viewer. */
+export function paint(act, place, radius, byKey = false) {
+  const kind = tool();
+  const shape = $("shape").value;
+  const drawing = page.image?.drawing;
+  if (!drawing || kind === "move") return;
+  if (act === "cancel") drawing.points = [];
+  else if (act === "end") {
+    const isDone = drawing.end(kind, shape, byKey);
+    if (isDone) sendDrawing(kind);
+  } else drawing[act](kind, shape, place, radius);
+  page.viewer.setDrawn(drawing.toCanvas());
+}
+
+async function sendDrawing(kind) {
+  const { image } = page;
+  const { drawing, drawnIds } = image;
+  delete drawnIds[kind];
+  try {
+    if (kind === "mask" ? drawing.hasMask : drawing.hasRoi) {
+      const { id } = await getJson(`images/${image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query: fileQuery() });
+      drawnIds[kind] = id;
+    }
+    if (page.image !== image) return;
+    if (drawnIds.roi) page.controls.set("roi", "");
+    segment();
+  } catch (error) { say(error.message); }
+}
