@@ -213,13 +213,14 @@ def make_products(
 
 
 def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str, target: str, is_mask: bool) -> None:
-    """Bring a mask or regions of interest, drawn at any size, to the size of the image.
+    """Bring a mask or regions of interest, drawn at any size on the image or its part, to the size of the image.
 
     Parameters
     ----------
     folder, name : str
         Where the image lies.
     config : SegmentConfig
+        With `crop` the labels are of that part; files of the command are of the whole image.
     labels_name : str
         A gray picture in the same folder.
     target : str
@@ -227,16 +228,21 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
     is_mask : bool
     """
     os.chdir(folder)
-    image = load_picture(Path(name), config)
+    part = load_picture(Path(name), config)
     drawn = load_image(labels_name, max_pixels=config.max_pixels)
     if not drawn.is_gray or drawn.pixels.dtype != np.uint8:
         raise ImageError("labels: a gray picture of 8 bits, such as a PGM; got another one. Convert it.")
-    size = (image.width, image.height)
-    pixels = resize_to_nearest(drawn.pixels, size)
+    pixels = resize_to_nearest(drawn.pixels, (part.width, part.height))
     if is_mask:
         pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     if not pixels.any():
         raise ImageError("labels: at least one pixel that is not zero; got none. Draw something first.")
+    if config.crop:
+        left, top, right, bottom = (int(side) for side in config.crop.split(","))
+        whole = load_picture(Path(name), replace(config, crop=""))
+        labels = np.zeros((whole.height, whole.width), np.uint8)
+        labels[top:bottom, left:right] = pixels
+        pixels = labels
     try:
         Path(target).write_bytes(_encode_png(pixels))
     except OSError as error:

@@ -190,6 +190,21 @@ def test_masks_regions_of_interest_and_pixels(server: Server, image: str, folder
         assert server.call("/api/segment", {"image": image, "mask_id": wrong}, b"").status == 422
 
 
+def test_what_is_drawn_on_a_part_lies_there_in_the_image(server: Server, image: str) -> None:
+    part = {"crop": "40,10,80,50"}
+    pgm = b"P5 4 1 255\n" + bytes([0, 255, 255, 0])
+    for kind in ("mask", "roi"):
+        name = server.call(f"/api/images/{image}/{kind}", part, pgm).json["id"]
+        query = {"image": image, "k": 2, "n_init": 2, **part, f"{kind}_id": name}
+        found = server.call("/api/segment", {**query, "size": 64}, b"").json
+        with PilImage.open(io.BytesIO(base64.b64decode(found["labels_png"]))) as labels:
+            np.testing.assert_array_equal(np.asarray(labels) > 0, np.tile(np.arange(40) // 10 % 3 > 0, (40, 1)))
+        # The file is of the whole image, as the command takes it.
+        with PilImage.open(io.BytesIO(server.call(f"/api/images/{image}/files/{name}").body)) as drawn:
+            assert drawn.size == (128, 96)
+            assert drawn.getbbox() == (50, 10, 70, 50)
+
+
 def test_classes_of_one_image_in_another(server: Server, image: str, folder: Path) -> None:
     model = server.call("/api/segment", {"image": image, "k": 3, "n_init": 2, "save": "model"}, b"")
     added = server.call("/api/models", {"file": "model.json"}, model.body).json["id"]

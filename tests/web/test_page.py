@@ -95,11 +95,11 @@ class Page:
         self.find(f"#thumbs button[title='{name}']").click()
         self.wait_for_result(before)
 
-    def paint(self, tool: str) -> None:
-        """Draw a stroke with a tool, and wait for the result."""
+    def paint(self, tool: str, x: int = -120) -> None:
+        """Draw a stroke with a tool, from so far right of the middle, and wait for the result."""
         before = self.seen
         self.find(f"input[value={tool}] + span").click()
-        stroke = ActionChains(self.driver, duration=20).move_to_element_with_offset(self.find("#canvas"), -120, 0)
+        stroke = ActionChains(self.driver, duration=20).move_to_element_with_offset(self.find("#canvas"), x, 0)
         stroke.click_and_hold().move_by_offset(40, 30).release().perform()
         self.wait_for_result(before)
 
@@ -236,6 +236,15 @@ def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
     assert page.find("#set-smoothness").get_property("value") == "5"
 
 
+def test_what_is_painted_on_a_part_lies_there(page: Page) -> None:
+    page.run("[...document.querySelectorAll('#more details')].forEach((each) => { each.open = true; })")
+    page.set_value("crop", "64,0,128,96")
+    page.paint("mask")
+    page.find("input[name=tool][value=move] + span").click()
+    ActionChains(page.driver, duration=20).move_to_element_with_offset(page.find("#canvas"), -110, 8).click().perform()
+    page.wait("document.getElementById('pixel').textContent.includes('no label')")
+
+
 def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) -> None:
     canvas = page.find("#canvas")
     page.paint("mask")
@@ -254,6 +263,32 @@ def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) ->
         (mask,) = [name for name in archive.namelist() if "_mask_" in name]
         assert np.array_equal(labels > 0, np.asarray(PilImage.open(io.BytesIO(archive.read(mask)))) > 0)
     assert 0 < (labels == 0).mean() < 0.2
+
+
+def test_strokes_are_taken_back_and_a_reload_keeps_the_others(page: Page) -> None:
+    measured = "[...document.querySelectorAll('#class-list small')].map((part) => part.textContent).join()"
+    before = page.seen
+    page.send(page.downloads.parent / "c.png")
+    page.wait_for_result(before)
+    page.choose("a.png")
+    page.paint("mask")
+    with_mask = page.run(measured)
+    page.paint("roi", x=40)
+    assert page.run(measured) != with_mask
+    assert page.find("#pixel").text.startswith("Paint what counts")
+    before = page.seen
+    ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    page.wait_for_result(before)
+    assert page.run(measured) == with_mask
+    page.driver.refresh()
+    page.wait("document.body.dataset.ready === 'true'")
+    assert page.run(measured) == with_mask
+    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#thumbs button")) == 3
+    # What is drawn next is added to what was drawn before.
+    page.paint("roi", x=40)
+    page.run("document.getElementById('export').open = true")
+    page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
+    assert "--roi a_roi_" in page.find("#command").text
 
 
 def test_names_and_masks_belong_to_their_image(page: Page) -> None:
@@ -292,6 +327,9 @@ def test_a_broken_image_leaves_nothing_of_another_one(page: Page) -> None:
     page.wait("document.querySelector('#messages .error') !== null")
     assert "broken.png: the file is truncated" in page.find("#messages").text
     assert page.find("#about").text.startswith("a.png")  # it was not taken
+    (page.downloads.parent / "empty.png").touch()
+    page.send(page.downloads.parent / "empty.png")
+    page.wait("document.getElementById('messages').textContent === 'empty.png: the file is empty. Choose another one.'")
     # One of the folder is: an image that cannot be read any more.
     path = page.downloads.parent / "in" / "b.png"
     content = path.read_bytes()

@@ -64,12 +64,15 @@ async function openAgain(images) {
   const kept = recall();
   if (!kept) return;
   for (const [name, value] of Object.entries(kept.settings)) page.controls.set(name, value);
+  for (const image of kept.images) {
+    const known = images.find(({ id }) => id === image.id);
+    if (known) Object.assign(known, image);
+    else if (image.isSent) page.strip.add(image);
+  }
+  const current = page.strip.images.find(({ id }) => id === kept.current);
   try {
-    await getJson(`images/${kept.image.id}`);
-    const image = images.find(({ id }) => id === kept.image.id) ?? kept.image;
-    image.classes = kept.classes;
-    page.strip.add(image);
-    await open(image);
+    await getJson(`images/${kept.current}`);
+    await open(current);
   } catch { forget(); }
 }
 

@@ -31,7 +31,10 @@ export function drawHistogram(canvas, chart, colors) {
     context.stroke();
   };
   line(sums, color("quiet"), 1);
-  chart.curves.forEach((curve, i) => line(curve, colors[i], 2.2));
+  chart.curves.forEach((curve, i) => {
+    line(curve, color("casing"), 3.6); // keeps colors apart that are as dark, or as bright, as the page
+    line(curve, colors[i], 2.2);
+  });
   context.fillStyle = color("quiet");
   context.fillText(chart.low.toPrecision(3), left, height - 6);
   context.textAlign = "right";

@@ -1,4 +1,6 @@
 // What is painted or outlined: pixels to leave out, and regions of interest. Kept at the size of the screen.
+const MAX_UNDO = 20; // changes, each of which takes a byte for each pixel of the screen
+
 export class Drawing {
   constructor(width, height) {
     Object.assign(this, { width, height });
@@ -7,6 +9,7 @@ export class Drawing {
     this.nRegions = 0;
     this.points = [];
     this.last = null;
+    this.before = []; // what there was before each of the last changes
   }
 
   get hasMask() { return this.mask.some(Boolean); }
@@ -14,14 +17,40 @@ export class Drawing {
   get hasRoi() { return this.nRegions > 0; }
 
   clear(kind) {
+    this.#keep(kind);
     this[kind].fill(0);
     if (kind === "roi") this.nRegions = 0;
     this.points = [];
   }
 
+  /** Take back the last stroke, outline or clearing; returns what it changed, or nothing if there is none. */
+  undo() {
+    const { kind, values, nRegions } = this.before.pop() ?? {};
+    this.points = [];
+    if (kind) Object.assign(this, { [kind]: values, nRegions });
+    return kind;
+  }
+
+  /** Take over what was drawn before the page was loaded again: the picture that the server keeps, and the part that is shown. */
+  load(kind, bitmap, [left, top, right, bottom] = [0, 0, bitmap.width, bitmap.height]) {
+    const canvas = new OffscreenCanvas(this.width, this.height);
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.imageSmoothingEnabled = false;
+    context.drawImage(bitmap, left, top, right - left, bottom - top, 0, 0, this.width, this.height);
+    const { data } = context.getImageData(0, 0, this.width, this.height);
+    for (let i = 0; i < this.mask.length; i += 1) this[kind][i] = kind === "mask" ? Number(data[4 * i] === 0) : data[4 * i];
+    if (kind === "roi") this.nRegions = this.roi.reduce((a, b) => Math.max(a, b), 0);
+  }
+
+  #keep(kind) {
+    this.before.push({ kind, values: this[kind].slice(), nRegions: this.nRegions });
+    if (this.before.length > MAX_UNDO) this.before.shift();
+  }
+
   /** A stroke or an outline begins; places are shares of the image. */
   begin(kind, shape, place, radius) {
     if (shape === "outline") { this.points.push(place); return; }
+    this.#keep(kind);
     if (kind === "roi") this.nRegions = Math.min(this.nRegions + 1, 255);
     this.last = place;
     this.#dot(kind, place, radius);
@@ -45,6 +74,7 @@ export class Drawing {
     const [first, last] = [this.points[0], this.points.at(-1)];
     if (this.points.length < 3) return false;
     if (byKey && Math.hypot(first[0] - last[0], first[1] - last[1]) > 0.02) return false;
+    this.#keep(kind);
     if (kind === "roi") this.nRegions = Math.min(this.nRegions + 1, 255);
     this.#fill(kind);
     this.points = [];

@@ -52,17 +52,37 @@ export async function open(image) {
 export async function showImage() {
   const { image, strip, viewer } = page;
   const about = await getJson(`images/${image.id}`, { query: aboutQuery() });
-  const bitmap = await getBitmap(`images/${image.id}/picture`, { query: pictureQuery() });
+  const bitmap = await getBitmap(`images/${image.id}/picture`, { query: pictureQuery(about) });
   const size = `${about.width} × ${about.height}`;
-  // What was drawn on another part of the file does not fit.
-  if (image.size !== size) Object.assign(image, { drawing: new Drawing(bitmap.width, bitmap.height), drawnIds: {} });
-  Object.assign(image, about, { size });
+  const part = page.controls.all().crop;
+  if (!image.drawing) {
+    image.drawing = new Drawing(bitmap.width, bitmap.height);
+    await loadDrawing(image, part);
+  } else if (image.size !== size || image.part !== part) {
+    // What was drawn on another part of the file does not fit.
+    Object.assign(image, { drawing: new Drawing(bitmap.width, bitmap.height), drawnIds: {} });
+  }
+  Object.assign(image, about, { size, part });
   strip.setPicture(image.id, bitmap);
   if (page.image !== image) return;
   $("about").textContent = `${image.name}  ·  ${size}  ·  ${image.bands.length} ${image.bands.length === 1 ? "band" : "bands"}, ${image.depth}`;
   document.title = `${image.name} – segment`;
   viewer.setPicture(bitmap, [image.width, image.height]);
   viewer.setDrawn(image.drawing.toCanvas());
+}
+
+/** Load what was drawn on an image before the page was loaded again. */
+async function loadDrawing(image, part) {
+  image.drawnIds ??= {};
+  for (const [kind, id] of Object.entries(image.drawnIds)) {
+    try {
+      const bitmap = await getBitmap(`images/${image.id}/files/${id}`);
+      image.drawing.load(kind, bitmap, part ? part.split(",").map(Number) : undefined);
+    } catch (error) {
+      delete image.drawnIds[kind];
+      if (page.image === image) say(error.message);
+    }
+  }
 }
 
 /** Send files to the server, and open the first that it takes. */
@@ -72,12 +92,14 @@ async function addFiles(files) {
   let first = null;
   for (const file of files) {
     if (file.size > maxBytes) {
-      say(`${file.name}: at most ${maxBytes / 1e6} MB are taken. Start with --max-upload.`);
+      say(`${file.name}: at most ${maxBytes / 1e6} MB are taken. Start segment serve with a larger --max-upload.`);
       continue;
     }
+    if (!file.size) { say(`${file.name}: the file is empty. Choose another one.`); continue; }
     showBusy("working");
     try {
       const image = await getJson("images", { method: "POST", body: file, query: [["file", file.name], ...fileQuery()] });
+      image.isSent = true;
       page.strip.add(image);
       if (!first) { first = image; await open(image); }
     } catch (error) { say(error instanceof ApiError ? error.message : `${file.name}: cannot be sent.`); } finally { showBusy(""); }

@@ -13,11 +13,14 @@ export const say = (text, kind) => page.messages.say(text, kind);
 /** Say what is shown or going on beside the picture; nothing for an empty text. */
 export function showBusy(text) { Object.assign($("busy"), { hidden: !text, textContent: text }); }
 
+/** Keep the settings, and what belongs to each image: its classes and what is drawn on it. */
 export function remember() {
-  if (!page.image) return;
-  const { id, name } = page.image;
-  const kept = { image: { id, name }, settings: page.controls.all(), classes: page.classes.save() };
-  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  const { answer, classes, controls, image: current, strip } = page;
+  if (!current) return;
+  if (answer) current.classes = classes.save();
+  const images = strip.images.filter((image) => image.isSent || image.classes).map(
+    (image) => ({ id: image.id, name: image.name, isSent: image.isSent, classes: image.classes, drawnIds: image.drawnIds }));
+  sessionStorage.setItem(KEPT, JSON.stringify({ current: current.id, settings: controls.all(), images }));
 }
 
 export const recall = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null");

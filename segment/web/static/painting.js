@@ -1,8 +1,15 @@
 // The tools that draw on the picture: what is drawn is kept with its image, and sent when a stroke ends.
 import { getJson } from "./api.js";
 import { $, page, say } from "./page.js";
-import { fileQuery } from "./queries.js";
+import { partQuery } from "./queries.js";
+import { showHint } from "./result_view.js";
 import { segment } from "./segmenting.js";
+
+// What a tool does, below the picture.
+const HINTS = {
+  mask: "Paint what to leave out: it gets no label and counts in no share.",
+  roi: "Paint what counts: each stroke or outline is a region of interest, with rows of its own in tables.",
+};
 
 const tool = () => document.querySelector("input[name=tool]:checked").value;
 
@@ -13,6 +20,7 @@ export function connectTools() {
       viewer.tool = input.value;
       $("paint").hidden = input.value === "move";
       $("canvas").classList.toggle("paints", input.value !== "move");
+      showHint(HINTS[input.value]);
     });
   }
   // An outline has no width, and one that is half drawn is no stroke.
@@ -27,6 +35,23 @@ export function connectTools() {
     viewer.setDrawn(page.image.drawing.toCanvas());
     sendDrawing(tool());
   });
+  $("undo").addEventListener("click", undo);
+  addEventListener("keydown", (event) => {
+    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+    // In a box of text the browser takes back what was typed.
+    if (!isUndo || event.target.matches("input[type=text], input[type=number]")) return;
+    event.preventDefault();
+    undo();
+  });
+}
+
+/** Take back the last stroke on the image that is open. */
+function undo() {
+  const { drawing } = page.image ?? {};
+  if (!drawing) return;
+  const kind = drawing.undo();
+  page.viewer.setDrawn(drawing.toCanvas());
+  if (kind) sendDrawing(kind);
 }
 
 /** Do what the pointer or a key asks for; acts are those of Viewer. */
@@ -49,7 +74,7 @@ async function sendDrawing(kind) {
   delete drawnIds[kind];
   try {
     if (kind === "mask" ? drawing.hasMask : drawing.hasRoi) {
-      const { id } = await getJson(`images/${image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query: fileQuery() });
+      const { id } = await getJson(`images/${image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query: partQuery() });
       drawnIds[kind] = id;
     }
     if (page.image !== image) return;

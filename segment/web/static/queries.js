@@ -1,28 +1,36 @@
 // What is asked of the server: settings, image and what is drawn on it, as pairs of a query.
 import { $, page } from "./page.js";
 
+const MAX_SIZE = 4096; // that the server takes
+
 const isLoading = ({ group }) => group === "Loading";
 
-/** Longer side of what is shown, in pixels of the screen. */
-const screenSize = () => {
-  const ratio = window.devicePixelRatio || 1;
-  return Math.min(Math.max(Math.round(Math.max($("frame").clientWidth, $("frame").clientHeight) * ratio), 480), 1600);
-};
+/** Longer side, in pixels, of what is shown of an image of a size: that of the screen. */
+function screenSize({ width = 1, height = 1 }) {
+  const { clientWidth, clientHeight } = $("frame");
+  const side = Math.min(Math.max(Math.max(clientWidth, clientHeight) * (window.devicePixelRatio || 1), 480), 1600);
+  // A strip that is longer than 2:1 is zoomed into: it has as many pixels as one of 2:1.
+  const elongation = Math.max(width, height) / Math.min(width, height) / 2;
+  return Math.min(Math.round(side * Math.sqrt(Math.max(elongation, 1))), MAX_SIZE);
+}
 
 /** What is drawn on an image. */
 export function drawnQuery(image = page.image) { return Object.entries(image.drawnIds ?? {}).map(([kind, id]) => [`${kind}_id`, id]); }
 
-export const imageQuery = () => [["image", page.image.id], ["size", screenSize()], ...page.controls.query(), ...drawnQuery()];
+export const imageQuery = () => [["image", page.image.id], ["size", screenSize(page.image)], ...page.controls.query(), ...drawnQuery()];
 
-/** Settings of the picture itself: what is drawn does not darken it. */
-export const pictureQuery = () => [["size", screenSize()],
+/** Settings of the picture itself, for an image of a size: what is drawn does not darken it. */
+export const pictureQuery = (size) => [["size", screenSize(size)],
   ...page.controls.query((setting) => isLoading(setting) && setting.name !== "roi" || setting.name === "bands")];
 
 /** Settings by which the size and bands of an image are told. */
 export const aboutQuery = () => page.controls.query((setting) => isLoading(setting) || setting.name === "bands");
 
-/** Settings by which a file is read as a whole: what is sent, and what is drawn on it. */
+/** Settings by which a file is read that is sent. */
 export const fileQuery = () => page.controls.query((setting) => isLoading(setting) && !["roi", "crop"].includes(setting.name));
+
+/** Settings by which the part of a file is read that something is drawn on. */
+export const partQuery = () => page.controls.query((setting) => isLoading(setting) && setting.name !== "roi");
 
 /** Settings that finding given classes in another image uses. */
 export const appliedQuery = () => page.controls.query((setting) => setting.of_labels);

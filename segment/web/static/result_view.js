@@ -8,6 +8,13 @@ import { drawnQuery, imageQuery } from "./queries.js";
 import { refreshCommand, showProducts } from "./take_away.js";
 
 const PIXEL_HINT = $("pixel").textContent;
+let hint = PIXEL_HINT;
+
+/** Say below the picture what a tool does; without a text, what a click does. */
+export function showHint(text = PIXEL_HINT) {
+  hint = text;
+  $("pixel").textContent = page.answer ? hint : "";
+}
 
 export function showResult() {
   const { answer, classes, controls } = page;
@@ -16,7 +23,7 @@ export function showResult() {
   for (const note of page.image.notes) if (!answer.warnings.includes(note)) say(`${capitalize(note)}.`, "");
   for (const warning of answer.warnings) say(`${capitalize(warning)}.`, "warning");
   if (answer.choice) say(`${capitalize(answer.choice)}.`, "");
-  $("pixel").textContent = PIXEL_HINT; // what was looked up was another result
+  $("pixel").textContent = hint; // what was looked up was another result
   classes.update(answer.classes, answer.is_sampled, page.kept);
   page.kept = undefined;
   $("classes").hidden = !answer.classes.length;

@@ -13,6 +13,8 @@ export class Strip {
     $("all").addEventListener("click", () => this.run());
   }
 
+  get images() { return [...this.items.values()].map(({ image }) => image); }
+
   add(image) {
     if (this.items.has(image.id)) return;
     const canvas = make("canvas", { width: 228, height: 152 });
@@ -28,6 +30,12 @@ export class Strip {
       observer.disconnect();
       this.#load(item);
     }).observe(button);
+  }
+
+  #remove({ image, button }) {
+    this.items.delete(image.id);
+    button.parentElement.remove();
+    $("strip").hidden = this.items.size < 2;
   }
 
   mark(id) {
@@ -61,7 +69,11 @@ export class Strip {
       const picture = await getBitmap(`images/${item.image.id}/picture`, { query: [["size", 228]] });
       item.picture ??= picture; // it may have been opened meanwhile
       this.#draw(item);
-    } catch (error) { item.button.title = error.message; item.button.querySelector("span").textContent = `${item.image.name}: failed`; }
+    } catch (error) {
+      if (item.image.isSent) { this.#remove(item); return; } // the server has forgotten it
+      item.button.title = error.message;
+      item.button.querySelector("span").textContent = `${item.image.name}: failed`;
+    }
   }
 
   #draw({ canvas, picture, layer }) {
