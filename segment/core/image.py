@@ -318,9 +318,9 @@ class Image(EqualByValue):
         -----
         Black is 0, and white is 255 for uint8. For uint16 white is the largest value of the smallest depth of 8, 10,
         12, 14 and 16 bits that holds the brightest pixel, so that 12-bit data of a camera keep their contrast; 8-bit
-        data multiplied by 256 or 257 have white 65535. Floats within 0..1 have white 1, unless all lie below 1/256; for
-        any others black and white are the smallest and the largest value, without values far beyond all others and
-        without those that stand for no data; see :func:`segment.core.float_range.choose_float_scale`.
+        data multiplied by 256 or 257 have white 65535. Floats within 0..1 have white 1, unless nearly all lie below
+        1/256; for any others black and white are the smallest and the largest value, without values far beyond all
+        others and without those that stand for no data; see :func:`segment.core.float_scale.choose_float_scale`.
 
         Full alpha is `white` or the largest value of the integer type. For floats and wider integers it is the first of
         1 (floats only), 255 and 65535 that no value exceeds.

@@ -9,27 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.float_range import MAX_FLOAT_VALUE, choose_float_scale, find_float_range, format_share, is_share
+from segment.core.float_range import (
+    MAX_FLOAT_VALUE,
+    MIN_HINT_SHARE,
+    NodataNote,
+    describe_possible_nodata,
+    find_float_range,
+)
+from segment.core.float_scale import MIN_FULL_LIGHT, are_shares, choose_float_scale
 
-__all__ = ["FULL_VALUE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
+__all__ = ["FULL_VALUES", "HIGH_SHARE", "FullPixels", "count_full_pixels", "infer_scale", "infer_scale_of_pixels"]
 
-FULL_VALUE = 65535  # the largest of 16 bits
-MIN_FULL_SHARE = 0.005  # of the pixels, that hold it in every band: fewer do no harm
-# Other pixels above half of it, for each of these: none where a fill value lies far above all others, .06 and more in
-# overexposed photographs, whose highlights fade (BSDS500, five exposures).
-MAX_HIGH_SHARE = 0.01
+FULL_VALUES = (32767, 65535)  # the largest of 16 bits, with a sign and without
+# Other pixels above three quarters of it, for each that holds it: none where a fill value lies far above all others,
+# .028 and more in overexposed photographs, whose highlights fade (BSDS500, four exposures, gray; .24 in color).
+HIGH_SHARE = 0.75
+MAX_HIGH_PIXELS = 0.01
 
 
 @dataclass(frozen=True)
 class FullPixels:
-    """How many 16-bit pixels hold the largest value, and how many come near it.
+    """How many pixels of integers hold the largest value of 16 bits, and how many come near it.
 
     Attributes
     ----------
     n_full : int
-        Pixels that hold 65535 in every band.
+        Pixels of that value in every band.
     n_high : int
-        Other pixels that hold half of it or more in some band.
+        Others that have more than three quarters of it in a band.
     n_pixels : int
         All pixels.
     """
@@ -52,32 +59,31 @@ class FullPixels:
         """
         return FullPixels(self.n_full + other.n_full, self.n_high + other.n_high, self.n_pixels + other.n_pixels)
 
-    @property
-    def is_fill(self) -> bool:
-        """Whether so many pixels lie so far above all others that they may stand for no data."""
-        return self.n_full > MIN_FULL_SHARE * self.n_pixels and self.n_high <= MAX_HIGH_SHARE * self.n_full
+    def describe(self, value: int) -> tuple[NodataNote, ...]:
+        """Say where so many pixels lie so far above all others that they may stand for no data.
 
-    def describe(self) -> str:
-        """Describe what may be no data, and what to do then.
+        Parameters
+        ----------
+        value : int
+            That was counted.
 
         Returns
         -------
-        str
-            A sentence without its period.
+        tuple of NodataNote
+            A note, if there are.
         """
-        share = format_share(self.n_full, self.n_pixels)
-        return (
-            f"{share} of the pixels have the value {FULL_VALUE}, far above all others; if it stands for no data, give "
-            f"--nodata {FULL_VALUE}"
-        )
+        is_fill = self.n_full > MIN_HINT_SHARE * self.n_pixels and self.n_high <= MAX_HIGH_PIXELS * self.n_full
+        return (describe_possible_nodata(float(value), self.n_full, self.n_pixels),) if is_fill else ()
 
 
-def count_full_pixels(pixels: NDArray[np.integer]) -> FullPixels:
-    """Count the pixels that hold 65535, and those that come near it.
+def count_full_pixels(pixels: NDArray[np.integer], value: int) -> FullPixels:
+    """Count the pixels that hold the largest value, and those that come near it.
 
     Parameters
     ----------
     pixels : ndarray of shape (n,) or (n, bands), integers
+    value : int
+        One of `FULL_VALUES`.
 
     Returns
     -------
@@ -85,14 +91,15 @@ def count_full_pixels(pixels: NDArray[np.integer]) -> FullPixels:
 
     Examples
     --------
-    >>> count_full_pixels(np.array([[65535, 65535], [900, 40_000], [900, 800]]))
+    >>> count_full_pixels(np.array([[65535, 65535], [900, 50_000], [900, 800]]), 65535)
     FullPixels(n_full=1, n_high=1, n_pixels=3)
     """
     bands = pixels.reshape(len(pixels), -1).T
-    is_full, is_high = bands[0] == FULL_VALUE, bands[0] > FULL_VALUE // 2
+    bound = int(HIGH_SHARE * value)
+    is_full, is_high = bands[0] == value, bands[0] > bound
     for band in bands[1:]:
-        is_full &= band == FULL_VALUE
-        is_high |= band > FULL_VALUE // 2
+        is_full &= band == value
+        is_high |= band > bound
     n_full = int(np.count_nonzero(is_full))
     return FullPixels(n_full, int(np.count_nonzero(is_high)) - n_full, len(pixels))
 
@@ -112,7 +119,7 @@ def infer_scale_of_pixels(
     Returns
     -------
     black, white : float
-        As `infer_scale` and :func:`segment.core.float_range.choose_float_scale` say.
+        As `infer_scale` and :func:`segment.core.float_scale.choose_float_scale` say.
     is_data : ndarray of shape (H, W), bool
         False where a value stands for no data, which only floats do.
     notes : tuple of str
@@ -132,18 +139,22 @@ def infer_scale_of_pixels(
         return 0.0, 255.0, everywhere, ()
     used = pixels if valid.all() else pixels[valid]
     if pixels.dtype.kind == "u":
-        high = int(used.max())
-        black, white, notes = infer_scale(pixels.dtype.name, float(high), is_spread=_is_spread(used))
+        highest = int(used.max())
+        black, white, notes = infer_scale(pixels.dtype.name, float(highest), is_spread=_is_spread(used))
         # 8-bit values that are written in 16 bits have 65535 as their white.
-        if high == FULL_VALUE:
-            full = count_full_pixels(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2]))
-            notes += (full.describe(),) if full.is_fill and np.any(used % np.uint16(257)) else ()
+        if highest in FULL_VALUES and (highest != FULL_VALUES[1] or np.any(used % np.uint16(257))):
+            full = count_full_pixels(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2]), highest)
+            notes += full.describe(highest)
         return black, white, everywhere, notes
     # The histogram takes longer than this: most float images lie within 0..1.
-    if is_share(float(used.min()), float(used.max())):
+    low, high = float(used.min()), float(used.max())
+    n_light = int(np.count_nonzero(used >= MIN_FULL_LIGHT)) if low >= 0 and high <= 1 else 0
+    if are_shares(low, high, n_light, used.size):
         return 0.0, 1.0, everywhere, ()
     scale = choose_float_scale(find_float_range(used.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])))
-    is_nodata = ~(np.abs(pixels) < MAX_FLOAT_VALUE) | (pixels == np.float32(scale.nodata))
+    is_nodata = ~(np.abs(pixels) < MAX_FLOAT_VALUE)
+    for value in (scale.low_nodata, scale.high_nodata):
+        is_nodata |= pixels == np.float32(value)
     is_data = ~(is_nodata if is_nodata.ndim == 2 else is_nodata.any(axis=2))
     return scale.black, scale.white, is_data, scale.notes
 

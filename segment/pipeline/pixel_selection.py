@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.errors import DependencyError, ImageError, SettingsError, pluralize, printable_path
+from segment.core.float_range import NodataNote
 from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
@@ -150,12 +151,13 @@ def warn_of_flat_border(image: Image) -> tuple[str, ...]:
     """
     flat = find_flat_border(image)
     # An image whose pixels were chosen before has the note already; 65535 far above all other values is told as that.
-    if flat is None or any(f"give --nodata {flat.text}," in f"{note}," for note in image.notes):
+    if flat is None or any(isinstance(note, NodataNote) and note.is_about(flat.values) for note in image.notes):
         return ()
-    return (
+    note = (
         f"one color, {flat.text}, fills {100 * flat.share:.0f} % of the image and lies at its border; if it is no part "
-        f"of the picture, give --nodata {flat.text}, or --roi circle for a round picture",
+        f"of the picture, give --nodata {flat.text}, or --roi circle for a round picture"
     )
+    return (NodataNote(note, flat.values),)
 
 
 def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays) -> Image:

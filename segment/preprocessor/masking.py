@@ -188,7 +188,7 @@ def mask_nodata(image: Image, values: Sequence[float]) -> Image:
     ([[False, True, True]], 0.0)
     """
     found = find_nodata(image.pixels if image.stored is None else image.stored, values)
-    notes = tuple(note for note in image.notes if not (isinstance(note, NodataNote) and {*values} == {note.value}))
+    notes = tuple(note for note in image.notes if not (isinstance(note, NodataNote) and note.is_about(values)))
     image = replace(image, notes=notes)
     # Pixels that are not valid hold 0 and may have had the value in the file.
     if image.valid.all() and not found.any():

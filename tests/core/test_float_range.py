@@ -1,13 +1,13 @@
-"""Black, white and no data of floats with extreme values."""
+"""The range of floats with extreme values."""
 
 from __future__ import annotations
 
 import pickle
 
 import numpy as np
-import pytest
 
-from segment.core.float_range import FloatScale, NodataNote, choose_float_scale, find_float_range, format_share
+from segment.core.float_range import NodataNote, find_float_range, format_share
+from segment.core.float_scale import choose_float_scale
 
 
 def make_values(*extremes: float, low: float = 10, high: float = 20, n: int = 5000) -> np.ndarray:
@@ -17,91 +17,24 @@ def make_values(*extremes: float, low: float = 10, high: float = 20, n: int = 50
     return values.astype(np.float32)[:, None]
 
 
-def choose(values: np.ndarray) -> FloatScale:
-    return choose_float_scale(find_float_range(values))
-
-
-def test_usual_values_are_read_from_the_smallest_to_the_largest():
-    for values in (make_values(), np.random.default_rng(1).normal(0, 1, (5000, 1)).astype(np.float32)):
-        scale = choose(values)
-        assert (scale.black, scale.white) == (values.min(), values.max())
-        assert np.isnan(scale.nodata)
-
-
-@pytest.mark.parametrize("extreme", [60_000.0, -60_000.5, 1e30])
-@pytest.mark.parametrize("count", [1, 4])
-def test_few_extreme_values_leave_most_of_the_scale_to_the_others(extreme, count):
-    scale = choose(make_values(*[extreme] * count))
-    assert scale.white - scale.black < 25
-    assert (scale.black if extreme > 0 else scale.white) == pytest.approx(10 if extreme > 0 else 20, abs=0.1)
-    assert f"{count} of 5000 " in scale.notes[0]
-    assert np.isnan(scale.nodata)
-
-
-def test_values_of_0_to_1_keep_their_scale_beside_an_extreme_one():
-    scale = choose(make_values(60_000, low=0, high=0.6))
-    assert (scale.black, scale.white) == (0, 1)
-
-
-def test_extreme_values_of_more_than_a_thousandth_are_a_part_of_the_image():
-    assert choose(make_values(*[500.0] * 20)).white == 500
-
-
-@pytest.mark.parametrize("others", [(), (35.0,), (-1234567.5,)])
-def test_a_hundredth_is_left_out_only_where_it_lies_very_far(others):
-    scale = choose(make_values(*[60_000.0] * 40, *others))
-    assert scale.white - scale.black < 30
-    assert f"{40 + len(others)} of 5000 " in scale.notes[0]
-    assert choose(make_values(*[60_000.0] * 60)).white == 60_000
-
-
-@pytest.mark.parametrize("value", [-9999.0, -32768.0, -1000.0, -99.0])
-def test_lone_minimum_stands_for_no_data(value):
-    values = make_values(*[value] * 700, 60_000)
-    scale = choose(values)
-    assert scale.nodata == value
-    assert scale.black == pytest.approx(10, abs=0.1)
-    assert scale.white < 35
-    assert f"14 % of the pixels have the value {value:g}" in scale.notes[0]
-
-
-@pytest.mark.parametrize("value", [-9999.5, -5.0, 9999.0])
-def test_other_extreme_values_are_data(value):
-    assert np.isnan(choose(make_values(*[value] * 700)).nodata)
-
-
-def test_minimum_that_other_values_come_near_is_data():
-    values = make_values(-9999.0, low=-12000, high=3000)
-    assert np.isnan(choose(values).nodata)
-    assert np.isnan(choose(make_values(-999.0, -990.0)).nodata)
-
-
-def test_values_that_no_sensor_has_stand_for_no_data():
-    scale = choose(make_values(*[-3.4028235e38] * 100, 9.96921e36, np.inf))
-    assert (scale.black, scale.white) == (pytest.approx(10, abs=0.1), pytest.approx(20, abs=0.1))
-    assert scale.notes[0].startswith("2 % of the pixels have values beyond 9.9e+36")
-
-
-def test_image_of_nothing_but_extreme_values_has_a_scale():
-    scale = choose(np.full((9, 1), 1e38, np.float32))
-    assert (scale.black, scale.white) == (0, 1)
-    assert choose(np.full((9, 1), -9999, np.float32)).black == -9999
-    assert choose(np.zeros((0, 1), np.float32)).notes == ()
-
-
-def test_zeros_and_a_few_other_values_are_read_in_full():
-    values = np.zeros((5000, 1), np.float32)
-    values[:3] = 50
-    assert choose(values).white == 50
-
-
 def test_parts_together_are_the_whole():
     values = np.concatenate([make_values(-9999.0, 60_000.0, 1e38), make_values(-9999.0, low=-7, high=2)])
     whole = find_float_range(values)
     parts = find_float_range(values[:1234]).unite(find_float_range(values[1234:1300]))
     parts = parts.unite(find_float_range(values[1300:1300])).unite(find_float_range(values[1300:]))
     np.testing.assert_array_equal(parts.counts, whole.counts)
-    for name in ("low", "second", "high", "n_low", "n_pixels", "n_low_pixels", "n_beyond"):
+    for name in (
+        "low",
+        "second",
+        "below",
+        "high",
+        "n_low",
+        "n_high",
+        "n_pixels",
+        "n_low_pixels",
+        "n_high_pixels",
+        "n_beyond",
+    ):
         assert getattr(parts, name) == getattr(whole, name), name
     assert choose_float_scale(parts) == choose_float_scale(whole)
 
@@ -117,7 +50,7 @@ def test_shares_have_two_digits():
 
 
 def test_the_note_of_no_data_goes_through_pickle_with_its_value():
-    note = choose(make_values(-9999)).notes[0]
+    note = choose_float_scale(find_float_range(make_values(-9999))).notes[0]
     found = pickle.loads(pickle.dumps(note))
     assert isinstance(found, NodataNote)
-    assert (found, found.value) == (note, -9999)
+    assert (found, found.values) == (note, (-9999,))

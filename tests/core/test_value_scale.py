@@ -51,22 +51,28 @@ def test_pixels_that_are_not_valid_have_no_effect():
     assert (black, white, notes) == (0, 65535, ())
 
 
-def test_many_pixels_of_65535_far_above_all_others_are_told():
-    scene = np.random.default_rng(0).integers(300, 3000, (50, 60, 2), dtype=np.uint16)
-    scene[10:14, 20:30] = 65535
+@pytest.mark.parametrize("full", [32767, 65535])
+def test_many_pixels_of_the_largest_value_far_above_all_others_are_told(full):
+    scene = np.random.default_rng(0).integers(300, int(0.7 * full), (50, 60, 2), dtype=np.uint16)
+    scene[10:14, 20:30] = full
     everywhere = np.ones((50, 60), bool)
     *_, notes = infer_scale_of_pixels(scene, everywhere)
     told = (
-        "1.3 % of the pixels have the value 65535, far above all others; if it stands for no data, give --nodata 65535"
+        f"1.3 % of the pixels have the value {full}, far above all others; if it stands for no data, give "
+        f"--nodata {full}"
     )
-    assert notes == (told,)
-    # Where they do not count, and where few do, nothing is told.
-    *_, notes = infer_scale_of_pixels(scene, scene[..., 0] < 65535)
-    assert "16-bit values up to 2999 are read as 12-bit" in notes[0]
-    assert infer_scale_of_pixels(scene[:, :21], everywhere[:, :21])[3] == ()
+    assert notes[-1] == told
+    # Where they do not count, where few do, and where others come near it, nothing is told.
+    few = everywhere.copy()
+    few[10:14, 20:30] = False
+    few[10, 20:22] = True
+    silent = [infer_scale_of_pixels(scene, scene[..., 0] < full), infer_scale_of_pixels(scene, few)]
+    scene[20] = int(0.8 * full)
+    silent.append(infer_scale_of_pixels(scene, everywhere))
     # In one of two bands only: a value like any other.
-    scene[10:14, 20:30, 0] = 2000
-    assert infer_scale_of_pixels(scene, everywhere)[3] == ()
+    scene[20], scene[10:14, 20:30, 0] = 500, 2000
+    silent.append(infer_scale_of_pixels(scene, everywhere))
+    assert not any("far above" in note for *_, notes in silent for note in notes)
 
 
 def test_overexposed_pictures_are_not_told_to_have_no_data():

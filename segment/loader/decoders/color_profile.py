@@ -27,6 +27,7 @@ __all__ = [
     "Colors",
     "convert_cmyk_picture",
     "convert_to_srgb",
+    "describe_unused_profile",
     "get_profile",
 ]
 
@@ -149,6 +150,34 @@ def convert_to_srgb(
     except Exception:  # a damaged profile must not prevent reading the pixels
         return Colors(array, white, (DAMAGED_PROFILE_NOTE,))
     return Colors(converted, 65535.0 if array.dtype == np.uint16 else white, (_write_note(name),))
+
+
+def describe_unused_profile(profile: bytes) -> tuple[str, ...]:
+    """Write a note that the colors of pixels are not converted by their color profile.
+
+    Parameters
+    ----------
+    profile : bytes
+        An ICC profile.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing where the profile is that of sRGB.
+
+    Examples
+    --------
+    >>> import PIL.ImageCms
+    >>> describe_unused_profile(PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes())
+    ()
+    """
+    try:
+        _, name, is_srgb = _describe_profile(profile)
+    except Exception:  # a damaged profile must not prevent reading the pixels
+        return (DAMAGED_PROFILE_NOTE,)
+    if is_srgb:
+        return ()
+    return (f"the colors are not converted from the profile {name} to sRGB: 'segment run' does that",)
 
 
 def convert_cmyk_picture(picture: PillowImage, profile: bytes | None) -> tuple[PillowImage, tuple[str, ...]]:

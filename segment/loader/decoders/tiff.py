@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import ImageError, SettingsError
 from segment.core.image import Image
+from segment.loader.decoders.band_scales import GDAL_METADATA, describe_stored_scales
 from segment.loader.decoders.checks import (
     TRUNCATED_NOTE,
     check_size,
@@ -193,6 +194,8 @@ def _decode_with_pillow(
         picture.load()
     stored = _restore_samples(picture)
     orientation, georeference = read_orientation(picture), read_georeference(tags.get)
+    bands = range(1, max(_convert_to_tuple(tags.get(_SAMPLES, 1))) + 1)
+    notes += describe_stored_scales(tags.get(GDAL_METADATA), bands)
     profile = None if options.keep_profile else get_profile(picture)
     if picture.mode == "CMYK":
         converted, profile_notes = convert_cmyk_picture(picture, profile)

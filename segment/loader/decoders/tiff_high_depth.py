@@ -17,6 +17,7 @@ from segment.core.errors import ImageError
 from segment.core.float_range import format_share
 from segment.core.georeference import Georeference
 from segment.core.image import Image
+from segment.loader.decoders.band_scales import GDAL_METADATA, describe_stored_scales
 from segment.loader.decoders.checks import (
     TRUNCATED_NOTE,
     TruncatedError,
@@ -31,8 +32,10 @@ from segment.loader.decoders.tiff_samples import YCBCR, DecodedPage, convert_sam
 from segment.loader.read_options import ReadOptions
 
 __all__ = [
+    "check_color_space",
     "decode_page",
     "decode_with_tifffile",
+    "describe_absent",
     "describe_masked",
     "make_image",
     "open_with_tifffile",
@@ -115,6 +118,9 @@ def decode_with_tifffile(
         page = file.pages[index]
         decoded = decode_page(page, stream, options)
         place = read_place(page)
+        notes += describe_stored_scales(
+            get_tag(page, GDAL_METADATA), options.bands or range(1, page.samplesperpixel + 1)
+        )
         if not options.keep_profile and not options.bands:
             decoded = _apply_profile(decoded, page.tags.get(_PROFILE))
     if mask is not None:
@@ -173,7 +179,7 @@ def decode_page(page: Any, stream: BinaryIO, options: ReadOptions) -> DecodedPag
         else:
             shaped, present = _decode_present_parts(page, stream)
     samples = np.moveaxis(shaped, 0, -1)[0].reshape(*shaped.shape[2:4], -1)
-    notes = _describe_absent(page) if is_complete else (TRUNCATED_NOTE,)
+    notes = describe_absent(page) if is_complete else (TRUNCATED_NOTE,)
     return convert_samples(page, samples, present, options.bands, notes)
 
 
@@ -271,6 +277,23 @@ def describe_masked(unmasked: NDArray[np.bool_]) -> tuple[str, ...]:
     return (f"{format_share(n, unmasked.size)} of the pixels are masked in the file: they get no label",) if n else ()
 
 
+def check_color_space(page: Any) -> None:
+    """Refuse a page whose numbers are no amounts of light or ink.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Raises
+    ------
+    ImageError
+        If its colors need a profile to become RGB, such as CIELAB.
+    """
+    if page.photometric in _NEEDS_A_PROFILE:
+        name = _NEEDS_A_PROFILE[page.photometric]
+        raise ImageError(f"TIFF colors are gray, RGB, palette or CMYK; got {name}. Save it as RGB.")
+
+
 def _check_page(page: Any, max_pixels: int) -> None:
     """Refuse a page that is too large or of a kind that cannot be converted, before it is decoded."""
     check_size(page.imagewidth, page.imagelength, max_pixels)
@@ -284,17 +307,25 @@ def _check_page(page: Any, max_pixels: int) -> None:
             f"{page.samplesperpixel} bands, {n_bytes} bytes. Raise the limit (--max-pixels), or give it to 'segment "
             "raster'."
         )
-    if page.photometric in _NEEDS_A_PROFILE:
-        name = _NEEDS_A_PROFILE[page.photometric]
-        raise ImageError(f"TIFF colors are gray, RGB, palette or CMYK; got {name}. Save it as RGB.")
+    check_color_space(page)
     if page.photometric == YCBCR and page.compression not in _JPEG:
         raise ImageError("TIFF colors are gray, RGB, palette or CMYK; got YCbCr of an unusual kind. Save it as RGB.")
     if page.dtype is None:
         raise ImageError(f"the TIFF numbers have an unknown type; {page.bitspersample} bits. Export it again.")
 
 
-def _describe_absent(page: Any) -> tuple[str, ...]:
-    """Write a note on strips or tiles without data, as GDAL leaves out those of a sparse file."""
+def describe_absent(page: Any) -> tuple[str, ...]:
+    """Write a note on strips or tiles without data, as GDAL leaves out those of a sparse file.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing if all have data.
+    """
     if page.is_contiguous and page.dataoffsets[0]:
         return ()  # tifffile reads all at once
     n = sum(not offset or not count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))

@@ -120,7 +120,8 @@ def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool
     samples : ndarray of shape (H, W) or (H, W, C)
         Pixels of any type.
     nodata : object
-        Content of the tag, such as ``"-9999"``; anything that is not a number marks nothing.
+        Content of the tag, such as ``"-9999"``; of several numbers, one a band, the first counts as it does for GDAL.
+        Anything that does not begin with a number marks nothing.
 
     Returns
     -------
@@ -133,8 +134,8 @@ def mask_nodata(samples: NDArray[np.generic], nodata: object) -> NDArray[np.bool
     array([[ True, False,  True]])
     """
     try:
-        value = float(str(nodata).strip("\0 "))
-    except ValueError:
+        value = float(str(nodata).strip("\0 ").split()[0])
+    except (ValueError, IndexError):
         value = float("nan")
     if np.isnan(value):
         return np.ones(samples.shape[:2], dtype=bool)

@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from segment.core.errors import ImageError, SettingsError, describe_os_error, printable_path
+from segment.core.pixel_arrays import describe_bands
 from segment.core.pixel_grid import NO_SIZE, PixelSize
+from segment.loader.decoders.band_scales import describe_band_scales
 from segment.loader.decoders.frame_count import list_tiff_pages
 from segment.loader.decoders.pixel_sizes import read_microscope_size, read_resolution
 from segment.loader.file_kind import identify_stream
 from segment.runs.rasters.gdal_files import explain_errors, find_envi_header, open_file, open_in_thread
 from segment.runs.rasters.reader import Raster
+from segment.runs.rasters.tiff_notes import describe_tiff
 from segment.runs.rasters.virtual_rasters import SourceBand, build_stack, rewrite_vrt
 
 __all__ = ["Paths", "identify_driver", "open_raster", "read_raster_size"]
@@ -85,7 +88,8 @@ def open_raster(source: Paths, bands: tuple[int, ...] = (), *, allow_vrt_sources
         if driver == "VRT":
             vrt, sources = rewrite_vrt(name, _check_source, allow_sources=allow_vrt_sources)
         raster = _describe_file(open_in_thread(name, driver, vrt), name, bands)
-    return replace(raster, driver=driver, vrt=vrt, sources=sources, notes=raster.notes + _note_side_files(name, driver))
+        notes = raster.notes + (describe_tiff(name) if driver == "GTiff" else ()) + _note_side_files(name, driver)
+    return replace(raster, driver=driver, vrt=vrt, sources=sources, notes=notes)
 
 
 def identify_driver(name: str) -> str:
@@ -148,9 +152,11 @@ def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
         raise SettingsError(f"{printable_path(twice[0])}: each file of bands once; got it twice. Leave one out.")
     first: Any = None
     found: list[SourceBand] = []
+    own_notes: dict[str, None] = {}
     for name in names:
         with explain_errors(name):
             about, bands_of_file = _read_bands(name)
+            own_notes.update(dict.fromkeys(describe_tiff(name)))
             first = first or about
             _check_same_grid(about, first, printable_path(names[0]))
             found += bands_of_file
@@ -158,7 +164,8 @@ def _open_stack(names: Sequence[str], bands: tuple[int, ...]) -> Raster:
     with explain_errors(names[0]):
         vrt = build_stack(found, shape, crs.to_wkt() if crs else "", transform)
         raster = _describe_file(open_in_thread(names[0], "VRT", vrt), names[0], bands)
-    notes = (f"the {len(found)} bands are those of {len(names)} files, in their order",)
+    notes: tuple[str, ...] = (f"the {len(found)} bands are those of {len(names)} files, in their order",)
+    notes += tuple(own_notes)
     side_notes = tuple(note for name in names for note in _note_side_files(name, "GTiff"))
     return replace(raster, driver="VRT", vrt=vrt, sources=tuple(names), notes=raster.notes + notes + side_notes)
 
@@ -172,8 +179,8 @@ def _read_bands(name: str) -> tuple[Any, list[SourceBand]]:
         if any(flags == [MaskFlags.per_dataset] for flags in file.mask_flag_enums):
             raise ImageError("a file of bands has no mask of its own; got one. Give the mask with --mask.")
         bands = [
-            SourceBand(name, number, _GDAL_TYPES.get(file.dtypes[number - 1], "Float64"), nodata)
-            for number, nodata in zip(file.indexes, file.nodatavals, strict=True)
+            SourceBand(name, number, _GDAL_TYPES.get(file.dtypes[number - 1], "Float64"), nodata, scale)
+            for number, nodata, *scale in zip(file.indexes, file.nodatavals, file.scales, file.offsets, strict=True)
         ]
         return ((file.height, file.width), file.crs, tuple(file.transform)[:6]), bands
 
@@ -262,7 +269,12 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
     colors = file.colormap(used[0]) if is_palette and not is_inverted else {}
     # In a TIFF all bands have one value for no data, in a virtual raster each may have its own.
     nodata = [file.nodatavals[number - 1] for number in used]
-    notes = ("the bands have different values for no data: that of the first counts; --nodata gives one for each",)
+    nodata_notes = (
+        "the bands have different values for no data: that of the first counts; --nodata gives one for each",
+    )
+    notes: tuple[str, ...] = nodata_notes if len(set(map(str, nodata))) > 1 else ()
+    notes += () if colors else describe_bands(len(used))
+    notes += describe_band_scales([(file.scales[number - 1], file.offsets[number - 1]) for number in used])
     return Raster(
         path=name,
         height=file.height,
@@ -280,7 +292,7 @@ def _describe_file(file: Any, name: str, bands: tuple[int, ...]) -> Raster:
         **_describe_units(file.crs),
         kind="uint8" if colors else dtype if dtype in ("uint8", "uint16") else "float32",
         white=float(2**bits - 1) if dtype == "uint16" and not colors else 255.0,
-        notes=notes if len(set(map(str, nodata))) > 1 else (),
+        notes=notes,
     )
 
 

@@ -57,8 +57,9 @@ class Raster:
         The values of black and white.
     notes : tuple of str
         A sentence for the user for each guess.
-    lowest_nodata : float
-        The smallest value where it lies far below all others, so that it stands for no data; NaN where there is none.
+    guessed_nodata : tuple of 2 float
+        The smallest and the largest value where they lie far from all others, so that they stand for no data; NaN where
+        they do not.
     selection : TileSelection
         The part of the file that is used, and the pixels of it that count.
     crs_name : str
@@ -92,7 +93,7 @@ class Raster:
     black: float = 0.0
     white: float = 255.0
     notes: tuple[str, ...] = ()
-    lowest_nodata: float = math.nan
+    guessed_nodata: tuple[float, float] = (math.nan, math.nan)
     selection: TileSelection = EVERYTHING
     crs_name: str = ""
     meters: float = 0.0
@@ -196,7 +197,8 @@ class Raster:
         shape = max(1, round(self.height * share)), max(1, round(self.width * share))
         everything = Window(0, 0, self.height, self.width)
         # Values that stand for no data must not be averaged with others.
-        is_averaged = not self.palette and math.isnan(self.lowest_nodata) and not self.selection.nodata
+        has_guess = not all(map(math.isnan, self.guessed_nodata))
+        is_averaged = not self.palette and not has_guess and not self.selection.nodata
         method = Resampling.average if is_averaged else Resampling.nearest
         with explain_errors(self.path):
             samples, valid = self._read_samples(self._open(), everything, shape, method)
@@ -253,7 +255,9 @@ class Raster:
         with np.errstate(over="ignore", invalid="ignore"):
             pixels = values.astype(self.kind, copy=False)
         if pixels.dtype.kind == "f":
-            is_data = (np.abs(pixels) < MAX_FLOAT_VALUE) & (pixels != np.float32(self.lowest_nodata))
+            is_data = np.abs(pixels) < MAX_FLOAT_VALUE
+            for value in self.guessed_nodata:
+                is_data &= pixels != np.float32(value)
             valid = valid & (is_data if is_data.ndim == 2 else is_data.all(axis=2))
         if not valid.all():
             # Pixels that are not valid are 0, so that the value in the file cannot matter.

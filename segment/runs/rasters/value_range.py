@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.float_range import FloatRange, choose_float_scale, find_float_range
-from segment.core.value_scale import FULL_VALUE, FullPixels, count_full_pixels, infer_scale
+from segment.core.float_range import FloatRange, find_float_range
+from segment.core.float_scale import choose_float_scale
+from segment.core.value_scale import FULL_VALUES, HIGH_SHARE, FullPixels, count_full_pixels, infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
 
@@ -29,8 +30,9 @@ class ValueRange:
         Whether all values are multiples of 256, or of 257: 8-bit values that were spread over 16 bits.
     floats : FloatRange, optional
         The range of the values as float32, for types of which some values need it.
-    full : FullPixels
-        How many pixels of integers hold 65535; counted for types of 16 bits and more.
+    full : tuple of FullPixels
+        How many pixels of integers hold each of `FULL_VALUES`, if there are no larger values; counted for types of 16
+        bits and more.
     """
 
     low: float = math.nan
@@ -38,7 +40,7 @@ class ValueRange:
     by_256: bool = True
     by_257: bool = True
     floats: FloatRange | None = None
-    full: FullPixels = field(default_factory=FullPixels)
+    full: tuple[FullPixels, ...] = (FullPixels(),) * len(FULL_VALUES)
 
     def unite(self, other: ValueRange) -> ValueRange:
         """Return the range of two parts together.
@@ -66,12 +68,12 @@ class ValueRange:
             self.by_256 and other.by_256,
             self.by_257 and other.by_257,
             self.floats.unite(other.floats) if self.floats and other.floats else self.floats or other.floats,
-            self.full.unite(other.full),
+            tuple(mine.unite(others) for mine, others in zip(self.full, other.full, strict=True)),
         )
 
 
 def find_value_range(raster: Raster, window: Window) -> ValueRange:
-    """Find the range of the values of a window, as they are in the file.
+    """Find the range of the values of a window, as they are in the file; inverted where 0 is white.
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
     values = raster.read_values(window)
     if values.size == 0:
         return ValueRange()
+    if raster.is_inverted:
+        values = values.dtype.type(2**raster.bits - 1) - values
     low, high = float(values.min()), float(values.max())
     # Unsigned 16-bit values never become floats; only wider and signed ones may.
     floats = None
@@ -96,7 +100,7 @@ def find_value_range(raster: Raster, window: Window) -> ValueRange:
             floats = find_float_range(values.astype(np.float32))
     if values.dtype.kind not in "iu":
         return ValueRange(low, high, floats=floats)
-    return ValueRange(low, high, *_find_factors(values), floats, count_full_pixels(values))
+    return ValueRange(low, high, *_find_factors(values), floats, _count_full(values, high))
 
 
 def _find_factors(values: NDArray[Any]) -> tuple[bool, bool]:
@@ -105,6 +109,15 @@ def _find_factors(values: NDArray[Any]) -> tuple[bool, bool]:
         return True, True
     by_256, by_257 = (not np.any(values % values.dtype.type(factor)) for factor in (256, 257))
     return by_256, by_257
+
+
+def _count_full(values: NDArray[Any], high: float) -> tuple[FullPixels, ...]:
+    """Count the pixels that hold each of `FULL_VALUES`, where the largest of all values may be that."""
+    # Most tiles come near none of them.
+    return tuple(
+        count_full_pixels(values, value) if HIGH_SHARE * value < high <= value else FullPixels(0, 0, len(values))
+        for value in FULL_VALUES
+    )
 
 
 def apply_scale(raster: Raster, found: ValueRange) -> Raster:
@@ -120,7 +133,7 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
     Returns
     -------
     Raster
-        The same with `kind`, `black`, `white`, `notes` and `lowest_nodata`.
+        The same with `kind`, `black`, `white`, `notes` and `guessed_nodata`.
     """
     kind = raster.dtype
     if kind != "uint16":
@@ -135,11 +148,13 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
             black=scale.black,
             white=scale.white,
             notes=raster.notes + scale.notes,
-            lowest_nodata=scale.nodata,
+            guessed_nodata=(scale.low_nodata, scale.high_nodata),
         )
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.
     is_spread = 255 < found.high < 2**14 and (found.by_256 or found.by_257)
     black, white, notes = infer_scale(kind, found.high, is_spread=is_spread)
-    if found.high == FULL_VALUE and found.full.is_fill and not found.by_257:
-        notes += (found.full.describe(),)
+    for value, full in zip(FULL_VALUES, found.full, strict=True):
+        # 8-bit values that are written in 16 bits have 65535 as their white.
+        if found.high == value and not (value == FULL_VALUES[1] and found.by_257):
+            notes += full.describe(value)
     return replace(raster, kind=kind, black=black, white=white, notes=raster.notes + notes)

@@ -49,10 +49,14 @@ class SourceBand:
         GDAL's name of the type of its values.
     nodata : float or None
         The value of pixels that have none.
+    scale : sequence of 2 float
+        Scale and offset that the file gives the values.
     """
 
-    def __init__(self, path: str, number: int, dtype: str, nodata: float | None) -> None:
-        self.path, self.number, self.dtype, self.nodata = path, number, dtype, nodata
+    def __init__(
+        self, path: str, number: int, dtype: str, nodata: float | None, scale: Sequence[float] = (1.0, 0.0)
+    ) -> None:
+        self.path, self.number, self.dtype, self.nodata, self.scale = path, number, dtype, nodata, scale
 
 
 def rewrite_vrt(path: str, check_source: Callable[[str], None], *, allow_sources: bool) -> tuple[str, tuple[str, ...]]:
@@ -133,6 +137,7 @@ def build_stack(bands: Sequence[SourceBand], shape: tuple[int, int], crs: str, t
         item = SubElement(root, "VRTRasterBand", dataType=band.dtype, band=str(number))
         if band.nodata is not None:
             SubElement(item, "NoDataValue").text = repr(float(band.nodata))
+        SubElement(item, "Offset").text, SubElement(item, "Scale").text = (repr(part) for part in band.scale[::-1])
         source = SubElement(item, "SimpleSource")
         _add_file(source, band.path)
         SubElement(source, "SourceBand").text = str(band.number)

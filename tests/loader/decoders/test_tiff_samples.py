@@ -18,3 +18,5 @@ def test_pixel_without_data_has_none_in_any_channel():
     samples = np.array([[[0, 0], [0, 1], [5, 5]]])
     assert mask_nodata(samples, " 0\0").tolist() == [[False, True, True]]
     assert mask_nodata(samples, "5.0").tolist() == [[True, True, False]]
+    # Older versions of GDAL's tools wrote one number for each band; GDAL reads the first.
+    assert mask_nodata(samples, "0 0 0").tolist() == [[False, True, True]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from raster_files import write
 
 from segment.core.value_scale import FullPixels
@@ -51,7 +52,7 @@ def test_the_range_of_two_parts_is_that_of_all(tmp_path: Path) -> None:
     _, second = measure(tmp_path / "b.tif", pixels[1:])
     _, both = measure(tmp_path / "c.tif", pixels)
     assert first.unite(second) == both
-    assert both == ValueRange(256, 1024, by_256=False, by_257=False, full=FullPixels(n_pixels=4))
+    assert both == ValueRange(256, 1024, by_256=False, by_257=False, full=(FullPixels(n_pixels=4),) * 2)
     assert first.by_256
 
 
@@ -61,12 +62,33 @@ def test_a_part_without_a_value_changes_nothing(tmp_path: Path) -> None:
     assert ValueRange(3.0, 8.0, by_256=False).unite(nothing) == ValueRange(3.0, 8.0, by_256=False)
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int32"])
-def test_the_largest_value_of_16_bits_far_above_all_others_is_told(tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize(("dtype", "full"), [("uint16", 65535), ("int32", 65535), ("int16", 32767), ("uint16", 32767)])
+def test_the_largest_value_of_16_bits_far_above_all_others_is_told(tmp_path: Path, dtype: str, full: int) -> None:
     pixels = np.full((20, 30), 900, dtype)
-    pixels[:4, :3] = 65535
-    scaled = apply_scale(*measure(tmp_path / "a.tif", pixels))
-    told = "2 % of the pixels have the value 65535, far above all others; if it stands for no data, give --nodata 65535"
-    assert scaled.notes == (told,)
-    pixels[10] = 40_000
-    assert apply_scale(*measure(tmp_path / "b.tif", pixels)).notes == ()
+    pixels[:4, :3] = full
+    told = (
+        f"2 % of the pixels have the value {full}, far above all others; if it stands for no data, give --nodata {full}"
+    )
+    assert apply_scale(*measure(tmp_path / "a.tif", pixels)).notes[-1] == told
+    pixels[10] = int(0.8 * full)
+    assert not any("far above" in note for note in apply_scale(*measure(tmp_path / "b.tif", pixels)).notes)
+
+
+def test_the_largest_value_may_be_in_one_part_alone(tmp_path: Path) -> None:
+    pixels = np.full((20, 30), 20_000, np.uint16)
+    pixels[:4] = 65535
+    raster, first = measure(tmp_path / "a.tif", pixels[:4])
+    _, second = measure(tmp_path / "b.tif", pixels[4:])
+    assert apply_scale(raster, first.unite(second)).notes[0].startswith("20 % of the pixels have the value 65535")
+
+
+def test_the_scale_of_values_whose_0_is_white_is_that_of_inverted_values(tmp_path: Path) -> None:
+    pixels = np.array([[100, 3000], [900, 2000]], dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite")
+    with configure_rasterio():
+        raster = open_raster(tmp_path / "a.tif")
+        found = find_value_range(raster, Window(0, 0, 2, 2))
+        scaled = apply_scale(raster, found)
+        image = scaled.read(Window(0, 0, 2, 2))
+    assert (scaled.black, scaled.white) == (0, 65535)
+    np.testing.assert_array_equal(image.pixels, 65535 - pixels)
