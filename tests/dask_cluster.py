@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from folder_runs import write_hook
+
 from segment.runs.workers.dask_client import Cluster
 
 START_SECONDS = 60  # until a process that does not start is taken to be broken
@@ -20,7 +22,8 @@ class LocalCluster:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "scheduler.json"
         # Workers import the tasks of the tests.
-        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        path = os.pathsep.join([write_hook(folder), str(Path(__file__).parent), *sys.path])
+        self.environment = {**os.environ, "PYTHONPATH": path}
         self._log = (folder / "log").open("w")
         self._scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
         self.workers: list[subprocess.Popen[bytes]] = []

@@ -23,6 +23,21 @@ from segment.runs.batch.manifest_rows import MANIFEST, TABLE
 ARGUMENTS = ("-k", "2", "--n-init", "2", "--save", "labels", "--jobs", "2")
 CONFIG = SegmentConfig(k=2, n_init=2, save=("labels",))
 
+# A sitecustomize.py, in which worker processes wait before they open an image while there is a file of its name and
+# ".hold", and are killed where there is one of its name and ".kill". So a run is stopped in its midst by what it does,
+# not after a time, which would depend on the machine.
+HOOK = """import os, sys, time
+def wait_or_die(event, given):
+    if event == "open" and str(given[0]).endswith(".png"):
+        while os.path.exists(f"{given[0]}.hold"):
+            time.sleep(0.01)
+        if os.path.exists(f"{given[0]}.kill"):
+            os.kill(os.getpid(), 9)
+program = open("/proc/self/cmdline").read()
+if "LokyProcess" in program or "serve_tasks" in program:  # a worker of this machine or of Dask
+    sys.addaudithook(wait_or_die)
+"""
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to see processes in")
 
 
@@ -48,17 +63,20 @@ def run_batch(output: str, *more: str) -> int:
     return run_main("batch", "in", "-o", output, *ARGUMENTS, *more)
 
 
-def start_batch(output: str, *more: str, lines: int, modules: str = "") -> subprocess.Popen[str]:
-    """Start the program in processes of its own, and wait until it has reported so many results.
+def write_hook(folder: Path) -> str:
+    """Write the hook into a folder, and return the PYTHONPATH with which processes load it."""
+    (folder / "sitecustomize.py").write_text(HOOK)
+    return os.pathsep.join(filter(None, [str(folder.absolute()), os.environ.get("PYTHONPATH")]))
 
-    Its processes find modules in the folder `modules` first.
-    """
+
+def start_batch(output: str, *more: str, lines: int) -> subprocess.Popen[str]:
+    """Start the program in processes of its own, and wait until it has reported so many results."""
     process = subprocess.Popen(
         [sys.executable, "-m", "segment", "batch", "in", "-o", output, *ARGUMENTS, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [modules, os.environ.get("PYTHONPATH")]))},
+        env={**os.environ, "PYTHONPATH": write_hook(Path())},
         start_new_session=True,
         preexec_fn=restore_interrupts,  # noqa: PLW1509  # it takes no lock that a thread may hold
     )

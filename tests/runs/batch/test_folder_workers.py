@@ -27,7 +27,6 @@ from segment.runs.workers.lost_tasks import TaskLost
 from segment.runs.workers.processes import ProcessWorkers
 
 ARGUMENTS = ("-k", "2", "--n-init", "2", "--save", "labels")
-SLOW = ("--n-init", "100")
 
 
 def run_batch(output: str, *more: str) -> int:
@@ -62,7 +61,9 @@ def test_a_folder_has_the_results_of_this_machine(
 def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     here: Path, local_cluster: LocalCluster, cluster: Cluster
 ) -> None:
-    on_cluster = (*SLOW, "--jobs", "0", "--scheduler", local_cluster.address)
+    on_cluster = ("--jobs", "0", "--scheduler", local_cluster.address)
+    hold = Path("in/08.png.hold")
+    hold.touch()
     process = start_batch("out", *on_cluster, lines=2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
@@ -71,6 +72,7 @@ def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     assert len(errors.splitlines()) == 1
     assert wait_for_end(process.pid)
     assert is_idle(cluster)
+    hold.unlink()
     done = {path.name for path in Path("out").iterdir()} - {JOURNAL, MANIFEST, SHARES, TABLE}
     assert 2 <= len(done) < 12
     assert all(name.endswith("_labels.png") for name in done)
@@ -79,7 +81,7 @@ def test_a_run_that_is_stopped_goes_on_though_a_worker_is_killed(
     _, errors = process.communicate()
     assert process.returncode == 0
     assert errors.startswith("12 of 12") or " kept from before" in errors
-    assert run_batch("local", *SLOW, "--jobs", "2") == 0
+    assert run_batch("local", "--jobs", "2") == 0
     assert hash_results("out") == hash_results("local")
     assert read_manifest_without_times("out") == read_manifest_without_times("local")
 
