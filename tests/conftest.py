@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ ROOT = Path(__file__).parents[1]
 # A busy machine makes no example fail.
 settings.register_profile("any", derandomize=bool(os.environ.get("CI")), deadline=None)
 settings.load_profile("any")
+
+# A shell that starts the tests in the background has Ctrl-C ignored in them, and in the commands that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
