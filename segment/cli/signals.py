@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 __all__ = ["Terminated", "exit_on_signals", "get_exit_code", "interrupt_on_signals"]
@@ -50,16 +50,8 @@ def exit_on_signals() -> Iterator[None]:
         os.write(2, b"Interrupted.\n")
         os._exit(128 + number)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
-        # A shell starts background processes with SIGINT ignored; that stays so.
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, exit_now)
-    try:
+    with _handle_signals(exit_now):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -85,13 +77,22 @@ def interrupt_on_signals(*, ends_process: bool = False) -> Iterator[None]:
             latest = time.monotonic()
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
+    with _handle_signals(interrupt, ends_process=ends_process):
+        yield
+
+
+@contextlib.contextmanager
+def _handle_signals(handler: Callable[[int, FrameType | None], None], *, ends_process: bool = False) -> Iterator[None]:
+    """Handle Ctrl-C and SIGTERM in the block; where the process ends after it, Ctrl-C is ignored from there on."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in before.items():
+    for number, usual in before.items():
         # A shell starts background processes with SIGINT ignored; that stays so.
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+        if usual is not signal.SIG_IGN:
+            signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if ends_process and number == signal.SIGINT else handler)
+        if ends_process:
+            before[signal.SIGINT] = signal.SIG_IGN
+        for number, usual in before.items():
+            signal.signal(number, usual)

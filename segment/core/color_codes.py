@@ -51,7 +51,10 @@ def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def find_runs(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Find the runs of equal codes in an ascending sequence: the distinct codes, and the start of each run."""
+    """Find the runs of equal codes in an ascending sequence: the distinct codes, and the start of each run.
+
+    After a sort this is :func:`numpy.unique`, which would load ``numpy.ma``, and takes many times as long for 64 bits.
+    """
     first = np.ones(codes.size, dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=first[1:])
     starts = np.flatnonzero(first)

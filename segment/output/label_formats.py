@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment.core.class_names import make_default_names
 from segment.core.georeference import NOWHERE, Georeference
+from segment.output.pictures.encoding import encode_picture
 from segment.output.result_mark import MARK, make_mark_options
 
 if TYPE_CHECKING:
@@ -120,13 +121,9 @@ def encode_mask_png(mask: NDArray[np.bool_]) -> bytes:
         The content of the file.
     """
     import numpy as np
-    from PIL import Image as PilImage
 
     # 8 bits: some readers take the values of a PNG of 1 bit for 0 and 1, which look black.
-    buffer = io.BytesIO()
-    image = PilImage.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    image.save(buffer, "PNG", compress_level=1, **make_mark_options(".png"))
-    return buffer.getvalue()
+    return encode_picture(mask.astype(np.uint8) * np.uint8(255), suffix=".png")
 
 
 def encode_share_png(values: NDArray[np.floating]) -> bytes:
@@ -143,12 +140,8 @@ def encode_share_png(values: NDArray[np.floating]) -> bytes:
         The content of the file.
     """
     import numpy as np
-    from PIL import Image as PilImage
 
-    buffer = io.BytesIO()
-    image = PilImage.fromarray(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16))
-    image.save(buffer, "PNG", compress_level=1, **make_mark_options(".png"))
-    return buffer.getvalue()
+    return encode_picture(np.rint(np.clip(values, 0, 1) * 65535).astype(np.uint16), suffix=".png")
 
 
 def encode_label_tiff(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.core.image import Image
+from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import collect_cells
@@ -228,24 +229,13 @@ def measure_contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Floats:
     >>> measure_contrast(row, np.ones((1, 5), dtype=bool))
     array([[0., 0., 4., 4., 0.]])
     """
-    values = np.asarray(pixels, dtype=np.float64)
-    highest = _reduce_windows(np.maximum, np.where(valid[..., None], values, -np.inf))
-    lowest = _reduce_windows(np.minimum, np.where(valid[..., None], values, np.inf))
-    contrast = np.zeros(valid.shape)
-    contrast[valid] = (highest[valid] - lowest[valid]).max(axis=-1, initial=0.0)
+    cv2 = load_cv2()
+    contrast, window = np.zeros(valid.shape), np.ones((3, 3), np.uint8)
+    for values in np.moveaxis(pixels, 2, 0):
+        highest = cv2.dilate(np.where(valid, values, -np.inf), window)
+        lowest = cv2.erode(np.where(valid, values, np.inf), window)
+        contrast = np.maximum(contrast, np.subtract(highest, lowest, out=np.zeros(valid.shape), where=valid))
     return contrast
-
-
-def _reduce_windows(combine: np.ufunc, values: Floats) -> Floats:
-    """Compute the maximum or minimum of the 3 x 3 window around each value; windows are cut off at the rim."""
-    # The filter is separable: first down the columns, then along the rows.
-    tall = values.copy()
-    combine(tall[1:], values[:-1], out=tall[1:])
-    combine(tall[:-1], values[1:], out=tall[:-1])
-    wide = tall.copy()
-    combine(wide[:, 1:], tall[:, :-1], out=wide[:, 1:])
-    combine(wide[:, :-1], tall[:, 1:], out=wide[:, :-1])
-    return wide
 
 
 def estimate_effective_size(maps: Floats, valid: NDArray[np.bool_]) -> float:

@@ -255,8 +255,7 @@ class PixelField(SpatialModel):
     @classmethod
     def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:
         """Return the working copy: neighbors in it are neighbors at every size of the image."""
-        k = config.k if isinstance(config.k, int) else config.k_range[1]
-        limit = MAX_PLANE_VALUES // k
+        limit = MAX_PLANE_VALUES // config.max_classes
         return make_working_copy(image, limit if limit < WORKING_PIXELS else None)
 
     @classmethod

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["encode_picture"]
 
 
-def encode_picture(picture: NDArray[np.uint8], *, suffix: str) -> bytes:
+def encode_picture(picture: NDArray[np.unsignedinteger], *, suffix: str) -> bytes:
     """Encode a picture as a file that carries the mark of a result (see :mod:`segment.output.result_mark`).
 
     Parameters
     ----------
-    picture : ndarray of shape (H, W, 3) or (H, W, 4), uint8
-        RGB; RGBA only as PNG.
+    picture : ndarray of shape (H, W, 3), uint8
+        RGB. As PNG also RGBA, (H, W, 4), and gray, (H, W), uint8 or uint16.
     suffix : {".png", ".jpg"}
         Format of the file.
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.errors import ImageError
 from segment.core.image import Image
+from segment.core.stages import Stage
 from segment.core.threads import limit_library_threads
 from segment.preprocessor.preprocessor import fill_invalid, shrink
 from segment.segmenter.field.noise_level import smooth_noise
@@ -143,7 +144,7 @@ def find_hierarchy(
         raise ImageError(
             f"image: regions are found in gray or RGB images; got {image.n_bands} bands. Choose some with --bands."
         )
-    on_stage("finding regions")
+    on_stage(Stage.FIND_REGIONS)
     # The same number of pixels for every large image, so that lengths are relative to the image.
     factor = min(1.0, math.sqrt(_MAX_COPY_PIXELS / (image.height * image.width)))
     copy = shrink(image, max_size=max(1, round(max(image.height, image.width) * factor)))
@@ -159,11 +160,11 @@ def find_hierarchy(
             labels, _ = find_even_basins(evidence.strength, copy.valid, min_regions)
         else:
             labels, _ = find_fine_regions(evidence, copy.valid, is_flat=is_flat)
-        on_stage("drawing borders")
+        on_stage(Stage.DRAW_BORDERS)
         rgb = replace(image, pixels=fill_invalid(image)).to_uint8()
         rgb = np.repeat(rgb[..., None], 3, axis=2) if image.is_gray else rgb
         refined = refine_borders((labels + 1).astype(np.int32), rgb, image.valid, are_even=are_even)
-        on_stage("merging regions")
+        on_stage(Stage.MERGE_REGIONS)
         odds_factor = _SMOOTHED_ODDS_FACTOR if is_smoothed else 1.0
         merges, costs = _merge_refined(copy, is_flat, evidence, labels, refined, odds_factor)
     hierarchy = RegionHierarchy(refined.label_image, merges, costs, AUTO_LEVEL)
