@@ -19,7 +19,7 @@ from segment.core.float_range import (
     get_lower_edge,
 )
 
-__all__ = ["MIN_FULL_LIGHT", "FloatScale", "are_shares", "choose_float_scale"]
+__all__ = ["MIN_FULL_LIGHT", "NODATA_VALUES", "FloatScale", "are_shares", "choose_float_scale"]
 
 # Shares of the values at either end that may be far from the others and do not count for black and white; how far, in
 # units of the range of the others. More of them, as hot pixels are, would hide a few nearer ones, and these them.
@@ -32,7 +32,7 @@ _MIN_VALUES = 100
 MIN_FULL_LIGHT = 2**-8
 
 # Usual values for no data. Another whole number must be farther from the other values.
-_NODATA_VALUES = frozenset({-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32767.0, -32768.0, -2147483648.0})
+NODATA_VALUES = frozenset({-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32767.0, -32768.0, -2147483648.0})
 _MAX_OTHER_NODATA = -99.0
 # How far the least value must lie below the others, in units of their range, to stand for no data.
 _USUAL_GAP, _OTHER_GAP = 1.0, 10.0
@@ -167,7 +167,7 @@ def _is_far_below(found: FloatRange) -> bool:
     # A few large values must not hide the gap.
     _, end = _find_main_bins(found.drop_low().counts)
     spread = min(found.high, get_lower_edge(end + 1)) - found.second
-    if low in _NODATA_VALUES:
+    if low in NODATA_VALUES:
         return found.second - low > _USUAL_GAP * spread
     return low <= _MAX_OTHER_NODATA and found.second - low > _OTHER_GAP * spread
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,18 +13,24 @@ from numpy.typing import NDArray
 
 from segment.core.errors import ImageError, describe_os_error, printable_path
 from segment.core.georeference import NOWHERE, Georeference
-from segment.core.interest import MAX_REGIONS, RegionsOfInterest
-from segment.loader.loader import load_image
+from segment.core.interest import RegionsOfInterest
+from segment.loader.loader import count_pages, load_image
+from segment.loader.polygon_files import PolygonFile, read_polygons
 
-__all__ = ["LabelFile", "MaskFile", "PolygonFile", "find_stem_file", "read_interest", "read_mask"]
-
-Floats = NDArray[np.float64]
+__all__ = [
+    "FIRST_PAGE",
+    "LabelFile",
+    "MaskFile",
+    "PageOfImage",
+    "PolygonFile",
+    "find_stem_file",
+    "read_interest",
+    "read_mask",
+]
 
 _NUMPY = (b"\x93NUMPY", b"PK\x03\x04")  # first bytes of .npy and .npz
 _JPEG = b"\xff\xd8\xff"
 JPEG_THRESHOLD = 128  # a JPEG has small values where the mask was 0
-MAX_NAME_LENGTH = 60  # characters
-_NAME_MEMBERS = ("name", "label", "id")  # of a feature's properties, whatever their case
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +43,13 @@ class MaskFile:
         True where a pixel counts.
     georeference : Georeference
         Where its pixels lie on the earth, if the file says so.
+    notes : tuple of str
+        What a user should know about how it was read, a sentence each.
     """
 
     counts: NDArray[np.bool_]
     georeference: Georeference = NOWHERE
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,32 +62,13 @@ class LabelFile:
         Each region is called by its number in the file.
     georeference : Georeference
         Where its pixels lie on the earth, if the file says so.
+    notes : tuple of str
+        What a user should know about how it was read, a sentence each.
     """
 
     interest: RegionsOfInterest
     georeference: Georeference = NOWHERE
-
-
-@dataclass(frozen=True, eq=False)
-class PolygonFile:
-    """Regions of interest as polygons.
-
-    Attributes
-    ----------
-    regions : tuple of tuple of ndarray of shape (m, 2), float
-        The rings of each region, x and y of each vertex.
-    names : tuple of str
-        The names of the regions, each different.
-    crs : str
-        Name of the coordinate system in the file; empty where it names none.
-    is_in_pixels : bool
-        Whether the file says that its coordinates are pixels.
-    """
-
-    regions: tuple[tuple[Floats, ...], ...]
-    names: tuple[str, ...]
-    crs: str = ""
-    is_in_pixels: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def find_stem_file(path: str, image: str) -> str:
@@ -145,16 +132,38 @@ def _list_unchanged_stems(folder: str, modified: int) -> dict[str, tuple[str, ..
     return stems
 
 
-def read_mask(path: str, *, max_pixels: int) -> MaskFile:
+@dataclass(frozen=True)
+class PageOfImage:
+    """Which page of an image a mask is for.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    n_pages : int
+        How many pages the image has, if all of them are segmented; else 0.
+    """
+
+    number: int = 1
+    n_pages: int = 0
+
+
+FIRST_PAGE = PageOfImage()
+
+
+def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> MaskFile:
     """Read a mask: a pixel counts where it is not 0 in every channel, and not transparent.
 
     Parameters
     ----------
     path : str
         A picture of any kind that :func:`segment.load_image` reads, or an array in a ``.npy`` or ``.npz`` file. Of a
-        JPEG, whose zeros are not exact, pixels of at least 128 count.
+        JPEG, whose zeros are not exact, pixels of at least 128 count. Of a TIFF the values count that are stored, of
+        other files with a palette the colors.
     max_pixels : int
         A larger picture is refused.
+    page : PageOfImage
+        Of a mask with several pages that of the same number is read.
 
     Returns
     -------
@@ -163,25 +172,42 @@ def read_mask(path: str, *, max_pixels: int) -> MaskFile:
     Raises
     ------
     ImageError
-        If it cannot be read, or has no pixel that holds data; one line that begins with the path.
+        If it cannot be read, has no pixel that holds data, or has other pages than the image; one line that begins with
+        the path.
     """
     head = _read_head(path)
     if head.startswith(_NUMPY):
         return MaskFile(_reduce_channels(_read_array(path) != 0))
-    image = load_image(path, max_pixels=max_pixels, keep_profile=True)
-    bound = JPEG_THRESHOLD if head.startswith(_JPEG) and image.pixels.max() >= JPEG_THRESHOLD else 0
-    values = image.pixels >= bound if bound else image.pixels != 0
+    number, notes = _choose_page(path, page)
+    image = load_image(path, max_pixels=max_pixels, keep_profile=True, page=number)
+    pixels = image.pixels if image.stored is None else image.stored
+    bound = JPEG_THRESHOLD if head.startswith(_JPEG) and pixels.max() >= JPEG_THRESHOLD else 0
+    values = pixels >= bound if bound else pixels != 0
     counts = _reduce_channels(values) & image.valid
+    if counts.all() and (pixels != pixels[0, 0]).any():
+        notes += (f"{printable_path(path)} leaves out no pixel: none of its values is 0",)
     if not counts.any() and not image.valid.all():
         why = "; ".join(image.notes) or "others are transparent or hold no data"
         raise ImageError(
             f"{printable_path(path)}: a mask has pixels that are not zero; got none that hold data: {why}. "
             "Save it with 0 and 1."
         )
-    return MaskFile(counts, image.georeference)
+    return MaskFile(counts, image.georeference, notes)
 
 
-def read_interest(path: str, *, max_pixels: int) -> LabelFile | PolygonFile:
+def _choose_page(path: str, page: PageOfImage) -> tuple[int, tuple[str, ...]]:
+    """Choose the page of a mask or label image that belongs to a page of the image, and note it where it is a guess."""
+    n = count_pages(path)
+    if n == 1:
+        return 1, ()
+    shown = printable_path(path)
+    if page.number > n or page.n_pages not in (0, n):
+        of = f"the {page.n_pages} pages" if page.n_pages else "the pages"
+        raise ImageError(f"{shown}: a mask has one page, or one for each of {of} of its image; got {n}. Save it so.")
+    return page.number, () if page.n_pages else (f"page {page.number} of {n} of {shown} is used",)
+
+
+def read_interest(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> LabelFile | PolygonFile:
     """Read regions of interest.
 
     Parameters
@@ -191,6 +217,8 @@ def read_interest(path: str, *, max_pixels: int) -> LabelFile | PolygonFile:
         ``.npy`` or ``.npz`` file.
     max_pixels : int
         A larger picture is refused.
+    page : PageOfImage
+        As for `read_mask`.
 
     Returns
     -------
@@ -203,14 +231,16 @@ def read_interest(path: str, *, max_pixels: int) -> LabelFile | PolygonFile:
     """
     head = _read_head(path)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return _read_polygons(path)
+        return read_polygons(path)
     place = NOWHERE
+    notes: tuple[str, ...] = ()
     if head.startswith(_NUMPY):
         labels = _read_array(path)
     else:
-        image = load_image(path, max_pixels=max_pixels, keep_profile=True)
+        number, notes = _choose_page(path, page)
+        image = load_image(path, max_pixels=max_pixels, keep_profile=True, page=number)
         place = image.georeference
-        indices = _read_indices(path, image.pixels.shape[:2])
+        indices = _read_indices(path, image.pixels.shape[:2]) if image.stored is None else image.stored
         labels = image.pixels if indices is None else indices
         labels = np.where(image.valid, labels, 0) if labels.ndim == 2 else labels
     shown = printable_path(path)
@@ -222,7 +252,7 @@ def read_interest(path: str, *, max_pixels: int) -> LabelFile | PolygonFile:
             "Save it as gray or with a palette."
         )
     try:
-        return LabelFile(RegionsOfInterest.from_labels(labels), place)
+        return LabelFile(RegionsOfInterest.from_labels(labels), place, notes)
     except ImageError as error:
         raise ImageError(f"{shown}: {error}") from error
 
@@ -272,75 +302,3 @@ def _read_indices(path: str, shape: tuple[int, ...]) -> NDArray[Any] | None:
             return np.asarray(picture) if picture.mode == "P" and picture.size == shape[::-1] else None
     except Exception:  # what Pillow does not read has no palette for it; the file itself has been read before
         return None
-
-
-def _read_polygons(path: str) -> PolygonFile:
-    """Read the polygons of a GeoJSON file."""
-    shown = printable_path(path)
-    try:
-        document = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
-        features = list(_list_features(document))
-        regions = tuple(tuple(_list_rings(geometry)) for geometry, _ in features)
-        names = _make_names([name for _, name in features])
-        crs = str(((document.get("crs") or {}).get("properties") or {}).get("name") or "")
-    except ImageError as error:
-        raise ImageError(f"{shown}: {error}") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise ImageError(f"{shown}: the GeoJSON is damaged. Export it again.") from error
-    if not regions or len(regions) > MAX_REGIONS:
-        raise ImageError(f"{shown}: GeoJSON has 1 to {MAX_REGIONS} polygons; got {len(regions)}. Draw some.")
-    is_in_pixels = str(document.get("coordinate_system", "")).startswith("pixels")
-    return PolygonFile(regions, names, crs, is_in_pixels)
-
-
-def _list_features(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """List the geometries of a document with their names, which may be empty."""
-    kind = document["type"]
-    if kind == "FeatureCollection":
-        for feature in document["features"]:
-            yield from _list_features(feature)
-    elif kind == "Feature":
-        properties = {str(key).lower(): value for key, value in (document.get("properties") or {}).items()}
-        found = (properties.get(member) for member in _NAME_MEMBERS)
-        name = next((value for value in (*found, document.get("id")) if isinstance(value, (str, int, float))), "")
-        if document.get("geometry") is not None:
-            yield document["geometry"], str(name)
-    elif kind == "GeometryCollection":
-        for geometry in document["geometries"]:
-            yield geometry, ""
-    else:
-        yield document, ""
-
-
-def _list_rings(geometry: dict[str, Any]) -> Iterator[Floats]:
-    """List the rings of a polygon or of several."""
-    kind = geometry["type"]
-    if kind not in ("Polygon", "MultiPolygon"):
-        raise ImageError(f"regions of interest are polygons; got a {kind}. Leave it out.")
-    polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
-    n_rings = 0
-    for rings in polygons:
-        for ring in rings:
-            points = np.array([point[:2] for point in ring], dtype=float)
-            if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
-                raise ImageError("a ring of a polygon has at least three points of two numbers. Export it again.")
-            n_rings += 1
-            yield points
-    if n_rings == 0:
-        raise ImageError("a polygon has rings; got none. Leave it out.")
-
-
-def _make_names(given: list[str]) -> tuple[str, ...]:
-    """Make names that are short, printable and different; a region without one is called by its number."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for number, text in enumerate(given, start=1):
-        name = re.sub(r"\s+", " ", "".join(part if part.isprintable() else " " for part in text)).strip()
-        name = name[:MAX_NAME_LENGTH] or str(number)
-        unique, count = name, 1
-        while unique in taken:
-            count += 1
-            unique = f"{name} ({count})"
-        taken.add(unique)
-        names.append(unique)
-    return tuple(names)

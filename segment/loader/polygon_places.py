@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segment.core.errors import DependencyError, ImageError, printable_path
 from segment.core.georeference import Georeference
-from segment.loader.mask_files import PolygonFile
+from segment.loader.polygon_files import PolygonFile
 
 __all__ = ["describe_overhang", "locate_polygons"]
 

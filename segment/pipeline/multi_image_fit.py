@@ -16,7 +16,7 @@ from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
-from segment.pipeline.preparation import Source, get_source_path, load_source, name_page, preprocess
+from segment.pipeline.preparation import Source, get_page, get_source_path, load_source, name_page, preprocess
 from segment.preprocessor.working_copy import WORKING_PIXELS, make_working_copy
 from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_model.class_model import ClassModel
@@ -140,7 +140,7 @@ def collect_part(
     on_stage(Stage.READ)
     with name_page(source):
         loaded = load_source(source, config)
-        image = select_pixels(loaded, config, get_source_path(source, loaded), arrays)
+        image = select_pixels(loaded, config, get_source_path(source, loaded), arrays, get_page(source, config))
     notes = tuple(note for note in image.notes if note not in loaded.notes)
     if scale is not None:
         image = replace(image, black=scale.black, white=scale.white)

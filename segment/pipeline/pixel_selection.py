@@ -17,7 +17,8 @@ from segment.core.georeference import Georeference
 from segment.core.image import Image
 from segment.core.interest import RegionsOfInterest
 from segment.core.pixel_arrays import convert_selection
-from segment.loader.mask_files import PolygonFile, find_stem_file, read_interest, read_mask
+from segment.loader.mask_files import FIRST_PAGE, PageOfImage, find_stem_file, read_interest, read_mask
+from segment.loader.polygon_files import PolygonFile
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.preprocessor.interest import Circle, find_picture_circle, label_polygons, make_circle, make_grid
 from segment.preprocessor.masking import crop, find_flat_border, keep_interest, keep_masked, mask_nodata
@@ -27,6 +28,7 @@ __all__ = [
     "SelectionArrays",
     "describe_circle",
     "describe_empty_regions",
+    "describe_other_place",
     "describe_overlap",
     "parse_circle",
     "select_pixels",
@@ -101,7 +103,13 @@ def take_arrays(settings: Mapping[str, Any]) -> tuple[dict[str, Any], SelectionA
     return others, SelectionArrays(**found)
 
 
-def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays = NO_ARRAYS) -> Image:
+def select_pixels(
+    image: Image,
+    config: SegmentConfig,
+    source: str,
+    arrays: SelectionArrays = NO_ARRAYS,
+    page: PageOfImage = FIRST_PAGE,
+) -> Image:
     """Choose the pixels that count, as the settings say.
 
     Parameters
@@ -114,6 +122,8 @@ def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: Sele
         Path of the image, by which masks are found in a folder; empty for an array.
     arrays : SelectionArrays
         Mask and regions of interest that are not in files.
+    page : PageOfImage
+        Which page of its file the image is.
 
     Returns
     -------
@@ -126,7 +136,7 @@ def select_pixels(image: Image, config: SegmentConfig, source: str, arrays: Sele
         If a mask or region does not fit the image, or no pixel is left; the message begins with the source.
     """
     try:
-        selected = _select(image, config, source, arrays)
+        selected = _select(image, config, source, arrays, page)
     except DependencyError:
         raise
     except ImageError as error:
@@ -160,7 +170,7 @@ def warn_of_flat_border(image: Image) -> tuple[str, ...]:
     return (NodataNote(note, flat.values),)
 
 
-def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays) -> Image:
+def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionArrays, page: PageOfImage) -> Image:
     """Choose the pixels that count; files are for the whole image, the circle and the grid for the cropped one."""
     had_pixels = bool(image.valid.any())
     # Values are looked for before other steps replace those of pixels that do not count.
@@ -169,12 +179,12 @@ def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionA
     if arrays.mask is not None:
         image = keep_masked(image, arrays.mask != 0)
     elif config.mask:
-        image = _apply_mask_file(image, config, source)
+        image = _apply_mask_file(image, config, source, page)
     is_made = config.roi == "circle" or config.roi.startswith("grid:")
     if arrays.roi is not None:
         image = keep_interest(image, RegionsOfInterest.from_labels(arrays.roi))
     elif config.roi and not is_made:
-        image = _apply_interest(image, config, source)
+        image = _apply_interest(image, config, source, page)
     if config.crop:
         left, top, right, bottom = (int(part) for part in config.crop.split(","))
         image = crop(image, (left, top, right, bottom))
@@ -187,27 +197,29 @@ def _select(image: Image, config: SegmentConfig, source: str, arrays: SelectionA
     return _note_empty_regions(image)
 
 
-def _apply_mask_file(image: Image, config: SegmentConfig, source: str) -> Image:
+def _apply_mask_file(image: Image, config: SegmentConfig, source: str, page: PageOfImage) -> Image:
     """Let only the pixels of the mask of an image count."""
     path = find_stem_file(config.mask, source)
-    file = read_mask(path, max_pixels=config.max_pixels)
+    file = read_mask(path, max_pixels=config.max_pixels, page=page)
     try:
         image = keep_masked(image, file.counts)
     except ImageError as error:
         raise ImageError(f"{printable_path(path)}: {error}") from error
+    image = replace(image, notes=image.notes + file.notes)
     return _note_other_place(image, file.georeference, path)
 
 
-def _apply_interest(image: Image, config: SegmentConfig, source: str) -> Image:
+def _apply_interest(image: Image, config: SegmentConfig, source: str, page: PageOfImage) -> Image:
     """Let only the pixels of the regions of interest count that a file or a circle gives."""
     shape = image.height, image.width
     if config.roi.startswith("circle:"):
         return keep_interest(image, make_circle(shape, parse_circle(config.roi)))
     path = find_stem_file(config.roi, source)
-    file = read_interest(path, max_pixels=config.max_pixels)
+    file = read_interest(path, max_pixels=config.max_pixels, page=page)
     try:
         if not isinstance(file, PolygonFile):
             image = keep_interest(image, file.interest)
+            image = replace(image, notes=image.notes + file.notes)
             return _note_other_place(image, file.georeference, path)
         regions, note = locate_polygons(file, image.georeference, shape)
         labels, n_shared = label_polygons(regions, shape)
@@ -287,15 +299,34 @@ def parse_circle(text: str) -> tuple[float, float, float]:
 
 def _note_other_place(image: Image, place: Georeference, path: str) -> Image:
     """Note where a mask or label image lies elsewhere on the earth than its image."""
-    if not place or not image.georeference:
-        return image
-    own = image.georeference
+    notes = describe_other_place(image.georeference, place, path)
+    return replace(image, notes=image.notes + notes) if notes else image
+
+
+def describe_other_place(own: Georeference, place: Georeference, path: str) -> tuple[str, ...]:
+    """Describe that a mask or label image lies elsewhere on the earth than its image.
+
+    Parameters
+    ----------
+    own, place : Georeference
+        Of the image, and of the mask.
+    path : str
+        Of the mask.
+
+    Returns
+    -------
+    tuple of str
+        A sentence without its period; none where both lie at the same place, or one of them at none.
+    """
+    if not place or not own:
+        return ()
     tolerance = MIN_OVERLAP * max(1.0, abs(own.determinant) ** 0.5)
     is_same = np.allclose(place.transform, own.transform, rtol=1e-9, atol=tolerance)
     if is_same and (place.crs == own.crs or not place.crs or not own.crs):
-        return image
-    note = f"{printable_path(path)} lies at another place on the earth than the image; its pixels are taken one by one"
-    return replace(image, notes=(*image.notes, note))
+        return ()
+    return (
+        f"{printable_path(path)} lies at another place on the earth than the image; its pixels are taken one by one",
+    )
 
 
 def _note_empty_regions(image: Image) -> Image:

@@ -22,6 +22,7 @@ from segment.core.units import METERS_PER_UNIT
 from segment.loader.decoders.checks import PageNote
 from segment.loader.file_kind import identify_file
 from segment.loader.loader import FilePage, LoadedFile, count_pages, load_image, load_stream
+from segment.loader.mask_files import PageOfImage
 from segment.pipeline.file_loading import collect_load_options, load_file
 from segment.pipeline.pixel_selection import NO_ARRAYS, SelectionArrays, select_pixels
 from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_grayscale
@@ -29,6 +30,7 @@ from segment.preprocessor.preprocessor import clip_floats, denoise, shrink, to_g
 __all__ = [
     "Source",
     "choose_pixel_size",
+    "get_page",
     "get_page_name",
     "get_source_name",
     "get_source_path",
@@ -123,6 +125,25 @@ def get_source_path(source: object, image: Image) -> str:
     return os.fsdecode(source) if isinstance(source, (str, PathLike)) else image.file_name
 
 
+def get_page(source: object, config: SegmentConfig) -> PageOfImage:
+    """Get which page of its file an image is, for a mask that has a page for each.
+
+    Parameters
+    ----------
+    source : object
+        What is segmented.
+    config : SegmentConfig
+        Its `page` counts where not all pages are segmented.
+
+    Returns
+    -------
+    PageOfImage
+    """
+    if isinstance(source, FilePage):
+        return PageOfImage(source.number, source.n_pages)
+    return PageOfImage(config.page if isinstance(config.page, int) else 1)
+
+
 def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = NO_ARRAYS) -> Image:
     """Read the image of a file, a stream, an array or an Image, and choose the pixels that count.
 
@@ -150,7 +171,7 @@ def read_image(source: Source, config: SegmentConfig, arrays: SelectionArrays = 
         size, notes = choose_pixel_size(config, image.pixel_size, image.pixel_area)
         if (size, notes) != (image.pixel_size, ()):
             image = replace(image, pixel_size=size, notes=image.notes + notes)
-        return select_pixels(image, config, get_source_path(source, image), arrays)
+        return select_pixels(image, config, get_source_path(source, image), arrays, get_page(source, config))
 
 
 def load_source(source: Source, config: SegmentConfig) -> Image:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +10,9 @@ import tifffile
 from PIL import Image as PilImage
 
 from segment.core.errors import ImageError
-from segment.loader.mask_files import LabelFile, PolygonFile, find_stem_file, read_interest, read_mask
+from segment.loader.mask_files import LabelFile, PageOfImage, find_stem_file, read_interest, read_mask
 
 MANY = 10**6
-SQUARE = [[[0, 0], [4, 0], [4, 4], [0, 0]]]
 
 
 @pytest.fixture
@@ -83,64 +80,6 @@ def test_colors_are_no_labels(tmp_path: Path, quadrants: np.ndarray) -> None:
         read_interest(str(tmp_path / "a.png"), max_pixels=MANY)
 
 
-def geojson(tmp_path: Path, *features: dict[str, Any], **members: Any) -> str:
-    path = tmp_path / "a.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features, **members}), encoding="utf-8")
-    return str(path)
-
-
-def feature(kind: str, coordinates: Any, **properties: Any) -> dict[str, Any]:
-    return {
-        "type": "Feature",
-        "properties": properties,
-        "geometry": {"type": kind, "coordinates": coordinates},
-    }
-
-
-def test_polygons_have_names_and_a_system(tmp_path: Path) -> None:
-    path = geojson(
-        tmp_path,
-        feature("Polygon", SQUARE, Name="plot"),
-        feature("MultiPolygon", [SQUARE, SQUARE], name="plot"),
-        feature("Polygon", SQUARE, id=7),
-        feature("Polygon", SQUARE),
-        crs={"type": "name", "properties": {"name": "EPSG:32632"}},
-    )
-    file = read_interest(path, max_pixels=MANY)
-    assert isinstance(file, PolygonFile)
-    assert file.names == ("plot", "plot (2)", "7", "4")
-    assert [len(rings) for rings in file.regions] == [1, 2, 1, 1]
-    assert file.crs == "EPSG:32632"
-    assert not file.is_in_pixels
-
-
-def test_a_single_geometry_is_a_region(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    text = json.dumps({"type": "Polygon", "coordinates": SQUARE})
-    path.write_text("\ufeff  " + text, encoding="utf-8")
-    file = read_interest(str(path), max_pixels=MANY)
-    assert isinstance(file, PolygonFile)
-    assert file.names == ("1",)
-
-
-@pytest.mark.parametrize(
-    ("features", "message"),
-    [
-        ([], "1 to 65535 polygons; got 0"),
-        ([feature("Point", [0, 0])], "regions of interest are polygons; got a Point"),
-        ([feature("Polygon", [[[0, 0], [1, 1]]])], "at least three points"),
-        ([feature("Polygon", [])], "a polygon has rings; got none"),
-        ([feature("Polygon", 5)], "the GeoJSON is damaged"),
-        ([{"type": "Feature"}], "1 to 65535 polygons; got 0"),
-    ],
-)
-def test_wrong_geojson_is_refused(tmp_path: Path, features: list[dict[str, Any]], message: str) -> None:
-    path = geojson(tmp_path, *features)
-    with pytest.raises(ImageError, match=message) as error:
-        read_interest(path, max_pixels=MANY)
-    assert str(error.value).startswith(path)
-
-
 @pytest.mark.parametrize("content", [b"{", b"{}", b'{"type":"FeatureCollection"}', b"\x93NUMPY", b"PK\x03\x04", b"x"])
 def test_damaged_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.bin"
@@ -178,3 +117,46 @@ def test_a_mask_of_no_data_is_told_so(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "mask.tif", np.full((9, 9), 1e200))
     with pytest.raises(ImageError, match=r"mask\.tif: .* none that hold data: 100 % .* beyond 9\.9e\+36, which stand"):
         read_mask(str(tmp_path / "mask.tif"), max_pixels=100)
+
+
+@pytest.mark.parametrize("kind", ["booleans", "white as 0", "palette"])
+def test_of_a_tiff_the_values_count_that_are_stored(mask: np.ndarray, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "mask.tif"
+    if kind == "palette":
+        colors = np.zeros((3, 256), np.uint16)
+        colors[2] = 257 * 128  # of the background, too
+        tifffile.imwrite(path, mask, photometric="palette", colormap=colors)
+    else:  # tifffile writes booleans with white as 0
+        tifffile.imwrite(path, mask.astype(bool) if kind == "booleans" else mask, photometric="miniswhite")
+    assert np.array_equal(read_mask(str(path), max_pixels=MANY).counts, mask > 0)
+    labels = read_interest(str(path), max_pixels=MANY)
+    assert isinstance(labels, LabelFile)
+    assert np.array_equal(labels.interest.label_image, mask)
+    assert labels.interest.names == ("1",)
+
+
+def test_a_mask_of_several_values_that_leaves_out_nothing_is_told(mask: np.ndarray, tmp_path: Path) -> None:
+    for name, values, n in (("two.png", mask + 1, 1), ("one.png", np.ones_like(mask), 0), ("zero.png", mask, 0)):
+        PilImage.fromarray(values).save(tmp_path / name)
+        notes = read_mask(str(tmp_path / name), max_pixels=MANY).notes
+        assert notes == (f"{tmp_path / name} leaves out no pixel: none of its values is 0",) * n
+
+
+def test_each_page_has_its_own_mask(mask: np.ndarray, tmp_path: Path) -> None:
+    path = str(tmp_path / "masks.tif")
+    tifffile.imwrite(path, np.stack([mask, mask[::-1], mask[:, ::-1]]), photometric="minisblack")
+    for number, expected in ((1, mask), (2, mask[::-1]), (3, mask[:, ::-1])):
+        for n_pages, notes in ((3, ()), (0, (f"page {number} of 3 of {path} is used",))):
+            page = PageOfImage(number, n_pages)
+            found = read_mask(path, max_pixels=MANY, page=page)
+            assert np.array_equal(found.counts, expected > 0)
+            labels = read_interest(path, max_pixels=MANY, page=page)
+            assert isinstance(labels, LabelFile)
+            assert np.array_equal(labels.interest.label_image, expected)
+            assert found.notes == labels.notes == notes
+    for page, words in ((PageOfImage(2, 4), "the 4 pages"), (PageOfImage(4), "the pages")):
+        with pytest.raises(ImageError, match=f"a mask has one page, or one for each of {words} of its image; got 3"):
+            read_mask(path, max_pixels=MANY, page=page)
+    # One page is for all.
+    PilImage.fromarray(mask).save(tmp_path / "mask.png")
+    assert read_mask(str(tmp_path / "mask.png"), max_pixels=MANY, page=PageOfImage(3, 3)).notes == ()

@@ -7,7 +7,7 @@ import pytest
 
 from segment.core.errors import ImageError
 from segment.core.georeference import NOWHERE, Georeference
-from segment.loader.mask_files import PolygonFile
+from segment.loader.polygon_files import PolygonFile
 from segment.loader.polygon_places import describe_overhang, locate_polygons
 
 PLACE = Georeference((10.0, 0.0, 500_000.0, 0.0, -10.0, 5_200_000.0), "EPSG:32632", 1.0)

@@ -11,6 +11,7 @@ from PIL import Image as PilImage
 
 from segment.core.errors import ImageError, SettingsError
 from segment.pipeline.page_pipeline import segment_pages
+from segment.pipeline.pipeline import segment_image
 from segment.pipeline.shared_classes import apply_classes, fit_classes
 
 
@@ -63,3 +64,20 @@ def test_classes_of_all_pages_are_merged_and_named_once(tmp_path: Path) -> None:
     results = list(segment_pages(tmp_path / "s.tif", k=3, merge="land=1,2", name=["3=sky"]))
     assert [result.names for result in results] == [("land", "sky")] * 3
     assert not any("no class" in warning for result in results for warning in result.warnings)
+
+
+@pytest.mark.parametrize("setting", ["mask", "roi"])
+def test_each_page_has_its_own_mask(tmp_path: Path, setting: str) -> None:
+    planes, masks = make_planes(), np.zeros((3, 20, 30), np.uint8)
+    for number in range(3):
+        masks[number, 5 * number : 5 * number + 6] = 1
+    for name, stack in (("s.tif", planes), ("m.tif", masks), ("two.tif", masks[:2])):
+        tifffile.imwrite(tmp_path / name, stack, photometric="minisblack")
+    results = list(segment_pages(tmp_path / "s.tif", k=3, **{setting: tmp_path / "m.tif"}))
+    assert [(result.label_image > 0).tolist() for result in results] == (masks > 0).tolist()
+    assert not any("m.tif" in warning for result in results for warning in result.warnings)
+    second = segment_image(tmp_path / "s.tif", k=2, page=2, **{setting: tmp_path / "m.tif"})
+    assert np.array_equal(second.label_image > 0, masks[1] > 0)
+    assert any("page 2 of 3 of " in warning for warning in second.warnings)
+    with pytest.raises(ImageError, match=r"s\.tif, page 1: .*two\.tif: a mask has one page, or one for each of the 3"):
+        list(segment_pages(tmp_path / "s.tif", k=3, **{setting: tmp_path / "two.tif"}))

@@ -11,9 +11,11 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ImageError, SegmentError, pluralize, printable_path
 from segment.core.georeference import Georeference
 from segment.core.interest import MAX_REGIONS
+from segment.loader.decoders.tiff_high_depth import open_with_tifffile, read_place
+from segment.loader.loader import count_pages
 from segment.loader.mask_files import LabelFile, find_stem_file, read_interest
 from segment.loader.polygon_places import describe_overhang, locate_polygons
-from segment.pipeline.pixel_selection import describe_circle, describe_overlap, parse_circle
+from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap, parse_circle
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_selection import EVERYTHING, FileLabels, TileSelection, is_tiff, read_file_window
@@ -22,6 +24,7 @@ from segment.runs.rasters.tiles import Window
 __all__ = ["select_raster_pixels"]
 
 STRIP_PIXELS = 2**24  # that are looked at at once
+_NUMBERED = "EPSG:"
 MAX_THUMBNAIL_SIDE = 1024  # pixels, of the copy in which the circle of a picture is found
 
 
@@ -87,7 +90,7 @@ def _add_mask(selection: TileSelection, raster: Raster, path: str) -> TileSelect
     file = find_stem_file(path, raster.path)
     if is_tiff(file):
         read_file_window(file, None, selection.file_shape)
-    selection = replace(selection, mask=file)
+    selection = replace(selection, mask=file, notes=selection.notes + _describe_label_file(raster, file))
     nothing = np.zeros((0, 0, 1))
     for strip in _cut_strips(selection.file_shape):
         samples = np.broadcast_to(nothing.sum(), (strip.height, strip.width, 1))
@@ -107,19 +110,21 @@ def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfi
     if is_tiff(path):
         labels = FileLabels(path, _list_labels(path, selection.file_shape))
         names = tuple(f"{number:.10g}" for number in labels.numbers)
-        return replace(selection, labels=labels, names=names)
+        notes = selection.notes + _describe_label_file(raster, path)
+        return replace(selection, labels=labels, names=names, notes=notes)
     shape = selection.file_shape
     file = read_interest(path, max_pixels=shape[0] * shape[1])
     if isinstance(file, LabelFile):
         numbers = tuple(float(name) for name in file.interest.names)
-        selection = replace(selection, labels=FileLabels(path, numbers), names=file.interest.names)
+        notes = selection.notes + file.notes
+        selection = replace(selection, labels=FileLabels(path, numbers), names=file.interest.names, notes=notes)
         return _check_regions(selection, printable_path(path))
     try:
         regions, note = locate_polygons(file, raster.georeference, shape)
     except SegmentError as error:
         raise type(error)(f"{printable_path(path)}: {error}") from error
     notes = tuple(text for text in (note, describe_overhang(regions, file.names, shape)) if text)
-    selection = replace(selection, polygons=regions, names=file.names, notes=notes)
+    selection = replace(selection, polygons=regions, names=file.names, notes=selection.notes + notes)
     n_shared = sum(
         label_polygons(regions, (strip.height, strip.width), (strip.row, strip.column))[1]
         for strip in _cut_strips(shape)
@@ -127,6 +132,21 @@ def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfi
     if n_shared:
         selection = replace(selection, notes=(*selection.notes, describe_overlap(n_shared)))
     return _check_regions(selection, printable_path(path))
+
+
+def _describe_label_file(raster: Raster, path: str) -> tuple[str, ...]:
+    """Describe that a mask or label image has further pages, or lies elsewhere on the earth."""
+    if not is_tiff(path):
+        return ()
+    n = count_pages(path)
+    notes = (f"page 1 of {n} of {printable_path(path)} is used",) if n > 1 else ()
+    with open(path, "rb") as stream, open_with_tifffile(stream) as file:  # noqa: PTH123  a path may hold any bytes
+        _, place = read_place(file.pages[0])
+    own = raster.georeference
+    # Systems without a number are written in other words here and there.
+    if not (own.crs.startswith(_NUMBERED) and place.crs.startswith(_NUMBERED)):
+        own, place = replace(own, crs=""), replace(place, crs="")
+    return notes + describe_other_place(own, place, path)
 
 
 def _check_regions(selection: TileSelection, what: str) -> TileSelection:

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ImageError, describe_os_error, printable_path
+from segment.core.float_range import MAX_FLOAT_VALUE
+from segment.core.float_scale import NODATA_VALUES
 from segment.core.interest import RegionsOfInterest
-from segment.loader.mask_files import PolygonFile, read_interest, read_mask
+from segment.loader.mask_files import read_interest, read_mask
+from segment.loader.polygon_files import PolygonFile
 from segment.preprocessor.interest import Circle, label_polygons, make_circle
 from segment.preprocessor.masking import find_nodata
 from segment.runs.rasters.gdal_files import forbid_other_files, open_file
@@ -236,7 +239,10 @@ def _read_mask_window(path: str, window: Window, shape: tuple[int, int]) -> NDAr
     if not is_tiff(path):
         return _load_mask(path, shape)[window.slices]
     values, valid = read_file_window(path, window, shape)
-    is_set = (values != 0) & ~np.isnan(values) if values.dtype.kind == "f" else values != 0
+    is_set = values != 0
+    if values.dtype.kind in "if":
+        # What the loader takes for no data in the whole file; NaN is not less than anything.
+        is_set &= (np.abs(values) < MAX_FLOAT_VALUE) & ~np.isin(values, list(NODATA_VALUES))
     return np.asarray(is_set.any(axis=0) & valid)
 
 

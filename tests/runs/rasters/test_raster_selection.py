@@ -163,3 +163,36 @@ def test_no_data_of_a_palette_is_the_same_in_images_and_rasters(
     hints = [[note for note in each.warnings if "give --nodata 5," in note] for each in (image, result)]
     assert hints[0] == hints[1]
     assert bool(hints[0]) == (nodata != 5)
+
+
+@pytest.mark.parametrize("kind", ["booleans", "palette", "-9999 outside", "-3.4e38 outside"])
+def test_masks_mean_the_same_for_images_and_rasters(scene: np.ndarray, kind: str) -> None:
+    counts = np.zeros(scene.shape[:2], dtype=bool)
+    counts[10:30, 20:50] = True
+    if kind == "booleans":  # tifffile writes them with white as 0
+        tifffile.imwrite("m.tif", counts)
+    elif kind == "palette":
+        colors = np.full((3, 256), 257 * 99, np.uint16)
+        tifffile.imwrite("m.tif", counts.astype(np.uint8), photometric="palette", colormap=colors)
+    else:
+        tifffile.imwrite("m.tif", np.where(counts, 1, float(kind.split(maxsplit=1)[0])).astype(np.float32))
+    in_memory = segment.segment_image("a.tif", k=2, mask="m.tif")
+    assert np.array_equal(in_memory.label_image > 0, counts)
+    found = segment.segment_raster("a.tif", "out.tif", k=2, mask="m.tif")
+    np.testing.assert_array_equal(files.read(found.path), in_memory.label_image)
+
+
+@pytest.mark.parametrize("setting", ["mask", "roi"])
+def test_further_pages_and_another_place_of_a_mask_are_told(scene: np.ndarray, setting: str) -> None:
+    counts = np.ones(scene.shape[:2], np.uint8)
+    tifffile.imwrite("pages.tif", np.stack([counts, counts]), photometric="minisblack")
+    there = {**files.PLACE, "transform": files.rasterio.Affine(10, 0, 500_100, 0, -10, 5_000_000)}
+    files.write(Path("there.tif"), counts, **there)
+    files.write(Path("here.tif"), counts)
+    elsewhere = "there.tif lies at another place on the earth than the image; its pixels are taken one by one"
+    for name, told in (("pages.tif", "page 1 of 2 of pages.tif is used"), ("there.tif", elsewhere), ("here.tif", "")):
+        settings = {setting: name}
+        found = segment.segment_raster("a.tif", "out.tif", k=2, overwrite=True, **settings)
+        in_memory = segment.segment_image("a.tif", k=2, **settings)
+        for warnings in (found.warnings, in_memory.warnings):
+            assert [warning for warning in warnings if name in warning] == [told] * bool(told)
