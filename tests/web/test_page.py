@@ -258,6 +258,12 @@ def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) ->
     assert page.find("#pixel").text.startswith("Click a pixel")
     page.find("#export summary").click()
     page.wait("document.getElementById('command').textContent.includes('--mask a_mask_')")
+    assert "--smoothness 11 --save" in page.find("#command").text
+    for box in page.driver.find_elements(By.CSS_SELECTOR, "#products input:checked"):
+        box.click()
+    assert not page.find("#download").is_enabled()  # nothing is chosen
+    for product in ("labels", "config"):
+        page.find(f"#products input[value={product}]").click()
     with zipfile.ZipFile(page.download()) as archive:
         labels = np.asarray(PilImage.open(io.BytesIO(archive.read("a_labels.png"))))
         (mask,) = [name for name in archive.namelist() if "_mask_" in name]
@@ -330,6 +336,8 @@ def test_a_broken_image_leaves_nothing_of_another_one(page: Page) -> None:
     (page.downloads.parent / "empty.png").touch()
     page.send(page.downloads.parent / "empty.png")
     page.wait("document.getElementById('messages').textContent === 'empty.png: the file is empty. Choose another one.'")
+    page.find("#messages button.close").click()
+    assert page.find("#messages").text == ""
     # One of the folder is: an image that cannot be read any more.
     path = page.downloads.parent / "in" / "b.png"
     content = path.read_bytes()

@@ -294,6 +294,8 @@ def list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[st
         # Settings that may be repeated have a word for each value, choices are separated by commas.
         elif setting.type is tuple and not setting.choices:
             words += [word for each in value for word in (setting.option, each)]
+        elif isinstance(value, float):
+            words += [setting.option, str(value).removesuffix(".0")]
         else:
             words += [setting.option, ",".join(value) if setting.type is tuple else str(value)]
     return tuple(words)

@@ -15,7 +15,14 @@ export class Messages {
 
   /** Show a message; kind is "error", "warning" or "". */
   say(text, kind = "error") {
-    this.box.append(make("p", { className: kind }, ...markOptions(text, (option) => this.#link(option))));
+    if ([...this.box.children].some((message) => message.textContent === text)) return; // it is there already
+    const message = make("p", { className: kind }, ...markOptions(text, (option) => this.#link(option)));
+    if (kind === "error") {
+      const close = make("button", { type: "button", className: "close", title: "Close this message" });
+      close.addEventListener("click", () => message.remove());
+      message.prepend(close);
+    }
+    this.box.append(message);
   }
 
   /** Remove all messages, or those of a kind. */

@@ -96,7 +96,7 @@ async function addFiles(files) {
       continue;
     }
     if (!file.size) { say(`${file.name}: the file is empty. Choose another one.`); continue; }
-    showBusy("working");
+    showBusy(`reading ${file.name}`);
     try {
       const image = await getJson("images", { method: "POST", body: file, query: [["file", file.name], ...fileQuery()] });
       image.isSent = true;

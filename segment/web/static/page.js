@@ -10,8 +10,13 @@ export const page = { image: null, answer: null, labels: null, kept: undefined, 
 /** Show a message; kind is "error", "warning" or "". */
 export const say = (text, kind) => page.messages.say(text, kind);
 
-/** Say what is shown or going on beside the picture; nothing for an empty text. */
-export function showBusy(text) { Object.assign($("busy"), { hidden: !text, textContent: text }); }
+const DROP_NOTE = $("drop-note").textContent;
+
+/** Say what is shown or going on, beside the picture or where the first one will be; nothing for an empty text. */
+export function showBusy(text) {
+  Object.assign($("busy"), { hidden: !text, textContent: text });
+  $("drop-note").textContent = text || DROP_NOTE;
+}
 
 /** Keep the settings, and what belongs to each image: its classes and what is drawn on it. */
 export function remember() {

@@ -1,6 +1,6 @@
 // The tools that draw on the picture: what is drawn is kept with its image, and sent when a stroke ends.
 import { getJson } from "./api.js";
-import { $, page, say } from "./page.js";
+import { $, page, say, showBusy } from "./page.js";
 import { partQuery } from "./queries.js";
 import { showHint } from "./result_view.js";
 import { segment } from "./segmenting.js";
@@ -71,14 +71,24 @@ export function paint(act, place, radius, byKey = false) {
 async function sendDrawing(kind) {
   const { image } = page;
   const { drawing, drawnIds } = image;
-  delete drawnIds[kind];
+  // The newest drawing wins, also where an older one is still on its way.
+  image.sending?.[kind]?.abort();
+  const mine = new AbortController();
+  image.sending = { ...image.sending, [kind]: mine };
   try {
     if (kind === "mask" ? drawing.hasMask : drawing.hasRoi) {
-      const { id } = await getJson(`images/${image.id}/${kind}`, { method: "POST", body: drawing.toPgm(kind), query: partQuery() });
+      showBusy("working");
+      const { id } = await getJson(`images/${image.id}/${kind}`, {
+        method: "POST", body: drawing.toPgm(kind), query: partQuery(), signal: mine.signal,
+      });
       drawnIds[kind] = id;
-    }
+    } else delete drawnIds[kind];
     if (page.image !== image) return;
     if (drawnIds.roi) page.controls.set("roi", "");
     segment();
-  } catch (error) { say(error.message); }
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    showBusy("");
+    say(error.message);
+  }
 }

@@ -19,7 +19,7 @@ export function connectTakeAway({ products, settings }) {
   const formats = settings.find((setting) => setting.name === "labels_format").choices;
   $("labels-format").append(...formats.map((format) => make("option", { value: format, textContent: format.toUpperCase() })));
   $("export").addEventListener("toggle", refreshCommand);
-  $("products").addEventListener("change", refreshCommand);
+  $("products").addEventListener("change", () => { enableDownload(); refreshCommand(); });
   $("labels-format").addEventListener("change", refreshCommand);
   $("download").addEventListener("click", download);
   $("copy").addEventListener("click", async () => {
@@ -42,7 +42,10 @@ export function showProducts() {
     const product = page.about.products.find((each) => each.name === input.value);
     input.disabled = !(isRegions ? product.of_regions : product.of_classes);
   }
+  enableDownload();
 }
+
+function enableDownload() { $("download").disabled = !chosenProducts().length; }
 
 let commandTimer = 0;
 export function refreshCommand() {
@@ -67,7 +70,7 @@ async function download() {
     saveBlob(await answer.blob(), fileName(answer));
     document.body.dataset.saved = fileName(answer);
   } catch (error) { say(error.message); } finally {
-    button.disabled = false;
     button.textContent = "Download";
+    enableDownload();
   }
 }
