@@ -177,7 +177,8 @@ class SettingValues:
     denoise_radius: float = define_setting(
         0.001,
         "Preprocessing",
-        "Radius of the noise filter (sigma for gaussian and bilateral), as a share of the image diagonal.",
+        "Radius of the noise filter (sigma for gaussian and bilateral), as a share of the image diagonal; at least "
+        "half a pixel, or one for median.",
         high=0.02,
     )
 

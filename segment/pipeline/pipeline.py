@@ -22,6 +22,7 @@ from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import extract_features
 from segment.pipeline.class_table import ClassRow, set_expected_shares, tabulate_classes
 from segment.pipeline.fine_structure import warn_of_fine_structure
+from segment.pipeline.isolated_pixels import warn_of_isolated_pixels
 from segment.pipeline.label_cleanup import (
     clean_window,
     count_cleanup_moves,
@@ -243,7 +244,7 @@ def build_result(
     rejected = float(np.mean(raw[valid] == 0)) if config.reject and valid.any() else 0.0
     warnings = _warn_of_classes(rows, raw, rejected, spatial, found, config)
     warnings += _warn_of_cleanup(raw, clean, moves, rows if labels is clean else (), config)
-    warnings += _warn_of_limits(spatial, found.classes.unmerged, config)
+    warnings += _warn_of_limits(clean, spatial, found.classes.unmerged, config)
     return Segmentation(
         image=image,
         label_image=labels,
@@ -368,11 +369,14 @@ def _warn_of_cleanup(
     return warn_of_cleanup(before, after, config)
 
 
-def _warn_of_limits(spatial: SpatialModel, classes: ClassMixture, config: SegmentConfig) -> tuple[str, ...]:
-    """Say that the light is uneven, which regions bear, or that structure is fine, which pixels follow."""
+def _warn_of_limits(
+    clean: NDArray[np.uint8], spatial: SpatialModel, classes: ClassMixture, config: SegmentConfig
+) -> tuple[str, ...]:
+    """Say that structure is finer than regions; or of pixels that light is uneven, or many of them isolated."""
     if isinstance(spatial, RegionClasses):
         return warn_of_fine_structure(spatial, classes.n_classes, config)
-    return warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
+    uneven = warn_of_uneven_light(spatial.data.copies[0], classes, spatial.data.space, [spatial.image])
+    return uneven + warn_of_isolated_pixels(clean, config)
 
 
 def _build_command(source: object, start: ClassModel | None) -> tuple[str, ...]:

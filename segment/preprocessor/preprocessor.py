@@ -38,8 +38,8 @@ _LUMA = np.array([[0.2125, 0.7154, 0.0721]])
 # The bilateral filter takes differences beyond this share of the range from black to white for edges.
 _EDGE_SHARE = 0.1
 
-# Shorter radii, in pixels, change nothing that can be seen.
-_MIN_RADIUS = 1 / 3
+# Of the filters, in pixels: shorter radii change nothing that can be seen.
+_MIN_RADIUS = 0.5
 
 
 def clip_floats(image: Image) -> Image:
@@ -209,8 +209,8 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
         between edges, which are differences above a tenth of the range from black to white.
     radius : float, >= 0
         Share of the image diagonal: the standard deviation of ``gaussian`` and ``bilateral``, half the window of
-        ``median``. Raising it removes larger noise and more detail. A radius of less than a third of a pixel leaves the
-        image as it is.
+        ``median``. Raising it removes larger noise and more detail. It is at least half a pixel, so that a filter has
+        an effect on small images too, and one pixel for ``median``; 0 leaves the image as it is.
 
     Returns
     -------
@@ -226,9 +226,9 @@ def denoise(image: Image, *, method: str, radius: float) -> Image:
         raise SettingsError(f"denoise: one of {', '.join(DENOISERS)}; got {method!r}.")
     if not (math.isfinite(radius) and radius >= 0):
         raise SettingsError(f"denoise_radius: zero or above, a share of the diagonal; got {radius}.")
-    length = radius * math.hypot(image.height, image.width)
-    if method == "none" or length < _MIN_RADIUS:
+    if method == "none" or radius == 0:
         return image
+    length = max(_MIN_RADIUS, radius * math.hypot(image.height, image.width))
     pixels = fill_invalid(image)
     if method == "gaussian":
         filtered = _filter_gaussian(pixels, length)

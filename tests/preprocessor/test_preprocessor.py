@@ -152,8 +152,16 @@ def test_image_is_returned_as_it_is_where_there_is_nothing_to_filter() -> None:
     assert denoise(image, method="none", radius=0.1) is image
     for method in FILTERS:
         assert denoise(image, method=method, radius=0) is image
-        assert denoise(image, method=method, radius=0.0066) is image
         assert denoise(image, method=method, radius=0.03) is not image
+
+
+@pytest.mark.parametrize(("method", "pixels"), [("gaussian", 0.5), ("median", 1), ("bilateral", 0.5)])
+def test_the_default_radius_has_an_effect_on_small_images(method: str, pixels: float) -> None:
+    image = make_noise((30, 40), np.uint8)  # a thousandth of the diagonal is a twentieth of a pixel
+    result = denoise(image, method=method, radius=0.001).pixels
+    assert not np.array_equal(result, image.pixels)
+    same = denoise(image, method=method, radius=convert_to_share_of_diagonal(image, pixels)).pixels
+    np.testing.assert_array_equal(result, same)
 
 
 @each_dtype
