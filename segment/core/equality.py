@@ -68,8 +68,8 @@ def is_equal(first: Any, second: Any) -> bool:
             return len(first) == len(second) and all(map(is_equal, first, second))
         if isinstance(first, Mapping):
             return first.keys() == second.keys() and all(is_equal(first[key], second[key]) for key in first)
-        # A dataclass without a comparison of its own, or with the generated one, which arrays would make fail.
-        if is_dataclass(first) and (type(first).__eq__ is object.__eq__ or _has_generated_equality(first)):
+        # The comparison that Python generates for a dataclass would fail for arrays.
+        if is_dataclass(first):
             return _have_equal_fields(first, second)
     # What has no value, such as the share of the background, is NaN.
     are_nan = all(isinstance(value, float) and math.isnan(value) for value in (first, second))
@@ -86,11 +86,6 @@ def _have_equal_fields(first: Any, second: Any) -> bool:
 def _list_compared_fields(value: Any) -> list[str]:
     """List the names of the fields of a dataclass that its comparison counts."""
     return [item.name for item in fields(value) if item.compare]
-
-
-def _has_generated_equality(value: Any) -> bool:
-    """Say whether the comparison of a dataclass is the one that Python generates."""
-    return bool(type(value).__dataclass_params__.eq)
 
 
 def _have_equal_values(first: Any, second: Any) -> bool:

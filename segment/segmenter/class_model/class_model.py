@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_start_settings
+from segment.core.equality import EqualByValue
 from segment.core.errors import ModelError, printable_path
 from segment.core.image import Image
 from segment.features.color_memory import ColorMemory
@@ -36,7 +37,7 @@ __all__ = ["ClassModel"]
 
 
 @dataclass(frozen=True, eq=False)
-class ClassModel:
+class ClassModel(EqualByValue):
     """Classes of color, fitted once, to be found in any image.
 
     :func:`segment.fit_classes` makes one from images, and :func:`segment.segment_image` gives one with every result.
@@ -100,7 +101,7 @@ class ClassModel:
     white: float
     preprocessing: Mapping[str, Any]
     training: Training
-    file: str = ""
+    file: str = field(default="", compare=False)
     parts: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
@@ -221,12 +222,6 @@ class ClassModel:
                 f"{printable_path(', '.join(names))}. Fit the model again, or undo the edit."
             )
         return model
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ClassModel) and self._collect_fields() == other._collect_fields()
-
-    def __hash__(self) -> int:
-        return hash(repr(self._collect_fields()))
 
     @property
     def n_classes(self) -> int:
