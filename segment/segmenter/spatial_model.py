@@ -77,7 +77,7 @@ class SpatialModel(ABC):
         return None
 
     @classmethod
-    def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:  # noqa: ARG003  a field uses it
+    def make_fit_copy(cls, image: Image, config: SegmentConfig) -> Image:
         """Make the copy of an image that classes are fitted to.
 
         Parameters
@@ -132,7 +132,6 @@ class SpatialModel(ABC):
         MixtureModel
             The model of `classes` itself where neighbors change nothing.
         """
-        del prior, data, config, may_restart
         return classes.model
 
     def find_min_log_density(self, classes: ClassMixture, reject: float) -> float:
@@ -206,7 +205,7 @@ class ColorsAlone(SpatialModel):
         return self.index
 
     @classmethod
-    def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  a field uses it
+    def explain_empty_class(cls, config: SegmentConfig) -> str:
         """Say that other classes have all colors; see :meth:`SpatialModel.explain_empty_class`."""
         return "each color is more probable in another class. Use fewer classes"
 
@@ -222,7 +221,7 @@ class ColorsAlone(SpatialModel):
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Compute the posteriors of each distinct color once; see :meth:`SpatialModel.prepare_posteriors`."""
-        make_cells, _ = self.data.space.make_cells, is_tempered  # colors alone have no temperature
+        make_cells = self.data.space.make_cells
         return self.index.make_pixel_lookup(lambda some: classes.compute_posteriors(make_cells(some)).astype("f4"))
 
 
@@ -259,7 +258,7 @@ class PixelField(SpatialModel):
         return make_working_copy(image, limit if limit < WORKING_PIXELS else None)
 
     @classmethod
-    def explain_empty_class(cls, config: SegmentConfig) -> str:  # noqa: ARG003  regions use it
+    def explain_empty_class(cls, config: SegmentConfig) -> str:
         """Say that the field has outvoted the colors; see :meth:`SpatialModel.explain_empty_class`."""
         return (
             "the random field gave all its pixels to other classes. Lower --smoothness, use fewer classes, or give "
@@ -320,7 +319,6 @@ class RegionClasses(SpatialModel):
         cls, classes: ClassMixture, prior: Prior, data: FitData, config: SegmentConfig, *, may_restart: bool = False
     ) -> MixtureModel:
         """Continue EM with the random fields over regions; see :meth:`SpatialModel.continue_fit`."""
-        del config, may_restart  # each image's field has the smoothness, and colors of regions have little noise
         # Loaded here: regions need SciPy's sparse matrices, which other runs do without.
         from segment.segmenter.regions.region_classes import fit_with_region_fields
 
@@ -332,7 +330,6 @@ class RegionClasses(SpatialModel):
 
     def prepare_posteriors(self, classes: ClassMixture, *, is_tempered: bool = True) -> Callable[[Indices], Maps]:
         """Give each pixel the posteriors of its region; see :meth:`SpatialModel.prepare_posteriors`."""
-        del is_tempered  # regions have no temperature
         return self.regions.prepare_posteriors(classes)
 
 
