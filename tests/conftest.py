@@ -41,11 +41,3 @@ def quadrants() -> np.ndarray:
 @pytest.fixture(scope="session")
 def landscape() -> Path:
     return ROOT / "images" / "landscape.jpg"
-
-
-def shared_folder(variable: str) -> Path:
-    """The folder that an environment variable names; the test is skipped where it names none."""
-    value = os.environ.get(variable)
-    if not value or not Path(value).is_dir():
-        pytest.skip(f"{variable} names no folder of labeled or hostile images")
-    return Path(value)

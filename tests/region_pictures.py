@@ -22,12 +22,6 @@ def is_connected(labels: np.ndarray) -> bool:
     return all(label(labels == number)[1] == 1 for number in range(1, labels.max() + 1))
 
 
-def is_same_partition(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two label images differ in nothing but the numbers."""
-    pairs = set(zip(one.ravel().tolist(), other.ravel().tolist(), strict=True))
-    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
-
-
 def make_adjacency(n: int, pairs: list[list[int]]) -> Adjacency:
     """Regions with borders of length 1, without maps."""
     return Adjacency(n, np.array(pairs), np.ones((len(pairs), 1)))

@@ -190,11 +190,7 @@ def _format_setting(setting: Setting) -> str:
     return f"{setting.name} : {kind}, default {default!r}\n{text}"
 
 
-def _format_settings() -> str:
-    """Write the Attributes section of the docstring of SegmentConfig."""
-    return "\n".join(_format_setting(setting) for setting in list_settings())
-
-
 # `help(segment.SegmentConfig)` shows every setting; with -OO Python has no docstrings.
 if SegmentConfig.__doc__:
-    SegmentConfig.__doc__ = cleandoc(SegmentConfig.__doc__).replace("SETTINGS", _format_settings())
+    _attributes = "\n".join(map(_format_setting, list_settings()))
+    SegmentConfig.__doc__ = cleandoc(SegmentConfig.__doc__).replace("SETTINGS", _attributes)

@@ -218,17 +218,13 @@ def _encode_labels(result: Any, file: File) -> bytes:
     """Encode the label image in the format of its file."""
     from segment.output.label_formats import encode_label_npz, encode_label_png, encode_label_tiff
 
-    names, reading = _get_class_names(result), collect_reading(result.config)
+    names = result.names if hasattr(result, "classes") else ()  # connected regions have none
+    reading = collect_reading(result.config)
     if file.suffix == ".npz":
         return encode_label_npz(result.label_image, result.posterior_maps(), result.n_classes, names, reading)
     if file.suffix == ".tif":
         return encode_label_tiff(result.label_image, result.colors, result.image.georeference, names, reading)
     return encode_label_png(result.label_image, result.colors, names, reading)
-
-
-def _get_class_names(result: Any) -> Any:
-    """Get the names of the classes; connected regions have none."""
-    return result.names if hasattr(result, "classes") else ()
 
 
 def _encode_mask(result: Any, file: File) -> bytes:

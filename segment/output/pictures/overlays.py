@@ -103,7 +103,7 @@ def draw_region_numbers(image: Image, label_image: NDArray[np.integer]) -> Pictu
     """
     factor = choose_enlargement(image.height, image.width)
     picture = enlarge_pixels(convert_to_rgb(stretch_for_display(image)), factor).copy()
-    labels = label_image.astype(np.int32).repeat(factor, 0).repeat(factor, 1)
+    labels = enlarge_pixels(label_image.astype(np.int32), factor)
     # A pixel is on a border if its right or lower neighbor is of another region.
     borders = np.zeros(labels.shape, dtype=bool)
     borders[:, :-1] |= labels[:, 1:] != labels[:, :-1]

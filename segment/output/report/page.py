@@ -16,7 +16,6 @@ from segment.config.config import SegmentConfig, list_settings
 from segment.config.doors import DOORS, Door
 from segment.core.errors import pluralize
 from segment.core.hex_colors import format_hex_color
-from segment.core.image import Image
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
 from segment.features.pixel_features import collect_cells
@@ -127,16 +126,12 @@ def _load_environment() -> Environment:
 def _describe_image(result: Segmentation) -> str:
     """Describe the image and the result in one line."""
     image = result.image
-    kind = f"{_name_kind(image)}, {image.pixels.dtype}"
+    kind = {1: "gray", 3: "RGB"}.get(image.n_bands, f"{image.n_bands} bands")
     unlabeled = float(np.mean(result.label_image == 0))
-    words = f"{image.width} x {image.height} pixels, {kind}; {pluralize(result.n_classes, 'class')}"
+    words = f"{image.width} x {image.height} pixels, {kind}, {image.pixels.dtype}; "
+    words += pluralize(result.n_classes, "class")
     words += f"; {100 * unlabeled:.2f} % of the pixels without a label" if unlabeled else ""
     return words + f"; clean-up changed {100 * result.changed:.2f} % of the labeled pixels"
-
-
-def _name_kind(image: Image) -> str:
-    """Name the kind of the image: gray, RGB or its number of bands."""
-    return {1: "gray", 3: "RGB"}.get(image.n_bands, f"{image.n_bands} bands")
 
 
 def _name_columns(result: Segmentation) -> tuple[str, ...]:
