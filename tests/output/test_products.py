@@ -221,7 +221,7 @@ def test_products_of_many_classes_are_made_one_after_the_other(
     else:
         result = segment.segment_image(pixels, save=("panel", "labels"), k=k, spatial="none")
     encode, threads = products.encode_product, set()
-    both = Barrier(n_threads, timeout=9)
+    both = Barrier(n_threads, timeout=60)
     monkeypatch.setattr(
         products, "encode_product", lambda *one: (both.wait(), threads.add(get_ident()), encode(*one))[-1]
     )
