@@ -17,6 +17,7 @@ from segment.cli.options import (
     SCHEDULER,
     START_MODEL,
     NamedPath,
+    NumberOrWord,
     Options,
     add_setting_options,
     connect_cluster,
@@ -56,7 +57,7 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
 @click.option("-r", "--recursive", is_flag=True, help="Look into the folder's folders too.")
 @click.option(
     "--jobs",
-    type=int,
+    type=NumberOrWord(int),
     default=0,
     metavar=">=0",
     help="Images at a time; 0 for as many as there are cores. [default: 0]",
@@ -64,7 +65,9 @@ WATCH_INTERVAL = 1.0  # seconds between two looks at a folder that is watched
 @click.option(
     "--resume", is_flag=True, help="Do only what is missing, or made of another image or with other settings."
 )
-@click.option("--timeout", type=float, default=0.0, metavar="SECONDS", help="Stop an image after that; 0 never.")
+@click.option(
+    "--timeout", type=NumberOrWord(float), default=0.0, metavar="SECONDS", help="Stop an image after that; 0 never."
+)
 @click.option("--watch", is_flag=True, help="Go on with what comes into the folder, until Ctrl-C.")
 @click.option(
     "--model",

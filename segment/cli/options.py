@@ -33,6 +33,7 @@ __all__ = [
     "SCHEDULER",
     "START_MODEL",
     "NamedPath",
+    "NumberOrWord",
     "Options",
     "add_setting_options",
     "connect_cluster",
@@ -102,7 +103,7 @@ SCHEDULER = click.option(
 class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from Click 8.3 on
     """A number, or one of the words that may stand for it, if there are some."""
 
-    def __init__(self, kind: type, words: tuple[str, ...]) -> None:
+    def __init__(self, kind: type, words: tuple[str, ...] = ()) -> None:
         self._number = click.types.convert_type(kind)
         self.name = " or ".join((self._number.name, *words))
         self._words = words

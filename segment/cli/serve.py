@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from segment.cli.command_help import StagedCommand
-from segment.cli.options import DEBUG, add_setting_options, make_config
+from segment.cli.options import DEBUG, NumberOrWord, add_setting_options, make_config
 from segment.cli.terminal import print_message
 from segment.core.errors import pluralize
 
@@ -30,20 +30,41 @@ __all__ = ["serve"]
     metavar="ADDRESS",
     help="Address to listen on. Any but this machine's own needs --token.",
 )
-@click.option("--port", type=int, default=0, metavar="0..65535", help="Port; 0 for any free one. [default: 0]")
+@click.option(
+    "--port", type=NumberOrWord(int), default=0, metavar="0..65535", help="Port; 0 for any free one. [default: 0]"
+)
 @click.option("--token", default="", metavar="TEXT", help="What the address must hold; a random text by default.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
 @click.option(
-    "--workers", type=int, default=0, metavar=">=0", help="Requests at a time; 0 for one a core. [default: 0]"
+    "--workers",
+    type=NumberOrWord(int),
+    default=0,
+    metavar=">=0",
+    help="Requests at a time; 0 for one a core. [default: 0]",
 )
 @click.option(
-    "--max-waiting", type=int, default=16, show_default=True, metavar=">=0", help="Requests that may wait beside these."
+    "--max-waiting",
+    type=NumberOrWord(int),
+    default=16,
+    show_default=True,
+    metavar=">=0",
+    help="Requests that may wait beside these.",
 )
 @click.option(
-    "--max-upload", type=int, default=256, show_default=True, metavar="MEGABYTES", help="Largest file that is taken."
+    "--max-upload",
+    type=NumberOrWord(int),
+    default=256,
+    show_default=True,
+    metavar="MEGABYTES",
+    help="Largest file that is taken.",
 )
 @click.option(
-    "--timeout", type=float, default=120.0, show_default=True, metavar="SECONDS", help="Time that a request may take."
+    "--timeout",
+    type=NumberOrWord(float),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time that a request may take.",
 )
 @add_setting_options("serve")
 @DEBUG

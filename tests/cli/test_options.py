@@ -204,3 +204,17 @@ def test_what_only_python_takes_for_a_number_is_refused(
 ) -> None:
     code, _, err = run_program("run", "a.png", *words)
     assert (code, message in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("batch", ".", "--jobs", "1_0"),
+        ("batch", ".", "--timeout", "1_0"),
+        *(("serve", option, "1_0") for option in ("--port", "--workers", "--max-waiting", "--max-upload", "--timeout")),
+    ],
+)
+def test_options_that_are_no_settings_take_no_other_numbers(words: tuple[str, ...], run_program: Program) -> None:
+    code, _, err = run_program(*words)
+    kind = "float" if "--timeout" in words else "integer"
+    assert (code, f"'1_0' is not a valid {kind}." in err) == (2, True)
