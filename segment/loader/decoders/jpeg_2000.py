@@ -5,14 +5,17 @@ The headers (ISO/IEC 15444-1, annexes A and I) are read here, before anything is
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from segment.core.errors import ImageError
+from segment.core.georeference import NOWHERE, Georeference
 from segment.core.image import Image
 from segment.loader.decoders.checks import check_size, read_all_bytes
 from segment.loader.decoders.color_profile import Colors, convert_to_srgb
+from segment.loader.decoders.geotiff import read_georeference
 from segment.loader.decoders.isobmff import Box, find_box, get_size, iterate_boxes
 from segment.loader.decoders.pillow_plugins import decode_with_plugin, load_plugin
 from segment.loader.read_options import ReadOptions
@@ -29,6 +32,10 @@ MAX_BOX_BYTES = 1 << 24
 # gray.
 _PROFILE_METHODS = {b"\2", b"\3"}
 _CMYK, _GRAY = 12, 17
+# The box of GeoJP2 holds a TIFF of one pixel with the tags of a GeoTIFF. GMLJP2 is text in boxes with a label.
+_GEOJP2 = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
+_GMLJP2 = b"gml.data"
+MAX_PLACE_BYTES = 1 << 20
 # Types of channels: opacity, and opacity that the colors are multiplied with.
 _OPACITY = {1, 2}
 
@@ -79,7 +86,8 @@ def decode_jpeg_2000(stream: BinaryIO, options: ReadOptions) -> Image:
     Returns
     -------
     Image
-        The picture at the depth of the file. Channels that are neither colors nor opacity are bands.
+        The picture at the depth of the file, with its georeference. Channels that are neither colors nor opacity are
+        bands.
 
     Raises
     ------
@@ -101,17 +109,45 @@ def decode_jpeg_2000(stream: BinaryIO, options: ReadOptions) -> Image:
         raise ImageError("the JPEG 2000 file is damaged; its headers differ in their size. Fetch or export it again.")
     has_colors = n_channels == 1 or (n_channels == 3 and colors.space != _GRAY)
     is_picture = has_colors or (n_channels in (2, 4) and colors.has_alpha) or colors.space == _CMYK
+    place, place_notes = _read_place(stream, size)
     if depth <= 8 and is_picture:
         plugin = load_plugin("Jpeg2KImagePlugin", "Jpeg2KImageFile")
-        return decode_with_plugin(stream, plugin, replace(options, allow_truncated=False), profile=colors.profile)
+        image = decode_with_plugin(stream, plugin, replace(options, allow_truncated=False), profile=colors.profile)
+        return replace(image, georeference=place, notes=image.notes + place_notes)
     import imagecodecs
 
     array = imagecodecs.jpeg2k_decode(read_all_bytes(stream, "JPEG 2000"))
     converted = Colors(array, float(2**depth - 1) if array.dtype.kind == "u" else None)
     if is_picture:
         converted = convert_to_srgb(array, colors.profile, keep_profile=options.keep_profile, white=converted.white)
-    notes, has_alpha = converted.notes, colors.has_alpha if array.ndim == 3 else None
-    return Image.from_array(converted.array, white=converted.white, notes=notes, alpha=has_alpha)
+    notes, has_alpha = converted.notes + place_notes, colors.has_alpha if array.ndim == 3 else None
+    image = Image.from_array(converted.array, white=converted.white, notes=notes, alpha=has_alpha)
+    return replace(image, georeference=place)
+
+
+def _read_place(stream: BinaryIO, size: int) -> tuple[Georeference, tuple[str, ...]]:
+    """Read the georeference from the box of GeoJP2; note one that is in GMLJP2 alone."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    notes: tuple[str, ...] = ()
+    for box in iterate_boxes(stream, 0, size):
+        if box.kind not in (b"uuid", b"asoc") or box.end - box.begin > MAX_PLACE_BYTES:
+            continue
+        stream.seek(box.begin)
+        content = stream.read(box.end - box.begin)
+        if box.kind == b"asoc" and _GMLJP2 in content[:64]:
+            notes = ("the file says where it lies on the earth, as GML alone: only 'segment raster' reads that",)
+        elif content.startswith(_GEOJP2):
+            try:
+                tags = io.BytesIO(content[len(_GEOJP2) :])
+                directory = ImageFileDirectory_v2(tags.read(8))
+                tags.seek(directory.next)
+                directory.load(tags)
+            except Exception:  # damaged metadata must not prevent reading the pixels
+                continue
+            if place := read_georeference(directory.get):
+                return place, ()
+    return NOWHERE, notes
 
 
 def read_codestream(stream: BinaryIO, begin: int) -> Codestream:

@@ -148,3 +148,35 @@ def test_three_channels_that_are_called_gray_are_read(write_file):
     changed = data.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x11")
     assert changed != data
     np.testing.assert_array_equal(load_image(write_file(changed)).pixels, SMOOTH)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_georeference_is_that_of_the_same_tiff(tmp_path, dtype):
+    rasterio = pytest.importorskip("rasterio")
+    pixels = np.arange(600, dtype=dtype).reshape(20, 30)
+    place = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 500_000, 0, -20, 5_000_000)}
+    size = {"width": 30, "height": 20, "count": 1, "dtype": dtype}
+    lossless = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"}
+    for name, how in (
+        ("a.jp2", lossless),
+        ("gml.jp2", {**lossless, "GeoJP2": "NO", "GMLJP2": "YES"}),
+        ("none.jp2", {**lossless, "GeoJP2": "NO", "GMLJP2": "NO"}),
+        ("a.tif", {"driver": "GTiff"}),
+    ):
+        with rasterio.open(tmp_path / name, "w", **size, **place, **how) as file:
+            file.write(pixels, 1)
+    image, gml, none, tiff = (load_image(tmp_path / name) for name in ("a.jp2", "gml.jp2", "none.jp2", "a.tif"))
+    np.testing.assert_array_equal(image.pixels, pixels)
+    assert image.georeference == tiff.georeference
+    assert image.pixel_area == 200
+    assert not gml.georeference
+    assert gml.notes[-1] == "the file says where it lies on the earth, as GML alone: only 'segment raster' reads that"
+    assert not none.georeference
+    assert not any("earth" in note for note in none.notes + image.notes)
+    # A damaged box must not prevent reading the pixels.
+    data = (tmp_path / "a.jp2").read_bytes()
+    at = data.index(bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")) + 16
+    (tmp_path / "damaged.jp2").write_bytes(data[:at] + bytes(64) + data[at + 64 :])
+    damaged = load_image(tmp_path / "damaged.jp2")
+    np.testing.assert_array_equal(damaged.pixels, pixels)
+    assert not damaged.georeference
