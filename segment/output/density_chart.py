@@ -32,7 +32,7 @@ _TEXT = 20  # height of letters, in pixels: 11 where the chart is shown 352 pixe
 _MAX_LEGEND_COLUMNS = 4
 _MAX_LEGEND_CLASSES = 12
 _BAR_COLOR = (205, 205, 205)
-_N_BINS = 100
+_N_BINS = 100  # of a histogram, about
 _MAX_DISCRETE = 1024  # a sample of up to so many distinct values is taken for discrete
 # The variance of a value that was rounded to whole numbers, which is uniform within 1: the least that a chart shows.
 _MIN_VARIANCE = 1 / 12
@@ -114,7 +114,7 @@ def draw_density_chart(
     return _draw_chart(bars, scale.place(x, parts.sum(axis=1)), curves, scale, label, entries)
 
 
-def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floats]:
+def compute_histogram(cells: Cells) -> tuple[Floats, Floats]:
     """Compute a histogram of area 1 in bins of equal width.
 
     Discrete values, such as those of 8-bit pixels, lie in the middle of bins that hold the same number of them.
@@ -123,8 +123,6 @@ def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floa
     ----------
     cells : Cells
         Of one feature.
-    n_bins : int
-        Number of bins that is aimed at; more make narrower ones.
 
     Returns
     -------
@@ -144,12 +142,12 @@ def compute_histogram(cells: Cells, n_bins: int = _N_BINS) -> tuple[Floats, Floa
     step = float(np.diff(values).min()) if 1 < len(values) <= _MAX_DISCRETE else 0.0
     if high == low:
         low, high = low - 0.5, high + 0.5
-    width = (high - low) / n_bins
+    width = (high - low) / _N_BINS
     # Bins of discrete values are a whole number of steps wide, and begin half a step before the first value.
     if step > 0:
         width = max(1, round(width / step)) * step
         low, high = low - step / 2, high + step / 2
-    m = min(int(np.ceil((high - low) / width - 1e-9)), 10 * n_bins)
+    m = min(int(np.ceil((high - low) / width - 1e-9)), 10 * _N_BINS)
     edges = np.asarray(low + np.arange(m + 1) * max(width, (high - low) / m), dtype=np.float64)
     counts, _ = np.histogram(cells.means[:, 0], bins=edges, weights=cells.weights)
     return counts / (cells.total_weight * np.diff(edges)), edges

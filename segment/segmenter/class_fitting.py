@@ -36,10 +36,6 @@ Floats = NDArray[np.float64]
 
 MIN_DISAGREEMENT = 0.07  # of two fits that are about as good, from which on it is told
 
-# Labels are cleaned up by these sizes where shrinkages are compared by them: the user's clean-up does not change the
-# classes. Shares of the diagonal and of the area.
-CLEAN_UP = {"radius": 0.0005, "min_region": 0.0002, "max_hole": 0.0005}
-
 
 @dataclass(frozen=True, eq=False)
 class FittedClasses:
@@ -113,7 +109,6 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
             n_classes=selection.chosen,
             covariance_type=config.covariance_type,
             smoothness=config.smoothness,
-            clean_up=CLEAN_UP,
             init=_choose_init(data.space, config, n),
         )
     if n >= MANY_COMPONENTS and kind.needs_copies and _is_plain(config):

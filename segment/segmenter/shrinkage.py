@@ -19,9 +19,8 @@ lightness, a mixture with these is compared as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +60,8 @@ _MIN_PIXELS = 2**13
 _TOTAL_COPY_PIXELS = 2**14
 _MIN_COPY_PIXELS = 2**11
 _MAX_COPIES = 32
+# Sizes by which labels are cleaned up before their cut: the user's clean-up does not change the classes.
+_RADIUS, _MIN_REGION, _MAX_HOLE = 0.0005, 0.0002, 0.0005
 # Standard deviation, in pixels, of the Gaussian filter before neighbors are compared, so that noise makes no border.
 _SMOOTHING_SIGMA = 1.0
 
@@ -74,7 +75,6 @@ def choose_shrinkage(
     n_classes: int,
     covariance_type: str,
     smoothness: float,
-    clean_up: Mapping[str, Any],
     init: str | ArrayLike,
 ) -> tuple[Levels, float]:
     """Choose the clusters and the shrinkage whose labels have a small normalized cut.
@@ -101,8 +101,6 @@ def choose_shrinkage(
         Of the components, which are Gaussian.
     smoothness : float, > 0
         Of the random field.
-    clean_up : mapping of str to float
-        `radius`, `min_region` and `max_hole`, as :func:`segment.postprocessor.postprocessor.postprocess` takes them.
     init : str or array_like
         As for :func:`segment.mixture.fitting.fit_mixture`. Random starts have a fixed seed: the image alone decides.
 
@@ -135,8 +133,9 @@ def choose_shrinkage(
             labeler = FieldLabeler(
                 classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index, steps=SHORT_STEPS
             )
-            label_image = postprocess(labeler.label(copy).label_image, **clean_up).label_image
-            cuts[number] += compute_normalized_cut(label_image, affinities, n_classes)
+            labels = labeler.label(copy).label_image
+            cleaned = postprocess(labels, radius=_RADIUS, min_region=_MIN_REGION, max_hole=_MAX_HOLE)
+            cuts[number] += compute_normalized_cut(cleaned.label_image, affinities, n_classes)
     if len(cuts) > len(_SHRINKAGES) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:
         return tighter, DEFAULT_SHRINKAGE
     return levels, _average_shrinkages(cuts[: len(_SHRINKAGES)])

@@ -56,13 +56,7 @@ def draw_side_by_side(
     return _draw_panel(image, [(pluralize(len(entries), "class"), label_image)], entries, title)
 
 
-def draw_methods(
-    image: Image,
-    segmentations: Sequence[tuple[str, NDArray[np.integer]]],
-    colors: Picture,
-    *,
-    title: str = "original",
-) -> Picture:
+def draw_methods(image: Image, segmentations: Sequence[tuple[str, NDArray[np.integer]]], colors: Picture) -> Picture:
     """Draw the original and several segmented images, two in a row, with a legend of the classes.
 
     Parameters
@@ -73,8 +67,6 @@ def draw_methods(
         Title and label image of each method. A class has the same color in all of them.
     colors : ndarray of shape (n_classes, 3), uint8
         RGB of each class.
-    title : str
-        Text above the original.
 
     Returns
     -------
@@ -82,7 +74,7 @@ def draw_methods(
         RGB, at most about 2000 pixels wide however large the image is.
     """
     entries = list(zip(make_default_names(len(colors)), colors.tolist(), strict=True))
-    return _draw_panel(image, segmentations, entries, title)
+    return _draw_panel(image, segmentations, entries, "original")
 
 
 def draw_regions_beside(image: Image, label_image: NDArray[np.integer]) -> Picture:

@@ -35,19 +35,15 @@ _DISPLAY_ENDS = (0.002, 0.998)  # quantiles of the values that become black and 
 _MAX_SAMPLES = 1 << 17  # values of which the quantiles are computed
 
 
-def colorize_labels(
-    label_image: NDArray[np.integer], colors: Picture, background: tuple[int, int, int] = (255, 255, 255)
-) -> Picture:
+def colorize_labels(label_image: NDArray[np.integer], colors: Picture) -> Picture:
     """Draw a label image in the colors of its classes.
 
     Parameters
     ----------
     label_image : ndarray of shape (H, W), integers 0..k
-        k is 255 at most.
+        k is 255 at most; 0, no label, is white.
     colors : ndarray of shape (k, 3), uint8
         RGB of each class.
-    background : (int, int, int)
-        RGB of label 0, no label.
 
     Returns
     -------
@@ -61,7 +57,7 @@ def colorize_labels(
     """
     # OpenCV's color map is a table of 256 colors: faster than NumPy's indexing.
     table = np.zeros((256, 1, 3), dtype=np.uint8)
-    table[0] = background
+    table[0] = 255
     table[1 : len(colors) + 1, 0] = colors
     labels = np.ascontiguousarray(label_image, dtype=np.uint8)
     return np.asarray(load_cv2().applyColorMap(labels, table))

@@ -20,8 +20,8 @@ from segment.output.pictures.scaling import (
 
 def test_labels_have_their_colors() -> None:
     red, green = (255, 0, 0), (0, 255, 0)
-    picture = colorize_labels(np.array([[0, 1], [2, 1]]), np.array([red, green], np.uint8), background=(7, 8, 9))
-    assert picture.tolist() == [[[7, 8, 9], [*red]], [[*green], [*red]]]
+    picture = colorize_labels(np.array([[0, 1], [2, 1]]), np.array([red, green], np.uint8))
+    assert picture.tolist() == [[[255, 255, 255], [*red]], [[*green], [*red]]]
     assert picture.dtype == np.uint8
 
 
