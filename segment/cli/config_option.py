@@ -101,7 +101,7 @@ def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Op
     for name, value in written.items():
         try:
             reject_ignored({name: value}, door, own, holds_own=True)
-        # One file serves several commands: a setting that this one does not use is said, not refused.
+        # One file serves several commands: a setting that this one does not use is reported, not refused.
         except SettingsError as error:
             print_message(f"Warning: {click.get_current_context().meta[_PATH]}: {error}")
         else:

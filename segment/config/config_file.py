@@ -20,7 +20,7 @@ _NOT_WRITTEN = ("overwrite",)
 
 
 def collect_reading(config: SettingValues) -> dict[str, Any]:
-    """Collect the settings with which an image was read, as far as they are not the defaults.
+    """Collect the settings with which an image was read and that are not at their defaults.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def collect_reading(config: SettingValues) -> dict[str, Any]:
     """
     settings = [setting for setting in list_settings() if setting.name in READING]
     values = {setting.name: getattr(config, setting.name) for setting in settings}
-    # Of all pages, the name of a file tells which one it is of.
+    # Where all pages are segmented, each result has the number of its page in its name.
     return {item.name: values[item.name] for item in settings if values[item.name] not in (item.default, "all")}
 
 

@@ -182,7 +182,7 @@ def _find_reason(config: SettingValues, setting: Setting) -> str:
 
 
 def _check_labels(config: SettingValues) -> None:
-    """Refuse to merge or name classes that there are not, and any class twice."""
+    """Refuse to merge or name classes that do not exist, and any class twice."""
     max_label = config.max_classes
     # Labels are those of a run without merges, in both options.
     merged = [label for _, labels in config.merges for label in labels]
@@ -202,7 +202,7 @@ def _check_labels(config: SettingValues) -> None:
 
 
 def _check_palette(config: SettingValues) -> None:
-    """Refuse a color for a class that there is not, and two colors for one class."""
+    """Refuse a color for a class that does not exist, and two colors for one class."""
     max_label = config.max_classes
     keys = [key for key, _ in config.palette_colors]
     absent_keys = [key for key in keys if key.isdecimal() and not 1 <= int(key) <= max_label]

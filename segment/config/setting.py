@@ -186,7 +186,7 @@ class Setting:
         return str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
 
     def _check_flag(self, value: object) -> bool:
-        """Check a flag: numbers and words are none."""
+        """Check a flag; numbers and words are refused."""
         if not isinstance(value, bool):
             raise self._make_error("True or False", value)
         return value
@@ -199,7 +199,7 @@ class Setting:
             if re.fullmatch(self.form.pattern, value):
                 return value
             value = float(value) if re.fullmatch(NUMBERS.pattern, value) and "," not in value else value
-        # Infinity and numbers too large for a float are no values.
+        # Infinity, and a number too large for a float, are refused.
         high = min(self.high, sys.float_info.max)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not self.low <= value <= high or (self.type is int and value != int(value)):

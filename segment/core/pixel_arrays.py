@@ -221,7 +221,7 @@ def find_opaque(values: NDArray[Any], white: float | None) -> NDArray[np.bool_]:
             largest = float(np.fmax.reduce(alpha if alpha.dtype.kind == "f" else values, axis=None))
         scales = (1.0, 255.0, 65535.0) if alpha.dtype.kind == "f" else (255.0, 65535.0)
         full = next((scale for scale in scales if largest <= scale), largest)
-    # The caller knows better.
+    # A white that was given is that of the alpha too.
     if white is not None and alpha.dtype.kind in "ui":
         full = float(white)
     return np.asarray(alpha > full / 2)

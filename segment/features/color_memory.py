@@ -42,8 +42,8 @@ class KeptValues(NamedTuple):
 class ColorMemory:
     """Values of the colors of all images so far, for one function of color at a time.
 
-    It takes at most some 30 MB: where colors are more, it begins anew with those of the present image, and keeps
-    nothing of an image that has too many itself. Threads take turns. A copy, also one in another process, is empty.
+    It takes at most some 30 MB. Where there are more colors, it forgets all and begins again with the present image; of
+    an image with too many colors it keeps nothing. Threads take turns. A copy, also one in another process, is empty.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def _make_room(buffer: NDArray[Any], n_used: int, n: int, n_most: int) -> NDArra
     """Return a buffer (..., n to n_most) with the first entries of another, and -1 after them."""
     if n <= buffer.shape[-1]:
         return buffer
-    # Twice the place: entries are copied a few times only. Who holds the old buffer keeps what was in it.
+    # Twice the place: entries are copied a few times only. Results that hold the old buffer stay as they are.
     grown = np.full((*buffer.shape[:-1], max(n, min(2 * n_used, n_most))), -1, dtype=buffer.dtype)
     grown[..., :n_used] = buffer[..., :n_used]
     return grown

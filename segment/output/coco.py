@@ -73,10 +73,10 @@ def compute_run_lengths(label_image: Labels) -> dict[int, tuple[NDArray[np.int64
     found = {}
     for wanted in np.unique(label[label > 0]).tolist():
         # Runs outside and inside of the mask end where a run of the label begins and ends in turn.
-        mine = label == wanted
-        bounds = np.stack([begin[mine], end[mine]], axis=1).reshape(-1)
+        is_wanted = label == wanted
+        bounds = np.stack([begin[is_wanted], end[is_wanted]], axis=1).reshape(-1)
         ends = bounds if bounds[-1] == flat.size else np.append(bounds, flat.size)
-        found[wanted] = np.diff(ends, prepend=0), _find_box(begin[mine], end[mine] - 1, height)
+        found[wanted] = np.diff(ends, prepend=0), _find_box(begin[is_wanted], end[is_wanted] - 1, height)
     return found
 
 

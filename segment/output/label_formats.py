@@ -81,7 +81,7 @@ def encode_label_png(
 
 
 def format_label_text(names: Sequence[str], reading: Mapping[str, Any] = NOTHING) -> str:
-    """Write as JSON what `segment relabel` needs to know beside the labels; nothing where that is nothing.
+    """Write what `segment relabel` needs to know beside the labels as JSON; empty where it needs nothing.
 
     Parameters
     ----------

@@ -135,11 +135,11 @@ def group_regions(regions: Labels, label: Sequence[int] | Labels, distance: floa
     region_label = np.append(0, np.asarray(label))[regions]
     first, second = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
     for each in np.unique(label).tolist():
-        mine = np.where(region_label == each, regions, 0)
+        of_class = np.where(region_label == each, regions, 0)
         # Every pixel knows the nearest pixel of the class. Where the nearest ones of two neighbors are of different
         # regions, they are the ends of a short way between these; the shortest way crosses such a place.
-        rows, columns = distance_transform_edt(mine == 0, return_distances=False, return_indices=True)
-        nearest = mine[rows, columns]
+        rows, columns = distance_transform_edt(of_class == 0, return_distances=False, return_indices=True)
+        nearest = of_class[rows, columns]
         for one, other in (
             (np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:]),
             (np.s_[:-1, :-1], np.s_[1:, 1:]), (np.s_[1:, :-1], np.s_[:-1, 1:]),

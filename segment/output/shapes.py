@@ -38,7 +38,7 @@ class Shapes:
     dropped : tuple of int
         Labels that are left out.
     pixels : dict of int to int, optional
-        The pixels of each label, where the outlines do not tell them any more: they are simplified.
+        The pixels of each label, where the outlines are simplified and enclose other areas.
     """
 
     outlines: Outlines

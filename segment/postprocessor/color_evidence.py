@@ -343,7 +343,7 @@ def absorb_by_evidence(graph: RegionGraph, sums: EvidenceSums, evidence: ColorEv
             return graph
         region, new = np.divmod(key[begin], base)
         shared = np.add.reduceat(border, begin)
-        # Of noise each of these takes as much as some ten images.
+        # In noise each of these arrays takes as much memory as some ten images.
         del key, border, order, begin
         change = sums.look_up(region, label[region]) - sums.look_up(region, new)
         change -= evidence.region_cost + evidence.side_cost * shared

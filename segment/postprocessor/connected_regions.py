@@ -301,7 +301,7 @@ def find_regions(labels: Labels, *, largest: int, has_corners: bool = False) -> 
         linked = small[first] & small[second] & (node_label[first] == node_label[second]) & (first != second)
         low, high = np.concatenate([low, first[linked]]), np.concatenate([high, second[linked]])
         border = np.concatenate([border, np.zeros(np.count_nonzero(linked), border.dtype)])
-    # Of noise each of these takes as much as the image.
+    # In noise each of these arrays is as large as the image.
     del start, label, pieces, above, below, at_left, at_right, listed
     borders = _sum_borders(low, high, border)
     graph = RegionGraph(node_label, area, exposed, *borders, np.arange(count))

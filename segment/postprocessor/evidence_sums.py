@@ -38,7 +38,7 @@ class EvidenceSums:
         self._rows = np.arange(len(values))  # of the current regions
 
     def look_up(self, region: Ids, label: Labels) -> Floats:
-        """Look up the sum of each region for a label, (n,); label 0 has any."""
+        """Look up the sum of each region for a label, (n,); arbitrary for label 0."""
         return np.asarray(self._values[self._rows[region], self._columns[label]])
 
     def merge(self, graph: RegionGraph) -> None:

@@ -124,7 +124,7 @@ def postprocess(
     smooth = open_and_close(smooth, radius=radius * math.hypot(height, width))
     if smooth.size and (min_area > 1 or max_area > 0):
         if is_noise(smooth):
-            # Smallest first: what is left of them window by window has few enough regions for one graph.
+            # The smallest go first, window by window: then few enough regions are left for one graph.
             most, least = min(max_area, MAX_NOISE_PIXELS), min(min_area, MAX_NOISE_PIXELS)
             reach = compute_reach(0, max(most, least))
             smooth = clean_in_windows(smooth, reach, lambda part, *_: _clean_by_size(part, most, least))
@@ -145,9 +145,9 @@ def _clean_by_evidence(labels: Labels, evidence: ColorEvidence, classes: Sequenc
             down, across = np.divmod(at, part.shape[1])
             return evidence.look_up((down + row) * labels.shape[1] + across + column)
 
-        mine = evidence if part is labels else replace(evidence, look_up=look_up)
+        of_part = evidence if part is labels else replace(evidence, look_up=look_up)
         opened = open_and_close(part, radius=evidence.radius) if evidence.radius >= 1 else part
-        return clean_by_evidence(part, opened, mine, order=classes)
+        return clean_by_evidence(part, opened, of_part, order=classes)
 
     if not (is_noise(labels) or has_many_sums(labels, len(classes))):
         return clean(labels, 0, 0)

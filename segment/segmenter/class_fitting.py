@@ -34,7 +34,7 @@ __all__ = ["FittedClasses", "fit_image_classes", "warn_of_rivals"]
 
 Floats = NDArray[np.float64]
 
-MIN_DISAGREEMENT = 0.07  # of two fits that are about as good, from which on it is told
+MIN_DISAGREEMENT = 0.07  # share of the pixels that two fits about as good label differently: from here on a warning
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ Planes = NDArray[np.float32]
 
 MAX_VALUES = 2**20  # log posteriors of all components that are computed at once
 
-# Where single numbers are in what is kept of a color, after its log posteriors and features.
+# Places of the single numbers that are kept of a color, behind its log posteriors and features.
 COMPONENT, LABEL, LOG_DENSITY, REMAINDER = range(-4, 0)
 
 

@@ -135,7 +135,7 @@ def find_places(regions: Labels, n: int) -> tuple[NDArray[np.float32], NDArray[n
         is_border[side] |= regions[side] != 0
     cv2 = load_cv2()
     depth = cv2.distanceTransform(np.logical_not(is_border, out=is_border).view(np.uint8), cv2.DIST_L2, 5).reshape(-1)
-    # Without any border the distances mean nothing; with the frame there is one.
+    # Distances need a border pixel somewhere, and the frame of the image is always one.
     flat = regions.reshape(-1)
     radius, place = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.intp)
     # In parts: numbers of regions as indices of arrays would take twice the memory of all else.

@@ -267,7 +267,7 @@ def _connect(scheduler: str) -> Any:
     from distributed import Client
 
     class QuietClient(Client):  # type: ignore[misc]
-        """Dask's client, which else reports an error at exit if it was never connected."""
+        """Dask's client, without the error that it reports at exit if it was never connected."""
 
         def __del__(self) -> None:
             with contextlib.suppress(Exception):

@@ -84,7 +84,7 @@ def compute_merge_cues(adjacency: Adjacency, sums: Floats) -> Floats:
     overlaps = [(roots[low, k] * roots[high, k]).sum(axis=1) for k in _MIXTURES]
     means = sums[:, _DESCRIPTORS] / areas[:, None]
     apart = np.sqrt(((means[low] - means[high]) ** 2).sum(axis=1))
-    # How much the descriptors differ in the whole image: where they hardly do, they know nothing of it.
+    # How much the descriptors differ in the whole image: where they hardly do, they tell nothing about it.
     deviations = means - areas @ means / areas.sum()
     spread = np.sqrt((areas @ deviations**2).sum() / areas.sum())
     # How much of its borders the smaller region shares with the larger.
