@@ -21,7 +21,6 @@ __all__ = [
     "format_share",
     "iterate_csv",
     "iterate_json",
-    "to_csv",
     "to_dataframe",
     "to_json",
     "to_rows",
@@ -159,30 +158,8 @@ def escape_formula(text: str) -> str:
     return f"'{printable}" if printable.lstrip().startswith(_FORMULA_STARTS) else printable
 
 
-def to_csv(columns: Columns) -> str:
-    r"""Write a table as CSV (RFC 4180): a row of names, then a row for each value of the columns.
-
-    Parameters
-    ----------
-    columns : mapping of name to ndarray or sequence
-        All of one length.
-
-    Returns
-    -------
-    str
-        Text cells are made safe by :func:`escape_formula`; numbers are written so that they are read back exactly; NaN
-        is an empty cell.
-
-    Examples
-    --------
-    >>> to_csv({"label": [1, 2], "mean": [0.5, float("nan")]})
-    'label,mean\r\n1,0.5\r\n2,\r\n'
-    """
-    return "".join(iterate_csv(columns))
-
-
 def iterate_csv(columns: Columns) -> Iterator[str]:
-    """Write a table as CSV in pieces: :func:`to_csv` for tables whose text would take much memory.
+    r"""Write a table as CSV (RFC 4180) in pieces: a row of names, then a row for each value of the columns.
 
     Parameters
     ----------
@@ -192,7 +169,13 @@ def iterate_csv(columns: Columns) -> Iterator[str]:
     Yields
     ------
     str
-        Whole lines.
+        Whole lines. Text cells are made safe by :func:`escape_formula`; numbers are written so that they are read back
+        exactly; NaN is an empty cell.
+
+    Examples
+    --------
+    >>> "".join(iterate_csv({"label": [1, 2], "mean": [0.5, float("nan")]}))
+    'label,mean\r\n1,0.5\r\n2,\r\n'
     """
     text = io.StringIO()
     writer = csv.writer(text)
