@@ -51,6 +51,7 @@ _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _ARITHMETIC = set(range(0xC8, 0xD0))
 _END, _SCAN, _EXIF, _INTERVAL = 0xD9, 0xDA, 0xE1, 0xDD
 # Markers of segments before the first scan, and of those that hold no more than metadata.
+_JPEG_LS = 0xF7  # the frame of another format
 _SEGMENTS = {*range(0xC0, 0xD0), *range(0xDB, 0xFF)}
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 _HOLE_BYTES = 512  # zeros in a row that only an even area has in coded data
@@ -133,6 +134,7 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
             stream.seek(after)
         n_segments, n_exif = n_segments + 1, n_exif + length * is_exif
         _check_segments(n_segments, n_exif, n_fill)
+        _check_kind(marker, body)
         if marker in FRAME_MARKERS and not frame and len(body) >= 6:
             frame, size = marker, body
             limit += _compute_max_bytes(*_read_size(body))
@@ -157,6 +159,14 @@ def read_layout(stream: BinaryIO) -> JpegLayout | None:
     is_covered = not any(map(any, missing.values())) if n_scans > 1 or frame in _PROGRESSIVE else True
     n_blocks = -(-width // 8) * -(-height // 8)
     return JpegLayout(frame, width, height, n_blocks, n_scans, is_covered, first_scan, first_scan_end, end)
+
+
+def _check_kind(marker: int, body: bytes) -> None:
+    """Refuse a frame that no decoder here takes."""
+    if marker == _JPEG_LS:
+        raise ImageError("a JPEG of another kind, JPEG-LS, is not read. Save it as PNG or TIFF.")
+    if marker in FRAME_MARKERS and body and body[0] != 8:
+        raise ImageError(f"a JPEG has 8 bits; got {body[0]}. Save it as PNG or TIFF, which keep them.")
 
 
 def _check_segments(n_segments: int, n_exif: int, n_fill: int) -> None:

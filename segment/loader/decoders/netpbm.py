@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ImageError
+from segment.core.float_range import format_share
 from segment.core.image import Image
 from segment.loader.decoders.checks import TRUNCATED_NOTE, TruncatedError, check_size
 from segment.loader.read_options import ReadOptions
@@ -106,10 +107,24 @@ def decode_netpbm(stream: BinaryIO, options: ReadOptions) -> Image:
     valid = np.zeros((header.height, header.width), dtype=bool)
     valid.reshape(-1)[:complete] = True
 
+    if header.kind not in "14fF":
+        notes += _describe_excess(array, header.maximum)
     if header.kind in "fF":  # stored from the bottom row to the top one
         return Image.from_array(array[::-1], valid=valid[::-1], notes=notes)
     # Two and four channels are gray and RGB with alpha (PAM).
     return _scale_to_white(array, valid, header.maximum, notes, has_alpha=header.channels in (2, 4))
+
+
+def _describe_excess(array: NDArray[Any], maximum: int) -> tuple[str, ...]:
+    """Note values above the largest one that the header allows."""
+    n = 0 if maximum in (255, 65535) else int(np.count_nonzero(array > maximum))
+    if n == 0:
+        return ()
+    share = format_share(n, array.size)
+    return (
+        f"{share} of the values are above the maximal value of the file, {maximum}, and count as that; bytes of 16 "
+        "bits may be in the wrong order",
+    )
 
 
 def _scale_to_white(
@@ -189,7 +204,8 @@ def _read_decimal_values(stream: BinaryIO, header: _Header) -> NDArray[np.generi
             values = digits ^ ord("1")
         else:
             values = np.fromstring(text.decode("ascii"), dtype=np.int64, sep=" ")
-        parts.append(np.minimum(values, header.maximum).astype(dtype))
+        # A value above the largest one stays above it.
+        parts.append(np.minimum(values, np.iinfo(dtype).max).astype(dtype))
         count += values.size
         # Anything may follow the last pixel.
         if count >= wanted:

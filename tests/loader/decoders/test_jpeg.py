@@ -171,3 +171,13 @@ def test_a_first_scan_without_its_last_colors_is_refused(write_file):
     assert load_image(write_file(data)).notes == ()
     with pytest.raises(ImageError, match="the file is truncated"):
         load_image(write_file(data[: second - 3] + data[second:]))
+
+
+def test_jpegs_that_no_decoder_takes_are_called_by_their_kind(write_file):
+    import imagecodecs
+
+    pixels = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    twelve, other = imagecodecs.jpeg_encode(pixels, bitspersample=12), imagecodecs.jpegls_encode(pixels)
+    for data, message in ((twelve, "a JPEG has 8 bits; got 12"), (other, "a JPEG of another kind, JPEG-LS, is not")):
+        with pytest.raises(ImageError, match=message):
+            load_image(write_file(bytes(data)))

@@ -68,3 +68,12 @@ def test_decimal_numbers_across_chunks(write_file):
     values = np.random.default_rng(0).integers(0, 256, (500, 1100))
     text = b"P2 1100 500 255\n" + b" ".join(b"%d" % value for value in values.ravel())
     np.testing.assert_array_equal(load_image(write_file(text)).pixels, values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [(b"P2", b"100 4095 5000 60000"), (b"P5", struct.pack(">4H", 100, 4095, 5000, 60_000))]
+)
+def test_values_above_the_maximal_one_are_told(write_file, kind, values):
+    image = load_image(write_file(kind + b" 2 2 4095\n" + values))
+    assert image.pixels.tolist() == [[100, 4095], [4095, 4095]]
+    assert image.notes[0].startswith("50 % of the values are above the maximal value of the file, 4095, and count as")
