@@ -15,16 +15,16 @@ from segment.mixture.near_components import MIN_CELLS, NearBlocks
 from segment.mixture.prior import Prior
 from segment.mixture.spatial_em import SpatialEMState, normalize_logs
 
-__all__ = ["N_FEW", "N_FITTED", "FewSpatialEM", "choose_few", "find_most_probable"]
+__all__ = ["N_FEW", "FewSpatialEM", "choose_few", "find_most_probable"]
 
 Logs = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
-N_FEW = 8  # components of each cell for labels
-# And for a fit of `MIN_NEAR` components or more. With 8 a component of next to no weight loses most of it, and later
-# cannot grow: labels of fits of 128 agree with those of all components in 99.83 and 99.93 % of the pixels of two
-# photographs, with 12 in 99.97 and 99.99.
-N_FITTED = 12
+N_FEW = 6  # components of each cell for labels
+# And for a fit, of fewer than `MIN_NEAR` components and of more. With 8 a component of next to no weight loses most of
+# it, and later cannot grow: labels of fits of 128 agree with those of all components in 99.83 and 99.93 % of the pixels
+# of two photographs, with 12 in 99.97 and 99.99.
+N_FITTED, N_FITTED_OF_MANY = 8, 12
 MIN_NEAR = 33  # components from which it pays to look for those that can be near a block of cells
 MAX_GAP = 1e30  # of log densities, for single precision
 
@@ -48,7 +48,7 @@ def choose_few(log_joint: NDArray[np.floating[Any]]) -> tuple[Numbers, Logs]:
     --------
     >>> numbers, logs = choose_few(np.log(np.arange(1.0, 11.0))[:, None])
     >>> numbers.ravel().tolist(), round(float(np.exp(logs[0, 0])), 3)
-    ([9, 8, 7, 6, 5, 4, 3, 2], 0.192)
+    ([9, 8, 7, 6, 5, 4], 0.222)
     """
     numbers = find_most_probable(log_joint, N_FEW)
     return numbers, normalize_logs(np.take_along_axis(log_joint, numbers, axis=0))
@@ -89,7 +89,7 @@ class FewSpatialEM(SpatialEMState):
 
     def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
         super().__init__(cells, model, prior)
-        self._near, self._n_few = None, N_FITTED if model.n_components >= MIN_NEAR else N_FEW
+        self._near, self._n_few = None, N_FITTED_OF_MANY if model.n_components >= MIN_NEAR else N_FITTED
         if model.n_components >= MIN_NEAR and len(cells) >= MIN_CELLS:
             self._near = near = NearBlocks.from_cells(cells, self._shift, self._scale)
             self._blocks = [(rows, *block) for rows, block in zip(near.rows, near.blocks, strict=True)]

@@ -37,7 +37,7 @@ from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
-from segment.segmenter.field.random_field import SHORT_STEPS
+from segment.segmenter.field.mean_field import SHORT_STEPS
 
 __all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_normalized_cut"]
 

@@ -18,7 +18,7 @@ def test_equal_components_are_chosen_in_their_order() -> None:
 
 def test_components_without_weight_are_never_chosen() -> None:
     numbers, logs = choose_few(np.where(np.arange(20) % 2, 0.0, -1e300)[:, None])
-    assert numbers[:, 0].tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert numbers[:, 0].tolist() == [1, 3, 5, 7, 9, 11]
     assert np.isfinite(logs).all()
 
 

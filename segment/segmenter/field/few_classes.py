@@ -12,7 +12,7 @@ what the kernel makes of them is gathered again. Everything else is done for the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ from segment.core.threads import start_threads
 from segment.mixture.cells import Cells
 from segment.mixture.few_components import N_FEW, choose_few
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.random_field import LONG_STEPS, RandomField, weigh_steps
+from segment.segmenter.field.mean_field import LONG_STEPS, measure_moved, normalize, take_step, weigh_steps
+from segment.segmenter.field.random_field import RandomField
 
 __all__ = [
     "MIN_CLASSES",
@@ -30,21 +31,16 @@ __all__ = [
     "carry_posteriors",
     "compute_few_log_posteriors",
     "has_few_classes",
-    "normalize",
 ]
 
 Planes = NDArray[np.float32]
 Numbers = NDArray[np.uint8]
 
-MIN_CLASSES = 2 * N_FEW + 1  # fewer are all kept
+MIN_CLASSES = 17  # fewer are all kept
 CHUNK_CELLS = 2**13  # whose posteriors of all classes are in memory at once
 STRIP_VALUES = 2**20  # of all classes at the pixels of a strip
-MIN_STRIP_ROWS = 8
+STRIP_ROWS = 24
 MAX_CHANNELS = 128  # that OpenCV filters at once
-# Where there are more classes than planes, those that have posteriors above this are summed over the neighbors: what is
-# left out of the log odds of a class is at most so much of the smoothness.
-MAX_PLANES, MIN_POSTERIOR = 32, 1e-6
-TINY = np.float32(1e-30)
 
 
 def has_few_classes(classes: ClassMixture) -> bool:
@@ -91,6 +87,21 @@ def compute_few_log_posteriors(classes: ClassMixture, cells: Cells) -> Planes:
 
 
 @dataclass(frozen=True, eq=False)
+class _Strip:
+    """Some rows, with the n classes that the pixels there and their neighbors have.
+
+    `around` are the rows with those that the kernel reaches, and `inner` the places of the strip's own rows in them.
+    `index` are the places of the classes of each pixel around in an array (rows, w, n): (rows, w, m).
+    """
+
+    rows: slice
+    around: slice
+    inner: slice
+    index: NDArray[np.intp]
+    n_classes: int
+
+
+@dataclass(frozen=True, eq=False)
 class FewField:
     """A random field in which each pixel has its own few classes.
 
@@ -108,10 +119,10 @@ class FewField:
     numbers: NDArray[np.uint8]
     n_classes: int
 
-    def solve(self, logs: Planes, *, n_iter: int, start: Planes | None = None, tol: float = 0.0) -> Planes:
-        """Compute the posteriors in mean-field approximation; see :func:`random_field.solve_mean_field`.
+    def solve(self, logs: Planes, *, n_iter: int, tol: float = 0.0) -> Planes:
+        """Compute the posteriors in mean-field approximation; see :func:`mean_field.solve_mean_field`.
 
-        The steps are long.
+        The steps are long, and start from the posteriors without neighbors.
 
         Parameters
         ----------
@@ -119,8 +130,6 @@ class FewField:
             Log of weight times density of the classes of each pixel, finite.
         n_iter : int, >= 0
             Steps at most.
-        start : ndarray of shape (m, h, w), float32, optional
-            Posteriors to start from; those without neighbors by default.
         tol : float, >= 0
             Stop when a step moves at most this share of a pixel's probability to other classes, on average.
 
@@ -129,19 +138,26 @@ class FewField:
         ndarray of shape (m, h, w), float32
             Sums to 1 over the classes of a pixel.
         """
-        q = normalize(logs.copy()) if start is None else start
-        strips = self._split_rows()
+        q, q_after = normalize(logs.copy()), np.empty_like(logs)
+        strips = [(strip, weigh_steps(self.field, strip.rows, LONG_STEPS.length)) for strip in self._strips]
+
+        def update_rows(weighed: tuple[_Strip, Planes | None]) -> float:
+            """Take one step in a strip, and return the probability that it moved there."""
+            strip, share = weighed
+            before, log_odds = q[:, strip.rows], self._compute_log_odds_of_strip(q, strip)
+            q_after[:, strip.rows] = after = take_step(before, logs[:, strip.rows], log_odds, share)
+            return measure_moved(before, after)
+
         with start_threads(len(strips) > 1) as each:
             for _ in range(n_iter):
-                q_after = np.empty_like(q)
-                moved = sum(each(partial(self._update_rows, q_after, q, logs), strips))
-                q = q_after
+                moved = sum(each(update_rows, strips))
+                q, q_after = q_after, q
                 if moved <= tol * q[0].size:
                     break
         return q
 
     def take_step(self, q: Planes, logs: Planes, log_odds: Planes) -> Planes:
-        """Take one step of the mean field by log odds that are known.
+        """Take one short step of the mean field by log odds that are known.
 
         Parameters
         ----------
@@ -156,8 +172,9 @@ class FewField:
             Sums to 1 over the classes of a pixel.
         """
         q_after = np.empty_like(q)
-        for rows in self._split_rows():
-            q_after[:, rows] = self._move_rows(q, logs, log_odds[:, rows], rows, length=1.0)
+        for rows in (strip.rows for strip in self._strips):
+            share = weigh_steps(self.field, rows, length=1.0)
+            q_after[:, rows] = take_step(q[:, rows], logs[:, rows], log_odds[:, rows], share)
         return q_after
 
     def compute_log_odds(self, q: Planes) -> Planes:
@@ -174,8 +191,8 @@ class FewField:
             In nats.
         """
         log_odds = np.empty_like(q)
-        for rows in self._split_rows():
-            log_odds[:, rows] = self._compute_log_odds_of_rows(q, rows)
+        for strip in self._strips:
+            log_odds[:, strip.rows] = self._compute_log_odds_of_strip(q, strip)
         return log_odds
 
     def compute_log_odds_of_all(self, q: Planes, rows: slice) -> Planes:
@@ -193,11 +210,42 @@ class FewField:
         ndarray of shape (rows, w, k), float32
             In nats.
         """
-        summed, index, own = self._sum_neighbors(q, rows, has_all=True)
-        flat = summed.reshape(-1)
-        flat[index] -= own * self._middle
+        strip = self._make_strip(rows, np.ones(self.n_classes, dtype=bool))
+        summed, own = self._sum_neighbors(q, strip)
+        summed.reshape(-1)[strip.index[strip.inner]] -= own * self._middle
+        summed = summed[strip.inner]
         summed *= self._scale_rows(rows)[..., None]
         return summed
+
+    def compute_log_odds_at(self, q: Planes, pixels: NDArray[np.intp]) -> Planes:
+        """Compute what the neighbors of some pixels add to the log odds of all classes.
+
+        Parameters
+        ----------
+        q : ndarray of shape (m, h, w), float32
+            Posteriors of the classes of each pixel.
+        pixels : ndarray of shape (n,), int
+            Their numbers in row order.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+            In nats.
+        """
+        _, height, width = self.numbers.shape
+        offsets, taps, k = np.arange(-self.field.reach, self.field.reach + 1), self.field.taps, self.n_classes
+        kernel = np.outer(taps, taps)
+        kernel[self.field.reach, self.field.reach] = 0  # a pixel is no neighbor of its own
+        rows, columns = (at + offsets[:, None] for at in np.divmod(pixels, width))
+        rows, columns = rows[:, None], columns[None]
+        kernel = kernel[..., None] * ((rows >= 0) & (rows < height) & (columns >= 0) & (columns < width))
+        near = (rows.clip(0, height - 1) * width + columns.clip(0, width - 1)).reshape(-1)
+        kernel = kernel.reshape(-1) * self.field.pixel_weights.reshape(-1)[near]
+        first = np.resize(np.arange(0, len(pixels) * k, k), near.size)
+        summed = np.zeros(len(pixels) * k)
+        for numbers, posteriors in zip(self.numbers.reshape(len(q), -1), q.reshape(len(q), -1), strict=True):
+            summed += np.bincount(first + numbers[near], posteriors[near] * kernel, minlength=summed.size)
+        return (summed.reshape(-1, k) * self._scale_rows(slice(0, height)).reshape(-1, 1)[pixels]).astype(np.float32)
 
     @property
     def _middle(self) -> np.float32:
@@ -207,90 +255,51 @@ class FewField:
         """Compute the factor of the sums over the neighbors of the pixels of some rows."""
         return self.field.pixel_weights[rows] * np.float32(self.field.smoothness * (1 + self.field.center_weight))
 
-    def _split_rows(self) -> list[slice]:
-        """Split the rows so that the planes of all classes of a strip stay in the cache."""
-        _, height, width = self.numbers.shape
-        step = max(MIN_STRIP_ROWS, STRIP_VALUES // (width * min(self.n_classes, 2 * MAX_PLANES)))
-        return [slice(start, min(start + step, height)) for start in range(0, height, step)]
+    @cached_property
+    def _strips(self) -> list[_Strip]:
+        """The rows in strips, in which there are few of many classes, and whose sums over them stay in the cache."""
+        height = self.numbers.shape[1]
+        return [self._make_strip(slice(at, min(at + STRIP_ROWS, height))) for at in range(0, height, STRIP_ROWS)]
 
-    def _sum_neighbors(
-        self, q: Planes, rows: slice, *, has_all: bool = False
-    ) -> tuple[Planes, NDArray[np.intp], Planes]:
+    def _make_strip(self, rows: slice, is_present: NDArray[np.bool_] | None = None) -> _Strip:
+        """Make the strip of some rows, with the classes of a mask (k,), or those that are there."""
+        first = max(rows.start - self.field.reach, 0)
+        around = slice(first, min(rows.stop + self.field.reach, self.numbers.shape[1]))
+        numbers = self.numbers[:, around]
+        if is_present is None:
+            is_present = np.bincount(numbers.reshape(-1), minlength=self.n_classes) > 0
+        n = int(is_present.sum())
+        index = (np.cumsum(is_present) - 1).take(numbers)
+        index += np.arange(0, numbers[0].size * n, n).reshape(numbers.shape[1:])
+        # The classes of a pixel side by side, as their sums over the neighbors lie side by side.
+        index = np.ascontiguousarray(index.transpose(1, 2, 0))
+        return _Strip(rows, around, slice(rows.start - first, rows.stop - first), index, n)
+
+    def _sum_neighbors(self, q: Planes, strip: _Strip) -> tuple[Planes, Planes]:
         """Sum the weighted posteriors of the classes over the neighbors of each pixel, and the pixel itself.
 
-        Returned are the sums (rows, w, n), the places of the classes of each pixel in them, and their own posteriors,
-        weighted, both (m, rows, w). Of very many classes n are those that have more than next to nothing there, and one
-        place for all others, unless `has_all`.
+        Returned are the sums of the pixels in the rows around the strip, (rows, w, n), and the weighted posteriors of
+        the classes of each pixel of the strip, (rows, w, m).
         """
-        field, (_, height, width), n = self.field, self.numbers.shape, self.n_classes
-        top, bottom = max(rows.start - field.reach, 0), min(rows.stop + field.reach, height)
-        shape = (bottom - top, width)
-        weighted = q[:, top:bottom] * field.pixel_weights[top:bottom]
-        numbers: NDArray[np.integer] = self.numbers[:, top:bottom]
-        if n > MAX_PLANES and not has_all:
-            is_present = np.zeros(n, dtype=bool)
-            is_present[numbers[weighted > MIN_POSTERIOR]] = True
-            n = int(is_present.sum()) + 1
-            numbers = np.where(is_present, np.cumsum(is_present) - 1, n - 1).take(numbers)
-        index = numbers + np.arange(0, shape[0] * width * n, n, dtype=np.intp).reshape(shape)
-        spread = np.zeros((*shape, n), dtype=np.float32)
-        spread.reshape(-1)[index] = weighted
-        summed = np.concatenate(
-            [self._filter(spread[..., at : at + MAX_CHANNELS]) for at in range(0, n, MAX_CHANNELS)], 2
-        )
-        inner = slice(rows.start - top, rows.stop - top)
-        return summed[inner], index[:, inner] - inner.start * width * n, weighted[:, inner]
+        cv2, taps, shape = load_cv2(), self.field.taps, strip.index.shape
+        weighted = q[:, strip.around] * self.field.pixel_weights[strip.around]
+        weighted = cv2.transpose(weighted.reshape(len(q), -1)).reshape(shape)
+        spread = np.zeros((*shape[:2], strip.n_classes), dtype=np.float32)
+        spread.reshape(-1)[strip.index] = weighted
+        found = [
+            cv2.sepFilter2D(np.ascontiguousarray(some), -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
+            for some in np.array_split(spread, range(MAX_CHANNELS, strip.n_classes, MAX_CHANNELS), axis=2)
+        ]
+        return np.dstack(found) if len(found) > 1 else found[0].reshape(spread.shape), weighted[strip.inner]
 
-    def _filter(self, planes: Planes) -> Planes:
-        """Filter planes (rows, w, n), of at most `MAX_CHANNELS`, with the kernel of the field."""
-        cv2, taps = load_cv2(), self.field.taps
-        found = cv2.sepFilter2D(np.ascontiguousarray(planes), -1, taps, taps, borderType=cv2.BORDER_CONSTANT)
-        return np.asarray(found).reshape(planes.shape)
-
-    def _compute_log_odds_of_rows(self, q: Planes, rows: slice) -> Planes:
-        """Compute the neighbor log odds of the classes of the pixels of some rows, (m, rows, w)."""
-        summed, index, own = self._sum_neighbors(q, rows)
-        log_odds = summed.reshape(-1).take(index)
+    def _compute_log_odds_of_strip(self, q: Planes, strip: _Strip) -> Planes:
+        """Compute the neighbor log odds of the classes of the pixels of a strip, (m, rows, w)."""
+        summed, own = self._sum_neighbors(q, strip)
+        log_odds = summed.reshape(-1).take(strip.index[strip.inner])
         log_odds -= own * self._middle
-        log_odds *= self._scale_rows(rows)
+        log_odds = np.asarray(load_cv2().transpose(log_odds.reshape(-1, len(q)))).reshape(q[:, strip.rows].shape)
+        log_odds *= self._scale_rows(strip.rows)
         return log_odds
-
-    def _update_rows(self, q_after: Planes, q: Planes, logs: Planes, rows: slice) -> float:
-        """Take one mean-field step in some rows, and return the probability that it moved there."""
-        updated = q_after[:, rows]
-        updated[:] = self._move_rows(q, logs, self._compute_log_odds_of_rows(q, rows), rows, LONG_STEPS.length)
-        return float(np.abs(updated - q[:, rows]).sum()) / 2
-
-    def _move_rows(self, q: Planes, logs: Planes, target: Planes, rows: slice, length: float) -> Planes:
-        """Compute the posteriors of some rows after a step of some length; `target` are the neighbor log odds."""
-        # As for all classes: log q_after = s (log p + neighbor log odds) + (1 - s) log q.
-        target += logs[:, rows]
-        share = weigh_steps(self.field, rows, length)
-        if share is not None:
-            target *= share
-            log_q = np.log(np.maximum(q[:, rows], TINY))
-            log_q *= 1 - share
-            target += log_q
-        return normalize(target)
-
-
-def normalize(logs: Planes) -> Planes:
-    """Turn logarithms into probabilities, in place.
-
-    Parameters
-    ----------
-    logs : ndarray of shape (m, ...), float32
-        Finite. It is overwritten.
-
-    Returns
-    -------
-    ndarray of shape (m, ...), float32
-        `logs`, which sum to 1 over the first axis.
-    """
-    logs -= logs.max(axis=0)
-    np.exp(logs, out=logs)
-    logs /= logs.sum(axis=0)
-    return logs
 
 
 def carry_posteriors(q: Planes, before: Numbers, after: Numbers, n_classes: int) -> Planes:

@@ -26,8 +26,9 @@ from segment.mixture.spatial_em import (
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import measure_band_design_effect
 from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
-from segment.segmenter.field.few_classes import FewField, carry_posteriors, normalize
-from segment.segmenter.field.random_field import RandomField, solve_mean_field, split_rows
+from segment.segmenter.field.few_classes import FewField, carry_posteriors
+from segment.segmenter.field.mean_field import normalize, solve_mean_field
+from segment.segmenter.field.random_field import RandomField, split_rows
 from segment.segmenter.field.smoothed_start import choose_sample, compute_mean_field_likelihood, find_smoothed_clusters
 
 __all__ = ["FieldEM"]

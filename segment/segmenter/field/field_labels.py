@@ -19,7 +19,7 @@ from segment.segmenter.field.calibration import compute_temperature, temper_post
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FieldSolution
 from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldFacts, find_borders, solve_field
-from segment.segmenter.field.random_field import LONG_STEPS, StepRule
+from segment.segmenter.field.mean_field import LONG_STEPS, StepRule
 from segment.segmenter.field.share_sample import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 

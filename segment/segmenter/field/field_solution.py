@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import measure_band_design_effect, measure_overlap
-from segment.segmenter.field.few_classes import FewField, normalize
+from segment.segmenter.field.few_classes import FewField
+from segment.segmenter.field.mean_field import normalize
 from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.share_sample import (
     BorderPixels,
@@ -128,7 +129,7 @@ class FewSolution(FieldSolution):
         # A temperature gives weight to classes that are not among the few: the sample has all.
         at = choose_sample(weights > 0)
         logs = self.look_up(at).T
-        odds = self.make_upsampler(self.valid.shape).take(at).T
+        odds = self.few.compute_log_odds_at(self.q, at).T
         is_plain = plain.reshape(-1)[at] > 0
         return make_share_sample(sums, normalize(logs + odds), logs, is_plain, self.measure_correlation(), at_border)
 

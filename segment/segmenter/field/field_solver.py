@@ -27,8 +27,9 @@ from segment.segmenter.field.calibration import (
 from segment.segmenter.field.edge_field import build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
+from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, exponentiate, solve_mean_field
 from segment.segmenter.field.noise_level import are_planes_noisy
-from segment.segmenter.field.random_field import LONG_STEPS, RandomField, StepRule, exponentiate, solve_mean_field
+from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import smooth_likelihoods
 from segment.segmenter.known_colors import recall_colors
 

@@ -26,7 +26,7 @@ from segment.segmenter.field.edge_field import REACH_PIXELS
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
 from segment.segmenter.field.field_solver import measure_field_facts
-from segment.segmenter.field.random_field import LONG_STEPS
+from segment.segmenter.field.mean_field import LONG_STEPS
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
 __all__ = ["FIELD_HALO", "FineFieldLabeler", "label_with_field", "prepare_posteriors"]

@@ -20,7 +20,8 @@ from segment.features.color_space import FeatureSpace
 from segment.mixture.candidates import coarsen_to_few, fit_shrunk_mixtures
 from segment.mixture.cells import make_point_cells
 from segment.mixture.levels import Levels
-from segment.segmenter.field.random_field import RandomField, compute_posteriors
+from segment.segmenter.field.mean_field import compute_posteriors
+from segment.segmenter.field.random_field import RandomField
 
 __all__ = [
     "SMOOTHING_SIGMAS",

@@ -4,7 +4,7 @@ The labels z of regions with shares a of the pixels have the log probability, pe
 ``sum_i a_i log p(z_i, x_i) + sum_(i<j) a_i a_j s w_ij [z_i = z_j]``: the affinity w_ij, from -1 to 1, tells whether two
 regions belong to one class, and the smoothness s how much that counts.
 
-Mean field as in :mod:`segment.segmenter.field.random_field`, all regions updated at once: with
+Mean field as in :mod:`segment.segmenter.field.mean_field`, all regions updated at once: with
 ``d_i = s sum_j a_j |w_ij|`` added to the diagonal the pairwise term is convex in q, and subtracting it again costs at
 most ``d_i / 2`` times the Kullback-Leibler divergence of the update (``|p - q|_2^2 <= |p - q|_1^2 / 2 <= KL``,
 Pinsker's inequality).

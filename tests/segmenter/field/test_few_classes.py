@@ -10,8 +10,9 @@ from segment.mixture.cells import make_point_cells
 from segment.mixture.few_components import N_FEW
 from segment.mixture.model import MixtureModel
 from segment.segmenter.class_mixture import ClassMixture
-from segment.segmenter.field.few_classes import MIN_POSTERIOR, FewField, compute_few_log_posteriors
-from segment.segmenter.field.random_field import LONG_STEPS, SHORT_STEPS, RandomField, solve_mean_field
+from segment.segmenter.field.few_classes import FewField, compute_few_log_posteriors
+from segment.segmenter.field.mean_field import LONG_STEPS, SHORT_STEPS, solve_mean_field
+from segment.segmenter.field.random_field import RandomField
 
 
 def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> None:
@@ -75,16 +76,11 @@ def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
     np.testing.assert_allclose(np.moveaxis(found, 2, 0), expected, atol=1e-4)
 
 
-def test_classes_without_posteriors_are_left_out_of_the_sums_within_the_bound() -> None:
-    rng = np.random.default_rng(3)
-    field = RandomField(rng.random((6, 5), dtype=np.float32), smoothness=6.0, reach=2)
-    numbers = rng.permuted(np.broadcast_to(np.arange(90)[:, None, None], (90, 6, 5)), axis=0)[:N_FEW]
-    # Of classes 60 to 89 every posterior is a little below what counts.
-    q = np.where(numbers < 60, rng.random(numbers.shape), 0.9 * MIN_POSTERIOR).astype(np.float32)
-    full = np.zeros((90, 6, 5), np.float32)
-    np.put_along_axis(full, numbers, q, axis=0)
-    expected = np.take_along_axis(field.compute_neighbor_log_odds(full), numbers, axis=0)
-    found = FewField(field, numbers.astype(np.uint8), 90).compute_log_odds(q)
-    np.testing.assert_allclose(found[numbers < 60], expected[numbers < 60], atol=1e-5)
-    left_out = np.abs(found - expected)[numbers >= 60]
-    assert left_out.max() <= 1.2 * MIN_POSTERIOR * field.smoothness
+def test_log_odds_of_some_pixels_are_those_of_all(rng: np.random.Generator) -> None:
+    field = RandomField(rng.random((7, 9), dtype=np.float32), smoothness=6.0, reach=2)
+    numbers = rng.permuted(np.broadcast_to(np.arange(30)[:, None, None], (30, 7, 9)), axis=0)[:N_FEW]
+    few = FewField(field, numbers.astype(np.uint8), 30)
+    q = rng.dirichlet(np.ones(N_FEW), size=(7, 9)).transpose(2, 0, 1).astype(np.float32)
+    pixels = rng.permutation(63)[:50]
+    expected = few.compute_log_odds_of_all(q, slice(0, 7)).reshape(63, 30)[pixels]
+    np.testing.assert_allclose(few.compute_log_odds_at(q, pixels), expected, atol=1e-5)

@@ -6,7 +6,8 @@ import numpy as np
 
 from segment import Image
 from segment.features.color_space import FeatureSpace
-from segment.segmenter.field.random_field import RandomField, compute_posteriors
+from segment.segmenter.field.mean_field import compute_posteriors
+from segment.segmenter.field.random_field import RandomField
 from segment.segmenter.field.smoothed_start import (
     choose_sample,
     compute_mean_field_likelihood,
