@@ -82,14 +82,12 @@ def compute_expectation(
         Sum of the weights times the cells' log densities.
     """
     k = model.n_components // n_runs
-    if n_runs > 1 and k >= _MIN_SEPARATE_COMPONENTS:
-        runs = (model.reorder(np.arange(at, at + k)) for at in range(0, n_runs * k, k))
-        found = [compute_expectation(blocks, run, is_scored=is_scored) for run in runs]
-        return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
     parameters = compute_natural_parameters(model.weights, model.means, model.covariances)
     if k >= _MIN_SEPARATE_COMPONENTS:
-        parts = [sum_expected_moments(parameters, *block) for block in blocks]
-        return np.sum([part[0] for part in parts], axis=0), np.array([sum(part[1] for part in parts)])
+        runs = [parameters[at : at + k] for at in range(0, n_runs * k, k)]
+        parts = [[sum_expected_moments(run, *block) for block in blocks] for run in runs]
+        statistics = [np.sum([sums for sums, _ in part], axis=0) for part in parts]
+        return np.concatenate(statistics), np.array([sum(score for _, score in part) for part in parts])
     sums = np.zeros(parameters.T.shape)
     log_likelihoods = np.zeros(n_runs)
     for weights, moments in blocks:
