@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import pluralize
-from segment.features.color_space import FeatureSpace
 from segment.output.class_colors import choose_palette_colors, compute_class_means
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map, draw_probability_maps
 from segment.output.pictures.panels import draw_methods
@@ -53,8 +52,7 @@ def choose_class_colors(result: Segmentation) -> Picture:
         # Classes that other images have too come first, and have the same colors in all of them.
         model = result.color_model
         n_shared = min(model.n_classes, result.n_classes)
-        space = FeatureSpace(model.features, model.n_channels, model.black, model.white)
-        means[:n_shared] = compute_class_means(model.class_mixture, space)[:n_shared]
+        means[:n_shared] = compute_class_means(model.class_mixture, model.space)[:n_shared]
     mean_colors = compute_mean_colors(result) if result.config.palette == "mean" else None
     return choose_palette_colors(result.config, result.names, means, mean_colors, n_shared=n_shared)
 

@@ -12,7 +12,6 @@ from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
 from segment.core.stages import Stage
-from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.selection import Selection
@@ -269,8 +268,7 @@ def _regroup_model(model: ClassModel, config: SegmentConfig) -> tuple[ClassModel
     """Order, merge and name the classes of a model as the settings say; return warnings too."""
     if config.order == "auto" and not config.merge and not config.name:
         return model, ()
-    space = FeatureSpace(model.features, model.n_channels, model.black, model.white)
-    new = regroup_classes(model.class_mixture, model.names, space, config)
+    new = regroup_classes(model.class_mixture, model.names, model.space, config)
     classes = new.classes
     return (
         replace(model, mixture=classes.model, groups=classes.groups, parts=classes.parts, names=new.names),

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import find_runs
+
 __all__ = [
     "RegionGraph",
     "Runs",
     "find_connected_components",
     "find_regions",
+    "mark_largest",
     "mark_run_starts",
     "number_regions",
     "tally_labels",
@@ -229,6 +232,24 @@ def tally_labels(labels: Labels, n_labels: int, min_area: int) -> NDArray[np.int
         region, area, label = (np.cumsum(is_open) - 1)[region], area[is_open], merged[is_open]
     counts[1] += np.bincount(label[area >= min_area], minlength=n_labels + 1)
     return counts[:, 1:]
+
+
+def mark_largest(label: Labels, area: Ids) -> Mask:
+    """Mark the largest region of each label; of equal ones the first.
+
+    Parameters
+    ----------
+    label, area : ndarray of shape (n,)
+        Label and pixels of each region.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    order = np.lexsort((-area, label))
+    is_largest = np.zeros(label.size, bool)
+    is_largest[order[find_runs(label[order])[1]]] = True
+    return is_largest
 
 
 def mark_run_starts(labels: Labels) -> Mask:

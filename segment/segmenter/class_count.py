@@ -28,7 +28,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import collect_cells
+from segment.features.pixel_features import collect_cells, extract_features
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.model import MixtureModel
 from segment.mixture.selection import Selection, choose_n_components, compute_residuals
@@ -154,19 +154,14 @@ def _choose_tolerance(images: Sequence[Image]) -> float:
     return min(_COLOR_TOLERANCE, max(_COLOR_TOLERANCE * narrow, 2 * min(steps)))
 
 
-def _make_space(feature_name: str, index: ColorIndex) -> FeatureSpace:
-    """Make the feature space of a copy: images of one fit may have different depths."""
-    return FeatureSpace(feature_name, index.n_channels, index.black, index.white)
-
-
 def _collect_copy_cells(feature_name: str, copy: Image, tolerance: float) -> Cells:
     """Collect the cells of a copy, each as wide as the color tolerance."""
-    index = ColorIndex(copy)
-    space = _make_space(feature_name, index)
-    cells = collect_cells(space, index.iterate_parts(), exact=True)
+    # Images of one fit may have different depths, so each copy has a feature space of its own.
+    features = extract_features(copy, feature_name)
+    cells = collect_cells(features.space, features.index.iterate_parts(), exact=True)
     # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
     # deviation of `levels` to it.
-    levels = tolerance * (space.white - space.black)
+    levels = tolerance * (features.space.white - features.space.black)
     return replace(cells, scatters=cells.scatters * (1 + 12 * levels**2))
 
 
@@ -175,8 +170,8 @@ def _count_independent_pixels(model: MixtureModel, feature_name: str, copy: Imag
     # Criteria add up log densities, which within a component fall with the squared distance from its mean. So the
     # dependence of these squared distances is what matters. The added 1 keeps distances that do not vary at all apart
     # from rounding errors of the transform.
-    index = ColorIndex(copy)
-    residuals = compute_residuals(model, _make_space(feature_name, index).make_cells(index.pixels))
+    features = extract_features(copy, feature_name)
+    residuals = compute_residuals(model, features.space.make_cells(features.index.pixels))
     distances = 1 + np.minimum((residuals**2).sum(axis=1), _MAX_SQUARED_DISTANCE)
     return estimate_effective_size(distances.reshape(*copy.valid.shape, 1), copy.valid)
 

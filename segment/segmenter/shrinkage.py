@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
-from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.features.pixel_features import extract_features
 from segment.mixture.candidates import fit_shrunk_mixtures
 from segment.mixture.cells import Cells
 from segment.mixture.component_merging import group_components
@@ -123,15 +123,20 @@ def choose_shrinkage(
     cuts = np.zeros(len(candidates))
     for image in chosen_images:
         copy = make_working_copy(image, max(_TOTAL_COPY_PIXELS // len(chosen_images), _MIN_COPY_PIXELS))
-        index = ColorIndex(copy)
         # Images of one fit may have different depths, so each has a feature space of its own.
-        copy_space = FeatureSpace(space.name, index.n_channels, index.black, index.white)
-        features = copy_space.make_cells(index.pixels).means.reshape(*copy.valid.shape, -1)
-        affinities = Affinities.from_features(features, copy.valid)
+        features = extract_features(copy, space.name)
+        values = features.space.make_cells(features.index.pixels).means.reshape(*copy.valid.shape, -1)
+        affinities = Affinities.from_features(values, copy.valid)
         for number, classes in enumerate(candidates):
             # Long steps would choose as well, but not the same, and another shrinkage may lead to other classes.
             labeler = FieldLabeler(
-                classes, copy_space, copy, copy.valid.shape, smoothness=smoothness, index=index, steps=SHORT_STEPS
+                classes,
+                features.space,
+                copy,
+                copy.valid.shape,
+                smoothness=smoothness,
+                index=features.index,
+                steps=SHORT_STEPS,
             )
             labels = labeler.label(copy).label_image
             cleaned = postprocess(labels, radius=_RADIUS, min_region=_MIN_REGION, max_hole=_MAX_HOLE)

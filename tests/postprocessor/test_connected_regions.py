@@ -11,6 +11,7 @@ from label_pictures import count_borders, draw_labels, draw_noisy, label_images,
 from segment.postprocessor.connected_regions import (
     find_connected_components,
     find_regions,
+    mark_largest,
     mark_run_starts,
     number_regions,
     tally_labels,
@@ -42,6 +43,11 @@ def test_regions_are_numbered_in_the_order_of_their_first_pixels():
     np.testing.assert_array_equal(regions, draw_labels(expected))
     assert regions.dtype == np.int32
     assert label.tolist() == [2, 1, 1, 2]
+
+
+def test_the_first_of_the_largest_regions_of_a_label_is_marked():
+    label, area = np.array([1, 2, 1, 2]), np.array([5, 3, 9, 3])
+    assert mark_largest(label, area).tolist() == [False, True, True, False]
 
 
 @given(label_images())

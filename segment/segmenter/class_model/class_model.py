@@ -234,9 +234,14 @@ class ClassModel(EqualByValue):
         return ClassMixture(self.mixture, self.groups, self.parts, ColorMemory())
 
     @property
+    def space(self) -> FeatureSpace:
+        """The feature space of the mixture."""
+        return FeatureSpace(self.features, self.n_channels, self.black, self.white)
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, one for each dimension of the mixture."""
-        return FeatureSpace(self.features, self.n_channels, self.black, self.white).feature_names
+        return self.space.feature_names
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from segment.core.nearest import find_nearest
 from segment.core.opencv import load_cv2, resize_to_nearest
-from segment.postprocessor.connected_regions import RegionGraph, find_connected_components, find_regions
+from segment.postprocessor.connected_regions import (
+    RegionGraph,
+    find_connected_components,
+    find_regions,
+    mark_largest,
+)
 
 __all__ = ["RefinedRegions", "refine_borders"]
 
@@ -198,9 +203,5 @@ def _label_separate_parts(graph: RegionGraph, n: int, min_part: float) -> Ids:
 
 
 def _mark_fragments(graph: RegionGraph) -> NDArray[np.bool_]:
-    """Mark the pieces that are not the largest of their label; of equals the first is the largest."""
-    order = np.lexsort((np.arange(graph.label.size), -graph.area, graph.label))
-    first = np.diff(graph.label[order], prepend=-1) != 0
-    is_fragment = np.ones(graph.label.size, dtype=bool)
-    is_fragment[order[first]] = False
-    return np.asarray(is_fragment & (graph.label > 0))
+    """Mark the pieces that are not the largest of their label."""
+    return np.asarray((graph.label > 0) & ~mark_largest(graph.label, graph.area))

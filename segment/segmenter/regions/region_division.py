@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.postprocessor.connected_regions import number_regions
+from segment.postprocessor.connected_regions import mark_largest, number_regions
 from segment.segmenter.regions.agglomeration import merge_regions
 from segment.segmenter.regions.region_adjacency import Adjacency, find_adjacency
 from segment.segmenter.regions.region_hierarchy import RegionHierarchy
@@ -73,10 +73,8 @@ def divide_regions(hierarchy: RegionHierarchy, n_regions: int) -> RegionHierarch
 def _mark_largest_parts(labels: Labels) -> NDArray[np.bool_]:
     """Mark the pixels of the largest connected part of each label; of equals the first."""
     parts, label = number_regions(labels)
-    order = np.lexsort((-np.bincount(parts.ravel(), minlength=len(label) + 1)[1:], label))
-    is_largest = np.zeros(len(label) + 1, dtype=bool)
-    is_largest[1 + order[np.diff(label[order], prepend=0) != 0]] = True
-    return np.asarray(is_largest[parts])
+    is_largest = mark_largest(label, np.bincount(parts.ravel(), minlength=len(label) + 1)[1:])
+    return np.append(False, is_largest)[parts]
 
 
 def _number_squares(labels: Labels, spacing: float) -> NDArray[np.int64]:
