@@ -65,7 +65,7 @@ class ImageError(SegmentError):
     ...     segment.Image.from_array([1, 2, 3])
     ... except segment.ImageError as error:
     ...     print(error)
-    array: an image has the shape (H, W) or (H, W, bands); got (3,).
+    array: an image has the shape (H, W) or (H, W, bands); got (3,). Give one image at a time.
     """
 
 

@@ -145,12 +145,17 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
         raise ImageError(
             f"array: cannot be converted to a NumPy array; {error}. Give an array of numbers, (H, W) or (H, W, bands)."
         ) from error
+    if values.ndim == 0:
+        got = type(array).__name__
+        raise ImageError(f"array: numbers of an image, (H, W) or (H, W, bands); got {got}. Read files with load_image.")
     if values.ndim not in (2, 3):
-        raise ImageError(f"array: an image has the shape (H, W) or (H, W, bands); got {values.shape}.")
+        raise ImageError(
+            f"array: an image has the shape (H, W) or (H, W, bands); got {values.shape}. Give one image at a time."
+        )
     if values.size == 0:
         raise ImageError(f"array: an image has at least one pixel; got the shape {values.shape}.")
     if values.dtype.kind not in "buif":
-        raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}.")
+        raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}. Convert them.")
     if values.ndim == 3 and channel_axis is not None:
         if not -3 <= channel_axis < 3:
             raise ImageError(f"channel_axis: an axis of the array, -3 to 2; got {channel_axis}.")

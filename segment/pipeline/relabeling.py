@@ -209,7 +209,10 @@ def _make_stored(labels: NDArray[Any]) -> StoredLabels:
     """Check labels that are an array."""
     is_right = labels.ndim == 2 and labels.size and labels.dtype.kind in "ui"
     if not is_right or labels.min() < 0 or labels.max() > 255:
-        raise ImageError(f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}.")
+        raise ImageError(
+            f"labels: whole numbers from 0 to 255 of shape (H, W); got {labels.dtype} {labels.shape}. "
+            "Of a result give the label_image."
+        )
     return StoredLabels(labels.astype(np.uint8), None, make_default_names(int(labels.max())))
 
 

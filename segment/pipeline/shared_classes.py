@@ -8,9 +8,12 @@ from functools import partial
 from os import PathLike
 from typing import Any, Unpack
 
+import numpy as np
+
 from segment.config.config import SegmentConfig
 from segment.config.setting_arguments import SettingArguments
 from segment.core.errors import SettingsError
+from segment.core.image import Image
 from segment.core.stages import Stage
 from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.mixture_fit import score_as_fit
@@ -81,6 +84,10 @@ def fit_classes(
     >>> fit_classes([monday, tuesday], k=2).names
     ('class 1', 'class 2')
     """
+    # Of a path the letters would be taken for images, of an array its rows.
+    if isinstance(sources, (str, PathLike, np.ndarray, Image)) or hasattr(sources, "read"):
+        kind = type(sources).__name__
+        raise SettingsError(f"sources: several images; got {kind}. Give a list, such as [image], or list(stack).")
     settings, arrays = take_arrays(given)
     config = SegmentConfig.resolve(config, settings).for_door("fit_classes")
     return fit_and_select(sources, config, on_stage=on_stage, arrays=arrays)[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +318,29 @@ def test_what_is_no_model_is_refused(model: ClassModel, quadrants: np.ndarray) -
         segment.segment_pages("stack.tif", model="model.json")
     with pytest.raises(ModelError, match=r"^start: a ClassModel; got str\."):
         segment.segment_image(quadrants, start="model.json")
+
+
+@pytest.mark.parametrize("sources", ["a.jpg", Path("a.jpg"), np.zeros((8, 8, 3), np.uint8), io.BytesIO()])
+def test_one_image_is_not_taken_for_several(sources: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"^sources: several images; got {type(sources).__name__}\. Give a list"):
+        segment.fit_classes(sources, k=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda _: segment.segment_image(None, k=2), "got NoneType. Read files with load_image"),  # type: ignore[arg-type]
+        (lambda _: segment.region_hierarchy("a.jpg"), "got str. Read files with load_image"),
+        (lambda _: segment.segment_image(["a.jpg", "b.jpg"], k=2), "(2,). Give one image at a time"),  # type: ignore[list-item]
+        (lambda result: segment.relabel_classes(result, merge="1,2"), "Of a result give the label_image"),
+        (lambda result: segment.save_class_model(result, "model.json"), "got Segmentation. Give the class_model"),
+    ],
+)
+def test_what_is_given_in_place_of_another_thing_is_named(call: Callable[[Any], Any], words: str) -> None:
+    result = segment.segment_image(np.array([[20, 20, 200, 200]] * 4, np.uint8), k=2)
+    assert repr(result.class_model) == "<ClassModel fitted to 1 image: class 1, class 2>"
+    with pytest.raises((ImageError, ModelError), match=re.escape(words)):
+        call(result)
 
 
 def test_nothing_to_fit_is_refused(quadrants: np.ndarray) -> None:

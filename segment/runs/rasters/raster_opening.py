@@ -76,6 +76,8 @@ def open_raster(source: Paths, bands: tuple[int, ...] = (), *, allow_vrt_sources
     paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     if not paths:
         raise SettingsError("source: a raster, or the files of its bands; got none. Name one.")
+    if not all(isinstance(path, (str, os.PathLike)) for path in paths):
+        raise SettingsError(f"source: paths of files; got {type(source).__name__}. Give arrays to segment_image.")
     # A path may hold any bytes, and must not look like a URL.
     names = [os.path.abspath(os.fsdecode(path)) for path in paths]  # noqa: PTH100
     if len(names) > 1:

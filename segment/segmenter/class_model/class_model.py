@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segment.config.config import SegmentConfig
 from segment.config.conflicts import reject_start_settings
 from segment.core.equality import EqualByValue
-from segment.core.errors import ModelError, printable_path
+from segment.core.errors import ModelError, pluralize, printable_path
 from segment.core.image import Image
 from segment.features.color_memory import ColorMemory
 from segment.features.color_space import FeatureSpace
@@ -112,6 +112,10 @@ class ClassModel(EqualByValue):
         check_mixture(self.mixture, len(self.feature_names))
         check_groups(self.groups, self.mixture.n_components)
         check_parts(self.parts, self.groups)
+
+    def __repr__(self) -> str:
+        images = pluralize(self.training.images, "image")
+        return f"<{type(self).__name__} fitted to {images}: {', '.join(self.names)}>"
 
     @classmethod
     def from_fit(

@@ -130,6 +130,7 @@ def save_class_model(model: ClassModel, path: str | os.PathLike[str], *, overwri
      "format": "segment class model",
      "version": 1,
     """
+    require_class_model("model", model)
     place = Path(path)
     (written,) = write_files(place.parent, {place.name: model.to_json().encode()}, overwrite=overwrite)
     return written

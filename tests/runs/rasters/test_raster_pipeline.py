@@ -251,6 +251,11 @@ def test_a_raster_that_fails_while_it_is_written_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif"]
 
 
+def test_an_array_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^source: paths of files; got ndarray\. Give arrays to segment_image"):
+        segment.segment_raster(np.zeros((4, 4)), tmp_path / "labels.tif", k=2)  # type: ignore[arg-type]
+
+
 def test_results_are_not_overwritten_unasked(tmp_path: Path, scene: np.ndarray) -> None:
     source = write(tmp_path / "a.tif", scene)
     (tmp_path / "out.tif").write_text("mine")
