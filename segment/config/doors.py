@@ -19,6 +19,8 @@ CLASS_OUTPUT = ("palette", "drop_class", "group", "background", "group_distance"
 # A fit needs no clean-up and writes no products: these are for labels.
 _FITTING = ("Classes", "Loading", "Preprocessing", "Features", "Mixture", "Space")
 _ALL = (*_FITTING, "Clean-up", "Output")
+_POLYGONS = ("drop_class", "geojson_crs", "simplify", "svg_smooth")  # settings of the products geojson and svg
+_TABLES = ("group", "background", "group_distance")
 _MODEL_HAS_IT = "Leave it out: a saved model has its own classes"
 _REGIONS_OF_ONE_IMAGE = {"regions": "Call segment_regions"}
 
@@ -138,8 +140,7 @@ _COMPARE = Door(
     "compare_image",
     _ALL,
     leave_out=(
-        *("save", "labels_format", "palette", "drop_class", "geojson_crs", "simplify", "svg_smooth"),
-        *("group", "background", "group_distance"),
+        *("save", "labels_format", "palette", *_POLYGONS, *_TABLES),
         *("name", "regions", "coherence"),
     ),
 )
@@ -149,16 +150,14 @@ _EXPLORE = Door(
     "segment explore",
     _ALL,
     leave_out=(
-        *("k", "save", "labels_format", "drop_class", "geojson_crs", "group", "background"),
-        *("simplify", "svg_smooth", "group_distance", "name", "merge", "regions"),
+        *("save", "labels_format", *_POLYGONS, *_TABLES),
+        *("k", "name", "merge", "regions"),
     ),
     fixed={"k": "auto"},
     remedies={"k": "Give the least and the greatest number of classes as k_range, such as (2, 8)"},
 )
 
-_NOT_IN_REPORTS = (
-    *("save", "regions", "labels_format", "drop_class", "geojson_crs", "simplify", "svg_smooth", "group_distance"),
-)
+_NOT_IN_REPORTS = ("save", "regions", "labels_format", *_POLYGONS, "group_distance")
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
 DOORS: Mapping[str, Door] = {
