@@ -101,6 +101,7 @@ LIBRARIES = {
     "runs.rasters.virtual_rasters": set(),
     "runs.rasters.writer": {"numpy", "rasterio"},
     "runs.workers": {"distributed"},
+    "runs.workers.dask_client": {"distributed", "tornado"},
     "runs.workers.processes": {"joblib"},
     "web": {"numpy", "starlette"},
     "web.server": {"uvicorn"},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
 import re
+import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -107,27 +111,23 @@ class Cluster:
 
         # As it was given, for messages.
         self.scheduler = scheduler
-        # Dask logs what goes wrong; here that is an error, or the task is done again.
-        self._log_levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-        for name in _LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about versions: _check_workers compares them
-                self.client = _connect(scheduler)
-        except (OSError, ValueError, TypeError) as error:
-            self._restore_log_levels()
-            if (cause := _find_lack_of_files(error)) is not None:  # no fault of the scheduler
-                raise ClusterError(f"{printable_path(scheduler)}: {describe_fault(cause)}") from error
-            raise ClusterError(
-                f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
-                "give the address that it prints."
-            ) from error
-        try:
+        with contextlib.ExitStack() as until_closed:
+            until_closed.enter_context(_silence_loggers())
+            loop = until_closed.enter_context(_run_event_loop())
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # about versions: _check_workers compares them
+                    self.client = _connect(scheduler, loop)
+            except (OSError, ValueError, TypeError) as error:
+                if (cause := _find_lack_of_files(error)) is not None:  # no fault of the scheduler
+                    raise ClusterError(f"{printable_path(scheduler)}: {describe_fault(cause)}") from error
+                raise ClusterError(
+                    f"{printable_path(scheduler)}: no scheduler answers there. Start one with 'dask scheduler', and "
+                    "give the address that it prints."
+                ) from error
+            until_closed.callback(self._close_client)
             self.notes = self._check_workers()
-        except BaseException:
-            self.close()
-            raise
+            self._until_closed = until_closed.pop_all()
 
     def __enter__(self) -> Cluster:
         return self
@@ -139,11 +139,7 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connection; the scheduler drops the tasks that it still has for it."""
-        # The scheduler may be gone, and then there is nobody to say goodbye to.
-        with warnings.catch_warnings(), contextlib.suppress(TimeoutError, OSError):
-            warnings.simplefilter("ignore")
-            self.client.close(timeout=POLL_SECONDS)
-        self._restore_log_levels()
+        self._until_closed.close()
 
     def count_threads(self) -> int:
         """Count the tasks that the workers can do at the same time.
@@ -224,10 +220,12 @@ class Cluster:
         """
         return sum(self.client.run(count_leftovers, run, on_error="ignore").values())
 
-    def _restore_log_levels(self) -> None:
-        """Let Dask log again what it logged before."""
-        for name, level in self._log_levels.items():
-            logging.getLogger(name).setLevel(level)
+    def _close_client(self) -> None:
+        """Close Dask's client."""
+        # The scheduler may be gone, and then there is nobody to say goodbye to.
+        with warnings.catch_warnings(), contextlib.suppress(TimeoutError, OSError):
+            warnings.simplefilter("ignore")
+            self.client.close(timeout=POLL_SECONDS)
 
     def _check_workers(self) -> tuple[str, ...]:
         """Refuse a cluster whose workers cannot do the work, and return notes on other differences."""
@@ -262,7 +260,46 @@ class Cluster:
         )
 
 
-def _connect(scheduler: str) -> Any:
+@contextlib.contextmanager
+def _silence_loggers() -> Iterator[None]:
+    """Silence Dask in the block: what it logs is an error here, or the task is done again."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _run_event_loop() -> Iterator[Any]:
+    """Run an event loop in a thread as long as the block lasts.
+
+    A client of Dask that starts its own fails where the thread does not begin within 10 s, as on a busy machine.
+    """
+    from tornado.ioloop import IOLoop
+
+    started: SimpleQueue[tuple[Any, asyncio.Event]] = SimpleQueue()
+
+    async def wait_for_end() -> None:
+        end = asyncio.Event()
+        started.put((IOLoop.current(), end))
+        await end.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(wait_for_end()), daemon=True)
+    thread.start()
+    loop, end = started.get()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(end.set)
+        thread.join(CONNECT_SECONDS)
+
+
+def _connect(scheduler: str, loop: Any) -> Any:
     """Connect a client of Dask to a scheduler."""
     from distributed import Client
 
@@ -273,7 +310,7 @@ def _connect(scheduler: str) -> Any:
             with contextlib.suppress(Exception):
                 super().__del__()
 
-    return QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment")
+    return QuietClient(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="segment", loop=loop)
 
 
 def _find_lack_of_files(error: BaseException) -> BaseException | None:
