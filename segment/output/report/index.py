@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from segment.core.class_names import make_default_name
@@ -93,8 +93,10 @@ def render_index(entries: Sequence[Entry], *, names: Sequence[str] = ()) -> str:
             "link": quote(entry.link.encode("utf-8", "surrogateescape")),
             "thumbnail": entry.thumbnail,
             "photograph": entry.photograph,
-            "cells": [_make_number_cell(getattr(entry, field)) for _, field in measures]
-            + _make_share_cells(entry, labels),
+            "cells": [
+                *(_make_cell(getattr(entry, field), f"{getattr(entry, field):.3f}") for _, field in measures),
+                *_make_share_cells(entry, labels),
+            ],
             "warnings": entry.warnings,
         }
         for entry in done
@@ -155,20 +157,20 @@ def _make_foot(entries: Sequence[Entry], fields: Sequence[str], labels: Sequence
     return [("mean", empty + means), ("standard deviation", empty + deviations)]
 
 
-def _make_number_cell(value: float) -> dict[str, Any]:
-    """Make a cell of a number: the value that it is sorted by, and its text."""
-    known = not math.isnan(value)
-    return {"value": repr(float(value)) if known else "", "text": f"{value:.3f}" if known else "-", "color": ""}
+def _make_cell(value: float, text: str, color: str = "") -> dict[str, str]:
+    """Make a cell of a number: the value that it is sorted by, its text, "-" for NaN, and a color."""
+    if math.isnan(value):
+        return {"value": "", "text": "-", "color": color}
+    return {"value": repr(float(value)), "text": text, "color": color}
 
 
-def _make_share_cells(entry: Entry, labels: Sequence[int]) -> list[dict[str, Any]]:
+def _make_share_cells(entry: Entry, labels: Sequence[int]) -> list[dict[str, str]]:
     """Make the cells of the classes; those that the image does not have are empty."""
-    shares = [entry.shares[label] if label < len(entry.shares) else None for label in labels]
-    return [
-        {
-            "value": "" if cell is None or math.isnan(cell[1]) else repr(float(cell[1])),
-            "text": "" if cell is None else "-" if math.isnan(cell[1]) else f"{100 * cell[1]:.1f} %",
-            "color": "" if cell is None else cell[0],
-        }
-        for cell in shares
-    ]
+    cells = []
+    for label in labels:
+        if label < len(entry.shares):
+            color, share = entry.shares[label]
+            cells.append(_make_cell(share, f"{100 * share:.1f} %", color))
+        else:
+            cells.append({"value": "", "text": "", "color": ""})
+    return cells
