@@ -158,22 +158,6 @@ class ClassModel(EqualByValue):
         ------
         ModelError
             If a value is out of its range or contradicts another.
-
-        Examples
-        --------
-        >>> mixture = MixtureModel(np.array([0.3, 0.7]), np.array([[20.0], [200.0]]), np.ones((2, 1, 1)))
-        >>> model = ClassModel.from_fit(
-        ...     ClassMixture(mixture, np.array([0, 1])),
-        ...     ("dark", "bright"),
-        ...     space=FeatureSpace("intensity", n_channels=1, black=0, white=255),
-        ...     dtype="uint8",
-        ...     black=0,
-        ...     white=255,
-        ...     config=SegmentConfig(denoise="median"),
-        ...     training=Training(images=1, pixels=16, log_likelihood=-2.0, lowest_log_likelihood=-2.0),
-        ... )
-        >>> model.preprocessing["denoise"]
-        'median'
         """
         return cls(
             mixture=classes.model,
