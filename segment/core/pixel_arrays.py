@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -155,7 +156,8 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
     if values.size == 0:
         raise ImageError(f"array: an image has at least one pixel; got the shape {values.shape}.")
     if values.dtype.kind not in "buif":
-        raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}. Convert them.")
+        cure = "Give their magnitude, np.abs." if values.dtype.kind == "c" else "Convert them."
+        raise ImageError(f"array: pixels are booleans, integers or floats; got {values.dtype}. {cure}")
     if values.ndim == 3 and channel_axis is not None:
         if not -3 <= channel_axis < 3:
             raise ImageError(f"channel_axis: an axis of the array, -3 to 2; got {channel_axis}.")
@@ -166,11 +168,22 @@ def convert_to_array(array: ArrayLike, channel_axis: int | None) -> tuple[NDArra
         _refuse_other_axes(values.shape)
     everywhere = np.broadcast_to(np.True_, values.shape[:2])  # takes no memory
     if not _is_masked_array(values):
-        return np.asarray(values), everywhere
+        fill = _get_fill_value(array)
+        is_data = everywhere if fill is None else values != fill
+        return np.asarray(values), np.asarray(is_data if is_data.ndim == 2 else is_data.any(axis=2))
     # What lies below the mask is any number: it must not count for the type and the scale.
     mask = np.ma.getmaskarray(values)
     plain = np.where(mask, values.dtype.type(0), np.ma.getdata(values))
     return plain, np.asarray(~(mask if mask.ndim == 2 else mask.any(axis=2)))
+
+
+def _get_fill_value(array: object) -> float | None:
+    """Get the value for no data of an array of xarray, whose values were not decoded; None for any other."""
+    attributes = getattr(array, "attrs", None)
+    if not (isinstance(attributes, Mapping) and hasattr(array, "dims")):
+        return None
+    values = (attributes.get(name) for name in ("_FillValue", "missing_value"))
+    return next((float(value) for value in values if isinstance(value, (int, float, np.number))), None)
 
 
 def _refuse_other_axes(shape: tuple[int, ...]) -> None:

@@ -242,6 +242,22 @@ def test_array_of_another_library_converts_itself():
         Image.from_array(Labeled(None))
 
 
+@pytest.mark.parametrize("name", ["_FillValue", "missing_value"])
+@pytest.mark.parametrize("fill", [7, np.int16(7), "7", np.nan])
+def test_no_data_of_an_array_of_xarray_do_not_count(name, fill):
+    pixels = np.array([[[7, 7], [7, 8]], [[8, 7], [9, 9]]], np.int16)
+    array = Labeled(pixels)
+    array.dims, array.attrs = ("y", "x", "band"), {name: fill, "units": "K"}
+    valid = Image.from_array(array).valid
+    assert valid.tolist() == [[fill != 7, True], [True, True]]
+    flat = Labeled(pixels[..., 0])
+    flat.dims, flat.attrs = ("y", "x"), {name: fill}
+    assert Image.from_array(flat).valid.tolist() == [[fill != 7] * 2, [True, True]]
+    # Attributes of an array of another library may mean anything.
+    del flat.dims
+    assert Image.from_array(flat).valid.all()
+
+
 def test_lone_minimum_and_huge_values_stand_for_no_data():
     image = Image.from_array(np.array([[0.1, 0.9, -9999.0, -3.4e38, 0.5, np.nan]]))
     assert image.valid.tolist() == [[True, True, False, False, True, False]]
