@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from segment.core.float_range import (
     get_lower_edge,
 )
 
-__all__ = ["MIN_FULL_LIGHT", "NODATA_VALUES", "FloatScale", "are_shares", "choose_float_scale"]
+__all__ = ["MIN_FULL_LIGHT", "NODATA_VALUES", "FloatScale", "are_shares", "choose_float_scale", "describe_lost_steps"]
 
 # Shares of the values at either end that may be far from the others and do not count for black and white; how far, in
 # units of the range of the others. More of them, as hot pixels are, would hide a few nearer ones, and these them.
@@ -39,6 +40,7 @@ _USUAL_GAP, _OTHER_GAP = 1.0, 10.0
 # The largest value stands for no data where it is one of these, which no scene holds: the largest integers of 32 and 64
 # bits, as float32 has them, and usual fills of climate data; it may do so where it is one of the others.
 _HIGH_NODATA_VALUES = frozenset(float(np.float32(value)) for value in (2**31, 2**32, 2**63, 2**64, 1e15, 1e20))
+MIN_STEPS = 256  # of float32 between black and white, as many as gray levels of 8 bits
 _HIGH_HINT_VALUES = frozenset({9999.0, 32767.0, 65535.0, 99999.0, 999999.0})
 
 
@@ -119,11 +121,46 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
     black, white, n_outside = _choose_ends(found.counts, found.low, found.high)
     if black == 0 and white == 1 and not n_outside:
         return FloatScale(low_nodata, high_nodata, 0.0, 1.0, notes)
-    note = f"values are read from {black:g} (black) to {white:g} (white)"
+    # Values that lie close together far from 0 need more digits to differ.
+    digits = "g" if f"{black:g}" != f"{white:g}" else ".10g"
+    note = f"values are read from {black:{digits}} (black) to {white:{digits}} (white)"
     if n_outside:
         verbs = ("lies", "counts") if n_outside == 1 else ("lie", "count")
         note += f": {n_outside} of {found.counts.sum()} {verbs[0]} beyond and {verbs[1]} as black or white"
     return FloatScale(low_nodata, high_nodata, black, white, (*notes, note))
+
+
+def describe_lost_steps(dtype: np.dtype[Any], black: float, white: float) -> tuple[str, ...]:
+    """Write a note where values lie so close together, so far from 0, that float32 merges many of them.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of the values before they became float32.
+    black, white : float
+        The values of black and white.
+
+    Returns
+    -------
+    tuple of str
+        The note, or nothing.
+
+    Examples
+    --------
+    >>> describe_lost_steps(np.dtype(float), 1.7e9, 1.7e9 + 300)[0].partition(":")[0]
+    'only 2 steps of 32-bit floats lie between black and white, which the float64 values of the file are rounded to'
+    >>> describe_lost_steps(np.dtype(float), 0.0, 300.0)
+    ()
+    """
+    if dtype.itemsize < 4 or dtype == np.float32:
+        return ()
+    n = int((white - black) / float(np.spacing(np.float32(max(abs(black), abs(white))))))
+    if n >= MIN_STEPS:
+        return ()
+    return (
+        f"only {n} steps of 32-bit floats lie between black and white, which the {dtype} values of the file are "
+        "rounded to: subtract a constant from them to keep more",
+    )
 
 
 def _describe_nodata(found: FloatRange, value: float, n: int, n_pixels: int, where: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError
+from segment.core.float_scale import describe_lost_steps
 from segment.core.georeference import NOWHERE, Georeference
 from segment.core.interest import RegionsOfInterest
 from segment.core.pixel_arrays import (
@@ -363,8 +364,7 @@ class Image(EqualByValue):
             values = values[..., 0] if values.shape[2] == 1 else values
         n_bands = len(bands) or (1 if values.ndim == 2 else values.shape[2])
         notes += describe_bands(n_bands, is_known=alpha is not None or bool(bands))
-        if bands:
-            values = select_bands(values, bands)
+        values = select_bands(values, bands) if bands else values
         if valid is not None:
             is_valid = combine_masks(is_valid, check_mask(valid, is_valid.shape))
         pixels, is_number = convert_to_stored_type(values, is_valid)
@@ -378,6 +378,7 @@ class Image(EqualByValue):
         else:
             low, high, is_data, scale_notes = infer_scale_of_pixels(pixels, is_valid)
             is_valid = combine_masks(is_valid, is_data)
+            scale_notes += describe_lost_steps(values.dtype, low, high)
         # A mask that takes no memory is copied: that of an image may be changed and sent elsewhere.
         # It is filled, as NumPy takes twenty times as long to copy or to reduce it.
         is_valid = is_valid if is_valid.strides != (0, 0) else np.full(is_valid.shape, is_valid[0, 0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segment.core.float_range import find_float_range
-from segment.core.float_scale import FloatScale, choose_float_scale
+from segment.core.float_scale import FloatScale, choose_float_scale, describe_lost_steps
 
 
 def make_values(*extremes: float, low: float = 10, high: float = 20, n: int = 5000) -> np.ndarray:
@@ -133,3 +133,26 @@ def test_dark_values_in_a_unit_keep_their_scale_beside_a_few_bright_ones(n):
     spots = np.zeros((5000, 1), np.float32)
     spots[:3] = 0.5
     assert choose(spots).white == 1
+
+
+def test_values_close_together_far_from_0_are_told_with_enough_digits():
+    assert choose(make_values(low=1.7e9, high=1.7e9 + 900)).notes == (
+        "values are read from 1700000000 (black) to 1700000896 (white)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "n"),
+    [
+        ("float64", 1.7e9, 1.7e9 + 300, 1),
+        ("int32", 2e9, 2e9 + 255 * 128, 1),
+        ("int32", 2e9, 2e9 + 256 * 128, 0),
+        ("float32", 1.7e9, 1.7e9 + 300, 0),
+        ("int16", -2.0, 2.0, 0),
+        ("float64", -1e-5, 1e-5, 0),
+    ],
+)
+def test_steps_that_are_lost_are_told(dtype, low, high, n):
+    notes = describe_lost_steps(np.dtype(dtype), low, high)
+    assert len(notes) == n
+    assert all("steps of 32-bit floats lie between black and white" in note for note in notes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.float_range import FloatRange, find_float_range
-from segment.core.float_scale import choose_float_scale
+from segment.core.float_scale import choose_float_scale, describe_lost_steps
 from segment.core.value_scale import FULL_VALUES, HIGH_SHARE, FullPixels, count_full_pixels, infer_scale
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tiles import Window
@@ -147,7 +147,7 @@ def apply_scale(raster: Raster, found: ValueRange) -> Raster:
             kind=kind,
             black=scale.black,
             white=scale.white,
-            notes=raster.notes + scale.notes,
+            notes=raster.notes + scale.notes + describe_lost_steps(np.dtype(raster.dtype), scale.black, scale.white),
             guessed_nodata=(scale.low_nodata, scale.high_nodata),
         )
     # A dark 8-bit picture times 256 must not be taken for one of fewer than 14 bits.

@@ -11,6 +11,7 @@ import tifffile
 from raster_files import write
 
 from segment.core.value_scale import FullPixels
+from segment.loader.loader import load_image
 from segment.runs.rasters.gdal_files import configure_rasterio
 from segment.runs.rasters.raster_opening import open_raster
 from segment.runs.rasters.reader import Raster
@@ -92,3 +93,10 @@ def test_the_scale_of_values_whose_0_is_white_is_that_of_inverted_values(tmp_pat
         image = scaled.read(Window(0, 0, 2, 2))
     assert (scaled.black, scaled.white) == (0, 65535)
     np.testing.assert_array_equal(image.pixels, 65535 - pixels)
+
+
+def test_steps_that_are_lost_are_told_of_images_and_rasters(tmp_path: Path) -> None:
+    pixels = 1.7e9 + np.arange(12.0).reshape(3, 4) * 100
+    notes = apply_scale(*measure(tmp_path / "a.tif", pixels)).notes
+    assert notes == load_image(tmp_path / "a.tif").notes
+    assert notes[-1].startswith("only 9 steps of 32-bit floats lie between black and white")
