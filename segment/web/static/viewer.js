@@ -52,9 +52,11 @@ export class Viewer {
   /** Where the picture lies on the canvas: the panes, and the scale from shares of the image to pixels. */
   get layout() {
     const [width, height] = [this.canvas.width, this.canvas.height];
-    const upright = this.beside && width < height;
+    const fit = (w, h) => Math.min(w / this.size[0], h / this.size[1]);
+    // Wide pictures lie above each other where they are much larger so.
+    const upright = this.beside && fit(width, height / 2) > 1.3 * fit(width / 2, height);
     const pane = this.beside ? (upright ? [width, height / 2] : [width / 2, height]) : [width, height];
-    const scale = Math.min(pane[0] / this.size[0], pane[1] / this.size[1]) * this.zoom;
+    const scale = fit(...pane) * this.zoom;
     // A picture of one row is drawn higher than it is: nobody would see it.
     const extent = this.size.map((side) => Math.max(side * scale, THIN * (window.devicePixelRatio || 1)));
     this.center = this.center.map((value, axis) => {
