@@ -228,17 +228,10 @@ def _weight_cells(data: FitData, config: SegmentConfig, selection: Selection) ->
     k = selection.n_components
     if config.prior == "pooled" or k == 0:
         return data.cells
-    n_effective = selection.n_effective
-    if not n_effective:
-        chosen = choose_classes(
-            data.cells,
-            data.space,
-            data.copies,
-            (k, k),
-            covariance_type=config.covariance_type,
-        )
-        n_effective = chosen.n_effective
-    return data.cells.scale_weights(n_effective)
+    # A number of classes that was given has not been compared with others yet.
+    if not selection.n_effective:
+        selection = choose_classes(data.cells, data.space, data.copies, (k, k), covariance_type=config.covariance_type)
+    return data.cells.scale_weights(selection.n_effective)
 
 
 def _get_shrinkage(config: SegmentConfig) -> float:
