@@ -297,6 +297,24 @@ def test_strokes_are_taken_back_and_a_reload_keeps_the_others(page: Page) -> Non
     assert "--roi a_roi_" in page.find("#command").text
 
 
+def test_an_outline_is_dragged_or_has_clicked_corners(page: Page) -> None:
+    page.find("input[value=mask] + span").click()
+    page.find("#shape").send_keys(Keys.ARROW_DOWN)
+    assert "click its corners" in page.find("#pixel").text
+    canvas = page.find("#canvas")
+    before = page.seen
+    for x, y in [(-200, -100), (-80, -100), (-80, 60), (-200, 60)]:
+        ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, x, y).click().perform()
+    assert page.seen == before  # it is not closed yet
+    ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, -199, -99).click().perform()
+    page.wait_for_result(before)
+    before = page.seen
+    stroke = ActionChains(page.driver, duration=20).move_to_element_with_offset(canvas, 40, 0).click_and_hold()
+    stroke.move_by_offset(60, 0).move_by_offset(0, 60).release().perform()
+    page.wait_for_result(before)
+    page.find("#shape").send_keys(Keys.ARROW_UP)
+
+
 def test_names_and_masks_belong_to_their_image(page: Page) -> None:
     page.rename(1, "shade")
     page.find("#hide-2").click()

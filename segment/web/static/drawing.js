@@ -23,10 +23,10 @@ export class Drawing {
     this.points = [];
   }
 
-  /** Take back the last stroke, outline or clearing; returns what it changed, or nothing if there is none. */
+  /** Take back the last corner, stroke, outline or clearing; returns the kind that it changed, if any. */
   undo() {
+    if (this.points.length) { this.points.pop(); return undefined; }
     const { kind, values, nRegions } = this.before.pop() ?? {};
-    this.points = [];
     if (kind) Object.assign(this, { [kind]: values, nRegions });
     return kind;
   }
@@ -67,13 +67,13 @@ export class Drawing {
   }
 
   /** A stroke ends; an outline is filled when it is closed. Tells whether something was drawn. */
-  end(kind, shape, byKey) {
+  end(kind, shape, isCorner) {
     this.last = null;
     if (shape !== "outline") return true;
-    // With the keyboard an outline is closed by a point near its first one.
+    // An outline of single corners is closed by one near the first.
     const [first, last] = [this.points[0], this.points.at(-1)];
-    if (this.points.length < 3) return false;
-    if (byKey && Math.hypot(first[0] - last[0], first[1] - last[1]) > 0.02) return false;
+    if (this.points.length < (isCorner ? 4 : 3)) return false;
+    if (isCorner && Math.hypot(first[0] - last[0], first[1] - last[1]) > 0.02) return false;
     this.#keep(kind);
     if (kind === "roi") this.nRegions = Math.min(this.nRegions + 1, 255);
     this.#fill(kind);
@@ -132,6 +132,9 @@ export class Drawing {
       context.beginPath();
       this.points.forEach(([x, y]) => context.lineTo(x * this.width, y * this.height));
       context.stroke();
+      const [[x, y]] = this.points; // where it is closed
+      context.fillStyle = "#ffd24a";
+      context.fillRect(x * this.width - 4, y * this.height - 4, 9, 9);
     }
     return canvas;
   }

@@ -10,6 +10,7 @@ const HINTS = {
   mask: "Paint what to leave out: it gets no label and counts in no share.",
   roi: "Paint what counts: each stroke or outline is a region of interest, with rows of its own in tables.",
 };
+const OUTLINE_HINT = "Drag around an area, or click its corners and then the first one again.";
 
 const tool = () => document.querySelector("input[name=tool]:checked").value;
 
@@ -20,13 +21,14 @@ export function connectTools() {
       viewer.tool = input.value;
       $("paint").hidden = input.value === "move";
       $("canvas").classList.toggle("paints", input.value !== "move");
-      showHint(HINTS[input.value]);
+      showToolHint();
     });
   }
   // An outline has no width, and one that is half drawn is no stroke.
   $("shape").addEventListener("change", (event) => {
     $("brush").parentElement.hidden = event.target.value === "outline";
     paint("cancel");
+    showToolHint();
   });
   $("brush").addEventListener("input", (event) => { viewer.brush = Number(event.target.value); });
   $("clear").addEventListener("click", () => {
@@ -45,6 +47,11 @@ export function connectTools() {
   });
 }
 
+function showToolHint() {
+  const words = HINTS[tool()];
+  showHint(words && $("shape").value === "outline" ? `${words} ${OUTLINE_HINT}` : words);
+}
+
 /** Take back the last stroke on the image that is open. */
 function undo() {
   const { drawing } = page.image ?? {};
@@ -55,14 +62,14 @@ function undo() {
 }
 
 /** Do what the pointer or a key asks for; acts are those of Viewer. */
-export function paint(act, place, radius, byKey = false) {
+export function paint(act, place, radius, isCorner = false) {
   const kind = tool();
   const shape = $("shape").value;
   const drawing = page.image?.drawing;
   if (!drawing || kind === "move") return;
   if (act === "cancel") drawing.points = [];
   else if (act === "end") {
-    const isDone = drawing.end(kind, shape, byKey);
+    const isDone = drawing.end(kind, shape, isCorner);
     if (isDone) sendDrawing(kind);
   } else drawing[act](kind, shape, place, radius);
   page.viewer.setDrawn(drawing.toCanvas());

@@ -153,8 +153,9 @@ export class Viewer {
     const before = this.pointers.get(event.pointerId);
     if (!before) return;
     const place = this.#place(event);
+    this.moved += Math.abs(place[0] - before[0]) + Math.abs(place[1] - before[1]);
     if (this.tool !== "move") {
-      this.onPaint("go", this.toImage(place), this.#radius);
+      if (!this.isClick) this.onPaint("go", this.toImage(place), this.#radius);
     } else if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       const spread = (at) => Math.hypot(at[0] - other[0], at[1] - other[1]);
@@ -162,7 +163,6 @@ export class Viewer {
       this.moved = Infinity;
     } else {
       const { extent } = this.layout;
-      this.moved += Math.abs(place[0] - before[0]) + Math.abs(place[1] - before[1]);
       this.center = this.center.map((value, axis) => value - (place[axis] - before[axis]) / extent[axis]);
       this.draw();
     }
@@ -171,9 +171,12 @@ export class Viewer {
 
   up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
-    if (this.tool !== "move") this.onPaint("end");
-    else if (this.moved < 6 && event.type === "pointerup") this.#pick(this.toImage(this.#place(event)));
+    if (this.tool !== "move") this.onPaint("end", null, 0, this.isClick);
+    else if (this.isClick && event.type === "pointerup") this.#pick(this.toImage(this.#place(event)));
   }
+
+  /** Whether the pointer has hardly moved since it went down. */
+  get isClick() { return this.moved < 6; }
 
   #pick([x, y]) {
     if (x < 0 || y < 0 || x >= 1 || y >= 1) return;
