@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.errors import ImageError, describe_os_error, printable_path
+from segment.core.float_range import format_share
 from segment.core.georeference import NOWHERE, Georeference
 from segment.core.interest import RegionsOfInterest
 from segment.loader.loader import count_pages, load_image
@@ -29,8 +30,10 @@ __all__ = [
 ]
 
 _NUMPY = (b"\x93NUMPY", b"PK\x03\x04")  # first bytes of .npy and .npz
-_JPEG = b"\xff\xd8\xff"
-JPEG_THRESHOLD = 128  # a JPEG has small values where the mask was 0
+LOSSY_THRESHOLD = 128  # compression with loss leaves small values where the mask was 0
+# A mask is soft where it has more values than this, of which those in the middle are few beside the high ones: labels
+# and codes of classes are not distributed so. The share of pixels that count and are low is worth a word.
+MAX_HARD_VALUES, MAX_MIDDLE, MIN_LOW_SHARE = 8, 0.25, 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +160,9 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     Parameters
     ----------
     path : str
-        A picture of any kind that :func:`segment.load_image` reads, or an array in a ``.npy`` or ``.npz`` file. Of a
-        JPEG, whose zeros are not exact, pixels of at least 128 count. Of a TIFF the values count that are stored, of
-        other files with a palette the colors.
+        A picture of any kind that :func:`segment.load_image` reads, or an array in a ``.npy`` or ``.npz`` file. Of
+        JPEG, AVIF, HEIC and WebP with loss, whose zeros are not exact, pixels of at least 128 count. Of a TIFF the
+        values count that are stored, of other files with a palette the colors.
     max_pixels : int
         A larger picture is refused.
     page : PageOfImage
@@ -181,9 +184,10 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     number, notes = _choose_page(path, page)
     image = load_image(path, max_pixels=max_pixels, keep_profile=True, page=number)
     pixels = image.pixels if image.stored is None else image.stored
-    bound = JPEG_THRESHOLD if head.startswith(_JPEG) and pixels.max() >= JPEG_THRESHOLD else 0
-    values = pixels >= bound if bound else pixels != 0
+    is_lossy = _is_lossy(head) and pixels.max() >= LOSSY_THRESHOLD
+    values = pixels >= LOSSY_THRESHOLD if is_lossy else pixels != 0
     counts = _reduce_channels(values) & image.valid
+    notes += () if is_lossy else _describe_soft(pixels, printable_path(path))
     if counts.all() and (pixels != pixels[0, 0]).any():
         notes += (f"{printable_path(path)} leaves out no pixel: none of its values is 0",)
     if not counts.any() and not image.valid.all():
@@ -193,6 +197,29 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
             "Save it with 0 and 1."
         )
     return MaskFile(counts, image.georeference, notes)
+
+
+def _is_lossy(head: bytes) -> bool:
+    """Tell by its first bytes whether a picture is of a format that is usually compressed with loss."""
+    is_webp = head[:4] == b"RIFF" and b"VP8L" not in head
+    return head.startswith(b"\xff\xd8\xff") or is_webp or head[4:8] == b"ftyp"  # JPEG, WebP, AVIF and HEIC
+
+
+def _describe_soft(pixels: NDArray[Any], name: str) -> tuple[str, ...]:
+    """Note that a mask has soft borders, or zeros that compression has made other values: all of it counts."""
+    values = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+    full = int(values.max()) if values.dtype.kind == "u" else 0
+    if full < LOSSY_THRESHOLD:
+        return ()
+    counts = np.bincount(values.reshape(-1))[1:]
+    n_low, n_middle = int(counts[: full // 2].sum()), int(counts[full // 4 : 3 * full // 4].sum())
+    n_high = int(counts[3 * full // 4 :].sum())
+    if np.count_nonzero(counts) <= MAX_HARD_VALUES or n_middle > MAX_MIDDLE * n_high:
+        return ()
+    if n_low < MIN_LOW_SHARE * counts.sum():
+        return ()
+    share = format_share(n_low, int(counts.sum()))
+    return (f"{share} of the pixels that {name} counts have less than half of its largest value: save it with 0 and 1",)
 
 
 def _choose_page(path: str, page: PageOfImage) -> tuple[int, tuple[str, ...]]:

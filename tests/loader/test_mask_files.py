@@ -57,13 +57,45 @@ def test_what_is_not_zero_counts(mask: np.ndarray, tmp_path: Path, name: str) ->
     assert np.array_equal(file.counts, mask > 0)
 
 
-def test_the_small_values_of_a_jpeg_do_not_count(tmp_path: Path) -> None:
-    mask = np.zeros((40, 40), dtype=np.uint8)
-    mask[:, 20:] = 255
+def draw_disk() -> np.ndarray:
+    rows, columns = np.mgrid[:120, :120]
+    mask = np.where(np.hypot(rows - 60, columns - 70) < 30, 255, 0).astype(np.uint8)
     mask[10:14, 3:9] = 255
-    PilImage.fromarray(mask).save(tmp_path / "m.jpg", quality=60)
-    assert (np.asarray(PilImage.open(tmp_path / "m.jpg"))[mask == 0] > 0).any()
-    assert np.array_equal(read_mask(str(tmp_path / "m.jpg"), max_pixels=MANY).counts, mask > 0)
+    return mask
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "avif"])
+def test_the_small_values_of_compression_with_loss_do_not_count(tmp_path: Path, suffix: str) -> None:
+    mask, path = draw_disk(), tmp_path / f"m.{suffix}"
+    PilImage.fromarray(mask).convert("RGB").save(path, quality=90 if suffix == "avif" else 60)
+    assert (np.asarray(PilImage.open(path).convert("L"))[mask == 0] > 0).any()
+    file = read_mask(str(path), max_pixels=MANY)
+    assert np.array_equal(file.counts, mask > 0)
+    assert file.notes == ()
+
+
+def test_small_values_without_loss_count(tmp_path: Path) -> None:
+    mask = draw_disk() // 2
+    mask[0, 0] = 1
+    PilImage.fromarray(mask).convert("RGB").save(tmp_path / "m.webp", lossless=True)
+    assert np.array_equal(read_mask(str(tmp_path / "m.webp"), max_pixels=MANY).counts, mask > 0)
+
+
+@pytest.mark.parametrize("depth", [1, 257])
+def test_soft_borders_are_told_and_labels_are_not(tmp_path: Path, depth: int) -> None:
+    rows, columns = np.mgrid[:90, :90]
+    soft = np.clip(3700 - 90 * np.hypot(rows - 45, columns - 45), 0, 255).astype(np.uint8)
+    codes = soft.copy()
+    codes[soft > 0] = rows[soft > 0] + 140
+    codes[20] = 60
+    for name, values, n in (("soft.png", soft, 1), ("hard.png", soft // 64 * 64, 0), ("codes.png", codes, 0)):
+        PilImage.fromarray(values if depth == 1 else values.astype(np.uint16) * depth).save(tmp_path / name)
+        file = read_mask(str(tmp_path / name), max_pixels=MANY)
+        assert np.array_equal(file.counts, values > 0)
+        assert len(file.notes) == n
+        assert all(
+            "counts have less than half of its largest value: save it with 0 and 1" in text for text in file.notes
+        )
 
 
 @pytest.mark.parametrize("name", ["gray.png", "deep.png", "deep.tif", "palette.png", "a.npy", "a.npz"])

@@ -18,7 +18,14 @@ from segment.loader.polygon_places import describe_overhang, locate_polygons
 from segment.pipeline.pixel_selection import describe_circle, describe_other_place, describe_overlap, parse_circle
 from segment.preprocessor.interest import find_picture_circle, label_polygons, make_grid
 from segment.runs.rasters.reader import Raster
-from segment.runs.rasters.tile_selection import EVERYTHING, FileLabels, TileSelection, is_tiff, read_file_window
+from segment.runs.rasters.tile_selection import (
+    EVERYTHING,
+    FileLabels,
+    TileSelection,
+    is_tiff,
+    load_mask,
+    read_file_window,
+)
 from segment.runs.rasters.tiles import Window
 
 __all__ = ["select_raster_pixels"]
@@ -90,7 +97,10 @@ def _add_mask(selection: TileSelection, raster: Raster, path: str) -> TileSelect
     file = find_stem_file(path, raster.path)
     if is_tiff(file):
         read_file_window(file, None, selection.file_shape)
-    selection = replace(selection, mask=file, notes=selection.notes + _describe_label_file(raster, file))
+        notes = _describe_label_file(raster, file)
+    else:
+        notes = load_mask(file, selection.file_shape).notes
+    selection = replace(selection, mask=file, notes=selection.notes + notes)
     nothing = np.zeros((0, 0, 1))
     for strip in _cut_strips(selection.file_shape):
         samples = np.broadcast_to(nothing.sum(), (strip.height, strip.width, 1))
@@ -135,9 +145,7 @@ def _add_interest(selection: TileSelection, raster: Raster, config: SegmentConfi
 
 
 def _describe_label_file(raster: Raster, path: str) -> tuple[str, ...]:
-    """Describe that a mask or label image has further pages, or lies elsewhere on the earth."""
-    if not is_tiff(path):
-        return ()
+    """Describe that a TIFF with a mask or labels has further pages, or lies elsewhere on the earth."""
     n = count_pages(path)
     notes = (f"page 1 of {n} of {printable_path(path)} is used",) if n > 1 else ()
     with open(path, "rb") as stream, open_with_tifffile(stream) as file:  # noqa: PTH123  a path may hold any bytes

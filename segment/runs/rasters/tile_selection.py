@@ -15,7 +15,7 @@ from segment.core.errors import ImageError, describe_os_error, printable_path
 from segment.core.float_range import MAX_FLOAT_VALUE
 from segment.core.float_scale import NODATA_VALUES
 from segment.core.interest import RegionsOfInterest
-from segment.loader.mask_files import read_interest, read_mask
+from segment.loader.mask_files import MaskFile, read_interest, read_mask
 from segment.loader.polygon_files import PolygonFile
 from segment.preprocessor.interest import Circle, label_polygons, make_circle
 from segment.preprocessor.masking import find_nodata
@@ -23,7 +23,7 @@ from segment.runs.rasters.gdal_files import forbid_other_files, open_file
 from segment.runs.rasters.gdal_lock import GDAL_LOCK
 from segment.runs.rasters.tiles import Window
 
-__all__ = ["EVERYTHING", "FileLabels", "TileSelection", "is_tiff", "number_labels", "read_file_window"]
+__all__ = ["EVERYTHING", "FileLabels", "TileSelection", "is_tiff", "load_mask", "number_labels", "read_file_window"]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 Rings = tuple[NDArray[np.float64], ...]
@@ -237,7 +237,7 @@ def read_file_window(path: str, window: Window | None, shape: tuple[int, int]) -
 def _read_mask_window(path: str, window: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return True where a pixel of a window counts."""
     if not is_tiff(path):
-        return _load_mask(path, shape)[window.slices]
+        return load_mask(path, shape).counts[window.slices]
     values, valid = read_file_window(path, window, shape)
     is_set = values != 0
     if values.dtype.kind in "if":
@@ -278,11 +278,22 @@ def number_labels(values: NDArray[Any], numbers: Sequence[float]) -> NDArray[np.
 
 
 @lru_cache(maxsize=1)
-def _load_mask(path: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Load a mask that cannot be read by windows; once in each process."""
-    counts = read_mask(path, max_pixels=shape[0] * shape[1]).counts
-    _check_shape(path, counts.shape, shape)
-    return counts
+def load_mask(path: str, shape: tuple[int, int]) -> MaskFile:
+    """Load a mask that cannot be read by windows; once in each process.
+
+    Parameters
+    ----------
+    path : str
+    shape : tuple of 2 int, pixels
+        Height and width that the mask must have.
+
+    Returns
+    -------
+    MaskFile
+    """
+    mask = read_mask(path, max_pixels=shape[0] * shape[1])
+    _check_shape(path, mask.counts.shape, shape)
+    return mask
 
 
 @lru_cache(maxsize=1)
