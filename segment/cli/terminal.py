@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -102,9 +103,7 @@ class Status:
         if not 0 < self._done < self._total:
             return ""
         seconds = round((time.monotonic() - self._begin) * (self._total - self._done) / self._done)
-        minutes, seconds = divmod(seconds, 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02d}:{seconds:02d} left  "
+        return f"{timedelta(seconds=seconds)} left  "
 
 
 def print_message(text: str) -> None:
