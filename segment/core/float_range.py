@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "HIGH_HINT_VALUES",
+    "HIGH_NODATA_VALUES",
     "MAX_FLOAT_VALUE",
     "MIN_HINT_SHARE",
     "FloatRange",
@@ -33,6 +35,10 @@ _BIN_BITS = 16
 N_BINS = 1 << _BIN_BITS
 # Values counted at a time: copies of them stay small.
 CHUNK_VALUES = 1 << 20
+# The largest value stands for no data where it is one of these, which no scene holds: the largest integers of 32 and 64
+# bits, as float32 has them, and usual fills of climate data; it may do so where it is one of the others.
+HIGH_NODATA_VALUES = frozenset(float(np.float32(value)) for value in (2**31, 2**32, 2**63, 2**64, 1e15, 1e20))
+HIGH_HINT_VALUES = frozenset({9999.0, 32767.0, 65535.0, 99999.0, 999999.0})
 MIN_HINT_SHARE = 0.001  # of the pixels, whose value may stand for no data: fewer do no harm
 
 
@@ -45,9 +51,10 @@ class FloatRange:
     counts : ndarray of shape (N_BINS,), int64
         Number of values in each bin, in ascending order.
     low, second, below, high : float
-        The smallest, the next larger, the next smaller and the largest value; NaN where there is none.
+        The smallest, the next larger, the next smaller and the largest value; NaN where there is none. The next smaller
+        is known where the largest is one that may stand for no data.
     n_low, n_high : int
-        How many values are the smallest, and the largest.
+        How many values are the smallest, and the largest, if that may stand for no data.
     n_pixels, n_low_pixels, n_high_pixels, n_beyond : int
         Number of pixels, of those that have the smallest value in a band, of those that have the largest, and of those
         that have a value in a band that is infinite or not less than `MAX_FLOAT_VALUE`; the last are not among the
@@ -198,15 +205,18 @@ def _find_range_of_chunk(pixels: NDArray[np.float32]) -> FloatRange:
     if values.size == 0:
         return FloatRange(counts, n_pixels=len(pixels), n_beyond=n_beyond)
     low = values.min()
-    high = values.max()
-    is_low, is_high = values == low, values == high
-    above, beneath = values[~is_low], values[~is_high]
+    high = float(values.max())
+    is_low = values == low
+    above = values[~is_low]
+    # Of any other largest value nobody asks how many there are.
+    is_high = values == high if high in HIGH_NODATA_VALUES or high in HIGH_HINT_VALUES else np.zeros((0, 1), bool)
+    beneath = values[~is_high] if is_high.size else values[:0]
     return FloatRange(
         counts,
         float(low),
         float(above.min()) if above.size else math.nan,
         float(beneath.max()) if beneath.size else math.nan,
-        float(high),
+        high,
         int(np.count_nonzero(is_low)),
         int(np.count_nonzero(is_high)),
         len(pixels),

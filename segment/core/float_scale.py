@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.core.float_range import (
+    HIGH_HINT_VALUES,
+    HIGH_NODATA_VALUES,
     MAX_FLOAT_VALUE,
     MIN_HINT_SHARE,
     FloatRange,
@@ -37,11 +39,7 @@ NODATA_VALUES = frozenset({-99.0, -999.0, -9999.0, -99999.0, -999999.0, -32767.0
 _MAX_OTHER_NODATA = -99.0
 # How far the least value must lie below the others, in units of their range, to stand for no data.
 _USUAL_GAP, _OTHER_GAP = 1.0, 10.0
-# The largest value stands for no data where it is one of these, which no scene holds: the largest integers of 32 and 64
-# bits, as float32 has them, and usual fills of climate data; it may do so where it is one of the others.
-_HIGH_NODATA_VALUES = frozenset(float(np.float32(value)) for value in (2**31, 2**32, 2**63, 2**64, 1e15, 1e20))
 MIN_STEPS = 256  # of float32 between black and white, as many as gray levels of 8 bits
-_HIGH_HINT_VALUES = frozenset({9999.0, 32767.0, 65535.0, 99999.0, 999999.0})
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,11 @@ def choose_float_scale(found: FloatRange) -> FloatScale:
         notes += (f"{share} of the pixels have values beyond {MAX_FLOAT_VALUE:g}, which stand for no data",)
     low_nodata = high_nodata = math.nan
     # The largest value first: beside it a small one such as -9999 would not seem far from the others.
-    if found.high in _HIGH_NODATA_VALUES and _is_far_above(found):
+    if found.high in HIGH_NODATA_VALUES and _is_far_above(found):
         high_nodata = found.high
         notes += (_describe_nodata(found, high_nodata, found.n_high, found.n_high_pixels, "above"),)
         found = found.drop_high()
-    elif found.high in _HIGH_HINT_VALUES and _is_far_above(found):
+    elif found.high in HIGH_HINT_VALUES and _is_far_above(found):
         is_in_all_bands = found.n_high == found.n_bands * found.n_high_pixels
         if is_in_all_bands and found.n_high_pixels > MIN_HINT_SHARE * found.n_pixels:
             notes += (describe_possible_nodata(found.high, found.n_high_pixels, found.n_pixels),)

@@ -18,7 +18,7 @@ def make_values(*extremes: float, low: float = 10, high: float = 20, n: int = 50
 
 
 def test_parts_together_are_the_whole():
-    values = np.concatenate([make_values(-9999.0, 60_000.0, 1e38), make_values(-9999.0, low=-7, high=2)])
+    values = np.concatenate([make_values(-9999.0, 65535.0, 1e38), make_values(-9999.0, 65535.0, low=-7, high=2)])
     whole = find_float_range(values)
     parts = find_float_range(values[:1234]).unite(find_float_range(values[1234:1300]))
     parts = parts.unite(find_float_range(values[1300:1300])).unite(find_float_range(values[1300:]))
@@ -36,6 +36,7 @@ def test_parts_together_are_the_whole():
         "n_beyond",
     ):
         assert getattr(parts, name) == getattr(whole, name), name
+    assert (whole.below, whole.n_high, whole.n_high_pixels) == (values[values < 65535].max(), 2, 2)
     assert choose_float_scale(parts) == choose_float_scale(whole)
 
 
