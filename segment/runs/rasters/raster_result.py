@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
+from segment.core.float_range import format_share
 from segment.core.georeference import Transform
 from segment.core.image import Image
 from segment.features.color_space import FeatureSpace
@@ -23,6 +25,7 @@ from segment.pipeline.result_warnings import collect_result_warnings, warn_of_cl
 from segment.preprocessor.masking import describe_absent_nodata
 from segment.runs.rasters.reader import Raster
 from segment.runs.rasters.tile_labels import LabeledTile, sum_class_tables
+from segment.runs.rasters.tile_selection import EVERYTHING
 from segment.runs.rasters.tiles import Window
 from segment.segmenter.class_fitting import FittedClasses
 from segment.segmenter.class_model.class_model import ClassModel
@@ -201,7 +204,7 @@ def summarize_raster(
     warnings += warn_of_cleanup(before, after, config) + classes.light
     interest = _sum_interest(raster, tiles, rows)
     empty = _note_empty_regions(raster, interest)
-    absent = _note_absent_nodata(raster, tiles, config)
+    absent = _note_hidden_pixels(raster, tiles) + _note_absent_nodata(raster, tiles, config)
     return RasterSegmentation(
         path=path,
         height=raster.height,
@@ -249,6 +252,18 @@ def _note_absent_nodata(raster: Raster, tiles: Sequence[LabeledTile], config: Se
     if not config.nodata or config.crop or n_valid < raster.height * raster.width:
         return ()
     return (describe_absent_nodata(raster.selection.nodata),)
+
+
+def _note_hidden_pixels(raster: Raster, tiles: Sequence[LabeledTile]) -> tuple[str, ...]:
+    """Note the share of the pixels that are transparent or masked in the file, where nothing else leaves out pixels."""
+    if bool(raster.alpha) == raster.has_mask or raster.selection != EVERYTHING:
+        return ()
+    if not math.isnan(raster.nodata) or raster.kind == "float32":
+        return ()
+    n_pixels = raster.height * raster.width
+    n_hidden = n_pixels - sum(tile.valid for tile in tiles)
+    how = "transparent" if raster.alpha else "masked in the file"
+    return (f"{format_share(n_hidden, n_pixels)} of the pixels are {how}: they get no label",) if n_hidden else ()
 
 
 def _note_empty_regions(raster: Raster, interest: Sequence[InterestRow]) -> tuple[str, ...]:

@@ -28,3 +28,18 @@ def test_areas_and_shares_are_those_of_the_file(tmp_path: Path, rng: np.random.G
     assert found.names == ("class 1", "class 2", "class 3")
     assert found.choice == ""
     assert found.model.n_components == len(found.groups) == 3
+
+
+@pytest.mark.parametrize("how", ["transparent", "masked in the file"])
+def test_the_share_of_hidden_pixels_is_told_as_of_an_image(tmp_path: Path, rng: np.random.Generator, how: str) -> None:
+    pixels = rng.integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    shown = np.full((40, 60), 255, np.uint8)
+    shown[:10] = 0
+    if how == "transparent":
+        source = write(tmp_path / "a.tif", np.dstack([pixels, shown]), photometric="RGB", alpha="yes")
+    else:
+        source = write(tmp_path / "a.tif", pixels, mask=shown)
+    found = segment.segment_raster(source, tmp_path / "out.tif", k=2, tile=17, spatial="none")
+    told = f"25 % of the pixels are {how}: they get no label"
+    assert told in found.warnings
+    assert told in segment.segment_image(source, k=2, spatial="none").warnings
