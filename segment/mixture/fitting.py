@@ -14,6 +14,7 @@ from segment.mixture.cells import Cells
 from segment.mixture.coarsening import coarsen_by_scatter
 from segment.mixture.component_moves import improve_by_moves
 from segment.mixture.em import EMOptions, Fit, Steps, run_em
+from segment.mixture.grid_bins import coarsen
 from segment.mixture.incomplete_fit import fit_incomplete
 from segment.mixture.initialization import build_clusters, draw_first_clusters
 from segment.mixture.levels import Levels
@@ -41,6 +42,8 @@ _ROUGH_TOL, _ROUGH_TOL_OF_FEW = 1e-4, 1e-5
 # With many components: groups of cells between the coarse ones and all, and how much larger the tolerances on all cells
 # are than on those in between.
 _N_GROUPS, _FINISH_FACTOR = 2**12, 10.0
+# Bins of each feature before cells are grouped, and cells for each of the groups from which on they are.
+_GRID_BINS, _MIN_GROUPED = 128, 3
 # Iterations after moves of components, and coarse cells for each component from which on they suffice for these.
 _MOVE_ITERATIONS, _MOVE_CELLS = 25, 48
 # Of every start.
@@ -303,7 +306,11 @@ def group_for_many(cells: Cells) -> Cells:
     Cells
         Some 10,000, or the cells themselves where these are not twice as many.
     """
-    groups = coarsen_by_scatter(cells, _N_GROUPS)
+    if len(cells) < _MIN_GROUPED * _N_GROUPS:
+        return cells
+    # Bins of a grid, where they are enough, are grouped in a third of the time.
+    bins = coarsen(cells, _GRID_BINS)
+    groups = coarsen_by_scatter(bins if len(bins) >= _MIN_GROUPED * _N_GROUPS else cells, _N_GROUPS)
     return groups if len(groups) < len(cells) / 2 else cells
 
 

@@ -91,12 +91,14 @@ class _Strip:
     """Some rows, with the n classes that the pixels there and their neighbors have.
 
     `around` are the rows with those that the kernel reaches, and `inner` the places of the strip's own rows in them.
-    `index` are the places of the classes of each pixel around in an array (rows, w, n): (rows, w, m).
+    `columns` are the numbers of all classes among the n, (k,), and `index` the places of the classes of each pixel
+    around in an array (rows, w, n): (rows, w, m).
     """
 
     rows: slice
     around: slice
     inner: slice
+    columns: NDArray[np.intp]
     index: NDArray[np.intp]
     n_classes: int
 
@@ -195,8 +197,8 @@ class FewField:
             log_odds[:, strip.rows] = self._compute_log_odds_of_strip(q, strip)
         return log_odds
 
-    def compute_log_odds_of_all(self, q: Planes, rows: slice) -> Planes:
-        """Compute what the neighbors of each pixel add to the log odds of all classes.
+    def compute_log_odds_of_rows(self, q: Planes, rows: slice) -> tuple[Planes, NDArray[np.intp]]:
+        """Compute what the neighbors of the pixels of some rows add to the log odds of all classes.
 
         Parameters
         ----------
@@ -207,15 +209,17 @@ class FewField:
 
         Returns
         -------
-        ndarray of shape (rows, w, k), float32
-            In nats.
+        log_odds : ndarray of shape (rows, w, n), float32
+            In nats: of the classes that are there, and 0 of all others.
+        columns : ndarray of shape (k,), int
+            Which of the n each class has.
         """
-        strip = self._make_strip(rows, np.ones(self.n_classes, dtype=bool))
+        strip = self._make_strip(rows, n_others=1)
         summed, own = self._sum_neighbors(q, strip)
         summed.reshape(-1)[strip.index[strip.inner]] -= own * self._middle
         summed = summed[strip.inner]
         summed *= self._scale_rows(rows)[..., None]
-        return summed
+        return summed, strip.columns
 
     def compute_log_odds_at(self, q: Planes, pixels: NDArray[np.intp]) -> Planes:
         """Compute what the neighbors of some pixels add to the log odds of all classes.
@@ -261,19 +265,19 @@ class FewField:
         height = self.numbers.shape[1]
         return [self._make_strip(slice(at, min(at + STRIP_ROWS, height))) for at in range(0, height, STRIP_ROWS)]
 
-    def _make_strip(self, rows: slice, is_present: NDArray[np.bool_] | None = None) -> _Strip:
-        """Make the strip of some rows, with the classes of a mask (k,), or those that are there."""
+    def _make_strip(self, rows: slice, n_others: int = 0) -> _Strip:
+        """Make the strip of some rows, with places for the classes that are there and for `n_others` more."""
         first = max(rows.start - self.field.reach, 0)
         around = slice(first, min(rows.stop + self.field.reach, self.numbers.shape[1]))
         numbers = self.numbers[:, around]
-        if is_present is None:
-            is_present = np.bincount(numbers.reshape(-1), minlength=self.n_classes) > 0
-        n = int(is_present.sum())
-        index = (np.cumsum(is_present) - 1).take(numbers)
+        is_present = np.bincount(numbers.reshape(-1), minlength=self.n_classes) > 0
+        n_present = int(is_present.sum())
+        columns = np.where(is_present, np.cumsum(is_present) - 1, n_present)
+        n, index = n_present + n_others, columns.take(numbers)
         index += np.arange(0, numbers[0].size * n, n).reshape(numbers.shape[1:])
         # The classes of a pixel side by side, as their sums over the neighbors lie side by side.
         index = np.ascontiguousarray(index.transpose(1, 2, 0))
-        return _Strip(rows, around, slice(rows.start - first, rows.stop - first), index, n)
+        return _Strip(rows, around, slice(rows.start - first, rows.stop - first), columns, index, n)
 
     def _sum_neighbors(self, q: Planes, strip: _Strip) -> tuple[Planes, Planes]:
         """Sum the weighted posteriors of the classes over the neighbors of each pixel, and the pixel itself.

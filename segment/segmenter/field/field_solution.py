@@ -136,9 +136,9 @@ class FewSolution(FieldSolution):
     def make_upsampler(self, shape: tuple[int, int]) -> BilinearUpsampler:
         """Make the interpolation of neighbor log odds; see :meth:`FieldSolution.make_upsampler`."""
         size = (*self.valid.shape, self.few.n_classes)
-        return BilinearUpsampler(partial(self.few.compute_log_odds_of_all, self.q), size, shape)
+        return BilinearUpsampler(partial(self.few.compute_log_odds_of_rows, self.q), size, shape)
 
 
-def _compute_values(field: RandomField, q: Planes, rows: slice) -> Planes:
-    """Compute the neighbor log odds of all classes at the pixels of some rows, (rows, w, k)."""
-    return np.ascontiguousarray(field.compute_log_odds_of_rows(q, rows).transpose(1, 2, 0))
+def _compute_values(field: RandomField, q: Planes, rows: slice) -> tuple[Planes, None]:
+    """Compute the neighbor log odds of all classes, in their order, at the pixels of some rows, (rows, w, k)."""
+    return np.ascontiguousarray(field.compute_log_odds_of_rows(q, rows).transpose(1, 2, 0)), None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["BilinearUpsampler", "find_nearest_pixels"]
 
 Values = NDArray[np.float32]
+Columns = NDArray[np.intp] | None
 
 CHUNK_PIXELS = 2**16  # whose positions are computed at once
 STRIP_VALUES = 2**20  # of the pixels of the copy that are computed at once
@@ -30,8 +31,8 @@ class BilinearUpsampler:
     Parameters
     ----------
     compute_values : callable
-        Takes a slice of rows of the copy, of which first and last are given, and returns k values at each of their
-        pixels, (rows, w, k), float32.
+        Takes a slice of rows of the copy, of which first and last are given, and returns n values at each of their
+        pixels, (rows, w, n), float32, and which of these each of the k values is, (k,), int: None for n = k in order.
     size : (int, int, int)
         Height and width of the copy, and k.
     shape : (int, int)
@@ -42,19 +43,22 @@ class BilinearUpsampler:
     Two pixels with the values 0 and 8, looked up in an image of four pixels:
 
     >>> values = np.array([[[0], [8]]], np.float32)
-    >>> upsampler = BilinearUpsampler(lambda rows: values[rows], values.shape, (1, 4))
+    >>> upsampler = BilinearUpsampler(lambda rows: (values[rows], None), values.shape, (1, 4))
     >>> upsampler.interpolate(np.zeros(4, dtype=int), np.arange(4)).ravel()
     array([0., 2., 6., 8.], dtype=float32)
     """
 
     def __init__(
-        self, compute_values: Callable[[slice], Values], size: tuple[int, int, int], shape: tuple[int, int]
+        self,
+        compute_values: Callable[[slice], tuple[Values, Columns]],
+        size: tuple[int, int, int],
+        shape: tuple[int, int],
     ) -> None:
         self._height, self._width, self._n_values = size
         self._down, self._across = (_find_positions(n, m) for n, m in zip(size[:2], shape, strict=True))
         self._compute_values = compute_values
         self._strip_rows = max(1, STRIP_VALUES // max(1, self._width * self._n_values))
-        self._strips: dict[int, Values] = {}
+        self._strips: dict[int, tuple[Values, Columns]] = {}
 
     def take(self, pixels: NDArray[np.intp]) -> Values:
         """Take the values at pixels of the copy.
@@ -70,8 +74,10 @@ class BilinearUpsampler:
         """
         found = np.empty((len(pixels), self._n_values), dtype=np.float32)
         for number, where in self._split(pixels // self._width):
+            values, columns = self._compute_strip(number)
             first = number * self._strip_rows * self._width
-            found[where] = self._compute_strip(number).take(pixels[where] - first, axis=0)
+            own = values.take(pixels[where] - first, axis=0)
+            found[where] = own if columns is None else own.take(columns, axis=1)
         return found
 
     def interpolate(
@@ -108,30 +114,39 @@ class BilinearUpsampler:
         """Interpolate the values at pixels of the image whose upper neighbors in the copy lie in one strip."""
         above, down = self._down[0][row], self._down[1][row]
         left, across = self._across[0][column], self._across[1][column]
-        below, right = np.minimum(above + 1, self._height - 1), np.minimum(left + 1, self._width - 1)
+        values, columns = self._compute_strip(number)
+        n = values.shape[1]
+        at = (above - number * self._strip_rows).astype(np.intp) * self._width + left
+        # A copy of one row or column has no pixels below or to the right.
+        right, below = int(self._width > 1), self._width * (self._height > 1)
+        if planes is not None:
+            chosen = planes if columns is None else columns.take(planes)
+            at, right, below, values = (at * n)[:, None] + chosen, right * n, below * n, values.reshape(-1, 1)
         # Repeated and not broadcast along the values, which takes twice as long.
-        values, k = self._compute_strip(number), self._n_values
-        m = k if planes is None else planes.shape[1]
+        m = n if planes is None else planes.shape[1]
         down, across = (share.repeat(m).reshape(-1, m) for share in (down, across))
-        first = number * self._strip_rows
-        starts = [(each - first) * self._width for each in (above, below)]
 
-        def take(pixels: NDArray[np.integer[Any]]) -> Values:
-            """Take the values of these pixels of the strip."""
-            if planes is None:
-                return values.take(pixels, axis=0)
-            return values.reshape(-1).take((pixels.astype(np.intp) * k)[:, None] + planes)
+        def interpolate_across() -> Values:
+            """Interpolate between the pixels that `at` points to and those to the right of them."""
+            ends = (part.take(at, axis=0).reshape(-1, m) for part in (values, values[right:]))
+            return np.asarray(next(ends) * (1 - across) + next(ends) * across)
 
-        upper, lower = (take(start + left) * (1 - across) + take(start + right) * across for start in starts)
-        return np.asarray(upper * (1 - down) + lower * down)
+        upper = interpolate_across()
+        at += below
+        found = np.asarray(upper * (1 - down) + interpolate_across() * down)
+        return found if planes is not None or columns is None else found.take(columns, axis=1)
 
-    def _compute_strip(self, number: int) -> Values:
-        """Compute the values of the pixels of a strip and of the row below it, (n, k), or take those that are kept."""
+    def _compute_strip(self, number: int) -> tuple[Values, Columns]:
+        """Compute the values of the pixels of a strip and of the row below it, or take those that are kept.
+
+        Returned are n values of each pixel, (pixels, n), and which of these each of the k values is, (k,).
+        """
         strip = self._strips.get(number)
         if strip is None:
             start, stop = number * self._strip_rows, (number + 1) * self._strip_rows + 1
-            # The k values of a pixel lie side by side: they are always looked up together.
-            strip = self._compute_values(slice(start, min(stop, self._height))).reshape(-1, self._n_values)
+            # The values of a pixel lie side by side: they are always looked up together.
+            values, columns = self._compute_values(slice(start, min(stop, self._height)))
+            strip = values.reshape(-1, values.shape[2]), columns
             # Several threads ask: the oldest may be gone already.
             for old in list(self._strips)[: 1 - KEPT_STRIPS]:
                 self._strips.pop(old, None)

@@ -15,6 +15,12 @@ from segment.segmenter.field.mean_field import LONG_STEPS, SHORT_STEPS, solve_me
 from segment.segmenter.field.random_field import RandomField
 
 
+def compute_planes(few: FewField, q: np.ndarray) -> np.ndarray:
+    """The neighbor log odds of all classes, (k, h, w)."""
+    log_odds, columns = few.compute_log_odds_of_rows(q, slice(0, q.shape[1]))
+    return np.moveaxis(log_odds[..., columns], 2, 0)
+
+
 def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> None:
     rng = np.random.default_rng(0)
     logs = rng.normal(scale=3, size=(N_FEW, 40, 30)).astype(np.float32)
@@ -28,7 +34,7 @@ def test_the_field_of_few_classes_is_that_of_all_where_there_are_no_others() -> 
     expected = solve_mean_field(logs, field, n_iter=5)
     np.testing.assert_allclose(q, np.take_along_axis(expected, order, axis=0), atol=2e-5)
     odds = field.compute_neighbor_log_odds(expected)
-    np.testing.assert_allclose(np.moveaxis(few.compute_log_odds_of_all(q, slice(0, 40)), 2, 0), odds, atol=2e-4)
+    np.testing.assert_allclose(compute_planes(few, q), odds, atol=2e-4)
     np.testing.assert_allclose(few.compute_log_odds(q), np.take_along_axis(odds, order, axis=0), atol=2e-4)
 
 
@@ -71,9 +77,8 @@ def test_a_field_may_have_more_classes_than_opencv_has_channels() -> None:
     q = rng.dirichlet(np.ones(N_FEW), size=(6, 5)).transpose(2, 0, 1).astype(np.float32)
     full = np.zeros((200, 6, 5), np.float32)
     np.put_along_axis(full, numbers, q, axis=0)
-    found = FewField(field, numbers.astype(np.uint8), 200).compute_log_odds_of_all(q, slice(0, 6))
-    expected = field.compute_neighbor_log_odds(full)
-    np.testing.assert_allclose(np.moveaxis(found, 2, 0), expected, atol=1e-4)
+    found = compute_planes(FewField(field, numbers.astype(np.uint8), 200), q)
+    np.testing.assert_allclose(found, field.compute_neighbor_log_odds(full), atol=1e-4)
 
 
 def test_log_odds_of_some_pixels_are_those_of_all(rng: np.random.Generator) -> None:
@@ -82,5 +87,5 @@ def test_log_odds_of_some_pixels_are_those_of_all(rng: np.random.Generator) -> N
     few = FewField(field, numbers.astype(np.uint8), 30)
     q = rng.dirichlet(np.ones(N_FEW), size=(7, 9)).transpose(2, 0, 1).astype(np.float32)
     pixels = rng.permutation(63)[:50]
-    expected = few.compute_log_odds_of_all(q, slice(0, 7)).reshape(63, 30)[pixels]
-    np.testing.assert_allclose(few.compute_log_odds_at(q, pixels), expected, atol=1e-5)
+    expected = compute_planes(few, q).reshape(30, -1)[:, pixels]
+    np.testing.assert_allclose(few.compute_log_odds_at(q, pixels).T, expected, atol=1e-5)

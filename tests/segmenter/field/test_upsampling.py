@@ -12,7 +12,7 @@ from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_p
 
 def make_upsampler(planes: np.ndarray, shape: tuple[int, int]) -> BilinearUpsampler:
     values = planes.transpose(1, 2, 0)
-    return BilinearUpsampler(lambda rows: values[rows], values.shape, shape)
+    return BilinearUpsampler(lambda rows: (values[rows], None), values.shape, shape)
 
 
 @pytest.mark.parametrize("size", [(6, 5), (1, 5), (6, 1), (1, 1), (2, 2)])
@@ -43,9 +43,10 @@ def test_strips_of_the_copy_change_nothing(rng: np.random.Generator, monkeypatch
     monkeypatch.setattr(upsampling, "STRIP_VALUES", 3 * 5 * 4)
     asked = []
 
-    def compute_values(rows: slice) -> np.ndarray:
+    def compute_values(rows: slice) -> tuple[np.ndarray, np.ndarray]:
         asked.append(rows.stop - rows.start)
-        return planes.transpose(1, 2, 0)[rows]
+        # In another order, as where a strip has not all of the planes.
+        return np.ascontiguousarray(planes[[2, 0, 3, 1]].transpose(1, 2, 0)[rows]), np.array([1, 3, 0, 2])
 
     in_strips = BilinearUpsampler(compute_values, (13, 5, 4), (31, 9))
     for which in (None, chosen):
