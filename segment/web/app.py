@@ -111,9 +111,8 @@ class Api:
         image = self.store.find(request.path_params["image"])
         size = read_number(request, "size", DEFAULT_SIZE, low=16, high=4096)
         config, _ = self._read_config(request, image)
-        return Response(
-            await self._work(request, image, image_work.draw_picture, config, size), media_type="image/jpeg"
-        )
+        picture = await self._work(request, image, image_work.draw_picture, config, size)
+        return Response(picture, media_type="image/png" if picture.startswith(b"\x89PNG") else "image/jpeg")
 
     async def add_labels(self, request: Request) -> Response:
         """Keep a mask, or regions of interest, for an image."""

@@ -39,6 +39,7 @@ from segment.web.preview import LastUsed, View, load_picture, make_view
 
 __all__ = ["describe_picture", "draw_picture", "look_up_pixel", "make_products", "segment_for_page", "store_labels"]
 
+MAX_PNG_PIXELS = 2**16  # of an image that is sent without loss: it is enlarged on the screen
 MAX_SCREEN_LABELS = 255  # more are sent as colors of two bytes
 _N_CURVE = 128  # points of a density curve
 _HISTOGRAMS = LastUsed(4)  # of this process: counting takes a fifth of the time of a quick answer
@@ -90,11 +91,13 @@ def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> by
     Returns
     -------
     bytes
-        A JPEG.
+        A JPEG; of a small image, whose single pixels are seen, a PNG.
     """
     os.chdir(folder)
-    image = shrink(load_picture(Path(name), config), max_size=size)
-    return encode_picture(convert_to_rgb(stretch_for_display(image)), suffix=".jpg")
+    image = load_picture(Path(name), config)
+    is_small = image.valid.size <= MAX_PNG_PIXELS and max(image.valid.shape) <= size
+    shown = stretch_for_display(shrink(image, max_size=size))
+    return encode_picture(convert_to_rgb(shown), suffix=".png" if is_small else ".jpg")
 
 
 def segment_for_page(

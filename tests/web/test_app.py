@@ -57,7 +57,7 @@ def image(server: Server) -> str:
     return str(found["id"])
 
 
-def test_the_settings_and_the_image_that_it_was_started_with(server: Server, image: str) -> None:
+def test_the_settings_and_the_image_that_it_was_started_with(server: Server, image: str, folder: Path) -> None:
     about = server.call("/api/settings").json
     assert about["limits"] == {"max_bytes": 2_000_000, "max_pixels": 1_000_000}
     assert about["folder"] == "in"
@@ -66,6 +66,12 @@ def test_the_settings_and_the_image_that_it_was_started_with(server: Server, ima
     answer = server.call(f"/api/images/{image}/picture", {"size": 64})
     with PilImage.open(io.BytesIO(answer.body)) as picture:
         assert (picture.format, picture.size) == ("JPEG", (64, 48))
+    assert answer.headers["content-type"] == "image/jpeg"
+    # A small image is enlarged on the screen: its pixels are those of the file.
+    answer = server.call(f"/api/images/{image}/picture", {"size": 1280})
+    assert answer.headers["content-type"] == "image/png"
+    with PilImage.open(io.BytesIO(answer.body)) as picture, PilImage.open(folder / "in" / "a.png") as original:
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(original))
 
 
 @pytest.mark.parametrize("name", ["日本.png", "Ünï cødé.png", "a b+c%d.png"])
