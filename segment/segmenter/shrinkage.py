@@ -37,6 +37,7 @@ from segment.postprocessor.postprocessor import postprocess
 from segment.preprocessor.working_copy import make_working_copy
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.mean_field import SHORT_STEPS
 
 __all__ = ["DEFAULT_SHRINKAGE", "Affinities", "choose_shrinkage", "compute_normalized_cut"]
@@ -129,16 +130,10 @@ def choose_shrinkage(
         affinities = Affinities.from_features(values, copy.valid)
         for number, classes in enumerate(candidates):
             # Long steps would choose as well, but not the same, and another shrinkage may lead to other classes.
-            labeler = FieldLabeler(
-                classes,
-                features.space,
-                copy,
-                copy.valid.shape,
-                smoothness=smoothness,
-                index=features.index,
-                steps=SHORT_STEPS,
+            problem = FieldProblem(
+                classes, features.space, copy, smoothness, known_index=features.index, steps=SHORT_STEPS
             )
-            labels = labeler.label(copy).label_image
+            labels = FieldLabeler(problem, copy.valid.shape).label(copy).label_image
             cleaned = postprocess(labels, radius=_RADIUS, min_region=_MIN_REGION, max_hole=_MAX_HOLE)
             cuts[number] += compute_normalized_cut(cleaned.label_image, affinities, n_classes)
     if len(cuts) > len(_SHRINKAGES) and cuts[-1] < _MAX_TIGHTER_CUT * cuts[0]:

@@ -57,6 +57,7 @@ from segment.segmenter.class_fitting import fit_image_classes
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart
+from segment.segmenter.field.field_solver import FieldProblem
 from segment.segmenter.field.fine_field import FineFieldLabeler
 from segment.segmenter.field.share_sample import LabeledPixels, ShareSample, pool_share_samples
 from segment.segmenter.fit_data import FitData
@@ -280,15 +281,8 @@ def _make_field_labeler(
         fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
         return lambda image, _, inner: fine.label(image, inner)
     # Solved here; with a cluster the labeler is sent to the workers with the solution.
-    labeler = FieldLabeler(
-        classes,
-        space,
-        shrink_noisy_copy(classes, space, copy),
-        shape,
-        smoothness=smoothness,
-        min_log_density=min_log_density,
-        draws_shares=True,
-    )
+    problem = FieldProblem(classes, space, shrink_noisy_copy(classes, space, copy), smoothness)
+    labeler = FieldLabeler(problem, shape, min_log_density=min_log_density, draws_shares=True)
     return lambda image, window, inner: labeler.label(image, window.row, window.column, inner)
 
 

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.core.threads import run_in_threads
 from segment.features.color_index import ColorIndex
-from segment.features.color_space import FeatureSpace
 from segment.mixture.few_components import N_FEW
 from segment.mixture.rejection import is_rejected
-from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.calibration import compute_temperature, temper_posteriors
 from segment.segmenter.field.few_classes import MIN_CLASSES, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FieldSolution
-from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldFacts, find_borders, solve_field
-from segment.segmenter.field.mean_field import LONG_STEPS, StepRule
+from segment.segmenter.field.field_solver import CHUNK_PIXELS, FieldProblem, find_borders, solve_field
 from segment.segmenter.field.share_sample import BorderPixels, LabeledPixels, ShareSample
 from segment.segmenter.field.upsampling import BilinearUpsampler, find_nearest_pixels
 
@@ -41,63 +38,41 @@ class FieldLabeler:
 
     Parameters
     ----------
-    classes : ClassMixture
-        The classes, of n components.
-    space : FeatureSpace
-        How a color becomes a feature vector.
-    copy : Image
-        The working copy of the image, or the image itself.
+    problem : FieldProblem
+        The field of the working copy, of which n components make the classes.
     shape : (height, width)
         Of the image, in pixels.
-    smoothness : float, >= 0
-        Log odds in nats that neighbors of one class give a pixel; raised, regions get larger and rounder. See
-        :class:`segment.segmenter.field.random_field.RandomField`.
-    smoothness_map : array_like of shape (H, W), 0 to 1, optional
-        Share of the smoothness that counts at each pixel of the image.
     min_log_density : float
         In nats. Pixels whose color has a log density below this get label 0.
-    index : ColorIndex, optional
-        Of the working copy, where it is known.
     draws_shares : bool
         Whether to draw the samples that shares are estimated from.
-    facts : FieldFacts, optional
-        Where the copy is that of a part of a larger image. Then the number of steps is fixed, too, so that neighboring
-        parts have the same labels where they overlap.
-    steps : StepRule
-        Of the field.
     """
 
     def __init__(
         self,
-        classes: ClassMixture,
-        space: FeatureSpace,
-        copy: Image,
+        problem: FieldProblem,
         shape: tuple[int, int],
         *,
-        smoothness: float,
-        smoothness_map: NDArray[np.generic] | None = None,
         min_log_density: float = -np.inf,
-        index: ColorIndex | None = None,
         draws_shares: bool = False,
-        facts: FieldFacts | None = None,
-        steps: StepRule = LONG_STEPS,
     ) -> None:
-        self._classes, self._space, self._min_log_density = classes, space, min_log_density
+        copy = problem.copy
+        self._classes, self._space, self._min_log_density = problem.classes, problem.space, min_log_density
         self._rows, self._columns = (find_nearest_pixels(n, m) for n, m in zip(copy.valid.shape, shape, strict=True))
         self._labels: NDArray[np.uint8] = np.zeros(copy.valid.shape, dtype=np.uint8)
         self._odds: BilinearUpsampler | None = None  # None where the copy is the image: all pixels are labeled then
         self._solved: FieldSolution | None = None  # kept where shares are drawn
         self._design_effect: float | None = None  # by the colors alone, of the copy of a whole image
-        if classes.model.n_components == 0:
+        if self._classes.model.n_components == 0:
             return
-        solved = solve_field(classes, space, copy, smoothness, smoothness_map, index, facts, steps)
+        solved = solve_field(problem)
         self._is_noisy = solved.is_noisy
         self._labels = solved.labels
         if draws_shares:
             self._counted = copy.valid
             if min_log_density > -np.inf:
                 self._counted = copy.valid & ~ColorIndex(copy).map_to_pixels(self._is_rejected)
-            self._design_effect = solved.measure_design_effect() if facts is None else None
+            self._design_effect = solved.measure_design_effect() if problem.facts is None else None
             correlation = solved.measure_correlation()  # a number, so that the planes it is measured on can be freed
             self._solved = solved = replace(solved, measure_correlation=lambda: correlation)
         if copy.valid.shape != shape:
@@ -223,14 +198,7 @@ class FieldLabeler:
 
 
 def prepare_field_posteriors(
-    classes: ClassMixture,
-    space: FeatureSpace,
-    copy: Image,
-    image: Image,
-    *,
-    smoothness: float,
-    is_tempered: bool = True,
-    facts: FieldFacts | None = None,
+    problem: FieldProblem, image: Image, *, is_tempered: bool = True
 ) -> Callable[[NDArray[np.intp]], Planes]:
     """Prepare the posteriors of the pixels of an image, given their colors and their neighbors.
 
@@ -240,8 +208,8 @@ def prepare_field_posteriors(
 
     Parameters
     ----------
-    classes, space, copy, smoothness, facts
-        As for :class:`FieldLabeler`.
+    problem : FieldProblem
+        The field of the working copy.
     image : Image
         The image at full resolution.
     is_tempered : bool
@@ -254,7 +222,7 @@ def prepare_field_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. The values of pixels
         that are not valid have no meaning.
     """
-    solved = solve_field(classes, space, copy, smoothness, facts=facts)
+    classes, copy, facts, solved = problem.classes, problem.copy, problem.facts, solve_field(problem)
     temperature = 1.0
     if is_tempered:
         overlap = solved.measure_overlap() if facts is None else facts.overlap
@@ -272,7 +240,7 @@ def prepare_field_posteriors(
     def make_lookup(image: Image) -> Callable[[NDArray[np.intp]], Planes]:
         # A table of many classes for each color of the image could be larger than the image.
         return ColorIndex(image).make_pixel_lookup(
-            lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=not has_all
+            lambda colors: classes.compute_log_posteriors(problem.space.make_cells(colors)), in_chunks=not has_all
         )
 
     look_up = make_lookup(image)

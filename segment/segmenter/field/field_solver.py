@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from segment.segmenter.field.calibration import (
     measure_neighbor_correlation,
     measure_residuals,
 )
-from segment.segmenter.field.edge_field import build_field, compute_whitening_matrix
+from segment.segmenter.field.edge_field import REACH_PIXELS, build_field, compute_whitening_matrix
 from segment.segmenter.field.few_classes import MIN_CLASSES, FewField, compute_few_log_posteriors
 from segment.segmenter.field.field_solution import FewSolution, FieldSolution, FullSolution
 from segment.segmenter.field.mean_field import LONG_STEPS, StepRule, exponentiate, solve_mean_field
@@ -36,6 +36,7 @@ from segment.segmenter.known_colors import recall_colors
 __all__ = [
     "CHUNK_PIXELS",
     "FieldFacts",
+    "FieldProblem",
     "find_borders",
     "measure_field_facts",
     "solve_field",
@@ -86,105 +87,137 @@ def find_borders(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(labels, window) != cv2.erode(labels, window))
 
 
-def measure_field_facts(classes: ClassMixture, space: FeatureSpace, copy: Image, smoothness: float) -> FieldFacts:
-    """Measure the facts that the fields of all parts of an image have in common.
+@dataclass(frozen=True, eq=False)
+class FieldProblem:
+    """The field of a working copy, or of that of a part of an image with the facts of the whole.
 
-    Parameters
-    ----------
-    classes, space, smoothness
-        As for :func:`solve_field`.
-    copy : Image
-        The working copy of the whole image.
-
-    Returns
-    -------
-    FieldFacts
-    """
-    if classes.model.n_components == 0:
-        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
-    solved = solve_field(classes, space, copy, smoothness)
-    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap())
-
-
-def solve_field(
-    classes: ClassMixture,
-    space: FeatureSpace,
-    copy: Image,
-    smoothness: float,
-    smoothness_map: NDArray[np.generic] | None = None,
-    index: ColorIndex | None = None,
-    facts: FieldFacts | None = None,
-    steps: StepRule = LONG_STEPS,
-) -> FieldSolution:
-    """Solve the field of a working copy, or of that of a part of an image with the facts of the whole.
-
-    Parameters
+    Attributes
     ----------
     classes : ClassMixture
         The classes. Of many, each pixel has the few that are likeliest by its color, unless colors alone show little.
     space : FeatureSpace
         How a color becomes a feature vector.
     copy : Image
-        The working copy.
+        The working copy of the image, or the image itself.
     smoothness : float, >= 0
-        Log odds in nats that neighbors of one class give a pixel.
+        Log odds in nats that neighbors of one class give a pixel; raised, regions get larger and rounder. See
+        :class:`segment.segmenter.field.random_field.RandomField`.
     smoothness_map : array_like of shape (H, W), 0 to 1, optional
         Share of the smoothness that counts at each pixel of the image.
-    index : ColorIndex, optional
+    known_index : ColorIndex, optional
         Of the working copy, where it is known.
     facts : FieldFacts, optional
-        Those of the whole image, where the copy is that of a part of it.
+        Those of the whole image, where the copy is that of a part of it. Then the number of steps is fixed, too, so
+        that neighboring parts have the same labels where they overlap.
     steps : StepRule
         Of the field of all classes; that of the few likeliest takes long ones.
-
-    Returns
-    -------
-    FieldSolution
     """
-    if smoothness_map is not None:
-        cv2 = load_cv2()
-        size = (copy.width, copy.height)
-        smoothness_map = cv2.resize(np.asarray(smoothness_map, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
-    whiten = compute_whitening_matrix(classes.model)
-    index = index or ColorIndex(copy)
-    problem = _FieldProblem(classes, space, copy, smoothness, smoothness_map, index, facts, steps, whiten)
-    if classes.n_classes >= MIN_CLASSES and (solution := _solve_few(problem)) is not None:
-        return solution
-    return _solve_all(problem)
-
-
-@dataclass(frozen=True, eq=False)
-class _FieldProblem:
-    """The arguments of :func:`solve_field`, with the map of the size of the copy, and the whitening matrix."""
 
     classes: ClassMixture
     space: FeatureSpace
     copy: Image
     smoothness: float
-    smoothness_map: NDArray[np.generic] | None
-    index: ColorIndex
-    facts: FieldFacts | None
-    steps: StepRule
-    whiten: NDArray[np.float64]
+    smoothness_map: NDArray[np.generic] | None = None
+    known_index: ColorIndex | None = None
+    facts: FieldFacts | None = None
+    steps: StepRule = LONG_STEPS
+
+    @cached_property
+    def index(self) -> ColorIndex:
+        """The distinct colors of the working copy."""
+        return self.known_index or ColorIndex(self.copy)
+
+    @cached_property
+    def whiten(self) -> NDArray[np.float64]:
+        """The matrix that takes features to standard deviations within a class, (d, d)."""
+        return compute_whitening_matrix(self.classes.model)
 
     def find_tol(self, steps: StepRule) -> float:
-        """Find the mean change below which it is solved; 0 for a part, so that all parts take as many steps."""
+        """Find the mean change below which it is solved; 0 for a part, so that all parts take as many steps.
+
+        Parameters
+        ----------
+        steps : StepRule
+
+        Returns
+        -------
+        float
+        """
         return steps.tol if self.facts is None else 0.0
 
     def is_noisy(self, features: Planes) -> bool:
-        """Say whether colors show little, in these whitened features."""
+        """Say whether colors show little.
+
+        Parameters
+        ----------
+        features : ndarray of shape (d, h, w), float32
+            Whitened.
+
+        Returns
+        -------
+        bool
+        """
         return are_planes_noisy(features, self.copy.valid) if self.facts is None else self.facts.is_noisy
 
     def build_field(self, features: Planes) -> RandomField:
-        """Build the field by the edges in these whitened features."""
-        return build_field(self.copy, features, self.smoothness, self.smoothness_map)
+        """Build the field.
+
+        Parameters
+        ----------
+        features : ndarray of shape (d, h, w), float32
+            Whitened; strong edges in them weaken the field.
+
+        Returns
+        -------
+        RandomField
+        """
+        smoothness_map = self.smoothness_map
+        if smoothness_map is not None:
+            cv2, size = load_cv2(), (self.copy.width, self.copy.height)
+            values = np.asarray(smoothness_map, dtype=np.float32)
+            smoothness_map = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        return build_field(self.copy, features, self.smoothness, smoothness_map)
 
 
-def _solve_few(problem: _FieldProblem) -> FewSolution | None:
+def measure_field_facts(problem: FieldProblem) -> FieldFacts:
+    """Measure the facts that the fields of all parts of an image have in common.
+
+    Parameters
+    ----------
+    problem : FieldProblem
+        The field of the working copy of the whole image.
+
+    Returns
+    -------
+    FieldFacts
+    """
+    if problem.classes.model.n_components == 0:
+        return FieldFacts(is_noisy=False, correlation=0.0, overlap=0.0)
+    solved = solve_field(problem)
+    return FieldFacts(solved.is_noisy, solved.measure_correlation(), solved.measure_overlap())
+
+
+def solve_field(problem: FieldProblem) -> FieldSolution:
+    """Solve the field of a working copy.
+
+    Parameters
+    ----------
+    problem : FieldProblem
+
+    Returns
+    -------
+    FieldSolution
+    """
+    if problem.classes.n_classes >= MIN_CLASSES and (solution := _solve_few(problem)) is not None:
+        return solution
+    return _solve_all(problem)
+
+
+def _solve_few(problem: FieldProblem) -> FewSolution | None:
     """Solve the field of the few likeliest classes of each pixel; None where colors show little and fit many."""
     classes, space, index, valid = problem.classes, problem.space, problem.index, problem.copy.valid
     describe = partial(compute_few_log_posteriors, classes)
-    planes, features = _look_up_planes(index, space, problem.whiten, describe)
+    planes, features = _look_up_planes(problem, describe)
     if problem.is_noisy(features):
         return None
     field = problem.build_field(features)
@@ -192,9 +225,7 @@ def _solve_few(problem: _FieldProblem) -> FewSolution | None:
     logs = planes[N_FEW:]
     q = few.solve(logs, n_iter=LONG_STEPS.max_steps, tol=problem.find_tol(LONG_STEPS))
     best = np.take_along_axis(few.numbers, q.argmax(axis=0)[None], axis=0)[0]
-    measure_correlation = _prepare_correlation(
-        best, features, classes, problem.whiten, problem.copy, field, problem.facts
-    )
+    measure_correlation = _prepare_correlation(problem, best, features)
     labels = _restore_small_things(q, logs, best, valid, problem.smoothness, measure_correlation, few.numbers)
     look_up = index.make_pixel_lookup(
         lambda colors: classes.compute_log_posteriors(space.make_cells(colors)), in_chunks=True
@@ -202,13 +233,13 @@ def _solve_few(problem: _FieldProblem) -> FewSolution | None:
     return FewSolution(classes, q, logs, labels, valid, measure_correlation, False, few, look_up)
 
 
-def _solve_all(problem: _FieldProblem) -> FullSolution:
+def _solve_all(problem: FieldProblem) -> FullSolution:
     """Solve the field of all classes at each pixel."""
     classes, space, index, valid = problem.classes, problem.space, problem.index, problem.copy.valid
     if known := recall_colors(classes, space, index):
         logs, features = known.map_log_posteriors(valid.shape), known.map_whitened(valid.shape)
     else:
-        logs, features = _look_up_planes(index, space, problem.whiten, classes.compute_log_posteriors)
+        logs, features = _look_up_planes(problem, classes.compute_log_posteriors)
     field = problem.build_field(features)
     is_noisy = problem.is_noisy(features)
     if is_noisy:
@@ -222,50 +253,36 @@ def _solve_all(problem: _FieldProblem) -> FullSolution:
         logs, field, n_iter=steps.max_steps, start=first, tol=problem.find_tol(steps), length=steps.length
     )
     best = find_highest_plane(q)
-    measure_correlation = _prepare_correlation(
-        best, features, classes, problem.whiten, problem.copy, field, problem.facts
-    )
+    measure_correlation = _prepare_correlation(problem, best, features)
     labels = _restore_small_things(q, logs, best, valid, problem.smoothness, measure_correlation)
     return FullSolution(classes, q, logs, labels, valid, measure_correlation, is_noisy, field, features)
 
 
-def _look_up_planes(
-    index: ColorIndex,
-    space: FeatureSpace,
-    whiten: NDArray[np.float64],
-    describe: Callable[[Cells], Planes],
-) -> tuple[Planes, Planes]:
+def _look_up_planes(problem: FieldProblem, describe: Callable[[Cells], Planes]) -> tuple[Planes, Planes]:
     """Look up the description of the color of each pixel, (m, h, w), and its whitened features, (d, h, w)."""
+    whiten = problem.whiten
 
     def describe_colors(colors: NDArray[np.generic]) -> Planes:
         """Describe colors, with their whitened features: (n, m + d)."""
-        cells = space.make_cells(colors)
+        cells = problem.space.make_cells(colors)
         return np.concatenate([describe(cells), (cells.means @ whiten).astype(np.float32)], axis=1)
 
-    planes = index.map_to_planes(describe_colors)
+    planes = problem.index.map_to_planes(describe_colors)
     return planes[: -len(whiten)], planes[-len(whiten) :]
 
 
-def _prepare_correlation(
-    best: NDArray[np.uint8],
-    features: Planes,
-    classes: ClassMixture,
-    whiten: NDArray[np.float64],
-    copy: Image,
-    field: RandomField,
-    facts: FieldFacts | None,
-) -> Callable[[], float]:
+def _prepare_correlation(problem: FieldProblem, best: NDArray[np.uint8], features: Planes) -> Callable[[], float]:
     """Prepare the correlation of neighbors within their classes: measured once, when asked for."""
 
     @cache
     def measure_correlation() -> float:
         """Measure the correlation, unless that of the whole is known."""
-        if facts is not None:
-            return facts.correlation
-        rows, is_counted = choose_bands(copy.valid.shape, field.reach)
-        valid, bands = copy.valid[rows] & is_counted[:, None], features.take(rows, axis=1)
-        components = _find_components(best[rows], bands, classes, whiten)
-        return measure_neighbor_correlation(measure_residuals(bands, components, valid), valid, field.reach)
+        if problem.facts is not None:
+            return problem.facts.correlation
+        rows, is_counted = choose_bands(problem.copy.valid.shape, REACH_PIXELS)
+        valid, bands = problem.copy.valid[rows] & is_counted[:, None], features.take(rows, axis=1)
+        components = _find_components(best[rows], bands, problem.classes, problem.whiten)
+        return measure_neighbor_correlation(measure_residuals(bands, components, valid), valid, REACH_PIXELS)
 
     return measure_correlation
 

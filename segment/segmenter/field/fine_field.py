@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.edge_field import REACH_PIXELS
 from segment.segmenter.field.field_fit import shrink_noisy_copy
 from segment.segmenter.field.field_labels import FieldLabeler, WindowPart, prepare_field_posteriors
-from segment.segmenter.field.field_solver import measure_field_facts
+from segment.segmenter.field.field_solver import FieldProblem, measure_field_facts
 from segment.segmenter.field.mean_field import LONG_STEPS
 from segment.segmenter.field.share_sample import LabeledPixels, pool_share_samples
 
@@ -65,7 +65,7 @@ class FineFieldLabeler:
         self._classes, self._space = classes, space
         self._smoothness, self._min_log_density = smoothness, min_log_density
         small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
-        self._facts = measure_field_facts(classes, space, small, smoothness)
+        self._facts = measure_field_facts(FieldProblem(classes, space, small, smoothness))
 
     def label(self, image: Image, inner: WindowPart | None = None) -> LabeledPixels:
         """Label a window of the image.
@@ -87,16 +87,8 @@ class FineFieldLabeler:
         for start, stop in _split_rows(image, self._classes.n_classes):
             part, first = _take_part(image, start, stop)
             own_rows = slice(max(rows.start, start) - start, max(min(rows.stop, stop), start) - start)
-            labeler = FieldLabeler(
-                self._classes,
-                self._space,
-                _make_copy(part),
-                part.valid.shape,
-                smoothness=self._smoothness,
-                min_log_density=self._min_log_density,
-                draws_shares=True,
-                facts=self._facts,
-            )
+            problem = FieldProblem(self._classes, self._space, _make_copy(part), self._smoothness, facts=self._facts)
+            labeler = FieldLabeler(problem, part.valid.shape, min_log_density=self._min_log_density, draws_shares=True)
             found = labeler.label(_take_rows(image, start, stop), start - first, inner=(own_rows, columns))
             labels[start:stop] = found.label_image
             samples += [found.shares] if found.shares else []
@@ -132,17 +124,8 @@ def label_with_field(
         fine = FineFieldLabeler(classes, space, copy, smoothness=smoothness, min_log_density=min_log_density)
         return fine.label(image)
     small = shrink_noisy_copy(classes, space, copy)
-    labeler = FieldLabeler(
-        classes,
-        space,
-        small,
-        image.valid.shape,
-        smoothness=smoothness,
-        min_log_density=min_log_density,
-        index=index if small is copy else None,
-        draws_shares=True,
-    )
-    return labeler.label(image)
+    problem = FieldProblem(classes, space, small, smoothness, known_index=index if small is copy else None)
+    return FieldLabeler(problem, image.valid.shape, min_log_density=min_log_density, draws_shares=True).label(image)
 
 
 def prepare_posteriors(
@@ -158,7 +141,11 @@ def prepare_posteriors(
 
     Parameters
     ----------
-    classes, space, copy, image, smoothness, is_tempered
+    classes, space, copy, smoothness
+        As for :class:`FineFieldLabeler`.
+    image : Image
+        The image at full resolution.
+    is_tempered : bool
         As for :func:`segment.segmenter.field.field_labels.prepare_field_posteriors`.
 
     Returns
@@ -167,11 +154,11 @@ def prepare_posteriors(
         Takes numbers of pixels in row order, (n,), and returns (n, k), float32, rows summing to 1. For large images it
         keeps the part that was asked for last, so ask in the order of rows.
     """
-    prepare = partial(prepare_field_posteriors, classes, space, smoothness=smoothness, is_tempered=is_tempered)
     if not is_field_fine(image.valid.shape):
-        return prepare(shrink_noisy_copy(classes, space, copy), image)
+        problem = FieldProblem(classes, space, shrink_noisy_copy(classes, space, copy), smoothness)
+        return prepare_field_posteriors(problem, image, is_tempered=is_tempered)
     small = shrink_noisy_copy(classes, space, make_working_copy(copy, WORKING_PIXELS))
-    facts = measure_field_facts(classes, space, small, smoothness)
+    facts = measure_field_facts(FieldProblem(classes, space, small, smoothness))
     parts = _split_rows(image, classes.n_classes)
     ends = np.array([stop for _, stop in parts]) * image.width
 
@@ -179,7 +166,8 @@ def prepare_posteriors(
     def prepare_part(number: int) -> tuple[Callable[[NDArray[np.intp]], NDArray[np.float32]], int, int]:
         """Solve the field of a part; returned with its lookup are its first row and its width."""
         part, first = _take_part(image, *parts[number])
-        return prepare(_make_copy(part), part, facts=facts), first, part.width
+        problem = FieldProblem(classes, space, _make_copy(part), smoothness, facts=facts)
+        return prepare_field_posteriors(problem, part, is_tempered=is_tempered), first, part.width
 
     def compute_posteriors(at: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the posteriors of these pixels part by part."""

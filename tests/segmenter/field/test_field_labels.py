@@ -15,6 +15,7 @@ import segment
 from segment.features.color_index import ColorIndex
 from segment.segmenter.class_mixture import ClassMixture
 from segment.segmenter.field.field_labels import FieldLabeler
+from segment.segmenter.field.field_solver import FieldProblem
 
 Planes = NDArray[np.float32]
 
@@ -136,15 +137,9 @@ def test_a_map_of_the_smoothness_switches_the_field_off_in_places(photograph: ND
     preprocessed = result.preprocessed
     smoothness_map = np.ones(preprocessed.valid.shape)
     smoothness_map[:, 80:] = 0
-    labeler = FieldLabeler(
-        ClassMixture(result.model, result.groups),
-        result.space,
-        preprocessed,
-        preprocessed.valid.shape,
-        smoothness=12.0,
-        smoothness_map=smoothness_map,
-    )
-    found = labeler.label(preprocessed).label_image
+    classes = ClassMixture(result.model, result.groups)
+    problem = FieldProblem(classes, result.space, preprocessed, 12.0, smoothness_map)
+    found = FieldLabeler(problem, preprocessed.valid.shape).label(preprocessed).label_image
     by_color = ColorIndex(preprocessed).map_to_pixels(
         lambda colors: result.model.predict(result.space.make_cells(colors)) + 1
     )
