@@ -34,7 +34,6 @@ __all__ = ["FittedClasses", "fit_image_classes", "warn_of_rivals"]
 
 Floats = NDArray[np.float64]
 
-START_FACTOR = 10.0  # of the tolerances of many classes by color, from which the fit with the field starts
 MIN_DISAGREEMENT = 0.07  # share of the pixels that two fits about as good label differently: from here on a warning
 
 
@@ -112,12 +111,11 @@ def _fit_new_classes(data: FitData, config: SegmentConfig, kind: type[SpatialMod
             smoothness=config.smoothness,
             init=_choose_init(data.space, config, n),
         )
-    tols = config.tol, config.tol_step
     if n >= MANY_COMPONENTS and kind.needs_copies and _is_plain(config):
-        # The start of a fit to pixels: groups of cells are close enough, and so are larger tolerances.
+        # The start of a fit to pixels: groups of cells are close enough.
         levels = levels or Levels.choose(weighted, n, data.space.compute_start_metric(weighted), is_robust=False)
-        weighted, tols = group_for_many(weighted), (START_FACTOR * config.tol, START_FACTOR * config.tol_step)
-    fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels, tols=tols)
+        weighted = group_for_many(weighted)
+    fit, unfinished = _fit_cells(weighted, data.space, n, config, shrinkage, levels=levels)
     classes = ClassMixture(fit.model, group_components(fit.model, data.cells, selection.chosen))
     # Colors that were given as starts are kept.
     may_restart = not config.seed_color
@@ -262,10 +260,8 @@ def _fit_cells(
     shrinkage: float,
     start: MixtureModel | None = None,
     levels: Levels | None = None,
-    tols: tuple[float, float] | None = None,
 ) -> tuple[MixtureFit, tuple[str, ...]]:
-    """Fit the mixture, to other tolerances if they are given; also return a warning if EM did not converge."""
-    tol, tol_step = tols or (config.tol, config.tol_step)
+    """Fit the mixture; also return a warning if EM did not converge."""
     fit = fit_mixture(
         cells,
         n_components,
@@ -276,8 +272,8 @@ def _fit_cells(
         n_init=config.n_init,
         prior=config.prior,
         shrinkage=shrinkage,
-        tol=tol,
-        tol_step=tol_step,
+        tol=config.tol,
+        tol_step=config.tol_step,
         max_iter=config.max_iter,
         metric=space.compute_start_metric(cells) if n_components else None,
         seed=config.seed,
