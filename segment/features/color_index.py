@@ -20,6 +20,7 @@ from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
 from segment.features.color_memory import ColorMemory, KeptValues
+from segment.features.pixel_sample import is_sampled
 
 __all__ = ["MAX_COLORS", "ColorIndex"]
 
@@ -54,6 +55,8 @@ class ColorIndex:
         The scale of the colors of this index: that of the image, or 0 and 65535 for float pixels.
     is_countable : bool
         Whether colors have so few bits that a table may have an entry for each.
+    is_sampled : bool
+        Whether colors have so many bits that classes are fitted to a sample of the pixels.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class ColorIndex:
         self._pixels = pixels.reshape(-1, self.n_channels)
         self._bits = 8 * pixels.dtype.itemsize
         self.is_countable = self._bits * self.n_channels <= _TABLE_BITS
+        self.is_sampled = is_sampled(self._bits, self.n_channels)
         self._recalled: tuple[Hashable, KeptValues | None] = (None, None)
 
     @cached_property
@@ -94,7 +98,7 @@ class ColorIndex:
     @property
     def _is_wide(self) -> bool:
         """Whether colors have no codes, of at most 64 bits, or none that are worth counting: those of noise."""
-        return self._bits * self.n_channels > 64 or (self.is_countable and not self.is_tabled)
+        return self.is_sampled or (self.is_countable and not self.is_tabled)
 
     def iterate_parts(self) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         """Iterate over the colors of the valid pixels and their counts, in parts.
@@ -117,6 +121,27 @@ class ColorIndex:
             codes, counts = count_codes(self._encode_valid(rows))
             if codes.size:
                 yield self._decode(codes), counts
+
+    def iterate_pixels(self, places: NDArray[np.integer] | None = None) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Iterate over the valid pixels, in parts.
+
+        Parameters
+        ----------
+        places : ndarray of shape (h * w,), integers, optional
+            A number for each pixel of the image; by default that of its place, from 0.
+
+        Yields
+        ------
+        colors : ndarray of shape (m, n_channels), unsigned integers
+        places : ndarray of shape (m,), integers
+        """
+        for rows in self._iterate_blocks():
+            numbers = np.arange(rows.start, rows.stop) if places is None else places[rows]
+            if self._all_valid:
+                yield self._pixels[rows], numbers
+            else:
+                valid = self._valid.reshape(-1)[rows]
+                yield self._pixels[rows][valid], numbers[valid]
 
     def has_colors(self, n_colors: int) -> bool:
         """Tell whether a part of the image has that many distinct colors.

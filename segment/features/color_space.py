@@ -36,6 +36,7 @@ _F_TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200
 _OPPONENT = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 # Luma of ITU-R BT.709, as in scikit-image's rgb2gray.
 _LUMA = np.array([0.2125, 0.7154, 0.0721])
+MAX_BANDS = 64
 # Colors transformed at once: they stay in the processor's cache.
 CHUNK_COLORS = 8192
 
@@ -55,14 +56,15 @@ class FeatureSpace:
 
         A gray image has one feature in every space: L* for ``lab``, otherwise the gray value scaled to 0..255.
     n_channels : int
-        1 for gray, 3 for RGB. Any other number of bands needs the space ``rgb``: each band scaled to 0..255.
+        1 for gray, 3 for RGB. Any other number of bands, at most 64, needs the space ``rgb``: each band scaled to
+        0..255.
     black, white : float
         Channel values of no light and of full light.
 
     Raises
     ------
     SettingsError
-        If the name is unknown or does not fit the number of channels.
+        If the name is unknown or does not fit the number of channels, or there are more than 64 of these.
 
     Examples
     --------
@@ -84,6 +86,11 @@ class FeatureSpace:
     def __post_init__(self) -> None:
         if self.name not in FEATURES:
             raise SettingsError(f"features: one of {', '.join(FEATURES)}; got {self.name!r}.")
+        if self.n_channels > MAX_BANDS:
+            raise SettingsError(
+                f"bands (--bands): at most {MAX_BANDS} at once, as time and memory grow with their square; got "
+                f"{self.n_channels}. Choose some, or average neighboring ones first."
+            )
         if self.n_channels not in (1, 3) and self.name != "rgb":
             raise SettingsError(
                 f"features (--features): rgb, the bands as they are, for {self.n_channels} bands; got {self.name}. "

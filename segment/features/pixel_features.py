@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.features.pixel_sample import PixelSample
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.streaming_bins import StreamingBins
 
@@ -42,9 +43,28 @@ class PixelFeatures:
         """One cell for each distinct color, weighted by its number of pixels; collected when first asked for.
 
         There is no cell if no pixel is valid. Images with more colors than memory should hold have cells that stand for
-        boxes of colors.
+        boxes of colors, and those with many bands cells of some of their pixels.
         """
+        if self.index.is_sampled:
+            return self.sample_cells()
         return collect_cells(self.space, self.index.iterate_parts(), exact=self.index.is_tabled)
+
+    def sample_cells(self, max_pixels: int | None = None) -> Cells:
+        """Make cells of an even sample of the valid pixels, weighted by how many of these each stands for.
+
+        Parameters
+        ----------
+        max_pixels : int, >= 1, optional
+            By default as many as :class:`segment.features.pixel_sample.PixelSample` keeps.
+
+        Returns
+        -------
+        Cells
+        """
+        sample = PixelSample(self.index.n_channels, max_pixels=max_pixels)
+        for colors, places in self.index.iterate_pixels():
+            sample.add(colors, places)
+        return sample.to_cells(self.space)
 
 
 def extract_features(image: Image, features: str) -> PixelFeatures:

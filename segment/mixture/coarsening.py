@@ -22,6 +22,8 @@ Ids = NDArray[np.intp]
 _MAX_FEATURE_SHARE = 1 / 2
 # More bins of a grid are no help. Features are many where that happens.
 _MAX_BINS = 8192
+# Of more features, one alone hardly parts anything, and halves along all of them are too many.
+_MAX_SPLIT_FEATURES = 8
 
 
 def coarsen_adaptively(cells: Cells, n_bins: int, min_cells: int) -> Cells:
@@ -118,7 +120,8 @@ def split_groups(cells: Cells, max_weight: float) -> tuple[Ids, int]:
 
     A group is split at its mean, along the feature in which it is widest. The unit of each feature is the standard
     deviation within the groups so far. So a feature that a few far cells stretched counts as much as the others once
-    these are apart.
+    these are apart. Of more than 8 features, groups are split along the principal axes of the standardized features,
+    all in one unit: classes that differ a little in every feature differ much along a few axes.
 
     Parameters
     ----------
@@ -141,7 +144,9 @@ def split_groups(cells: Cells, max_weight: float) -> tuple[Ids, int]:
     (array([1, 2, 3, 4, 0]), 5)
     """
     found, n_groups = np.zeros(len(cells), dtype=np.intp), 0
-    features, weights, rows = np.ascontiguousarray(cells.means.T), cells.weights, np.arange(len(cells))
+    is_rotated = cells.n_features > _MAX_SPLIT_FEATURES
+    features = _compute_principal_coordinates(cells) if is_rotated else np.ascontiguousarray(cells.means.T)
+    weights, rows = cells.weights, np.arange(len(cells))
     # Numbers 0..m - 1 of the groups that may be split, and the sums of squares within those that are done.
     group, squares_done = np.zeros(len(cells), dtype=np.intp), np.zeros(len(features))
     while rows.size:
@@ -151,6 +156,8 @@ def split_groups(cells: Cells, max_weight: float) -> tuple[Ids, int]:
         squares = np.stack([np.bincount(group, weights=weights * values**2) for values in offsets])
         # Variances of the groups, (d, m), in units of the mean variance within all groups.
         pooled = (squares_done + squares.sum(axis=1)) / cells.total_weight
+        if is_rotated:
+            pooled[:] = pooled.max()
         ratios = squares / totals / np.where(pooled > 0, pooled, 1.0)[:, None]
         is_above = offsets[ratios.argmax(axis=0)[group], np.arange(len(group))] > 0
         n_above = np.bincount(group, weights=is_above)
@@ -165,3 +172,12 @@ def split_groups(cells: Cells, max_weight: float) -> tuple[Ids, int]:
         group = 2 * (np.cumsum(is_split) - 1)[group[goes_on]] + is_above[goes_on]
         rows, weights, features = rows[goes_on], weights[goes_on], features[:, goes_on]
     return found, n_groups
+
+
+def _compute_principal_coordinates(cells: Cells) -> Floats:
+    """Compute the coordinates of the cells along the principal axes of their standardized features: (d, n)."""
+    center, covariance = cells.center_and_covariance
+    variances = np.diagonal(covariance)
+    scale = 1 / np.sqrt(np.where(variances > 0, variances, 1.0))
+    axes = np.linalg.eigh(covariance * scale[:, None] * scale)[1]
+    return np.ascontiguousarray(axes.T @ ((cells.means - center) * scale).T)

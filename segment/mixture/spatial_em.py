@@ -40,12 +40,35 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Logs = NDArray[np.float32]
+# The rows of cells, their weights (b,) and moments (m, b).
+Block = tuple[slice | NDArray[np.intp], Floats, Floats]
 
 # EM with neighbors ends after this many steps, or when no parameter moves by more than the tolerance.
 MAX_STEPS, MOVE_TOLERANCE = 20, 1e-2
+# Moments that are kept from one step to the next, 256 MB: of more, as of many features, they are computed in each step.
+MAX_KEPT_MOMENTS = 2**25
 # Smaller posteriors are raised to this before the logarithm.
 MIN_POSTERIOR = 1e-30
 MIN_LOG_POSTERIOR = np.log(np.float32(MIN_POSTERIOR))
+
+
+class _Blocks:
+    """Cells in blocks, whose moments are computed each time they are asked for."""
+
+    def __init__(self, cells: Cells, shift: Floats, scale: Floats, n_components: int) -> None:
+        self._cells, self._shift, self._scale = cells, shift, scale
+        self._rows = list(split_into_blocks(len(cells), n_components))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, number: int) -> Block:
+        rows = self._rows[number]
+        cells = self._cells[rows]
+        return rows, cells.weights, compute_moments(cells.rescale(self._shift, self._scale))
+
+    def __iter__(self) -> Iterator[Block]:
+        return map(self.__getitem__, range(len(self)))
 
 
 class SpatialEMState:
@@ -69,10 +92,10 @@ class SpatialEMState:
 
     def __init__(self, cells: Cells, model: MixtureModel, prior: Prior) -> None:
         self._shift, self._scale = compute_standard_coordinates(cells, model.covariance_type)
-        self._blocks: list[tuple[slice | NDArray[np.intp], Floats, Floats]] = [
-            (rows, cells.weights[rows], compute_moments(cells[rows].rescale(self._shift, self._scale)))
-            for rows in split_into_blocks(len(cells), model.n_components)
-        ]
+        blocks = _Blocks(cells, self._shift, self._scale, model.n_components)
+        d = cells.n_features
+        is_kept = len(cells) * (1 + d + d * (d + 1) // 2) <= MAX_KEPT_MOMENTS
+        self._blocks: list[Block] | _Blocks = list(blocks) if is_kept else blocks
         self._shape = (model.n_components, len(cells))
         self._model = model.rescale(self._shift, self._scale)
         self._prior = prior.rescale(self._shift, self._scale)

@@ -9,7 +9,7 @@ from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
-from segment.features.pixel_features import extract_features
+from segment.features.pixel_features import PixelFeatures, extract_features
 from segment.mixture.cells import Cells, concatenate
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.mixture_fit import score_as_fit
@@ -161,12 +161,14 @@ def collect_part(
 
 def _merge_many_cells(data: FitData, n_images: int) -> tuple[Cells, int]:
     """Merge the cells of one of many images until they are few enough; return them and the bins, 0 where none."""
-    cells, n_bins = data.cells, 0
+    cells, n_bins, max_cells = data.cells, 0, MAX_CELLS // n_images
     # Regions are few, and each has its place in the field.
     if n_images == 1 or data.regions:
         return cells, n_bins
+    if isinstance(data.source, PixelFeatures) and data.source.index.is_sampled and len(cells) > max_cells:
+        return data.source.sample_cells(max_cells), 0
     for bins in BINS:
-        if len(cells) <= MAX_CELLS // n_images:
+        if len(cells) <= max_cells:
             break
         cells, n_bins = coarsen(cells, bins), bins
     return cells, n_bins

@@ -158,7 +158,8 @@ def _collect_copy_cells(feature_name: str, copy: Image, tolerance: float) -> Cel
     """Collect the cells of a copy, each as wide as the color tolerance."""
     # Images of one fit may have different depths, so each copy has a feature space of its own.
     features = extract_features(copy, feature_name)
-    cells = collect_cells(features.space, features.index.iterate_parts(), exact=True)
+    index = features.index
+    cells = features.cells if index.is_sampled else collect_cells(features.space, index.iterate_parts(), exact=True)
     # The scatter of a cell stands for rounding to one level: 1 / 12 in squared levels. The factor adds a standard
     # deviation of `levels` to it.
     levels = tolerance * (features.space.white - features.space.black)

@@ -113,4 +113,5 @@ def test_dithered_things_in_a_vignette_are_two_colors_and_not_light(rng: np.rand
     dithered = np.asarray(PIL.Image.fromarray(values).resize((800, 600)).convert("1"))
     result = segment.segment_image(dithered, k=2)
     assert min(measure_uneven_light(Image.from_array(dithered), result.class_mixture, result.space)) > 0.02
-    assert result.warnings == ()
+    # Of the dither single pixels are left, which is told.
+    assert not any("light" in text for text in result.warnings)

@@ -18,7 +18,7 @@ from segment.core.errors import pluralize
 from segment.core.hex_colors import format_hex_color
 from segment.core.version import __version__
 from segment.features.color_index import ColorIndex
-from segment.features.pixel_features import collect_cells
+from segment.features.pixel_features import PixelFeatures
 from segment.output.density_chart import draw_density_chart, take_feature, take_feature_density
 from segment.output.pictures.encoding import encode_picture
 from segment.output.pictures.maps import draw_entropy_map, draw_log_density_map
@@ -165,8 +165,7 @@ def _draw_histograms(result: Segmentation) -> list[tuple[str, str]]:
     """Draw each feature: its name, and the URL of its histogram with the density of the mixture over it."""
     if result.n_classes == 0:
         return []
-    index = ColorIndex(result.preprocessed)
-    cells = collect_cells(result.space, index.iterate_parts(), exact=index.is_tabled)
+    cells = PixelFeatures(result.preprocessed, ColorIndex(result.preprocessed), result.space).cells
     pictures = []
     for number, name in enumerate(result.space.feature_names):
         picture = draw_density_chart(

@@ -13,6 +13,7 @@ from segment.config.config import SegmentConfig
 from segment.features.color_counts import ColorCounts, sum_counts
 from segment.features.color_index import MAX_COLORS, ColorIndex
 from segment.features.color_space import FeatureSpace
+from segment.features.pixel_sample import PixelSample
 from segment.mixture.cells import Cells
 from segment.mixture.streaming_bins import StreamingBins
 from segment.runs.rasters.pairwise_sum import PairwiseSum
@@ -21,6 +22,8 @@ from segment.runs.rasters.tile_preprocessing import read_preprocessed
 from segment.runs.rasters.tiles import Window
 
 __all__ = ["ColorSum", "TileColors", "add_tile_colors", "collect_tile_colors"]
+
+Bins = StreamingBins | PixelSample
 
 MAX_COUNTED_BITS = 24  # of a color, so that a table has a count for each
 
@@ -33,12 +36,12 @@ class TileColors:
     ----------
     counts : tuple of (ndarray of shape (m, n_channels), ndarray of shape (m,))
         The distinct colors and how often each occurs, in one pair; none where colors have too many bits to be counted.
-    bins : StreamingBins
-        Colors of more bits, merged in the bins of a grid.
+    bins : StreamingBins or PixelSample
+        Colors of more bits, merged in the bins of a grid; pixels of a sample where bands are many.
     """
 
     counts: tuple[tuple[NDArray[Any], NDArray[np.int64]], ...]
-    bins: StreamingBins
+    bins: Bins
 
 
 class ColorSum:
@@ -66,7 +69,7 @@ class ColorSum:
         self.is_exact = np.dtype(dtype).itemsize * 8 * space.n_channels <= MAX_COUNTED_BITS
         # A table has room for every color of so few bits: adding tiles then needs no memory, whatever their number.
         self.counts = ColorCounts(dtype, space.n_channels) if self.is_exact else ColorCounts("uint8", 1)
-        self._bins: PairwiseSum[StreamingBins] = PairwiseSum(_add_bins)
+        self._bins: PairwiseSum[Bins] = PairwiseSum(_add_bins)
 
     def add(self, part: TileColors) -> None:
         """Add the colors of the next part of the raster."""
@@ -78,7 +81,8 @@ class ColorSum:
         """Return the cells of the raster, the same for any tiles, and a note if colors had to be merged."""
         n_features = len(self.space.feature_names)
         if not self.is_exact:
-            return self._bins.compute_total().to_cells(n_features), ()
+            total = self._bins.compute_total()
+            return total.to_cells(self.space) if isinstance(total, PixelSample) else total.to_cells(n_features), ()
         ((colors, counts),) = self.counts.iterate_parts()
         if len(colors) <= MAX_COLORS:
             return self.space.make_cells(colors, counts), ()
@@ -112,6 +116,12 @@ def collect_tile_colors(raster: Raster, window: Window, config: SegmentConfig, s
         Depends on the tile alone, so any worker may compute it.
     """
     index = ColorIndex(read_preprocessed(raster, window, config))
+    if index.is_sampled:
+        sample = PixelSample(space.n_channels)
+        rows, columns = (np.arange(part.start, part.stop) for part in window.slices)
+        for colors, places in index.iterate_pixels((rows[:, None] * raster.width + columns).reshape(-1)):
+            sample.add(colors, places)
+        return TileColors((), sample)
     bins = _make_bins(space)
     parts = index.iterate_parts()
     if index.is_countable:
@@ -139,10 +149,10 @@ def add_tile_colors(first: TileColors, second: TileColors) -> TileColors:
     return TileColors((sum_counts(counts),) if counts else (), _add_bins(first.bins, second.bins))
 
 
-def _add_bins(first: StreamingBins, second: StreamingBins) -> StreamingBins:
+def _add_bins(first: Bins, second: Bins) -> Bins:
     """Return the sum of two; copies are added, because a worker may be asked for the originals again."""
     total = copy.deepcopy(first)
-    total.merge(copy.deepcopy(second))
+    total.merge(copy.deepcopy(second))  # type: ignore[arg-type]  # parts of one raster are of one kind
     return total
 
 

@@ -152,6 +152,26 @@ def test_bands_of_more_bits_than_a_number_has(tmp_path: Path, scene: np.ndarray)
     assert min(row.share for row in found.classes) > 0.1
 
 
+@pytest.mark.parametrize("spatial", ["field", "none"])
+def test_many_bands_have_the_same_labels_whatever_the_tiles(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, spatial: str
+) -> None:
+    monkeypatch.setattr("segment.features.pixel_sample.MAX_PIXELS", 2000)
+    truth = np.repeat([0, 1, 2], 32)[:, None] + np.zeros(100, int)
+    pixels = (1000 + 150 * rng.uniform(-1, 1, (3, 13)))[truth] + rng.normal(0, 50, (96, 100, 13))
+    pixels[:8, :8] = 11000  # a cloud
+    source = write(tmp_path / "a.tif", pixels.astype(np.uint16), photometric="MINISBLACK")
+    settings = {"k": 4, "spatial": spatial, **NO_CLEAN_UP}
+    first, second = (
+        read(segment.segment_raster(source, tmp_path / f"{tile}.tif", tile=tile, **settings).path) for tile in (37, 64)
+    )
+    np.testing.assert_array_equal(first, second)
+    for number in range(3):
+        counts = np.bincount(first[(truth == number) & (pixels[..., 0] < 11000)])
+        assert counts.max() > 0.98 * counts.sum()
+    assert len(np.unique(first)) == 4
+
+
 def test_a_palette_stands_for_its_colors(tmp_path: Path, quadrants: np.ndarray) -> None:
     colors, index = np.unique(quadrants.reshape(-1, 3), axis=0, return_inverse=True)
     source = tmp_path / "a.tif"
