@@ -34,6 +34,8 @@ __all__ = ["FittedClasses", "fit_image_classes", "warn_of_rivals"]
 
 Floats = NDArray[np.float64]
 
+# Share of the pixels from which on colors alone show a class, and below which it is lost.
+SHOWN_SHARE, LOST_SHARE = 0.02, 0.001
 MIN_DISAGREEMENT = 0.07  # share of the pixels that two fits about as good label differently: from here on a warning
 
 
@@ -195,9 +197,15 @@ def _continue_fit(
     if not len(data.cells):
         return classes, 0.0
     model = kind.continue_fit(classes, fit.prior, data, config, may_restart=may_restart)
-    if model is fit.model:
+    if model is fit.model or (kind.needs_copies and _loses_class(classes, model)):
         return classes, float(fit.finish.log_likelihoods[-1])
     return replace(classes, model=model), float(score_as_fit(model, data.cells).finish.log_likelihoods[-1])
+
+
+def _loses_class(classes: ClassMixture, model: MixtureModel) -> bool:
+    """Say whether a class that colors show is gone after the fit with neighbors, as thin strokes of text may be."""
+    before, after = (np.bincount(classes.groups, weights=weights) for weights in (classes.model.weights, model.weights))
+    return bool(((before > SHOWN_SHARE) & (after < LOST_SHARE)).any())
 
 
 def _select_number(data: FitData, config: SegmentConfig, kind: type[SpatialModel]) -> tuple[Selection, tuple[str, ...]]:

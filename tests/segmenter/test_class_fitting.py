@@ -159,3 +159,17 @@ def test_classes_are_fitted_with_one_thread_of_linear_algebra(
     fit_image_classes(make_data(quadrants), SegmentConfig(k=2))
     assert found == {1}
     assert libraries.n_threads == 2
+
+
+def test_thin_strokes_in_uneven_light_keep_their_class() -> None:
+    # By color they are 9 % of the pixels; the random field alone gives all of them to the paper.
+    draw = np.random.default_rng(0)
+    paper = np.full((500, 600), 244.0)
+    for row, column in zip(draw.integers(0, 486, 1900), draw.integers(0, 586, 1900), strict=True):
+        shape = (14, 1) if draw.integers(2) else (1, 14)
+        paper[row : row + shape[0], column : column + shape[1]] = 35
+    light = 0.6 + 0.4 * np.linspace(0, 1, 600)
+    pixels = np.clip(paper * light + draw.normal(0, 4, paper.shape), 0, 255).astype(np.uint8)
+    found = segment_image(pixels, k=2)
+    strokes, dark = paper < 128, found.labels == 1
+    assert np.count_nonzero(dark & strokes) > 0.3 * np.count_nonzero(dark | strokes)
