@@ -146,7 +146,8 @@ class Setting:
         # Sets are accepted here because the order of the choices does not matter.
         is_list = isinstance(parts, (tuple, list, set, frozenset))
         if not is_list or not parts or not all(part in self.choices for part in parts):
-            raise self._make_error(f"one or more of {', '.join(self.choices)}", value)
+            others = [part for part in parts if part not in self.choices] if is_list else []
+            raise self._make_error(f"one or more of {', '.join(self.choices)}", value, *others[:1])
         return tuple(choice for choice in self.choices if choice in parts)
 
     def _check_word(self, value: object) -> str:
@@ -162,7 +163,7 @@ class Setting:
         word = SPELLINGS.get(value, value) if isinstance(value, str) else value
         if not isinstance(word, str) or word not in self.choices:
             other = f", or {self.form.rule}" if self.form is not FREE else ""
-            raise self._make_error(f"one of {', '.join(self.choices)}{other}", value)
+            raise self._make_error(f"one of {', '.join(self.choices)}{other}", value, word)
         return word
 
     def _check_text(self, value: Any) -> str:
@@ -247,9 +248,11 @@ class Setting:
             raise SettingsError(f"{error} Write, for example, 'and'.")
         return parts if len(parts) > 1 else [text]
 
-    def _make_error(self, rule: str, value: object) -> SettingsError:
-        """Make the error for a value that breaks a rule."""
-        return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.")
+    def _make_error(self, rule: str, value: object, word: object = None) -> SettingsError:
+        """Make the error for a value that breaks a rule; a word may be one of the choices with a slip."""
+        near = difflib.get_close_matches(word, self.choices, n=1) if isinstance(word, str) else []
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return SettingsError(f"{self.name} ({self.option}): {rule}; got {value!r}.{hint}")
 
 
 def define_setting(

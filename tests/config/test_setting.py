@@ -67,6 +67,11 @@ PRODUCT_NAMES = ", ".join(product.name for product in PRODUCTS)
             "max_hole (--max-hole): a number from 0 to 1 or an area such as 50px, 4mm2, 400m2 or 0.5ha; got '5acres'.",
         ),
         ("denoise", "blur", "denoise (--denoise): one of none, gaussian, median, bilateral; got 'blur'."),
+        (
+            "denoise",
+            "meidan",
+            "denoise (--denoise): one of none, gaussian, median, bilateral; got 'meidan'. Did you mean median?",
+        ),
         ("features", None, "features (--features): one of rgb, lab, hsv, intensity; got None."),
         ("greyscale", 1, "greyscale (--greyscale): True or False; got 1."),
         ("greyscale", "yes", "greyscale (--greyscale): True or False; got 'yes'."),
@@ -87,6 +92,11 @@ PRODUCT_NAMES = ", ".join(product.name for product in PRODUCTS)
             "save",
             "labels,picture",
             f"save (--save): one or more of {PRODUCT_NAMES}; got 'labels,picture'.",
+        ),
+        (
+            "save",
+            "labels,panle",
+            f"save (--save): one or more of {PRODUCT_NAMES}; got 'labels,panle'. Did you mean panel?",
         ),
         ("save", 5, f"save (--save): one or more of {PRODUCT_NAMES}; got 5."),
         ("save", [["labels"]], f"save (--save): one or more of {PRODUCT_NAMES}; got [['labels']]."),
