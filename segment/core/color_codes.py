@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAGE_BITS", "count_codes", "find_entries", "find_runs", "make_code_finder", "pack_codes", "unpack_codes"]
+__all__ = [
+    "PAGE_BITS",
+    "count_codes",
+    "find_entries",
+    "find_runs",
+    "make_code_finder",
+    "pack_codes",
+    "unpack_codes",
+    "view_as_bytes",
+]
 
 # A page of a sparse table covers the codes that differ only in this many low bits.
 PAGE_BITS = 5
@@ -30,6 +39,13 @@ def unpack_codes(codes: NDArray[Any], bits: int, n_channels: int) -> NDArray[Any
     """Decode integers (n,) to colors (n, c), in the dtype of the integers."""
     shifts = np.arange(n_channels, dtype=codes.dtype) * codes.dtype.type(bits)
     return np.asarray((codes[:, None] >> shifts) & codes.dtype.type(2**bits - 1))
+
+
+def view_as_bytes(colors: NDArray[Any]) -> NDArray[np.void]:
+    """View colors (n, c) of too many bits for integers as the bytes of each, (n,), which are compared as a whole."""
+    # To find the distinct ones takes a tenth of the time of comparing channels.
+    colors = np.ascontiguousarray(colors)
+    return colors.view(np.dtype((np.void, colors.dtype.itemsize * colors.shape[1]))).reshape(-1)
 
 
 def count_codes(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segment.core.color_codes import count_codes, make_code_finder, pack_codes, unpack_codes
+from segment.core.color_codes import count_codes, make_code_finder, pack_codes, unpack_codes, view_as_bytes
 from segment.core.image import Image
 from segment.core.opencv import load_cv2
 from segment.core.threads import run_in_threads
@@ -157,7 +157,10 @@ class ColorIndex:
         some = slice(None, None, max(1, len(self._pixels) // CHUNK_PIXELS))
         if self.is_countable and count_codes(self._encode_valid(some))[0].size >= n_colors:
             return True  # mostly a sample has them
-        return any(len(colors) >= n_colors for colors, _ in self.iterate_parts())
+        parts = (colors for colors, _ in self.iterate_parts())
+        if self.is_sampled:  # the pixels of a part are not distinct
+            parts = (np.unique(view_as_bytes(colors)) for colors in parts)
+        return any(len(colors) >= n_colors for colors in parts)
 
     @property
     def pixels(self) -> NDArray[Any]:

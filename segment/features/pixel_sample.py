@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segment.core.color_codes import view_as_bytes
 from segment.features.color_space import FeatureSpace
 from segment.mixture.cells import Cells
 
@@ -67,7 +68,6 @@ class PixelSample:
     def __init__(self, n_channels: int, *, max_pixels: int | None = None) -> None:
         usual = max(MIN_PIXELS_PER_BAND * n_channels, MAX_PRODUCTS // n_channels**2)
         self._max_pixels = max_pixels or min(MAX_PIXELS, usual)
-        self._n_channels = n_channels
         self._ranks: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         self._colors: NDArray[Any] = np.zeros((0, n_channels), dtype=np.uint8)
         self.n_pixels = 0
@@ -106,11 +106,8 @@ class PixelSample:
         -------
         Cells
         """
-        colors = np.ascontiguousarray(self._colors)
-        # Bytes are compared as a whole, which takes a tenth of the time of comparing channels.
-        rows = colors.view(np.dtype((np.void, colors.dtype.itemsize * self._n_channels))).reshape(-1)
-        _, first, counts = np.unique(rows, return_index=True, return_counts=True)
-        return space.make_cells(colors[first], counts * (self.n_pixels / max(1, len(colors))))
+        _, first, counts = np.unique(view_as_bytes(self._colors), return_index=True, return_counts=True)
+        return space.make_cells(self._colors[first], counts * (self.n_pixels / max(1, len(self._colors))))
 
     def _keep_lowest(self, ranks: NDArray[np.uint64], colors: NDArray[Any]) -> None:
         """Keep the pixels of the lowest ranks, among those so far and some more."""

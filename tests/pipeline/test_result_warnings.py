@@ -123,12 +123,16 @@ def test_too_few_regions_are_called_regions() -> None:
     assert "fewer regions than the 9 classes asked for" in collect_warnings(plain, k=9, coherence="region")[0]
 
 
-def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the stripes of a flag the copy has colors that the flag has not."""
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_few_colors_are_counted_on_the_image_and_not_on_its_smaller_copy(
+    monkeypatch: pytest.MonkeyPatch, dtype: type
+) -> None:
+    """Between the stripes of a flag the copy has colors that the flag has not; of 9 bands of 16 bits, for a sample."""
     monkeypatch.setattr("segment.preprocessor.working_copy.WORKING_PIXELS", 2**10)
     flag = np.empty((70, 90, 3), np.uint8)
     flag[:23], flag[23:46], flag[46:] = (174, 28, 40), (255, 255, 255), (33, 70, 139)
-    warning = collect_warnings(flag, k=4)[-1]
+    image = flag if dtype == np.uint8 else np.tile(flag.astype(dtype) * 257, (1, 1, 3))
+    warning = collect_warnings(image, k=4)[-1]
     assert "the image has only 3 distinct colors. Use no more classes" in warning
 
 
