@@ -15,6 +15,7 @@ from segment.core.errors import ImageError, describe_os_error, printable_path
 from segment.core.float_range import format_share
 from segment.core.georeference import NOWHERE, Georeference
 from segment.core.interest import RegionsOfInterest
+from segment.loader.decoders.frame_count import iterate_webp_chunks
 from segment.loader.loader import count_pages, load_image
 from segment.loader.polygon_files import PolygonFile, read_polygons
 
@@ -184,7 +185,7 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     number, notes = _choose_page(path, page)
     image = load_image(path, max_pixels=max_pixels, keep_profile=True, page=number)
     pixels = image.pixels if image.stored is None else image.stored
-    is_lossy = _is_lossy(head) and pixels.max() >= LOSSY_THRESHOLD
+    is_lossy = _is_lossy(path, head) and pixels.max() >= LOSSY_THRESHOLD
     values = pixels >= LOSSY_THRESHOLD if is_lossy else pixels != 0
     counts = _reduce_channels(values) & image.valid
     notes += () if is_lossy else _describe_soft(pixels, printable_path(path))
@@ -199,10 +200,12 @@ def read_mask(path: str, *, max_pixels: int, page: PageOfImage = FIRST_PAGE) -> 
     return MaskFile(counts, image.georeference, notes)
 
 
-def _is_lossy(head: bytes) -> bool:
-    """Tell by its first bytes whether a picture is of a format that is usually compressed with loss."""
-    is_webp = head[:4] == b"RIFF" and b"VP8L" not in head
-    return head.startswith(b"\xff\xd8\xff") or is_webp or head[4:8] == b"ftyp"  # JPEG, WebP, AVIF and HEIC
+def _is_lossy(path: str, head: bytes) -> bool:
+    """Tell whether a picture is of a format that is usually compressed with loss, or a WebP that is."""
+    if head.startswith(b"RIFF"):
+        with open(path, "rb") as file:  # noqa: PTH123  a color profile may come before the pixels
+            return all(kind != b"VP8L" for kind, _, _ in iterate_webp_chunks(file))
+    return head.startswith(b"\xff\xd8\xff") or head[4:8] == b"ftyp"  # JPEG, AVIF and HEIC
 
 
 def _describe_soft(pixels: NDArray[Any], name: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PilImage
+from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from segment.core.errors import ImageError
 from segment.loader.mask_files import LabelFile, PageOfImage, find_stem_file, read_interest, read_mask
@@ -76,10 +77,11 @@ def test_the_small_values_of_compression_with_loss_do_not_count(tmp_path: Path, 
     assert file.notes == ()
 
 
-def test_small_values_without_loss_count(tmp_path: Path) -> None:
-    mask = draw_disk() // 2
+@pytest.mark.parametrize("profile", [b"", ImageCmsProfile(createProfile("sRGB")).tobytes()])
+def test_small_values_without_loss_count(tmp_path: Path, profile: bytes) -> None:
+    mask = draw_disk()
     mask[0, 0] = 1
-    PilImage.fromarray(mask).convert("RGB").save(tmp_path / "m.webp", lossless=True)
+    PilImage.fromarray(mask).convert("RGB").save(tmp_path / "m.webp", lossless=True, icc_profile=profile)
     assert np.array_equal(read_mask(str(tmp_path / "m.webp"), max_pixels=MANY).counts, mask > 0)
 
 
