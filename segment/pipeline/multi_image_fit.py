@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
-from segment.mixture.cells import Cells, concatenate
+from segment.mixture.cells import Cells, concatenate, group_cells
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
@@ -29,6 +31,7 @@ __all__ = ["ImagePart", "ValueScale", "collect_part", "find_common_scale", "fit_
 
 MAX_CELLS = 2**21  # of all images that are kept: some 200 MB
 BINS = (64, 32, 16, 8, 4, 2)  # along the widest feature, tried in turn where an image has too many cells of its own
+MAX_FEW_CELLS = 256  # of an image with fewer colors than there may be classes
 MAX_COPIES = 256  # images of which a copy is kept, from which neighbors are known
 MAX_COPY_PIXELS = 2**24  # of all these copies together
 MIN_COPY_PIXELS = 2**16  # of each copy, where there are many
@@ -230,11 +233,13 @@ def fit_parts(
     for name, part in zip(names, parts, strict=True):
         _reject_other_features(part.data.space, space, name)
     cells = [part.data.cells for part in parts]
+    regions = tuple(regions for part in parts for regions in part.data.regions)
+    # Each region has its place in the field.
     data = FitData(
         space,
-        concatenate(*cells),
+        concatenate(*cells) if regions else _join_cells(cells),
         copies=tuple(copy for part in parts for copy in part.data.copies),
-        regions=tuple(regions for part in parts for regions in part.data.regions),
+        regions=regions,
     )
     found = fit_image_classes(data, config)
     model = found.classes.model
@@ -251,6 +256,15 @@ def fit_parts(
         training=_describe_training(model, cells, found.log_likelihood, found.warnings + _collect_notes(parts, names)),
     )
     return class_model, found.selection
+
+
+def _join_cells(parts: Sequence[Cells]) -> Cells:
+    """Put the cells of several images together; few colors that images share are counted once, for lack of classes."""
+    cells = concatenate(*parts)
+    if len(parts) == 1 or max(map(len, parts)) > MAX_FEW_CELLS:
+        return cells
+    distinct, group = np.unique(cells.means, axis=0, return_inverse=True)
+    return group_cells(cells, group.reshape(-1), len(distinct))
 
 
 def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) -> None:

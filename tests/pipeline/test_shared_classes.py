@@ -359,3 +359,12 @@ def test_an_image_without_valid_pixels_gets_no_labels(model: ClassModel) -> None
     assert not result.label_image.any()
     assert "no pixel is valid" in result.warnings
     assert not any("badly" in warning for warning in result.warnings)
+
+
+def test_colors_that_images_share_are_counted_once() -> None:
+    image = np.full((30, 40, 3), 90, np.uint8)
+    image[:10] = 200
+    model = segment.fit_classes([image, image, image], k=3)
+    assert model.names == ("class 1", "class 2")
+    assert model.training.pixels == 3600
+    assert "fewer distinct colors than the 3 classes" in model.training.notes[0]
