@@ -39,8 +39,10 @@ def warn_of_isolated_pixels(label_image: NDArray[np.uint8], config: SegmentConfi
     >>> warn_of_isolated_pixels(labels, SegmentConfig())[0].partition(",")[0]
     '0.6 % of the pixels are of another class than all their neighbors'
     """
+    if config.clean_up == "none":
+        return ()
     n_isolated, n_pixels = count_isolated_pixels(label_image)
-    if config.clean_up == "none" or n_isolated < max(MIN_NUMBER, MIN_SHARE * n_pixels):
+    if n_isolated < max(MIN_NUMBER, MIN_SHARE * n_pixels):
         return ()
     share = 100 * n_isolated / n_pixels
     cure = "Raise --denoise-radius" if config.denoise == "median" else "Give --denoise median"

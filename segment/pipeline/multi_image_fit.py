@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from segment.config.config import SegmentConfig
 from segment.core.errors import ModelError
 from segment.core.stages import Stage
 from segment.features.color_space import FeatureSpace
 from segment.features.pixel_features import PixelFeatures, extract_features
-from segment.mixture.cells import Cells, concatenate, group_cells
+from segment.mixture.cells import Cells, concatenate, sum_cells
 from segment.mixture.grid_bins import coarsen
 from segment.mixture.mixture_fit import score_as_fit
 from segment.mixture.model import MixtureModel
@@ -260,11 +258,7 @@ def fit_parts(
 
 def _join_cells(parts: Sequence[Cells]) -> Cells:
     """Put the cells of several images together; few colors that images share are counted once, for lack of classes."""
-    cells = concatenate(*parts)
-    if len(parts) == 1 or max(map(len, parts)) > MAX_FEW_CELLS:
-        return cells
-    distinct, group = np.unique(cells.means, axis=0, return_inverse=True)
-    return group_cells(cells, group.reshape(-1), len(distinct))
+    return concatenate(*parts) if len(parts) == 1 or max(map(len, parts)) > MAX_FEW_CELLS else sum_cells(parts)
 
 
 def _reject_other_features(space: FeatureSpace, first: FeatureSpace, name: str) -> None:
