@@ -134,7 +134,7 @@ def report(inputs: tuple[Path, ...], start: Path | None, output: Path, debug: bo
     int
         The exit code.
     """
-    return _segment_images("report", inputs, start, output, options, debug=debug, save=("report",))
+    return _segment_images("report", inputs, start, output, options, debug=debug)
 
 
 @cli.command(
@@ -287,7 +287,7 @@ def explore(inputs: tuple[Path, ...], span: str, output: Path, debug: bool, **op
         The exit code.
     """
     try:
-        config = make_config("explore", options, k="auto", k_range=span)
+        config = make_config("explore", options, k_range=span)
     except SettingsError as error:
         # The option of the command is -k.
         raise SettingsError(str(error).replace("k_range (--k-range)", "k (-k)")) from None
@@ -345,8 +345,7 @@ def segment_rasters(
     from segment.runs.rasters.raster_job import run_raster_job
     from segment.runs.rasters.raster_planning import plan_raster_jobs
 
-    # These two are fixed: they name the file.
-    config = make_config("raster", options, labels_format="tif", save=("labels",))
+    config = make_config("raster", options)
     jobs = plan_raster_jobs(inputs, output, config, list_selection_paths(config))
     note = describe_default_k(options, config, None)
     with connect_cluster(scheduler) as cluster:
@@ -355,7 +354,7 @@ def segment_rasters(
 
 
 def _segment_images(
-    door: str,
+    entry_point: str,
     inputs: tuple[Path, ...],
     start: Path | None,
     output: Path,
@@ -363,11 +362,10 @@ def _segment_images(
     *,
     debug: bool,
     as_json: bool = False,
-    **defaults: Any,
 ) -> int:
     """Segment single images, or one of a pipe; the exit code is 0 if all succeeded, else 1."""
     # All files are planned before the first image is read, so that wrong usage costs nothing.
-    model, config = load_start(door, start, options, **defaults)
+    model, config = load_start(entry_point, start, options)
     if STANDARD in (*inputs, output):
         jobs = [plan_piped_job(inputs, output, config)]
     else:

@@ -12,13 +12,13 @@ from click.core import ParameterSource
 from segment.cli.terminal import print_message
 from segment.config.config import list_settings
 from segment.config.conflicts import explain_unused
-from segment.config.doors import Door, reject_ignored
+from segment.config.entry_points import EntryPoint, reject_ignored
 from segment.config.setting import Span
 from segment.config.setting_values import SettingValues
 from segment.core.errors import SettingsError, printable_path
 from segment.runs.config_files import load_config_file
 
-__all__ = ["CONFIG", "Options", "leave_out_contradicted", "leave_out_unused", "select_given"]
+__all__ = ["CONFIG", "Options", "leave_out_contradicted", "leave_out_unused", "split_by_source"]
 
 Options = dict[str, Any]
 """The options of the settings by their names; None or an empty tuple where one is not given."""
@@ -34,8 +34,8 @@ def _read_config(context: click.Context, _parameter: click.Parameter, path: Path
         context.meta[_SETTINGS] = settings
         context.default_map = {name: _to_option(name, value) for name, value in settings.items()}
         for name in settings.keys() - {param.name for param in context.command.params}:
-            own = f"{name}: {context.command_path} has an option of its own for it. It is left out"
-            print_message(f"Warning: {context.meta[_PATH]}: {own}.")
+            reason = f"{name}: {context.command_path} has an option of its own for it. It is left out"
+            print_message(f"Warning: {context.meta[_PATH]}: {reason}.")
 
 
 def _to_option(name: str, value: Any) -> Any:
@@ -58,8 +58,8 @@ CONFIG = click.option(
 )
 
 
-def select_given(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Select and check the options that were given.
+def split_by_source(options: Options) -> tuple[Options, Options]:
+    """Check the options that have a value, and tell those of the command line from those of the file.
 
     Parameters
     ----------
@@ -68,29 +68,30 @@ def select_given(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Returns
     -------
-    given, written : dict of str to value
-        Those of the command line, and those of the file of ``--config``.
+    given, from_file : dict of str to value
+        Checked options of the command line, and of the file of ``--config``.
     """
     settings = {setting.name: setting for setting in list_settings()}
-    checked = {name: settings[name].check(value) for name, value in options.items() if value not in (None, ())}
     context = click.get_current_context(silent=True)
-    from_file = {
-        name for name in checked if context and context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
-    }
-    given = {name: value for name, value in checked.items() if name not in from_file}
-    return given, {name: checked[name] for name in checked if name in from_file}
+    given: Options = {}
+    from_file: Options = {}
+    for name, value in options.items():
+        if value not in (None, ()):
+            is_from_file = context and context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+            (from_file if is_from_file else given)[name] = settings[name].check(value)
+    return given, from_file
 
 
-def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Options:
-    """Leave out what a door does not use of the settings of a file, and print a warning for each.
+def leave_out_unused(from_file: Options, command: EntryPoint, defaults: Mapping[str, Any]) -> Options:
+    """Leave out what a command does not use of the settings of a file, and print a warning for each.
 
     Parameters
     ----------
-    written : dict of str to value
+    from_file : dict of str to value
         Checked settings of the file.
-    door : Door
-    own : mapping of str to value
-        Settings of a saved model: these values are accepted.
+    command : EntryPoint
+    defaults : mapping of str to value
+        Defaults that are not the usual ones: these values are accepted.
 
     Returns
     -------
@@ -98,9 +99,9 @@ def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Op
         The settings that are used.
     """
     kept = {}
-    for name, value in written.items():
+    for name, value in from_file.items():
         try:
-            reject_ignored({name: value}, door, own, holds_own=True)
+            reject_ignored({name: value}, command, defaults, has_defaults=True)
         # One file serves several commands: a setting that this one does not use is reported, not refused.
         except SettingsError as error:
             print_message(f"Warning: {click.get_current_context().meta[_PATH]}: {error}")
@@ -109,12 +110,12 @@ def leave_out_unused(written: Options, door: Door, own: Mapping[str, Any]) -> Op
     return kept
 
 
-def leave_out_contradicted(written: Options, given: Options, defaults: Mapping[str, Any]) -> Options:
+def leave_out_contradicted(from_file: Options, given: Options, defaults: Mapping[str, Any]) -> Options:
     """Leave out what has no effect of the settings of a file because of options, and print a warning for each.
 
     Parameters
     ----------
-    written, given : dict of str to value
+    from_file, given : dict of str to value
         Checked settings of the file and of the command line.
     defaults : mapping of str to value
         Values of settings that are not given.
@@ -124,13 +125,12 @@ def leave_out_contradicted(written: Options, given: Options, defaults: Mapping[s
     dict of str to value
         The settings that have an effect. What the file itself contradicts stays.
     """
-    # Settings that are given too are no longer among those written.
     context = click.get_current_context()
     alone = SettingValues(**{**defaults, **context.meta[_SETTINGS]})
-    together = SettingValues(**{**defaults, **written, **given})
-    kept = dict(written)
+    together = SettingValues(**{**defaults, **from_file, **given})
+    kept = dict(from_file)
     for setting in list_settings():
-        if setting.name not in written or setting.name in given or explain_unused(alone, setting):
+        if setting.name not in from_file or setting.name in given or explain_unused(alone, setting):
             continue
         if reason := explain_unused(together, setting):
             del kept[setting.name]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from segment.cli.command_help import OptionMaker, StagedOption
-from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, leave_out_unused, select_given
+from segment.cli.config_option import CONFIG, Options, leave_out_contradicted, leave_out_unused, split_by_source
 from segment.cli.terminal import print_message
 from segment.config.config import SegmentConfig, list_settings
 from segment.config.conflicts import reject_unused
-from segment.config.doors import DOORS, START, Door, make_unused_error, reject_ignored
+from segment.config.entry_points import ENTRY_POINTS, START, EntryPoint, reject_ignored
 from segment.config.products import describe_products
 from segment.config.setting import Setting, Span
 from segment.config.text_forms import is_number
@@ -134,7 +134,7 @@ class NumberOrWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # 
         return number
 
 
-def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+def add_setting_options(entry_point: str, *, leave_out: tuple[str, ...] = ()) -> Callable[[Function], Function]:
     """Give a command an option for every setting.
 
     Those that the command does not use are not in its help. They are accepted all the same, so that the answer to them
@@ -142,8 +142,8 @@ def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callab
 
     Parameters
     ----------
-    door : str
-        The command, a key of :data:`segment.config.doors.DOORS`.
+    entry_point : str
+        The command, a key of :data:`segment.config.entry_points.ENTRY_POINTS`.
     leave_out : tuple of str
         Settings that have no option, as the command has one of its own for them.
 
@@ -154,7 +154,8 @@ def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callab
     """
 
     def make() -> list[StagedOption]:
-        return [_make_option(setting, DOORS[door]) for setting in list_settings() if setting.name not in leave_out]
+        command = ENTRY_POINTS[entry_point]
+        return [_make_option(setting, command) for setting in list_settings() if setting.name not in leave_out]
 
     def decorate(function: Function) -> Function:
         return CONFIG(click.option("--settings", cls=OptionMaker, make=make)(function))
@@ -162,86 +163,67 @@ def add_setting_options(door: str, *, leave_out: tuple[str, ...] = ()) -> Callab
     return decorate
 
 
-def make_config(door: str, options: Options, **defaults: Any) -> SegmentConfig:
+def make_config(entry_point: str, options: Options, **defaults: Any) -> SegmentConfig:
     """Make the configuration of a command; an option that would be ignored is refused.
 
     Parameters
     ----------
-    door : str
-        The command, a key of :data:`segment.config.doors.DOORS`.
+    entry_point : str
+        The command, a key of :data:`segment.config.entry_points.ENTRY_POINTS`.
     options : dict
         The options by their settings.
     **defaults
-        Values of settings that are not given, where they are not the usual ones: those of a saved model.
+        Defaults that are not the usual ones: the settings of a saved model.
 
     Returns
     -------
     SegmentConfig
     """
-    command = DOORS[door]
-    given, written = select_given(options)
-    if "save" in command.fixed:
-        _add_fixed_products(given, written, command)
-    # First the options as they were given: the settings of a model or the defaults of a command might seem to
-    # contradict an option that is not used at all.
-    reject_ignored(given, command, defaults)
-    written = leave_out_unused(written, command, defaults)
-    # What a command does in any case is not changed to what others do by default.
-    fixed = {name: value for name, value in command.fixed.items() if name != "save"}
-    written = {name: value for name, value in written.items() if name not in fixed}
-    for setting in list_settings():
-        if setting.name in fixed and given.get(setting.name, fixed[setting.name]) != fixed[setting.name]:
-            raise make_unused_error(setting, given[setting.name], command)
-    if written:
-        written = leave_out_contradicted(written, given, defaults)
-    config = SegmentConfig.from_values(**{**defaults, **written, **given})
+    command = ENTRY_POINTS[entry_point]
+    defaults = {**command.fixed, **defaults}
+    given, from_file = split_by_source(options)
+    # Before they meet the defaults: those of a model might seem to contradict an option that is not used at all.
+    reject_ignored(given, command, defaults, has_defaults=True)
+    from_file = leave_out_unused(from_file, command, defaults)
+    for values in (given, from_file):
+        if "save" in values:  # what a command writes in any case comes first
+            values["save"] = tuple(dict.fromkeys((*command.fixed.get("save", ()), *values["save"])))
+    if from_file:
+        from_file = leave_out_contradicted(from_file, given, defaults)
+    config = SegmentConfig.from_values(**{**defaults, **from_file, **given})
     # An option that was given is refused where another makes it useless, even if it has its default value.
     reject_unused(config, [setting for setting in list_settings() if setting.name in given])
-    return config.for_door(door, defaults, holds_own=True)
+    return config
 
 
-def _add_fixed_products(given: Options, written: Options, command: Door) -> None:
-    """Add what a command writes in any case to the products that are asked for beside it; refuse all others."""
-    if not set(given.get("save", ())) <= set(command.products):
-        (setting,) = [setting for setting in list_settings() if setting.name == "save"]
-        raise make_unused_error(setting, given["save"], command)
-    for values in (given, written):
-        if "save" in values:
-            values["save"] = tuple(dict.fromkeys((*command.fixed["save"], *values["save"])))
-
-
-def load_start(
-    door: str, start: Path | None, options: Options, **defaults: Any
-) -> tuple[ClassModel | None, SegmentConfig]:
+def load_start(entry_point: str, start: Path | None, options: Options) -> tuple[ClassModel | None, SegmentConfig]:
     """Load the model to start from, if there is one, and make the configuration.
 
     Parameters
     ----------
-    door : str
-        The command, a key of :data:`segment.config.doors.DOORS`.
+    entry_point : str
+        The command, a key of :data:`segment.config.entry_points.ENTRY_POINTS`.
     start : Path or None
         The file of the model.
     options : dict
         The options by their settings.
-    **defaults
-        As for :func:`make_config`.
 
     Returns
     -------
     tuple of (ClassModel or None, SegmentConfig)
     """
     if start is None:
-        return None, make_config(door, options, **defaults)
+        return None, make_config(entry_point, options)
     from segment.segmenter.class_model.storage import load_class_model
 
-    # Before the file is read: the answer does not depend on the model.
-    given, written = select_given(options)
-    reject_ignored(given, START, {})
+    given, from_file = split_by_source(options)
+    # Before the model is read: the answer does not depend on it.
+    reject_ignored(given, START)
     model = load_class_model(start)
-    # The settings of a file are for runs with and without a model: what this one has itself is said, and left out.
-    kept = leave_out_unused(written, START, model.settings)
-    options = {name: value for name, value in options.items() if name not in written or name in kept}
-    config = make_config(door, options, **{**model.settings, **defaults})
+    # A file of settings may be for runs with and without a model: what is left out for this one is said.
+    kept = leave_out_unused(from_file, START, model.settings)
+    options = {name: value for name, value in options.items() if name not in from_file or name in kept}
+    config = make_config(entry_point, options, **model.settings)
     model.check_settings(config)
     return model, config
 
@@ -290,7 +272,7 @@ def connect_cluster(scheduler: str) -> Iterator[Cluster | None]:
         yield cluster
 
 
-def _make_option(setting: Setting, command: Door) -> StagedOption:
+def _make_option(setting: Setting, command: EntryPoint) -> StagedOption:
     """Make the Click option of a setting for a command; its value is None where it is not given."""
     names = (*setting.options, setting.name)
     # The default is None, so that an option that was given can be told from one that was not.
@@ -308,7 +290,7 @@ def _make_option(setting: Setting, command: Door) -> StagedOption:
     return StagedOption(names, help=f"{help_} [default: {default or 'none'}]", **common, **_describe_value(setting))
 
 
-def _describe_products_beside(command: Door) -> dict[str, Any]:
+def _describe_products_beside(command: EntryPoint) -> dict[str, Any]:
     """Describe the products that may be asked for beside what a command writes in any case, for their option."""
     others = [name for name in command.products if name not in command.fixed.get("save", ())]
     help_ = f"{others[-1]} writes the settings too, as a file for --config."

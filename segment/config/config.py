@@ -7,18 +7,15 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from inspect import cleandoc
-from types import MappingProxyType
 from typing import Any
 
 from segment.config.conflicts import refuse_conflicts
-from segment.config.doors import DOORS, reject_ignored
+from segment.config.entry_points import ENTRY_POINTS, NO_VALUES, reject_ignored
 from segment.config.setting import SPELLINGS, Setting, Span, resolve_names
 from segment.config.setting_values import GROUPS, SettingValues, list_settings
 from segment.core.errors import SettingsError
 
 __all__ = ["GROUPS", "SegmentConfig", "list_settings"]
-
-_NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,18 +130,20 @@ class SegmentConfig(SettingValues):
         cls = type(self)
         return replace(self, order=cls.order, merge=cls.merge, name=cls.name)
 
-    def for_door(self, door: str, own: Mapping[str, Any] = _NO_VALUES, *, holds_own: bool = False) -> SegmentConfig:
+    def reject_unused_by(
+        self, entry_point: str, defaults: Mapping[str, Any] = NO_VALUES, *, has_defaults: bool = False
+    ) -> SegmentConfig:
         """Refuse every changed setting that a function or command would ignore.
 
         Parameters
         ----------
-        door : str
+        entry_point : str
             A function such as ``"segment_image"`` or a command such as ``"batch"``, one of
-            :data:`segment.config.doors.DOORS`.
-        own : mapping of str to value
+            :data:`segment.config.entry_points.ENTRY_POINTS`.
+        defaults : mapping of str to value
             Settings of a saved model. The same values are accepted as if they were the defaults.
-        holds_own : bool
-            Whether this configuration has the values in `own` where nothing else was given. Then a default in their
+        has_defaults : bool
+            Whether this configuration has these defaults where nothing else was given. Then a usual default in their
             place is refused too: it was given and would be ignored.
 
         Returns
@@ -155,17 +154,17 @@ class SegmentConfig(SettingValues):
         Raises
         ------
         SettingsError
-            If a setting that is not used is neither at its default nor at the value in `own`.
+            If a setting that is not used is neither at its default nor at the value in `defaults`.
 
         Examples
         --------
-        >>> SegmentConfig(save="model").for_door("fit_classes")
+        >>> SegmentConfig(save="model").reject_unused_by("fit_classes")
         Traceback (most recent call last):
             ...
         segment.core.errors.SettingsError: save (--save): not used by fit_classes; got model. Use it to apply the model.
         """
         values = {setting.name: getattr(self, setting.name) for setting in list_settings()}
-        reject_ignored(values, DOORS[door], own, holds_own=holds_own)
+        reject_ignored(values, ENTRY_POINTS[entry_point], defaults, has_defaults=has_defaults)
         return self
 
 

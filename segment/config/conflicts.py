@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from segment.config.doors import CLASS_OUTPUT, START, make_unused_error
+from segment.config.entry_points import CLASS_OUTPUT, START, make_unused_error
 from segment.config.products import CLASS_PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import Setting
 from segment.config.setting_values import SettingValues, list_settings
@@ -71,14 +71,13 @@ def reject_unused(config: SettingValues, settings: Iterable[Setting]) -> None:
             raise SettingsError(reason)
 
 
-def reject_start_settings(config: SettingValues, own: Mapping[str, object]) -> None:
+def reject_start_settings(config: SettingValues, model_settings: Mapping[str, object]) -> None:
     """Raise a SettingsError if a fit of such settings cannot start from a model, or would ignore one.
 
     Parameters
     ----------
     config : SettingValues
-    own : mapping of str to value
-        Settings that the model has.
+    model_settings : mapping of str to value
     """
     if config.page == "all":
         raise SettingsError(
@@ -88,9 +87,10 @@ def reject_start_settings(config: SettingValues, own: Mapping[str, object]) -> N
     for setting in list_settings():
         value = getattr(config, setting.name)
         # The shape of the mixture is that of the model; the same value may be given.
-        if setting.name in ("k", "features", "covariance_type") and own[setting.name] != value:
+        if setting.name in ("k", "features", "covariance_type") and model_settings[setting.name] != value:
             raise SettingsError(
-                f"{setting.name}: that of the model to start from, {own[setting.name]}; got {value}. Leave it out."
+                f"{setting.name}: that of the model to start from, {model_settings[setting.name]}; got {value}. "
+                "Leave it out."
             )
         if not START.is_used(setting) and value != setting.default:
             raise make_unused_error(setting, value, START)

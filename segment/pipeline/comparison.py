@@ -174,7 +174,7 @@ def compare_image(
     ['k-means', 'hierarchical (Ward)', 'Gaussian mixture']
     """
     chosen, arrays = take_arrays(settings)
-    config = SegmentConfig.resolve(config, chosen).for_door("compare_image")
+    config = SegmentConfig.resolve(config, chosen).reject_unused_by("compare_image")
     result = segment_image(source, config, on_stage=on_stage, mask=arrays.mask, roi=arrays.roi)
     seconds = result.provenance.sum_seconds(Stage.FIT, Stage.LABEL)
     features = extract_features(result.preprocessed, config.features)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig
-from segment.config.doors import DOORS, reject_ignored
+from segment.config.entry_points import ENTRY_POINTS, reject_ignored
 from segment.config.setting_arguments import SettingArguments
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError, pluralize, printable_path
@@ -138,8 +138,9 @@ def explore(
     """
     chosen, arrays = take_arrays(settings)
     # Before the settings are brought together: one k and the default range would contradict each other.
-    reject_ignored({name: chosen[name] for name in chosen if name == "k"}, DOORS["explore"], {})
-    config = SegmentConfig.resolve(config, chosen, k="auto", k_range=DEFAULT_RANGE).for_door("explore")
+    numbers = {name: chosen[name] for name in chosen if name == "k"}
+    reject_ignored(numbers, ENTRY_POINTS["explore"], has_defaults=True)
+    config = SegmentConfig.resolve(config, chosen, k="auto", k_range=DEFAULT_RANGE).reject_unused_by("explore")
     image = read_image(source, config, arrays)
     if not image.valid.any():
         name = printable_path(get_source_path(source, image)) or "image"

@@ -74,7 +74,7 @@ def segment_pages(
     """
     chosen, arrays = take_arrays(settings)
     if model is None:
-        config = SegmentConfig.resolve(config, chosen).for_door("segment_image")
+        config = SegmentConfig.resolve(config, chosen).reject_unused_by("segment_image")
     else:
         config = resolve_for_model(model, config, chosen)
     if config.page not in (1, "all"):

@@ -300,14 +300,14 @@ def make_class_model(found: FittedClasses, spatial: SpatialModel, config: Segmen
 def _resolve_config(config: SegmentConfig | None, settings: dict[str, Any], start: ClassModel | None) -> SegmentConfig:
     """Resolve the settings of a run; the model it starts from gives those that are not named."""
     if start is None:
-        return SegmentConfig.resolve(config, settings).for_door("segment_image")
+        return SegmentConfig.resolve(config, settings).reject_unused_by("segment_image")
     require_class_model("start", start)
     if config is None:
         # First without the model's settings, which would seem to contradict a setting that is not used.
-        SegmentConfig.from_values(**settings).for_door("segment_image")
+        SegmentConfig.from_values(**settings).reject_unused_by("segment_image")
     config = SegmentConfig.resolve(config, settings, **start.settings)
     start.check_settings(config)
-    return config.for_door("segment_image")
+    return config.reject_unused_by("segment_image")
 
 
 def _warn_of_classes(

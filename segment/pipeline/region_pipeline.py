@@ -178,7 +178,7 @@ def segment_regions(
     2
     """
     chosen, arrays = take_arrays(settings)
-    config = SegmentConfig.resolve(config, chosen, regions="auto").for_door("segment_regions")
+    config = SegmentConfig.resolve(config, chosen, regions="auto").reject_unused_by("segment_regions")
     if config.regions == 0:
         raise SettingsError("regions (--regions): a number of at least 1 or auto; got 0.")
     on_stage(Stage.READ)

@@ -169,9 +169,9 @@ def relabel_classes(
     if config is None:
         # Before a file is read; how many classes it has is not known yet.
         known = {"k": 255} if {"name", "merge"} & given.keys() else {}
-        SegmentConfig.from_values(**{**known, **given}).for_door("relabel_classes", known)
+        SegmentConfig.from_values(**{**known, **given}).reject_unused_by("relabel_classes", known)
     else:
-        config.for_door("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
+        config.reject_unused_by("relabel_classes", {"k": 255})  # that of the command, which cannot know it either
     stored = read_label_file(labels) if isinstance(labels, (str, PathLike)) else _make_stored(np.asarray(labels))
     k = len(stored.names)
     has_save = config is not None or "save" in given

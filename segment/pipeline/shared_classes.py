@@ -89,7 +89,7 @@ def fit_classes(
         kind = type(sources).__name__
         raise SettingsError(f"sources: several images; got {kind}. Give a list, such as [image], or list(stack).")
     settings, arrays = take_arrays(given)
-    config = SegmentConfig.resolve(config, settings).for_door("fit_classes")
+    config = SegmentConfig.resolve(config, settings).reject_unused_by("fit_classes")
     return fit_and_select(sources, config, on_stage=on_stage, arrays=arrays)[0]
 
 
@@ -209,10 +209,10 @@ def resolve_for_model(model: ClassModel, config: SegmentConfig | None, settings:
         # First without the model's settings, which would seem to contradict a setting that is not used.
         # But names and merges count by the classes of the model.
         known = {"k": model.n_classes} if {"name", "merge"} & settings.keys() else {}
-        SegmentConfig.from_values(**{**known, **settings}).for_door("apply_classes", model.settings)
+        SegmentConfig.from_values(**{**known, **settings}).reject_unused_by("apply_classes", model.settings)
         merged = SegmentConfig.resolve(None, settings, **model.settings)
-        return merged.for_door("apply_classes", model.settings, holds_own=True)
-    return SegmentConfig.resolve(config, settings).for_door("apply_classes", model.settings)
+        return merged.reject_unused_by("apply_classes", model.settings, has_defaults=True)
+    return SegmentConfig.resolve(config, settings).reject_unused_by("apply_classes", model.settings)
 
 
 def label_with_model(

@@ -196,11 +196,12 @@ class Api:
                 settings[kind] = check_name(image, query[f"{kind}_id"])
         model = query.get("model", "")
         if not model:
-            return SegmentConfig.from_values(**settings).for_door("run"), ""
+            return SegmentConfig.from_values(**settings).reject_unused_by("run"), ""
         stored = self.store.find(model)
         # The rest of the settings is that of the model, as in `segment apply`.
-        own = _read_model_settings(stored)
-        config = SegmentConfig.from_values(**{**own, **settings}).for_door("apply", own, holds_own=True)
+        defaults = _read_model_settings(stored)
+        config = SegmentConfig.from_values(**{**defaults, **settings})
+        config.reject_unused_by("apply", defaults, has_defaults=True)
         return config, str(stored.folder / stored.name)
 
     async def _work(

@@ -8,7 +8,7 @@ from typing import Any
 
 from segment.config.config import SegmentConfig
 from segment.config.config_file import format_config
-from segment.config.doors import DOORS
+from segment.config.entry_points import ENTRY_POINTS
 from segment.output.report.page import list_options
 
 __all__ = ["describe_command"]
@@ -32,9 +32,9 @@ def describe_command(name: str, config: SegmentConfig, model: str = "") -> dict[
     """
     # A name that begins with a dash would be taken for an option.
     source = f"./{name}" if name.startswith("-") else name
-    door = "apply" if model else "run"
-    words = ["segment", door, *([model] if model else []), source]
-    options = list_options(config, DOORS[door], with_k=not model and config.regions == 0)
+    command = "apply" if model else "run"
+    words = ["segment", command, *([model] if model else []), source]
+    options = list_options(config, ENTRY_POINTS[command], with_k=not model and config.regions == 0)
     folder = ["segment", "batch", "FOLDER", *(["--model", model] if model else [])]
     return {
         "command": shlex.join([*words, *options]),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from segment.config.config import GROUPS, SegmentConfig, list_settings
-from segment.config.doors import DOORS
+from segment.config.entry_points import ENTRY_POINTS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
 from segment.config.setting import SPELLINGS, Setting, Span
@@ -52,7 +52,7 @@ def describe_settings(start: SegmentConfig) -> dict[str, Any]:
             # An answer is about one page of a file.
             "choices": [] if setting.name == "page" else list(setting.choices),
             "form": setting.form.text,
-            "of_labels": DOORS["apply"].is_used(setting),
+            "of_labels": ENTRY_POINTS["apply"].is_used(setting),
         }
         for setting in list_settings()
         if setting.name not in _NOT_OFFERED

@@ -67,7 +67,7 @@ def test_a_wrong_range_is_refused(noisy: np.ndarray, k: str | tuple[int, int]) -
         segment.explore(noisy, k_range=k)
 
 
-@pytest.mark.parametrize("settings", [{"k": 3}, {"name": "1=sea"}, {"save": "labels"}, {"merge": "1,2"}])
+@pytest.mark.parametrize("settings", [{"k": 3}, {"k": 4}, {"name": "1=sea"}, {"save": "labels"}, {"merge": "1,2"}])
 def test_what_would_be_ignored_is_refused(noisy: np.ndarray, settings: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="segment explore"):
         segment.explore(noisy, **settings)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from segment.config.config import SegmentConfig, list_settings
-from segment.config.doors import DOORS, Door
+from segment.config.entry_points import ENTRY_POINTS, EntryPoint
 from segment.core.errors import pluralize
 from segment.core.hex_colors import format_hex_color
 from segment.core.version import __version__
@@ -258,16 +258,17 @@ def _build_command(result: Segmentation) -> tuple[str, ...]:
     if not command:
         return ()
     # `apply` has no settings of the fit, and with --start the model gives the number of classes.
-    return ("segment", *command, *list_options(result.config, DOORS[command[0]], with_k="--start" not in command))
+    options = list_options(result.config, ENTRY_POINTS[command[0]], with_k="--start" not in command)
+    return ("segment", *command, *options)
 
 
-def list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[str, ...]:
+def list_options(config: SegmentConfig, entry_point: EntryPoint, *, with_k: bool) -> tuple[str, ...]:
     """List the options of a command that set what is not the default.
 
     Parameters
     ----------
     config : SegmentConfig
-    door : Door
+    entry_point : EntryPoint
         The command.
     with_k : bool
         Whether -k is listed in any case.
@@ -281,7 +282,7 @@ def list_options(config: SegmentConfig, door: Door, *, with_k: bool) -> tuple[st
     for setting in list_settings():
         value = getattr(config, setting.name)
         is_listed = with_k if setting.name == "k" else value != setting.default
-        if not door.is_used(setting) or not is_listed:
+        if not entry_point.is_used(setting) or not is_listed:
             continue
         if setting.type is bool:
             words.append(setting.option)

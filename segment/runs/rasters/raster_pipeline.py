@@ -161,7 +161,7 @@ def segment_raster(
     ...     tifffile.imread(result.path, key=0)[0]
     array([1, 1, 1, 1, 2, 2], dtype=uint8)
     """
-    config = SegmentConfig.resolve(config, settings).for_door("segment_raster")
+    config = SegmentConfig.resolve(config, settings).reject_unused_by("segment_raster")
     if tile < 0:
         raise SettingsError(f"tile: a side of at least one pixel, or 0 for a suitable one; got {tile}.")
     path = Path(output)

@@ -18,14 +18,14 @@ from setting_values import CHANGED, NEEDED, write_option
 import segment
 from segment.cli.commands import cli
 from segment.config.config import SegmentConfig, list_settings
-from segment.config.doors import DOORS, START
+from segment.config.entry_points import ENTRY_POINTS, START
 from segment.core.errors import SettingsError
 
 SETTINGS = {setting.name: setting for setting in list_settings()}
-FUNCTIONS = [door for door in DOORS if door.startswith(("segment_", "fit_", "apply_", "compare_", "relabel_"))]
-COMMANDS = [door for door in DOORS if door not in FUNCTIONS]
+FUNCTIONS = [name for name in ENTRY_POINTS if name.startswith(("segment_", "fit_", "apply_", "compare_", "relabel_"))]
+COMMANDS = [name for name in ENTRY_POINTS if name not in FUNCTIONS]
 # Commands that have options of the settings.
-SETTING_COMMANDS = [name for name in cli.commands if name in DOORS]
+SETTING_COMMANDS = [name for name in cli.commands if name in ENTRY_POINTS]
 # Settings for which a command has an option of its own, which its tests cross.
 OWN_OPTIONS = {"explore": {"k", "k_range"}}
 # Properties of a configuration, with the settings that they stand for.
@@ -49,7 +49,7 @@ RUNS: tuple[dict[str, Any], ...] = (
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a picture, labels for it and a model of its classes."""
-    folder = tmp_path_factory.mktemp("doors")
+    folder = tmp_path_factory.mktemp("files")
     gray = np.kron(np.array([[40, 200], [90, 140]], np.uint8), np.ones((6, 10), np.uint8))
     PilImage.fromarray(np.dstack([gray, gray // 2, 255 - gray])).save(folder / "a.tif")
     PilImage.fromarray((gray > 100).astype(np.uint8) + np.uint8(1)).save(folder / "labels.png")
@@ -88,17 +88,17 @@ WORK = (
 )
 
 
-def call_function(door: str, picture: str, *config: SegmentConfig, **settings: Any) -> None:
+def call_function(entry_point: str, picture: str, *config: SegmentConfig, **settings: Any) -> None:
     """Call a function of the library with a file, and save what it makes."""
-    function: Callable[..., Any] = getattr(segment, door)
-    if door == "segment_raster":
+    function: Callable[..., Any] = getattr(segment, entry_point)
+    if entry_point == "segment_raster":
         pytest.importorskip("rasterio")
         function(picture, "out.tif", *config, **settings)
-    elif door == "fit_classes":
+    elif entry_point == "fit_classes":
         function([picture], *config, **settings)
-    elif door == "apply_classes":
+    elif entry_point == "apply_classes":
         function(segment.load_class_model("m.json"), picture, *config, **settings).save("out")
-    elif door == "relabel_classes":
+    elif entry_point == "relabel_classes":
         function("labels.png", picture, *config, **settings).save("out")
     else:
         function(picture, *config, **settings).save("out")
@@ -119,32 +119,34 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return reads
 
 
-@pytest.mark.parametrize("door", FUNCTIONS)
-def test_function_reads_every_setting_that_it_uses(door: str, picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = {name for name, setting in SETTINGS.items() if DOORS[door].is_used(setting)}
+@pytest.mark.parametrize("entry_point", FUNCTIONS)
+def test_function_reads_every_setting_that_it_uses(
+    entry_point: str, picture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = {name for name, setting in SETTINGS.items() if ENTRY_POINTS[entry_point].is_used(setting)}
     reads = record_reads(monkeypatch)
     for run in RUNS:
         settings = {name: value for name, value in run.items() if name in used}
-        if door == "segment_regions":  # regions make no objects
+        if entry_point == "segment_regions":  # regions make no objects
             settings = {name: "labels,geojson,svg" if name == "save" else value for name, value in settings.items()}
         if "overwrite" in used:
             settings["overwrite"] = True
-        call_function(door, picture, **settings)
+        call_function(entry_point, picture, **settings)
     assert used - reads == set()
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-@pytest.mark.parametrize("door", FUNCTIONS)
-def test_function_refuses_every_other_setting(door: str, name: str, picture: str) -> None:
-    if DOORS[door].is_used(SETTINGS[name]):
+@pytest.mark.parametrize("entry_point", FUNCTIONS)
+def test_function_refuses_every_other_setting(entry_point: str, name: str, picture: str) -> None:
+    if ENTRY_POINTS[entry_point].is_used(SETTINGS[name]):
         return
     values = {name: CHANGED[name], **NEEDED[name]}
     form = r"^\w+ \(-[-\w]+\): .*; got .*\. [A-Z].*\.$"
     with pytest.raises(SettingsError, match=form) as refused:
-        call_function(door, picture, **values)
+        call_function(entry_point, picture, **values)
     assert re.match(rf"({'|'.join(values)}) ", str(refused.value))
     with pytest.raises(SettingsError, match=form):
-        call_function(door, picture, SegmentConfig(**values))
+        call_function(entry_point, picture, SegmentConfig(**values))
     assert not Path("out").exists()
     assert not Path("out.tif").exists()
 
@@ -172,30 +174,33 @@ def test_every_command_is_crossed() -> None:
     assert {words[0] for words in COMMAND_LINES.values()} == set(SETTING_COMMANDS)
 
 
-@pytest.mark.parametrize("door", COMMAND_LINES)
-def test_command_uses_or_refuses_every_option(door: str, picture: str, configs: list[SegmentConfig]) -> None:
+@pytest.mark.parametrize("entry_point", COMMAND_LINES)
+def test_command_uses_or_refuses_every_option(entry_point: str, picture: str, configs: list[SegmentConfig]) -> None:
     for name, setting in SETTINGS.items():
-        if name in OWN_OPTIONS.get(door, ()):
+        if name in OWN_OPTIONS.get(entry_point, ()):
             continue
-        if DOORS[door].is_used(setting):
+        if ENTRY_POINTS[entry_point].is_used(setting):
             values = {name: CHANGED[name], **NEEDED[name]}
             # A command that writes more when asked takes `save` for that alone.
-            takes_save = {"save"} if DOORS[door].products else set()
+            takes_save = {"save"} if ENTRY_POINTS[entry_point].products else set()
             used = {
                 other: value
                 for other, value in values.items()
-                if other in takes_save or DOORS[door].is_used(SETTINGS[other])
+                if other in takes_save or ENTRY_POINTS[entry_point].is_used(SETTINGS[other])
             }
             words = [word for other, value in used.items() for word in write_option(SETTINGS[other], value)]
             with contextlib.suppress(ReachedError):
-                cli.main(args=[*COMMAND_LINES[door], *words], standalone_mode=False)
+                cli.main(args=[*COMMAND_LINES[entry_point], *words], standalone_mode=False)
             assert getattr(configs.pop(), name) == CHANGED[name]
         else:
             # A product that none of these commands writes.
             words = write_option(setting, ("cutouts",) if name == "save" else CHANGED[name])
-            message = re.escape(f"{name} ({setting.option}): not used by {DOORS[door].text}; got ") + r".*\. [A-Z].*\.$"
+            message = (
+                re.escape(f"{name} ({setting.option}): not used by {ENTRY_POINTS[entry_point].text}; got ")
+                + r".*\. [A-Z].*\.$"
+            )
             with pytest.raises(SettingsError, match=message):
-                cli.main(args=[*COMMAND_LINES[door], *words], standalone_mode=False)
+                cli.main(args=[*COMMAND_LINES[entry_point], *words], standalone_mode=False)
         assert not configs
 
 
@@ -207,9 +212,9 @@ def test_no_other_command_has_options_of_the_settings() -> None:
 @pytest.mark.parametrize("command", SETTING_COMMANDS)
 def test_help_shows_the_options_that_are_used(command: str) -> None:
     hidden = {param.name for param in cli.commands[command].params if getattr(param, "hidden", False)}
-    unused = {name for name, setting in SETTINGS.items() if not DOORS[command].is_used(setting)}
+    unused = {name for name, setting in SETTINGS.items() if not ENTRY_POINTS[command].is_used(setting)}
     unused -= OWN_OPTIONS.get(command, set())
-    assert hidden == unused - ({"save"} if DOORS[command].products else set())
+    assert hidden == unused - ({"save"} if ENTRY_POINTS[command].products else set())
 
 
 @pytest.mark.parametrize("name", START.leave_out)
@@ -227,13 +232,13 @@ def test_start_refuses_what_the_model_has(name: str, picture: str, configs: list
 def test_settings_of_a_model_are_not_refused(picture: str) -> None:
     model = segment.fit_classes([picture], k=3, features="lab", greyscale=True)
     config = SegmentConfig.from_values(**model.settings)
-    assert config.for_door("apply_classes", model.settings) is config
+    assert config.reject_unused_by("apply_classes", model.settings) is config
     with pytest.raises(SettingsError, match=r"^k \(-k\): not used by apply_classes; got 3\."):
-        config.for_door("apply_classes")
+        config.reject_unused_by("apply_classes")
     with pytest.raises(SettingsError, match=r"^k \(-k\): not used by apply_classes; got 5\."):
         segment.apply_classes(model, picture, SegmentConfig(k=5))
 
 
 def test_fixed_values_are_not_refused() -> None:
     config = SegmentConfig(save=("labels",), labels_format="tif")
-    assert config.for_door("segment_raster") is config
+    assert config.reject_unused_by("segment_raster") is config

@@ -1,9 +1,10 @@
-"""The settings that each function and command uses: a door refuses every other one, so that none is ignored."""
+"""The settings that each function and command uses: every other one is refused, so that none is ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from segment.config.products import RELABEL_PRODUCTS
@@ -11,7 +12,10 @@ from segment.config.setting import Setting
 from segment.config.setting_values import list_settings
 from segment.core.errors import SettingsError
 
-__all__ = ["CLASS_OUTPUT", "DOORS", "START", "Door", "make_unused_error", "reject_ignored"]
+__all__ = ["CLASS_OUTPUT", "ENTRY_POINTS", "NO_VALUES", "START", "EntryPoint", "make_unused_error", "reject_ignored"]
+
+NO_VALUES: Mapping[str, Any] = MappingProxyType({})
+"""Of settings, where none is given."""
 
 CLASS_OUTPUT = ("palette", "drop_class", "group", "background", "group_distance")
 """Settings of the output that only classes have, not regions."""
@@ -26,7 +30,7 @@ _REGIONS_OF_ONE_IMAGE = {"regions": "Call segment_regions"}
 
 
 @dataclass(frozen=True)
-class Door:
+class EntryPoint:
     """What a function of the library or a command makes of the settings.
 
     Attributes
@@ -87,7 +91,7 @@ class Door:
 
 
 # Tiles are read and written one by one, so nothing limits the number of pixels and regions cannot be found.
-_RASTER = Door(
+_RASTER = EntryPoint(
     "segment_raster",
     ("Classes", "Preprocessing", "Features", "Mixture", "Space", "Clean-up"),
     leave_out=("regions", "coherence", "max_size"),
@@ -107,7 +111,7 @@ _RASTER_PRODUCTS = (
     *("labels", "panel", "geojson", "svg", "coco", "classes", "regions", "measurements", "model", "config"),
 )
 # A model holds classes alone: what is done with labels is decided where it is applied.
-_FIT = Door(
+_FIT = EntryPoint(
     "fit_classes",
     _FITTING,
     leave_out=("regions", "reject", "pixel_size"),
@@ -120,14 +124,14 @@ _FIT = Door(
 )
 # A saved model has the classes, the features and the mixture; the field, rejected pixels and regions are those of the
 # image that it is applied to.
-_APPLY = Door(
+_APPLY = EntryPoint(
     "apply_classes",
     ("Loading", "Preprocessing", "Space", "Clean-up", "Output"),
     besides=("order", "merge", "name", "coherence", "reject"),
     remedies=dict.fromkeys(("Classes", "Features", "Mixture"), _MODEL_HAS_IT),
 )
 # Labels are there: their classes are merged, named, ordered and saved again. The image is read as it was for them.
-_RELABEL = Door(
+_RELABEL = EntryPoint(
     "relabel_classes",
     ("Loading", "Output"),
     besides=("order", "merge", "name", "bands"),
@@ -136,7 +140,7 @@ _RELABEL = Door(
     ),
 )
 # All methods are shown in the same colors and under their own names, and regions are no classes of the other methods.
-_COMPARE = Door(
+_COMPARE = EntryPoint(
     "compare_image",
     _ALL,
     leave_out=(
@@ -146,7 +150,7 @@ _COMPARE = Door(
 )
 
 # One sheet shows all numbers of classes: nothing else is written, and classes have no names.
-_EXPLORE = Door(
+_EXPLORE = EntryPoint(
     "segment explore",
     _ALL,
     leave_out=(
@@ -160,9 +164,9 @@ _EXPLORE = Door(
 _NOT_IN_REPORTS = ("save", "regions", "labels_format", *_POLYGONS, "group_distance")
 
 # The functions of the library first, then the commands; `batch` has a row for each source of its classes.
-DOORS: Mapping[str, Door] = {
-    "segment_image": Door("segment_image", _ALL, leave_out=("regions",), remedies=_REGIONS_OF_ONE_IMAGE),
-    "segment_regions": Door(
+ENTRY_POINTS: Mapping[str, EntryPoint] = {
+    "segment_image": EntryPoint("segment_image", _ALL, leave_out=("regions",), remedies=_REGIONS_OF_ONE_IMAGE),
+    "segment_regions": EntryPoint(
         "segment_regions",
         ("Loading", "Preprocessing", "Output"),
         leave_out=CLASS_OUTPUT,
@@ -173,8 +177,8 @@ DOORS: Mapping[str, Door] = {
     "apply_classes": _APPLY,
     "compare_image": _COMPARE,
     "relabel_classes": _RELABEL,
-    "run": Door("segment run", _ALL),
-    "report": Door(
+    "run": EntryPoint("segment run", _ALL),
+    "report": EntryPoint(
         "segment report",
         _ALL,
         leave_out=_NOT_IN_REPORTS,
@@ -182,8 +186,8 @@ DOORS: Mapping[str, Door] = {
         remedies=dict.fromkeys(_NOT_IN_REPORTS, "Give it to segment run"),
         products=("report", "config"),
     ),
-    "batch": Door("segment batch", _ALL),
-    "batch --model shared": Door("segment batch --model shared", _ALL, leave_out=("regions",)),
+    "batch": EntryPoint("segment batch", _ALL),
+    "batch --model shared": EntryPoint("segment batch --model shared", _ALL, leave_out=("regions",)),
     "batch --model FILE": replace(_APPLY, text="segment batch --model FILE"),
     "raster": replace(
         _RASTER,
@@ -196,7 +200,7 @@ DOORS: Mapping[str, Door] = {
     "apply": replace(_APPLY, text="segment apply"),
     "relabel": replace(_RELABEL, text="segment relabel", saved=RELABEL_PRODUCTS),
     # The page exports what is asked for there, and paths of masks belong to one image each.
-    "serve": Door(
+    "serve": EntryPoint(
         "segment serve",
         (*_FITTING, "Clean-up"),
         leave_out=("mask", "roi", "crop", "name", "merge"),
@@ -212,7 +216,7 @@ DOORS: Mapping[str, Door] = {
 }
 """Every function and command that takes settings, by its name."""
 
-START = Door(
+START = EntryPoint(
     "a fit that starts from a model",
     _ALL,
     leave_out=("order", "init", "seed_color", "n_init", "components_per_class", "merge", "name", "regions"),
@@ -220,49 +224,55 @@ START = Door(
 """Every fit that starts from a saved model: its classes, their order, names and first means are there."""
 
 
-def reject_ignored(values: Mapping[str, Any], door: Door, own: Mapping[str, Any], *, holds_own: bool = False) -> None:
-    """Raise a SettingsError if a setting has been changed that a door would ignore.
+def reject_ignored(
+    values: Mapping[str, Any],
+    entry_point: EntryPoint,
+    defaults: Mapping[str, Any] = NO_VALUES,
+    *,
+    has_defaults: bool = False,
+) -> None:
+    """Raise a SettingsError if a value was given that a function or command would ignore.
 
     Parameters
     ----------
     values : mapping of str to value
         Checked values of some or all settings.
-    door : Door
-    own : mapping of str to value
-        Settings of a saved model: these values are accepted as well as the defaults.
-    holds_own : bool
-        Whether the values are those in `own` where nothing else was given: then a default in their place was given.
+    entry_point : EntryPoint
+    defaults : mapping of str to value
+        Defaults that are not the usual ones: the settings of a saved model.
+    has_defaults : bool
+        Whether settings that were not given have these defaults in `values`. If not, a usual default is accepted too,
+        as it may mean that nothing was given.
     """
+    defaults = {**entry_point.fixed, **defaults}
     for setting in list_settings():
-        if setting.name not in values or door.is_used(setting):
+        if setting.name not in values or entry_point.is_used(setting):
             continue
         value = values[setting.name]
-        if setting.name == "save" and set(value) <= set(door.products):
+        if setting.name == "save" and set(value) <= set(entry_point.products):
             continue
-        # What the door does in any case, and what a model has, is not ignored.
-        accepted = [others[setting.name] for others in (own, door.fixed) if setting.name in others]
-        if not (holds_own and setting.name in own):
-            accepted.append(setting.default)
-        if value not in accepted:
-            raise make_unused_error(setting, value, door)
+        is_default = value == defaults.get(setting.name, setting.default)
+        if not is_default and (has_defaults or value != setting.default):
+            raise make_unused_error(setting, value, entry_point)
 
 
-def make_unused_error(setting: Setting, value: object, door: Door) -> SettingsError:
-    """Make the error for a setting that a door does not use.
+def make_unused_error(setting: Setting, value: object, entry_point: EntryPoint) -> SettingsError:
+    """Make the error for a setting that a function or command does not use.
 
     Parameters
     ----------
     setting : Setting
     value : object
         What it was set to.
-    door : Door
+    entry_point : EntryPoint
 
     Returns
     -------
     SettingsError
-        What is not used by which door, the value and the remedy, in one sentence each.
+        What is not used by which function or command, the value and the remedy, in one sentence each.
     """
     text = setting.format(value)
     return SettingsError(
-        f"{setting.name} ({setting.option}): not used by {door.text}; got {text}. {door.find_remedy(setting)}."
+        f"{setting.name} ({setting.option}): not used by {entry_point.text}; got {text}. "
+        f"{entry_point.find_remedy(setting)}."
     )
