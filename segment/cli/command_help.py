@@ -119,9 +119,10 @@ class StagedCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             shown = [param for param in self.params if not getattr(param, "hidden", False)]
-            setting = OTHER_NAMES.get(error.option_name.lstrip("-").replace("-", "_"))
-            near = [name for param in shown for name in param.opts if name in (error.possibilities or ())]
-            named = [param.opts[0] for param in shown if param.name == setting]
+            name = error.option_name.lstrip("-").replace("-", "_")
+            setting = OTHER_NAMES.get(name)
+            near = [option for param in shown for option in param.opts if option in (error.possibilities or ())]
+            named = [param.opts[0] for param in shown if param.name == setting or f"-{name}" in param.opts]
             message = f"{error.message} Did you mean {named[0]!r}?" if named else None
             raise click.NoSuchOption(error.option_name, message, [] if named else near, error.ctx) from None
 

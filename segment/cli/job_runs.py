@@ -9,7 +9,7 @@ from typing import Protocol
 import click
 
 from segment.cli.run_document import format_document
-from segment.cli.terminal import Status, Tally, print_message, report_outcome
+from segment.cli.terminal import Status, Tally, explain_likelihoods, print_message, report_outcome
 from segment.config.config import SegmentConfig
 from segment.runs.job import Job
 from segment.runs.outcome import Outcome
@@ -59,6 +59,8 @@ def run_jobs(
             report_outcome(outcome, table=True, quiet=as_json)
     if as_json:
         click.echo(format_document(outcomes, config), nl=False)
+    elif footnote := explain_likelihoods(outcomes):
+        click.echo(footnote)
     if len(jobs) > 1:
         print_message(tally.format())
     return int(tally.failed > 0)

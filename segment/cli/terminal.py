@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from segment.pipeline.class_table import ClassRow
     from segment.pipeline.interest_table import InterestRow
 
-__all__ = ["Status", "Tally", "print_message", "report_outcome"]
+__all__ = ["Status", "Tally", "explain_likelihoods", "print_message", "report_outcome"]
 
 BAR_WIDTH = 24  # characters
 MAX_INTEREST_ROWS = 100  # of regions of interest; the cells of a fine grid are thousands
@@ -143,6 +143,32 @@ def report_outcome(outcome: Outcome, *, table: bool, quiet: bool = False) -> Non
         click.echo(_format_table(outcome))
 
 
+def explain_likelihoods(outcomes: Sequence[Outcome]) -> str:
+    """Explain, below the tables of methods, a mixture whose log-likelihood is lower than that of another method.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+
+    Returns
+    -------
+    str
+        Two lines; empty where no image needs them.
+
+    Examples
+    --------
+    >>> explain_likelihoods([])
+    ''
+    """
+    tables = [[round(likelihood, 4) for *_, likelihood, _ in outcome.methods] for outcome in outcomes]
+    if not any(mixture < max(others) for *others, mixture in filter(None, tables)):
+        return ""
+    return (
+        "  the mixture's log-likelihood is lower as --shrinkage pulls its covariances together and its fit counts "
+        "neighbors;\n  those of the others' Gaussians are free: --shrinkage 0 --spatial none compares alike"
+    )
+
+
 @dataclass
 class Tally:
     """Numbers of images: segmented, failed, and with a warning."""
@@ -243,12 +269,6 @@ def _format_methods(outcome: Outcome) -> str:
         # An image without a valid pixel has no such values.
         shown = values if math.isfinite(inertia) else ("-", "-", "-")
         lines.append(f"  {name:<19}  {seconds:>7.2f}  {shown[0]:>9}  {shown[1]:>14}  {shown[2]:>9}")
-    *others, mixture = (round(likelihood, 4) for *_, likelihood, _ in outcome.methods)
-    if mixture < max(others):
-        lines.append(
-            "  the mixture's log-likelihood is lower as --shrinkage pulls its covariances together and its fit counts "
-            "neighbors;\n  those of the others' Gaussians are free: --shrinkage 0 --spatial none compares alike"
-        )
     return "\n".join(lines)
 
 

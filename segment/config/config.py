@@ -18,7 +18,7 @@ from segment.core.errors import SettingsError
 __all__ = ["GROUPS", "SegmentConfig", "list_settings"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SegmentConfig(SettingValues):
     """All settings of a run, checked when it is made.
 
@@ -37,8 +37,10 @@ class SegmentConfig(SettingValues):
     --------
     >>> import segment
     >>> config = segment.SegmentConfig(k=3, features="lab")
-    >>> config.k, config.features, config.smoothness
-    (3, 'lab', 12.0)
+    >>> config
+    SegmentConfig(k=3, features='lab')
+    >>> config.smoothness
+    12.0
     >>> segment.SegmentConfig(k=0)
     Traceback (most recent call last):
         ...
@@ -50,6 +52,11 @@ class SegmentConfig(SettingValues):
         for setting in list_settings():
             object.__setattr__(self, setting.name, setting.check(getattr(self, setting.name)))
         refuse_conflicts(self)
+
+    def __repr__(self) -> str:
+        values = ((setting, getattr(self, setting.name)) for setting in list_settings())
+        changed = (f"{setting.name}={value!r}" for setting, value in values if value != setting.default)
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     @classmethod
     def from_values(cls, **values: Any) -> SegmentConfig:

@@ -64,7 +64,7 @@ def build_file_name(stem: str, ending: str) -> str:
 def refuse_existing(path: Path) -> None:
     """Raise an OutputError if there is anything at the path, a dangling link included."""
     if os.path.lexists(path):
-        raise OutputError(f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another folder.")
+        raise OutputError(f"{printable_path(path)}: exists already. Replace it (--overwrite), or give another folder.")
 
 
 def make_folder(folder: Path) -> None:

@@ -98,7 +98,7 @@ class OutputError(SegmentError):
     ...     refuse_existing("/")
     ... except segment.OutputError as error:
     ...     print(error)
-    /: exists already. Give --overwrite to replace it, or another folder.
+    /: exists already. Replace it (--overwrite), or give another folder.
     """
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from segment.core.equality import EqualByValue
 from segment.core.errors import ImageError
@@ -86,6 +86,8 @@ class Image(EqualByValue):
     array([[ True,  True, False]])
     >>> image.black, image.white, image.is_gray
     (0.0, 1.0, True)
+    >>> np.asarray(image) is image.pixels
+    True
     """
 
     pixels: NDArray[Any]
@@ -104,6 +106,10 @@ class Image(EqualByValue):
         kind = {1: "gray", 3: "RGB"}.get(self.n_bands, f"{self.n_bands} bands")
         name = f" of {self.file_name}" if self.file_name else ""
         return f"<Image{name}: {self.width} x {self.height} pixels, {kind}, {self.pixels.dtype.name}>"
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Give the pixels to NumPy and all that takes its arrays."""
+        return np.array(self.pixels, dtype, copy=copy)
 
     @property
     def height(self) -> int:

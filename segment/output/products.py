@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from segment.config.config import SegmentConfig
 from segment.config.config_file import collect_reading, format_config
 from segment.config.products import File, plan_files
 from segment.core.atomic_files import Content, write_files, write_to_pipe
@@ -46,7 +45,9 @@ def encode_product(result: Any, file: File) -> Content:
     return _ENCODERS[file.product.name](result, file)
 
 
-def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: str, suffix: str) -> list[Path]:
+def save_products(
+    result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: str, suffix: str, overwrite: bool
+) -> list[Path]:
     """Encode the products that the settings of a result name, and write them.
 
     Parameters
@@ -59,6 +60,8 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
         Beginning of the file names.
     suffix : {".png", ".jpg"}
         Format of the pictures that can be either.
+    overwrite : bool
+        Whether files that exist may be replaced, also where `config.overwrite` is False.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     Raises
     ------
     OutputError
-        If a file exists and `config.overwrite` is False, or cannot be written. No file is left behind then.
+        If a file exists and is not to be replaced, or a file cannot be written. No file is left behind then.
     SettingsError
         If the stem or the suffix is none of a file name.
     """
@@ -83,7 +86,7 @@ def save_products(result: Any, folder: str | PathLike[str] | BinaryIO, *, stem: 
     if not isinstance(folder, (str, PathLike)):
         write_to_pipe(folder, contents.values())
         return []
-    return write_files(Path(folder), contents, overwrite=config.overwrite)
+    return write_files(Path(folder), contents, overwrite=overwrite or config.overwrite)
 
 
 def _encode_products(result: Any, files: Sequence[File]) -> list[Content]:
@@ -101,7 +104,7 @@ def _encode_products(result: Any, files: Sequence[File]) -> list[Content]:
 
 
 def save_sheet(
-    found: Any, product: str, config: SegmentConfig, folder: str | PathLike[str], *, stem: str, suffix: str
+    found: Any, product: str, folder: str | PathLike[str], *, stem: str, suffix: str, overwrite: bool
 ) -> list[Path]:
     """Write the sheet that shows several segmentations of an image.
 
@@ -111,14 +114,14 @@ def save_sheet(
         The segmentations.
     product : {"compared", "explored"}
         What the sheet shows.
-    config : SegmentConfig
-        Its `overwrite` counts.
     folder : path
         Made if it does not exist.
     stem : str
         Beginning of the file name.
     suffix : {".png", ".jpg"}
         Format of the sheet.
+    overwrite : bool
+        Whether a file that exists may be replaced.
 
     Returns
     -------
@@ -128,13 +131,13 @@ def save_sheet(
     Raises
     ------
     OutputError
-        If the file exists and `overwrite` is not set, or cannot be written. No file is left behind then.
+        If the file exists and is not to be replaced, or cannot be written. No file is left behind then.
     SettingsError
         If the stem or the suffix is none of a file name.
     """
     _check_names(stem, suffix)
     (file,) = plan_files(stem, (product,), picture=suffix, n_classes=0)  # one file, however many classes there are
-    return write_files(Path(folder), {file.name: encode_product(found, file)}, overwrite=config.overwrite)
+    return write_files(Path(folder), {file.name: encode_product(found, file)}, overwrite=overwrite)
 
 
 def _check_names(stem: object, suffix: object) -> None:

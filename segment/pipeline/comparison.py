@@ -104,7 +104,9 @@ class Comparison(EqualByValue):
         """
         return cast(NDArray[np.uint8], load_output("result_pictures").draw_comparison(self))
 
-    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+    def save(
+        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
+    ) -> list[Path]:
         """Write the panel into a folder as ``STEM_compared`` + suffix.
 
         Parameters
@@ -115,6 +117,8 @@ class Comparison(EqualByValue):
             What the file name begins with.
         suffix : {".png", ".jpg"}
             Format of the panel.
+        overwrite : bool, default False
+            Replace the file if it exists, also where `overwrite` is not among the settings.
 
         Returns
         -------
@@ -124,10 +128,11 @@ class Comparison(EqualByValue):
         Raises
         ------
         OutputError
-            If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
+            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
         """
         save = load_output("products").save_sheet
-        return cast("list[Path]", save(self, "compared", self.result.config, folder, stem=stem, suffix=suffix))
+        overwrite = overwrite or self.result.config.overwrite
+        return cast("list[Path]", save(self, "compared", folder, stem=stem, suffix=suffix, overwrite=overwrite))
 
 
 def compare_image(

@@ -69,7 +69,9 @@ class Exploration(EqualByValue):
     def _repr_png_(self) -> bytes:
         return cast(bytes, load_output("notebook").encode_notebook_png(self))
 
-    def save(self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+    def save(
+        self, folder: str | PathLike[str], *, stem: str = "image", suffix: str = ".png", overwrite: bool = False
+    ) -> list[Path]:
         """Write the sheet into a folder as ``STEM_explored`` + suffix.
 
         Parameters
@@ -80,6 +82,8 @@ class Exploration(EqualByValue):
             What the file name begins with.
         suffix : {".png", ".jpg"}
             Format of the sheet.
+        overwrite : bool, default False
+            Replace the file if it exists, also where `overwrite` is not among the settings.
 
         Returns
         -------
@@ -89,10 +93,11 @@ class Exploration(EqualByValue):
         Raises
         ------
         OutputError
-            If the file exists and `overwrite` is not set, or cannot be written. Nothing is left behind then.
+            If the file exists and is not to be replaced, or cannot be written. Nothing is left behind then.
         """
         save = load_output("products").save_sheet
-        return cast("list[Path]", save(self, "explored", self.results[0].config, folder, stem=stem, suffix=suffix))
+        overwrite = overwrite or self.results[0].config.overwrite
+        return cast("list[Path]", save(self, "explored", folder, stem=stem, suffix=suffix, overwrite=overwrite))
 
 
 def explore(

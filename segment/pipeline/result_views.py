@@ -159,7 +159,14 @@ class LabelViews:
         """
         return load_output("tables").to_dataframe(self.region_table())
 
-    def save(self, folder: str | PathLike[str] | BinaryIO, *, stem: str = "image", suffix: str = ".png") -> list[Path]:
+    def save(
+        self,
+        folder: str | PathLike[str] | BinaryIO,
+        *,
+        stem: str = "image",
+        suffix: str = ".png",
+        overwrite: bool = False,
+    ) -> list[Path]:
         """Write what `config.save` names into a folder or a pipe.
 
         Parameters
@@ -170,6 +177,8 @@ class LabelViews:
             What file names begin with; no path.
         suffix : {".png", ".jpg"}
             Format of the panel, overlay and contours. All other pictures are PNG.
+        overwrite : bool, default False
+            Replace files that exist, also where `config.overwrite` is False.
 
         Returns
         -------
@@ -179,7 +188,7 @@ class LabelViews:
         Raises
         ------
         OutputError
-            If a file exists and `config.overwrite` is False, or cannot be written. Nothing is left behind then.
+            If a file exists and is not to be replaced, or a file cannot be written. Nothing is left behind then.
         SettingsError
             If the stem or the suffix is none of a file name.
 
@@ -188,7 +197,8 @@ class LabelViews:
         Labels are 8-bit palette PNG up to 255 classes or regions and 16-bit gray PNG above. The contour map of regions
         is a 16-bit gray PNG with 65535 for a difference of 1.
         """
-        return cast("list[Path]", load_output("products").save_products(self, folder, stem=stem, suffix=suffix))
+        save = load_output("products").save_products
+        return cast("list[Path]", save(self, folder, stem=stem, suffix=suffix, overwrite=overwrite))
 
     def _repr_png_(self) -> bytes:
         """Draw itself in a notebook that shows no HTML."""

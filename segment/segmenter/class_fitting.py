@@ -163,8 +163,7 @@ def warn_of_rivals(disagreement: float) -> tuple[str, ...]:
         return ()
     return (
         f"another fit is about as good and gives {100 * disagreement:.0f} % of the pixels to other classes: shares "
-        "depend on which is found. Compare with another --seed or --shrinkage, or use another -k, which segment "
-        "explore helps to choose",
+        "depend on which is found. Compare with another --seed or --shrinkage, or use another -k",
     )
 
 

@@ -260,7 +260,7 @@ def test_existing_results_are_replaced_only_with_overwrite(run_program: Program)
     before = hash_tree()
     refused = run_program("run", "a.png", "-k", "3", "-o", "out")
     assert (refused.code, refused.out) == (1, "")
-    assert take_one_line(refused.err).startswith("Error: out/a_panel.png: exists already. Give --overwrite")
+    assert take_one_line(refused.err).startswith("Error: out/a_panel.png: exists already. Replace it (--overwrite)")
     assert hash_tree() == before
     assert run_program("run", "a.png", "-k", "3", "-o", "out", "--overwrite").code == 0
     assert read_labels("out/a_labels.png").max() == 3

@@ -38,6 +38,7 @@ FAULT = "This is a fault of segment; --debug shows where."
         ),
         (["run", "a.png", "--denois", "x"], "No such option"),
         (["run", "a.png", "--colour", "lab"], "No such option '--colour'. Did you mean '--features'?"),
+        (["run", "a.png", "--k", "3"], "No such option '--k'. Did you mean '-k'?"),
         (["run", "a.png", "--n-classes", "3"], "No such option '--n-classes'. Did you mean '-k'?"),
         # Nothing that the command would refuse is suggested, such as --tol.
         (["apply", "m.json", "a.png", "--tole", "3"], "No such option '--tole'. Did you mean '--max-hole'?"),

@@ -45,6 +45,12 @@ def test_from_values_keeps_the_other_defaults() -> None:
     assert SegmentConfig.from_values(k=7, save="labels") == SegmentConfig(k=7, save=("labels",))
 
 
+def test_a_configuration_shows_what_is_not_the_default() -> None:
+    config = SegmentConfig(k="auto", k_range=(2, 5), name="1=sky")
+    assert repr(config) == "SegmentConfig(k='auto', k_range=Span(low=2, high=5), name=('1=sky',))"
+    assert repr(SegmentConfig()) == "SegmentConfig()"
+
+
 def test_other_spellings_are_accepted() -> None:
     config = SegmentConfig.from_values(grayscale=True, seed_colour="#123456", palette="gray")
     assert config == SegmentConfig(greyscale=True, seed_color=("#123456",), palette="grey")

@@ -102,7 +102,7 @@ def test_pieces_that_cannot_be_made_leave_nothing(tmp_path: Path) -> None:
 
 def test_existing_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a_labels.png").write_bytes(b"old")
-    with pytest.raises(OutputError, match=r"a_labels\.png: exists already\. Give --overwrite"):
+    with pytest.raises(OutputError, match=r"a_labels\.png: exists already\. Replace it \(--overwrite\)"):
         write_files(tmp_path, FILES)
     assert list_tree(tmp_path) == {"a_labels.png": b"old"}
 

@@ -273,6 +273,13 @@ def test_8_bit_pixels_are_returned_as_they_are():
     assert image.to_uint8() is image.pixels
 
 
+def test_numpy_takes_the_pixels():
+    image = Image.from_array(GRAYS)
+    assert np.asarray(image) is image.pixels
+    assert np.array(image) is not image.pixels
+    assert np.array_equal(np.asarray(image, np.float32), GRAYS.astype(np.float32))
+
+
 def test_conversion_to_8_bits_rounds_and_clips():
     pixels = np.array([[-1.0, 0.0, 0.499 / 255, 0.501 / 255, 1.0, 2.0]], dtype=np.float32)
     image = Image(np.repeat(pixels, 300, axis=0), np.ones((300, 6), bool), 0.0, 1.0)  # more rows than at a time

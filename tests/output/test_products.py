@@ -69,6 +69,17 @@ def test_what_is_no_name_of_a_file_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_are_replaced_where_asked(tmp_path: Path, quadrants: np.ndarray) -> None:
+    result = segment.segment_image(quadrants, k=2, n_init=1)
+    explored = segment.explore(quadrants, k_range=(2, 3), n_init=1)
+    compared = segment.compare_image(quadrants, k=2, n_init=1)
+    for saved in (result, explored, compared):
+        paths = saved.save(tmp_path)
+        with pytest.raises(segment.OutputError, match="exists already"):
+            saved.save(tmp_path)
+        assert saved.save(tmp_path, overwrite=True) == paths
+
+
 def test_every_format_holds_the_same_labels(saved: tuple[segment.Segmentation, Path]) -> None:
     result, folder = saved
     labels = result.label_image

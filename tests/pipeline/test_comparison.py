@@ -194,6 +194,10 @@ def test_a_lower_likelihood_of_the_mixture_is_explained(
     for settings, is_told in (((), True), (("--shrinkage", "0", "--spatial", "none"), False)):
         assert run("b.png", "-k", "2", "-o", "out", "--overwrite", *settings) == 0
         assert ("--shrinkage 0 --spatial none compares alike" in capsys.readouterr().out) == is_told
+    # Of several images once.
+    Path("c.png").write_bytes(Path("b.png").read_bytes())
+    assert run("b.png", "c.png", "-k", "2", "-o", "two") == 0
+    assert capsys.readouterr().out.count("compares alike") == 1
 
 
 def test_a_jpeg_gets_a_jpeg_and_files_are_replaced_only_on_request(

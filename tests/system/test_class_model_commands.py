@@ -98,7 +98,7 @@ def test_a_model_is_not_replaced_unless_asked(program: Program) -> None:
     Path("m.json").write_bytes(b"mine")
     code, out, err = program("fit", "a.png", "-k", "2", "-o", "m.json")
     assert (code, out) == (1, "")
-    assert err == "Error: m.json: exists already. Give --overwrite to replace it, or another file with -o.\n"
+    assert err == "Error: m.json: exists already. Replace it (--overwrite), or give another file with -o.\n"
     assert Path("m.json").read_bytes() == b"mine"
     assert program("fit", "a.png", "-k", "2", "-o", "m.json", "--overwrite")[0] == 0
     assert segment.load_class_model("m.json").n_classes == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -241,7 +241,7 @@ def _compute_key(sources: Sequence[Path], config: SegmentConfig, plan: ClassPlan
             # An image that is gone is a change, too.
             stats.append((str(source.absolute()), -1, -1))
     masks = SelectionHashes(config).hash_all(sources)
-    text = json.dumps([repr(config), plan.shared, stats, plan.model.to_json() if plan.model else "", masks])
+    text = json.dumps([asdict(config), plan.shared, stats, plan.model.to_json() if plan.model else "", masks])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

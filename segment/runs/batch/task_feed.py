@@ -88,5 +88,5 @@ class TaskFeed:
             foreign = [] if self._state.config.overwrite else self._state.find_foreign_files(job)
             if not foreign:
                 return None
-            error = f"{printable_path(foreign[0])}: exists already. Give --overwrite to replace it, or another folder."
+            error = f"{printable_path(foreign[0])}: exists already. Replace it (--overwrite), or give another folder."
         return Outcome(job, error=error, fingerprint=stat_file(job.source))

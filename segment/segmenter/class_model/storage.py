@@ -152,7 +152,7 @@ def check_model_path(path: Path, inputs: Iterable[Path], *, overwrite: bool = Fa
         raise OutputError(f"{printable_path(path)}: is a folder, and a model is one file. Give a file name with -o.")
     if not overwrite and os.path.lexists(path):
         raise OutputError(
-            f"{printable_path(path)}: exists already. Give --overwrite to replace it, or another file with -o."
+            f"{printable_path(path)}: exists already. Replace it (--overwrite), or give another file with -o."
         )
     # With --overwrite, too: an image that was replaced by its model would be lost.
     if any(_is_same_file(path, source) for source in inputs):

@@ -44,7 +44,7 @@ def test_images_are_done_left_or_refused(state: ResumeState) -> None:
     (kept, nothing), (refused, outcome) = feed.take_decided()
     assert (kept, nothing, refused) == (1, None, 2)
     assert outcome is not None
-    assert outcome.error.endswith("c_labels.png: exists already. Give --overwrite to replace it, or another folder.")
+    assert outcome.error.endswith("c_labels.png: exists already. Replace it (--overwrite), or give another folder.")
     assert state.journal.get_row("c.png")["status"] == "failed"
     assert list(feed.take_decided()) == []
     assert feed.n_kept == 1
