@@ -202,20 +202,20 @@ class Api:
         defaults = _read_model_settings(stored)
         config = SegmentConfig.from_values(**{**defaults, **settings})
         config.reject_unused_by("apply", defaults, has_defaults=True)
-        return config, str(stored.folder / stored.name)
+        return config, str(stored.path)
 
     async def _work(
         self, request: Request, image: StoredImage, function: Callable[..., Any], config: SegmentConfig, *more: Any
     ) -> Any:
         """Call a function in a worker; stop it when the client is gone."""
-        call = self.pool.run(image.id, function, str(image.folder), image.name, config, *more)
+        call = self.pool.run(image.id, function, image.path, config, *more)
         return await run_until_disconnected(request, call)
 
     async def _receive(self, request: Request, name: str) -> StoredImage:
         """Keep the file that is the body of a request."""
         image = self.store.prepare_upload(name)
         try:
-            await self._write_body(request, image.folder / image.name)
+            await self._write_body(request, image.path)
             self.store.keep(image)
         except BaseException:
             # Also where the client is gone in the middle.
@@ -232,11 +232,10 @@ def _read_model_settings(stored: StoredImage) -> dict[str, Any]:
     """Read the settings of a file of classes; an error names it as it was sent."""
     from segment.segmenter.class_model.storage import load_class_model
 
-    path = stored.folder / stored.name
     try:
-        return load_class_model(path).settings
+        return load_class_model(stored.path).settings
     except ModelError as error:
-        raise ModelError(str(error).replace(printable_path(path), stored.name)) from error
+        raise ModelError(str(error).replace(printable_path(stored.path), stored.name)) from error
 
 
 def build_app(api: Api, *, token: str, host: str) -> Starlette:

@@ -168,6 +168,7 @@ async def run_until_disconnected(request: Request, call: Awaitable[Result]) -> R
 
 
 async def _wait_for_disconnect(request: Request) -> None:
+    """Wait until the client is gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

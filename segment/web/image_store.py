@@ -47,6 +47,11 @@ class StoredImage:
     n_bytes: int = 0
     used: float = field(default_factory=time.monotonic)
 
+    @property
+    def path(self) -> Path:
+        """Its file, or the link to it."""
+        return self.folder / self.name
+
 
 class ImageStore:
     """Images by random names, below a temporary folder that :meth:`close` removes.
@@ -77,11 +82,10 @@ class ImageStore:
         StoredImage
         """
         image = self._make_folder(path.name, is_sent=False)
-        target = image.folder / image.name
         try:
-            target.symlink_to(path.resolve())
+            image.path.symlink_to(path.resolve())
         except OSError:  # Windows lets few users make links
-            shutil.copyfile(path, target)
+            shutil.copyfile(path, image.path)
         self._images[image.id] = image
         return image
 
@@ -106,7 +110,7 @@ class ImageStore:
         ----------
         image : StoredImage
         """
-        image.n_bytes = (image.folder / image.name).stat().st_size
+        image.n_bytes = image.path.stat().st_size
         self._images[image.id] = image
         self.forget_old()
         sent = sorted((each for each in self._images.values() if each.is_sent), key=lambda each: each.used)

@@ -1,7 +1,7 @@
 """What worker processes do with an image: describe it, show it, segment it, write its results.
 
-Each function is called in a process of its own, so that an image that ends it takes nothing with it. It works in the
-folder of the image: results name their files without folders, as those of a command that is called there.
+Each function is called in a process of its own, so that an image that ends it takes nothing with it. It makes the
+folder of the image the current one: results name their files without folders, as those of a command called there.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from segment.preprocessor.preprocessor import shrink
 from segment.runs.image_job import run_job
 from segment.runs.job import plan_jobs
 from segment.segmenter.class_model.storage import load_class_model
-from segment.web.preview import LastUsed, View, load_picture, make_view
+from segment.web.preview import LruCache, View, load_picture, make_view
 
 __all__ = ["describe_picture", "draw_picture", "look_up_pixel", "make_products", "segment_for_page", "store_labels"]
 
 MAX_PNG_PIXELS = 2**16  # of an image that is sent without loss: it is enlarged on the screen
 MAX_SCREEN_LABELS = 255  # more are sent as colors of two bytes
 _N_CURVE = 128  # points of a density curve
-_HISTOGRAMS = LastUsed(4)  # of this process: counting takes a fifth of the time of a quick answer
+_HISTOGRAMS = LruCache(4)  # of this process: counting takes a fifth of the time of a quick answer
 
 
-def describe_picture(folder: str, name: str, config: SegmentConfig) -> dict[str, Any]:
+def describe_picture(path: Path, config: SegmentConfig) -> dict[str, Any]:
     """Describe an image.
 
     Parameters
     ----------
-    folder, name : str
-        Where it lies.
+    path : Path
+        Its file.
     config : SegmentConfig
 
     Returns
@@ -59,8 +59,7 @@ def describe_picture(folder: str, name: str, config: SegmentConfig) -> dict[str,
     dict
         Its size, bands and notes.
     """
-    os.chdir(folder)
-    image = load_picture(Path(name), config)
+    image = load_picture(_enter_folder(path), config)
     return {
         "width": image.width,
         "height": image.height,
@@ -70,6 +69,12 @@ def describe_picture(folder: str, name: str, config: SegmentConfig) -> dict[str,
     }
 
 
+def _enter_folder(path: Path) -> Path:
+    """Make the folder of an image the current one; return the path of the image in it."""
+    os.chdir(path.parent)
+    return Path(path.name)
+
+
 def _describe_display(image: Image) -> tuple[str, ...]:
     """Say that an image is too dark, bright or flat to be shown as it is."""
     if stretch_for_display(image) is image:
@@ -77,13 +82,13 @@ def _describe_display(image: Image) -> tuple[str, ...]:
     return ("the image fills little of the range from black to white; its display is stretched",)
 
 
-def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> bytes:
+def draw_picture(path: Path, config: SegmentConfig, size: int) -> bytes:
     """Draw an image for the screen.
 
     Parameters
     ----------
-    folder, name : str
-        Where it lies.
+    path : Path
+        Its file.
     config : SegmentConfig
     size : int, pixels
         Longer side.
@@ -93,22 +98,19 @@ def draw_picture(folder: str, name: str, config: SegmentConfig, size: int) -> by
     bytes
         A JPEG; of a small image, whose single pixels are seen, a PNG.
     """
-    os.chdir(folder)
-    image = load_picture(Path(name), config)
+    image = load_picture(_enter_folder(path), config)
     is_small = image.valid.size <= MAX_PNG_PIXELS and max(image.valid.shape) <= size
     shown = stretch_for_display(shrink(image, max_size=size))
     return encode_picture(convert_to_rgb(shown), suffix=".png" if is_small else ".jpg")
 
 
-def segment_for_page(
-    folder: str, name: str, config: SegmentConfig, size: int, quick: bool, model: str
-) -> dict[str, Any]:
+def segment_for_page(path: Path, config: SegmentConfig, size: int, quick: bool, model: str) -> dict[str, Any]:
     """Segment an image and describe the result for JSON.
 
     Parameters
     ----------
-    folder, name : str
-        Where it lies.
+    path : Path
+        Its file.
     config : SegmentConfig
     size : int, pixels
         Longer side of the labels; 0 for those of the whole image.
@@ -121,9 +123,8 @@ def segment_for_page(
     -------
     dict
     """
-    os.chdir(folder)
     begin = time.perf_counter()
-    view = make_view(Path(name), config, size=size, quick=quick, model=model)
+    view = make_view(_enter_folder(path), config, size=size, quick=quick, model=model)
     labels = _fit_labels(view, size)
     found = view.result
     described = {
@@ -141,14 +142,12 @@ def segment_for_page(
     return {**described, "seconds": round(time.perf_counter() - begin, 4)}
 
 
-def look_up_pixel(
-    folder: str, name: str, config: SegmentConfig, size: int, model: str, x: int, y: int
-) -> dict[str, Any]:
+def look_up_pixel(path: Path, config: SegmentConfig, size: int, model: str, x: int, y: int) -> dict[str, Any]:
     """Look up the color, the class and the posteriors of a pixel.
 
     Parameters
     ----------
-    folder, name, config, size, model
+    path, config, size, model
         As for :func:`segment_for_page`.
     x, y : int, pixels
         Column and row in the whole image.
@@ -157,8 +156,7 @@ def look_up_pixel(
     -------
     dict
     """
-    os.chdir(folder)
-    view = make_view(Path(name), config, size=size, model=model)
+    view = make_view(_enter_folder(path), config, size=size, model=model)
     image, found = view.image, view.result
     if not (0 <= x < image.width and 0 <= y < image.height):
         raise ImageError(f"pixel: in the image of {image.width} x {image.height}; got {x}, {y}.")
@@ -173,15 +171,13 @@ def look_up_pixel(
     return about
 
 
-def make_products(
-    folder: str, name: str, config: SegmentConfig, model: str
-) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def make_products(path: Path, config: SegmentConfig, model: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Segment an image and make its files, as the command does.
 
     Parameters
     ----------
-    folder, name : str
-        Where it lies.
+    path : Path
+        Its file.
     config : SegmentConfig
         Its `save` names the products.
     model : str
@@ -201,10 +197,10 @@ def make_products(
     OutputError
         If the files cannot be written.
     """
-    os.chdir(folder)
+    source = _enter_folder(path)
     output = Path(f"results-{secrets.token_hex(4)}")
     try:
-        (job,) = plan_jobs([Path(name)], output, config)
+        (job,) = plan_jobs([source], output, config)
         classes = load_class_model(model) if model else None
         # The very function of the command, so that the files are the same.
         outcome = run_job(job, config, model=classes)
@@ -215,13 +211,13 @@ def make_products(
         shutil.rmtree(output, ignore_errors=True)
 
 
-def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str, target: str, is_mask: bool) -> None:
+def store_labels(path: Path, config: SegmentConfig, labels_name: str, target: str, is_mask: bool) -> None:
     """Bring a mask or regions of interest, drawn at any size on the image or its part, to the size of the image.
 
     Parameters
     ----------
-    folder, name : str
-        Where the image lies.
+    path : Path
+        The file of the image.
     config : SegmentConfig
         With `crop` the labels are of that part; files of the command are of the whole image.
     labels_name : str
@@ -230,8 +226,8 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
         The file to write there: a PNG whose values are those of the picture; of a mask 0 and 255.
     is_mask : bool
     """
-    os.chdir(folder)
-    part = load_picture(Path(name), config)
+    source = _enter_folder(path)
+    part = load_picture(source, config)
     drawn = load_image(labels_name, max_pixels=config.max_pixels)
     if not drawn.is_gray or drawn.pixels.dtype != np.uint8:
         raise ImageError("labels: a gray picture of 8 bits, such as a PGM; got another one. Convert it.")
@@ -242,7 +238,7 @@ def store_labels(folder: str, name: str, config: SegmentConfig, labels_name: str
         raise ImageError("labels: at least one pixel that is not zero; got none. Draw something first.")
     if config.crop:
         left, top, right, bottom = (int(side) for side in config.crop.split(","))
-        whole = load_picture(Path(name), replace(config, crop=""))
+        whole = load_picture(source, replace(config, crop=""))
         labels = np.zeros((whole.height, whole.width), np.uint8)
         labels[top:bottom, left:right] = pixels
         pixels = labels

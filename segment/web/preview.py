@@ -1,6 +1,6 @@
 """Segment an image for the screen: the classes of the whole image, its labels at the size of the screen.
 
-What is computed once is kept for the next request about the same image: its pixels, its cells, the fits, the results.
+What is computed is cached for the next request about the same image: its pixels, its cells, the fits, the results.
 Only a change of what a stage depends on runs this stage again.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from segment.config.config import SegmentConfig, list_settings
 from segment.core.image import Image
 from segment.features.color_index import ColorIndex
-from segment.features.pixel_features import PixelFeatures, extract_features
+from segment.features.pixel_features import extract_features
 from segment.loader.loader import LoadedFile
 from segment.pipeline.pipeline import build_result, clean_labels, make_class_model, segment_image
 from segment.pipeline.preparation import preprocess, read_image
@@ -37,7 +37,7 @@ from segment.segmenter.spatial_model import (
 )
 from segment.web.image_store import stamp_file
 
-__all__ = ["LastUsed", "View", "load_picture", "make_view"]
+__all__ = ["LruCache", "View", "load_picture", "make_view"]
 
 QUICK_PIXELS = 2**17  # of the copy on which the random field is solved where the answer is to be quick
 MAX_FITS = 16  # of other smoothness that are kept
@@ -49,21 +49,28 @@ _FEATURES = ("Loading", "Preprocessing", "Features")
 _FIT = (*_FEATURES, "Classes", "Mixture", "Space")
 
 
-class LastUsed:
-    """The values that were used last, by their keys.
+class LruCache:
+    """A cache that drops the least recently used value.
 
     Parameters
     ----------
-    n : int
-        How many are kept.
+    max_values : int
     """
 
-    def __init__(self, n: int) -> None:
-        self._n = n
+    def __init__(self, max_values: int) -> None:
+        self._max_values = max_values
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
+    @property
+    def newest(self) -> Any:
+        """The value that was used last; None where there is none."""
+        return next(reversed(self._values.values()), None)
+
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Get a value, which is made if it is not kept.
+        """Get a value, which is made if the cache does not have it.
 
         Parameters
         ----------
@@ -76,27 +83,26 @@ class LastUsed:
         """
         value: Value = self._values.pop(key) if key in self._values else make()
         self._values[key] = value
-        if len(self._values) > self._n:
+        if len(self._values) > self._max_values:
             self._values.popitem(last=False)
         return value
 
 
-class _Kept:
-    """What is kept of one image: it goes all at once, because results hold the pixels that they are of."""
+class _ImageCaches:
+    """The caches of one image: they go all at once, because results hold the pixels that they are of."""
 
     def __init__(self) -> None:
-        self.images, self.features, self.screens = LastUsed(2), LastUsed(3), LastUsed(3)
-        self.fits, self.views = LastUsed(16), LastUsed(8)
+        self.images, self.prepared, self.screens = LruCache(2), LruCache(3), LruCache(3)
+        self.fits, self.results = LruCache(16), LruCache(8)
 
 
 # Of this process, by their paths and times. A photograph of 12 megapixels takes 50 MB, all else of it less than 20.
-_KEPT = LastUsed(4)
+_CACHES = LruCache(4)
 
 
-def _get_kept(source: Path) -> _Kept:
-    """Get what is kept of an image: nothing of a file that was written anew."""
-    kept: _Kept = _KEPT.get((str(source.absolute()), *stamp_file(source)), _Kept)
-    return kept
+def _get_caches(source: Path) -> _ImageCaches:
+    """Get the caches of an image: empty ones where its file was written anew."""
+    return _CACHES.get((str(source.absolute()), *stamp_file(source)), _ImageCaches)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +128,7 @@ class View:
 
 
 def load_picture(source: Path, config: SegmentConfig) -> Image:
-    """Load an image, or take it from what is kept.
+    """Load an image, or take it from its cache.
 
     Parameters
     ----------
@@ -136,7 +142,7 @@ def load_picture(source: Path, config: SegmentConfig) -> Image:
     """
     # The bands are selected while the file is read.
     key = (*_make_key(config, _PIXELS), config.bands)
-    return _get_kept(source).images.get(key, lambda: read_image(source, config))
+    return _get_caches(source).images.get(key, lambda: read_image(source, config))
 
 
 def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = False, model: str = "") -> View:
@@ -159,44 +165,39 @@ def make_view(source: Path, config: SegmentConfig, *, size: int, quick: bool = F
     -------
     View
     """
-    image, kept = load_picture(source, config), _get_kept(source)
-    key: Hashable
+    image, caches = load_picture(source, config), _get_caches(source)
+    result_key = (_make_key(config, (*_FIT, "Clean-up")), config.palette)
     if not _can_be_sampled(config) or model or size == 0:
-        key = (_make_key(config, (*_FIT, "Clean-up")), config.palette, model)
-        full = kept.views.get(key, lambda: _segment_in_full(source, image, config, model))
+        full = caches.results.get((*result_key, model), lambda: _segment_in_full(source, image, config, model))
         return View(full, image, is_exact=True, is_full=True)
     size = min(max(size, MIN_SIZE), MAX_SIZE)
     features_key = _make_key(config, _FEATURES)
-    features = kept.features.get((*features_key, choose_spatial_type(config)), lambda: _prepare(image, config))
+    prepared = caches.prepared.get((*features_key, choose_spatial_type(config)), lambda: _prepare(image, config))
     # Shrinking 12 megapixels takes a third of the time of a quick answer.
-    screen = kept.screens.get(
+    screen = caches.screens.get(
         (*features_key, size),
-        lambda: _Screen(shrink(image, max_size=size), shrink(features.preprocessed, max_size=size)),
+        lambda: _Screen(shrink(image, max_size=size), shrink(prepared.preprocessed, max_size=size)),
     )
     fit_key = _make_key(config, _FIT)
     # The fits with all but the smoothness the same; the last one is at hand for a quick answer.
     any_smoothness = replace(config, smoothness=1.0) if config.spatial == "field" else config
-    fits: OrderedDict[Hashable, FittedClasses] = kept.fits.get(_make_key(any_smoothness, _FIT), OrderedDict)
+    fits = caches.fits.get(_make_key(any_smoothness, _FIT), lambda: LruCache(MAX_FITS))
     # To choose the number of classes takes longer than all else, so there is no quick answer for `auto`.
     if quick and fit_key not in fits and config.k != "auto" and choose_spatial_type(config) is PixelField:
-        similar = fits[next(reversed(fits))] if fits else _fit_colors(features, config)
-        near = _label(image, features, screen, similar, config, quick=True)
+        similar = fits.newest or _fit_colors(prepared, config)
+        near = _label(image, prepared, screen, similar, config, quick=True)
         return View(near, image, is_exact=False, is_full=False)
-    found = fits.pop(fit_key) if fit_key in fits else fit_image_classes(_make_data(features), config)
-    fits[fit_key] = found
-    while len(fits) > MAX_FITS:
-        fits.popitem(last=False)
-    key = (fit_key, _make_key(config, ("Clean-up",)), config.palette, size)
-    result = kept.views.get(key, lambda: _label(image, features, screen, found, config))
+    found = fits.get(fit_key, lambda: fit_image_classes(prepared.data, config))
+    result = caches.results.get((*result_key, size), lambda: _label(image, prepared, screen, found, config))
     return View(result, image, is_exact=True, is_full=False)
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """The preprocessed image and the features that classes are fitted to."""
+    """The preprocessed image and what classes are fitted to."""
 
     preprocessed: Image
-    features: PixelFeatures
+    data: FitData
     small: Image  # the copy for quick answers
 
 
@@ -222,20 +223,14 @@ def _prepare(image: Image, config: SegmentConfig) -> _Prepared:
     """Preprocess an image and extract its features, as :func:`segment.segment_image` does."""
     preprocessed = preprocess(image, config)
     copy = choose_spatial_type(config).make_fit_copy(preprocessed, config)
-    return _Prepared(
-        preprocessed, extract_features(copy, config.features), make_working_copy(preprocessed, QUICK_PIXELS)
-    )
-
-
-def _make_data(prepared: _Prepared) -> FitData:
-    """Make what classes are fitted to."""
-    features = prepared.features
-    return FitData(features.space, features.cells, (features.image,))
+    features = extract_features(copy, config.features)
+    data = FitData(features.space, features.cells, (copy,))
+    return _Prepared(preprocessed, data, make_working_copy(preprocessed, QUICK_PIXELS))
 
 
 def _fit_colors(prepared: _Prepared, config: SegmentConfig) -> FittedClasses:
     """Fit classes without the random field and with the default shrinkage: a third of the time of the whole fit."""
-    return fit_image_classes(_make_data(prepared), replace(config, spatial="none"))
+    return fit_image_classes(prepared.data, replace(config, spatial="none"))
 
 
 def _label(
@@ -248,11 +243,10 @@ def _label(
     quick: bool = False,
 ) -> Segmentation:
     """Label the image at the size of the screen."""
-    preprocessed = screen.preprocessed
-    data = _make_data(prepared)
+    preprocessed, data = screen.preprocessed, prepared.data
     spatial: SpatialModel
     if choose_spatial_type(config) is PixelField:
-        copy = prepared.small if quick else prepared.features.image
+        copy = prepared.small if quick else data.copies[0]
         spatial = PixelField(preprocessed, data, copy, config.smoothness)
     else:
         spatial = ColorsAlone(preprocessed, data, ColorIndex(preprocessed))

@@ -10,11 +10,11 @@ from segment.config.config import GROUPS, SegmentConfig, list_settings
 from segment.config.entry_points import ENTRY_POINTS
 from segment.config.palette_file import is_palette_file
 from segment.config.products import CLASS_PRODUCTS, PRODUCTS, REGION_PRODUCTS
-from segment.config.setting import SPELLINGS, Setting, Span
+from segment.config.setting import Setting, Span, resolve_names
 from segment.config.text_forms import is_number
 from segment.core.errors import SettingsError
 
-__all__ = ["PARAMETERS", "describe_settings", "read_settings", "to_plain"]
+__all__ = ["PARAMETERS", "describe_settings", "make_plain", "read_settings"]
 
 # What a query may hold beside the settings.
 PARAMETERS = frozenset({"token", "image", "model", "mask_id", "roi_id", "size", "quick", "file", "x", "y"})
@@ -45,8 +45,8 @@ def describe_settings(start: SegmentConfig) -> dict[str, Any]:
             "option": setting.option,
             "help": setting.help,
             "type": _name_type(setting),
-            "default": to_plain(setting.default),
-            "value": to_plain(getattr(start, setting.name)),
+            "default": make_plain(setting.default),
+            "value": make_plain(getattr(start, setting.name)),
             "low": setting.low,
             "high": None if math.isinf(setting.high) else setting.high,
             # An answer is about one page of a file.
@@ -92,26 +92,24 @@ def read_settings(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     >>> read_settings([("k", "6"), ("name", "6=sky"), ("name", "1=sea"), ("greyscale", "true")])
     {'k': 6, 'name': ('6=sky', '1=sea'), 'greyscale': True}
     """
-    settings = {setting.name: setting for setting in list_settings()}
     texts: dict[str, list[str]] = {}
-    for given, text in items:
-        name = SPELLINGS.get(given, given)
+    for name, text in items:
         if name not in PARAMETERS:
             texts.setdefault(name, []).append(text)
-    found = {}
-    for name, values in texts.items():
-        if name not in settings:
-            # The configuration knows the nearest name.
-            SegmentConfig.from_values(**{name: values[0]})
-        if _names_path(name, values[0]):
-            send = f"Draw it on the page, or post a picture to /api/images/ID/{name} and give {name}_id"
-            remedy = _PATH_REMEDIES.get(name, send)
-            raise SettingsError(f"{name}: no path of a client is opened; got {values[0][:60]!r}. {remedy}.")
-        setting = settings[name]
-        if len(values) > 1 and setting.type is not tuple:
-            raise SettingsError(f"{name}: given once; got {len(values)} values. Leave the others out.")
-        found[name] = setting.check(_convert_texts(setting, values))
-    return found
+    settings = {setting.name: setting for setting in list_settings()}
+    return {name: _read_values(settings[name], values) for name, values in resolve_names(texts, settings).items()}
+
+
+def _read_values(setting: Setting, texts: list[str]) -> Any:
+    """Check all texts that a query has for a setting, and convert them to its value."""
+    name = setting.name
+    if _names_path(name, texts[0]):
+        send = f"Draw it on the page, or post a picture to /api/images/ID/{name} and give {name}_id"
+        remedy = _PATH_REMEDIES.get(name, send)
+        raise SettingsError(f"{name}: no path of a client is opened; got {texts[0][:60]!r}. {remedy}.")
+    if len(texts) > 1 and setting.type is not tuple:
+        raise SettingsError(f"{name}: given once; got {len(texts)} values. Leave the others out.")
+    return setting.check(_convert_texts(setting, texts))
 
 
 def _names_path(name: str, text: str) -> bool:
@@ -121,7 +119,7 @@ def _names_path(name: str, text: str) -> bool:
     return name in _NOT_OFFERED or (name == "palette" and is_palette_file(text))
 
 
-def to_plain(value: Any) -> Any:
+def make_plain(value: Any) -> Any:
     """Convert a value of a setting to what JSON can hold.
 
     Parameters
@@ -148,11 +146,11 @@ def _name_type(setting: Setting) -> str:
     return {bool: "flag", int: "integer", float: "number", str: "choice"}[setting.type]
 
 
-def _convert_texts(setting: Setting, values: list[str]) -> Any:
+def _convert_texts(setting: Setting, texts: list[str]) -> Any:
     """Convert the texts of a query to the type of a setting; what cannot be converted is left for its check."""
     if setting.type is tuple:
-        return ",".join(values) if setting.choices else tuple(values)
-    (text,) = values
+        return ",".join(texts) if setting.choices else tuple(texts)
+    (text,) = texts
     if setting.type is bool:
         return _FLAGS.get(text.lower(), text)
     if setting.type in (int, float) and is_number(text):

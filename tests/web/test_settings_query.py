@@ -10,7 +10,7 @@ from setting_values import CHANGED, NEEDED
 
 from segment.config.config import SegmentConfig, list_settings
 from segment.core.errors import SettingsError
-from segment.web.settings_query import describe_settings, read_settings, to_plain
+from segment.web.settings_query import describe_settings, make_plain, read_settings
 
 NOT_OFFERED = {"mask", "overwrite"}
 
@@ -26,12 +26,12 @@ def test_every_setting_is_described_and_read_as_it_is_described(setting: object)
         return
     row = described[name]
     assert (row["help"], row["option"], row["group"]) == (setting.help, setting.option, setting.group)
-    assert row["default"] == to_plain(setting.default)
+    assert row["default"] == make_plain(setting.default)
     assert row["value"] == (6 if name == "k" else row["default"])
     values = {name: CHANGED[name], **NEEDED[name]}
     pairs = []
     for key, value in values.items():
-        plain = to_plain(value)
+        plain = make_plain(value)
         parts = plain if isinstance(plain, list) else [plain]
         pairs += [(key, str(part).lower() if isinstance(part, bool) else str(part)) for part in parts]
     read = read_settings(parse_qsl(urlencode(pairs)))
@@ -53,6 +53,7 @@ def test_what_is_described_is_json() -> None:
         ([("kk", "3")], r"^kk: no such setting\. Did you mean k\?$"),
         ([("k", "many")], r"^k \(-k\): a whole number from 1 to 255 or auto; got 'many'\.$"),
         ([("k", "3"), ("k", "4")], r"^k: given once; got 2 values\. Leave the others out\.$"),
+        ([("greyscale", "1"), ("grayscale", "1")], r"^greyscale: a setting is given once; got grayscale too\."),
         ([("roi", "/etc/passwd")], r"^roi: no path of a client is opened; got '/etc/passwd'\. Draw it on the page"),
         ([("greyscale", "perhaps")], r"^greyscale \(--greyscale\): True or False; got 'perhaps'\.$"),
         ([("k", "1_0")], r"k \(-k\): a whole number from 1 to 255 or auto; got '1_0'"),
