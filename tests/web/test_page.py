@@ -103,6 +103,11 @@ class Page:
         stroke.click_and_hold().move_by_offset(40, 30).release().perform()
         self.wait_for_result(before)
 
+    def undo(self) -> None:
+        """Press Ctrl+Z where no text is edited."""
+        self.driver.execute_script("document.activeElement.blur()")
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+
     def rename(self, number: int, name: str) -> None:
         box = self.find(f"#name-{number}")
         box.send_keys(Keys.CONTROL, "a")
@@ -211,6 +216,24 @@ def test_dragging_one_class_onto_another_merges_them(page: Page) -> None:
     page.wait("document.querySelectorAll('#class-list li').length === 2")
     page.find("#split-2").click()
     page.wait("document.querySelectorAll('#class-list li').length === 3")
+    # The split is taken back, then the merge, and then nothing.
+    for n in (2, 3, 3):
+        page.undo()
+        page.wait(f"document.querySelectorAll('#class-list li').length === {n}")
+
+
+def test_the_last_change_is_taken_back_whatever_it_was(page: Page) -> None:
+    page.paint("mask")
+    page.rename(2, "meadow")
+    page.find("#hide-1").click()
+    before = page.seen
+    page.undo()
+    assert page.find("#hide-1").text == "Hide"
+    page.undo()
+    assert page.find("#name-2").get_property("value") == "class 2"
+    assert page.seen == before
+    page.undo()  # the stroke
+    page.wait_for_result(before)
 
 
 def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
@@ -238,11 +261,20 @@ def test_a_dropped_image_is_shown_and_a_reload_goes_on(page: Page) -> None:
 
 def test_what_is_painted_on_a_part_lies_there(page: Page) -> None:
     page.run("[...document.querySelectorAll('#more details')].forEach((each) => { each.open = true; })")
-    page.set_value("crop", "64,0,128,96")
+    page.set_value("crop", "32,0,96,96")
     page.paint("mask")
     page.find("input[name=tool][value=move] + span").click()
     ActionChains(page.driver, duration=20).move_to_element_with_offset(page.find("#canvas"), -110, 8).click().perform()
     page.wait("document.getElementById('pixel').textContent.includes('no label')")
+    # It does not fit another part, not even after the page is loaded again.
+    page.choose("b.png")
+    page.set_value("crop", "0,0,64,96")
+    page.driver.refresh()
+    page.wait("document.body.dataset.ready === 'true'")
+    page.choose("a.png")
+    page.run("document.getElementById('export').open = true")
+    page.wait("document.getElementById('command').textContent.startsWith('segment run a.png')")
+    assert "--mask" not in page.find("#command").text
 
 
 def test_what_is_painted_is_left_out_and_a_click_tells_of_a_pixel(page: Page) -> None:
@@ -283,7 +315,7 @@ def test_strokes_are_taken_back_and_a_reload_keeps_the_others(page: Page) -> Non
     assert page.run(measured) != with_mask
     assert page.find("#pixel").text.startswith("Paint what counts")
     before = page.seen
-    ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    page.undo()
     page.wait_for_result(before)
     assert page.run(measured) == with_mask
     page.driver.refresh()

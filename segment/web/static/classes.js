@@ -1,6 +1,8 @@
 // The classes as a person wants them: named, merged, hidden, recolored. All of it stays in the browser until export.
 import { make } from "./controls.js";
 
+const MAX_UNDO = 20; // changes
+
 /** The bytes of #rrggbb. */
 export const parseColor = (color) => color.match(/\w\w/g).map((part) => parseInt(part, 16));
 
@@ -11,14 +13,16 @@ export class ClassList {
   constructor(list, onChange, onRefuse) {
     Object.assign(this, { list, onChange, onRefuse });
     this.rows = [];
+    this.before = []; // what there was before each of the last changes, and when it ended
     this.reset();
   }
 
-  reset() {
-    this.names = new Map(); // by the lowest label of a group
-    this.colors = new Map();
-    this.hidden = new Set();
-    this.merges = []; // lists of labels that are one class
+  /** Begin with the classes as they are, or with what {@link save} gave. */
+  reset({ names, colors, hidden, merges } = {}) {
+    this.names = new Map(names); // by the lowest label of a group
+    this.colors = new Map(colors);
+    this.hidden = new Set(hidden);
+    this.merges = merges ?? []; // lists of labels that are one class
   }
 
   /**
@@ -27,11 +31,11 @@ export class ClassList {
    */
   update(rows, isSampled, kept) {
     this.isSampled = isSampled;
-    if (rows.length !== this.rows.length || kept !== undefined) this.reset();
-    this.rows = rows;
-    if (kept?.n === rows.length) {
-      Object.assign(this, { names: new Map(kept.names), colors: new Map(kept.colors), hidden: new Set(kept.hidden), merges: kept.merges });
+    if (rows.length !== this.rows.length || kept !== undefined) {
+      this.reset(kept?.n === rows.length ? kept : {});
+      this.before = [];
     }
+    this.rows = rows;
     this.render();
   }
 
@@ -92,10 +96,25 @@ export class ClassList {
 
   save() { return { names: [...this.names], colors: [...this.colors], hidden: [...this.hidden], merges: this.merges, n: this.rows.length }; }
 
+  #keep() {
+    this.before.push({ ...this.save(), time: performance.now() });
+    if (this.before.length > MAX_UNDO) this.before.shift();
+  }
+
+  /** When the last change was made that can be taken back; 0 for none. */
+  get changedAt() { return this.before.at(-1)?.time ?? 0; }
+
+  /** Take back the last merge, split, name, color, or hiding. */
+  undo() {
+    this.reset(this.before.pop());
+    this.#changed();
+  }
+
   merge(a, b) {
     const of = (label) => this.groups.find((labels) => labels.includes(label));
     const [first, second] = [of(a), of(b)];
     if (!first || !second || first === second || first[0] === second[0]) return;
+    this.#keep();
     const joined = [...first, ...second].sort((x, y) => x - y);
     // The class that another one is dropped on gives the color, and the name if it was given one.
     const { key, color } = this.describe(second);
@@ -108,6 +127,7 @@ export class ClassList {
   }
 
   split(key) {
+    this.#keep();
     this.merges = this.merges.filter((labels) => Math.min(...labels) !== key);
     this.names.delete(key);
     this.colors.delete(key);
@@ -121,6 +141,7 @@ export class ClassList {
     const name = text.replace(/[=,]/g, " ").replace(/\s+/g, " ").trim().slice(0, 50);
     const isNumber = /^class \d+$/.test(name);
     const isTaken = this.groups.some((labels) => labels[0] !== key && this.names.get(labels[0]) === name);
+    this.#keep();
     if (name && !isNumber && !isTaken) this.names.set(key, name); else this.names.delete(key);
     this.#changed();
     if (isTaken) this.onRefuse(`Another class is called ${name}. Merge the two, or give another name.`);
@@ -135,7 +156,13 @@ export class ClassList {
       const { key } = group;
       const color = make("input", { type: "color", value: group.color, id: `color-${key}` });
       color.setAttribute("aria-label", `Color of ${group.name}`);
-      color.addEventListener("input", () => { this.colors.set(key, color.value); this.onChange(); });
+      let isPicking = false; // while a color is being looked for, it changes many times
+      color.addEventListener("input", () => {
+        if (!isPicking) this.#keep();
+        isPicking = true;
+        this.colors.set(key, color.value);
+        this.onChange();
+      });
       color.addEventListener("change", () => this.#changed());
       const name = make("input", { type: "text", className: "name", value: group.name, id: `name-${key}`, maxLength: 50, spellcheck: false });
       name.setAttribute("aria-label", `Name of ${group.name}`);
@@ -144,7 +171,7 @@ export class ClassList {
         make("small", { textContent: `${this.isSampled ? "≈ " : ""}${format.format(group.pixels)} px` }));
       const hide = make("button", { type: "button", textContent: group.isHidden ? "Show" : "Hide", id: `hide-${key}` });
       hide.setAttribute("aria-label", `${hide.textContent} ${group.name}`);
-      hide.addEventListener("click", () => { if (!this.hidden.delete(key)) this.hidden.add(key); this.#changed(); });
+      hide.addEventListener("click", () => { this.#keep(); if (!this.hidden.delete(key)) this.hidden.add(key); this.#changed(); });
       const others = this.groups.filter((other) => other !== labels && other[0] !== key).map((other) => this.describe(other));
       const merge = make("select", { id: `merge-${key}` }, make("option", { value: "", textContent: "Merge with" }),
         ...others.map((other) => make("option", { value: other.key, textContent: other.name })));

@@ -23,6 +23,9 @@ export class Drawing {
     this.points = [];
   }
 
+  /** When the last change was made that can be taken back; 0 for none. */
+  get changedAt() { return this.points.length ? Infinity : this.before.at(-1)?.time ?? 0; }
+
   /** Take back the last corner, stroke, outline or clearing; returns the kind that it changed, if any. */
   undo() {
     if (this.points.length) { this.points.pop(); return undefined; }
@@ -43,7 +46,7 @@ export class Drawing {
   }
 
   #keep(kind) {
-    this.before.push({ kind, values: this[kind].slice(), nRegions: this.nRegions });
+    this.before.push({ kind, values: this[kind].slice(), nRegions: this.nRegions, time: performance.now() });
     if (this.before.length > MAX_UNDO) this.before.shift();
   }
 

@@ -55,12 +55,12 @@ export async function showImage() {
   const bitmap = await getBitmap(`images/${image.id}/picture`, { query: pictureQuery(about) });
   const size = `${about.width} × ${about.height}`;
   const part = page.controls.all().crop;
-  if (!image.drawing) {
+  // What was drawn on another part of the file does not fit.
+  const isOther = image.size !== size || image.part !== part;
+  if (isOther) image.drawnIds = {};
+  if (isOther || !image.drawing) {
     image.drawing = new Drawing(bitmap.width, bitmap.height);
     await loadDrawing(image, part);
-  } else if (image.size !== size || image.part !== part) {
-    // What was drawn on another part of the file does not fit.
-    Object.assign(image, { drawing: new Drawing(bitmap.width, bitmap.height), drawnIds: {} });
   }
   Object.assign(image, about, { size, part });
   strip.setPicture(image.id, bitmap);
@@ -73,7 +73,6 @@ export async function showImage() {
 
 /** Load what was drawn on an image before the page was loaded again. */
 async function loadDrawing(image, part) {
-  image.drawnIds ??= {};
   for (const [kind, id] of Object.entries(image.drawnIds)) {
     try {
       const bitmap = await getBitmap(`images/${image.id}/files/${id}`);

@@ -24,7 +24,7 @@ export function remember() {
   if (!current) return;
   if (answer) current.classes = classes.save();
   const images = strip.images.filter((image) => image.isSent || image.classes).map(
-    (image) => ({ id: image.id, name: image.name, isSent: image.isSent, classes: image.classes, drawnIds: image.drawnIds }));
+    ({ id, name, isSent, classes: own, drawnIds, size, part }) => ({ id, name, isSent, classes: own, drawnIds, size, part }));
   sessionStorage.setItem(KEPT, JSON.stringify({ current: current.id, settings: controls.all(), images }));
 }
 

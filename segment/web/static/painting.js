@@ -43,7 +43,8 @@ export function connectTools() {
     // In a box of text the browser takes back what was typed.
     if (!isUndo || event.target.matches("input[type=text], input[type=number]")) return;
     event.preventDefault();
-    undo();
+    // The last change, be it of the classes or of what is drawn.
+    if (page.classes.changedAt > (page.image?.drawing?.changedAt ?? 0)) page.classes.undo(); else undo();
   });
 }
 
